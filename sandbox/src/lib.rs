@@ -1,0 +1,1 @@
+//! An in-process Pydio Cells server for tests and demonstrations.

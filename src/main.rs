@@ -1,0 +1,3 @@
+//! The `cec` program.
+
+fn main() {}
