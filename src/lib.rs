@@ -1,1 +1,9 @@
-//! The command-line client of Pydio Cells.
+//! The command-line client of Pydio Cells servers. A library for its own binary, tests and examples only.
+
+pub mod account;
+pub mod api;
+pub mod auth;
+pub mod error;
+pub mod http;
+pub mod path;
+pub mod s3;

@@ -1,0 +1,199 @@
+//! An account: a server, a user, and how that user proves who he is.
+
+use std::fmt;
+
+use secrecy::SecretString;
+use url::Url;
+
+/// Why a text is not the URL of a server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// Not a URL at all.
+    #[error("'{0}' is not a URL")]
+    Invalid(String),
+    /// Neither http nor https.
+    #[error("'{0}' has the scheme '{1}'; only http and https are known")]
+    Scheme(String, String),
+    /// A user name or password inside the URL.
+    #[error("a URL with a user name or password in it is refused; use --login and --password")]
+    Credentials,
+    /// A path: the server answers only at the root of its host.
+    #[error("'{0}' has the path '{1}', but a Cells server answers only at the root of its host; leave the path out")]
+    Path(String, String),
+}
+
+/// The origin of a server, `http(s)://host[:port]`, without a path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ServerUrl(Url);
+
+impl ServerUrl {
+    /// Reads what a user types: adds `https://`, drops `/login` and what a browser's address bar adds (`/ws-…`,
+    /// query and fragment), and refuses other paths and credentials.
+    ///
+    /// # Errors
+    /// See [`UrlError`].
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let typed = text.trim();
+        let full = if typed.contains("://") {
+            typed.to_owned()
+        } else {
+            format!("https://{typed}")
+        };
+        let mut url = Url::parse(&full).map_err(|_| UrlError::Invalid(typed.to_owned()))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(UrlError::Scheme(typed.to_owned(), url.scheme().to_owned()));
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(UrlError::Invalid(typed.to_owned()));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(UrlError::Credentials);
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        let known = path.is_empty() || path == "/login" || path.starts_with("/ws-") || path == "/welcome";
+        if !known {
+            return Err(UrlError::Path(typed.to_owned(), path));
+        }
+        url.set_path("");
+        url.set_query(None);
+        url.set_fragment(None);
+        Ok(Self(url))
+    }
+
+    /// The origin without a trailing slash, as config.json keeps it (auth.md §6.1).
+    pub fn origin(&self) -> &str {
+        self.0.as_str().trim_end_matches('/')
+    }
+
+    /// The URL of an absolute path (already percent-encoded) on this server.
+    ///
+    /// # Errors
+    /// [`UrlError::Invalid`] if the text does not make a URL.
+    pub fn at(&self, absolute_path: &str) -> Result<Url, UrlError> {
+        let text = format!("{}{absolute_path}", self.origin());
+        Url::parse(&text).map_err(|_| UrlError::Invalid(text))
+    }
+
+    /// The host as written in the URL.
+    pub fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+
+    /// The port, filled in from the scheme where the URL names none.
+    pub fn port(&self) -> u16 {
+        self.0.port_or_known_default().unwrap_or(443)
+    }
+
+    /// Whether the connection is encrypted.
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// Whether the host is this machine's loopback interface.
+    pub fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+
+    /// The key of an account in config.json: `user@host:port` (auth.md §6.1).
+    pub fn account_id(&self, user: &str) -> String {
+        format!("{user}@{}:{}", self.host(), self.port())
+    }
+
+    /// The label that the older client gives an account: `user@host`.
+    pub fn account_label(&self, user: &str) -> String {
+        format!("{user}@{}", self.host())
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.origin())
+    }
+}
+
+/// How a user proves who he is. Secrets never show in Debug.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// A personal access token, or any token given by hand: it cannot be refreshed.
+    Token(SecretString),
+    /// A login and password, exchanged for a session when needed (auth.md §3.1).
+    Password {
+        /// The login name.
+        login: String,
+        /// The password.
+        password: SecretString,
+    },
+    /// An OAuth pair; `expires_at` in seconds since the epoch.
+    OAuth {
+        /// The access token (`idToken` in config.json).
+        access: SecretString,
+        /// The refresh token, absent after `--id-token`.
+        refresh: Option<SecretString>,
+        /// When the access token ends, seconds since the epoch, if known.
+        expires_at: Option<i64>,
+    },
+}
+
+impl Credentials {
+    /// The name of the kind, for messages: `personal access token`, `password`, `OAuth`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Token(_) => "personal access token",
+            Self::Password { .. } => "password",
+            Self::OAuth { .. } => "OAuth",
+        }
+    }
+}
+
+/// A server and a user's credentials on it, whatever they were read from.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The server.
+    pub url: ServerUrl,
+    /// The login name, where it is known before asking the server.
+    pub login: Option<String>,
+    /// How the user proves who he is.
+    pub credentials: Credentials,
+    /// The key in config.json; `None` for credentials given by flags or environment.
+    pub stored_id: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typed_urls_become_origins() {
+        for (typed, origin) in [
+            ("files.example.com", "https://files.example.com"),
+            ("https://files.example.com/login", "https://files.example.com"),
+            ("https://files.example.com/login/", "https://files.example.com"),
+            ("HTTP://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+            (" https://files.example.com/ws-common-files/?x#y ", "https://files.example.com"),
+            ("localhost:8080", "https://localhost:8080"),
+            ("https://h:443", "https://h"),
+        ] {
+            assert_eq!(ServerUrl::parse(typed).expect(typed).origin(), origin);
+        }
+    }
+
+    #[test]
+    fn what_is_no_server_url_is_refused_with_its_reason() {
+        assert!(matches!(ServerUrl::parse("ftp://h"), Err(UrlError::Scheme(..))));
+        assert!(matches!(ServerUrl::parse("https://u:p@h"), Err(UrlError::Credentials)));
+        assert!(matches!(ServerUrl::parse("https://h/cells"), Err(UrlError::Path(..))));
+        assert!(matches!(ServerUrl::parse(""), Err(UrlError::Invalid(_))));
+    }
+
+    #[test]
+    fn ids_and_labels_are_those_of_the_older_client() {
+        let url = ServerUrl::parse("https://files.example.com").expect("a URL");
+        assert_eq!(url.account_id("alice"), "alice@files.example.com:443");
+        assert_eq!(url.account_label("alice"), "alice@files.example.com");
+    }
+}

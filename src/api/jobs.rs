@@ -1,0 +1,1 @@
+//! Jobs (rest.md §3).

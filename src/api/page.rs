@@ -1,0 +1,1 @@
+//! Paginated listings as streams (rest.md §1.3).
