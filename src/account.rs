@@ -34,11 +34,7 @@ impl ServerUrl {
     /// See [`UrlError`].
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let typed = text.trim();
-        let full = if typed.contains("://") {
-            typed.to_owned()
-        } else {
-            format!("https://{typed}")
-        };
+        let full = if typed.contains("://") { typed.to_owned() } else { format!("https://{typed}") };
         let mut url = Url::parse(&full).map_err(|_| UrlError::Invalid(typed.to_owned()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(UrlError::Scheme(typed.to_owned(), url.scheme().to_owned()));

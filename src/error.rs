@@ -53,7 +53,15 @@ pub struct CliError {
 impl CliError {
     /// A failure with its cause.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), context: Vec::new(), hints: Vec::new(), http_status: None, request_id: None, path: None }
+        Self {
+            kind,
+            message: message.into(),
+            context: Vec::new(),
+            hints: Vec::new(),
+            http_status: None,
+            request_id: None,
+            path: None,
+        }
     }
 
     /// Adds what was being done: `listing common-files/D`.

@@ -4,6 +4,8 @@ pub mod account;
 pub mod api;
 pub mod auth;
 pub mod error;
+pub mod hash;
 pub mod http;
 pub mod path;
 pub mod s3;
+pub mod walk;

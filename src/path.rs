@@ -6,11 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// Every byte but the unreserved ones of RFC 3986, which is what a SigV4 canonical URI wants as well.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The most characters that the server keeps of one name (s3.md §2).
 pub const MAXIMUM_NAME_CHARACTERS: usize = 255;
@@ -174,21 +170,13 @@ impl RemotePath {
             return Some(&self.0);
         }
         let rest = self.0.strip_prefix(ancestor.as_str())?;
-        if rest.is_empty() {
-            Some("")
-        } else {
-            rest.strip_prefix('/')
-        }
+        if rest.is_empty() { Some("") } else { rest.strip_prefix('/') }
     }
 
     /// The form that every write uses: S3 stores NFC only (s3.md §2).
     #[must_use]
     pub fn nfc(&self) -> Self {
-        if is_nfc(&self.0) {
-            self.clone()
-        } else {
-            Self(self.0.nfc().collect())
-        }
+        if is_nfc(&self.0) { self.clone() } else { Self(self.0.nfc().collect()) }
     }
 
     /// The decomposed form, the last that a read tries.
@@ -250,10 +238,7 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
     if name.len() > MAXIMUM_NAME_CHARACTERS {
         let characters = name.nfc().count();
         if characters > MAXIMUM_NAME_CHARACTERS {
-            return Err(NameError::TooLong {
-                name: name.to_owned(),
-                characters,
-            });
+            return Err(NameError::TooLong { name: name.to_owned(), characters });
         }
     }
     Ok(())

@@ -33,7 +33,11 @@ pub trait Retryable {
 
 /// Runs `attempt` until it succeeds, its error says stop, or the policy is used up. `attempt` gets the number of the
 /// attempt from 1; `on_retry` hears of each failure that will be tried again, with the pause before it.
-pub async fn run<T, E, F, Fut>(_policy: &RetryPolicy, _attempt: F, _on_retry: impl FnMut(u32, &E, Duration)) -> Result<T, E>
+pub async fn run<T, E, F, Fut>(
+    _policy: &RetryPolicy,
+    _attempt: F,
+    _on_retry: impl FnMut(u32, &E, Duration),
+) -> Result<T, E>
 where
     E: Retryable,
     F: FnMut(u32) -> Fut,

@@ -1,0 +1,161 @@
+//! Remote globs: `*`, `?`, `[a-z]`, `{a,b}`, `**`, and `%` for `*` as a whole last segment, matched by us over all
+//! pages of every listing.
+
+use futures_util::TryStreamExt;
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::{WalkError, remote};
+use crate::api::{Client, Node};
+use crate::path::RemotePath;
+use crate::s3;
+
+/// Whether a name holds anything that a glob would read as a pattern.
+fn is_pattern(segment: &str) -> bool {
+    segment.contains(['*', '?', '[', '{'])
+}
+
+/// Whether a path holds a pattern at all; `%` counts as its last segment only.
+pub fn has_pattern(path: &RemotePath) -> bool {
+    path.name() == "%" || path.segments().any(is_pattern)
+}
+
+/// One segment of a pattern.
+enum Segment {
+    /// A name as it is.
+    Literal(String),
+    /// Any number of folders.
+    AnyDepth,
+    /// A pattern within one name; `hidden` where it asks for dot names itself.
+    Pattern { matcher: GlobMatcher, hidden: bool },
+}
+
+fn compile(path: &RemotePath) -> Result<Vec<Segment>, WalkError> {
+    let count = path.segments().count();
+    let mut segments = Vec::with_capacity(count);
+    for (index, text) in path.segments().enumerate() {
+        let text = if text == "%" && index + 1 == count { "*" } else { text };
+        segments.push(if text == "**" {
+            Segment::AnyDepth
+        } else if is_pattern(text) {
+            let glob =
+                GlobBuilder::new(text).literal_separator(true).backslash_escape(false).build().map_err(|error| {
+                    WalkError::Pattern { pattern: path.to_string(), reason: error.kind().to_string() }
+                })?;
+            Segment::Pattern { matcher: glob.compile_matcher(), hidden: text.starts_with('.') }
+        } else {
+            Segment::Literal(text.to_owned())
+        });
+    }
+    Ok(segments)
+}
+
+/// The nodes that a typed path names, sorted by path: the node itself where it exists literally (that wins) or
+/// `literal` is asked for, else all that the pattern matches. Empty where nothing does. Dot names match only a
+/// segment that starts with a dot.
+///
+/// # Errors
+/// A listing that fails, or a pattern that cannot be read.
+pub async fn expand(api: &Client, s3: &s3::Client, path: &RemotePath, literal: bool) -> Result<Vec<Node>, WalkError> {
+    if let Some(node) = api.find(path).await? {
+        return Ok(vec![node]);
+    }
+    if literal || !has_pattern(path) {
+        return Ok(Vec::new());
+    }
+    let segments = compile(path)?;
+    let mut found = Vec::new();
+    // What is left to look at: a folder (None for the root) and the index of the segment to match below it.
+    let mut pending: Vec<(Option<Node>, usize)> = vec![(None, 0)];
+    while let Some((folder, index)) = pending.pop() {
+        let Some(segment) = segments.get(index) else {
+            found.extend(folder);
+            continue;
+        };
+        if folder.as_ref().is_some_and(|node| !node.is_folder()) {
+            continue;
+        }
+        match segment {
+            Segment::Literal(name) => {
+                let parent = folder.as_ref().map_or_else(RemotePath::root, |node| node.path.clone());
+                if let Some(node) = api.find(&parent.join(name)).await? {
+                    pending.push((Some(node), index + 1));
+                }
+            }
+            Segment::AnyDepth => {
+                // Nothing at all, or one folder and then again any depth. As the last segment it takes all below.
+                let last = index + 1 == segments.len();
+                if !last {
+                    pending.push((folder.clone(), index + 1));
+                }
+                for child in children(api, s3, folder.as_ref(), false).await? {
+                    if child.is_folder() {
+                        pending.push((Some(child.clone()), index));
+                    }
+                    if last {
+                        found.push(child);
+                    }
+                }
+            }
+            Segment::Pattern { matcher, hidden } => {
+                for child in children(api, s3, folder.as_ref(), *hidden).await? {
+                    if matcher.is_match(child.name()) {
+                        pending.push((Some(child), index + 1));
+                    }
+                }
+            }
+        }
+    }
+    found.sort_by(|left, right| left.path.cmp(&right.path));
+    found.dedup_by(|left, right| left.path == right.path);
+    Ok(found)
+}
+
+async fn children(api: &Client, s3: &s3::Client, folder: Option<&Node>, hidden: bool) -> Result<Vec<Node>, WalkError> {
+    let Some(folder) = folder else {
+        return Ok(api.workspaces().await?);
+    };
+    let all: Vec<Node> = if hidden {
+        remote::children(api, s3, &folder.path).try_collect().await?
+    } else {
+        api.children(&folder.path).try_collect().await?
+    };
+    Ok(all.into_iter().filter(|node| hidden || !node.is_hidden()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> RemotePath {
+        RemotePath::parse(text).expect("a path")
+    }
+
+    #[test]
+    fn patterns_are_told_from_names() {
+        for text in ["ws/*", "ws/a?", "ws/[ab]/c", "ws/{a,b}", "ws/**/x", "ws/%"] {
+            assert!(has_pattern(&parse(text)), "{text}");
+        }
+        for text in ["ws/a", "ws/100%", "ws/%/a", "ws/(a)"] {
+            assert!(!has_pattern(&parse(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_broken_pattern_is_named() {
+        let error = compile(&parse("ws/[a")).err().expect("an error");
+        assert!(error.to_string().contains("ws/[a"), "{error}");
+    }
+
+    #[test]
+    fn segments_match_within_one_name() {
+        let segments = compile(&parse("ws/**/f{1,2}*.t?t/%")).expect("segments");
+        assert!(matches!(segments[0], Segment::Literal(_)));
+        assert!(matches!(segments[1], Segment::AnyDepth));
+        let Segment::Pattern { matcher, hidden } = &segments[2] else { panic!("a pattern") };
+        assert!(!hidden);
+        assert!(matcher.is_match("f1 long.txt") && matcher.is_match("f2.tät"));
+        assert!(!matcher.is_match("f3.txt"));
+        let Segment::Pattern { matcher, .. } = &segments[3] else { panic!("a pattern") };
+        assert!(matcher.is_match("anything"));
+    }
+}

@@ -1,0 +1,371 @@
+//! Local trees: read on a thread of its own, folders before what they hold, links followed without loops.
+
+use std::fs::{self, FileType, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use tokio::sync::mpsc;
+
+/// How many found entries wait to be taken before the walk pauses.
+const QUEUE: usize = 1024;
+
+/// What to do with symbolic links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LinkPolicy {
+    /// Take what they point at, folders too.
+    #[default]
+    Follow,
+    /// Leave them out, with a notice.
+    Skip,
+    /// Count each as a failure.
+    Error,
+}
+
+/// How a local tree is walked.
+#[derive(Debug, Clone, Copy)]
+pub struct LocalOptions {
+    /// What to do with symbolic links.
+    pub links: LinkPolicy,
+    /// Whether names that start with a dot are taken.
+    pub hidden: bool,
+}
+
+/// Why an entry is left out without being a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftOut {
+    /// A FIFO, socket or device.
+    Special,
+    /// A link that points at nothing.
+    Dangling,
+    /// A link to a folder that holds it.
+    Loop,
+    /// A link, and links are to be skipped.
+    Link,
+}
+
+impl LeftOut {
+    /// The reason in words.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Special => "not a regular file (a pipe, socket or device)",
+            Self::Dangling => "a link that points at nothing",
+            Self::Loop => "a link to a folder that it lies in",
+            Self::Link => "a link",
+        }
+    }
+}
+
+/// Why an entry cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// The file system refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The name is not UTF-8, and the server keeps only Unicode names.
+    #[error("the name is not valid UTF-8")]
+    NotUnicode,
+    /// A link, and links are errors.
+    #[error("a symbolic link, and --links is 'error'")]
+    Link,
+}
+
+/// A folder of a walk; the root is number 0.
+pub type FolderNumber = u64;
+
+/// One step of a walk.
+#[derive(Debug)]
+pub enum LocalItem {
+    /// A folder, before anything in it.
+    Folder {
+        /// Its number.
+        number: FolderNumber,
+        /// The folder that it lies in; `None` for the root.
+        parent: Option<FolderNumber>,
+        /// Its own name, empty for the root.
+        name: String,
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// A regular file.
+    File {
+        /// The folder that it lies in.
+        folder: FolderNumber,
+        /// Its own name.
+        name: String,
+        /// Where it is.
+        path: PathBuf,
+        /// Bytes, as of now.
+        size: u64,
+        /// When it was last written, where the file system tells.
+        modified: Option<SystemTime>,
+    },
+    /// Nothing more comes of this folder or anything below it.
+    FolderDone(FolderNumber),
+    /// An entry that is left out, with a notice.
+    LeftOut {
+        /// Where it is.
+        path: PathBuf,
+        /// Why.
+        reason: LeftOut,
+    },
+    /// An entry, or the rest of a folder, that cannot be read.
+    Failed {
+        /// Where it is.
+        path: PathBuf,
+        /// Why.
+        error: LocalError,
+    },
+}
+
+/// Whether a name is that of a download's temporary file, which is never uploaded.
+pub fn is_temporary_name(name: &str) -> bool {
+    name.starts_with(".cec-") && name.ends_with(".part")
+}
+
+/// Walks the folder `root` on a thread of its own. It ends early once the receiver is dropped.
+pub fn walk(root: PathBuf, options: LocalOptions) -> mpsc::Receiver<LocalItem> {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    tokio::task::spawn_blocking(move || {
+        let mut walker = Walker { options, sender, next_number: 1 };
+        let canonical = fs::canonicalize(&root).unwrap_or_else(|_| root.clone());
+        // Only a receiver that is gone makes this fail.
+        let _ = walker.run(root, canonical);
+    });
+    receiver
+}
+
+/// The receiver is gone.
+struct Gone;
+
+struct Walker {
+    options: LocalOptions,
+    sender: mpsc::Sender<LocalItem>,
+    next_number: FolderNumber,
+}
+
+/// A folder being walked: what of it is still to be entered.
+struct Frame {
+    number: FolderNumber,
+    path: PathBuf,
+    canonical: PathBuf,
+    folders: Vec<(String, PathBuf)>,
+}
+
+impl Walker {
+    fn send(&self, item: LocalItem) -> Result<(), Gone> {
+        self.sender.blocking_send(item).map_err(|_| Gone)
+    }
+
+    fn run(&mut self, root: PathBuf, canonical: PathBuf) -> Result<(), Gone> {
+        self.send(LocalItem::Folder { number: 0, parent: None, name: String::new(), path: root.clone() })?;
+        let mut stack = Vec::new();
+        let frame = self.read_folder(0, root, canonical, &stack)?;
+        stack.push(frame);
+        while let Some(frame) = stack.last_mut() {
+            let Some((name, canonical)) = frame.folders.pop() else {
+                self.send(LocalItem::FolderDone(frame.number))?;
+                stack.pop();
+                continue;
+            };
+            let path = frame.path.join(&name);
+            let number = self.next_number;
+            self.next_number += 1;
+            self.send(LocalItem::Folder { number, parent: Some(frame.number), name, path: path.clone() })?;
+            let frame = self.read_folder(number, path, canonical, &stack)?;
+            stack.push(frame);
+        }
+        Ok(())
+    }
+
+    /// Sends the files of a folder and keeps its sub-folders for later.
+    fn read_folder(
+        &self,
+        number: FolderNumber,
+        path: PathBuf,
+        canonical: PathBuf,
+        above: &[Frame],
+    ) -> Result<Frame, Gone> {
+        let mut frame = Frame { number, path, canonical, folders: Vec::new() };
+        let entries = match fs::read_dir(&frame.path) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.send(LocalItem::Failed { path: frame.path.clone(), error: error.into() })?;
+                return Ok(frame);
+            }
+        };
+        for entry in entries {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.send(LocalItem::Failed { path: frame.path.clone(), error: error.into() })?;
+                    break;
+                }
+            };
+            let path = entry.path();
+            let Ok(name) = entry.file_name().into_string() else {
+                self.send(LocalItem::Failed { path, error: LocalError::NotUnicode })?;
+                continue;
+            };
+            if is_temporary_name(&name) || (!self.options.hidden && name.starts_with('.')) {
+                continue;
+            }
+            match self.look(&entry.file_type(), &path, &frame, above) {
+                Ok(Found::Folder(canonical)) => {
+                    let canonical = canonical.unwrap_or_else(|| frame.canonical.join(&name));
+                    frame.folders.push((name, canonical));
+                }
+                Ok(Found::File(metadata)) => self.send(LocalItem::File {
+                    folder: number,
+                    name,
+                    path,
+                    size: metadata.len(),
+                    modified: metadata.modified().ok(),
+                })?,
+                Ok(Found::LeftOut(reason)) => self.send(LocalItem::LeftOut { path, reason })?,
+                Err(error) => self.send(LocalItem::Failed { path, error })?,
+            }
+        }
+        Ok(frame)
+    }
+
+    fn look(
+        &self,
+        file_type: &io::Result<FileType>,
+        path: &Path,
+        folder: &Frame,
+        above: &[Frame],
+    ) -> Result<Found, LocalError> {
+        let file_type = match file_type {
+            Ok(file_type) => *file_type,
+            Err(_) => fs::symlink_metadata(path)?.file_type(),
+        };
+        if !file_type.is_symlink() {
+            return Ok(if file_type.is_dir() {
+                Found::Folder(None)
+            } else if file_type.is_file() {
+                Found::File(fs::symlink_metadata(path)?)
+            } else {
+                Found::LeftOut(LeftOut::Special)
+            });
+        }
+        match self.options.links {
+            LinkPolicy::Skip => return Ok(Found::LeftOut(LeftOut::Link)),
+            LinkPolicy::Error => return Err(LocalError::Link),
+            LinkPolicy::Follow => {}
+        }
+        let metadata = match fs::metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::LeftOut(LeftOut::Dangling)),
+            // A link to itself, or a ring of links.
+            Err(error) if is_link_ring(&error) => return Ok(Found::LeftOut(LeftOut::Loop)),
+            Err(error) => return Err(error.into()),
+        };
+        if metadata.is_file() {
+            return Ok(Found::File(metadata));
+        }
+        if !metadata.is_dir() {
+            return Ok(Found::LeftOut(LeftOut::Special));
+        }
+        let canonical = fs::canonicalize(path)?;
+        let loops = above.iter().chain([folder]).any(|ancestor| ancestor.canonical.starts_with(&canonical));
+        Ok(if loops { Found::LeftOut(LeftOut::Loop) } else { Found::Folder(Some(canonical)) })
+    }
+}
+
+/// ELOOP, for which the standard library has no stable name yet.
+fn is_link_ring(error: &io::Error) -> bool {
+    let number = if cfg!(any(target_os = "linux", target_os = "android")) { 40 } else { 62 };
+    cfg!(unix) && error.raw_os_error() == Some(number)
+}
+
+enum Found {
+    /// A folder, with its canonical path where a link led to it.
+    Folder(Option<PathBuf>),
+    File(Metadata),
+    LeftOut(LeftOut),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: LocalOptions = LocalOptions { links: LinkPolicy::Follow, hidden: true };
+
+    async fn collect(root: &Path, options: LocalOptions) -> Vec<String> {
+        let mut receiver = walk(root.to_owned(), options);
+        let mut lines = Vec::new();
+        while let Some(item) = receiver.recv().await {
+            let shown = |path: &Path| path.strip_prefix(root).expect("below the root").display().to_string();
+            lines.push(match item {
+                LocalItem::Folder { path, .. } => format!("folder {}", shown(&path)),
+                LocalItem::File { path, size, .. } => format!("file {} {size}", shown(&path)),
+                LocalItem::FolderDone(number) => format!("done {number}"),
+                LocalItem::LeftOut { path, reason } => format!("left {} {reason:?}", shown(&path)),
+                LocalItem::Failed { path, error } => format!("failed {} {error}", shown(&path)),
+            });
+        }
+        lines
+    }
+
+    #[tokio::test]
+    async fn folders_come_before_what_they_hold_and_leftovers_never() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir_all(folder.path().join("a/b")).expect("folders");
+        fs::write(folder.path().join("a/b/x"), "123").expect("a file");
+        fs::write(folder.path().join("a/.cec-0011.part"), "rest").expect("a file");
+        fs::write(folder.path().join(".hidden"), "").expect("a file");
+        let lines = collect(folder.path(), OPTIONS).await;
+        assert_eq!(
+            lines,
+            ["folder ", "file .hidden 0", "folder a", "folder a/b", "file a/b/x 3", "done 2", "done 1", "done 0"]
+        );
+        let lines = collect(folder.path(), LocalOptions { hidden: false, ..OPTIONS }).await;
+        assert!(!lines.iter().any(|line| line.contains(".hidden")), "{lines:?}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn links_are_followed_but_never_in_a_ring() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        fs::create_dir_all(root.join("real")).expect("folders");
+        fs::write(root.join("real/x"), "1").expect("a file");
+        symlink("real", root.join("linked")).expect("a link");
+        symlink("..", root.join("real/up")).expect("a link");
+        symlink("nowhere", root.join("dangling")).expect("a link");
+        symlink("self", root.join("self")).expect("a link");
+        let mut lines = collect(root, OPTIONS).await;
+        lines.retain(|line| !line.starts_with("done"));
+        lines.sort();
+        assert_eq!(
+            lines,
+            [
+                "file linked/x 1",
+                "file real/x 1",
+                "folder ",
+                "folder linked",
+                "folder real",
+                "left dangling Dangling",
+                "left linked/up Loop",
+                "left real/up Loop",
+                "left self Loop",
+            ]
+        );
+        let lines = collect(root, LocalOptions { links: LinkPolicy::Error, ..OPTIONS }).await;
+        assert_eq!(lines.iter().filter(|line| line.starts_with("failed")).count(), 4, "{lines:?}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn names_that_are_not_unicode_are_failures_and_the_rest_goes_on() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join(std::ffi::OsStr::from_bytes(b"bad\xff")), "1").expect("a file");
+        fs::write(folder.path().join("good"), "1").expect("a file");
+        let lines = collect(folder.path(), OPTIONS).await;
+        assert!(lines.contains(&"file good 1".to_owned()), "{lines:?}");
+        assert_eq!(lines.iter().filter(|line| line.starts_with("failed")).count(), 1, "{lines:?}");
+    }
+}

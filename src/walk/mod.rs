@@ -1,0 +1,27 @@
+//! Local and remote trees as bounded streams, and remote globs.
+
+pub mod glob;
+pub mod local;
+pub mod remote;
+
+use crate::api::ApiError;
+use crate::s3::S3Error;
+
+/// Why a part of a remote tree could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum WalkError {
+    /// The listing or stat failed.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The listing that completes hidden names failed.
+    #[error(transparent)]
+    S3(#[from] S3Error),
+    /// A pattern that cannot be read.
+    #[error("'{pattern}' is not a pattern: {reason}")]
+    Pattern {
+        /// The pattern as typed.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}

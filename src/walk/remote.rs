@@ -1,0 +1,178 @@
+//! Remote trees: listings with hidden names completed, several in flight, parents always before their children.
+
+use std::collections::HashSet;
+
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::WalkError;
+use crate::api::{Client, Node};
+use crate::path::RemotePath;
+use crate::s3;
+
+/// How many listings a walk keeps in flight: the server serves no more at once.
+pub const LISTINGS_IN_FLIGHT: usize = 4;
+
+/// How many found nodes wait to be taken before the walk pauses.
+const QUEUE: usize = 1024;
+
+/// How many hidden nodes one stat call asks for.
+const STAT_BATCH: usize = 100;
+
+/// The name of the folder at a workspace's root that holds what was deleted.
+pub const RECYCLE_BIN: &str = "recycle_bin";
+
+/// All children of a folder, dot names included.
+///
+/// The REST listing leaves out names that start with a dot but counts them. Where the count says that some are
+/// missing, an S3 LIST of the folder names them and a stat describes them; they come last.
+pub fn children(
+    api: &Client,
+    s3: &s3::Client,
+    folder: &RemotePath,
+) -> impl Stream<Item = Result<Node, WalkError>> + Send + 'static {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let (api, s3, folder) = (api.clone(), s3.clone(), folder.clone());
+    tokio::spawn(async move {
+        if let Err(error) = send_children(&api, &s3, &folder, &sender).await {
+            // A receiver that is gone wants no more.
+            let _ = sender.send(Err(error)).await;
+        }
+    });
+    stream::unfold(receiver, |mut receiver| async move {
+        let item = receiver.recv().await?;
+        Some((item, receiver))
+    })
+}
+
+async fn send_children(
+    api: &Client,
+    s3: &s3::Client,
+    folder: &RemotePath,
+    sender: &mpsc::Sender<Result<Node, WalkError>>,
+) -> Result<(), WalkError> {
+    let mut pages = std::pin::pin!(api.pages(folder));
+    let (mut seen, mut total) = (0_u64, None);
+    while let Some(page) = pages.try_next().await? {
+        seen += page.nodes.len() as u64;
+        total = page.total.or(total);
+        for node in page.nodes {
+            if sender.send(Ok(node)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    if total.is_some_and(|total| total > seen) {
+        for node in hidden_children(api, s3, folder).await? {
+            if sender.send(Ok(node)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The children of a folder whose names start with a dot.
+async fn hidden_children(api: &Client, s3: &s3::Client, folder: &RemotePath) -> Result<Vec<Node>, WalkError> {
+    let hidden: Vec<RemotePath> = s3
+        .list(folder)
+        .try_filter_map(async |entry| Ok(entry.path.name().starts_with('.').then_some(entry.path)))
+        .try_collect()
+        .await?;
+    let mut nodes = Vec::with_capacity(hidden.len());
+    for batch in hidden.chunks(STAT_BATCH) {
+        nodes.extend(api.stat_many(batch).await?);
+    }
+    Ok(nodes)
+}
+
+/// One step of a walk.
+#[derive(Debug)]
+pub enum RemoteItem {
+    /// A folder; what it holds comes later.
+    Folder(Node),
+    /// A file.
+    File(Node),
+    /// The recycle bin at a workspace's root, which is left out.
+    RecycleBin(Node),
+    /// A folder that could not be listed, or not to its end.
+    Failed {
+        /// The folder.
+        folder: RemotePath,
+        /// Why.
+        error: WalkError,
+    },
+}
+
+/// How a tree is walked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RemoteOptions {
+    /// Go into the recycle bin of a workspace that is walked from its root.
+    pub recycle_bin: bool,
+    /// How deep to go: 1 is the root's own children; `None` all the way.
+    pub depth: Option<usize>,
+}
+
+/// Everything below `root` (itself not included). An unreadable folder is one [`RemoteItem::Failed`]; the rest goes on.
+pub fn walk(api: &Client, s3: &s3::Client, root: &RemotePath, options: RemoteOptions) -> mpsc::Receiver<RemoteItem> {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let (api, s3, root) = (api.clone(), s3.clone(), root.clone());
+    tokio::spawn(async move {
+        // Last in, first out: the folders that wait are then those beside the path being walked, not a whole level.
+        let mut waiting = vec![(root.clone(), 1_usize)];
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < LISTINGS_IN_FLIGHT {
+                let Some((folder, depth)) = waiting.pop() else { break };
+                let (api, s3, sender) = (api.clone(), s3.clone(), sender.clone());
+                let bin = (!options.recycle_bin && folder.is_workspace()).then(|| folder.join(RECYCLE_BIN));
+                running.spawn(async move { (list_folder(&api, &s3, &folder, bin, &sender).await, depth) });
+            }
+            match running.join_next().await {
+                None => return,
+                Some(Ok((folders, depth))) => {
+                    if options.depth.is_none_or(|limit| depth < limit) {
+                        waiting.extend(folders.into_iter().rev().map(|folder| (folder, depth + 1)));
+                    }
+                }
+                // A listing that panicked or was cancelled ends the walk; the channel closes.
+                Some(Err(_)) => return,
+            }
+            if sender.is_closed() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// Sends a folder's children and gives back the folders among them.
+async fn list_folder(
+    api: &Client,
+    s3: &s3::Client,
+    folder: &RemotePath,
+    recycle_bin: Option<RemotePath>,
+    sender: &mpsc::Sender<RemoteItem>,
+) -> Vec<RemotePath> {
+    let mut folders = Vec::new();
+    let mut names = HashSet::new();
+    let mut stream = std::pin::pin!(children(api, s3, folder));
+    while let Some(next) = stream.next().await {
+        let item = match next {
+            Ok(node) if recycle_bin.as_ref() == Some(&node.path) => RemoteItem::RecycleBin(node),
+            // A change between two pages can show a node under its old and its new place.
+            Ok(node) if !names.insert(node.name().to_owned()) => continue,
+            Ok(node) if node.is_folder() => {
+                folders.push(node.path.clone());
+                RemoteItem::Folder(node)
+            }
+            Ok(node) => RemoteItem::File(node),
+            Err(error) => RemoteItem::Failed { folder: folder.clone(), error },
+        };
+        if sender.send(item).await.is_err() {
+            return Vec::new();
+        }
+    }
+    folders
+}
