@@ -7,6 +7,7 @@ pub mod page;
 pub mod tree;
 
 pub use error::{ApiError, ApiErrorKind};
+pub use page::Page;
 pub use tree::{Node, NodeKind};
 
 use std::sync::Arc;
