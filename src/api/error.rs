@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::auth::{Answer, AuthError};
 use crate::http::retry::{Advice, Retryable, retry_after};
-use crate::http::{HttpError, redact};
+use crate::http::{HttpError, HttpErrorKind, redact};
 
 /// What an answer means, whatever its HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +95,15 @@ impl ApiError {
             Some(Cause::Auth(_)) => true,
             None => false,
         }
+    }
+
+    /// Whether the call took longer than the server, a proxy or this program waits.
+    pub(super) fn is_too_slow(&self) -> bool {
+        let timed_out = match &self.source {
+            Some(Cause::Http(error)) => error.kind == HttpErrorKind::Timeout && !error.unsent,
+            _ => false,
+        };
+        timed_out || matches!(self.status, Some(408 | 504))
     }
 
     /// Whether the answer was lost, so that nobody knows whether the request was carried out.
