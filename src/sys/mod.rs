@@ -1,0 +1,5 @@
+//! What differs between operating systems, and what touches them directly.
+
+pub mod atomic_file;
+pub mod lock;
+pub mod signal;
