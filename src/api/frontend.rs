@@ -1,9 +1,27 @@
-//! Who am I, discovery, version (rest.md §9, auth.md §5).
+//! Who am I, discovery, version.
 
-use super::{ApiError, Client};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use http::Method;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+use serde_json::Value;
+use tokio::io::AsyncBufRead;
+use tokio_util::io::StreamReader;
+
+use super::{ApiError, ApiErrorKind, Client, error};
+use crate::account::ServerUrl;
+use crate::auth::{Answer, AuthError, is_dead_token_answer};
+use crate::http::{Http, HttpError};
+
+/// The longest discovery or error answer that is read.
+const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
+
+const DISCOVERY: &str = "/a/config/discovery";
 
 /// The user that a token belongs to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct User {
     /// The login name.
     pub login: String,
@@ -13,33 +31,189 @@ pub struct User {
     pub email: Option<String>,
     /// Whether the user administers the server.
     pub admin: bool,
-    /// Whether the server wants a new password (auth.md §3.3).
+    /// Whether the server wants a new password; everything works all the same.
     pub must_change_password: bool,
 }
 
 /// What the server says of itself.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerInfo {
-    /// The version, where the server tells a real one (versions.md §1: never a gate).
+    /// The version, where the server tells one of the form x.y.z: a hint, never a gate, since self-built servers all
+    /// say 4.0.0.
     pub version: Option<String>,
     /// The product's name, where told.
     pub product: Option<String>,
 }
 
 impl Client {
-    /// The user that the token belongs to; `None` where the token is not valid (the state is 200 all the same).
+    /// The user that the token belongs to; `None` where the token is not valid.
+    ///
+    /// # Errors
+    /// Any failure of the call; [`ApiErrorKind::NotCells`] where the answer is not the frontend's state.
     pub async fn user(&self) -> Result<Option<User>, ApiError> {
-        todo!()
+        let response = match self.sender.start(&Method::GET, "/a/frontend/state", None, "application/xml").await {
+            Ok(response) => response,
+            Err(AuthError::Expired) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let (status, headers) = (response.status(), response.headers().clone());
+        let is_xml = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|kind| kind.contains("xml"));
+        if !status.is_success() || !is_xml {
+            let body = self.sender.http.read(response, ANSWER_LIMIT).await?;
+            if is_dead_token_answer(status, &body) {
+                return Ok(None);
+            }
+            let answer = Answer { status, headers, body };
+            error::json_of(&answer)?;
+            return Err(ApiError::new(ApiErrorKind::NotCells, "the answer is not the state of a Cells server"));
+        }
+        let body = self.sender.http.stream(response).map_err(std::io::Error::other);
+        read_user(StreamReader::new(Box::pin(body))).await
     }
 
-    /// What the server says of itself with this token; what it does not tell is `None`.
+    /// What the server says of itself with this token; what it does not tell is `None`. Only administrators are told
+    /// the version on servers from 4.4.
+    ///
+    /// # Errors
+    /// Any failure of the call.
     pub async fn server_info(&self) -> Result<ServerInfo, ApiError> {
-        todo!()
+        match self.get::<Value>(DISCOVERY).await {
+            Ok(discovery) if discovery.get("Version").is_some() => return Ok(info_of(&discovery)),
+            // A standard user's token is refused here, although no token at all is welcome.
+            Ok(_) => {}
+            Err(error) if error.kind == ApiErrorKind::Forbidden => {}
+            Err(error) => return Err(error),
+        }
+        let boot: Value = self.get("/a/frontend/bootconf").await?;
+        Ok(boot.get("backend").map(info_of).unwrap_or_default())
     }
 }
 
-/// Checks without credentials that a Cells server answers at `url` (anonymous discovery, versions.md §8.2a): not
-/// reachable, TLS not trusted, not a Cells server, host not configured on it are told apart.
-pub async fn probe(_http: &crate::http::Http, _url: &crate::account::ServerUrl) -> Result<(), ApiError> {
-    todo!()
+fn info_of(json: &Value) -> ServerInfo {
+    let text = |name: &str| json.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    ServerInfo {
+        version: text("Version").filter(|version| is_version(version)).map(ToOwned::to_owned),
+        product: text("PackageLabel").or_else(|| text("PackageType")).map(ToOwned::to_owned),
+    }
+}
+
+/// Whether a text is a version x.y.z, with or without a suffix; development builds give a hash instead.
+fn is_version(text: &str) -> bool {
+    let core = text.trim_start_matches('v').split(['-', '+']).next().unwrap_or_default();
+    let parts: Vec<&str> = core.split('.').collect();
+    parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Reads the `<user>` element out of the state, which is large and holds it near the end; what comes after it is not
+/// read.
+async fn read_user(body: impl AsyncBufRead + Unpin) -> Result<Option<User>, ApiError> {
+    let mut reader = Reader::from_reader(body);
+    let mut buffer = Vec::new();
+    let mut user: Option<User> = None;
+    let mut rooted = false;
+    loop {
+        buffer.clear();
+        match reader.read_event_into_async(&mut buffer).await {
+            Ok(Event::Start(element) | Event::Empty(element)) => {
+                rooted = true;
+                match user.as_mut() {
+                    Some(user) => note(user, &element),
+                    None if element.name().as_ref() == "user" => user = Some(User::from_element(&element)),
+                    None => {}
+                }
+            }
+            Ok(Event::End(element)) if element.name().as_ref() == "user" => break,
+            Ok(Event::Eof) if rooted => break,
+            Ok(Event::Eof) => return Err(ApiError::new(ApiErrorKind::NotCells, "the server answered its state with nothing")),
+            Ok(_) => {}
+            Err(error) => return Err(broken_state(error)),
+        }
+    }
+    Ok(user.filter(|user| !user.login.is_empty()))
+}
+
+fn broken_state(error: quick_xml::Error) -> ApiError {
+    if let quick_xml::Error::Io(io) = &error {
+        if let Some(http) = io.get_ref().and_then(|inner| inner.downcast_ref::<HttpError>()) {
+            return http.clone().into();
+        }
+    }
+    ApiError::new(ApiErrorKind::NotCells, format!("the state of the server is not well-formed XML: {error}"))
+}
+
+impl User {
+    fn from_element(element: &BytesStart<'_>) -> Self {
+        Self {
+            login: attribute(element, "id").unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+}
+
+fn note(user: &mut User, element: &BytesStart<'_>) {
+    match element.name().as_ref() {
+        "pref" => {
+            let value = attribute(element, "value").filter(|value| !value.is_empty());
+            match attribute(element, "name").as_deref() {
+                Some("displayName") => user.display_name = value,
+                Some("email") => user.email = value,
+                _ => {}
+            }
+        }
+        "special_rights" => {
+            user.admin = attribute(element, "is_admin").is_some_and(|value| value == "1" || value == "true");
+            user.must_change_password = attribute(element, "lock").is_some_and(|locks| locks.contains("pass_change"));
+        }
+        _ => {}
+    }
+}
+
+fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
+    let attribute = element.try_get_attribute(name).ok()??;
+    let text = attribute.value;
+    match quick_xml::escape::unescape(&text) {
+        Ok(plain) => Some(plain.into_owned()),
+        Err(_) => Some(text.into_owned()),
+    }
+}
+
+/// Checks without credentials that a Cells server answers at `url`: not reachable, TLS not trusted, a redirect, not a
+/// Cells server, and a host that is not configured on it are told apart.
+///
+/// # Errors
+/// [`ApiErrorKind::Transport`] without an answer; [`ApiErrorKind::NotCells`]; [`ApiErrorKind::Server`] where the server
+/// or a proxy fails.
+pub async fn probe(http: &Http, url: &ServerUrl) -> Result<(), ApiError> {
+    let request = http.server_request(Method::GET, url, DISCOVERY)?.header(ACCEPT, "application/json");
+    let response = http.send(request).await?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body: Bytes = http.read(response, ANSWER_LIMIT).await?;
+    let answer = Answer { status, headers, body };
+    let json = error::json_of(&answer).map_err(|error| as_probe(error, url))?;
+    match serde_json::from_slice::<Value>(json) {
+        Ok(discovery) if discovery.get("Endpoints").is_some_and(Value::is_object) => Ok(()),
+        _ => Err(ApiError {
+            status: Some(status.as_u16()),
+            ..ApiError::new(ApiErrorKind::NotCells, format!("something answers at {url}, but it is not a Cells server"))
+        }),
+    }
+}
+
+/// Words that fit the question; the kind stays, but for refusals, which no Cells server gives here.
+fn as_probe(mut error: ApiError, url: &ServerUrl) -> ApiError {
+    match (error.kind, error.status) {
+        (ApiErrorKind::NotCells, Some(200)) if error.message.contains("nothing") => {
+            error.message = format!("a server answers at {url}, but with nothing: the host '{}' is not configured on it", url.host());
+        }
+        (ApiErrorKind::NotCells, _) => error.message = format!("{url} answers with a web page: it is not a Cells server"),
+        (ApiErrorKind::NotFound | ApiErrorKind::BadRequest | ApiErrorKind::Forbidden | ApiErrorKind::Unauthenticated, _) => {
+            error.kind = ApiErrorKind::NotCells;
+            error.message = format!("something answers at {url}, but it is not a Cells server ({})", error.message);
+        }
+        _ => {}
+    }
+    error
 }

@@ -1,1 +1,132 @@
-//! Jobs (rest.md §3).
+//! Jobs: starting one, and asking what became of it.
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::wire::list;
+use super::{ApiError, ApiErrorKind, Client};
+
+/// The id of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct JobId(pub String);
+
+/// What a job is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobStatus {
+    /// Known, but its task is not started or not heard of yet.
+    Waiting,
+    /// Running.
+    Running,
+    /// Done.
+    Finished,
+    /// Failed, or stopped by someone.
+    Failed,
+}
+
+/// A job as a poll shows it. The server writes the state of tasks down with a delay of up to three seconds and more.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// The server's words for it, in the user's language.
+    pub label: String,
+    /// What it is doing.
+    pub status: JobStatus,
+    /// The last thing that its task said.
+    pub message: String,
+    /// How far it has come, 0 to 1, where it tells.
+    pub progress: Option<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct JobsAnswer {
+    #[serde(deserialize_with = "list")]
+    jobs: Vec<WireJob>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct WireJob {
+    #[serde(rename = "ID")]
+    id: String,
+    #[serde(rename = "Label")]
+    label: String,
+    #[serde(rename = "Tasks", deserialize_with = "list")]
+    tasks: Vec<WireTask>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct WireTask {
+    status: String,
+    status_message: String,
+    start_time: f64,
+    has_progress: bool,
+    progress: f64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct RunAnswer {
+    job_uuid: String,
+}
+
+impl Client {
+    /// A job of the user's own, or `None` where the server does not know it: an unknown id, someone else's, or one
+    /// that was finished and cleared away.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    pub async fn job(&self, id: &JobId) -> Result<Option<Job>, ApiError> {
+        let request = json!({"JobIDs": [id.0], "LoadTasks": "Any"});
+        let answer: JobsAnswer = self.read("/a/jobs/user", &request).await?;
+        Ok(answer.jobs.into_iter().find(|job| job.id == id.0).map(WireJob::into_job))
+    }
+
+    /// Starts one of the server's own jobs (`copy`, `move`, `compress`, `extract`, …). Sent once: a lost answer leaves
+    /// open whether it runs.
+    ///
+    /// # Errors
+    /// [`ApiErrorKind::NotFound`] for a missing source: then nothing is started.
+    pub async fn run_job(&self, name: &str, parameters: &Value) -> Result<JobId, ApiError> {
+        let request = json!({"JsonParameters": parameters.to_string()});
+        let path = format!("/a/jobs/user/{}", crate::path::encode_segment(name));
+        let answer: RunAnswer = self.write(Method::PUT, &path, &request).await?;
+        if answer.job_uuid.is_empty() {
+            return Err(ApiError::new(ApiErrorKind::Server, "the server started a job and did not say which"));
+        }
+        Ok(JobId(answer.job_uuid))
+    }
+}
+
+impl WireJob {
+    fn into_job(self) -> Job {
+        let mut job = Job {
+            id: JobId(self.id),
+            label: self.label,
+            status: JobStatus::Waiting,
+            message: String::new(),
+            progress: None,
+        };
+        if let Some(task) = self.tasks.into_iter().max_by(|one, other| one.start_time.total_cmp(&other.start_time)) {
+            job.status = match task.status.as_str() {
+                "Finished" => JobStatus::Finished,
+                "Error" | "Interrupted" => JobStatus::Failed,
+                "Running" | "Paused" => JobStatus::Running,
+                _ => JobStatus::Waiting,
+            };
+            job.progress = task.has_progress.then_some(task.progress);
+            job.message = unwrapped(task.status_message);
+        }
+        job
+    }
+}
+
+/// Messages of failed tasks may be a whole error as JSON text.
+fn unwrapped(message: String) -> String {
+    let inner = serde_json::from_str::<Value>(&message).ok();
+    let detail = inner.as_ref().and_then(|inner| inner.get("Detail")?.as_str());
+    detail.map_or_else(|| message.clone(), ToOwned::to_owned)
+}

@@ -1,29 +1,133 @@
-//! The authenticated REST client (rest.md): wire structs, typed errors, pages as streams.
+//! The authenticated REST client: wire structs, typed errors, pages as streams.
 
 pub mod error;
 pub mod frontend;
 pub mod jobs;
 pub mod page;
 pub mod tree;
+mod wire;
 
 pub use error::{ApiError, ApiErrorKind};
-pub use page::Page;
 pub use tree::{Node, NodeKind};
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::auth::Sender;
+use bytes::Bytes;
+use http::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-/// The REST client of one account.
+use crate::auth::{Answer, Sender};
+use crate::http::retry::{self, RetryPolicy};
+
+/// The REST client of one account. Cheap to clone.
+///
+/// Reads are tried again by themselves as the policy says; calls that change something are not, beyond what is known
+/// never to have reached the server.
 #[derive(Debug, Clone)]
 pub struct Client {
-    #[expect(dead_code)]
     sender: Arc<Sender>,
+    retry: RetryPolicy,
 }
 
 impl Client {
-    /// A client that sends through `sender`.
+    /// A client that sends through `sender`; reads are tried up to four times.
     pub fn new(sender: Arc<Sender>) -> Self {
-        Self { sender }
+        Self {
+            sender,
+            retry: RetryPolicy::default(),
+        }
+    }
+
+    /// The client with another policy for its reads.
+    #[must_use]
+    pub fn with_retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Any REST call, sent once: `path` is absolute and percent-encoded (`/a/tree/stat/ws`), `body` is JSON. The
+    /// answer is given whole, as it came, once it is known to be a success.
+    ///
+    /// # Errors
+    /// What the answer means where it is no success, or is a web page.
+    pub async fn raw(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Answer, ApiError> {
+        let answer = self.sender.call(&method, path, body.as_ref()).await?;
+        if answer.status.is_success() && answer.body.is_empty() {
+            return Ok(answer);
+        }
+        error::json_of(&answer)?;
+        Ok(answer)
+    }
+
+    /// A GET, tried again where that may help.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        self.again(&Method::GET, path, None).await
+    }
+
+    /// A POST that only reads, tried again where that may help.
+    pub(crate) async fn read<T: DeserializeOwned>(&self, path: &str, request: &impl Serialize) -> Result<T, ApiError> {
+        self.again(&Method::POST, path, Some(encode(request)?)).await
+    }
+
+    /// A call that changes something: sent once, and again only where nothing of it was sent.
+    pub(crate) async fn write<T: DeserializeOwned>(&self, method: Method, path: &str, request: &impl Serialize) -> Result<T, ApiError> {
+        let body = encode(request)?;
+        let answer = match self.sender.call(&method, path, Some(&body)).await.map_err(ApiError::from) {
+            Err(error) if error.is_unsent() && retry::Retryable::advice(&error) != retry::Advice::Stop => {
+                self.sender.call(&method, path, Some(&body)).await?
+            }
+            other => other?,
+        };
+        parse(error::json_of(&answer)?)
+    }
+
+    /// A POST that changes something and may be repeated without harm. With `fail_slow_at_once` a call that takes too
+    /// long is not repeated as it is.
+    async fn repeatable_write<T: DeserializeOwned>(&self, path: &str, request: &impl Serialize, fail_slow_at_once: bool) -> Result<T, ApiError> {
+        let body = encode(request)?;
+        let attempt = |_| async {
+            let answer = match self.sender.call(&Method::POST, path, Some(&body)).await.map_err(ApiError::from) {
+                Err(error) if fail_slow_at_once && error.is_too_slow() => return Ok(Err(error)),
+                other => other?,
+            };
+            match error::json_of(&answer) {
+                Err(error) if fail_slow_at_once && error.is_too_slow() => Ok(Err(error)),
+                other => parse(other?).map(Ok),
+            }
+        };
+        retry::run(&self.retry, attempt, log_retry).await?
+    }
+
+    async fn again<T: DeserializeOwned>(&self, method: &Method, path: &str, body: Option<Bytes>) -> Result<T, ApiError> {
+        let attempt = |_| async {
+            let answer = self.sender.call(method, path, body.as_ref()).await?;
+            parse(error::json_of(&answer)?)
+        };
+        retry::run(&self.retry, attempt, log_retry).await
+    }
+}
+
+fn log_retry(number: u32, error: &ApiError, pause: Duration) {
+    tracing::debug!(number, %error, ?pause, "trying again");
+}
+
+fn encode(request: &impl Serialize) -> Result<Bytes, ApiError> {
+    serde_json::to_vec(request)
+        .map(Bytes::from)
+        .map_err(|error| ApiError::new(ApiErrorKind::BadRequest, format!("the request cannot be written as JSON: {error}")))
+}
+
+/// Reads the first JSON document of an answer; unknown fields are ignored.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    match serde_json::Deserializer::from_slice(body).into_iter::<T>().next() {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(error)) if error.is_eof() => Err(ApiError::new(ApiErrorKind::Server, "the answer ends in the middle of its JSON")),
+        Some(Err(error)) => Err(ApiError::new(
+            ApiErrorKind::NotCells,
+            format!("the answer is not what a Cells server says here: {error}"),
+        )),
+        None => Err(ApiError::new(ApiErrorKind::NotCells, "the server answered with nothing")),
     }
 }

@@ -1,23 +1,185 @@
-//! Paginated listings as streams (rest.md §1.3).
+//! Paginated listings as streams.
+//!
+//! The server's pages overlap: children whose name starts with a dot are dropped from an answer, which is then filled
+//! up from the following pages, and those come again. So the offset goes on by the limit, the total ends it, and each
+//! node is given once.
 
-use futures_util::Stream;
+use std::collections::HashSet;
+use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{ApiError, Client, Node};
-use crate::path::RemotePath;
+use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 
-/// One page of a folder's listing. CONTRACT added by the lead: walk builds on it; `Client::children` flattens it.
-#[derive(Debug, Clone)]
-pub struct Page {
-    /// The nodes that no earlier page of this listing has given.
-    pub nodes: Vec<Node>,
-    /// How many children the folder has by the server's count, hidden names included (Pagination.Total); where the
-    /// answer has no Pagination, all of them came, and this is `None`.
+/// One page of a listing.
+#[derive(Debug)]
+pub struct Page<T> {
+    /// What the page holds, hidden names left out, nodes of later pages possibly among them.
+    pub items: Vec<T>,
+    /// How many there are in all, hidden ones included; `None` where this page is all.
     pub total: Option<u64>,
 }
 
-impl Client {
-    /// The visible children of a folder page by page, each node once.
-    pub fn pages(&self, _folder: &RemotePath) -> impl Stream<Item = Result<Page, ApiError>> + Send + 'static {
-        futures_util::stream::empty()
+/// The items of all pages, each once, in order. The first page is asked for by itself; the others, once the total is
+/// known, up to `at_once` at a time. `fetch` gets the offset and the limit; `identity` tells items apart.
+pub fn items<T, E, Fetch, Answer, Identity>(
+    limit: u64,
+    at_once: usize,
+    fetch: Fetch,
+    identity: Identity,
+) -> impl Stream<Item = Result<T, E>> + Send + 'static
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    Fetch: Fn(u64, u64) -> Answer + Clone + Send + Sync + 'static,
+    Answer: Future<Output = Result<Page<T>, E>> + Send + 'static,
+    Identity: Fn(&T) -> u128 + Send + 'static,
+{
+    // Zero until a page has told the total: a listing without one ends with its first page.
+    let total = Arc::new(AtomicU64::new(0));
+    let first = stream::once(fetch(0, limit));
+    let (known, mut offset) = (total.clone(), 0);
+    let offsets = stream::iter(std::iter::from_fn(move || {
+        offset += limit;
+        (offset < known.load(Ordering::Relaxed)).then_some(offset)
+    }));
+    let rest = offsets.map(move |offset| fetch(offset, limit)).buffered(at_once);
+    let mut seen = Seen::default();
+    first
+        .chain(rest)
+        .inspect_ok(move |page| {
+            // A folder may grow while it is listed.
+            total.fetch_max(page.total.unwrap_or(0), Ordering::Relaxed);
+        })
+        .map_ok(move |page| stream::iter(seen.new_ones(page.items, &identity).into_iter().map(Ok)))
+        .try_flatten()
+}
+
+/// What was given already, as far back as pages may overlap.
+///
+/// An answer that was filled up reaches over whole pages without a gap. So a page that repeats nothing was not reached
+/// by any answer before it, and neither were the pages after it: all before may be forgotten.
+#[derive(Debug, Default)]
+struct Seen {
+    identities: HashSet<u128>,
+}
+
+impl Seen {
+    fn new_ones<T>(&mut self, items: Vec<T>, identity: impl Fn(&T) -> u128) -> Vec<T> {
+        let own: Vec<u128> = items.iter().map(identity).collect();
+        let repeats = own.iter().any(|one| self.identities.contains(one));
+        if !repeats && !own.is_empty() {
+            self.identities.clear();
+        }
+        let fresh = items
+            .into_iter()
+            .zip(own)
+            .filter(|(_, identity)| self.identities.insert(*identity));
+        fresh.map(|(item, _)| item).collect()
+    }
+}
+
+/// A UUID as a number; any other text as its hash.
+pub(super) fn identity_of(uuid: &str) -> u128 {
+    let digits: String = uuid.chars().filter(|character| *character != '-').collect();
+    if digits.len() == 32 {
+        if let Ok(number) = u128::from_str_radix(&digits, 16) {
+            return number;
+        }
+    }
+    let mut hasher = DefaultHasher::new();
+    uuid.hash(&mut hasher);
+    u128::from(hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    /// A server whose pages drop hidden names and are then filled up from the pages after them.
+    fn overlapping(names: &[&'static str], limit: usize, offset: usize) -> Page<&'static str> {
+        let mut items = Vec::new();
+        let mut at = offset;
+        while items.len() < limit && at < names.len() {
+            let end = (at + limit).min(names.len());
+            items.extend(names[at..end].iter().copied().filter(|name| !name.starts_with('.')));
+            at = end;
+        }
+        let all = items.len() == names.len();
+        Page {
+            items,
+            total: (!all).then_some(names.len() as u64),
+        }
+    }
+
+    async fn listed(names: &'static [&'static str], limit: u64) -> (Vec<&'static str>, Vec<u64>) {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = asked.clone();
+        let fetch = move |offset: u64, limit: u64| {
+            log.lock().expect("a lock").push(offset);
+            let page = overlapping(names, usize::try_from(limit).expect("small"), usize::try_from(offset).expect("small"));
+            async move { Ok::<_, ()>(page) }
+        };
+        let all = items(limit, 4, fetch, |name: &&str| identity_of(name)).try_collect().await.expect("no errors");
+        let offsets = asked.lock().expect("a lock").clone();
+        (all, offsets)
+    }
+
+    #[tokio::test]
+    async fn overlapping_pages_give_each_child_once_and_none_is_lost() {
+        static NAMES: [&str; 14] = [".a", ".b", ".c", "d", "e", ".f", ".g", "h", "i", "j", "k", ".l", "m", "n"];
+        for limit in 1..16 {
+            let (all, _) = listed(&NAMES, limit).await;
+            assert_eq!(all, ["d", "e", "h", "i", "j", "k", "m", "n"], "limit {limit}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_exact_multiple_of_the_limit_is_listed_whole() {
+        static NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+        let (all, offsets) = listed(&NAMES, 3).await;
+        assert_eq!(all, NAMES);
+        assert_eq!(offsets, [0, 3]);
+        let (all, offsets) = listed(&NAMES, 6).await;
+        assert_eq!((all.len(), offsets), (6, vec![0]));
+    }
+
+    #[tokio::test]
+    async fn a_page_without_anything_visible_is_not_the_end() {
+        static NAMES: [&str; 7] = ["a", ".1", ".2", ".3", ".4", "b", "c"];
+        for limit in 1..8 {
+            assert_eq!(listed(&NAMES, limit).await.0, ["a", "b", "c"], "limit {limit}");
+        }
+    }
+
+    #[tokio::test]
+    async fn short_pages_that_are_not_filled_up_are_not_the_end_either() {
+        let fetch = |offset: u64, limit: u64| async move {
+            let items: Vec<u64> = (offset..(offset + limit).min(20)).filter(|n| n % 10 > 6).collect();
+            Ok::<_, ()>(Page { items, total: Some(20) })
+        };
+        let all: Vec<u64> = items(5, 4, fetch, |n| u128::from(*n)).try_collect().await.expect("no errors");
+        assert_eq!(all, [7, 8, 9, 17, 18, 19]);
+    }
+
+    #[tokio::test]
+    async fn the_failure_of_a_page_is_given_in_its_place() {
+        let fetch = |offset: u64, _: u64| async move {
+            if offset == 2 { Err("away") } else { Ok(Page { items: vec![offset], total: Some(6) }) }
+        };
+        let all: Vec<_> = items(2, 4, fetch, |n| u128::from(*n)).take(2).collect().await;
+        assert_eq!(all, [Ok(0), Err("away")]);
+    }
+
+    #[test]
+    fn only_what_may_come_again_is_remembered() {
+        let mut seen = Seen::default();
+        for page in 0..100_u128 {
+            let items: Vec<u128> = (page * 10..page * 10 + 10).collect();
+            assert_eq!(seen.new_ones(items, |n| *n).len(), 10);
+            assert_eq!(seen.identities.len(), 10);
+        }
     }
 }

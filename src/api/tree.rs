@@ -1,12 +1,31 @@
-//! The tree service: stat, listing, folders, deletion (rest.md §1, §2).
+//! The tree service: stat, listing, folders, deletion.
 
 use std::collections::BTreeMap;
 
-use futures_util::Stream;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::{Stream, future};
+use http::Method;
 use jiff::Timestamp;
 
-use super::{ApiError, Client};
+use super::page::{self, Page};
+use super::wire::{BulkAnswer, BulkRequest, CreateAnswer, CreateRequest, DeleteAnswer, DeleteRequest, StatAnswer, WireNode, WirePath};
+use super::{ApiError, ApiErrorKind, Client};
 use crate::path::RemotePath;
+
+/// The one service behind listings and bulk stats.
+const BULK: &str = "/a/meta/bulk/get";
+
+/// How many children a page holds: a page of 500 takes the server about a second.
+const PAGE: u64 = 500;
+
+/// How many pages or bulk calls are asked for at once: about the server's best.
+const AT_ONCE: usize = 4;
+
+/// How many paths one bulk stat names: they are served one by one, some 10 ms each.
+const STATS_A_CALL: usize = 50;
+
+/// How many folders one call makes: more gain nothing and come near the time limits of proxies.
+const FOLDERS_A_CALL: usize = 100;
 
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,7 +53,8 @@ pub struct Node {
     pub modified: Option<Timestamp>,
     /// The entity tag: MD5 of a small file, `…-N` of a multipart one; `temporary` while it is being uploaded.
     pub etag: Option<String>,
-    /// x-cells-hash, only where hashing_version is v4 and the listing carries it (rest.md §1.4, versions.md §8.12).
+    /// The content hash (x-cells-hash), only where hashing_version is v4 and the answer carries it: bulk answers do, a
+    /// single stat may not (docs/protocol.md §2.4).
     pub hash: Option<String>,
     /// MIME type, where known.
     pub mime: Option<String>,
@@ -57,7 +77,7 @@ impl Node {
         self.kind != NodeKind::File
     }
 
-    /// Whether its name starts with a dot, so that listings leave it out (rest.md §1.3).
+    /// Whether its name starts with a dot, so that listings leave it out (docs/protocol.md §2.3).
     pub fn is_hidden(&self) -> bool {
         self.name().starts_with('.')
     }
@@ -78,40 +98,194 @@ pub struct DeleteJob {
 }
 
 impl Client {
-    /// One node. The root cannot be asked (rest.md §1.1); a size of -1 (a virtual archive) counts as not found.
-    /// Tries only the form given; [`Client::find`] tries NFC and NFD too.
-    pub async fn stat(&self, _path: &RemotePath) -> Result<Node, ApiError> {
-        todo!()
+    /// One node, in the Unicode form given; [`Client::find`] tries the others too.
+    ///
+    /// # Errors
+    /// [`ApiErrorKind::NotFound`], also for an archive that the server would make on the fly (its size is -1);
+    /// [`ApiErrorKind::BadRequest`] for the root, which cannot be asked.
+    pub async fn stat(&self, path: &RemotePath) -> Result<Node, ApiError> {
+        if path.is_root() {
+            return Err(ApiError::new(ApiErrorKind::BadRequest, "the root is no node of its own; it only lists the workspaces"));
+        }
+        let answer: StatAnswer = self.get(&format!("/a/tree/stat/{}", path.encoded())).await?;
+        match answer.node {
+            Some(node) if !node.is_virtual() => Ok(node.into_node()),
+            _ => Err(ApiError::new(ApiErrorKind::NotFound, format!("'{path}' does not exist"))),
+        }
     }
 
     /// One node in whichever Unicode form the server has it, or `None` where it does not exist.
-    pub async fn find(&self, _path: &RemotePath) -> Result<Option<Node>, ApiError> {
-        todo!()
+    ///
+    /// # Errors
+    /// Everything but a node that does not exist.
+    pub async fn find(&self, path: &RemotePath) -> Result<Option<Node>, ApiError> {
+        for form in path.read_forms() {
+            match self.stat(&form).await {
+                Ok(node) => return Ok(Some(node)),
+                Err(error) if error.kind == ApiErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
-    /// Several nodes in one call, folders with their child counts; missing and forbidden ones are left out.
-    pub async fn stat_many(&self, _paths: &[RemotePath]) -> Result<Vec<Node>, ApiError> {
-        todo!()
+    /// Several nodes in few calls, folders with their child counts; missing and forbidden ones are left out. The
+    /// order is that of the paths.
+    ///
+    /// # Errors
+    /// Any failure but a missing or forbidden node.
+    pub async fn stat_many(&self, paths: &[RemotePath]) -> Result<Vec<Node>, ApiError> {
+        // In a bulk call `folder/*` means the children, whatever may be called so.
+        let calls = paths.chunk_by(|one, other| one.name() != "*" && other.name() != "*");
+        let calls: Vec<Vec<RemotePath>> = calls.flat_map(|run| run.chunks(STATS_A_CALL)).map(<[_]>::to_vec).collect();
+        let client = self.clone();
+        let answers = stream::iter(calls).map(move |call| client.clone().stat_call(call)).buffered(AT_ONCE);
+        let nodes: Vec<Vec<Node>> = answers.try_collect().await?;
+        Ok(nodes.into_iter().flatten().collect())
+    }
+
+    async fn stat_call(self, paths: Vec<RemotePath>) -> Result<Vec<Node>, ApiError> {
+        if let [only] = paths.as_slice() {
+            if only.name() == "*" {
+                return match self.stat(only).await {
+                    Ok(node) => Ok(vec![node]),
+                    Err(error) if matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::Forbidden) => Ok(Vec::new()),
+                    Err(error) => Err(error),
+                };
+            }
+        }
+        let request = BulkRequest {
+            node_paths: paths.iter().filter(|path| !path.is_root()).map(ToString::to_string).collect(),
+            limit: 0,
+            offset: 0,
+        };
+        if request.node_paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answer: BulkAnswer = self.read(BULK, &request).await?;
+        let present = answer.nodes.into_iter().filter(|node| !node.is_virtual());
+        Ok(present.map(WireNode::into_node).collect())
     }
 
     /// The workspaces that the user sees, sorted by slug.
+    ///
+    /// # Errors
+    /// Any failure of the call.
     pub async fn workspaces(&self) -> Result<Vec<Node>, ApiError> {
-        todo!()
+        let request = BulkRequest {
+            node_paths: vec!["/*".to_owned()],
+            limit: 0,
+            offset: 0,
+        };
+        let answer: BulkAnswer = self.read(BULK, &request).await?;
+        let named = answer.nodes.into_iter().filter(|node| !node.path.trim_matches('/').is_empty());
+        let mut workspaces: Vec<Node> = named.map(WireNode::into_node).collect();
+        workspaces.sort_by(|one, other| one.path.cmp(&other.path));
+        workspaces.dedup_by(|one, other| one.path == other.path);
+        Ok(workspaces)
     }
 
-    /// The visible children of a folder, each once, as pages arrive; the first of 500, the rest four at a time
-    /// (rest.md §1.3). A child that is a file's content in an archive is left out.
-    pub fn children(&self, _folder: &RemotePath) -> impl Stream<Item = Result<Node, ApiError>> + Send + 'static {
-        futures_util::stream::empty()
+    /// The visible children of a folder, each once, as pages arrive, in the server's order (bytes of the names); those
+    /// of the root are the workspaces. The first page is of 500, the rest come four at a time. What an archive holds
+    /// is left out.
+    ///
+    /// # Errors
+    /// The stream ends with the first failure; [`ApiErrorKind::NotFound`] where the folder does not exist.
+    pub fn children(&self, folder: &RemotePath) -> impl Stream<Item = Result<Node, ApiError>> + Send + 'static {
+        let client = self.clone();
+        if folder.is_root() {
+            let all = async move { client.workspaces().await.map(|nodes| stream::iter(nodes.into_iter().map(Ok))) };
+            return stream::once(all).try_flatten().left_stream();
+        }
+        let listed = format!("{folder}/*");
+        let fetch = move |offset, limit| {
+            let (client, path) = (client.clone(), listed.clone());
+            async move { client.page(path, offset, limit).await }
+        };
+        let mut failed = false;
+        page::items(PAGE, AT_ONCE, fetch, |node: &Node| page::identity_of(&node.uuid))
+            .take_while(move |item| future::ready(!std::mem::replace(&mut failed, item.is_err())))
+            .right_stream()
     }
 
-    /// Makes folders, parents included; existing ones are kept (rest.md §2.1). Never more than 100 a call.
-    pub async fn create_folders(&self, _paths: &[RemotePath]) -> Result<Vec<Node>, ApiError> {
-        todo!()
+    async fn page(&self, path: String, offset: u64, limit: u64) -> Result<Page<Node>, ApiError> {
+        let request = BulkRequest {
+            node_paths: vec![path],
+            limit,
+            offset,
+        };
+        let answer: BulkAnswer = self.read(BULK, &request).await?;
+        let real = answer.nodes.into_iter().filter(|node| !node.uuid.is_empty() && !node.is_virtual());
+        Ok(Page {
+            items: real.map(WireNode::into_node).collect(),
+            total: answer.pagination.map(|pagination| u64::try_from(pagination.total).unwrap_or(0)),
+        })
     }
 
-    /// Starts a deletion: to the recycle bin, or for good.
-    pub async fn delete(&self, _paths: &[RemotePath], _permanently: bool) -> Result<Vec<DeleteJob>, ApiError> {
-        todo!()
+    /// Makes folders in NFC, parents included; existing ones are kept, so that it can be repeated. Never more than 100
+    /// a call, and fewer once calls take too long. The server does not mind a folder below a file: check first.
+    ///
+    /// # Errors
+    /// The first failure; the folders before it, and some of its call, have been made.
+    pub async fn create_folders(&self, paths: &[RemotePath]) -> Result<Vec<Node>, ApiError> {
+        let mut made = Vec::with_capacity(paths.len());
+        let mut rest = paths;
+        let mut most = FOLDERS_A_CALL;
+        while !rest.is_empty() {
+            let call = &rest[..most.min(rest.len())];
+            match self.create_call(call).await {
+                Ok(nodes) => {
+                    made.extend(nodes);
+                    rest = &rest[call.len()..];
+                }
+                Err(error) if call.len() > 1 && error.is_too_slow() => {
+                    most = (call.len() / 4).max(1);
+                    tracing::debug!(%error, most, "making fewer folders a call");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(made)
+    }
+
+    async fn create_call(&self, paths: &[RemotePath]) -> Result<Vec<Node>, ApiError> {
+        let nodes = paths.iter().map(|path| WirePath {
+            path: path.nfc().to_string(),
+            kind: Some("COLLECTION"),
+        });
+        let request = CreateRequest {
+            nodes: nodes.collect(),
+            recursive: true,
+        };
+        let answer: CreateAnswer = self.repeatable_write("/a/tree/create", &request, paths.len() > 1).await?;
+        Ok(answer.children.into_iter().map(WireNode::into_node).collect())
+    }
+
+    /// Starts a deletion: to the recycle bin, or for good. What lies in the recycle bin is always deleted for good.
+    /// After a lost answer the nodes are looked for: where all are gone, the deletion counts as done, without jobs.
+    ///
+    /// # Errors
+    /// [`ApiErrorKind::NotFound`] if one of the nodes does not exist: then nothing is deleted.
+    pub async fn delete(&self, paths: &[RemotePath], permanently: bool) -> Result<Vec<DeleteJob>, ApiError> {
+        let nodes = paths.iter().map(|path| WirePath {
+            path: path.to_string(),
+            kind: None,
+        });
+        let request = DeleteRequest {
+            nodes: nodes.collect(),
+            remove_permanently: permanently,
+        };
+        match self.write::<DeleteAnswer>(Method::POST, "/a/tree/delete", &request).await {
+            Ok(answer) => Ok(answer
+                .delete_jobs
+                .into_iter()
+                .map(|job| DeleteJob {
+                    id: job.uuid,
+                    label: job.label,
+                })
+                .collect()),
+            Err(error) if error.is_answer_lost() && self.stat_many(paths).await.is_ok_and(|left| left.is_empty()) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 }

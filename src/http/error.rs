@@ -1,5 +1,11 @@
 //! What can go wrong below an HTTP answer.
 
+use std::error::Error;
+use std::io;
+
+use super::redact;
+use super::retry::{Advice, Retryable};
+
 /// The kinds of failure without a usable answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HttpErrorKind {
@@ -22,7 +28,7 @@ pub enum HttpErrorKind {
 }
 
 /// A failure without a usable answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct HttpError {
     /// What kind of failure it is.
@@ -31,4 +37,301 @@ pub struct HttpError {
     pub message: String,
     /// What the user can do, where there is something to say.
     pub hint: Option<String>,
+    /// Whether another attempt may go better.
+    pub transient: bool,
+    /// Whether it is certain that no byte of the request was sent.
+    pub unsent: bool,
+}
+
+impl HttpError {
+    /// A failure with its cause; connection faults count as transient.
+    pub fn new(kind: HttpErrorKind, message: impl Into<String>) -> Self {
+        let transient = matches!(kind, HttpErrorKind::Dns | HttpErrorKind::Connect | HttpErrorKind::Timeout | HttpErrorKind::Closed);
+        let unsent = matches!(
+            kind,
+            HttpErrorKind::Dns | HttpErrorKind::Connect | HttpErrorKind::Tls | HttpErrorKind::Request
+        );
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+            transient,
+            unsent,
+        }
+    }
+
+    /// Adds what the user can do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn permanent(mut self) -> Self {
+        self.transient = false;
+        self
+    }
+}
+
+impl Retryable for HttpError {
+    fn advice(&self) -> Advice {
+        if self.transient { Advice::Retry } else { Advice::Stop }
+    }
+}
+
+/// What the failed request was about, for the words of the message.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    /// `host:port` of the server.
+    pub(super) authority: String,
+    /// `scheme://host[:port]`.
+    pub(super) origin: String,
+    /// Whether the URL says https.
+    pub(super) https: bool,
+    /// Whether any connection of this client has succeeded before.
+    pub(super) reached_before: bool,
+    /// `host:port` of the proxy that stands in between, if any.
+    pub(super) proxy: Option<String>,
+}
+
+impl Target {
+    /// For failures that come before any URL is known.
+    pub(super) fn nowhere() -> Self {
+        Self {
+            authority: "the server".to_owned(),
+            origin: String::new(),
+            https: true,
+            reached_before: false,
+            proxy: None,
+        }
+    }
+
+    pub(super) fn of(url: &url::Url, reached_before: bool) -> Self {
+        let host = url.host_str().unwrap_or_default();
+        let authority = match url.port_or_known_default() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        Self {
+            authority,
+            origin: redact::origin(url),
+            https: url.scheme() == "https",
+            reached_before,
+            proxy: None,
+        }
+    }
+}
+
+/// The failure that our own timers put into a body stream.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing was heard for {0:?}")]
+pub(super) struct Idle(pub(super) std::time::Duration);
+
+/// Names the cause of a reqwest failure by walking what lies below it.
+pub(super) fn classify(error: &reqwest::Error, target: &Target) -> HttpError {
+    let chain = Chain::of(error);
+    if error.is_builder() {
+        let cause = chain.texts.last().cloned().unwrap_or_default();
+        return HttpError::new(HttpErrorKind::Request, format!("the request could not be built: {cause}"));
+    }
+    if let Some(tls) = chain.tls.as_ref() {
+        return tls_failure(tls, target);
+    }
+    if chain.idle || error.is_timeout() || chain.io == Some(io::ErrorKind::TimedOut) {
+        return timeout(error.is_connect(), target);
+    }
+    if let Some(proxy) = chain.proxy_failure() {
+        return proxy;
+    }
+    if let (true, Some(proxy)) = (error.is_connect(), target.proxy.as_deref()) {
+        let cause = if chain.has("dns error") { "its name cannot be resolved" } else { "no connection" };
+        return HttpError::new(HttpErrorKind::Proxy, format!("the proxy {proxy} cannot be reached: {cause}"))
+            .hint("check --proxy, HTTPS_PROXY, HTTP_PROXY and NO_PROXY");
+    }
+    if chain.has("dns error") {
+        let mut failure = HttpError::new(
+            HttpErrorKind::Dns,
+            format!("the name '{}' cannot be resolved", host_of(&target.authority)),
+        )
+        .hint("check the URL and the network connection");
+        failure.transient = target.reached_before;
+        return failure;
+    }
+    if error.is_connect() {
+        return connect_failure(&chain, target);
+    }
+    exchange_failure(&chain, target)
+}
+
+fn host_of(authority: &str) -> &str {
+    authority.rsplit_once(':').map_or(authority, |(host, _)| host)
+}
+
+pub(super) fn timeout(connecting: bool, target: &Target) -> HttpError {
+    if connecting {
+        let mut failure = HttpError::new(HttpErrorKind::Timeout, format!("no connection to {} in time", target.authority))
+            .hint("check the URL, the network and the proxy; --connect-timeout allows more time");
+        failure.unsent = true;
+        return failure;
+    }
+    HttpError::new(HttpErrorKind::Timeout, format!("{} went silent", target.authority)).hint("--timeout allows a longer silence")
+}
+
+fn connect_failure(chain: &Chain, target: &Target) -> HttpError {
+    let cause = match chain.io {
+        Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
+        Some(io::ErrorKind::NetworkUnreachable) => "network unreachable".to_owned(),
+        Some(io::ErrorKind::HostUnreachable) => "host unreachable".to_owned(),
+        Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted) => {
+            let failure = HttpError::new(
+                HttpErrorKind::Connect,
+                format!("{} closed the connection before it was set up", target.authority),
+            );
+            return if target.https {
+                failure.hint("is it a TLS port? try --url with http://, or look at the proxy in between")
+            } else {
+                failure
+            };
+        }
+        _ => chain.texts.last().cloned().unwrap_or_else(|| "no connection".to_owned()),
+    };
+    let mut failure = HttpError::new(HttpErrorKind::Connect, format!("cannot connect to {}: {cause}", target.authority))
+        .hint("is the server running, and is the URL right?");
+    // A server that has never answered is not there; one that has will probably come back.
+    failure.transient = target.reached_before;
+    failure
+}
+
+fn exchange_failure(chain: &Chain, target: &Target) -> HttpError {
+    if chain.parse {
+        return if target.https {
+            HttpError::new(HttpErrorKind::Closed, format!("{} sent something that is not HTTP", target.authority)).permanent()
+        } else {
+            tls_port(target)
+        };
+    }
+    let what = match chain.io {
+        Some(io::ErrorKind::ConnectionReset) => "reset the connection",
+        Some(io::ErrorKind::BrokenPipe) => "closed the connection while the request was being sent",
+        _ => "closed the connection early",
+    };
+    HttpError::new(HttpErrorKind::Closed, format!("{} {what}", target.authority))
+}
+
+/// Plain HTTP was spoken to a TLS port.
+pub(super) fn tls_port(target: &Target) -> HttpError {
+    let secure = target.origin.replacen("http://", "https://", 1);
+    HttpError::new(HttpErrorKind::Tls, format!("{} speaks TLS, not plain HTTP", target.authority)).hint(format!("use --url {secure}"))
+}
+
+fn tls_failure(error: &rustls::Error, target: &Target) -> HttpError {
+    use rustls::{CertificateError as Certificate, Error as Tls};
+    let authority = &target.authority;
+    let failure = |cause: String| HttpError::new(HttpErrorKind::Tls, format!("the TLS connection to {authority} was refused: {cause}"));
+    match error {
+        Tls::InvalidCertificate(Certificate::UnknownIssuer) => {
+            failure("the certificate is not signed by an authority that this machine trusts".to_owned())
+                .hint("--ca-cert FILE adds the server's certificate authority")
+        }
+        Tls::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
+            failure("the certificate has expired".to_owned()).hint("renew the server's certificate; if it is valid, check this machine's clock")
+        }
+        Tls::InvalidCertificate(Certificate::NotValidYet | Certificate::NotValidYetContext { .. }) => {
+            failure("the certificate is not valid yet".to_owned()).hint("check this machine's clock")
+        }
+        Tls::InvalidCertificate(Certificate::NotValidForName | Certificate::NotValidForNameContext { .. }) => {
+            failure(format!("the certificate was made for another name than '{}'", host_of(authority)))
+                .hint("use the name that the certificate carries in --url")
+        }
+        Tls::InvalidCertificate(Certificate::Revoked) => failure("the certificate was revoked".to_owned()),
+        Tls::InvalidCertificate(other) => {
+            failure(format!("the certificate is not acceptable: {other}")).hint("--ca-cert FILE adds a private certificate authority")
+        }
+        Tls::InvalidMessage(_) => {
+            let plain = target.origin.replacen("https://", "http://", 1);
+            failure("the port does not speak TLS".to_owned()).hint(format!("if the server has no TLS, use --url {plain}"))
+        }
+        Tls::AlertReceived(alert) => alert_failure(*alert, failure),
+        other => failure(other.to_string()),
+    }
+}
+
+fn alert_failure(alert: rustls::AlertDescription, failure: impl Fn(String) -> HttpError) -> HttpError {
+    use rustls::AlertDescription as Alert;
+    match alert {
+        Alert::CertificateRequired | Alert::BadCertificate | Alert::UnknownCA | Alert::CertificateUnknown | Alert::AccessDenied => {
+            failure("the server did not accept the client certificate, or wants one".to_owned())
+                .hint("--client-cert FILE and --client-key FILE give a client certificate")
+        }
+        Alert::UnrecognisedName => failure("the server does not know this host name".to_owned()),
+        Alert::ProtocolVersion | Alert::HandshakeFailure => {
+            failure("the server and this program have no TLS version or cipher in common (TLS 1.2 or 1.3 is needed)".to_owned())
+        }
+        other => failure(format!("the server sent the alert {other:?}")),
+    }
+}
+
+/// What the errors below a failure tell, gathered in one walk.
+#[derive(Default)]
+struct Chain {
+    texts: Vec<String>,
+    io: Option<io::ErrorKind>,
+    tls: Option<rustls::Error>,
+    idle: bool,
+    parse: bool,
+}
+
+impl Chain {
+    fn of(error: &(dyn Error + 'static)) -> Self {
+        let mut chain = Self::default();
+        let mut next = Some(error);
+        while let Some(current) = next {
+            chain.note(current);
+            next = current.source();
+        }
+        chain
+    }
+
+    fn note(&mut self, error: &(dyn Error + 'static)) {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            self.tls = Some(tls.clone());
+        }
+        if error.is::<Idle>() {
+            self.idle = true;
+        }
+        if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
+            self.parse |= hyper.is_parse();
+        }
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            self.io = Some(io.kind());
+            // An io::Error does not give what it wraps as its source, but that one's source.
+            if let Some(inner) = io.get_ref() {
+                self.note(inner);
+            }
+        }
+        if error.downcast_ref::<reqwest::Error>().is_none() {
+            self.texts.push(error.to_string());
+        }
+    }
+
+    fn has(&self, text: &str) -> bool {
+        self.texts.iter().any(|one| one.starts_with(text))
+    }
+
+    /// A proxy that refuses shows only in the connector's words.
+    fn proxy_failure(&self) -> Option<HttpError> {
+        let text = self
+            .texts
+            .iter()
+            .find(|text| text.contains("tunnel error") || text.contains("SOCKS error") || text.contains("socks"))?;
+        let failure = if text.contains("authorization required") || text.contains("authentication") {
+            HttpError::new(HttpErrorKind::Proxy, "the proxy wants a user name and a password")
+                .hint("--proxy http://USER:PASSWORD@HOST:PORT gives them")
+        } else {
+            let cause = text.rsplit(": ").next().unwrap_or_default();
+            HttpError::new(HttpErrorKind::Proxy, format!("the proxy refused the connection: {cause}"))
+                .hint("check --proxy, HTTPS_PROXY, HTTP_PROXY and NO_PROXY")
+        };
+        Some(failure)
+    }
 }

@@ -1,12 +1,46 @@
 //! The one HTTP core: a client with the user's proxy, certificates, headers and time-outs; error kinds; retries.
 
+mod body;
 pub mod error;
+pub mod redact;
 pub mod retry;
+mod tls;
 
+pub use body::Upload;
 pub use error::{HttpError, HttpErrorKind};
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::ResponseBuilderExt;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::account::ServerUrl;
+use body::{IdleBody, WatchedBody};
+use error::{Target, classify};
+
+/// How long a first connection that is refused is tried again: a server that is just being started.
+const REFUSED_PATIENCE: Duration = Duration::from_secs(3);
+
+/// The pause between two tries of a refused first connection.
+const REFUSED_PAUSE: Duration = Duration::from_millis(250);
+
+/// Idle connections kept for reuse: as many as transfers may run at once, and the small requests beside them.
+const POOL_SIZE: usize = 48;
+
+/// How long an idle connection is kept; the server was seen to keep them for more than two minutes.
+const POOL_IDLE: Duration = Duration::from_secs(60);
+
+/// The longest plain-text answer that is looked into for a TLS port's complaint.
+const COMPLAINT_LENGTH: usize = 8 * 1024;
 
 /// What the user can say about connections.
 #[derive(Debug, Clone)]
@@ -27,25 +61,378 @@ pub struct HttpOptions {
     pub connect_timeout: Duration,
 }
 
-/// The HTTP core.
+impl Default for HttpOptions {
+    /// Certificates checked, the environment's proxies, 10 s to connect, 90 s of silence (the server itself waits up
+    /// to 60 s for a lock).
+    fn default() -> Self {
+        Self {
+            skip_verify: false,
+            ca_cert: None,
+            client_identity: None,
+            headers: Vec::new(),
+            proxy: None,
+            idle_timeout: Duration::from_secs(90),
+            connect_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// How one request is sent, where it differs from the usual.
+#[derive(Debug, Clone, Default)]
+pub struct SendOptions {
+    /// The shortest idle time-out that makes sense here, for answers that the server takes long over.
+    pub least_idle: Option<Duration>,
+    /// Where the progress of the request's body is reported.
+    pub upload: Option<Arc<Upload>>,
+    /// Give a redirect as an answer instead of an error.
+    pub redirect_is_answer: bool,
+}
+
+/// The HTTP core. Cheap to clone; all clones share one pool of connections.
+///
+/// Nothing is followed, nothing is retried but a first connection that is refused (for at most 3 s). A request or an
+/// answer whose body has not moved for the idle time-out fails; there is no limit on a whole transfer.
 #[derive(Debug, Clone)]
 pub struct Http {
     client: reqwest::Client,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    headers: HeaderMap,
+    idle: Duration,
+    proxies: Matcher,
+    reached: AtomicBool,
 }
 
 impl Http {
-    /// Builds the client.
-    pub fn new(_options: &HttpOptions) -> Result<Self, HttpError> {
-        todo!()
+    /// Builds the client. Nothing is connected, and the machine's certificates are not read before they are needed.
+    ///
+    /// # Errors
+    /// [`HttpErrorKind::Request`] for a certificate file that cannot be used, a malformed header or proxy.
+    pub fn new(options: &HttpOptions) -> Result<Self, HttpError> {
+        let agent = format!(
+            "cec/{} ({}; {})",
+            env!("CARGO_PKG_VERSION"),
+            std::env::consts::OS,
+            std::env::consts::ARCH
+        );
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::config(options)?)
+            .user_agent(agent)
+            .http1_only()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .connect_timeout(options.connect_timeout)
+            .pool_max_idle_per_host(POOL_SIZE)
+            .pool_idle_timeout(POOL_IDLE)
+            .tcp_nodelay(true)
+            .tcp_keepalive(Duration::from_secs(30));
+        let proxies = match &options.proxy {
+            Some(text) => {
+                let (proxy, full) = explicit_proxy(text)?;
+                builder = builder.proxy(proxy);
+                Matcher::builder().all(full).build()
+            }
+            None => Matcher::from_system(),
+        };
+        let client = builder.build().map_err(|error| {
+            let target = Target::nowhere();
+            HttpError::new(HttpErrorKind::Request, classify(&error, &target).message)
+        })?;
+        let shared = Shared {
+            headers: extra_headers(&options.headers)?,
+            idle: options.idle_timeout,
+            proxies,
+            reached: AtomicBool::new(false),
+        };
+        Ok(Self {
+            client,
+            shared: Arc::new(shared),
+        })
     }
 
-    /// Starts a request; redirects are never followed.
-    pub fn request(&self, method: http::Method, url: url::Url) -> reqwest::RequestBuilder {
+    /// Starts a request to any URL, without the user's extra headers; redirects are never followed.
+    pub fn request(&self, method: Method, url: Url) -> reqwest::RequestBuilder {
         self.client.request(method, url)
     }
 
-    /// Sends one attempt. Any answer at all is Ok, whatever its status; a redirect is an error.
-    pub async fn send(&self, _request: reqwest::RequestBuilder) -> Result<reqwest::Response, HttpError> {
-        todo!()
+    /// Starts a request to the account's own server, with the user's extra headers. `path` is absolute,
+    /// percent-encoded, and may carry a query.
+    ///
+    /// # Errors
+    /// [`HttpErrorKind::Request`] if the path does not make a URL.
+    pub fn server_request(&self, method: Method, server: &ServerUrl, path: &str) -> Result<reqwest::RequestBuilder, HttpError> {
+        let url = server
+            .at(path)
+            .map_err(|error| HttpError::new(HttpErrorKind::Request, error.to_string()))?;
+        Ok(self.client.request(method, url).headers(self.shared.headers.clone()))
     }
+
+    /// Sends one attempt. Any answer at all is Ok, whatever its status; a redirect is an error. The answer's body
+    /// fails once it has been silent for the idle time-out.
+    ///
+    /// # Errors
+    /// See [`HttpErrorKind`].
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, HttpError> {
+        self.send_with(request, &SendOptions::default()).await
+    }
+
+    /// [`Http::send`] with its options.
+    ///
+    /// # Errors
+    /// See [`HttpErrorKind`].
+    pub async fn send_with(&self, request: reqwest::RequestBuilder, options: &SendOptions) -> Result<reqwest::Response, HttpError> {
+        let started = Instant::now();
+        let mut request = request;
+        loop {
+            let again = request.try_clone();
+            let error = match self.attempt(request, options).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            let may_start_up = error.kind == HttpErrorKind::Connect && !self.shared.reached.load(Ordering::Relaxed);
+            match again {
+                Some(next) if may_start_up && started.elapsed() + REFUSED_PAUSE < REFUSED_PATIENCE => request = next,
+                _ => return Err(error),
+            }
+            tokio::time::sleep(REFUSED_PAUSE).await;
+        }
+    }
+
+    async fn attempt(&self, request: reqwest::RequestBuilder, options: &SendOptions) -> Result<reqwest::Response, HttpError> {
+        let mut request = request.build().map_err(|error| classify(&error, &Target::nowhere()))?;
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let upload = options.upload.clone().unwrap_or_default();
+        watch_body(&mut request, &upload);
+        let idle = options.least_idle.unwrap_or_default().max(self.shared.idle);
+        let started = Instant::now();
+        let result = tokio::select! {
+            result = self.client.execute(request) => result.map_err(|error| classify(&error, &self.target(&url))),
+            () = stalled(&upload, started, idle) => Err(error::timeout(false, &self.target(&url))),
+        };
+        log(&method, &url, started, result.as_ref());
+        let response = result?;
+        self.shared.reached.store(true, Ordering::Relaxed);
+        self.judge(with_idle_body(response, &url, idle), options).await
+    }
+
+    /// Sorts out the answers that no caller may take for the server's: redirects, a TLS port's complaint, a proxy
+    /// that wants a password.
+    async fn judge(&self, response: reqwest::Response, options: &SendOptions) -> Result<reqwest::Response, HttpError> {
+        let status = response.status();
+        if status.is_redirection() && !options.redirect_is_answer {
+            if let Some(location) = response.headers().get(LOCATION) {
+                return Err(redirect(response.url(), location));
+            }
+        }
+        if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(HttpError::new(HttpErrorKind::Proxy, "the proxy wants a user name and a password")
+                .hint("--proxy http://USER:PASSWORD@HOST:PORT gives them"));
+        }
+        if status == StatusCode::BAD_REQUEST && response.url().scheme() == "http" && may_be_complaint(&response) {
+            return self.without_complaint(response).await;
+        }
+        Ok(response)
+    }
+
+    /// A TLS port answers plain HTTP with a 400 and a sentence; any other 400 is given back whole.
+    async fn without_complaint(&self, response: reqwest::Response) -> Result<reqwest::Response, HttpError> {
+        let url = response.url().clone();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = self.read(response, COMPLAINT_LENGTH).await?;
+        let text = String::from_utf8_lossy(&body);
+        if text.contains("to an HTTPS server") || text.contains("to HTTPS port") {
+            return Err(error::tls_port(&self.target(&url)));
+        }
+        let mut parts = http::Response::builder().status(status).url(url);
+        if let Some(map) = parts.headers_mut() {
+            *map = headers;
+        }
+        let whole = parts
+            .body(reqwest::Body::from(body))
+            .map_err(|error| HttpError::new(HttpErrorKind::Closed, error.to_string()))?;
+        Ok(whole.into())
+    }
+
+    /// Reads an answer's body, at most `limit` bytes of it: the rest is left out without a word.
+    ///
+    /// # Errors
+    /// The connection was closed early or went silent.
+    pub async fn read(&self, response: reqwest::Response, limit: usize) -> Result<Bytes, HttpError> {
+        let mut stream = std::pin::pin!(self.stream(response));
+        let mut whole = bytes::BytesMut::new();
+        let mut first = Bytes::new();
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk?;
+            if first.is_empty() && whole.is_empty() {
+                first = chunk;
+            } else {
+                if whole.is_empty() {
+                    whole.extend_from_slice(&first);
+                }
+                whole.extend_from_slice(&chunk);
+            }
+            if whole.len().max(first.len()) >= limit {
+                break;
+            }
+        }
+        let mut body = if whole.is_empty() { first } else { whole.freeze() };
+        body.truncate(limit);
+        Ok(body)
+    }
+
+    /// An answer's body as it arrives.
+    pub fn stream(&self, response: reqwest::Response) -> impl Stream<Item = Result<Bytes, HttpError>> + Send + use<> {
+        let target = self.target(response.url());
+        response
+            .bytes_stream()
+            .map(move |chunk| chunk.map_err(|error| classify(&error, &target)))
+    }
+
+    fn target(&self, url: &Url) -> Target {
+        let mut target = Target::of(url, self.shared.reached.load(Ordering::Relaxed));
+        let uri = url.as_str().parse::<http::Uri>().ok();
+        if let Some(intercept) = uri.and_then(|uri| self.shared.proxies.intercept(&uri)) {
+            target.proxy = intercept.uri().authority().map(|authority| {
+                let text = authority.as_str();
+                text.rsplit_once('@').map_or(text, |(_, host)| host).to_owned()
+            });
+        }
+        target
+    }
+}
+
+fn watch_body(request: &mut reqwest::Request, upload: &Arc<Upload>) {
+    let declared = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    if let Some(inner) = request.body_mut().take() {
+        let known = http_body::Body::size_hint(&inner).exact();
+        let watched = WatchedBody {
+            inner,
+            expected: declared.or(known),
+            upload: upload.clone(),
+        };
+        *request.body_mut() = Some(reqwest::Body::wrap(watched));
+    }
+}
+
+/// Ends once neither the request's body has moved nor an answer has come for `idle`: this covers uploads that stall
+/// while writing as well as servers that never answer.
+async fn stalled(upload: &Upload, started: Instant, idle: Duration) {
+    loop {
+        let until = upload.last_move().max(started) + idle;
+        if Instant::now() >= until {
+            return;
+        }
+        tokio::time::sleep_until(until).await;
+    }
+}
+
+fn with_idle_body(response: reqwest::Response, url: &Url, idle: Duration) -> reqwest::Response {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return response;
+    }
+    let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
+    let mut builder = http::Response::builder()
+        .status(parts.status)
+        .version(parts.version)
+        .url(url.clone());
+    if let Some(headers) = builder.headers_mut() {
+        *headers = parts.headers;
+    }
+    if let Some(extensions) = builder.extensions_mut() {
+        extensions.extend(parts.extensions);
+    }
+    let body = reqwest::Body::wrap(IdleBody::new(body, idle));
+    // Nothing in these parts can fail: they come from an answer that was parsed.
+    builder
+        .body(body)
+        .unwrap_or_else(|_| http::Response::new(reqwest::Body::default()))
+        .into()
+}
+
+fn may_be_complaint(response: &reqwest::Response) -> bool {
+    let kind = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("text/plain");
+    kind.starts_with("text/")
+}
+
+fn redirect(from: &Url, location: &HeaderValue) -> HttpError {
+    let text = String::from_utf8_lossy(location.as_bytes());
+    let Ok(to) = from.join(&text) else {
+        return HttpError::new(HttpErrorKind::Redirect, "the server redirects to something that is not a URL");
+    };
+    let error = HttpError::new(
+        HttpErrorKind::Redirect,
+        format!("the server redirects to {}, which is not followed", redact::url(&to)),
+    );
+    if to.path() == from.path() && redact::origin(&to) != redact::origin(from) {
+        return error.hint(format!("if that is your server, use --url {}", redact::origin(&to)));
+    }
+    if redact::origin(&to) != redact::origin(from) {
+        return error.hint("a sign-in page in front of the server? check the URL");
+    }
+    error
+}
+
+fn log(method: &Method, url: &Url, started: Instant, result: Result<&reqwest::Response, &HttpError>) {
+    let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match result {
+        Ok(response) => tracing::debug!(%method, path = url.path(), status = response.status().as_u16(), millis, "answer"),
+        Err(error) => tracing::debug!(%method, path = url.path(), error = %error, millis, "no answer"),
+    }
+}
+
+fn explicit_proxy(text: &str) -> Result<(reqwest::Proxy, String), HttpError> {
+    let wrong = |why: &str| HttpError::new(HttpErrorKind::Request, format!("the proxy is not usable: {why}"));
+    let full = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
+    let url = Url::parse(&full).map_err(|_| wrong("not a URL").hint("write it as http://HOST:PORT"))?;
+    if !matches!(url.scheme(), "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h") {
+        return Err(wrong("only http, https, socks4 and socks5 proxies are known"));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(wrong("no host in it"));
+    }
+    let proxy = reqwest::Proxy::all(full.as_str()).map_err(|_| wrong("not a proxy URL"))?;
+    Ok((proxy, full))
+}
+
+/// Headers that this program sets itself, or that would break the framing of its requests.
+const OWN_HEADERS: [&str; 9] = [
+    "authorization",
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "accept",
+    "accept-encoding",
+    "x-amz-date",
+    "x-amz-content-sha256",
+];
+
+fn extra_headers(pairs: &[(String, String)]) -> Result<HeaderMap, HttpError> {
+    let mut map = HeaderMap::with_capacity(pairs.len());
+    for (name, value) in pairs {
+        let wrong = |why: &str| HttpError::new(HttpErrorKind::Request, format!("the header '{}' cannot be sent: {why}", name.trim()));
+        let header = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| wrong("not a header name"))?;
+        if OWN_HEADERS.contains(&header.as_str()) {
+            return Err(wrong("this program sets it itself"));
+        }
+        let mut value = HeaderValue::from_str(value.trim()).map_err(|_| wrong("its value holds characters that no header can"))?;
+        value.set_sensitive(true);
+        map.append(header, value);
+    }
+    Ok(map)
 }

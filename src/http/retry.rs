@@ -1,7 +1,18 @@
 //! Retrying: exponential with jitter, Retry-After honoured, bounded in count and time.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+use http::header::{DATE, RETRY_AFTER};
+use tokio::time::Instant;
+use tracing::Instrument;
+
+/// The longest first pause; it doubles with each attempt.
+const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+
+/// The longest pause that a Retry-After can ask for where the policy's own pauses are shorter.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(120);
 
 /// How often and how long to try again.
 #[derive(Debug, Clone)]
@@ -12,6 +23,28 @@ pub struct RetryPolicy {
     pub max_backoff: Duration,
     /// How long all attempts together may go on before no further one is started.
     pub max_elapsed: Duration,
+}
+
+impl RetryPolicy {
+    /// One attempt, no more.
+    pub fn never() -> Self {
+        Self {
+            max_attempts: 1,
+            max_backoff: Duration::ZERO,
+            max_elapsed: Duration::ZERO,
+        }
+    }
+}
+
+impl Default for RetryPolicy {
+    /// Four attempts within three minutes, ten seconds apart at most: what suits a small request.
+    fn default() -> Self {
+        Self {
+            max_attempts: 4,
+            max_backoff: Duration::from_secs(10),
+            max_elapsed: Duration::from_secs(180),
+        }
+    }
 }
 
 /// What an error says about trying again.
@@ -33,15 +66,168 @@ pub trait Retryable {
 
 /// Runs `attempt` until it succeeds, its error says stop, or the policy is used up. `attempt` gets the number of the
 /// attempt from 1; `on_retry` hears of each failure that will be tried again, with the pause before it.
-pub async fn run<T, E, F, Fut>(
-    _policy: &RetryPolicy,
-    _attempt: F,
-    _on_retry: impl FnMut(u32, &E, Duration),
+pub async fn run<T, E, F, Fut>(policy: &RetryPolicy, attempt: F, on_retry: impl FnMut(u32, &E, Duration)) -> Result<T, E>
+where
+    E: Retryable,
+    F: FnMut(u32) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    run_with(policy, rand::random::<f64>, attempt, on_retry).await
+}
+
+/// [`run`] with its chance given by the caller: `random` gives numbers from 0 to 1.
+pub async fn run_with<T, E, F, Fut>(
+    policy: &RetryPolicy,
+    mut random: impl FnMut() -> f64,
+    mut attempt: F,
+    mut on_retry: impl FnMut(u32, &E, Duration),
 ) -> Result<T, E>
 where
     E: Retryable,
     F: FnMut(u32) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    todo!()
+    let started = Instant::now();
+    let mut number = 1;
+    loop {
+        let span = tracing::debug_span!("attempt", n = number);
+        let error = match attempt(number).instrument(span).await {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        if number >= policy.max_attempts {
+            return Err(error);
+        }
+        let Some(pause) = pause(policy, error.advice(), number, random()) else {
+            return Err(error);
+        };
+        if started.elapsed() + pause > policy.max_elapsed {
+            return Err(error);
+        }
+        on_retry(number, &error, pause);
+        tokio::time::sleep(pause).await;
+        number += 1;
+    }
+}
+
+/// The pause after the failed attempt `number`: full jitter up to a bound that doubles, never less than asked for.
+fn pause(policy: &RetryPolicy, advice: Advice, number: u32, chance: f64) -> Option<Duration> {
+    let doubled = FIRST_BACKOFF.saturating_mul(2_u32.saturating_pow(number - 1));
+    let jittered = doubled.min(policy.max_backoff).mul_f64(chance.clamp(0.0, 1.0));
+    match advice {
+        Advice::Stop => None,
+        Advice::Retry => Some(jittered),
+        Advice::After(least) => Some(least.min(LONGEST_RETRY_AFTER.max(policy.max_backoff)).max(jittered)),
+    }
+}
+
+/// What the Retry-After of an answer asks for: seconds, or an HTTP date, which is compared with the answer's own Date.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(text).ok()?;
+    let now = server_time(headers).unwrap_or_else(SystemTime::now);
+    Some(until.duration_since(now).unwrap_or_default())
+}
+
+/// The server's clock, as the Date of an answer tells it, to the second.
+pub fn server_time(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[derive(Debug, PartialEq)]
+    struct Failure(Advice);
+
+    impl Retryable for Failure {
+        fn advice(&self) -> Advice {
+            self.0
+        }
+    }
+
+    fn policy(attempts: u32, backoff: u64, elapsed: u64) -> RetryPolicy {
+        RetryPolicy {
+            max_attempts: attempts,
+            max_backoff: Duration::from_secs(backoff),
+            max_elapsed: Duration::from_secs(elapsed),
+        }
+    }
+
+    async fn pauses(policy: &RetryPolicy, chance: f64, advice: Advice) -> (u32, Vec<Duration>) {
+        let mut heard = Vec::new();
+        let mut attempts = 0;
+        let result: Result<(), Failure> = run_with(
+            policy,
+            || chance,
+            |number| {
+                attempts = number;
+                async move { Err(Failure(advice)) }
+            },
+            |_, _, pause| heard.push(pause),
+        )
+        .await;
+        assert_eq!(result, Err(Failure(advice)));
+        (attempts, heard)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_double_up_to_the_longest_and_are_jittered() {
+        let (attempts, heard) = pauses(&policy(5, 1, 100), 1.0, Advice::Retry).await;
+        assert_eq!(attempts, 5);
+        assert_eq!(heard, [200, 400, 800, 1000].map(Duration::from_millis));
+        let (_, heard) = pauses(&policy(3, 1, 100), 0.5, Advice::Retry).await;
+        assert_eq!(heard, [100, 200].map(Duration::from_millis));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_ends_at_once() {
+        let (attempts, heard) = pauses(&policy(5, 1, 100), 1.0, Advice::Stop).await;
+        assert_eq!((attempts, heard.len()), (1, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_server_asks_for_is_waited_but_not_for_ever() {
+        let (_, heard) = pauses(&policy(2, 1, 1000), 0.0, Advice::After(Duration::from_secs(7))).await;
+        assert_eq!(heard, [Duration::from_secs(7)]);
+        let (_, heard) = pauses(&policy(2, 1, 1000), 0.0, Advice::After(Duration::from_secs(9999))).await;
+        assert_eq!(heard, [LONGEST_RETRY_AFTER]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_attempt_starts_once_the_time_is_used_up() {
+        let (attempts, heard) = pauses(&policy(100, 60, 10), 1.0, Advice::After(Duration::from_secs(4))).await;
+        assert_eq!((attempts, heard.len()), (3, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn success_ends_it() {
+        let result: Result<u32, Failure> = run(
+            &policy(5, 1, 100),
+            |number| async move { if number < 3 { Err(Failure(Advice::Retry)) } else { Ok(number) } },
+            |_, _, _| {},
+        )
+        .await;
+        assert_eq!(result, Ok(3));
+    }
+
+    #[test]
+    fn retry_after_is_read_in_both_forms() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(retry_after(&headers), None);
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("12"));
+        assert_eq!(retry_after(&headers), Some(Duration::from_secs(12)));
+        headers.insert(DATE, HeaderValue::from_static("Mon, 23 Nov 2026 17:00:00 GMT"));
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("Mon, 23 Nov 2026 17:00:30 GMT"));
+        assert_eq!(retry_after(&headers), Some(Duration::from_secs(30)));
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("Mon, 23 Nov 2026 16:00:00 GMT"));
+        assert_eq!(retry_after(&headers), Some(Duration::ZERO));
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("soon"));
+        assert_eq!(retry_after(&headers), None);
+    }
 }

@@ -1,0 +1,203 @@
+//! The JSON of the REST calls, read leniently: absent means zero, numbers may be texts, unknown fields are ignored.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use super::tree::{Node, NodeKind};
+use crate::path::RemotePath;
+
+/// Reads a number that may be a number, a text, or absent; anything else is zero.
+pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|float| float as i64)).unwrap_or(0),
+        Value::String(text) => text.trim().parse().unwrap_or(0),
+        _ => 0,
+    })
+}
+
+/// Reads a list that may be null.
+pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A node as it stands in answers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(super) struct WireNode {
+    pub(super) uuid: String,
+    pub(super) path: String,
+    #[serde(rename = "Type")]
+    pub(super) kind: String,
+    #[serde(deserialize_with = "number")]
+    pub(super) size: i64,
+    #[serde(rename = "MTime", deserialize_with = "number")]
+    pub(super) modified: i64,
+    pub(super) etag: String,
+    pub(super) meta_store: Option<BTreeMap<String, Value>>,
+}
+
+impl WireNode {
+    /// Whether it stands for something that is not there: an archive made on the fly, or an empty filler.
+    pub(super) fn is_virtual(&self) -> bool {
+        self.path.is_empty() || self.size < 0
+    }
+
+    pub(super) fn into_node(self) -> Node {
+        let path = RemotePath::from_server(&self.path);
+        let mut meta: BTreeMap<String, Value> = self
+            .meta_store
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(name, value)| (name, decoded(value)))
+            .collect();
+        let current_hashing = meta.remove("hashing_version").is_some_and(|version| version == "v4");
+        let hash = if current_hashing { take_text(&mut meta, "x-cells-hash") } else { None };
+        let children = meta.remove("ChildrenCount").as_ref().and_then(as_count);
+        let read_only = meta.remove("node_readonly").as_ref().is_some_and(is_true);
+        let mime = take_text(&mut meta, "mime");
+        meta.remove("name");
+        let kind = if path.is_workspace() {
+            NodeKind::Workspace
+        } else if self.kind == "COLLECTION" || (self.kind != "LEAF" && children.is_some()) {
+            NodeKind::Folder
+        } else {
+            NodeKind::File
+        };
+        Node {
+            path,
+            uuid: self.uuid,
+            kind,
+            size: u64::try_from(self.size).unwrap_or(0),
+            modified: Some(self.modified).filter(|seconds| *seconds > 0).and_then(|seconds| Timestamp::from_second(seconds).ok()),
+            etag: Some(self.etag).filter(|etag| !etag.is_empty()),
+            hash,
+            mime,
+            children,
+            read_only,
+            meta,
+        }
+    }
+}
+
+/// Metadata values are JSON texts; some are plain texts all the same and are kept as they are.
+fn decoded(value: Value) -> Value {
+    match value {
+        Value::String(text) => match serde_json::from_str(&text) {
+            Ok(inner) => inner,
+            Err(_) => Value::String(text),
+        },
+        other => other,
+    }
+}
+
+fn take_text(meta: &mut BTreeMap<String, Value>, name: &str) -> Option<String> {
+    match meta.get(name) {
+        Some(Value::String(text)) if !text.is_empty() => {
+            let text = text.clone();
+            meta.remove(name);
+            Some(text)
+        }
+        _ => None,
+    }
+}
+
+fn as_count(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
+fn is_true(value: &Value) -> bool {
+    value.as_bool().unwrap_or_else(|| value.as_str() == Some("true"))
+}
+
+/// The answer of stat.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(super) struct StatAnswer {
+    pub(super) node: Option<WireNode>,
+}
+
+/// The answer of bulk calls.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(super) struct BulkAnswer {
+    #[serde(deserialize_with = "list")]
+    pub(super) nodes: Vec<WireNode>,
+    pub(super) pagination: Option<Pagination>,
+}
+
+/// How far a listing goes; absent where all fits into one answer.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(super) struct Pagination {
+    #[serde(deserialize_with = "number")]
+    pub(super) total: i64,
+}
+
+/// A bulk request: only fields that every release knows, since unknown ones are refused.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct BulkRequest {
+    pub(super) node_paths: Vec<String>,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) limit: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) offset: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// A path in a request.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct WirePath {
+    pub(super) path: String,
+    #[serde(rename = "Type", skip_serializing_if = "Option::is_none")]
+    pub(super) kind: Option<&'static str>,
+}
+
+/// Nodes to be made.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CreateRequest {
+    pub(super) nodes: Vec<WirePath>,
+    pub(super) recursive: bool,
+}
+
+/// Nodes that were made, in the order of the request.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(super) struct CreateAnswer {
+    #[serde(deserialize_with = "list")]
+    pub(super) children: Vec<WireNode>,
+}
+
+/// Nodes to be deleted.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DeleteRequest {
+    pub(super) nodes: Vec<WirePath>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) remove_permanently: bool,
+}
+
+/// The jobs that a deletion started.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(super) struct DeleteAnswer {
+    #[serde(deserialize_with = "list")]
+    pub(super) delete_jobs: Vec<WireJobReference>,
+}
+
+/// A job that was started.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(super) struct WireJobReference {
+    pub(super) uuid: String,
+    pub(super) label: String,
+}

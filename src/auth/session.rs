@@ -1,0 +1,303 @@
+//! A password session: a login, its token of ten minutes, and the cookie that renews it.
+
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::{AuthError, Token, in_the_future};
+use crate::account::ServerUrl;
+use crate::http::{Http, redact, retry};
+
+/// Where sessions are opened, renewed and ended.
+const SESSION: &str = "/a/frontend/session";
+
+/// The longest session answer that is read.
+const ANSWER_LIMIT: usize = 1024 * 1024;
+
+/// The life of a token whose answer tells none.
+const USUAL_LIFE: Duration = Duration::from_secs(600);
+
+/// A password session, opened with the first token that is wanted.
+#[derive(Debug)]
+pub(super) struct Session {
+    http: Http,
+    url: ServerUrl,
+    login: String,
+    password: SecretString,
+    state: Mutex<State>,
+    /// Counts finished renewals, failed ones too, so that those who waited for one share its outcome.
+    rounds: AtomicU64,
+    expires_at: std::sync::Mutex<Option<Timestamp>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    current: Option<Issued>,
+    cookie: Option<SecretString>,
+    /// A refusal that would repeat itself: it is remembered, since ten wrong passwords lock the user.
+    refused: Option<AuthError>,
+    last_failure: Option<AuthError>,
+}
+
+#[derive(Debug, Clone)]
+struct Issued {
+    token: Token,
+    life: Duration,
+    ends: Instant,
+}
+
+impl Issued {
+    /// Whether the token is still good enough to be used.
+    fn lasts(&self, minimum_life: Duration) -> bool {
+        let margin = Duration::from_secs(60).min(self.life / 5);
+        let wanted = minimum_life.min(self.life / 2).max(margin);
+        self.ends.saturating_duration_since(Instant::now()) >= wanted
+    }
+}
+
+impl Session {
+    pub(super) fn new(http: Http, url: ServerUrl, login: String, password: SecretString) -> Self {
+        Self {
+            http,
+            url,
+            login,
+            password,
+            state: Mutex::default(),
+            rounds: AtomicU64::new(0),
+            expires_at: std::sync::Mutex::default(),
+        }
+    }
+
+    pub(super) async fn token(&self, minimum_life: Duration) -> Result<Token, AuthError> {
+        self.unless(|issued| issued.lasts(minimum_life)).await
+    }
+
+    pub(super) async fn renew(&self, refused: &Token) -> Result<Token, AuthError> {
+        self.unless(|issued| !issued.token.is(refused)).await
+    }
+
+    pub(super) fn expires_at(&self) -> Option<Timestamp> {
+        *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The present token if it will do, else a new one. Those who come while one is being fetched wait for it and
+    /// share what became of it.
+    async fn unless(&self, will_do: impl Fn(&Issued) -> bool) -> Result<Token, AuthError> {
+        let before = self.rounds.load(Ordering::SeqCst);
+        let mut state = self.state.lock().await;
+        if let Some(issued) = state.current.as_ref().filter(|issued| will_do(issued)) {
+            return Ok(issued.token.clone());
+        }
+        if let Some(refused) = &state.refused {
+            return Err(refused.clone());
+        }
+        if self.rounds.load(Ordering::SeqCst) != before {
+            if let Some(failure) = &state.last_failure {
+                return Err(failure.clone());
+            }
+        }
+        let fetched = self.fetch(&mut state).await;
+        self.rounds.fetch_add(1, Ordering::SeqCst);
+        match fetched {
+            Ok(token) => {
+                state.last_failure = None;
+                Ok(token)
+            }
+            Err(error) => {
+                state.current = None;
+                state.last_failure = Some(error.clone());
+                if matches!(error, AuthError::WrongPassword | AuthError::Locked | AuthError::FurtherStep(_)) {
+                    state.refused = Some(error.clone());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Renews with the cookie where there is one, else logs in. A cookie is good for one use and dies with an answer
+    /// that is lost, so that any failure of the renewal leads to a login.
+    async fn fetch(&self, state: &mut State) -> Result<Token, AuthError> {
+        if let Some(cookie) = state.cookie.take() {
+            let request = json!({"AuthInfo": {"type": "refresh"}});
+            match self.ask(state, &request, Some(&cookie)).await {
+                Ok(token) => return Ok(token),
+                Err(AuthError::Http(error)) if error.unsent => {
+                    state.cookie = Some(cookie);
+                    return Err(error.into());
+                }
+                Err(error) => tracing::debug!(%error, "the session could not be renewed; logging in again"),
+            }
+        }
+        let request = json!({"AuthInfo": {
+            "type": "credentials",
+            "login": self.login,
+            "password": self.password.expose_secret(),
+        }});
+        self.ask(state, &request, None).await
+    }
+
+    async fn ask(&self, state: &mut State, request: &Value, cookie: Option<&SecretString>) -> Result<Token, AuthError> {
+        let (status, headers, body) = self.post(request, cookie).await?;
+        let answer = judge(status, &headers, &body)?;
+        let life = answer.life(&headers);
+        if let Some(cookie) = session_cookie(&headers) {
+            state.cookie = Some(cookie);
+        }
+        *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = in_the_future(life);
+        let token = Token::new(answer.token);
+        state.current = Some(Issued {
+            token: token.clone(),
+            life,
+            ends: Instant::now() + life,
+        });
+        Ok(token)
+    }
+
+    /// Sends to the session service, without an Authorization header: a bad one makes even this call fail.
+    async fn post(&self, request: &Value, cookie: Option<&SecretString>) -> Result<(StatusCode, HeaderMap, bytes::Bytes), AuthError> {
+        let mut builder = self
+            .http
+            .server_request(Method::POST, &self.url, SESSION)?
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, "application/json")
+            .body(request.to_string());
+        if let Some(cookie) = cookie {
+            if let Ok(mut value) = HeaderValue::from_str(cookie.expose_secret()) {
+                value.set_sensitive(true);
+                builder = builder.header(COOKIE, value);
+            }
+        }
+        let response = self.http.send(builder).await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = self.http.read(response, ANSWER_LIMIT).await?;
+        Ok((status, headers, body))
+    }
+
+    pub(super) async fn close(&self) {
+        let mut state = self.state.lock().await;
+        state.current = None;
+        *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if let Some(cookie) = state.cookie.take() {
+            let request = json!({"AuthInfo": {"type": "logout"}});
+            if let Err(error) = self.post(&request, Some(&cookie)).await {
+                tracing::debug!(%error, "the session could not be ended");
+            }
+        }
+    }
+}
+
+/// What a session answer holds that is of use.
+#[derive(Debug)]
+struct Granted {
+    token: String,
+    expires: Option<u64>,
+}
+
+impl Granted {
+    /// The life of the token by the server's own clock, so that a wrong local one does not matter.
+    fn life(&self, headers: &HeaderMap) -> Duration {
+        let now = retry::server_time(headers).unwrap_or_else(SystemTime::now);
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        match self.expires {
+            Some(expires) if expires > now => Duration::from_secs(expires - now),
+            _ => USUAL_LIFE,
+        }
+    }
+}
+
+fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Granted, AuthError> {
+    let json = serde_json::Deserializer::from_slice(body).into_iter::<Value>().next().and_then(Result::ok);
+    let Some(json) = json.filter(Value::is_object) else {
+        return Err(no_json(status, headers, body));
+    };
+    if !status.is_success() {
+        return Err(refusal(status, &json));
+    }
+    for step in ["Trigger", "RedirectTo"] {
+        if let Some(text) = json.get(step).and_then(Value::as_str).filter(|text| !text.is_empty()) {
+            let named = if step == "Trigger" { redact::text(text).into_owned() } else { "single sign-on".to_owned() };
+            return Err(AuthError::FurtherStep(named));
+        }
+    }
+    let token = json
+        .get("JWT")
+        .or_else(|| json.pointer("/Token/AccessToken"))
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty());
+    match token {
+        Some(token) => Ok(Granted {
+            token: token.to_owned(),
+            expires: json.get("ExpireTime").or_else(|| json.pointer("/Token/ExpiresAt")).and_then(seconds),
+        }),
+        None => Err(AuthError::Server {
+            status: status.as_u16(),
+            message: "the login was answered without a token".to_owned(),
+        }),
+    }
+}
+
+fn seconds(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
+fn no_json(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> AuthError {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if status.is_success() && body.is_empty() {
+        return AuthError::NotCells("the login was answered with nothing: this host name is not configured on the Cells server".to_owned());
+    }
+    if kind.starts_with("text/html") || status.is_success() {
+        return AuthError::NotCells(format!("the login was answered with a web page (HTTP {status}): not a Cells server"));
+    }
+    let text = String::from_utf8_lossy(&body[..body.len().min(200)]).trim().to_owned();
+    AuthError::Server {
+        status: status.as_u16(),
+        message: if text.is_empty() { "the login failed".to_owned() } else { redact::text(&text).into_owned() },
+    }
+}
+
+/// A refused login: wrong password and locked user are told apart by the server's fixed English words (a newer
+/// server's codes say the same).
+fn refusal(status: StatusCode, json: &Value) -> AuthError {
+    let text = |name| json.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (title, detail) = (text("Title"), text("Detail"));
+    let both = format!("{title} {detail}");
+    if both.contains("E_USER_LOCKED") || both.to_lowercase().contains("user is locked") {
+        return AuthError::Locked;
+    }
+    if status == StatusCode::UNAUTHORIZED && (both.contains("Login failed") || both.contains("E_LOGIN_FAILED")) {
+        return AuthError::WrongPassword;
+    }
+    let message = if title.is_empty() { "the login failed" } else { title };
+    AuthError::Server {
+        status: status.as_u16(),
+        message: redact::text(message).into_owned(),
+    }
+}
+
+/// The session's cookie as it is sent back: `name=value` of each cookie that was set.
+fn session_cookie(headers: &HeaderMap) -> Option<SecretString> {
+    let mut pairs: Vec<(&str, &str)> = Vec::new();
+    for value in headers.get_all(SET_COOKIE) {
+        let Some((name, value)) = value.to_str().ok().and_then(|text| text.split(';').next()?.split_once('=')) else {
+            continue;
+        };
+        let name = name.trim();
+        pairs.retain(|(known, _)| *known != name);
+        if !value.trim().is_empty() {
+            pairs.push((name, value.trim()));
+        }
+    }
+    if pairs.is_empty() {
+        return None;
+    }
+    let text: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    Some(SecretString::from(text.join("; ")))
+}

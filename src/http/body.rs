@@ -1,0 +1,161 @@
+//! Bodies under watch: how far an upload has come, and how long a download has been silent.
+
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, Sleep};
+
+use super::error::Idle;
+
+/// How far the body of one request has come.
+#[derive(Debug)]
+pub struct Upload {
+    started: Instant,
+    last_millis: AtomicU64,
+    handed_over: AtomicU64,
+    whole: AtomicBool,
+    failure: OnceLock<String>,
+}
+
+impl Default for Upload {
+    fn default() -> Self {
+        Self {
+            started: Instant::now(),
+            last_millis: AtomicU64::new(0),
+            handed_over: AtomicU64::new(0),
+            whole: AtomicBool::new(false),
+            failure: OnceLock::new(),
+        }
+    }
+}
+
+impl Upload {
+    /// The bytes that were handed to the connection; the last of them may not have left this machine.
+    pub fn handed_over(&self) -> u64 {
+        self.handed_over.load(Ordering::Relaxed)
+    }
+
+    /// Whether the whole body was handed to the connection, so that the server may have it.
+    pub fn is_whole(&self) -> bool {
+        self.whole.load(Ordering::Relaxed)
+    }
+
+    /// Why the local end of the body failed, if it did.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    /// When the body last moved; the start before it has.
+    pub(super) fn last_move(&self) -> Instant {
+        self.started + Duration::from_millis(self.last_millis.load(Ordering::Relaxed))
+    }
+
+    fn moved(&self, bytes: u64) {
+        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_millis.store(millis, Ordering::Relaxed);
+        self.handed_over.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// A request body that reports to an [`Upload`].
+pub(super) struct WatchedBody {
+    pub(super) inner: reqwest::Body,
+    /// The Content-Length, where one is declared: the connection asks for nothing beyond it, not even the end.
+    pub(super) expected: Option<u64>,
+    pub(super) upload: Arc<Upload>,
+}
+
+impl Body for WatchedBody {
+    type Data = Bytes;
+    type Error = reqwest::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+        match &frame {
+            Some(Ok(frame)) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                self.upload.moved(bytes as u64);
+                let complete = self.expected.is_some_and(|expected| self.upload.handed_over() >= expected);
+                if complete || self.inner.is_end_stream() {
+                    self.upload.whole.store(true, Ordering::Relaxed);
+                }
+            }
+            Some(Err(error)) => {
+                let _ = self.upload.failure.set(innermost(error));
+            }
+            None => self.upload.whole.store(true, Ordering::Relaxed),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+fn innermost(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// An answer's body that fails once nothing has come for a while.
+pub(super) struct IdleBody {
+    inner: reqwest::Body,
+    idle: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    armed: bool,
+}
+
+impl IdleBody {
+    pub(super) fn new(inner: reqwest::Body, idle: Duration) -> Self {
+        Self {
+            inner,
+            idle,
+            timer: None,
+            armed: false,
+        }
+    }
+}
+
+impl Body for IdleBody {
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(context) {
+            this.armed = false;
+            return Poll::Ready(frame.map(|result| result.map_err(Into::into)));
+        }
+        let idle = this.idle;
+        let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
+        if !this.armed {
+            this.armed = true;
+            timer.as_mut().reset(Instant::now() + idle);
+        }
+        ready!(timer.as_mut().poll(context));
+        Poll::Ready(Some(Err(Box::new(Idle(idle)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,105 @@
+//! What may be shown of URLs, headers and texts: never a secret.
+
+use std::borrow::Cow;
+
+use http::HeaderName;
+use url::Url;
+
+/// What stands in the place of a secret.
+pub const HIDDEN: &str = "<redacted>";
+
+/// The scheme, host and port of a URL.
+pub fn origin(url: &Url) -> String {
+    let mut text = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
+    if let Some(port) = url.port() {
+        text.push_str(&format!(":{port}"));
+    }
+    text
+}
+
+/// A URL without user, password, query and fragment, any of which may hold a secret.
+pub fn url(url: &Url) -> String {
+    format!("{}{}", origin(url), url.path())
+}
+
+/// Whether the value of a header is a secret.
+pub fn is_secret(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    matches!(name, "authorization" | "proxy-authorization" | "cookie" | "set-cookie")
+        || ["token", "secret", "password", "bearer", "api-key", "apikey"]
+            .iter()
+            .any(|part| name.contains(part))
+}
+
+/// A text in which everything that looks like a token is replaced: what follows `Bearer ` and `Credential=`, the
+/// server's opaque tokens (two halves of 43 characters with a dot between) and JSON web tokens.
+pub fn text(text: &str) -> Cow<'_, str> {
+    let mut clean = String::new();
+    let mut from = 0;
+    let mut search = 0;
+    while let Some((start, end)) = next_word(text, search) {
+        let word = &text[start..end];
+        let named = text[..start].ends_with("Bearer ") || text[..start].ends_with("Credential=");
+        if named || looks_like_token(word) {
+            clean.push_str(&text[from..start]);
+            clean.push_str(HIDDEN);
+            from = end;
+        }
+        search = end;
+    }
+    if from == 0 {
+        return Cow::Borrowed(text);
+    }
+    clean.push_str(&text[from..]);
+    Cow::Owned(clean)
+}
+
+/// The next run of characters that tokens are made of, at or after `from`.
+fn next_word(text: &str, from: usize) -> Option<(usize, usize)> {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let bytes = text.as_bytes();
+    let start = from + bytes.get(from..)?.iter().position(|byte| is_part(*byte))?;
+    let length = bytes[start..]
+        .iter()
+        .position(|byte| !is_part(*byte))
+        .unwrap_or(bytes.len() - start);
+    Some((start, start + length))
+}
+
+fn looks_like_token(word: &str) -> bool {
+    let parts: Vec<&str> = word.split('.').collect();
+    match parts.as_slice() {
+        [first, second] => first.len() >= 40 && second.len() >= 40,
+        [first, second, _] => first.starts_with("eyJ") && second.starts_with("eyJ"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_lose_whatever_may_be_secret() {
+        let full = Url::parse("https://user:pw@files.example.com:8443/a/tree?code=secret#x").expect("a URL");
+        assert_eq!(url(&full), "https://files.example.com:8443/a/tree");
+        assert_eq!(origin(&full), "https://files.example.com:8443");
+    }
+
+    #[test]
+    fn tokens_are_replaced_in_texts() {
+        let opaque = format!("{}.{}", "a".repeat(43), "B".repeat(43));
+        assert_eq!(text(&format!("token {opaque} refused")), "token <redacted> refused");
+        assert_eq!(text("Authorization: Bearer abc, more"), "Authorization: Bearer <redacted>, more");
+        assert_eq!(text("Credential=abc/20261123/us-east-1"), "Credential=<redacted>/20261123/us-east-1");
+        assert_eq!(text("eyJhbGciOi.eyJzdWIi.c2ln at the end"), "<redacted> at the end");
+        assert!(matches!(text("a plain file.name.txt é"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn secret_headers_are_known() {
+        for (name, secret) in [("authorization", true), ("x-auth-token", true), ("cookie", true), ("content-type", false)] {
+            assert_eq!(is_secret(&HeaderName::from_static(name)), secret, "{name}");
+        }
+    }
+}

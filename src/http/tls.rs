@@ -1,0 +1,168 @@
+//! The TLS configuration: the machine's trust store, private authorities, client certificates.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use rustls::ClientConfig;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+
+use super::{HttpError, HttpErrorKind, HttpOptions};
+
+/// Builds the configuration. Files named by the user are read at once, so that a wrong one is told at once; the
+/// machine's trust store only with the first certificate to check, so that plain HTTP never pays for it.
+pub(super) fn config(options: &HttpOptions) -> Result<ClientConfig, HttpError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let extra = match &options.ca_cert {
+        Some(file) => certificates(file)?,
+        None => Vec::new(),
+    };
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| request_error(format!("TLS cannot be set up: {error}")))?;
+    let verifier: Arc<dyn ServerCertVerifier> = if options.skip_verify {
+        Arc::new(AcceptAll { provider })
+    } else {
+        Arc::new(LazyVerifier {
+            provider,
+            extra,
+            inner: OnceLock::new(),
+        })
+    };
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+    let mut config = match &options.client_identity {
+        Some((certificate, key)) => builder
+            .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
+            .map_err(|error| request_error(format!("the client certificate cannot be used: {error}")))?,
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn request_error(message: String) -> HttpError {
+    HttpError::new(HttpErrorKind::Request, message)
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, HttpError> {
+    let shown = file.display();
+    let unreadable = |error: &dyn std::fmt::Display| request_error(format!("cannot read certificates from '{shown}': {error}"));
+    let pem = std::fs::read(file).map_err(|error| unreadable(&error))?;
+    let found = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| unreadable(&"a PEM section is damaged"))?;
+    if found.is_empty() {
+        return Err(unreadable(&"no certificate in PEM form in it"));
+    }
+    Ok(found)
+}
+
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, HttpError> {
+    let shown = file.display();
+    let unreadable = |error: &dyn std::fmt::Display| request_error(format!("cannot read a private key from '{shown}': {error}"));
+    let pem = std::fs::read(file).map_err(|error| unreadable(&error))?;
+    if pem.windows(21).any(|window| window == b"ENCRYPTED PRIVATE KEY") {
+        return Err(unreadable(&"it is encrypted").hint("store the key without a passphrase, for example with 'openssl pkey'"));
+    }
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|_| unreadable(&"no key in PEM form (PKCS#8, PKCS#1 or SEC1) in it"))
+}
+
+/// The platform's verifier, made when the first certificate is to be checked.
+#[derive(Debug)]
+struct LazyVerifier {
+    provider: Arc<CryptoProvider>,
+    extra: Vec<CertificateDer<'static>>,
+    inner: OnceLock<Result<Verifier, rustls::Error>>,
+}
+
+impl LazyVerifier {
+    fn verifier(&self) -> Result<&Verifier, rustls::Error> {
+        self.inner
+            .get_or_init(|| Verifier::new_with_extra_roots(self.extra.iter().cloned(), self.provider.clone()))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+}
+
+impl ServerCertVerifier for LazyVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.verifier()?
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// `--skip-verify`: any certificate will do.
+#[derive(Debug)]
+struct AcceptAll {
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for AcceptAll {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
