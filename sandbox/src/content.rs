@@ -18,16 +18,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-pub use hash::{BLOCK_SIZE, Digests, Hasher};
-pub use sink::Sink;
-pub use stream::Reader;
+pub(crate) use hash::{Digests, Hasher, cells_hash, multipart_etag};
+pub(crate) use sink::{Received, Sink};
+pub(crate) use stream::Reader;
 
 /// Bodies up to this size stay in memory.
 const SMALL: u64 = 16 * 1024;
 
 /// The content of one file.
 #[derive(Clone, Debug, Default)]
-pub struct Body {
+pub(crate) struct Body {
     pieces: Arc<[Piece]>,
     size: u64,
 }
@@ -67,29 +67,36 @@ impl Drop for Stored {
 
 impl Body {
     /// Bytes in the body.
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
     /// A body of these bytes, kept in memory.
-    pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
+    pub(crate) fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         Self::from_pieces([Piece::Memory(bytes.into())])
     }
 
     /// The bodies one after the other. Nothing is copied.
-    pub fn concat<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
-        Self::from_pieces(parts.into_iter().flat_map(|part| part.pieces.iter().cloned()))
+    pub(crate) fn concat<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
+        Self::from_pieces(
+            parts
+                .into_iter()
+                .flat_map(|part| part.pieces.iter().cloned()),
+        )
     }
 
     fn from_pieces(pieces: impl IntoIterator<Item = Piece>) -> Self {
-        let pieces: Arc<[Piece]> = pieces.into_iter().filter(|piece| piece.size() > 0).collect();
+        let pieces: Arc<[Piece]> = pieces
+            .into_iter()
+            .filter(|piece| piece.size() > 0)
+            .collect();
         let size = pieces.iter().map(Piece::size).sum();
         Self { pieces, size }
     }
 
     /// Reads at most `length` bytes from `offset` on; fewer at the end or where a piece ends,
     /// none past the end. Blocks on the disk.
-    pub fn read_at(&self, offset: u64, length: usize) -> io::Result<Bytes> {
+    pub(crate) fn read_at(&self, offset: u64, length: usize) -> io::Result<Bytes> {
         let mut start = 0;
         for piece in self.pieces.iter() {
             let within = offset - start;
@@ -103,7 +110,7 @@ impl Body {
     }
 
     /// The whole content. For small bodies: it blocks on the disk and takes the memory.
-    pub fn read_all(&self) -> io::Result<Vec<u8>> {
+    pub(crate) fn read_all(&self) -> io::Result<Vec<u8>> {
         let mut content = Vec::new();
         loop {
             let bytes = self.read_at(content.len() as u64, stream::CHUNK)?;
@@ -116,7 +123,7 @@ impl Body {
 
     /// Bytes `start..end` as a stream of large chunks, read ahead on blocking threads. An `end`
     /// past the body's is an error at that point of the stream.
-    pub fn reader(&self, start: u64, end: u64) -> Reader {
+    pub(crate) fn reader(&self, start: u64, end: u64) -> Reader {
         Reader::new(self.clone(), start, end)
     }
 }
@@ -140,25 +147,30 @@ impl Piece {
 /// The temporary folder bodies live in. Copies refer to the same folder, which is removed with
 /// the last of them and of the bodies.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub(crate) struct Store {
     folder: Arc<tempfile::TempDir>,
     names: Arc<AtomicU64>,
 }
 
 impl Store {
     /// Makes the folder.
-    pub fn new() -> io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("cells-sandbox-").tempdir()?;
-        Ok(Self { folder: Arc::new(folder), names: Arc::default() })
+    pub(crate) fn new() -> io::Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("cells-sandbox-")
+            .tempdir()?;
+        Ok(Self {
+            folder: Arc::new(folder),
+            names: Arc::default(),
+        })
     }
 
     /// Takes a body that arrives in pieces.
-    pub fn sink(&self) -> Sink {
+    pub(crate) fn sink(&self) -> Sink {
         Sink::new(self.clone())
     }
 
     /// Stores a body that is at hand, with its sums.
-    pub fn put(&self, content: &[u8]) -> io::Result<(Body, Digests)> {
+    pub(crate) fn put(&self, content: &[u8]) -> io::Result<(Body, Digests)> {
         let mut hasher = Hasher::new();
         hasher.update(content);
         let size = content.len() as u64;
@@ -175,8 +187,17 @@ impl Store {
     fn create(&self) -> io::Result<Unfinished> {
         let name = self.names.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.path().join(name.to_string());
-        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
-        let stored = Stored { path, file, size: 0, _folder: Arc::clone(&self.folder) };
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)?;
+        let stored = Stored {
+            path,
+            file,
+            size: 0,
+            _folder: Arc::clone(&self.folder),
+        };
         Ok(Unfinished { stored })
     }
 }
@@ -198,7 +219,9 @@ impl Unfinished {
             let zeros = zero_run(bytes, to_page);
             let data = data_run(&bytes[zeros..], if zeros == 0 { to_page } else { PAGE });
             let start = self.stored.size + zeros as u64;
-            self.stored.file.write_all_at(&bytes[zeros..zeros + data], start)?;
+            self.stored
+                .file
+                .write_all_at(&bytes[zeros..zeros + data], start)?;
             self.stored.size = start + data as u64;
             bytes = &bytes[zeros + data..];
         }
@@ -242,7 +265,9 @@ mod tests {
     use super::*;
 
     fn pattern(size: usize) -> Vec<u8> {
-        (0..size).map(|index| ((index * 31 + 7) % 251) as u8).collect()
+        (0..size)
+            .map(|index| ((index * 31 + 7) % 251) as u8)
+            .collect()
     }
 
     #[test]
@@ -253,14 +278,19 @@ mod tests {
         let (body, digests) = store.put(&content).unwrap();
         assert_eq!(body.read_all().unwrap(), content);
         assert_eq!(body.size(), digests.size());
-        assert_eq!(&body.read_at(69_999, 4).unwrap()[..], &content[69_999..70_003]);
+        assert_eq!(
+            &body.read_at(69_999, 4).unwrap()[..],
+            &content[69_999..70_003]
+        );
     }
 
     #[test]
     fn zeros_take_no_room_on_the_disk() {
         let store = Store::new().unwrap();
         let (body, _) = store.put(&vec![0; 8 << 20]).unwrap();
-        let Piece::Disk(stored) = &body.pieces[0] else { panic!("kept in memory") };
+        let Piece::Disk(stored) = &body.pieces[0] else {
+            panic!("kept in memory")
+        };
         let metadata = stored.file.metadata().unwrap();
         assert_eq!(metadata.len(), 8 << 20);
         assert!(metadata.blocks() < 64, "{} blocks", metadata.blocks());

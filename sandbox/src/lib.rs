@@ -23,6 +23,7 @@ mod path_rules;
 mod random;
 mod request_log;
 mod rest;
+mod s3;
 mod sandbox;
 mod server;
 mod tls;
@@ -33,6 +34,7 @@ mod world;
 
 pub use faults::{Fault, Faults};
 pub use request_log::RequestRecord;
+pub use s3::{PendingUpload, S3};
 pub use sandbox::{Config, Sandbox};
 pub use tokens::TokenKind;
 pub use tree::Tree;

@@ -18,7 +18,7 @@ use crate::tokens::{Caller, Scope, TokenKind, Tokens};
 use crate::tree::node::NodeId;
 use crate::tree::{Access, Nodes, Tree, find};
 use crate::world::{self, LoginGuard};
-use crate::{server, tls};
+use crate::{s3, server, tls};
 
 /// How long the tokens of [`Sandbox::token`] live.
 const LONG_LIVED: Duration = Duration::from_hours(24 * 365);
@@ -42,6 +42,9 @@ pub struct Config {
     /// How long after a write the content hash and the content type show. 300 milliseconds by
     /// default.
     pub hash_delay: Duration,
+    /// How long an S3 request waits for the readers or the writer of the same file before it is
+    /// answered 503. One minute by default, as on the real server.
+    pub lock_timeout: Duration,
     /// Where to listen; a free port of 127.0.0.1 by default.
     pub bind: Option<SocketAddr>,
 }
@@ -54,6 +57,7 @@ impl Default for Config {
             job_status_delay: Duration::from_secs(3),
             job_effect_delay: Duration::from_millis(200),
             hash_delay: Duration::from_millis(300),
+            lock_timeout: Duration::from_mins(1),
             bind: None,
         }
     }
@@ -70,6 +74,7 @@ pub(crate) struct Shared {
     pub(crate) tokens: Tokens,
     pub(crate) logins: LoginGuard,
     pub(crate) nodes: Nodes,
+    pub(crate) s3: Arc<s3::State>,
     pub(crate) faults: Faults,
     pub(crate) requests: RequestLog,
 }
@@ -111,6 +116,7 @@ impl Sandbox {
             tokens: Tokens::new(clock.clone()),
             logins: LoginGuard::default(),
             nodes: Nodes::new(clock.clone(), config.hash_delay, store),
+            s3: s3::State::new(config.strict_signatures, config.lock_timeout),
             faults: Faults::default(),
             requests: RequestLog::default(),
             clock,
@@ -178,6 +184,11 @@ impl Sandbox {
     /// The nodes, past the protocol.
     pub fn tree(&self) -> Tree {
         Tree::new(self.shared.nodes.clone())
+    }
+
+    /// The S3 gateway: its limits, its delays and the damage it does on demand.
+    pub fn s3(&self) -> s3::S3 {
+        s3::S3::new(Arc::clone(&self.shared.s3))
     }
 
     /// Locks a path of admin's, and everything below it, as a running job does.

@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::faults::{self, Plan};
 use crate::request_log::RequestRecord;
 use crate::transport::{Answer, Dropped, Request, Response, decode, full, header, respond, web_page};
-use crate::{Shared, path_rules, rest, tokens};
+use crate::{Shared, path_rules, rest, s3, tokens};
 
 /// Accepts connections for ever.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
@@ -152,6 +152,9 @@ async fn route(shared: &Arc<Shared>, request: Request) -> Answer {
     let path = request.uri().path();
     if path == "/a" || path.starts_with("/a/") {
         return rest::handle(shared, request).await;
+    }
+    if s3::is_mine(path) {
+        return s3::handle(shared, request).await;
     }
     Ok(web_page())
 }

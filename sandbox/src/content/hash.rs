@@ -4,13 +4,14 @@ use md5::block_api::compress;
 use md5::{Digest, Md5};
 
 use super::lanes::{Chunk, START, State, compress_both};
+use crate::random::hex;
 
 /// The content hash is made of the MD5 sums of blocks of this size.
-pub const BLOCK_SIZE: u64 = 10 * 1024 * 1024;
+const BLOCK_SIZE: u64 = 10 * 1024 * 1024;
 
 /// Sums of a body or of one part of an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Digests {
+pub(crate) struct Digests {
     size: u64,
     md5: [u8; 16],
     blocks: Vec<[u8; 16]>,
@@ -18,31 +19,31 @@ pub struct Digests {
 
 impl Digests {
     /// Bytes summed.
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
     /// The plain MD5.
-    pub fn md5(&self) -> [u8; 16] {
+    pub(crate) fn md5(&self) -> [u8; 16] {
         self.md5
     }
 
     /// MD5 sums of the 10 MiB blocks; none for an empty body.
-    pub fn blocks(&self) -> &[[u8; 16]] {
+    pub(crate) fn blocks(&self) -> &[[u8; 16]] {
         &self.blocks
     }
 
     /// The ETag of a body sent in one piece, without quotes: its MD5 in hexadecimal. An empty
     /// body has that of an upload with one empty part.
-    pub fn etag(&self) -> String {
+    pub(crate) fn etag(&self) -> String {
         if self.size == 0 {
             return multipart_etag([&self.md5]);
         }
-        hexadecimal(&self.md5)
+        hex(&self.md5)
     }
 
     /// The value of `x-cells-hash`: the MD5 of the binary MD5 sums of the blocks.
-    pub fn cells_hash(&self) -> String {
+    pub(crate) fn cells_hash(&self) -> String {
         if self.size == 0 {
             return cells_hash([&self.md5]);
         }
@@ -51,34 +52,24 @@ impl Digests {
 }
 
 /// The ETag of an upload in parts, without quotes: MD5 of the MD5 sums of the parts, and how many.
-pub fn multipart_etag<'a>(parts: impl IntoIterator<Item = &'a [u8; 16]>) -> String {
+pub(crate) fn multipart_etag<'a>(parts: impl IntoIterator<Item = &'a [u8; 16]>) -> String {
     let mut count = 0;
     let sum = cells_hash(parts.into_iter().inspect(|_| count += 1));
     format!("{sum}-{count}")
 }
 
 /// The content hash of these block sums.
-pub fn cells_hash<'a>(blocks: impl IntoIterator<Item = &'a [u8; 16]>) -> String {
+pub(crate) fn cells_hash<'a>(blocks: impl IntoIterator<Item = &'a [u8; 16]>) -> String {
     let mut hasher = Md5::new();
     for block in blocks {
         hasher.update(block);
     }
-    hexadecimal(&hasher.finalize())
-}
-
-/// Bytes in lower-case hexadecimal.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex(&hasher.finalize())
 }
 
 /// Computes the plain MD5 and those of the blocks in one pass.
 #[derive(Clone, Debug)]
-pub struct Hasher {
+pub(crate) struct Hasher {
     size: u64,
     whole: State,
     /// The sum of the current block, equal to `whole` in the first one.
@@ -96,12 +87,18 @@ impl Default for Hasher {
 
 impl Hasher {
     /// Nothing summed yet.
-    pub fn new() -> Self {
-        Self { size: 0, whole: START, block: START, blocks: Vec::new(), rest: [0; 64] }
+    pub(crate) fn new() -> Self {
+        Self {
+            size: 0,
+            whole: START,
+            block: START,
+            blocks: Vec::new(),
+            rest: [0; 64],
+        }
     }
 
     /// Adds bytes.
-    pub fn update(&mut self, mut bytes: &[u8]) {
+    pub(crate) fn update(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let room = BLOCK_SIZE - self.size % BLOCK_SIZE;
             let length = usize::try_from(room).map_or(bytes.len(), |room| room.min(bytes.len()));
@@ -150,14 +147,18 @@ impl Hasher {
     }
 
     /// The sums of all that was added.
-    pub fn finish(mut self) -> Digests {
+    pub(crate) fn finish(mut self) -> Digests {
         let rest = &self.rest[..self.held()];
         let md5 = finish(self.whole, rest, self.size);
         let in_block = self.size % BLOCK_SIZE;
         if in_block > 0 {
             self.blocks.push(finish(self.block, rest, in_block));
         }
-        Digests { size: self.size, md5, blocks: self.blocks }
+        Digests {
+            size: self.size,
+            md5,
+            blocks: self.blocks,
+        }
     }
 }
 
@@ -182,7 +183,9 @@ mod tests {
 
     #[test]
     fn sums_do_not_depend_on_how_the_bytes_arrive() {
-        let content: Vec<u8> = (0..2 * BLOCK_SIZE + 4_321).map(|at| (at % 251) as u8).collect();
+        let content: Vec<u8> = (0..2 * BLOCK_SIZE + 4_321)
+            .map(|at| (at % 251) as u8)
+            .collect();
         let mut at_once = Hasher::new();
         at_once.update(&content);
         let mut pieces = Hasher::new();
@@ -194,8 +197,10 @@ mod tests {
         let digests = at_once.finish();
         assert_eq!(digests, pieces.finish());
         assert_eq!(digests.md5()[..], Md5::digest(&content)[..]);
-        let blocks: Vec<[u8; 16]> =
-            content.chunks(BLOCK_SIZE as usize).map(|block| Md5::digest(block).into()).collect();
+        let blocks: Vec<[u8; 16]> = content
+            .chunks(BLOCK_SIZE as usize)
+            .map(|block| Md5::digest(block).into())
+            .collect();
         assert_eq!(digests.blocks(), blocks);
     }
 
@@ -205,7 +210,10 @@ mod tests {
         for length in 0..content.len() {
             let mut hasher = Hasher::new();
             hasher.update(&content[..length]);
-            assert_eq!(hasher.finish().md5()[..], Md5::digest(&content[..length])[..]);
+            assert_eq!(
+                hasher.finish().md5()[..],
+                Md5::digest(&content[..length])[..]
+            );
         }
     }
 }

@@ -15,7 +15,7 @@ pub(super) const CHUNK: usize = 512 * 1024;
 
 /// A stretch of a body, read on blocking threads.
 #[derive(Debug)]
-pub struct Reader {
+pub(crate) struct Reader {
     body: Body,
     /// The next byte to ask for.
     position: u64,
@@ -25,7 +25,12 @@ pub struct Reader {
 
 impl Reader {
     pub(super) fn new(body: Body, start: u64, end: u64) -> Self {
-        Self { body, position: start, end, ahead: None }
+        Self {
+            body,
+            position: start,
+            end,
+            ahead: None,
+        }
     }
 
     /// Starts the next read, unless one is under way or all is read.
@@ -44,7 +49,9 @@ impl Stream for Reader {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.read_ahead();
-        let Some(ahead) = &mut self.ahead else { return Poll::Ready(None) };
+        let Some(ahead) = &mut self.ahead else {
+            return Poll::Ready(None);
+        };
         let read = ready!(Pin::new(ahead).poll(context)).map_err(io::Error::other);
         self.ahead = None;
         let chunk = match read.and_then(|chunk| chunk) {
