@@ -19,6 +19,7 @@
 mod clock;
 mod content;
 mod faults;
+mod jobs;
 mod path_rules;
 mod random;
 mod request_log;
@@ -26,6 +27,7 @@ mod rest;
 mod s3;
 mod sandbox;
 mod server;
+mod sessions;
 mod tls;
 mod tokens;
 mod transport;

@@ -13,7 +13,9 @@ use tokio_rustls::TlsAcceptor;
 use crate::clock::Clock;
 use crate::content::Store;
 use crate::faults::Faults;
+use crate::jobs::Jobs;
 use crate::request_log::{RequestLog, RequestRecord};
+use crate::sessions::Sessions;
 use crate::tokens::{Caller, Scope, TokenKind, Tokens};
 use crate::tree::node::NodeId;
 use crate::tree::{Access, Nodes, Tree, find};
@@ -73,7 +75,9 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) tokens: Tokens,
     pub(crate) logins: LoginGuard,
+    pub(crate) sessions: Sessions,
     pub(crate) nodes: Nodes,
+    pub(crate) jobs: Jobs,
     pub(crate) s3: Arc<s3::State>,
     pub(crate) faults: Faults,
     pub(crate) requests: RequestLog,
@@ -115,7 +119,9 @@ impl Sandbox {
             url: format!("{scheme}://{address}"),
             tokens: Tokens::new(clock.clone()),
             logins: LoginGuard::default(),
+            sessions: Sessions::new(clock.clone()),
             nodes: Nodes::new(clock.clone(), config.hash_delay, store),
+            jobs: Jobs::new(clock.clone(), config.job_effect_delay, config.job_status_delay),
             s3: s3::State::new(config.strict_signatures, config.lock_timeout),
             faults: Faults::default(),
             requests: RequestLog::default(),

@@ -1,6 +1,7 @@
 //! The tree of nodes with everything that depends on the clock and on rights: resolving a
 //! caller's path, writing files, and locks.
 
+pub(crate) mod changes;
 pub(crate) mod forest;
 mod handle;
 pub(crate) mod node;

@@ -1,9 +1,16 @@
 //! The REST interface below `/a/`: who asks, which endpoint, and the common rules of bodies.
 
+mod admin;
+mod auth;
 mod bulk;
+mod discovery;
 mod error;
+mod frontend;
+mod jobs;
 mod json;
 mod node;
+mod session;
+mod trash;
 mod tree;
 
 use std::sync::Arc;
@@ -16,7 +23,7 @@ use serde::Serialize;
 use crate::Shared;
 use crate::tokens::Caller;
 use crate::transport::{
-    Answer, Body, Dropped, Request, Response, chunked, decode, full, header, respond, web_page,
+    Answer, Body, Request, chunked, decode, full, header, respond, web_page,
 };
 use error::{RestError, RestResult};
 use json::Field;
@@ -25,7 +32,7 @@ use json::Field;
 const LONGEST_BUFFERED: usize = 2048;
 
 /// The services of the interface. Every other name leads to the web page.
-const SERVICES: [&str; 2] = ["tree", "meta"];
+const SERVICES: [&str; 6] = ["tree", "meta", "jobs", "frontend", "config", "auth"];
 
 /// A request on its way through the interface.
 pub(crate) struct Call {
@@ -71,28 +78,95 @@ pub(crate) async fn handle(shared: &Arc<Shared>, request: Request) -> Answer {
     Ok(response)
 }
 
+/// Finds the endpoint. Names that take the rest of the path come first.
 async fn dispatch(call: &mut Call) -> RestResult {
     let path = call.path.clone();
-    if let Some(node) = path.strip_prefix("tree/stat/")
-        && !node.is_empty()
-    {
+    let below = |prefix| path.strip_prefix(prefix).filter(|rest: &&str| !rest.is_empty());
+    if let Some(node) = below("tree/stat/") {
         call.expect(&Method::GET)?;
         return tree::stat(call, node);
     }
-    if let Some(node) = path.strip_prefix("meta/get/")
-        && !node.is_empty()
-    {
+    if let Some(node) = below("meta/get/") {
         call.expect(&Method::POST)?;
         return tree::meta_get(call, node).await;
     }
-    match path.as_str() {
-        "tree/stats" | "meta/bulk/get" => {
+    match path.split('/').next() {
+        Some("jobs") => dispatch_jobs(call, path.trim_end_matches('/')).await,
+        Some("tree" | "meta") => {
+            let known = [
+                "tree/stats",
+                "meta/bulk/get",
+                "tree/create",
+                "tree/delete",
+                "tree/restore",
+                "tree/admin/list",
+            ];
+            if !known.contains(&path.as_str()) {
+                return Err(RestError::no_route());
+            }
             call.expect(&Method::POST)?;
-            bulk::list(call).await
+            match path.as_str() {
+                "tree/create" => tree::create(call).await,
+                "tree/delete" => trash::delete(call).await,
+                "tree/restore" => trash::restore(call).await,
+                "tree/admin/list" => admin::list(call).await,
+                _ => bulk::list(call).await,
+            }
         }
-        "tree/create" => {
+        _ => dispatch_server(call, &path).await,
+    }
+}
+
+async fn dispatch_jobs(call: &mut Call, path: &str) -> RestResult {
+    if !call.shared.jobs.is_alive() {
+        // The client waits until it loses patience.
+        return std::future::pending().await;
+    }
+    match (path, &call.method) {
+        ("jobs/user", &Method::POST) => jobs::list(call).await,
+        ("jobs/user", &Method::PUT) => jobs::control(call).await,
+        ("jobs/tasks/delete", &Method::POST) => jobs::delete_tasks(call).await,
+        ("jobs/user" | "jobs/tasks/delete", _) => Err(RestError::wrong_method()),
+        _ => match path.strip_prefix("jobs/user/") {
+            Some(name) if !name.contains('/') => {
+                call.expect(&Method::PUT)?;
+                jobs::start(call, name).await
+            }
+            _ => Err(RestError::no_route()),
+        },
+    }
+}
+
+/// Endpoints about the server and about who is asking.
+async fn dispatch_server(call: &mut Call, path: &str) -> RestResult {
+    match path {
+        "frontend/session" => {
             call.expect(&Method::POST)?;
-            tree::create(call).await
+            session::post(call).await
+        }
+        "frontend/state" => {
+            call.expect(&Method::GET)?;
+            frontend::state(call)
+        }
+        "frontend/bootconf" => {
+            call.expect(&Method::GET)?;
+            frontend::bootconf(call)
+        }
+        "config/discovery" => {
+            call.expect(&Method::GET)?;
+            discovery::discovery(call)
+        }
+        "config/discovery/openapi" => {
+            call.expect(&Method::GET)?;
+            discovery::openapi()
+        }
+        "auth/token/document" => {
+            call.expect(&Method::POST)?;
+            auth::document(call).await
+        }
+        "auth/token/revoke" => {
+            call.expect(&Method::POST)?;
+            auth::revoke(call).await
         }
         _ => Err(RestError::no_route()),
     }
@@ -104,17 +178,38 @@ impl Call {
         let sent = header(&self.headers, AUTHORIZATION.as_str());
         let token = sent.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
         if token.is_empty() {
-            return Err(RestError::not_permitted());
+            return if self.is_public() {
+                Ok(())
+            } else {
+                Err(RestError::not_permitted())
+            };
         }
         let caller = self.shared.tokens.check(token);
         self.caller = caller.filter(|caller| !self.shared.logins.is_locked(&caller.login));
-        if self.caller.is_none() {
+        if self.caller.is_none() && self.path != "frontend/state" {
             return Err(RestError::bad_token());
         }
         if self.method == Method::HEAD || self.method == Method::OPTIONS {
             return Err(RestError::not_permitted());
         }
         Ok(())
+    }
+
+    /// Whether the endpoint needs no token. One that is sent must be valid all the same, except
+    /// for the state.
+    fn is_public(&self) -> bool {
+        let path = self.path.as_str();
+        path.starts_with("config/discovery")
+            || ["frontend/session", "frontend/state", "frontend/bootconf"].contains(&path)
+    }
+
+    /// Refuses everybody but administrators.
+    fn require_admin(&self) -> Result<(), RestError> {
+        if self.caller()?.admin {
+            Ok(())
+        } else {
+            Err(RestError::not_permitted())
+        }
     }
 
     /// Whoever asks. Only endpoints that need no token are reached without one.
