@@ -8,4 +8,6 @@ pub mod hash;
 pub mod http;
 pub mod path;
 pub mod s3;
+pub mod sys;
+pub mod transfer;
 pub mod walk;

@@ -1,1 +1,44 @@
 //! An in-process Pydio Cells server for tests and demonstrations.
+//!
+//! It speaks the REST interface and the S3 gateway of a real server with their quirks, keeps
+//! everything in a temporary folder, and can be made to fail on demand.
+//!
+//! ```no_run
+//! use cells_sandbox::{Config, Sandbox};
+//!
+//! # fn main() -> anyhow::Result<()> {
+//! let sandbox = Sandbox::start(Config::default())?;
+//! sandbox.tree().put("common-files/hello.txt", "hello")?;
+//! let (url, token) = (sandbox.url(), sandbox.token("admin"));
+//! // … let a client work with them …
+//! # let _ = (url, token);
+//! # Ok(())
+//! # }
+//! ```
+
+mod clock;
+mod content;
+mod faults;
+mod jobs;
+mod path_rules;
+mod random;
+mod request_log;
+mod rest;
+mod s3;
+mod sandbox;
+mod server;
+mod sessions;
+mod tls;
+mod tokens;
+mod transport;
+mod tree;
+mod world;
+
+pub use faults::{Fault, Faults};
+pub use request_log::RequestRecord;
+pub use s3::{PendingUpload, S3};
+pub use sandbox::{Config, Sandbox};
+pub use tokens::TokenKind;
+pub use tree::Tree;
+
+pub(crate) use sandbox::Shared;

@@ -8,7 +8,6 @@ pub mod tree;
 mod wire;
 
 pub use error::{ApiError, ApiErrorKind};
-pub use page::Page;
 pub use tree::{Node, NodeKind};
 
 use std::sync::Arc;

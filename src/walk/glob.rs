@@ -2,7 +2,7 @@
 //! pages of every listing.
 
 use futures_util::TryStreamExt;
-use globset::{GlobBuilder, GlobMatcher};
+use glob::{MatchOptions, Pattern};
 
 use super::{WalkError, remote};
 use crate::api::{Client, Node};
@@ -26,7 +26,48 @@ enum Segment {
     /// Any number of folders.
     AnyDepth,
     /// A pattern within one name; `hidden` where it asks for dot names itself.
-    Pattern { matcher: GlobMatcher, hidden: bool },
+    Pattern { alternatives: Vec<Pattern>, hidden: bool },
+}
+
+/// How names are matched: a dot at the start is matched by a dot only, as shells have it.
+const MATCH: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
+fn matches(alternatives: &[Pattern], name: &str) -> bool {
+    alternatives.iter().any(|pattern| pattern.matches_with(name, MATCH))
+}
+
+/// The patterns that `{a,b}` stands for, nested ones included; a brace without its partner is itself.
+fn expand_braces(pattern: &str) -> Vec<String> {
+    let Some((open, close, commas)) = first_braces(pattern) else {
+        return vec![pattern.to_owned()];
+    };
+    let (before, after) = (&pattern[..open], &pattern[close + 1..]);
+    let mut bounds = vec![open];
+    bounds.extend(commas);
+    bounds.push(close);
+    bounds
+        .windows(2)
+        .flat_map(|bound| expand_braces(&format!("{before}{}{after}", &pattern[bound[0] + 1..bound[1]])))
+        .collect()
+}
+
+/// Where the first matched pair of braces stands, and the commas directly inside it.
+fn first_braces(pattern: &str) -> Option<(usize, usize, Vec<usize>)> {
+    let (mut open, mut depth, mut commas) = (None, 0_usize, Vec::new());
+    for (index, character) in pattern.char_indices() {
+        match character {
+            '{' => {
+                open = open.or(Some(index));
+                depth += 1;
+            }
+            ',' if depth == 1 => commas.push(index),
+            '}' if depth == 1 => return Some((open?, index, commas)),
+            '}' if depth > 0 => depth -= 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 fn compile(path: &RemotePath) -> Result<Vec<Segment>, WalkError> {
@@ -37,11 +78,16 @@ fn compile(path: &RemotePath) -> Result<Vec<Segment>, WalkError> {
         segments.push(if text == "**" {
             Segment::AnyDepth
         } else if is_pattern(text) {
-            let glob =
-                GlobBuilder::new(text).literal_separator(true).backslash_escape(false).build().map_err(|error| {
-                    WalkError::Pattern { pattern: path.to_string(), reason: error.kind().to_string() }
-                })?;
-            Segment::Pattern { matcher: glob.compile_matcher(), hidden: text.starts_with('.') }
+            let mut alternatives = Vec::new();
+            for alternative in expand_braces(text) {
+                alternatives.push(
+                    Pattern::new(&alternative).map_err(|error| WalkError::Pattern {
+                        pattern: path.to_string(),
+                        reason: error.msg.to_owned(),
+                    })?,
+                );
+            }
+            Segment::Pattern { alternatives, hidden: text.starts_with('.') }
         } else {
             Segment::Literal(text.to_owned())
         });
@@ -96,9 +142,9 @@ pub async fn expand(api: &Client, s3: &s3::Client, path: &RemotePath, literal: b
                     }
                 }
             }
-            Segment::Pattern { matcher, hidden } => {
+            Segment::Pattern { alternatives, hidden } => {
                 for child in children(api, s3, folder.as_ref(), *hidden).await? {
-                    if matcher.is_match(child.name()) {
+                    if matches(alternatives, child.name()) {
                         pending.push((Some(child), index + 1));
                     }
                 }
@@ -151,11 +197,18 @@ mod tests {
         let segments = compile(&parse("ws/**/f{1,2}*.t?t/%")).expect("segments");
         assert!(matches!(segments[0], Segment::Literal(_)));
         assert!(matches!(segments[1], Segment::AnyDepth));
-        let Segment::Pattern { matcher, hidden } = &segments[2] else { panic!("a pattern") };
+        let Segment::Pattern { alternatives, hidden } = &segments[2] else { panic!("a pattern") };
         assert!(!hidden);
-        assert!(matcher.is_match("f1 long.txt") && matcher.is_match("f2.tät"));
-        assert!(!matcher.is_match("f3.txt"));
-        let Segment::Pattern { matcher, .. } = &segments[3] else { panic!("a pattern") };
-        assert!(matcher.is_match("anything"));
+        assert!(matches(alternatives, "f1 long.txt") && matches(alternatives, "f2.tät"));
+        assert!(!matches(alternatives, "f3.txt"));
+        let Segment::Pattern { alternatives, .. } = &segments[3] else { panic!("a pattern") };
+        assert!(matches(alternatives, "anything") && !matches(alternatives, ".hidden"));
+    }
+
+    #[test]
+    fn braces_are_alternatives_nested_or_alone() {
+        assert_eq!(expand_braces("a{b,c{d,e},}f"), ["abf", "acdf", "acef", "af"]);
+        assert_eq!(expand_braces("{x}y{1,2}"), ["xy1", "xy2"]);
+        assert_eq!(expand_braces("a}b{c"), ["a}b{c"]);
     }
 }

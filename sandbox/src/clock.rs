@@ -1,0 +1,38 @@
+//! The server's own clock: real time plus an offset that a test can set.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A clock that every part of one sandbox shares.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clock {
+    offset_seconds: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// Shifts the clock against real time.
+    pub(crate) fn set_offset(&self, seconds: i64) {
+        self.offset_seconds.store(seconds, Ordering::Relaxed);
+    }
+
+    /// Milliseconds since the Unix epoch, as this server believes them to be.
+    pub(crate) fn now_millis(&self) -> i64 {
+        let real = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let millis = i64::try_from(real.as_millis()).unwrap_or(i64::MAX);
+        millis + self.offset_seconds.load(Ordering::Relaxed) * 1000
+    }
+
+    /// Seconds since the Unix epoch, as this server believes them to be.
+    pub(crate) fn now(&self) -> i64 {
+        self.now_millis().div_euclid(1000)
+    }
+
+    /// The same instant in the form that date formatters take.
+    pub(crate) fn system_time(&self) -> SystemTime {
+        let millis = u64::try_from(self.now_millis()).unwrap_or(0);
+        UNIX_EPOCH + Duration::from_millis(millis)
+    }
+}

@@ -1,0 +1,302 @@
+//! Faults on demand: what goes wrong, with which request, and how often.
+
+mod body;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::header::{HeaderName, HeaderValue};
+
+pub(crate) use body::{alter_request, alter_response};
+
+/// A fault and the requests it befalls.
+///
+/// Each request meets at most one fault: the first one added that matches and still has times
+/// left. One fault may do several things, for example wait and then answer 503.
+///
+/// ```no_run
+/// # use cells_sandbox::{Config, Fault, Sandbox};
+/// # fn main() -> anyhow::Result<()> {
+/// let sandbox = Sandbox::start(Config::default())?;
+/// let busy = Fault::on("PUT", "/io/common-files/x").skip(1).times(3).status(503);
+/// sandbox.faults().add(busy.header("Retry-After", "2"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Fault {
+    method: String,
+    path: String,
+    query: Option<String>,
+    skip: usize,
+    /// How often it still strikes; `None` means always.
+    left: Option<usize>,
+    plan: Plan,
+}
+
+/// What a fault does to one request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) delay: Option<Duration>,
+    pub(crate) hang: bool,
+    pub(crate) close_before: bool,
+    pub(crate) close_after: bool,
+    pub(crate) expire_token: bool,
+    pub(crate) canned: Option<Canned>,
+    pub(crate) cut_request_at: Option<u64>,
+    pub(crate) cut_response_at: Option<u64>,
+    pub(crate) stall_response_at: Option<(u64, Duration)>,
+    pub(crate) corrupt_response_at: Option<u64>,
+    pub(crate) drop_headers: Vec<HeaderName>,
+    pub(crate) set_headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// An answer that takes the place of the real one; nothing of the request is carried out.
+#[derive(Clone, Debug)]
+pub(crate) struct Canned {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) body: String,
+}
+
+impl Fault {
+    /// A fault for requests of that method (`*`: any) whose decoded path contains `path`.
+    /// It strikes once unless told otherwise.
+    pub fn on(method: &str, path: &str) -> Self {
+        Self {
+            method: method.to_ascii_uppercase(),
+            path: path.to_owned(),
+            query: None,
+            skip: 0,
+            left: Some(1),
+            plan: Plan::default(),
+        }
+    }
+
+    /// Only requests whose query contains this text, for example `uploadId`.
+    #[must_use]
+    pub fn query(mut self, part: &str) -> Self {
+        self.query = Some(part.to_owned());
+        self
+    }
+
+    /// Lets the first `count` matching requests pass.
+    #[must_use]
+    pub fn skip(mut self, count: usize) -> Self {
+        self.skip = count;
+        self
+    }
+
+    /// Strikes `count` times.
+    #[must_use]
+    pub fn times(mut self, count: usize) -> Self {
+        self.left = Some(count);
+        self
+    }
+
+    /// Strikes every matching request.
+    #[must_use]
+    pub fn always(mut self) -> Self {
+        self.left = None;
+        self
+    }
+
+    /// Answers that status, with an empty body unless [`Fault::body`] says otherwise, and does
+    /// nothing.
+    #[must_use]
+    pub fn status(mut self, code: u16) -> Self {
+        self.canned().status = code;
+        self
+    }
+
+    /// The body of the answer in place of the real one; status 200 unless [`Fault::status`] says
+    /// otherwise.
+    #[must_use]
+    pub fn body(mut self, content_type: &str, body: &str) -> Self {
+        let canned = self.canned();
+        canned.content_type = content_type.to_owned();
+        canned.body = body.to_owned();
+        self
+    }
+
+    /// Adds a header to the answer, in place of any of that name. Invalid ones are ignored.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        if let (Ok(name), Ok(value)) = (name.parse(), value.parse()) {
+            self.plan.set_headers.push((name, value));
+        }
+        self
+    }
+
+    /// The same as [`Fault::header`]; reads better when the rest of the answer is the real one.
+    #[must_use]
+    pub fn set_header(self, name: &str, value: &str) -> Self {
+        self.header(name, value)
+    }
+
+    /// Removes a header from the answer, for example `Etag`.
+    #[must_use]
+    pub fn drop_header(mut self, name: &str) -> Self {
+        if let Ok(name) = name.parse() {
+            self.plan.drop_headers.push(name);
+        }
+        self
+    }
+
+    /// Waits, then goes on.
+    #[must_use]
+    pub fn delay(mut self, duration: Duration) -> Self {
+        self.plan.delay = Some(duration);
+        self
+    }
+
+    /// Reads the request and never answers; the connection stays open until the client goes.
+    #[must_use]
+    pub fn hang(mut self) -> Self {
+        self.plan.hang = true;
+        self
+    }
+
+    /// Closes the connection without an answer; nothing is done.
+    #[must_use]
+    pub fn close_before(mut self) -> Self {
+        self.plan.close_before = true;
+        self
+    }
+
+    /// Carries the request out in full, then closes the connection without an answer.
+    #[must_use]
+    pub fn close_after(mut self) -> Self {
+        self.plan.close_after = true;
+        self
+    }
+
+    /// Closes the connection after so many bytes of the request body have been read.
+    #[must_use]
+    pub fn cut_request_at(mut self, bytes: u64) -> Self {
+        self.plan.cut_request_at = Some(bytes);
+        self
+    }
+
+    /// Closes the connection after so many bytes of the answer's body; the announced length is
+    /// that of the whole.
+    #[must_use]
+    pub fn cut_response_at(mut self, bytes: u64) -> Self {
+        self.plan.cut_response_at = Some(bytes);
+        self
+    }
+
+    /// Pauses after so many bytes of the answer's body, then goes on.
+    #[must_use]
+    pub fn stall_response_at(mut self, bytes: u64, duration: Duration) -> Self {
+        self.plan.stall_response_at = Some((bytes, duration));
+        self
+    }
+
+    /// Flips one bit of the byte at this index of the answer's body.
+    #[must_use]
+    pub fn corrupt_response_at(mut self, index: u64) -> Self {
+        self.plan.corrupt_response_at = Some(index);
+        self
+    }
+
+    /// Answers 302 to that location and does nothing.
+    #[must_use]
+    pub fn redirect(self, location: &str) -> Self {
+        self.status(302).header("Location", location)
+    }
+
+    /// Answers 200 with a web page, as the real server does at paths it does not know.
+    #[must_use]
+    pub fn html(self) -> Self {
+        self.body("text/html; charset=utf-8", "<!DOCTYPE html>\n<html></html>\n")
+    }
+
+    /// Answers 200 with an empty body, as the real server does for a Host it does not know.
+    #[must_use]
+    pub fn empty_ok(self) -> Self {
+        self.status(200)
+    }
+
+    /// Revokes the token that the request carries, then goes on.
+    #[must_use]
+    pub fn expire_token(mut self) -> Self {
+        self.plan.expire_token = true;
+        self
+    }
+
+    fn canned(&mut self) -> &mut Canned {
+        self.plan.canned.get_or_insert_with(|| Canned {
+            status: 200,
+            content_type: String::new(),
+            body: String::new(),
+        })
+    }
+
+    fn matches(&self, method: &str, path: &str, query: &str) -> bool {
+        (self.method == "*" || self.method == method)
+            && path.contains(&self.path)
+            && self.query.as_ref().is_none_or(|part| query.contains(part))
+    }
+
+    /// Whether it strikes this matching request; counts it either way.
+    fn strikes(&mut self) -> bool {
+        if self.skip > 0 {
+            self.skip -= 1;
+            return false;
+        }
+        match &mut self.left {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Armed {
+    faults: Vec<Fault>,
+    hits: usize,
+}
+
+/// The faults of one sandbox. Copies share the same list.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    armed: Arc<Mutex<Armed>>,
+}
+
+impl Faults {
+    /// Adds a fault after those there are.
+    pub fn add(&self, fault: Fault) {
+        self.lock().faults.push(fault);
+    }
+
+    /// Removes all faults and forgets the hits.
+    pub fn clear(&self) {
+        *self.lock() = Armed::default();
+    }
+
+    /// How many requests a fault has struck.
+    pub fn hits(&self) -> usize {
+        self.lock().hits
+    }
+
+    /// What befalls this request.
+    pub(crate) fn strike(&self, method: &str, path: &str, query: &str) -> Plan {
+        let mut armed = self.lock();
+        let struck = armed
+            .faults
+            .iter_mut()
+            .filter(|fault| fault.matches(method, path, query))
+            .find_map(|fault| fault.strikes().then(|| fault.plan.clone()));
+        armed.hits += usize::from(struck.is_some());
+        struck.unwrap_or_default()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Armed> {
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

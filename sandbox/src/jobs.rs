@@ -1,0 +1,223 @@
+//! Background jobs: their effect comes soon, the news of it late.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
+
+/// What a job was asked to do, as the job record shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Action {
+    pub(crate) id: &'static str,
+    pub(crate) paths: Vec<String>,
+    pub(crate) parameters: BTreeMap<&'static str, String>,
+}
+
+/// A job that is to be started.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    /// The first part of the id, before the Uuid.
+    pub(crate) prefix: &'static str,
+    pub(crate) label: String,
+    pub(crate) owner: String,
+    pub(crate) action: Action,
+    /// What the task reports while it runs.
+    pub(crate) running: String,
+}
+
+/// A job as a poll sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct JobView {
+    pub(crate) id: String,
+    pub(crate) label: String,
+    pub(crate) owner: String,
+    pub(crate) created: i64,
+    pub(crate) action: Action,
+    /// Absent in the first moments, and when the task was deleted.
+    pub(crate) task: Option<TaskView>,
+}
+
+/// A task as a poll sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct TaskView {
+    pub(crate) id: String,
+    pub(crate) status: TaskStatus,
+    pub(crate) message: String,
+    pub(crate) started: i64,
+    pub(crate) ended: Option<i64>,
+}
+
+/// The states of a task, numbered as on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TaskStatus {
+    Running = 2,
+    Finished = 3,
+    Error = 7,
+}
+
+#[derive(Debug)]
+struct End {
+    at: Instant,
+    time: i64,
+    error: Option<String>,
+}
+
+#[derive(Debug)]
+struct Job {
+    id: String,
+    order: Order,
+    created: i64,
+    began: Instant,
+    task_id: String,
+    task_deleted: bool,
+    stopped: bool,
+    end: Option<End>,
+}
+
+/// All jobs of one sandbox. Copies share the same list.
+#[derive(Clone, Debug)]
+pub(crate) struct Jobs {
+    jobs: Arc<Mutex<Vec<Job>>>,
+    clock: Clock,
+    effect_delay: Duration,
+    status_delay: Duration,
+    /// Whether the service has crashed: it then answers nobody any more.
+    crashed: Arc<AtomicBool>,
+}
+
+impl Jobs {
+    pub(crate) fn new(clock: Clock, effect_delay: Duration, status_delay: Duration) -> Self {
+        Self {
+            jobs: Arc::default(),
+            clock,
+            effect_delay,
+            status_delay,
+            crashed: Arc::default(),
+        }
+    }
+
+    /// Starts a job and gives its id. `work` is done after the effect delay; its error is what
+    /// the task reports. Must be called on the server's runtime.
+    pub(crate) fn start(
+        &self,
+        order: Order,
+        work: impl FnOnce() -> Result<(), String> + Send + 'static,
+    ) -> String {
+        let id = format!("{}-{}", order.prefix, crate::random::uuid());
+        self.lock().push(Job {
+            id: id.clone(),
+            order,
+            created: self.clock.now(),
+            began: Instant::now(),
+            task_id: crate::random::uuid(),
+            task_deleted: false,
+            stopped: false,
+            end: None,
+        });
+        let (jobs, name) = (self.clone(), id.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(jobs.effect_delay).await;
+            if !jobs.is_stopped(&name) {
+                let error = work().err();
+                jobs.finish(&name, error);
+            }
+        });
+        id
+    }
+
+    /// The jobs of `owner` (of everybody if `None`) with these ids (all if empty), oldest first.
+    pub(crate) fn list(&self, owner: Option<&str>, ids: &[String]) -> Vec<JobView> {
+        self.lock()
+            .iter()
+            .filter(|job| owner.is_none_or(|owner| owner == job.order.owner))
+            .filter(|job| ids.is_empty() || ids.contains(&job.id))
+            .map(|job| self.view(job))
+            .collect()
+    }
+
+    /// Stops a job whose effect has not come yet; it ends with an error.
+    pub(crate) fn stop(&self, id: &str) {
+        let error = {
+            let mut jobs = self.lock();
+            let job = jobs.iter_mut().find(|job| job.id == id && job.end.is_none());
+            job.map(|job| {
+                job.stopped = true;
+                job.order.running.clone()
+            })
+        };
+        if error.is_some() {
+            self.finish(id, error);
+        }
+    }
+
+    /// Deletes the record of a task; the job stays. Unknown ones are ignored.
+    pub(crate) fn delete_task(&self, job_id: &str, task_id: &str) {
+        let mut jobs = self.lock();
+        let found = jobs
+            .iter_mut()
+            .find(|job| job.id == job_id && job.task_id == task_id);
+        if let Some(job) = found {
+            job.task_deleted = true;
+        }
+    }
+
+    /// The service dies of a bad request.
+    pub(crate) fn crash(&self) {
+        self.crashed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the service answers.
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.crashed.load(Ordering::Relaxed)
+    }
+
+    fn is_stopped(&self, id: &str) -> bool {
+        self.lock().iter().any(|job| job.id == id && job.stopped)
+    }
+
+    fn finish(&self, id: &str, error: Option<String>) {
+        let time = self.clock.now();
+        if let Some(job) = self.lock().iter_mut().find(|job| job.id == id) {
+            job.end = Some(End {
+                at: Instant::now(),
+                time,
+                error,
+            });
+        }
+    }
+
+    fn view(&self, job: &Job) -> JobView {
+        // The store of tasks is written with delay: first there is none, then one that runs.
+        let task_is_stored = job.began.elapsed() >= 2 * self.effect_delay;
+        let end = job
+            .end
+            .as_ref()
+            .filter(|end| end.at.elapsed() >= self.status_delay);
+        let shown = (task_is_stored || end.is_some()) && !job.task_deleted;
+        let (status, message) = match end {
+            None => (TaskStatus::Running, job.order.running.clone()),
+            Some(End { error: None, .. }) => (TaskStatus::Finished, "Complete".to_owned()),
+            Some(End { error: Some(error), .. }) => (TaskStatus::Error, error.clone()),
+        };
+        JobView {
+            id: job.id.clone(),
+            label: job.order.label.clone(),
+            owner: job.order.owner.clone(),
+            created: job.created,
+            action: job.order.action.clone(),
+            task: shown.then(|| TaskView {
+                id: job.task_id.clone(),
+                status,
+                message,
+                started: job.created,
+                ended: end.map(|end| end.time),
+            }),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Job>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

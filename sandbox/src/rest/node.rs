@@ -1,0 +1,131 @@
+//! Nodes as the REST interface writes them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::tree::forest::Forest;
+use crate::tree::node::{Kind, Node, NodeId};
+use crate::world::Workspace;
+
+/// Mode of a folder that was made only because something below it was written.
+const IMPLIED_MODE: u32 = 511;
+
+/// A node on the wire. What is empty or zero is left out.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct WireNode {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) uuid: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) r#type: Option<WireType>,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) size: String,
+    #[serde(rename = "MTime", skip_serializing_if = "is_zero")]
+    pub(crate) mtime: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mode: Option<u32>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) etag: String,
+    /// Values are JSON texts.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) meta_store: BTreeMap<String, String>,
+}
+
+/// The type of a node on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum WireType {
+    Leaf,
+    Collection,
+}
+
+/// What depends on the request rather than on the node.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rendering {
+    /// Whether to count the children of a folder.
+    pub(crate) counts: bool,
+    /// Whether the caller may only read.
+    pub(crate) read_only: bool,
+    /// Whether to say that the node has just been indexed.
+    pub(crate) indexed: bool,
+    /// Whether to name the way hashes are computed, as all but administrators' listings do.
+    pub(crate) hashing_version: bool,
+}
+
+impl Rendering {
+    /// As in stat.
+    pub(crate) const PLAIN: Self = Self {
+        counts: false,
+        read_only: false,
+        indexed: false,
+        hashing_version: true,
+    };
+}
+
+// Serde hands the field over by reference.
+fn is_zero(number: &str) -> bool {
+    number.is_empty() || number == "0"
+}
+
+/// A text as a value of the meta store.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A node; `path` is the whole one, as the caller writes it.
+pub(crate) fn render(node: &Node, path: String, rendering: Rendering) -> WireNode {
+    let is_root = path.ends_with('/');
+    let mut meta = BTreeMap::new();
+    meta.insert("name".to_owned(), quoted(&node.name));
+    if rendering.hashing_version {
+        meta.insert("hashing_version".to_owned(), quoted("v4"));
+    }
+    if is_root {
+        meta.insert("ws_root".to_owned(), quoted("true"));
+    }
+    if let Some(mime) = node.mime.current() {
+        meta.insert("mime".to_owned(), quoted(mime));
+    }
+    if let Some(hash) = node.hash.current() {
+        meta.insert("x-cells-hash".to_owned(), quoted(hash));
+    }
+    if rendering.indexed {
+        meta.insert("datasource_node_indexed".to_owned(), "true".to_owned());
+    }
+    if rendering.read_only && !is_root {
+        meta.insert("node_readonly".to_owned(), quoted("true"));
+    }
+    if rendering.counts && node.kind == Kind::Folder {
+        let (files, folders) = node.child_counts();
+        meta.insert("ChildrenCount".to_owned(), (files + folders).to_string());
+        meta.insert("ChildrenFiles".to_owned(), files.to_string());
+        meta.insert("ChildrenFolders".to_owned(), folders.to_string());
+    }
+    WireNode {
+        uuid: node.uuid.to_string(),
+        path,
+        r#type: Some(match node.kind {
+            Kind::File => WireType::Leaf,
+            Kind::Folder => WireType::Collection,
+        }),
+        size: node.size.to_string(),
+        mtime: node.mtime.to_string(),
+        mode: node.implied.then_some(IMPLIED_MODE),
+        etag: node.etag.clone(),
+        meta_store: meta,
+    }
+}
+
+/// The node of that id with the path it has in `workspace`.
+pub(crate) fn render_id(
+    forest: &Forest,
+    id: NodeId,
+    workspace: &Workspace,
+    rendering: Rendering,
+) -> Option<WireNode> {
+    let path = format!("{}/{}", workspace.slug, forest.path(id));
+    Some(render(forest.get(id)?, path, rendering))
+}

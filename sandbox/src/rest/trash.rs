@@ -1,0 +1,203 @@
+//! Deleting, to the recycle bin or for good, and restoring.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use serde::Serialize;
+
+use super::error::{Prefix, RestError, RestResult};
+use super::json::message;
+use super::tree::NodeInput;
+use super::{Call, reply};
+use crate::jobs::{Action, Order};
+use crate::tree::{Access, Place, find};
+
+message! {
+    struct DeleteRequest {
+        nodes: Vec<NodeInput> = "Nodes",
+        recursive: bool = "Recursive",
+        remove_permanently: bool = "RemovePermanently",
+    }
+}
+
+message! {
+    struct RestoreRequest {
+        nodes: Vec<NodeInput> = "Nodes",
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeleteAnswer {
+    delete_jobs: Vec<JobAnswer>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RestoreAnswer {
+    restore_jobs: Vec<JobAnswer>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct JobAnswer {
+    uuid: String,
+    label: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    node_uuid: String,
+}
+
+/// `POST /a/tree/delete`: one job for each recycle bin concerned, one for what goes for good.
+pub(super) async fn delete(call: &mut Call) -> RestResult {
+    let request: DeleteRequest = call.message().await?;
+    if request.nodes.is_empty() {
+        return Err(RestError::internal("please provide at least one node"));
+    }
+    let mut to_bin: BTreeMap<&'static str, Vec<Place>> = BTreeMap::new();
+    let mut for_good = Vec::new();
+    for input in &request.nodes {
+        let place = deletable(call, &input.path)?;
+        if request.remove_permanently || place.is_in_bin() {
+            for_good.push(place);
+        } else {
+            to_bin.entry(place.workspace.slug).or_default().push(place);
+        }
+    }
+    let mut delete_jobs = Vec::new();
+    for places in to_bin.into_values() {
+        delete_jobs.push(recycle(call, places)?);
+    }
+    if !for_good.is_empty() {
+        delete_jobs.push(erase(call, for_good)?);
+    }
+    reply(&DeleteAnswer { delete_jobs })
+}
+
+fn deletable(call: &Call, path: &str) -> Result<Place, RestError> {
+    let nodes = &call.shared.nodes;
+    let place = match nodes.resolve(call.caller()?, path) {
+        Access::Allowed(place) => place,
+        Access::ReadOnly(_) | Access::NotReadable => {
+            return Err(RestError::not_writeable().with_status(StatusCode::FORBIDDEN));
+        }
+        Access::UnknownWorkspace(slug) => return Err(RestError::no_workspace(&slug)),
+    };
+    if place.relative.is_empty() {
+        let message = "please do not modify directly the root of a workspace";
+        return Err(RestError::internal(message));
+    }
+    if nodes.read(|forest| find(forest, &place)).is_none() {
+        return Err(RestError::no_node(&place.shown()));
+    }
+    if nodes.is_locked(&place) {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        let message = "Node is currently locked";
+        return Err(RestError::typed(status, Prefix::Locked, message));
+    }
+    Ok(place)
+}
+
+fn recycle(call: &Call, places: Vec<Place>) -> Result<JobAnswer, RestError> {
+    let label = "Moving to recycle bin in background...";
+    let target = places.first().map_or_else(String::new, |place| {
+        format!("{}/{}", place.workspace.slug, crate::tree::changes::RECYCLE_BIN)
+    });
+    let parameters = super::jobs::transfer_parameters("move", &target, true);
+    let order = Order {
+        prefix: "copy-move",
+        label: label.to_owned(),
+        owner: call.caller()?.login.clone(),
+        action: Action {
+            id: "actions.tree.copymove",
+            paths: places.iter().map(Place::path).collect(),
+            parameters,
+        },
+        running: "Starting...".to_owned(),
+    };
+    let nodes = call.shared.nodes.clone();
+    let uuid = call.shared.jobs.start(order, move || nodes.recycle(&places));
+    Ok(JobAnswer {
+        uuid,
+        label,
+        node_uuid: String::new(),
+    })
+}
+
+fn erase(call: &Call, places: Vec<Place>) -> Result<JobAnswer, RestError> {
+    let label = "Deleting selection in background...";
+    let order = Order {
+        prefix: "delete",
+        label: label.to_owned(),
+        owner: call.caller()?.login.clone(),
+        action: Action {
+            id: "actions.tree.delete",
+            paths: places.iter().map(Place::path).collect(),
+            parameters: BTreeMap::new(),
+        },
+        running: "Starting...".to_owned(),
+    };
+    let nodes = call.shared.nodes.clone();
+    let uuid = call.shared.jobs.start(order, move || {
+        nodes.erase(&places);
+        Ok(())
+    });
+    Ok(JobAnswer {
+        uuid,
+        label,
+        node_uuid: String::new(),
+    })
+}
+
+/// `POST /a/tree/restore`: a job for each node.
+pub(super) async fn restore(call: &mut Call) -> RestResult {
+    let request: RestoreRequest = call.message().await?;
+    let mut found = Vec::new();
+    for input in &request.nodes {
+        found.push(restorable(call, &input.path)?);
+    }
+    let mut restore_jobs = Vec::new();
+    for (place, node_uuid) in found {
+        let label = "Moving file in background...";
+        let order = Order {
+            prefix: "copy-move",
+            label: label.to_owned(),
+            owner: call.caller()?.login.clone(),
+            action: Action {
+                id: "actions.tree.copymove",
+                paths: vec![place.path()],
+                parameters: super::jobs::transfer_parameters("move", "", false),
+            },
+            running: "Starting...".to_owned(),
+        };
+        let nodes = call.shared.nodes.clone();
+        let uuid = call.shared.jobs.start(order, move || nodes.restore(&[place]));
+        restore_jobs.push(JobAnswer {
+            uuid,
+            label,
+            node_uuid,
+        });
+    }
+    reply(&RestoreAnswer { restore_jobs })
+}
+
+fn restorable(call: &Call, path: &str) -> Result<(Place, String), RestError> {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    let nodes = &call.shared.nodes;
+    let place = match nodes.resolve(call.caller()?, path) {
+        Access::Allowed(place) => place,
+        Access::ReadOnly(_) | Access::NotReadable => return Err(RestError::not_writeable()),
+        Access::UnknownWorkspace(slug) => {
+            return Err(RestError::no_workspace(&slug).with_status(status));
+        }
+    };
+    if nodes.read(|forest| find(forest, &place)).is_none() {
+        return Err(RestError::no_node(&place.shown()).with_status(status));
+    }
+    match nodes.restorable(&place) {
+        Some(uuid) => Ok((place, uuid)),
+        None => {
+            let message = "cannot find restore location for selected node";
+            Err(RestError::internal(message))
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Single nodes: stat, create.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use serde::Serialize;
+
+use super::error::{Prefix, RestError, RestResult};
+use super::json::{Field, JsonError, Value, message};
+use super::node::{Rendering, WireNode, WireType, render_id};
+use super::{Call, reply};
+use crate::tree::forest::TreeError;
+use crate::tree::node::Kind;
+use crate::tree::{Access, Place, find, root};
+
+message! {
+    /// A request without parameters.
+    struct Empty {}
+}
+
+message! {
+    /// A node as a request names it.
+    struct NodeInput {
+        path: String = "Path",
+        uuid: String = "Uuid",
+        kind: TypeInput = "Type",
+        meta_store: BTreeMap<String, String> = "MetaStore",
+    }
+}
+
+message! {
+    struct CreateRequest {
+        nodes: Vec<NodeInput> = "Nodes",
+        recursive: bool = "Recursive",
+        template_uuid: String = "TemplateUUID",
+    }
+}
+
+/// The type of a node as a request names it: a name or a number; absent means folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum TypeInput {
+    #[default]
+    Folder,
+    File,
+}
+
+impl Field for TypeInput {
+    fn read(value: &Value, name: &str, source: &str) -> Result<Self, JsonError> {
+        let names = [("UNKNOWN", 0), ("LEAF", 1), ("COLLECTION", 2)];
+        Ok(match value.enum_value(&names, name, source)? {
+            1 => Self::File,
+            _ => Self::Folder,
+        })
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct NodeAnswer {
+    node: WireNode,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct CreateAnswer {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    children: Vec<WireNode>,
+}
+
+/// A path that may at least be read, and whether it may only be read.
+pub(super) fn readable(call: &Call, path: &str) -> Result<(Place, bool), RestError> {
+    match call.shared.nodes.resolve(call.caller()?, path) {
+        Access::Allowed(place) => Ok((place, false)),
+        Access::ReadOnly(place) => Ok((place, true)),
+        Access::NotReadable => Err(RestError::not_readable()),
+        Access::UnknownWorkspace(slug) => Err(RestError::no_workspace(&slug)),
+    }
+}
+
+/// The node at a path, as stat shows it.
+pub(super) fn look_up(call: &Call, path: &str, counts: bool) -> Result<WireNode, RestError> {
+    let (place, read_only) = readable(call, path)?;
+    let rendering = Rendering {
+        counts,
+        read_only,
+        ..Rendering::PLAIN
+    };
+    call.shared
+        .nodes
+        .read(|forest| {
+            let id = find(forest, &place)?;
+            render_id(forest, id, place.workspace, rendering)
+        })
+        .ok_or_else(|| RestError::no_node(&place.shown()))
+}
+
+/// `GET /a/tree/stat/{path}`
+pub(super) fn stat(call: &Call, path: &str) -> RestResult {
+    let node = look_up(call, path, false)?;
+    reply(&NodeAnswer { node })
+}
+
+/// `POST /a/meta/get/{path}`: the same node without a wrapper.
+pub(super) async fn meta_get(call: &mut Call, path: &str) -> RestResult {
+    let _: Empty = call.message().await?;
+    reply(&look_up(call, path, false)?)
+}
+
+/// `POST /a/tree/create`
+pub(super) async fn create(call: &mut Call) -> RestResult {
+    let request: CreateRequest = call.message().await?;
+    if request.nodes.is_empty() {
+        let message = "please provide at least one node to create";
+        return Err(RestError::internal(message));
+    }
+    let mut children = Vec::new();
+    let mut done = Vec::new();
+    for input in &request.nodes {
+        if done.contains(&&input.path) {
+            continue;
+        }
+        done.push(&input.path);
+        children.push(create_one(call, input)?);
+    }
+    reply(&CreateAnswer { children })
+}
+
+fn create_one(call: &Call, input: &NodeInput) -> Result<WireNode, RestError> {
+    let place = match call.shared.nodes.resolve(call.caller()?, &input.path) {
+        Access::Allowed(place) => place,
+        Access::ReadOnly(_) | Access::NotReadable => return Err(RestError::not_writeable()),
+        Access::UnknownWorkspace(slug) => {
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            return Err(RestError::no_workspace(&slug).with_status(status).twice());
+        }
+    };
+    match input.kind {
+        TypeInput::Folder => create_folder(call, &place),
+        TypeInput::File => create_file(call, &place, input),
+    }
+}
+
+fn create_folder(call: &Call, place: &Place) -> Result<WireNode, RestError> {
+    let rendering = Rendering {
+        indexed: true,
+        ..Rendering::PLAIN
+    };
+    let made = call.shared.nodes.write(|forest, now| {
+        let root = root(forest, place).ok_or(TreeError::Missing)?;
+        let id = forest.make_folder(root, &place.relative, now)?;
+        render_id(forest, id, place.workspace, rendering).ok_or(TreeError::Missing)
+    });
+    Ok(made?)
+}
+
+/// Writes a file of one space, or the text that the request brings along. An existing file is
+/// overwritten without a word.
+fn create_file(call: &Call, place: &Place, input: &NodeInput) -> Result<WireNode, RestError> {
+    let nodes = &call.shared.nodes;
+    if nodes.is_locked(place) {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        let message = "Node is currently locked";
+        return Err(RestError::typed(status, Prefix::Locked, message));
+    }
+    let is_folder = nodes.read(|forest| {
+        let id = find(forest, place)?;
+        forest.get(id).map(|node| node.kind == Kind::Folder)
+    });
+    if is_folder == Some(true) {
+        return Err(TreeError::FolderInTheWay.into());
+    }
+    let contents = input
+        .meta_store
+        .get("Contents")
+        .and_then(|json| serde_json::from_str::<String>(json).ok());
+    let content = contents.as_deref().unwrap_or(" ");
+    nodes
+        .put_bytes(place, content.as_bytes())
+        .map_err(|error| RestError::internal(&error.to_string()))?;
+    Ok(WireNode {
+        path: place.path(),
+        r#type: Some(WireType::Leaf),
+        meta_store: input.meta_store.clone(),
+        ..WireNode::default()
+    })
+}

@@ -1,0 +1,289 @@
+//! Starting and stopping a sandbox, and everything a test can ask of it.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+
+use crate::clock::Clock;
+use crate::content::Store;
+use crate::faults::Faults;
+use crate::jobs::Jobs;
+use crate::request_log::{RequestLog, RequestRecord};
+use crate::sessions::Sessions;
+use crate::tokens::{Caller, Scope, TokenKind, Tokens};
+use crate::tree::node::NodeId;
+use crate::tree::{Access, Nodes, Tree, find};
+use crate::world::{self, LoginGuard};
+use crate::{s3, server, tls};
+
+/// How long the tokens of [`Sandbox::token`] live.
+const LONG_LIVED: Duration = Duration::from_hours(24 * 365);
+
+/// How long stopping waits for work that is under way.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a sandbox is like. The default is a faithful one on a free loopback port.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Whether S3 signatures are checked in full. Newer servers do; the one that was measured
+    /// looks at the access key alone. True by default.
+    pub strict_signatures: bool,
+    /// Whether to serve TLS, with a certificate of a private authority.
+    pub tls: bool,
+    /// How long after its effect a job is reported as finished. Three seconds by default, as on
+    /// the real server.
+    pub job_status_delay: Duration,
+    /// How long after the answer the effect of a job shows. 200 milliseconds by default.
+    pub job_effect_delay: Duration,
+    /// How long after a write the content hash and the content type show. 300 milliseconds by
+    /// default.
+    pub hash_delay: Duration,
+    /// How long an S3 request waits for the readers or the writer of the same file before it is
+    /// answered 503. One minute by default, as on the real server.
+    pub lock_timeout: Duration,
+    /// Where to listen; a free port of 127.0.0.1 by default.
+    pub bind: Option<SocketAddr>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            strict_signatures: true,
+            tls: false,
+            job_status_delay: Duration::from_secs(3),
+            job_effect_delay: Duration::from_millis(200),
+            hash_delay: Duration::from_millis(300),
+            lock_timeout: Duration::from_mins(1),
+            bind: None,
+        }
+    }
+}
+
+/// What all parts of one running server share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) address: SocketAddr,
+    /// Scheme, host and port; no slash at the end.
+    pub(crate) url: String,
+    pub(crate) clock: Clock,
+    pub(crate) tokens: Tokens,
+    pub(crate) logins: LoginGuard,
+    pub(crate) sessions: Sessions,
+    pub(crate) nodes: Nodes,
+    pub(crate) jobs: Jobs,
+    pub(crate) s3: Arc<s3::State>,
+    pub(crate) faults: Faults,
+    pub(crate) requests: RequestLog,
+}
+
+/// A running server. It stops, and its files go, when this is dropped.
+#[derive(Debug)]
+pub struct Sandbox {
+    shared: Arc<Shared>,
+    ca_pem: Option<String>,
+    long_lived: Mutex<HashMap<String, String>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sandbox {
+    /// Starts a server on threads of its own. It accepts connections when this returns.
+    ///
+    /// # Errors
+    /// The address is taken, or the temporary folder cannot be made.
+    pub fn start(config: Config) -> anyhow::Result<Self> {
+        let wanted = config
+            .bind
+            .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let listener =
+            TcpListener::bind(wanted).with_context(|| format!("cannot listen on {wanted}"))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let (scheme, acceptor, ca_pem) = if config.tls {
+            let tls = tls::make(address.ip())?;
+            ("https", Some(tls.acceptor), Some(tls.ca_pem))
+        } else {
+            ("http", None, None)
+        };
+        let clock = Clock::default();
+        let store = Store::new().context("cannot make a temporary folder")?;
+        let shared = Arc::new(Shared {
+            address,
+            url: format!("{scheme}://{address}"),
+            tokens: Tokens::new(clock.clone()),
+            logins: LoginGuard::default(),
+            sessions: Sessions::new(clock.clone()),
+            nodes: Nodes::new(clock.clone(), config.hash_delay, store),
+            jobs: Jobs::new(clock.clone(), config.job_effect_delay, config.job_status_delay),
+            s3: s3::State::new(config.strict_signatures, config.lock_timeout),
+            faults: Faults::default(),
+            requests: RequestLog::default(),
+            clock,
+            config,
+        });
+        let (stop, thread) = spawn(listener, acceptor, Arc::clone(&shared))?;
+        Ok(Self {
+            shared,
+            ca_pem,
+            long_lived: Mutex::default(),
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Where the server is, for example `http://127.0.0.1:41234`; no slash at the end.
+    pub fn url(&self) -> &str {
+        &self.shared.url
+    }
+
+    /// The certificate to trust, in PEM, when the server speaks TLS.
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.ca_pem.as_deref()
+    }
+
+    /// A personal access token of that user, the same one each time, good for a year.
+    pub fn token(&self, login: &str) -> String {
+        let issue = || self.issue_token(login, TokenKind::Hard(LONG_LIVED));
+        self.long_lived
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(login.to_owned())
+            .or_insert_with(issue)
+            .clone()
+    }
+
+    /// The password of `admin`, `alice` or `bob`; empty for anyone else.
+    pub fn password(&self, login: &str) -> &str {
+        world::user(login).map_or("", |user| user.password)
+    }
+
+    /// A new token of that kind.
+    pub fn issue_token(&self, login: &str, kind: TokenKind) -> String {
+        let mut caller = Caller::full(login);
+        match kind {
+            TokenKind::Hard(lifetime) => self.shared.tokens.issue_hard(caller, lifetime),
+            TokenKind::Sliding(window) => self.shared.tokens.issue_sliding(caller, window),
+            TokenKind::Scoped { path, write } => {
+                let id = self.find(&caller, &path);
+                let node_uuid = self.shared.nodes.read(|forest| {
+                    let node = id.and_then(|id| forest.get(id));
+                    node.map_or_else(String::new, |node| node.uuid.to_string())
+                });
+                caller.scope = Some(Scope { node_uuid, write });
+                self.shared.tokens.issue_hard(caller, LONG_LIVED)
+            }
+        }
+    }
+
+    /// Kills a token at once.
+    pub fn revoke_token(&self, token: &str) {
+        self.shared.tokens.revoke(token);
+    }
+
+    /// The nodes, past the protocol.
+    pub fn tree(&self) -> Tree {
+        Tree::new(self.shared.nodes.clone())
+    }
+
+    /// The S3 gateway: its limits, its delays and the damage it does on demand.
+    pub fn s3(&self) -> s3::S3 {
+        s3::S3::new(Arc::clone(&self.shared.s3))
+    }
+
+    /// Locks a path of admin's, and everything below it, as a running job does.
+    ///
+    /// # Errors
+    /// The path is in no workspace.
+    pub fn lock(&self, path: &str, duration: Duration) -> anyhow::Result<()> {
+        match self.shared.nodes.resolve(&Caller::full("admin"), path) {
+            Access::Allowed(place) | Access::ReadOnly(place) => {
+                self.shared.nodes.lock(&place, duration);
+                Ok(())
+            }
+            Access::NotReadable | Access::UnknownWorkspace(_) => {
+                anyhow::bail!("{path} is in no workspace")
+            }
+        }
+    }
+
+    /// What goes wrong.
+    pub fn faults(&self) -> Faults {
+        self.shared.faults.clone()
+    }
+
+    /// All requests so far, in the order of arrival.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.shared.requests.snapshot()
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_requests(&self) {
+        self.shared.requests.clear();
+    }
+
+    /// Shifts the server's clock against real time: the `Date` header, the lives of tokens, the
+    /// time window of S3 signatures.
+    pub fn set_clock_offset(&self, seconds: i64) {
+        self.shared.clock.set_offset(seconds);
+    }
+
+    fn find(&self, caller: &Caller, path: &str) -> Option<NodeId> {
+        match self.shared.nodes.resolve(caller, path) {
+            Access::Allowed(place) | Access::ReadOnly(place) => {
+                self.shared.nodes.read(|forest| find(forest, &place))
+            }
+            Access::NotReadable | Access::UnknownWorkspace(_) => None,
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // The thread may have ended already; then there is nobody to tell.
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Runs the server on a runtime of its own, away from any runtime of the caller.
+fn spawn(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+) -> anyhow::Result<(oneshot::Sender<()>, JoinHandle<()>)> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("cells-sandbox")
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
+    let listener = {
+        let _inside = runtime.enter();
+        tokio::net::TcpListener::from_std(listener)?
+    };
+    let (stop, stopped) = oneshot::channel();
+    let thread = std::thread::Builder::new()
+        .name("cells-sandbox".to_owned())
+        .spawn(move || {
+            runtime.block_on(async move {
+                tokio::select! {
+                    () = server::serve(listener, acceptor, shared) => {}
+                    _ = stopped => {}
+                }
+            });
+            runtime.shutdown_timeout(PATIENCE);
+        })
+        .context("cannot start a thread")?;
+    Ok((stop, thread))
+}

@@ -1,0 +1,307 @@
+//! The tree of nodes with everything that depends on the clock and on rights: resolving a
+//! caller's path, writing files, and locks.
+
+pub(crate) mod changes;
+pub(crate) mod forest;
+mod handle;
+pub(crate) mod node;
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+pub use handle::Tree;
+
+use crate::clock::Clock;
+use crate::content::{Body, Store};
+use crate::tokens::{Caller, Scope};
+use crate::world::{self, Right, RootKind, Workspace};
+use forest::{Forest, TreeError, segments};
+use node::{Kind, Late, Node, NodeId};
+
+/// A path of one workspace, as one user sees it. Nothing need exist there.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) workspace: &'static Workspace,
+    pub(crate) login: String,
+    /// Path below the workspace root, cleaned: no slash at either end, empty for the root.
+    pub(crate) relative: String,
+}
+
+impl Place {
+    /// What error texts call the node: the path below the workspace with a leading slash.
+    pub(crate) fn shown(&self) -> String {
+        format!("/{}", self.relative)
+    }
+
+    /// The path as the user writes it. That of a root ends with a slash.
+    pub(crate) fn path(&self) -> String {
+        format!("{}/{}", self.workspace.slug, self.relative)
+    }
+
+    /// The last name; empty for a workspace root.
+    pub(crate) fn name(&self) -> &str {
+        self.relative.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The same workspace, another path.
+    pub(crate) fn at(&self, relative: &str) -> Self {
+        Self {
+            workspace: self.workspace,
+            login: self.login.clone(),
+            relative: segments(relative).join("/"),
+        }
+    }
+
+    /// Tells places of all workspaces and users apart, and starts like the keys of all places
+    /// above.
+    fn key(&self) -> String {
+        let owner = match self.workspace.root_kind {
+            RootKind::Personal => self.login.as_str(),
+            RootKind::Datasource | RootKind::Folder => "",
+        };
+        format!("{}/{owner}/{}", self.workspace.slug, self.relative)
+    }
+}
+
+/// What a caller may do at a path.
+#[derive(Clone, Debug)]
+pub(crate) enum Access {
+    /// Read and write.
+    Allowed(Place),
+    /// Read only.
+    ReadOnly(Place),
+    /// The workspace is known to the user, but the token does not reach this path.
+    NotReadable,
+    /// No such workspace, or none that this user may see.
+    UnknownWorkspace(String),
+}
+
+/// An upload that has begun.
+#[derive(Clone, Debug)]
+pub(crate) struct Upload {
+    pub(crate) id: NodeId,
+    pub(crate) uuid: Arc<str>,
+    /// Whether this upload made the temporary node; otherwise the file was there before, or
+    /// another upload of the same path made the node.
+    pub(crate) created: bool,
+}
+
+/// What a finished upload makes of its node.
+#[derive(Clone, Debug)]
+pub(crate) struct Finished {
+    pub(crate) body: Body,
+    /// Without quotes.
+    pub(crate) etag: String,
+    /// `x-cells-hash`, shown after the configured delay. `None` leaves the previous value, as a
+    /// server does that has lost the hashes of the parts.
+    pub(crate) hash: Option<String>,
+    /// Content type, shown after the same delay.
+    pub(crate) mime: Option<String>,
+}
+
+#[derive(Debug)]
+struct JobLock {
+    key: String,
+    until: Instant,
+}
+
+/// The tree of one sandbox. Copies share the same nodes.
+#[derive(Clone, Debug)]
+pub(crate) struct Nodes {
+    forest: Arc<RwLock<Forest>>,
+    locks: Arc<Mutex<Vec<JobLock>>>,
+    clock: Clock,
+    hash_delay: Duration,
+    store: Store,
+}
+
+impl Nodes {
+    pub(crate) fn new(clock: Clock, hash_delay: Duration, store: Store) -> Self {
+        let forest = Forest::new(clock.now());
+        Self {
+            forest: Arc::new(RwLock::new(forest)),
+            locks: Arc::default(),
+            clock,
+            hash_delay,
+            store,
+        }
+    }
+
+    /// Where the bodies of files go.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Looks at the nodes. The closure must be quick: writers wait.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Forest) -> T) -> T {
+        look(&self.forest.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the nodes. The closure gets the time for new nodes.
+    pub(crate) fn write<T>(&self, change: impl FnOnce(&mut Forest, i64) -> T) -> T {
+        let now = self.clock.now();
+        change(
+            &mut self.forest.write().unwrap_or_else(PoisonError::into_inner),
+            now,
+        )
+    }
+
+    /// What `caller` may do at `path`, which starts with a workspace slug.
+    pub(crate) fn resolve(&self, caller: &Caller, path: &str) -> Access {
+        let parts = segments(path);
+        let (slug, rest) = parts.split_first().map_or(("", &[][..]), |(slug, rest)| (*slug, rest));
+        let unknown = || Access::UnknownWorkspace(slug.to_owned());
+        let Some(workspace) = world::workspace(slug) else {
+            return unknown();
+        };
+        let Some(right) = workspace.right_of(&caller.login) else {
+            return unknown();
+        };
+        let place = Place {
+            workspace,
+            login: caller.login.clone(),
+            relative: rest.join("/"),
+        };
+        let may_write = right == Right::ReadWrite;
+        match &caller.scope {
+            Some(scope) if !self.is_scope(&place, scope) => Access::NotReadable,
+            Some(scope) if !(scope.write && may_write) => Access::ReadOnly(place),
+            None if !may_write => Access::ReadOnly(place),
+            _ => Access::Allowed(place),
+        }
+    }
+
+    fn is_scope(&self, place: &Place, scope: &Scope) -> bool {
+        self.read(|forest| {
+            let id = find(forest, place);
+            id.and_then(|id| forest.get(id))
+                .is_some_and(|node| *node.uuid == *scope.node_uuid)
+        })
+    }
+
+    /// Begins an upload: the node appears at once, with missing folders above it, and is
+    /// "temporary" until [`Nodes::commit_put`]. A file that exists stays as it is until then.
+    pub(crate) fn begin_put(&self, place: &Place, announced: u64) -> Result<Upload, TreeError> {
+        self.write(|forest, now| {
+            let root = root(forest, place).ok_or(TreeError::Missing)?;
+            let (parent, name) = forest.make_parent_of(root, &place.relative, now)?;
+            let (id, created) = match forest.child(parent, name) {
+                Some(id) => (id, false),
+                None => (forest.attach(parent, Node::temporary(name, announced, now)), true),
+            };
+            let node = forest.get(id).ok_or(TreeError::Missing)?;
+            if node.kind == Kind::Folder {
+                return Err(TreeError::FolderInTheWay);
+            }
+            let uuid = Arc::clone(&node.uuid);
+            Ok(Upload { id, uuid, created })
+        })
+    }
+
+    /// Gives the node of an upload its content. Fails when the node has been removed meanwhile.
+    pub(crate) fn commit_put(&self, upload: &Upload, finished: Finished) -> Result<(), TreeError> {
+        let due = Instant::now() + self.hash_delay;
+        self.write(|forest, now| {
+            let id = forest.by_uuid(&upload.uuid).ok_or(TreeError::Missing)?;
+            forest.resize(id, finished.body.size());
+            let node = forest.get_mut(id).ok_or(TreeError::Missing)?;
+            node.mtime = now;
+            node.etag = finished.etag;
+            node.body = Some(finished.body);
+            if let Some(hash) = &finished.hash {
+                node.hash.set_at(due, Some(hash));
+            }
+            if let Some(mime) = &finished.mime {
+                node.mime.set_at(due, Some(mime));
+            }
+            Ok(())
+        })
+    }
+
+    /// Gives up an upload: a node that is still temporary disappears.
+    pub(crate) fn abort_put(&self, upload: &Upload) {
+        self.write(|forest, _| {
+            if let Some(id) = forest.by_uuid(&upload.uuid)
+                && forest.get(id).is_some_and(Node::is_temporary)
+            {
+                forest.remove(id);
+            }
+        });
+    }
+
+    /// Writes a whole file, with missing folders above it. Overwrites a file, keeping its Uuid.
+    pub(crate) fn put_bytes(&self, place: &Place, content: &[u8]) -> anyhow::Result<()> {
+        let (body, digests) = self.store.put(content)?;
+        let upload = self
+            .begin_put(place, body.size())
+            .map_err(|refusal| anyhow::anyhow!("{}: {refusal:?}", place.path()))?;
+        let finished = Finished {
+            body,
+            etag: digests.etag(),
+            hash: Some(digests.cells_hash()),
+            mime: Some(sniff(place.name(), content).to_owned()),
+        };
+        self.commit_put(&upload, finished)
+            .map_err(|refusal| anyhow::anyhow!("{}: {refusal:?}", place.path()))
+    }
+
+    /// Refuses writes at and below a place for that long, as a running job does.
+    pub(crate) fn lock(&self, place: &Place, duration: Duration) {
+        let lock = JobLock {
+            key: place.key(),
+            until: Instant::now() + duration,
+        };
+        self.locks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(lock);
+    }
+
+    /// Whether a job holds this place or a folder above it.
+    pub(crate) fn is_locked(&self, place: &Place) -> bool {
+        let now = Instant::now();
+        let key = place.key();
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.retain(|lock| lock.until > now);
+        locks.iter().any(|lock| {
+            let held = lock.key.trim_end_matches('/');
+            key.strip_prefix(held)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+}
+
+/// The root node of the place's workspace.
+pub(crate) fn root(forest: &Forest, place: &Place) -> Option<NodeId> {
+    forest.root(place.workspace, &place.login)
+}
+
+/// The node at a place. A name with a backslash is never found, although it can be written and is
+/// listed: so it is on the real server.
+pub(crate) fn find(forest: &Forest, place: &Place) -> Option<NodeId> {
+    if place.relative.contains('\\') {
+        return None;
+    }
+    forest.find(root(forest, place)?, &place.relative)
+}
+
+/// A content type from the name, or else from the look of the content.
+pub(crate) fn sniff(name: &str, content: &[u8]) -> &'static str {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    match extension.map(str::to_ascii_lowercase).as_deref() {
+        Some("txt" | "md" | "csv" | "log") => "text/plain",
+        Some("json") => "application/json",
+        Some("html" | "htm") => "text/html",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("png") => "image/png",
+        Some("pdf") => "application/pdf",
+        Some("zip") => "application/zip",
+        _ if content.iter().take(512).all(|byte| *byte >= 9) => "text/plain",
+        _ => "application/octet-stream",
+    }
+}
+
+/// A value shown from now on, or nothing: for tests that set what the server computes.
+fn forced(value: Option<&str>) -> Late {
+    value.map_or_else(Late::default, Late::now)
+}

@@ -1,0 +1,235 @@
+//! What jobs do to the tree: copies, moves, the recycle bin. Nothing is ever overwritten: a name
+//! that is taken gets a number.
+
+use super::forest::{Forest, TreeError};
+use super::node::{Kind, NodeId};
+use super::{Nodes, Place, root};
+
+/// Name of the recycle bin, directly below the root of a workspace.
+pub(crate) const RECYCLE_BIN: &str = "recycle_bin";
+
+/// Whether sources stay where they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transfer {
+    Copy,
+    Move,
+}
+
+/// Where a copy or move leads.
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    /// Into this folder, which is made if it is missing.
+    Into(Place),
+    /// To exactly this path.
+    As(Place),
+}
+
+/// What the real server reports when a folder is moved into itself.
+pub(crate) const MOVE_INTO_ITSELF: &str =
+    "panic recovered in UpdateNode: cannot move a node below itself";
+
+impl Nodes {
+    /// Copies or moves nodes one after the other. Those that are gone are passed over.
+    pub(crate) fn transfer(
+        &self,
+        sources: &[Place],
+        target: &Target,
+        transfer: Transfer,
+    ) -> Result<(), String> {
+        self.write(|forest, now| {
+            for source in sources {
+                let Some(id) = super::find(forest, source) else {
+                    continue;
+                };
+                let (parent, name) = destination(forest, source, target, now)?;
+                if source.relative.is_empty() {
+                    empty_workspace(forest, id, parent, &name, transfer, now);
+                } else {
+                    transfer_one(forest, id, parent, &name, transfer, now)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Moves nodes of one workspace to its recycle bin, which is made if it is missing. Times
+    /// stay as they are.
+    pub(crate) fn recycle(&self, sources: &[Place]) -> Result<(), String> {
+        self.write(|forest, now| {
+            for source in sources {
+                let Some(id) = super::find(forest, source) else {
+                    continue;
+                };
+                let bin = root(forest, source)
+                    .ok_or(TreeError::Missing)
+                    .and_then(|root| forest.make_folder(root, RECYCLE_BIN, now))
+                    .map_err(|refusal| format!("{refusal:?}"))?;
+                let Some(node) = forest.get_mut(id) else {
+                    continue;
+                };
+                node.origin = Some(source.relative.clone());
+                let kind = node.kind;
+                let name = forest.free_name(bin, source.name(), kind);
+                forest.relocate(id, bin, &name);
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes nodes for good.
+    pub(crate) fn erase(&self, sources: &[Place]) {
+        self.write(|forest, _| {
+            for source in sources {
+                if let Some(id) = super::find(forest, source) {
+                    forest.remove(id);
+                }
+            }
+        });
+    }
+
+    /// Moves nodes of the recycle bin back to where they were, under their old names, making
+    /// folders that are gone.
+    pub(crate) fn restore(&self, sources: &[Place]) -> Result<(), String> {
+        self.write(|forest, now| {
+            for source in sources {
+                let Some(id) = super::find(forest, source) else {
+                    continue;
+                };
+                let (Some(origin), Some(root)) = (origin(forest, id), root(forest, source)) else {
+                    continue;
+                };
+                let (parent, name) = forest
+                    .make_parent_of(root, &origin, now)
+                    .map_err(|refusal| format!("{refusal:?}"))?;
+                let kind = forest.get(id).map_or(Kind::File, |node| node.kind);
+                let name = forest.free_name(parent, name, kind);
+                forest.relocate(id, parent, &name);
+                if let Some(node) = forest.get_mut(id) {
+                    node.origin = None;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The Uuid of a node that can be restored: a direct child of the recycle bin that came there
+    /// by being deleted.
+    pub(crate) fn restorable(&self, place: &Place) -> Option<String> {
+        let inside = place.relative.strip_prefix(RECYCLE_BIN)?.strip_prefix('/')?;
+        if inside.contains('/') {
+            return None;
+        }
+        self.read(|forest| {
+            let id = super::find(forest, place)?;
+            origin(forest, id)?;
+            Some(forest.get(id)?.uuid.to_string())
+        })
+    }
+}
+
+impl Place {
+    /// Whether this is inside the recycle bin, or the bin itself.
+    pub(crate) fn is_in_bin(&self) -> bool {
+        self.relative.split('/').next() == Some(RECYCLE_BIN)
+    }
+}
+
+fn origin(forest: &Forest, id: NodeId) -> Option<String> {
+    forest.get(id)?.origin.clone()
+}
+
+/// The folder that a source goes to and the name it is to have there, taken or not.
+fn destination(
+    forest: &mut Forest,
+    source: &Place,
+    target: &Target,
+    now: i64,
+) -> Result<(NodeId, String), String> {
+    let describe = |refusal: TreeError| format!("{refusal:?}");
+    let (Target::Into(place) | Target::As(place)) = target;
+    let root = root(forest, place).ok_or("no.workspace.in.path")?;
+    match target {
+        Target::As(place) if !place.relative.is_empty() => {
+            let (parent, name) = forest
+                .make_parent_of(root, &place.relative, now)
+                .map_err(describe)?;
+            Ok((parent, name.to_owned()))
+        }
+        _ => {
+            // A file as the folder is accepted: what goes there is never seen in a listing.
+            let parent = match forest.find(root, &place.relative) {
+                Some(id) => id,
+                None => forest
+                    .make_folder(root, &place.relative, now)
+                    .map_err(describe)?,
+            };
+            let name = match source.name() {
+                "" => source.workspace.slug,
+                name => name,
+            };
+            Ok((parent, name.to_owned()))
+        }
+    }
+}
+
+fn transfer_one(
+    forest: &mut Forest,
+    id: NodeId,
+    parent: NodeId,
+    name: &str,
+    transfer: Transfer,
+    now: i64,
+) -> Result<(), String> {
+    let kind = forest.get(id).map_or(Kind::File, |node| node.kind);
+    let into_itself = forest.is_inside(parent, id);
+    if into_itself && transfer == Transfer::Move {
+        return Err(MOVE_INTO_ITSELF.to_owned());
+    }
+    let name = forest.free_name(parent, name, kind);
+    match transfer {
+        Transfer::Move => {
+            forest.relocate(id, parent, &name);
+            if let Some(node) = forest.get_mut(id) {
+                node.origin = None;
+            }
+        }
+        Transfer::Copy => {
+            let copy = forest.duplicate(id, parent, &name, now);
+            if let Some(copy) = copy.filter(|_| into_itself) {
+                // The real server meets its own copy on the way and makes one more folder.
+                let inner = forest.free_name(copy, &name, Kind::Folder);
+                let _ = forest.make_folder(copy, &inner, now);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A workspace as a source is accepted by the server: everything in it is copied or moved into a
+/// folder of that name.
+fn empty_workspace(
+    forest: &mut Forest,
+    root: NodeId,
+    parent: NodeId,
+    name: &str,
+    transfer: Transfer,
+    now: i64,
+) {
+    let name = forest.free_name(parent, name, Kind::Folder);
+    let children = forest.children(root).to_vec();
+    let Ok(folder) = forest.make_folder(parent, &name, now) else {
+        return;
+    };
+    for child in children {
+        let Some(name) = forest.get(child).map(|node| node.name.to_string()) else {
+            continue;
+        };
+        match transfer {
+            Transfer::Move if forest.is_inside(folder, child) => {}
+            Transfer::Move => forest.relocate(child, folder, &name),
+            Transfer::Copy => {
+                forest.duplicate(child, folder, &name, now);
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! One node of the tree, and what is kept about the children of a folder.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use crate::content::Body;
+
+/// Index of a node in its forest. It stays valid as long as the node exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct NodeId(pub(super) usize);
+
+/// File or folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File,
+    Folder,
+}
+
+/// A value that becomes visible some time after it was set; until then the previous one shows.
+///
+/// The real server computes `x-cells-hash` and `mime` in the background, so that readers see the
+/// hash of the previous content for a moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Late {
+    shown: Option<Arc<str>>,
+    next: Option<(Instant, Option<Arc<str>>)>,
+}
+
+impl Late {
+    /// A value that is visible at once.
+    pub(crate) fn now(value: &str) -> Self {
+        Self {
+            shown: Some(value.into()),
+            next: None,
+        }
+    }
+
+    /// Replaces the value from `due` on; what shows now goes on showing until then.
+    pub(crate) fn set_at(&mut self, due: Instant, value: Option<&str>) {
+        self.shown = self.current().map(Arc::from);
+        self.next = Some((due, value.map(Arc::from)));
+    }
+
+    /// The newest value, visible at once.
+    pub(super) fn settled(&self) -> Self {
+        let value = match &self.next {
+            Some((_, value)) => value.clone(),
+            None => self.shown.clone(),
+        };
+        Self {
+            shown: value,
+            next: None,
+        }
+    }
+
+    /// What a reader sees now.
+    pub(crate) fn current(&self) -> Option<&str> {
+        match &self.next {
+            Some((due, value)) if Instant::now() >= *due => value.as_deref(),
+            _ => self.shown.as_deref(),
+        }
+    }
+}
+
+/// The children of a node, by name in byte order.
+#[derive(Debug, Default)]
+pub(crate) struct Children {
+    pub(super) by_name: BTreeMap<Arc<str>, NodeId>,
+    pub(super) files: usize,
+    pub(super) folders: usize,
+    /// The same ids as a slice, made at the first listing after a change: a page at a high offset
+    /// must not walk over all that comes before it.
+    pub(super) order: OnceLock<Vec<NodeId>>,
+}
+
+/// A file or a folder.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) uuid: Arc<str>,
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: Kind,
+    /// Bytes; of a folder, the sum of everything below it.
+    pub(crate) size: u64,
+    /// Seconds since the Unix epoch.
+    pub(crate) mtime: i64,
+    pub(crate) etag: String,
+    pub(crate) mime: Late,
+    pub(crate) hash: Late,
+    /// The content of a file; `None` for folders and while the first upload is running.
+    pub(crate) body: Option<Body>,
+    /// Whether a folder was made only because something below it was written.
+    pub(crate) implied: bool,
+    /// Where a node in the recycle bin came from: its path below the workspace root.
+    pub(crate) origin: Option<String>,
+    pub(super) parent: Option<NodeId>,
+    pub(super) children: Option<Box<Children>>,
+}
+
+/// Etag of a node whose first upload has not been completed.
+pub(crate) const TEMPORARY_ETAG: &str = "temporary";
+
+impl Node {
+    /// A folder without a parent yet.
+    pub(super) fn folder(name: &str, mtime: i64) -> Self {
+        Self {
+            uuid: crate::random::uuid().into(),
+            name: name.into(),
+            kind: Kind::Folder,
+            size: 0,
+            mtime,
+            etag: crate::random::folder_etag(),
+            mime: Late::default(),
+            hash: Late::default(),
+            body: None,
+            implied: false,
+            origin: None,
+            parent: None,
+            children: None,
+        }
+    }
+
+    /// A file without content and without a parent yet: what an upload starts with.
+    pub(super) fn temporary(name: &str, size: u64, mtime: i64) -> Self {
+        Self {
+            kind: Kind::File,
+            size,
+            etag: TEMPORARY_ETAG.to_owned(),
+            ..Self::folder(name, mtime)
+        }
+    }
+
+    /// Whether the first upload of this file is still running.
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.kind == Kind::File && self.body.is_none() && self.etag == TEMPORARY_ETAG
+    }
+
+    /// How many files and how many folders are directly below.
+    pub(crate) fn child_counts(&self) -> (usize, usize) {
+        self.children
+            .as_ref()
+            .map_or((0, 0), |children| (children.files, children.folders))
+    }
+}

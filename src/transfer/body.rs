@@ -1,0 +1,277 @@
+//! Bodies of uploads: a range of a file, read and hashed on a thread of its own as it is sent.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::sync::mpsc;
+
+use super::TransferError;
+use super::event::{ItemNumber, Observer};
+use crate::hash::{Hasher, Scheme};
+
+/// How much is read at once, in bytes.
+pub const CHUNK: usize = 256 * 1024;
+
+/// How many chunks wait between the reader and the connection.
+const QUEUE: usize = 4;
+
+/// Ranges up to this size are read at once and kept, so that a further attempt needs no second read.
+const IN_MEMORY: u64 = CHUNK as u64;
+
+/// A file as it was when its upload began: it must not change until the last byte is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The file.
+    pub path: PathBuf,
+    /// Bytes.
+    pub size: u64,
+    /// When it was last written.
+    pub modified: Option<SystemTime>,
+}
+
+impl Snapshot {
+    /// The file as it is now.
+    ///
+    /// # Errors
+    /// The file cannot be looked at, or is no regular file any more.
+    pub fn take(path: &std::path::Path) -> Result<Self, TransferError> {
+        let metadata = std::fs::metadata(path).map_err(|error| TransferError::local(path, error))?;
+        if !metadata.is_file() {
+            return Err(TransferError::Changed(path.to_owned()));
+        }
+        Ok(Self { path: path.to_owned(), size: metadata.len(), modified: metadata.modified().ok() })
+    }
+
+    fn check(&self, file: &File) -> Result<(), TransferError> {
+        let metadata = file.metadata().map_err(|error| TransferError::local(&self.path, error))?;
+        if metadata.len() == self.size && metadata.modified().ok() == self.modified {
+            Ok(())
+        } else {
+            Err(TransferError::Changed(self.path.clone()))
+        }
+    }
+}
+
+/// How one sending of a body ended at this end.
+enum End {
+    /// Still being read, or given up by the connection.
+    Open,
+    /// All was read: its MD5.
+    Whole(String),
+    /// The file failed.
+    Failed(TransferError),
+}
+
+/// A range of a file as the body of a request, which can be made anew for every attempt.
+pub struct Outgoing {
+    snapshot: Snapshot,
+    offset: u64,
+    length: u64,
+    memory: Option<(Bytes, String)>,
+    end: Mutex<Arc<Mutex<End>>>,
+    all_read: Arc<AtomicBool>,
+    counted: Arc<Mutex<u64>>,
+    item: ItemNumber,
+    observer: Arc<dyn Observer>,
+}
+
+impl Outgoing {
+    /// The body for `length` bytes of a file from `offset`. Small ones are read now, on a blocking thread.
+    ///
+    /// # Errors
+    /// A small range that cannot be read.
+    pub async fn new(
+        snapshot: Snapshot,
+        offset: u64,
+        length: u64,
+        item: ItemNumber,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, TransferError> {
+        let memory = if length <= IN_MEMORY {
+            let file = snapshot.clone();
+            let read = tokio::task::spawn_blocking(move || read_small(&file, offset, length));
+            Some(read.await.map_err(|error| TransferError::local(&snapshot.path, io::Error::other(error)))??)
+        } else {
+            None
+        };
+        Ok(Self {
+            snapshot,
+            offset,
+            length,
+            memory,
+            end: Mutex::new(Arc::new(Mutex::new(End::Open))),
+            all_read: Arc::new(AtomicBool::new(false)),
+            counted: Arc::new(Mutex::new(0)),
+            item,
+            observer,
+        })
+    }
+
+    /// Bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The body from its start. Only the newest one counts for [`Outgoing::md5`] and [`Outgoing::fault`].
+    pub fn body(&self) -> reqwest::Body {
+        self.uncount();
+        self.all_read.store(false, Ordering::Release);
+        if let Some((bytes, _)) = &self.memory {
+            self.count(self.length);
+            self.all_read.store(true, Ordering::Release);
+            return reqwest::Body::from(bytes.clone());
+        }
+        let end = Arc::new(Mutex::new(End::Open));
+        *lock(&self.end) = end.clone();
+        let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(QUEUE);
+        let reader = Reader {
+            snapshot: self.snapshot.clone(),
+            offset: self.offset,
+            length: self.length,
+            sender,
+            item: self.item,
+            observer: self.observer.clone(),
+            counted: self.counted.clone(),
+        };
+        let all_read = self.all_read.clone();
+        tokio::task::spawn_blocking(move || {
+            let outcome = reader.run();
+            all_read.store(matches!(outcome, End::Whole(_)), Ordering::Release);
+            *lock(&end) = outcome;
+        });
+        reqwest::Body::wrap_stream(stream::unfold(receiver, |mut receiver| async move {
+            let chunk = receiver.recv().await?;
+            Some((chunk, receiver))
+        }))
+    }
+
+    /// The MD5 of what the newest body gave, once all of it was read.
+    pub fn md5(&self) -> Option<String> {
+        if let Some((_, md5)) = &self.memory {
+            return Some(md5.clone());
+        }
+        match &*lock(&lock(&self.end).clone()) {
+            End::Whole(md5) => Some(md5.clone()),
+            End::Open | End::Failed(_) => None,
+        }
+    }
+
+    /// What the file system did wrong to the newest body, if it did.
+    pub fn fault(&self) -> Option<TransferError> {
+        let end = lock(&self.end).clone();
+        let mut end = lock(&end);
+        match std::mem::replace(&mut *end, End::Open) {
+            End::Failed(error) => Some(error),
+            other => {
+                *end = other;
+                None
+            }
+        }
+    }
+
+    /// Whether the newest body has given its last byte: from then on the server may carry the request out, and
+    /// giving up before its answer could damage what is being replaced.
+    pub fn all_read(&self) -> bool {
+        self.all_read.load(Ordering::Acquire)
+    }
+
+    fn count(&self, bytes: u64) {
+        *lock(&self.counted) += bytes;
+        self.observer.bytes(self.item, bytes);
+    }
+
+    /// Takes back what an earlier body had counted.
+    pub fn uncount(&self) {
+        let counted = std::mem::take(&mut *lock(&self.counted));
+        if counted > 0 {
+            self.observer.bytes_lost(self.item, counted);
+        }
+    }
+}
+
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn open_at(snapshot: &Snapshot, offset: u64) -> Result<File, TransferError> {
+    let fail = |error| TransferError::local(&snapshot.path, error);
+    let mut file = File::open(&snapshot.path).map_err(fail)?;
+    snapshot.check(&file)?;
+    if offset > 0 {
+        file.seek(SeekFrom::Start(offset)).map_err(fail)?;
+    }
+    Ok(file)
+}
+
+fn read_small(snapshot: &Snapshot, offset: u64, length: u64) -> Result<(Bytes, String), TransferError> {
+    let mut file = open_at(snapshot, offset)?;
+    let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    file.by_ref()
+        .take(length)
+        .read_to_end(&mut content)
+        .map_err(|error| TransferError::local(&snapshot.path, error))?;
+    if content.len() as u64 != length {
+        return Err(TransferError::Changed(snapshot.path.clone()));
+    }
+    snapshot.check(&file)?;
+    let md5 = crate::hash::hex(&crate::hash::md5(&content));
+    Ok((content.into(), md5))
+}
+
+struct Reader {
+    snapshot: Snapshot,
+    offset: u64,
+    length: u64,
+    sender: mpsc::Sender<io::Result<Bytes>>,
+    item: ItemNumber,
+    observer: Arc<dyn Observer>,
+    counted: Arc<Mutex<u64>>,
+}
+
+impl Reader {
+    fn run(self) -> End {
+        match self.read() {
+            Ok(Some(md5)) => End::Whole(md5),
+            Ok(None) => End::Open,
+            Err(error) => {
+                // Breaks the body off, so that the server never takes a short one for whole.
+                let _ = self.sender.blocking_send(Err(io::Error::other(error.to_string())));
+                End::Failed(error)
+            }
+        }
+    }
+
+    /// Sends the range; `None` when the connection wanted no more.
+    fn read(&self) -> Result<Option<String>, TransferError> {
+        let mut file = open_at(&self.snapshot, self.offset)?;
+        let mut hasher = Hasher::new(Scheme::Whole);
+        let mut left = self.length;
+        while left > 0 {
+            let want = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+            let mut chunk = vec![0_u8; want];
+            let got = file.read(&mut chunk).map_err(|error| TransferError::local(&self.snapshot.path, error))?;
+            if got == 0 {
+                return Err(TransferError::Changed(self.snapshot.path.clone()));
+            }
+            chunk.truncate(got);
+            hasher.update(&chunk);
+            left -= got as u64;
+            if left == 0 {
+                // The last chunk goes out only when the file is known to be the one that was read from the start.
+                self.snapshot.check(&file)?;
+            }
+            if self.sender.blocking_send(Ok(chunk.into())).is_err() {
+                return Ok(None);
+            }
+            *lock(&self.counted) += got as u64;
+            self.observer.bytes(self.item, got as u64);
+        }
+        Ok(Some(hasher.etag()))
+    }
+}

@@ -1,0 +1,202 @@
+//! Why an item could not be transferred.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::api::{ApiError, ApiErrorKind};
+use crate::http::retry::{Advice, Retryable};
+use crate::path::NameError;
+use crate::s3::{S3Error, S3ErrorKind};
+use crate::walk::WalkError;
+use crate::walk::local::LocalError;
+
+/// Why an item could not be transferred.
+#[derive(Debug, thiserror::Error)]
+pub enum TransferError {
+    /// A REST call failed.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// A gateway call failed.
+    #[error(transparent)]
+    S3(#[from] S3Error),
+    /// A part of a remote tree could not be read.
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    /// The local file system refused.
+    #[error("{}: {source}", path.display())]
+    Local {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// An entry of a local tree that cannot be taken.
+    #[error("{}: {source}", path.display())]
+    LocalEntry {
+        /// The entry.
+        path: PathBuf,
+        /// Why.
+        source: LocalError,
+    },
+    /// A name that the server could not give back.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A remote name that cannot be, or must not be, a local one.
+    #[error("{path} cannot be written here: {reason}")]
+    LocalName {
+        /// The remote path.
+        path: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Something of the same type is there already, and the policy is to fail.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// Something of another type is there already.
+    #[error("{path} exists already and is a {kind}")]
+    Clash {
+        /// The target.
+        path: String,
+        /// What it is: `file` or `folder`.
+        kind: &'static str,
+    },
+    /// Several sources, and the target is a file.
+    #[error("{0} is not a folder, and several sources need one")]
+    NotAFolder(String),
+    /// Two sources would be written to one target.
+    #[error("{first} and {second} would both be written to {target}")]
+    SameTarget {
+        /// One source.
+        first: String,
+        /// The other.
+        second: String,
+        /// The target.
+        target: String,
+    },
+    /// A source or the place for the target does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// The user may only read the target.
+    #[error("{0} is read-only for this user")]
+    ReadOnly(String),
+    /// A combination that cannot be meant.
+    #[error("{0}")]
+    Usage(String),
+    /// The file was written to while it was read.
+    #[error("{} changed while it was being read", .0.display())]
+    Changed(PathBuf),
+    /// What arrived is not what was sent.
+    #[error("{path}: the {what} is {found}, not {expected}")]
+    Integrity {
+        /// The item.
+        path: String,
+        /// What was compared: `ETag`, `size` or `x-cells-hash`.
+        what: &'static str,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// The server forgot an upload in parts before it was complete; all of it must be sent again.
+    #[error("{0}: the server has forgotten the parts that were sent")]
+    UploadLost(String),
+    /// A replaced file may be damaged on the server: the answer to the last attempt was lost.
+    #[error("{path} may be damaged on the server, because the answer to its replacement was lost: {source}")]
+    InDoubt {
+        /// The target.
+        path: String,
+        /// The last failure.
+        source: Box<TransferError>,
+    },
+    /// The folder that the item belongs in could not be made.
+    #[error("its folder {folder} could not be used: {source}")]
+    Folder {
+        /// The folder.
+        folder: String,
+        /// Why.
+        source: Arc<TransferError>,
+    },
+    /// Too many files in a row failed for reasons of the server.
+    #[error("gave up after {failures} failures in a row: {cause}")]
+    ServerAway {
+        /// How many.
+        failures: usize,
+        /// The last one.
+        cause: String,
+    },
+    /// The run was stopped before this item was done.
+    #[error("interrupted")]
+    Cancelled,
+}
+
+/// What a failure means for the rest of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// It concerns this item alone.
+    Item,
+    /// The server could not be reached or failed; if that goes on, the run is pointless.
+    Server,
+    /// Nothing further can succeed: no valid token.
+    Everything,
+}
+
+impl TransferError {
+    /// A local failure.
+    pub fn local(path: impl AsRef<Path>, source: io::Error) -> Self {
+        Self::Local { path: path.as_ref().to_owned(), source }
+    }
+
+    /// What the failure means for the rest of a run.
+    pub fn reach(&self) -> Reach {
+        match self {
+            Self::Api(error) => reach_of_api(error.kind),
+            Self::S3(error) => reach_of_s3(error.kind),
+            Self::Walk(WalkError::Api(error)) => reach_of_api(error.kind),
+            Self::Walk(WalkError::S3(error)) => reach_of_s3(error.kind),
+            Self::InDoubt { source, .. } => source.reach(),
+            Self::Folder { source, .. } => source.reach(),
+            _ => Reach::Item,
+        }
+    }
+
+    /// Whether another try later in the run may succeed.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Api(error) => error.advice() != Advice::Stop,
+            Self::S3(error) => error.advice() != Advice::Stop,
+            Self::Walk(WalkError::Api(error)) => error.advice() != Advice::Stop,
+            Self::Walk(WalkError::S3(error)) => error.advice() != Advice::Stop,
+            Self::InDoubt { .. } | Self::Integrity { .. } | Self::Changed(_) | Self::UploadLost(_) => true,
+            Self::Folder { source, .. } => source.is_transient(),
+            _ => false,
+        }
+    }
+}
+
+impl Retryable for TransferError {
+    fn advice(&self) -> Advice {
+        match self {
+            Self::Api(error) => error.advice(),
+            Self::S3(error) => error.advice(),
+            Self::Integrity { .. } | Self::Changed(_) | Self::UploadLost(_) => Advice::Retry,
+            _ => Advice::Stop,
+        }
+    }
+}
+
+fn reach_of_api(kind: ApiErrorKind) -> Reach {
+    match kind {
+        ApiErrorKind::Unauthenticated | ApiErrorKind::Auth => Reach::Everything,
+        ApiErrorKind::Transport | ApiErrorKind::NotCells => Reach::Server,
+        _ => Reach::Item,
+    }
+}
+
+fn reach_of_s3(kind: S3ErrorKind) -> Reach {
+    match kind {
+        S3ErrorKind::Unauthenticated | S3ErrorKind::Auth => Reach::Everything,
+        S3ErrorKind::Transport | S3ErrorKind::NotCells => Reach::Server,
+        _ => Reach::Item,
+    }
+}

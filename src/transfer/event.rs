@@ -1,0 +1,83 @@
+//! What a run tells while it goes on.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use super::TransferError;
+use super::plan::Reason;
+
+/// Which way the bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To the server.
+    Upload,
+    /// From the server.
+    Download,
+}
+
+/// The number of an item within a run.
+pub type ItemNumber = u64;
+
+/// How an item ended.
+#[derive(Debug)]
+pub enum ItemOutcome {
+    /// It was transferred (or would be, in a dry run).
+    Transferred(Reason),
+    /// The target holds the same content already.
+    Unchanged,
+    /// The target exists and the policy leaves it alone.
+    Skipped,
+    /// It failed.
+    Failed(TransferError),
+}
+
+/// What became of one file.
+#[derive(Debug)]
+pub struct Record {
+    /// Which way.
+    pub direction: Direction,
+    /// The source as a user would write it.
+    pub source: String,
+    /// The target as a user would write it.
+    pub target: String,
+    /// Bytes.
+    pub size: u64,
+    /// The ETag on the server, where known.
+    pub etag: Option<String>,
+    /// How it ended.
+    pub outcome: ItemOutcome,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// Hears of a run. Every method has an empty default; they are called from many tasks at once and must be quick.
+pub trait Observer: Send + Sync {
+    /// Another file of so many bytes was found.
+    fn found(&self, _bytes: u64) {}
+    /// The walk has ended: what was found is the total.
+    fn walk_finished(&self) {}
+    /// A folder was made (or would be, in a dry run).
+    fn folder_made(&self, _path: &str) {}
+    /// A file starts to move.
+    fn item_started(&self, _item: ItemNumber, _name: &str, _bytes: u64) {}
+    /// So many further bytes of it have moved.
+    fn bytes(&self, _item: ItemNumber, _count: u64) {}
+    /// So many of its bytes that had been counted must move again.
+    fn bytes_lost(&self, _item: ItemNumber, _count: u64) {}
+    /// All of its bytes that had been counted must move again.
+    fn item_restarted(&self, _item: ItemNumber) {}
+    /// An attempt failed and another follows after the pause.
+    fn item_retried(&self, _item: ItemNumber, _name: &str, _attempt: u32, _error: &dyn Display, _pause: Duration) {}
+    /// A file has failed for a passing reason and is tried once more at the end of the run.
+    fn item_postponed(&self, _item: ItemNumber) {}
+    /// A file has ended, one way or another.
+    fn item_done(&self, _item: ItemNumber, _record: &Record) {}
+    /// Something that is no failure but that the user should know.
+    fn notice(&self, _path: &str, _text: &str) {}
+}
+
+/// An observer that hears nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}

@@ -1,0 +1,132 @@
+//! The folders on the server that an upload writes to: what is known of each, and their making in batches that
+//! overlaps with the transfers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{SetOnce, mpsc};
+
+use super::TransferError;
+use crate::api::{Client, Node};
+use crate::path::RemotePath;
+
+/// The most folders made by one call: more of them gain nothing and run into proxies' time limits.
+pub const BATCH: usize = 100;
+
+/// How many folders wait to be made before the planner pauses.
+const QUEUE: usize = 4 * BATCH;
+
+/// What is known of a folder on the server.
+#[derive(Debug)]
+pub enum FolderState {
+    /// This run makes it: nothing can be in it.
+    New,
+    /// It was there: its children by name.
+    Existing(HashMap<String, Node>),
+    /// Nothing can go there.
+    Blocked(Arc<TransferError>),
+}
+
+/// A folder on the server that files go to.
+#[derive(Debug)]
+pub struct TargetFolder {
+    /// Where it is, in NFC.
+    pub path: RemotePath,
+    state: SetOnce<FolderState>,
+    made: SetOnce<Result<(), Arc<TransferError>>>,
+}
+
+impl TargetFolder {
+    /// A folder of which nothing is known yet.
+    pub fn unknown(path: RemotePath) -> Arc<Self> {
+        Arc::new(Self { path, state: SetOnce::new(), made: SetOnce::new() })
+    }
+
+    /// A folder that exists, with those of its children that matter.
+    pub fn existing(path: RemotePath, children: HashMap<String, Node>) -> Arc<Self> {
+        let folder = Self::unknown(path);
+        folder.learn(FolderState::Existing(children));
+        folder
+    }
+
+    /// Says what is known; the first word counts.
+    pub fn learn(&self, state: FolderState) {
+        if !matches!(state, FolderState::New) {
+            let _ = self.made.set(Ok(()));
+        }
+        let _ = self.state.set(state);
+    }
+
+    /// What is known, once it is known.
+    pub async fn state(&self) -> &FolderState {
+        self.state.wait().await
+    }
+
+    /// What is known so far.
+    pub fn state_now(&self) -> Option<&FolderState> {
+        self.state.get()
+    }
+
+    /// Waits until files can go there.
+    ///
+    /// # Errors
+    /// The folder could not be made, or is blocked.
+    pub async fn ready(&self) -> Result<(), TransferError> {
+        let failed = |source: &Arc<TransferError>| TransferError::Folder {
+            folder: self.path.to_string(),
+            source: source.clone(),
+        };
+        if let FolderState::Blocked(error) = self.state().await {
+            return Err(failed(error));
+        }
+        self.made.wait().await.as_ref().map_err(failed).copied()
+    }
+}
+
+/// Makes folders, as many in one call as have gathered while the last call ran.
+#[derive(Debug, Clone)]
+pub struct FolderMaker {
+    sender: mpsc::Sender<Arc<TargetFolder>>,
+}
+
+impl FolderMaker {
+    /// Starts the maker; it ends with the last clone. `on_made` hears of each folder made.
+    pub fn start(api: Client, dry_run: bool, on_made: impl Fn(&RemotePath) + Send + 'static) -> Self {
+        let (sender, mut receiver) = mpsc::channel::<Arc<TargetFolder>>(QUEUE);
+        tokio::spawn(async move {
+            let mut batch = Vec::with_capacity(BATCH);
+            // One call at a time: two that made the same parents at once could make them twice.
+            while receiver.recv_many(&mut batch, BATCH).await > 0 {
+                let outcomes = if dry_run { batch.iter().map(|_| Ok(())).collect() } else { make(&api, &batch).await };
+                for (folder, outcome) in batch.drain(..).zip(outcomes) {
+                    if outcome.is_ok() {
+                        on_made(&folder.path);
+                    }
+                    let _ = folder.made.set(outcome);
+                }
+            }
+        });
+        Self { sender }
+    }
+
+    /// Has a folder made that is known to be new.
+    pub async fn make(&self, folder: Arc<TargetFolder>) {
+        if let Err(unsent) = self.sender.send(folder).await {
+            let _ = unsent.0.made.set(Err(Arc::new(TransferError::Cancelled)));
+        }
+    }
+}
+
+async fn make(api: &Client, batch: &[Arc<TargetFolder>]) -> Vec<Result<(), Arc<TransferError>>> {
+    let paths: Vec<RemotePath> = batch.iter().map(|folder| folder.path.clone()).collect();
+    if api.create_folders(&paths).await.is_ok() {
+        return batch.iter().map(|_| Ok(())).collect();
+    }
+    // The call stops at its first failure and does not say which: asked one by one, each folder has its own answer.
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for path in paths {
+        let outcome = api.create_folders(&[path]).await;
+        outcomes.push(outcome.map(|_| ()).map_err(|error| Arc::new(error.into())));
+    }
+    outcomes
+}

@@ -1,0 +1,140 @@
+//! Sending one file in parts: a few in flight, in order, each verified, and the whole as well.
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::body::{Outgoing, Snapshot};
+use super::event::ItemNumber;
+use super::{Engine, TransferError};
+use crate::hash::etag_of_parts;
+use crate::http::retry;
+use crate::path::RemotePath;
+use crate::s3::{S3ErrorKind, UploadId};
+
+/// One part of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Where it begins.
+    pub offset: u64,
+    /// Bytes.
+    pub length: u64,
+}
+
+/// The parts of a file of `size` bytes.
+pub fn parts(size: u64, part_size: u64) -> impl Iterator<Item = Part> {
+    (1_u32..).scan(0_u64, move |offset, number| {
+        let length = part_size.min(size - *offset);
+        let part = Part { number, offset: *offset, length };
+        *offset += length;
+        (length > 0).then_some(part)
+    })
+}
+
+impl Engine {
+    /// One attempt to send a file in parts. What was begun is given up again when it fails.
+    pub(super) async fn send_in_parts(
+        &self,
+        item: ItemNumber,
+        label: &str,
+        snapshot: Snapshot,
+        target: &RemotePath,
+    ) -> Result<String, TransferError> {
+        let size = snapshot.size;
+        let create = self.s3.create_multipart(target, Some(size));
+        let upload = self.unless_cancelled(create, || false).await?;
+        let part_size = self.options.part_size_for(size);
+        let sent: Result<Vec<(u32, String)>, TransferError> = stream::iter(parts(size, part_size))
+            .map(|part| self.send_part(item, label, &snapshot, target, &upload, part))
+            .buffered(self.options.parts_in_flight.max(1))
+            .try_collect()
+            .await;
+        let outcome = match sent {
+            Ok(parts) => self.complete(target, size, &upload, &parts).await,
+            Err(error) => Err(error),
+        };
+        if outcome.is_err() {
+            self.observer.item_restarted(item);
+            // The node that it left is removed by the server only if the upload is given up first. A failure here
+            // changes nothing: the server sweeps unfinished uploads up after a day.
+            let _ = self.s3.abort_multipart(target, &upload).await;
+        }
+        outcome
+    }
+
+    async fn send_part(
+        &self,
+        item: ItemNumber,
+        label: &str,
+        snapshot: &Snapshot,
+        target: &RemotePath,
+        upload: &UploadId,
+        part: Part,
+    ) -> Result<(u32, String), TransferError> {
+        let outgoing = Outgoing::new(snapshot.clone(), part.offset, part.length, item, self.observer.clone()).await?;
+        let make_body = || outgoing.body();
+        let attempt = async || {
+            let put = self.s3.put_part(target, upload, part.number, part.length, &make_body);
+            match self.unless_cancelled(put, || false).await {
+                Ok(etag) => self.compare_etag(target, outgoing.md5(), etag),
+                Err(error) => Err(outgoing.fault().unwrap_or(error)),
+            }
+        };
+        let etag = retry::run(
+            &self.options.retry,
+            |_attempt| attempt(),
+            |number, error, pause| self.observer.item_retried(item, label, number, error, pause),
+        );
+        Ok((part.number, etag.await?))
+    }
+
+    /// Puts the parts together. It is never broken off in the middle, and a lost answer is cleared up by a stat:
+    /// each failed Complete makes the server forget the hashes of the parts.
+    async fn complete(
+        &self,
+        target: &RemotePath,
+        size: u64,
+        upload: &UploadId,
+        parts: &[(u32, String)],
+    ) -> Result<String, TransferError> {
+        if self.cancel.is_cancelled() {
+            return Err(TransferError::Cancelled);
+        }
+        let expected = etag_of_parts(parts.iter().map(|(_, etag)| etag.as_str()));
+        let answer = self.s3.complete_multipart(target, upload, parts).await;
+        match answer {
+            Ok(etag) => self.compare_etag(target, expected, etag),
+            Err(error) => {
+                let gone = error.kind == S3ErrorKind::UploadGone;
+                let error = TransferError::from(error);
+                if self.has_arrived(&error, target, size, expected.as_deref()).await {
+                    return expected.ok_or(error);
+                }
+                if gone {
+                    return Err(TransferError::UploadLost(target.to_string()));
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_the_file_without_gap_or_overlap() {
+        for (size, part_size) in [(1, 10), (10, 10), (11, 10), (95, 10), (100, 10)] {
+            let parts: Vec<Part> = parts(size, part_size).collect();
+            assert_eq!(parts.len() as u64, size.div_ceil(part_size));
+            let mut offset = 0;
+            for (index, part) in parts.iter().enumerate() {
+                assert_eq!((part.number as usize, part.offset), (index + 1, offset));
+                assert!(part.length > 0 && part.length <= part_size);
+                offset += part.length;
+            }
+            assert_eq!(offset, size);
+        }
+    }
+}

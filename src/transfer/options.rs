@@ -1,0 +1,104 @@
+//! How to transfer.
+
+use crate::hash::MEBIBYTE;
+use crate::http::retry::RetryPolicy;
+use crate::walk::local::LocalOptions;
+
+/// What to do with a target file that exists and differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfExists {
+    /// It is an error.
+    Fail,
+    /// It is left alone.
+    Skip,
+    /// It is replaced.
+    Overwrite,
+    /// It is replaced where the source is newer.
+    Update,
+    /// The source goes beside it, under a free name.
+    Rename,
+}
+
+/// The part sizes that the server hashes as it should are multiples of this, in bytes.
+pub const PART_STEP: u64 = 10 * MEBIBYTE;
+
+/// The most parts that the gateway takes.
+pub const MAXIMUM_PARTS: u32 = 10_000;
+
+/// How to transfer.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What to do with a target file that exists and differs.
+    pub if_exists: IfExists,
+    /// How many files move at once.
+    pub transfers: usize,
+    /// The size of a part in bytes, a multiple of [`PART_STEP`].
+    pub part_size: u64,
+    /// How many parts of one file move at once.
+    pub parts_in_flight: usize,
+    /// Files of more bytes than this are sent in parts.
+    pub multipart_threshold: u64,
+    /// The most parts that one file is cut into; parts grow beyond `part_size` to keep to it.
+    pub maximum_parts: u32,
+    /// How often and how long to try again.
+    pub retry: RetryPolicy,
+    /// Set the modification times of downloads to the server's.
+    pub preserve: bool,
+    /// Compare the hashes of what was sent or received with the server's.
+    pub verify: bool,
+    /// Stop at the first failure.
+    pub fail_fast: bool,
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// How local trees are walked.
+    pub local: LocalOptions,
+}
+
+impl Options {
+    /// The size of the parts for a file of `size` bytes: `part_size`, or more in steps of [`PART_STEP`] where that
+    /// would make too many parts.
+    pub fn part_size_for(&self, size: u64) -> u64 {
+        let most = u64::from(self.maximum_parts.clamp(1, MAXIMUM_PARTS));
+        let least = size.div_ceil(most).div_ceil(PART_STEP) * PART_STEP;
+        self.part_size.max(least).max(PART_STEP)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::walk::local::LinkPolicy;
+
+    pub(crate) fn options() -> Options {
+        Options {
+            if_exists: IfExists::Fail,
+            transfers: 4,
+            part_size: 50 * MEBIBYTE,
+            parts_in_flight: 2,
+            multipart_threshold: 100 * MEBIBYTE,
+            maximum_parts: 5000,
+            retry: RetryPolicy {
+                max_attempts: 3,
+                max_backoff: Duration::from_millis(10),
+                max_elapsed: Duration::from_secs(10),
+            },
+            preserve: false,
+            verify: true,
+            fail_fast: false,
+            dry_run: false,
+            local: LocalOptions { links: LinkPolicy::Follow, hidden: true },
+        }
+    }
+
+    #[test]
+    fn parts_grow_in_steps_once_there_would_be_too_many() {
+        let options = options();
+        assert_eq!(options.part_size_for(200 * MEBIBYTE), 50 * MEBIBYTE);
+        assert_eq!(options.part_size_for(5000 * 50 * MEBIBYTE), 50 * MEBIBYTE);
+        assert_eq!(options.part_size_for(5000 * 50 * MEBIBYTE + 1), 60 * MEBIBYTE);
+        let few = Options { maximum_parts: 3, ..options };
+        assert_eq!(few.part_size_for(301 * MEBIBYTE), 110 * MEBIBYTE);
+    }
+}

@@ -1,0 +1,241 @@
+//! Planning an upload: a local tree becomes steps while it is walked, and what exists on the server is known from
+//! one listing of each folder that was there before.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use futures_util::TryStreamExt;
+use tokio::sync::{Semaphore, mpsc};
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+use super::error::TransferError;
+use super::folders::{FolderMaker, FolderState, TargetFolder};
+use super::plan::{Candidate, Step, UploadCandidate};
+use super::{Engine, IfExists};
+use crate::api::Node;
+use crate::path::{RemotePath, check_name};
+use crate::walk::local::{self, FolderNumber, LocalItem};
+use crate::walk::remote::{self, LISTINGS_IN_FLIGHT};
+
+/// How many folders may wait for what is known of them before the walk pauses.
+const UNKNOWN_FOLDERS: usize = 64;
+
+/// A tree that is to go to the server, with what is known of its target.
+#[derive(Debug)]
+pub struct TreeUpload {
+    /// The local folder.
+    pub source: PathBuf,
+    /// Where its contents go.
+    pub target: RemotePath,
+    /// What is there.
+    pub existing: Option<Node>,
+}
+
+/// A folder of the walk and the names that were met in it, as far as they could meet again in NFC.
+struct Open {
+    folder: Arc<TargetFolder>,
+    composed: HashSet<String>,
+}
+
+/// A file of the walk.
+struct FoundFile {
+    folder: FolderNumber,
+    name: String,
+    path: PathBuf,
+    size: u64,
+    modified: Option<SystemTime>,
+}
+
+struct Planner<'a> {
+    engine: &'a Engine,
+    maker: &'a FolderMaker,
+    listings: Arc<Semaphore>,
+    unknown: Arc<Semaphore>,
+    open: HashMap<FolderNumber, Open>,
+}
+
+impl Engine {
+    /// Walks a local tree and sends its steps. Ends early when nobody takes them any more.
+    pub(super) async fn plan_tree_upload(&self, tree: TreeUpload, maker: &FolderMaker, steps: &mpsc::Sender<Step>) {
+        let root = match self.root_folder(&tree, maker).await {
+            Ok(root) => root,
+            Err(error) => {
+                let (source, target) = (tree.source.display().to_string(), tree.target.to_string());
+                let _ = steps.send(Step::Refused { source, target, error }).await;
+                return;
+            }
+        };
+        let mut planner = Planner {
+            engine: self,
+            maker,
+            listings: Arc::new(Semaphore::new(LISTINGS_IN_FLIGHT)),
+            unknown: Arc::new(Semaphore::new(UNKNOWN_FOLDERS)),
+            open: HashMap::new(),
+        };
+        let mut walk = local::walk(tree.source, self.options.local);
+        while let Some(item) = walk.recv().await {
+            let step = match item {
+                LocalItem::Folder { number, parent: None, .. } => {
+                    planner.open.insert(number, Open { folder: root.clone(), composed: HashSet::new() });
+                    None
+                }
+                LocalItem::Folder { number, parent: Some(parent), name, path } => {
+                    planner.enter(number, parent, &name, &path).await
+                }
+                LocalItem::File { folder, name, path, size, modified } => {
+                    planner.file(FoundFile { folder, name, path, size, modified })
+                }
+                LocalItem::FolderDone(number) => {
+                    planner.open.remove(&number);
+                    None
+                }
+                LocalItem::LeftOut { path, reason } => Some(Step::Notice {
+                    path: path.display().to_string(),
+                    text: format!("left out: {}", reason.reason()),
+                }),
+                LocalItem::Failed { path, error } => Some(Step::Refused {
+                    source: path.display().to_string(),
+                    target: String::new(),
+                    error: TransferError::LocalEntry { path, source: error },
+                }),
+            };
+            if let Some(step) = step
+                && steps.send(step).await.is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    async fn root_folder(&self, tree: &TreeUpload, maker: &FolderMaker) -> Result<Arc<TargetFolder>, TransferError> {
+        let folder = TargetFolder::unknown(tree.target.clone());
+        match &tree.existing {
+            Some(node) if node.is_folder() => {
+                let state = list(self, &tree.target).await;
+                folder.learn(state);
+                return Ok(folder);
+            }
+            Some(_) if self.options.if_exists != IfExists::Overwrite => {
+                return Err(TransferError::Clash { path: tree.target.to_string(), kind: "file" });
+            }
+            Some(_) if !self.options.dry_run => self.recycle(&tree.target).await?,
+            _ => {}
+        }
+        folder.learn(FolderState::New);
+        maker.make(folder.clone()).await;
+        Ok(folder)
+    }
+}
+
+impl Planner<'_> {
+    /// The name of an entry on the server, or why it can have none there.
+    fn name_of(&mut self, parent: FolderNumber, name: &str, path: &Path) -> Result<String, TransferError> {
+        check_name(name)?;
+        let Some(open) = self.open.get_mut(&parent) else {
+            return Err(TransferError::Cancelled);
+        };
+        let composed: String = if is_nfc(name) { name.to_owned() } else { name.nfc().collect() };
+        // Two local names can only meet when one of them is not plain ASCII.
+        if !name.is_ascii() && !open.composed.insert(composed.clone()) {
+            return Err(TransferError::SameTarget {
+                first: path.display().to_string(),
+                second: "another spelling of the same name".to_owned(),
+                target: open.folder.path.join(&composed).to_string(),
+            });
+        }
+        Ok(composed)
+    }
+
+    fn file(&mut self, found: FoundFile) -> Option<Step> {
+        let folder = self.open.get(&found.folder)?.folder.clone();
+        Some(match self.name_of(found.folder, &found.name, &found.path) {
+            Ok(name) => Step::File(Candidate::Upload(UploadCandidate {
+                source: found.path,
+                size: found.size,
+                modified: found.modified,
+                folder,
+                name,
+            })),
+            Err(error) => {
+                Step::Refused { source: found.path.display().to_string(), target: folder.path.marked(), error }
+            }
+        })
+    }
+
+    /// Takes a sub-folder in; gives a step when it cannot be taken.
+    async fn enter(&mut self, number: FolderNumber, parent: FolderNumber, name: &str, path: &Path) -> Option<Step> {
+        let above = self.open.get(&parent)?.folder.clone();
+        let (name, refused) = match self.name_of(parent, name, path) {
+            Ok(name) => (name, None),
+            Err(error) => (name.to_owned(), Some(error)),
+        };
+        let folder = TargetFolder::unknown(above.path.join(&name));
+        self.open.insert(number, Open { folder: folder.clone(), composed: HashSet::new() });
+        if let Some(error) = refused {
+            folder.learn(FolderState::Blocked(Arc::new(error)));
+            return None;
+        }
+        match above.state_now() {
+            Some(FolderState::New) => {
+                folder.learn(FolderState::New);
+                self.maker.make(folder).await;
+            }
+            Some(FolderState::Blocked(error)) => folder.learn(FolderState::Blocked(error.clone())),
+            _ => self.find_out(above, folder, name).await,
+        }
+        None
+    }
+
+    /// Finds out in the background what is known of a folder whose parent was there before.
+    async fn find_out(&self, above: Arc<TargetFolder>, folder: Arc<TargetFolder>, name: String) {
+        let Ok(waiting) = self.unknown.clone().acquire_owned().await else { return };
+        let (engine, maker, listings) = (self.engine.clone(), self.maker.clone(), self.listings.clone());
+        tokio::spawn(async move {
+            let _waiting = waiting;
+            let state = match above.state().await {
+                FolderState::New => FolderState::New,
+                FolderState::Blocked(error) => FolderState::Blocked(error.clone()),
+                FolderState::Existing(children) => match children.get(&name) {
+                    None => FolderState::New,
+                    Some(node) if node.is_folder() => {
+                        let _listing = listings.acquire().await;
+                        list(&engine, &folder.path).await
+                    }
+                    Some(_) => replace_by_folder(&engine, &folder.path).await,
+                },
+            };
+            let new = matches!(state, FolderState::New);
+            folder.learn(state);
+            if new {
+                maker.make(folder).await;
+            }
+        });
+    }
+}
+
+async fn list(engine: &Engine, folder: &RemotePath) -> FolderState {
+    let children: Result<HashMap<String, Node>, _> = remote::children(&engine.api, &engine.s3, folder)
+        .map_ok(|node| (node.name().to_owned(), node))
+        .try_collect()
+        .await;
+    match children {
+        Ok(children) => FolderState::Existing(children),
+        Err(error) => FolderState::Blocked(Arc::new(error.into())),
+    }
+}
+
+/// A file stands where a folder must be: with leave to overwrite it goes to the recycle bin.
+async fn replace_by_folder(engine: &Engine, path: &RemotePath) -> FolderState {
+    if engine.options.if_exists != IfExists::Overwrite {
+        return FolderState::Blocked(Arc::new(TransferError::Clash { path: path.to_string(), kind: "file" }));
+    }
+    if engine.options.dry_run {
+        return FolderState::New;
+    }
+    match engine.recycle(path).await {
+        Ok(()) => FolderState::New,
+        Err(error) => FolderState::Blocked(Arc::new(error)),
+    }
+}

@@ -1,0 +1,340 @@
+//! Running a plan: several files at once, one report for each, a last pass over what failed for a passing reason.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::error::Reach;
+use super::event::{Direction, ItemNumber, ItemOutcome, Record};
+use super::folders::FolderMaker;
+use super::plan::{Candidate, DownloadCandidate, Step, UploadCandidate};
+use super::plan_download::TreeDownload;
+use super::plan_upload::TreeUpload;
+use super::{Engine, TransferError};
+use crate::api::ApiErrorKind;
+use crate::path::RemotePath;
+
+/// How many steps wait between the planner and the transfers.
+const STEP_QUEUE: usize = 256;
+
+/// How many failures are kept in full.
+const KEPT_FAILURES: usize = 1000;
+
+/// How many files the last pass takes at most.
+const LAST_PASS: usize = 10_000;
+
+/// How long a deletion may take to show, before what it makes room for is given up.
+const RECYCLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// One thing that the user named.
+#[derive(Debug)]
+pub enum Job {
+    /// A local file.
+    UploadFile(UploadCandidate),
+    /// A local folder.
+    UploadTree(TreeUpload),
+    /// A file on the server.
+    DownloadFile(DownloadCandidate),
+    /// A folder on the server.
+    DownloadTree(TreeDownload),
+}
+
+/// A file that could not be transferred.
+#[derive(Debug)]
+pub struct Failure {
+    /// The source as a user would write it.
+    pub source: String,
+    /// Why.
+    pub error: TransferError,
+}
+
+/// How a run ended.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Files transferred.
+    pub transferred: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files whose target had the same content already.
+    pub unchanged: u64,
+    /// Files left alone by the policy.
+    pub skipped: u64,
+    /// Items that failed.
+    pub failed: u64,
+    /// The failures, the first thousand of them.
+    pub failures: Vec<Failure>,
+    /// Why the run ended before everything was tried, if it did.
+    pub stopped: Option<TransferError>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// What a finished task gives back.
+struct Finished {
+    number: ItemNumber,
+    candidate: Candidate,
+    record: Record,
+}
+
+struct Run<'a> {
+    engine: &'a Engine,
+    summary: Summary,
+    running: JoinSet<Finished>,
+    next_number: ItemNumber,
+    again: Vec<Candidate>,
+    last_pass: bool,
+    server_failures: usize,
+}
+
+impl Engine {
+    /// Plans and runs the jobs. Failures of items are in the summary; it never fails as a whole.
+    pub async fn execute(mut self, jobs: Vec<Job>) -> Summary {
+        let begun = Instant::now();
+        // What stops this run for its own reasons must not look like the user's Ctrl-C.
+        self.cancel = self.cancel.child_token();
+        let (sender, receiver) = mpsc::channel(STEP_QUEUE);
+        let planner = tokio::spawn(self.clone().plan(jobs, sender));
+        let run = Run {
+            engine: &self,
+            summary: Summary::default(),
+            running: JoinSet::new(),
+            next_number: 0,
+            again: Vec::new(),
+            last_pass: false,
+            server_failures: 0,
+        };
+        let mut summary = run.all(receiver).await;
+        planner.abort();
+        summary.elapsed = begun.elapsed();
+        summary
+    }
+
+    async fn plan(self, jobs: Vec<Job>, steps: mpsc::Sender<Step>) {
+        let observer = self.observer.clone();
+        let maker = FolderMaker::start(self.api.clone(), self.options.dry_run, move |path: &RemotePath| {
+            observer.folder_made(&path.marked());
+        });
+        for job in jobs {
+            match job {
+                Job::UploadFile(candidate) => {
+                    if steps.send(Step::File(Candidate::Upload(candidate))).await.is_err() {
+                        return;
+                    }
+                }
+                Job::DownloadFile(candidate) => {
+                    if steps.send(Step::File(Candidate::Download(candidate))).await.is_err() {
+                        return;
+                    }
+                }
+                Job::UploadTree(tree) => self.plan_tree_upload(tree, &maker, &steps).await,
+                Job::DownloadTree(tree) => self.plan_tree_download(tree, &steps).await,
+            }
+        }
+    }
+
+    /// Moves what is in the way to the recycle bin and waits until it is gone.
+    pub(super) async fn recycle(&self, path: &RemotePath) -> Result<(), TransferError> {
+        self.api.delete(std::slice::from_ref(path), false).await?;
+        let begun = Instant::now();
+        loop {
+            match self.api.stat(path).await {
+                Err(error) if error.kind == ApiErrorKind::NotFound => return Ok(()),
+                Err(error) => return Err(error.into()),
+                Ok(node) if begun.elapsed() > RECYCLE_LIMIT => {
+                    let kind = if node.is_folder() { "folder" } else { "file" };
+                    return Err(TransferError::Clash { path: path.to_string(), kind });
+                }
+                Ok(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+            }
+        }
+    }
+
+    async fn transfer(self, number: ItemNumber, candidate: Candidate) -> Finished {
+        let begun = Instant::now();
+        self.observer.item_started(number, &candidate.label(), candidate.size());
+        let (direction, source) = match &candidate {
+            Candidate::Upload(upload) => (Direction::Upload, upload.source.display().to_string()),
+            Candidate::Download(download) => (Direction::Download, download.source.path.marked()),
+        };
+        let ended = match &candidate {
+            Candidate::Upload(upload) => {
+                self.upload(number, upload).await.map(|done| (done.outcome, done.target.marked(), done.etag))
+            }
+            Candidate::Download(download) => self
+                .download(number, download)
+                .await
+                .map(|done| (done.outcome, done.target.display().to_string(), done.etag)),
+        };
+        let (outcome, target, etag) = ended.unwrap_or_else(|error| {
+            let target = match &candidate {
+                Candidate::Upload(upload) => upload.target().marked(),
+                Candidate::Download(download) => download.target.display().to_string(),
+            };
+            (ItemOutcome::Failed(error), target, None)
+        });
+        let size = candidate.size();
+        let record = Record { direction, source, target, size, etag, outcome, elapsed: begun.elapsed() };
+        Finished { number, candidate, record }
+    }
+}
+
+impl Run<'_> {
+    async fn all(mut self, mut steps: mpsc::Receiver<Step>) -> Summary {
+        self.first_pass(&mut steps).await;
+        drop(steps);
+        self.last_pass = true;
+        let again = std::mem::take(&mut self.again);
+        for candidate in again {
+            while self.running.len() >= self.engine.options.transfers {
+                self.wait_for_one().await;
+            }
+            self.start(candidate);
+        }
+        while !self.running.is_empty() {
+            self.wait_for_one().await;
+        }
+        if self.engine.cancel.is_cancelled() && self.summary.stopped.is_none() {
+            self.summary.stopped = Some(TransferError::Cancelled);
+        }
+        self.summary
+    }
+
+    async fn first_pass(&mut self, steps: &mut mpsc::Receiver<Step>) {
+        let mut open = true;
+        while open || !self.running.is_empty() {
+            let room = self.running.len() < self.engine.options.transfers.max(1);
+            let stopping = self.engine.cancel.is_cancelled();
+            tokio::select! {
+                biased;
+                Some(finished) = self.running.join_next() => self.finished(finished),
+                step = steps.recv(), if open && room && !stopping => match step {
+                    Some(step) => self.step(step),
+                    None => {
+                        open = false;
+                        self.engine.observer.walk_finished();
+                    }
+                },
+                () = self.engine.cancel.cancelled(), if open && !stopping => {}
+                else => return,
+            }
+            if stopping && self.running.is_empty() {
+                return;
+            }
+        }
+    }
+
+    async fn wait_for_one(&mut self) {
+        if let Some(finished) = self.running.join_next().await {
+            self.finished(finished);
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::File(candidate) => {
+                self.engine.observer.found(candidate.size());
+                self.start(candidate);
+            }
+            Step::Notice { path, text } => self.engine.observer.notice(&path, &text),
+            Step::Refused { source, target, error } => {
+                let number = self.number();
+                let record = Record {
+                    direction: Direction::Upload,
+                    source,
+                    target,
+                    size: 0,
+                    etag: None,
+                    outcome: ItemOutcome::Failed(error),
+                    elapsed: Duration::ZERO,
+                };
+                self.report(number, record);
+            }
+        }
+    }
+
+    fn number(&mut self) -> ItemNumber {
+        self.next_number += 1;
+        self.next_number
+    }
+
+    fn start(&mut self, candidate: Candidate) {
+        if self.engine.cancel.is_cancelled() {
+            return;
+        }
+        let number = self.number();
+        self.running.spawn(self.engine.clone().transfer(number, candidate));
+    }
+
+    fn finished(&mut self, finished: Result<Finished, tokio::task::JoinError>) {
+        let Finished { number, candidate, record } = match finished {
+            Ok(finished) => finished,
+            Err(error) => {
+                self.summary.failed += 1;
+                self.stop(TransferError::local("", std::io::Error::other(error)));
+                return;
+            }
+        };
+        match &record.outcome {
+            ItemOutcome::Failed(error) => {
+                let transient = error.is_transient() && !self.engine.options.fail_fast;
+                self.server_failures = if error.reach() == Reach::Server { self.server_failures + 1 } else { 0 };
+                if transient && !self.last_pass && self.again.len() < LAST_PASS && !self.engine.cancel.is_cancelled() {
+                    self.engine.observer.item_restarted(number);
+                    self.engine.observer.item_postponed(number);
+                    self.again.push(candidate);
+                    self.give_up_on_a_dead_server(&record);
+                    return;
+                }
+            }
+            _ => self.server_failures = 0,
+        }
+        self.report(number, record);
+    }
+
+    /// A server that has failed so often in a row is away: going on would only take long.
+    fn give_up_on_a_dead_server(&mut self, record: &Record) {
+        let limit = (2 * self.engine.options.transfers).max(8);
+        if self.server_failures < limit {
+            return;
+        }
+        if let ItemOutcome::Failed(error) = &record.outcome {
+            let untried = self.again.len();
+            self.summary.failed += untried as u64;
+            self.again.clear();
+            self.stop(TransferError::ServerAway { failures: limit, cause: error.to_string() });
+        }
+    }
+
+    fn report(&mut self, number: ItemNumber, record: Record) {
+        self.engine.observer.item_done(number, &record);
+        let summary = &mut self.summary;
+        match record.outcome {
+            ItemOutcome::Transferred(_) => {
+                summary.transferred += 1;
+                summary.bytes += record.size;
+            }
+            ItemOutcome::Unchanged => summary.unchanged += 1,
+            ItemOutcome::Skipped => summary.skipped += 1,
+            ItemOutcome::Failed(TransferError::Cancelled) => {}
+            ItemOutcome::Failed(error) => {
+                summary.failed += 1;
+                if error.reach() == Reach::Everything {
+                    self.stop(error);
+                    return;
+                }
+                if summary.failures.len() < KEPT_FAILURES {
+                    summary.failures.push(Failure { source: record.source, error });
+                }
+                if self.engine.options.fail_fast {
+                    self.engine.cancel.cancel();
+                }
+            }
+        }
+    }
+
+    fn stop(&mut self, error: TransferError) {
+        self.summary.stopped.get_or_insert(error);
+        self.engine.cancel.cancel();
+    }
+}

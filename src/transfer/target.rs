@@ -1,0 +1,277 @@
+//! Where things go: the rules of cp(1), and the checks of what was named on the command line, all before anything moves.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use futures_util::TryStreamExt;
+use unicode_normalization::UnicodeNormalization;
+
+use super::body::Snapshot;
+use super::folders::TargetFolder;
+use super::plan::{DownloadCandidate, UploadCandidate};
+use super::plan_download::TreeDownload;
+use super::plan_upload::TreeUpload;
+use super::run::Job;
+use super::{Engine, IfExists, TransferError};
+use crate::api::Node;
+use crate::path::{RemotePath, check_name};
+use crate::sys::local_name;
+
+/// From this many sources on, their targets are looked up in one listing of the folder instead of one by one.
+const LIST_FROM: usize = 20;
+
+/// Where several sources go, or one: what the destination turned out to be.
+enum Place<P> {
+    /// A folder that exists: sources go into it.
+    Into(P),
+    /// A name that is free, in a folder that exists: the one source takes it.
+    As(P),
+    /// A file that exists: the one source, if it is a file, replaces it.
+    Onto(P, Option<Node>),
+}
+
+impl Engine {
+    /// The jobs that send local `sources` to `destination`.
+    ///
+    /// # Errors
+    /// A source or the destination that is missing or of the wrong type; under [`IfExists::Fail`] a file that exists.
+    pub async fn upload_jobs(&self, sources: &[PathBuf], destination: &RemotePath) -> Result<Vec<Job>, TransferError> {
+        if destination.is_root() {
+            return Err(TransferError::Usage("name a workspace to upload to, for example cells://common-files".into()));
+        }
+        let place = self.remote_place(destination, sources.len() > 1).await?;
+        let mut wanted: Vec<(&PathBuf, fs::Metadata, RemotePath)> = Vec::with_capacity(sources.len());
+        for source in sources {
+            let metadata = fs::metadata(source).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => TransferError::NotFound(format!("{} does not exist", source.display())),
+                _ => TransferError::local(source, error),
+            })?;
+            let target = match &place {
+                Place::Into(folder) => match source_name(source)? {
+                    Some(name) => {
+                        check_name(&name)?;
+                        folder.join(&name.nfc().collect::<String>())
+                    }
+                    None => folder.clone(),
+                },
+                Place::As(path) | Place::Onto(path, _) => {
+                    check_name(path.name())?;
+                    path.clone()
+                }
+            };
+            if let Some((first, ..)) = wanted.iter().find(|(.., other)| *other == target && metadata.is_file()) {
+                return Err(TransferError::SameTarget {
+                    first: first.display().to_string(),
+                    second: source.display().to_string(),
+                    target: target.to_string(),
+                });
+            }
+            wanted.push((source, metadata, target));
+        }
+        let existing = self.existing(&place, wanted.iter().map(|(.., target)| target)).await?;
+        let mut jobs = Vec::with_capacity(wanted.len());
+        for (source, metadata, target) in wanted {
+            let there = existing.get(&target).cloned();
+            jobs.push(if metadata.is_dir() {
+                self.check_tree(&target, there.as_ref())?;
+                Job::UploadTree(TreeUpload { source: source.clone(), target, existing: there })
+            } else if metadata.is_file() {
+                self.upload_file(source, &target, there)?
+            } else {
+                return Err(TransferError::Usage(format!("{} is not a regular file or folder", source.display())));
+            });
+        }
+        Ok(jobs)
+    }
+
+    fn upload_file(&self, source: &Path, target: &RemotePath, there: Option<Node>) -> Result<Job, TransferError> {
+        let snapshot = Snapshot::take(source)?;
+        match &there {
+            Some(node) if node.is_folder() && self.options.if_exists != IfExists::Overwrite => {
+                return Err(TransferError::Clash { path: target.to_string(), kind: "folder" });
+            }
+            Some(_) if self.options.if_exists == IfExists::Fail => {
+                return Err(TransferError::Exists(target.to_string()));
+            }
+            _ => {}
+        }
+        let children = there.map(|node| (target.name().to_owned(), node)).into_iter().collect();
+        let parent = target.parent().unwrap_or_default();
+        Ok(Job::UploadFile(UploadCandidate {
+            source: source.to_owned(),
+            size: snapshot.size,
+            modified: snapshot.modified,
+            folder: TargetFolder::existing(parent, children),
+            name: target.name().to_owned(),
+        }))
+    }
+
+    fn check_tree(&self, target: &RemotePath, there: Option<&Node>) -> Result<(), TransferError> {
+        match there {
+            Some(node) if !node.is_folder() && self.options.if_exists != IfExists::Overwrite => {
+                Err(TransferError::Clash { path: target.to_string(), kind: "file" })
+            }
+            Some(node) if node.read_only => Err(TransferError::ReadOnly(target.to_string())),
+            _ => Ok(()),
+        }
+    }
+
+    async fn remote_place(&self, typed: &RemotePath, several: bool) -> Result<Place<RemotePath>, TransferError> {
+        let destination = typed.nfc();
+        match self.api.find(typed).await? {
+            Some(node) if node.read_only => Err(TransferError::ReadOnly(node.path.to_string())),
+            Some(node) if node.is_folder() => Ok(Place::Into(node.path)),
+            Some(node) if several => Err(TransferError::NotAFolder(node.path.to_string())),
+            Some(node) => Ok(Place::Onto(node.path.clone(), Some(node))),
+            None if typed.is_workspace() => {
+                Err(TransferError::NotFound(format!("there is no workspace '{typed}' for this user")))
+            }
+            None => {
+                let parent = destination.parent().unwrap_or_default();
+                match self.api.find(&parent).await? {
+                    None => Err(TransferError::NotFound(format!(
+                        "{parent} does not exist on the server; make it with: cec mkdir -p '{parent}'"
+                    ))),
+                    Some(node) if !node.is_folder() => {
+                        Err(TransferError::Clash { path: parent.to_string(), kind: "file" })
+                    }
+                    Some(node) if node.read_only => Err(TransferError::ReadOnly(parent.to_string())),
+                    Some(_) if several => Err(TransferError::NotFound(format!(
+                        "{destination} does not exist, and several sources need a folder; make it with: cec mkdir '{destination}'"
+                    ))),
+                    Some(_) => Ok(Place::As(destination)),
+                }
+            }
+        }
+    }
+
+    /// Which of the targets exist.
+    async fn existing(
+        &self,
+        place: &Place<RemotePath>,
+        targets: impl ExactSizeIterator<Item = &RemotePath>,
+    ) -> Result<HashMap<RemotePath, Node>, TransferError> {
+        let nodes: Vec<Node> = match place {
+            Place::As(_) => Vec::new(),
+            Place::Onto(_, node) => node.iter().cloned().collect(),
+            Place::Into(folder) if targets.len() >= LIST_FROM => {
+                crate::walk::remote::children(&self.api, &self.s3, folder).try_collect().await?
+            }
+            Place::Into(_) => self.api.stat_many(&targets.cloned().collect::<Vec<_>>()).await?,
+        };
+        Ok(nodes.into_iter().map(|node| (node.path.clone(), node)).collect())
+    }
+
+    /// The jobs that fetch `sources`, which exist, to the local `destination`.
+    ///
+    /// # Errors
+    /// As [`Engine::upload_jobs`].
+    pub async fn download_jobs(&self, sources: Vec<Node>, destination: &Path) -> Result<Vec<Job>, TransferError> {
+        let place = local_place(destination, sources.len() > 1)?;
+        let mut jobs: Vec<Job> = Vec::with_capacity(sources.len());
+        let mut taken: HashMap<PathBuf, RemotePath> = HashMap::new();
+        for node in sources {
+            let target = match &place {
+                Place::Into(folder) => {
+                    local_name::check(node.name())
+                        .map_err(|reason| TransferError::LocalName { path: node.path.to_string(), reason })?;
+                    folder.join(node.name())
+                }
+                Place::As(path) | Place::Onto(path, _) => path.clone(),
+            };
+            if let Some(first) = taken.insert(target.clone(), node.path.clone()) {
+                return Err(TransferError::SameTarget {
+                    first: first.to_string(),
+                    second: node.path.to_string(),
+                    target: target.display().to_string(),
+                });
+            }
+            jobs.push(self.download_job(node, target)?);
+        }
+        Ok(jobs)
+    }
+
+    fn download_job(&self, node: Node, target: PathBuf) -> Result<Job, TransferError> {
+        let there = match fs::metadata(&target) {
+            Ok(metadata) => Some(metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(TransferError::local(&target, error)),
+        };
+        let shown = target.display().to_string();
+        match there {
+            Some(metadata) if metadata.is_dir() != node.is_folder() => {
+                let kind = if metadata.is_dir() { "folder" } else { "file" };
+                Err(TransferError::Clash { path: shown, kind })
+            }
+            Some(_) if !node.is_folder() && self.options.if_exists == IfExists::Fail => {
+                Err(TransferError::Exists(shown))
+            }
+            _ if node.is_folder() => Ok(Job::DownloadTree(TreeDownload { source: node.path, target })),
+            _ => Ok(Job::DownloadFile(DownloadCandidate { source: node, target })),
+        }
+    }
+}
+
+fn local_place(destination: &Path, several: bool) -> Result<Place<PathBuf>, TransferError> {
+    match fs::metadata(destination) {
+        Ok(metadata) if metadata.is_dir() => Ok(Place::Into(destination.to_owned())),
+        Ok(_) if several => Err(TransferError::NotAFolder(destination.display().to_string())),
+        Ok(_) => Ok(Place::Onto(destination.to_owned(), None)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let parent = destination.parent().filter(|parent| !parent.as_os_str().is_empty());
+            if !parent.unwrap_or(Path::new(".")).is_dir() {
+                let parent = parent.unwrap_or(Path::new(".")).display();
+                return Err(TransferError::NotFound(format!("the local folder {parent} does not exist")));
+            }
+            if several {
+                let shown = destination.display();
+                return Err(TransferError::NotFound(format!(
+                    "{shown} does not exist, and several sources need a folder; make it with: mkdir '{shown}'"
+                )));
+            }
+            Ok(Place::As(destination.to_owned()))
+        }
+        Err(error) => Err(TransferError::local(destination, error)),
+    }
+}
+
+/// The name that a source has at its target; `None` for `.` and the like, whose contents go straight in.
+fn source_name(source: &Path) -> Result<Option<String>, TransferError> {
+    let last = source.components().next_back();
+    match last {
+        Some(Component::Normal(name)) => name.to_str().map(|name| Some(name.to_owned())).ok_or_else(|| {
+            TransferError::LocalEntry { path: source.to_owned(), source: crate::walk::local::LocalError::NotUnicode }
+        }),
+        _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_goes_under_its_own_name_and_a_dot_goes_straight_in() {
+        let name = |text: &str| source_name(Path::new(text)).expect("a name");
+        assert_eq!(name("a/b"), Some("b".to_owned()));
+        assert_eq!(name("a/b/"), Some("b".to_owned()));
+        assert_eq!(name("."), None);
+        assert_eq!(name("a/.."), None);
+        assert_eq!(name("/"), None);
+    }
+
+    #[test]
+    fn local_destinations_follow_cp() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        fs::write(&file, "x").expect("a file");
+        assert!(matches!(local_place(folder.path(), true), Ok(Place::Into(_))));
+        assert!(matches!(local_place(&file, false), Ok(Place::Onto(..))));
+        assert!(matches!(local_place(&file, true), Err(TransferError::NotAFolder(_))));
+        assert!(matches!(local_place(&folder.path().join("new"), false), Ok(Place::As(_))));
+        assert!(matches!(local_place(&folder.path().join("new"), true), Err(TransferError::NotFound(_))));
+        assert!(matches!(local_place(&folder.path().join("no/new"), false), Err(TransferError::NotFound(_))));
+    }
+}

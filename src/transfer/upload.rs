@@ -1,0 +1,219 @@
+//! Sending one file: the decision, the right way to send it, and the proof that it arrived.
+
+use tokio::task::spawn_blocking;
+
+use super::body::{Outgoing, Snapshot};
+use super::event::{ItemNumber, ItemOutcome};
+use super::folders::FolderState;
+use super::plan::{Comparison, Decision, Reason, UploadCandidate, decide, free_names, is_newer};
+use super::verify::same_content;
+use super::{Engine, IfExists, TransferError};
+use crate::api::Node;
+use crate::hash::etag_of_put;
+use crate::http::retry;
+use crate::path::RemotePath;
+use crate::s3::S3ErrorKind;
+
+/// How an upload ended: the outcome, the target (which a rename changes) and the server's ETag.
+pub struct Uploaded {
+    /// How it ended.
+    pub outcome: ItemOutcome,
+    /// Where it went.
+    pub target: RemotePath,
+    /// The ETag of what is there, where known.
+    pub etag: Option<String>,
+}
+
+impl Engine {
+    /// Decides on a file and sends it if need be.
+    ///
+    /// # Errors
+    /// Any [`TransferError`] that retrying did not mend.
+    pub async fn upload(&self, item: ItemNumber, candidate: &UploadCandidate) -> Result<Uploaded, TransferError> {
+        let mut target = candidate.target();
+        let existing = match candidate.folder.state().await {
+            FolderState::New => None,
+            FolderState::Existing(children) => children.get(&candidate.name),
+            FolderState::Blocked(_) => {
+                candidate.folder.ready().await?;
+                None
+            }
+        };
+        let mut replaces = false;
+        let reason = match existing {
+            None => Reason::New,
+            Some(node) if node.is_folder() => {
+                if self.options.if_exists != IfExists::Overwrite {
+                    return Err(TransferError::Clash { path: target.to_string(), kind: "folder" });
+                }
+                if !self.options.dry_run {
+                    self.recycle(&target).await?;
+                }
+                Reason::Replaces
+            }
+            Some(node) => match self.decide_upload(candidate, node).await? {
+                Decision::Unchanged => {
+                    return Ok(Uploaded { outcome: ItemOutcome::Unchanged, target, etag: node.etag.clone() });
+                }
+                Decision::Skip => {
+                    return Ok(Uploaded { outcome: ItemOutcome::Skipped, target, etag: node.etag.clone() });
+                }
+                Decision::Exists => return Err(TransferError::Exists(target.to_string())),
+                Decision::Transfer(Reason::Renamed) => {
+                    target = self.free_target(candidate).await?;
+                    Reason::Renamed
+                }
+                Decision::Transfer(reason) => {
+                    replaces = true;
+                    reason
+                }
+            },
+        };
+        if self.options.dry_run {
+            return Ok(Uploaded { outcome: ItemOutcome::Transferred(reason), target, etag: None });
+        }
+        candidate.folder.ready().await?;
+        let etag = self.send(item, candidate, &target, replaces).await?;
+        Ok(Uploaded { outcome: ItemOutcome::Transferred(reason), target, etag: Some(etag) })
+    }
+
+    async fn decide_upload(&self, candidate: &UploadCandidate, node: &Node) -> Result<Decision, TransferError> {
+        let source_is_newer = is_newer(candidate.modified, node.modified);
+        let may_be_same = self.options.if_exists != IfExists::Skip && candidate.size == node.size;
+        let same_content = may_be_same && {
+            let (path, size, node) = (candidate.source.clone(), candidate.size, node.clone());
+            let compared = spawn_blocking(move || same_content(&path, size, &node)).await;
+            compared
+                .map_err(std::io::Error::other)
+                .and_then(|result| result)
+                .map_err(|error| TransferError::local(&candidate.source, error))?
+        };
+        Ok(decide(self.options.if_exists, Some(Comparison { same_content, source_is_newer })))
+    }
+
+    async fn free_target(&self, candidate: &UploadCandidate) -> Result<RemotePath, TransferError> {
+        for name in free_names(&candidate.name) {
+            let path = candidate.folder.path.join(&name);
+            let taken = match candidate.folder.state().await {
+                FolderState::Existing(children) if children.contains_key(&name) => true,
+                _ => self.api.find(&path).await?.is_some(),
+            };
+            if !taken {
+                return Ok(path);
+            }
+        }
+        Err(TransferError::Exists(candidate.target().to_string()))
+    }
+
+    /// Sends a file's content to its target and gives the ETag, which is the one that was expected.
+    async fn send(
+        &self,
+        item: ItemNumber,
+        candidate: &UploadCandidate,
+        target: &RemotePath,
+        replaces: bool,
+    ) -> Result<String, TransferError> {
+        let label = candidate.source.display().to_string();
+        let in_doubt = std::sync::atomic::AtomicBool::new(false);
+        let sent = retry::run(
+            &self.options.retry,
+            |_attempt| async {
+                let path = candidate.source.clone();
+                let snapshot = spawn_blocking(move || Snapshot::take(&path))
+                    .await
+                    .map_err(|error| TransferError::local(&candidate.source, std::io::Error::other(error)))??;
+                let sent = if snapshot.size > self.options.multipart_threshold {
+                    self.send_in_parts(item, &label, snapshot, target).await
+                } else {
+                    self.send_whole(item, snapshot, target).await
+                };
+                let doubt = matches!(&sent, Err(TransferError::S3(error)) if error.in_doubt);
+                in_doubt.fetch_or(doubt, std::sync::atomic::Ordering::Relaxed);
+                sent
+            },
+            |attempt, error, pause| self.observer.item_retried(item, &label, attempt, error, pause),
+        );
+        let sent = sent.await;
+        if replaces && in_doubt.into_inner() {
+            // The server may hold new bytes under the old size until a further PUT succeeds.
+            return sent.map_err(|error| TransferError::InDoubt { path: target.to_string(), source: Box::new(error) });
+        }
+        sent
+    }
+
+    /// One attempt to send a file in one piece.
+    async fn send_whole(
+        &self,
+        item: ItemNumber,
+        snapshot: Snapshot,
+        target: &RemotePath,
+    ) -> Result<String, TransferError> {
+        let size = snapshot.size;
+        let outgoing = Outgoing::new(snapshot, 0, size, item, self.observer.clone()).await?;
+        let make_body = || outgoing.body();
+        let answer = self.unless_cancelled(self.s3.put(target, size, &make_body), || outgoing.all_read()).await;
+        let etag = match answer {
+            Ok(etag) => etag,
+            Err(error) => {
+                if let Some(fault) = outgoing.fault() {
+                    outgoing.uncount();
+                    return Err(fault);
+                }
+                let expected = outgoing.md5().map(|md5| etag_of_put(size, &md5));
+                if self.has_arrived(&error, target, size, expected.as_deref()).await {
+                    return expected.ok_or(error);
+                }
+                outgoing.uncount();
+                return Err(error);
+            }
+        };
+        let expected = outgoing.md5().map(|md5| etag_of_put(size, &md5));
+        self.compare_etag(target, expected, etag).inspect_err(|_| outgoing.uncount())
+    }
+
+    /// Whether an upload whose answer was lost has been carried out after all.
+    pub(super) async fn has_arrived(
+        &self,
+        error: &TransferError,
+        target: &RemotePath,
+        size: u64,
+        expected: Option<&str>,
+    ) -> bool {
+        let lost = matches!(error, TransferError::S3(error)
+            if error.in_doubt || matches!(error.kind, S3ErrorKind::UploadGone | S3ErrorKind::NameInUse));
+        let Some(expected) = expected.filter(|_| lost) else {
+            return false;
+        };
+        // Never from the size alone: a node that is still being uploaded shows the size that was announced.
+        matches!(self.api.stat(target).await, Ok(node) if node.size == size && node.etag.as_deref() == Some(expected))
+    }
+
+    pub(super) fn compare_etag(
+        &self,
+        target: &RemotePath,
+        expected: Option<String>,
+        found: String,
+    ) -> Result<String, TransferError> {
+        match expected {
+            Some(expected) if self.options.verify && expected != found => {
+                Err(TransferError::Integrity { path: target.to_string(), what: "ETag", expected, found })
+            }
+            _ => Ok(found),
+        }
+    }
+
+    /// Runs a request until it ends or the run is cancelled; one that `must_end` is waited for all the same.
+    pub(super) async fn unless_cancelled<T, E: Into<TransferError>>(
+        &self,
+        request: impl Future<Output = Result<T, E>>,
+        must_end: impl Fn() -> bool,
+    ) -> Result<T, TransferError> {
+        tokio::pin!(request);
+        tokio::select! {
+            answer = &mut request => answer.map_err(Into::into),
+            () = self.cancel.cancelled() => {
+                if must_end() { request.await.map_err(Into::into) } else { Err(TransferError::Cancelled) }
+            }
+        }
+    }
+}
