@@ -6,6 +6,8 @@ use serde::Serialize;
 
 mod convert;
 
+pub(crate) use convert::SIGN_IN;
+
 /// What kind of failure it is, which decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
