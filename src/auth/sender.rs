@@ -60,7 +60,13 @@ impl Sender {
     ///
     /// # Errors
     /// As [`Sender::call`].
-    pub async fn start(&self, method: &Method, path: &str, body: Option<&Bytes>, accept: &'static str) -> Result<reqwest::Response, AuthError> {
+    pub async fn start(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Bytes>,
+        accept: &'static str,
+    ) -> Result<reqwest::Response, AuthError> {
         let token = self.tokens.token(Duration::ZERO).await?;
         let response = self.attempt(method, path, body, accept, &token).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
