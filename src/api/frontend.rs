@@ -129,17 +129,17 @@ async fn read_user(body: impl AsyncBufRead + Unpin) -> Result<Option<User>, ApiE
                 return Err(ApiError::new(ApiErrorKind::NotCells, "the server answered its state with nothing"));
             }
             Ok(_) => {}
-            Err(error) => return Err(broken_state(error)),
+            Err(error) => return Err(broken_state(&error)),
         }
     }
     Ok(user.filter(|user| !user.login.is_empty()))
 }
 
-fn broken_state(error: quick_xml::Error) -> ApiError {
-    if let quick_xml::Error::Io(io) = &error {
-        if let Some(http) = io.get_ref().and_then(|inner| inner.downcast_ref::<HttpError>()) {
-            return http.clone().into();
-        }
+fn broken_state(error: &quick_xml::Error) -> ApiError {
+    if let quick_xml::Error::Io(io) = error
+        && let Some(http) = io.get_ref().and_then(|inner| inner.downcast_ref::<HttpError>())
+    {
+        return http.clone().into();
     }
     ApiError::new(ApiErrorKind::NotCells, format!("the state of the server is not well-formed XML: {error}"))
 }
@@ -209,7 +209,7 @@ fn as_probe(mut error: ApiError, url: &ServerUrl) -> ApiError {
             );
         }
         (ApiErrorKind::NotCells, _) => {
-            error.message = format!("{url} answers with a web page: it is not a Cells server")
+            error.message = format!("{url} answers with a web page: it is not a Cells server");
         }
         (
             ApiErrorKind::NotFound | ApiErrorKind::BadRequest | ApiErrorKind::Forbidden | ApiErrorKind::Unauthenticated,

@@ -80,10 +80,10 @@ impl Seen {
 /// A UUID as a number; any other text as its hash.
 pub(super) fn identity_of(uuid: &str) -> u128 {
     let digits: String = uuid.chars().filter(|character| *character != '-').collect();
-    if digits.len() == 32 {
-        if let Ok(number) = u128::from_str_radix(&digits, 16) {
-            return number;
-        }
+    if digits.len() == 32
+        && let Ok(number) = u128::from_str_radix(&digits, 16)
+    {
+        return number;
     }
     let mut hasher = DefaultHasher::new();
     uuid.hash(&mut hasher);

@@ -152,16 +152,14 @@ impl Client {
     }
 
     async fn stat_call(self, paths: Vec<RemotePath>) -> Result<Vec<Node>, ApiError> {
-        if let [only] = paths.as_slice() {
-            if only.name() == "*" {
-                return match self.stat(only).await {
-                    Ok(node) => Ok(vec![node]),
-                    Err(error) if matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::Forbidden) => {
-                        Ok(Vec::new())
-                    }
-                    Err(error) => Err(error),
-                };
-            }
+        if let [only] = paths.as_slice()
+            && only.name() == "*"
+        {
+            return match self.stat(only).await {
+                Ok(node) => Ok(vec![node]),
+                Err(error) if matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::Forbidden) => Ok(Vec::new()),
+                Err(error) => Err(error),
+            };
         }
         let request = BulkRequest {
             node_paths: paths.iter().filter(|path| !path.is_root()).map(ToString::to_string).collect(),

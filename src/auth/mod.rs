@@ -79,7 +79,7 @@ pub struct TokenSource {
 #[derive(Debug)]
 enum Kind {
     Fixed { token: Token, expires_at: Option<Timestamp> },
-    Session(Session),
+    Session(Box<Session>),
 }
 
 impl TokenSource {
@@ -92,7 +92,7 @@ impl TokenSource {
                 expires_at: expires_at.and_then(|seconds| Timestamp::from_second(seconds).ok()),
             },
             Credentials::Password { login, password } => {
-                Kind::Session(Session::new(http, account.url.clone(), login.clone(), password.clone()))
+                Kind::Session(Box::new(Session::new(http, account.url.clone(), login.clone(), password.clone())))
             }
         };
         Self { kind, proven: Mutex::new(None) }

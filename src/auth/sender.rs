@@ -121,10 +121,11 @@ impl Sender {
     /// [`AuthError::Http`] without an answer; then nothing is known.
     pub async fn is_dead(&self, token: &Token, workspace: &str, started: Instant) -> Result<bool, AuthError> {
         let mut proven = self.tokens.proven.lock().await;
-        if let Some((known, since)) = proven.as_ref() {
-            if known.is(token) && *since >= started {
-                return Ok(false);
-            }
+        if let Some((known, since)) = proven.as_ref()
+            && known.is(token)
+            && *since >= started
+        {
+            return Ok(false);
         }
         let asked = Instant::now();
         let path = format!("/a/tree/stat/{}", encode_segment(workspace));

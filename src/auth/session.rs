@@ -99,10 +99,10 @@ impl Session {
         if let Some(refused) = &state.refused {
             return Err(refused.clone());
         }
-        if self.rounds.load(Ordering::SeqCst) != before {
-            if let Some(failure) = &state.last_failure {
-                return Err(failure.clone());
-            }
+        if self.rounds.load(Ordering::SeqCst) != before
+            && let Some(failure) = &state.last_failure
+        {
+            return Err(failure.clone());
         }
         let fetched = self.fetch(&mut state).await;
         self.rounds.fetch_add(1, Ordering::SeqCst);
@@ -169,11 +169,11 @@ impl Session {
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json")
             .body(request.to_string());
-        if let Some(cookie) = cookie {
-            if let Ok(mut value) = HeaderValue::from_str(cookie.expose_secret()) {
-                value.set_sensitive(true);
-                builder = builder.header(COOKIE, value);
-            }
+        if let Some(cookie) = cookie
+            && let Ok(mut value) = HeaderValue::from_str(cookie.expose_secret())
+        {
+            value.set_sensitive(true);
+            builder = builder.header(COOKIE, value);
         }
         let response = self.http.send(builder).await?;
         let (status, headers) = (response.status(), response.headers().clone());

@@ -226,10 +226,11 @@ impl Http {
     /// that wants a password.
     async fn judge(&self, response: reqwest::Response, options: &SendOptions) -> Result<reqwest::Response, HttpError> {
         let status = response.status();
-        if status.is_redirection() && !options.redirect_is_answer {
-            if let Some(location) = response.headers().get(LOCATION) {
-                return Err(redirect(response.url(), location));
-            }
+        if status.is_redirection()
+            && !options.redirect_is_answer
+            && let Some(location) = response.headers().get(LOCATION)
+        {
+            return Err(redirect(response.url(), location));
         }
         if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return Err(HttpError::new(HttpErrorKind::Proxy, "the proxy wants a user name and a password")
@@ -371,7 +372,7 @@ fn log(method: &Method, url: &Url, started: Instant, result: Result<&reqwest::Re
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match result {
         Ok(response) => {
-            tracing::debug!(%method, path = url.path(), status = response.status().as_u16(), millis, "answer")
+            tracing::debug!(%method, path = url.path(), status = response.status().as_u16(), millis, "answer");
         }
         Err(error) => tracing::debug!(%method, path = url.path(), error = %error, millis, "no answer"),
     }

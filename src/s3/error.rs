@@ -110,13 +110,17 @@ impl S3Error {
             return error.hint.as_deref();
         }
         match self.kind {
-            S3ErrorKind::TooLarge => Some("a smaller --part-size and --multipart-threshold, or a higher limit in the proxy"),
-            S3ErrorKind::Signature if self.code.as_deref() == Some("RequestTimeTooSkewed") => Some("check this machine's clock"),
+            S3ErrorKind::TooLarge => {
+                Some("a smaller --part-size and --multipart-threshold, or a higher limit in the proxy")
+            }
+            S3ErrorKind::Signature if self.code.as_deref() == Some("RequestTimeTooSkewed") => {
+                Some("check this machine's clock")
+            }
             S3ErrorKind::Signature => Some("a proxy that rewrites the path or the Host header breaks signatures"),
             S3ErrorKind::NotCells => Some("check the URL: it must be the address of the Cells server itself"),
-            S3ErrorKind::Unauthenticated => {
-                Some("sign in again with 'cec configure'; after an upgrade of the server, personal access tokens must be made anew")
-            }
+            S3ErrorKind::Unauthenticated => Some(
+                "sign in again with 'cec configure'; after an upgrade of the server, personal access tokens must be made anew",
+            ),
             _ => None,
         }
     }
@@ -143,10 +147,7 @@ impl S3Error {
 
 impl From<HttpError> for S3Error {
     fn from(error: HttpError) -> Self {
-        Self {
-            source: Some(Cause::Http(error.clone())),
-            ..Self::new(S3ErrorKind::Transport, error.message)
-        }
+        Self { source: Some(Cause::Http(error.clone())), ..Self::new(S3ErrorKind::Transport, error.message) }
     }
 }
 
@@ -156,12 +157,11 @@ impl From<AuthError> for S3Error {
             AuthError::Http(error) => return error.into(),
             AuthError::Expired => S3ErrorKind::Unauthenticated,
             AuthError::NotCells(_) => S3ErrorKind::NotCells,
-            AuthError::WrongPassword | AuthError::Locked | AuthError::FurtherStep(_) | AuthError::Server { .. } => S3ErrorKind::Auth,
+            AuthError::WrongPassword | AuthError::Locked | AuthError::FurtherStep(_) | AuthError::Server { .. } => {
+                S3ErrorKind::Auth
+            }
         };
-        Self {
-            source: Some(Cause::Auth(error.clone())),
-            ..Self::new(kind, error.to_string())
-        }
+        Self { source: Some(Cause::Auth(error.clone())), ..Self::new(kind, error.to_string()) }
     }
 }
 
@@ -172,7 +172,9 @@ impl Retryable for S3Error {
             (S3ErrorKind::Locked, _) => return Advice::After(self.retry_after.unwrap_or(LOCK_PAUSE).max(LOCK_PAUSE)),
             (S3ErrorKind::Transport, Some(Cause::Http(error))) => return error.advice(),
             (S3ErrorKind::Transport, _) => true,
-            (S3ErrorKind::Auth, Some(Cause::Auth(AuthError::Server { status, .. }))) => *status >= 500 || *status == 429,
+            (S3ErrorKind::Auth, Some(Cause::Auth(AuthError::Server { status, .. }))) => {
+                *status >= 500 || *status == 429
+            }
             _ => false,
         };
         match (transient, self.retry_after) {
@@ -209,7 +211,8 @@ impl Asked {
 /// What an answer that is no success means.
 pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], asked: Asked) -> S3Error {
     let document = Document::parse(body).filter(|document| document.root == "Error");
-    let field = |name: &str| document.as_ref().and_then(|document| document.field(name)).filter(|text| !text.is_empty());
+    let field =
+        |name: &str| document.as_ref().and_then(|document| document.field(name)).filter(|text| !text.is_empty());
     let code = field("Code").map(ToOwned::to_owned);
     let message = field("Message").unwrap_or_default();
     let cause = Hidden::in_message(message);
@@ -249,18 +252,10 @@ impl Hidden {
         let inner = message.get(start..message.rfind(')')?)?;
         let json = serde_json::from_str::<Value>(inner).ok().filter(Value::is_object);
         let Some(json) = json else {
-            return Some(Self {
-                id: String::new(),
-                number: None,
-                words: inner.to_owned(),
-            });
+            return Some(Self { id: String::new(), number: None, words: inner.to_owned() });
         };
         let text = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        Some(Self {
-            id: text("Id"),
-            number: json.get("Code").and_then(Value::as_u64),
-            words: text("Detail"),
-        })
+        Some(Self { id: text("Id"), number: json.get("Code").and_then(Value::as_u64), words: text("Detail") })
     }
 
     fn kind(&self, asked: Asked) -> S3ErrorKind {
@@ -285,9 +280,15 @@ impl Hidden {
             S3ErrorKind::NameInUse
         } else if says("for folder") || says("folder already exists") {
             S3ErrorKind::Conflict
-        } else if ["Data too long", "invalid UTF-8", "Object name cannot be empty", "missing hash for part", "part.empty"]
-            .iter()
-            .any(|part| says(part))
+        } else if [
+            "Data too long",
+            "invalid UTF-8",
+            "Object name cannot be empty",
+            "missing hash for part",
+            "part.empty",
+        ]
+        .iter()
+        .any(|part| says(part))
         {
             S3ErrorKind::BadRequest
         } else {
@@ -303,12 +304,18 @@ fn by_code(code: &str) -> Option<S3ErrorKind> {
         "NoSuchUpload" => S3ErrorKind::UploadGone,
         "InvalidRange" => S3ErrorKind::Range,
         "QuotaExceeded" => S3ErrorKind::Quota,
-        "RequestTimeTooSkewed" | "SignatureDoesNotMatch" | "InvalidAccessKeyId" | "AuthorizationHeaderMalformed" | "AuthorizationParametersError" => {
-            S3ErrorKind::Signature
-        }
+        "RequestTimeTooSkewed"
+        | "SignatureDoesNotMatch"
+        | "InvalidAccessKeyId"
+        | "AuthorizationHeaderMalformed"
+        | "AuthorizationParametersError" => S3ErrorKind::Signature,
         "SlowDown" | "TooManyRequests" => S3ErrorKind::TooMany,
         "XMinioObjectExistsAsDirectory" | "XMinioParentIsObject" => S3ErrorKind::Conflict,
-        "InternalError" | "XMinioBackendDown" | "ServiceUnavailable" | "XMinioServerNotInitialized" | "RequestTimeout" => S3ErrorKind::Server,
+        "InternalError"
+        | "XMinioBackendDown"
+        | "ServiceUnavailable"
+        | "XMinioServerNotInitialized"
+        | "RequestTimeout" => S3ErrorKind::Server,
         _ => return None,
     })
 }
@@ -340,7 +347,14 @@ pub(super) fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
     named || body.trim_ascii_start().to_ascii_lowercase().starts_with(b"<!doctype html")
 }
 
-fn words(kind: S3ErrorKind, status: StatusCode, code: Option<&str>, message: &str, cause: Option<&Hidden>, page: bool) -> String {
+fn words(
+    kind: S3ErrorKind,
+    status: StatusCode,
+    code: Option<&str>,
+    message: &str,
+    cause: Option<&Hidden>,
+    page: bool,
+) -> String {
     let told = cause.map_or(message, |cause| cause.words.as_str()).trim();
     let told = redact::text(told).into_owned();
     let status = status.as_u16();

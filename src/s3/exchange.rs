@@ -32,10 +32,7 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn new(now: fn() -> SystemTime) -> Self {
-        Self {
-            now,
-            offset_seconds: AtomicI64::new(0),
-        }
+        Self { now, offset_seconds: AtomicI64::new(0) }
     }
 
     /// The server's time.
@@ -121,11 +118,8 @@ impl Client {
 
     async fn attempt(&self, call: &Call<'_>, token: &Token) -> Result<reqwest::Response, S3Error> {
         let upload = Arc::new(Upload::default());
-        let options = SendOptions {
-            least_idle: call.least_idle,
-            upload: Some(upload.clone()),
-            redirect_is_answer: false,
-        };
+        let options =
+            SendOptions { least_idle: call.least_idle, upload: Some(upload.clone()), redirect_is_answer: false };
         let request = self.signed(call, token)?;
         let error = match self.sender.http.send_with(request, &options).await {
             Ok(response) => return Ok(response),
@@ -139,10 +133,7 @@ impl Client {
             Payload::Whole(_) | Payload::Streamed { .. } => upload.is_whole(),
         };
         let unanswered = matches!(error.kind, HttpErrorKind::Closed | HttpErrorKind::Timeout);
-        Err(S3Error {
-            in_doubt: call.asked.writes() && sent_whole && unanswered && !error.unsent,
-            ..error.into()
-        })
+        Err(S3Error { in_doubt: call.asked.writes() && sent_whole && unanswered && !error.unsent, ..error.into() })
     }
 
     fn signed(&self, call: &Call<'_>, token: &Token) -> Result<reqwest::RequestBuilder, S3Error> {
@@ -165,8 +156,9 @@ impl Client {
         let Some(request) = unbuilt else {
             return Err(HttpError::new(HttpErrorKind::Request, "the request could not be built").into());
         };
-        let signature = sign::headers(request.method(), request.url(), request.headers(), token.expose(), self.clock.now())
-            .map_err(|error| HttpError::new(HttpErrorKind::Request, error.to_string()))?;
+        let signature =
+            sign::headers(request.method(), request.url(), request.headers(), token.expose(), self.clock.now())
+                .map_err(|error| HttpError::new(HttpErrorKind::Request, error.to_string()))?;
         builder = builder.headers(signature);
         Ok(match body {
             Some(body) => builder.body(body),
@@ -179,6 +171,9 @@ impl Client {
 pub(super) fn web_page(status: u16) -> S3Error {
     S3Error {
         status: Some(status),
-        ..S3Error::new(S3ErrorKind::NotCells, "the answer is a web page: this is not a Cells server, or its gateway is not reachable there")
+        ..S3Error::new(
+            S3ErrorKind::NotCells,
+            "the answer is a web page: this is not a Cells server, or its gateway is not reachable there",
+        )
     }
 }

@@ -98,10 +98,7 @@ impl Client {
 
     /// [`Client::new`] with the time given by the caller.
     pub fn with_clock(sender: Arc<Sender>, now: fn() -> SystemTime) -> Self {
-        Self {
-            sender,
-            clock: Arc::new(Clock::new(now)),
-        }
+        Self { sender, clock: Arc::new(Clock::new(now)) }
     }
 
     /// Sends a whole object and gives the ETag of the answer, without quotes: the MD5 of the content, but for an empty
@@ -179,7 +176,14 @@ impl Client {
     ///
     /// # Errors
     /// [`S3ErrorKind::UploadGone`] where the upload is finished, aborted or expired.
-    pub async fn put_part(&self, key: &RemotePath, upload: &UploadId, number: u32, length: u64, body: BodyFactory<'_>) -> Result<String, S3Error> {
+    pub async fn put_part(
+        &self,
+        key: &RemotePath,
+        upload: &UploadId,
+        number: u32,
+        length: u64,
+        body: BodyFactory<'_>,
+    ) -> Result<String, S3Error> {
         let query = format!("partNumber={number}&uploadId={}", encode_segment(&upload.0));
         let call = Call {
             payload: Payload::Streamed { length, make: body },
@@ -195,7 +199,12 @@ impl Client {
     ///
     /// # Errors
     /// See [`S3ErrorKind`]; with `in_doubt` stat first.
-    pub async fn complete_multipart(&self, key: &RemotePath, upload: &UploadId, parts: &[(u32, String)]) -> Result<String, S3Error> {
+    pub async fn complete_multipart(
+        &self,
+        key: &RemotePath,
+        upload: &UploadId,
+        parts: &[(u32, String)],
+    ) -> Result<String, S3Error> {
         let mut call = Call {
             payload: Payload::Whole(Bytes::from(xml::complete_body(parts))),
             asked: Asked::Multipart,
@@ -230,10 +239,7 @@ impl Client {
     /// # Errors
     /// See [`S3ErrorKind`].
     pub async fn abort_multipart(&self, key: &RemotePath, upload: &UploadId) -> Result<(), S3Error> {
-        let call = Call {
-            asked: Asked::Multipart,
-            ..Call::about(key, Method::DELETE, &upload_query(upload))
-        };
+        let call = Call { asked: Asked::Multipart, ..Call::about(key, Method::DELETE, &upload_query(upload)) };
         match self.exchange(&call).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind == S3ErrorKind::UploadGone => Ok(()),
@@ -248,10 +254,7 @@ impl Client {
     /// # Errors
     /// See [`S3ErrorKind`].
     pub async fn multipart_alive(&self, key: &RemotePath, upload: &UploadId) -> Result<bool, S3Error> {
-        let call = Call {
-            asked: Asked::MultipartRead,
-            ..Call::about(key, Method::GET, &upload_query(upload))
-        };
+        let call = Call { asked: Asked::MultipartRead, ..Call::about(key, Method::GET, &upload_query(upload)) };
         match self.exchange(&call).await {
             Ok(response) => {
                 let (status, body) = self.small_answer(response).await?;
@@ -284,15 +287,9 @@ impl Client {
 
     async fn open_list(&self, folder: &RemotePath) -> Result<ListReader<ListBody>, S3Error> {
         let prefix = if folder.is_root() { String::new() } else { format!("{folder}/") };
-        let path = format!(
-            "?list-type=2&prefix={}&delimiter=%2F&max-keys=1000000&encoding-type=url",
-            encode_segment(&prefix)
-        );
-        let call = Call {
-            path,
-            least_idle: Some(LIST_IDLE),
-            ..Call::about(folder, Method::GET, "")
-        };
+        let path =
+            format!("?list-type=2&prefix={}&delimiter=%2F&max-keys=1000000&encoding-type=url", encode_segment(&prefix));
+        let call = Call { path, least_idle: Some(LIST_IDLE), ..Call::about(folder, Method::GET, "") };
         let response = self.exchange(&call).await?;
         if is_html(response.headers(), b"") {
             return Err(web_page(response.status().as_u16()));
@@ -364,7 +361,10 @@ fn object_info(status: StatusCode, headers: &HeaderMap) -> Result<ObjectInfo, S3
         // Archives that the server makes on the fly have none either; for us they do not exist.
         return Err(S3Error {
             status: Some(status.as_u16()),
-            ..S3Error::new(S3ErrorKind::Server, "the answer does not say how long the file is: an archive made on the fly, or a proxy in between")
+            ..S3Error::new(
+                S3ErrorKind::Server,
+                "the answer does not say how long the file is: an archive made on the fly, or a proxy in between",
+            )
         });
     };
     let total = match text(CONTENT_RANGE) {
@@ -372,12 +372,7 @@ fn object_info(status: StatusCode, headers: &HeaderMap) -> Result<ObjectInfo, S3
         None => (status == StatusCode::OK).then_some(length),
     };
     let modified = text(LAST_MODIFIED).and_then(|date| httpdate::parse_http_date(date).ok());
-    Ok(ObjectInfo {
-        etag,
-        length,
-        total,
-        modified: modified.and_then(|time| Timestamp::try_from(time).ok()),
-    })
+    Ok(ObjectInfo { etag, length, total, modified: modified.and_then(|time| Timestamp::try_from(time).ok()) })
 }
 
 /// Whether the answer holds the range that was asked for, from its start.

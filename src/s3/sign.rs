@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningParams, SigningSettings, UriPathNormalizationMode, sign,
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningParams, SigningSettings,
+    UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -30,7 +31,13 @@ pub(super) struct Unsignable(String);
 
 /// The headers that make a request to the gateway a signed one. `present` are the headers that it carries already:
 /// all of its `x-amz-*` headers are signed with it. The content itself is not.
-pub(super) fn headers(method: &Method, url: &Url, present: &HeaderMap, token: &str, time: SystemTime) -> Result<HeaderMap, Unsignable> {
+pub(super) fn headers(
+    method: &Method,
+    url: &Url,
+    present: &HeaderMap,
+    token: &str,
+    time: SystemTime,
+) -> Result<HeaderMap, Unsignable> {
     let key = Key { id: token, secret: SECRET };
     signed(method, url, present, key, time, SignableBody::UnsignedPayload)
 }
@@ -64,7 +71,8 @@ fn signed(
             own.push((name.as_str(), value.to_str().map_err(|error| failed(&error))?));
         }
     }
-    let request = SignableRequest::new(method.as_str(), url.as_str(), own.into_iter(), body).map_err(|error| failed(&error))?;
+    let request =
+        SignableRequest::new(method.as_str(), url.as_str(), own.into_iter(), body).map_err(|error| failed(&error))?;
     let (instructions, _) = sign(request, &params).map_err(|error| failed(&error))?.into_parts();
     let mut headers = HeaderMap::new();
     for (name, value) in instructions.headers() {
@@ -86,10 +94,8 @@ mod tests {
     use super::*;
 
     /// The examples of the S3 documentation, "Signature Calculations for the Authorization Header".
-    const EXAMPLE: Key<'static> = Key {
-        id: "AKIAIOSFODNN7EXAMPLE",
-        secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-    };
+    const EXAMPLE: Key<'static> =
+        Key { id: "AKIAIOSFODNN7EXAMPLE", secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" };
     const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     fn example_time() -> SystemTime {
@@ -109,12 +115,8 @@ mod tests {
 
     #[test]
     fn the_published_get_object_example_comes_out() {
-        let text = signature(
-            Method::GET,
-            "https://examplebucket.s3.amazonaws.com/test.txt",
-            &[("range", "bytes=0-9")],
-            EMPTY,
-        );
+        let text =
+            signature(Method::GET, "https://examplebucket.s3.amazonaws.com/test.txt", &[("range", "bytes=0-9")], EMPTY);
         assert_eq!(
             text,
             "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, \
@@ -138,7 +140,10 @@ mod tests {
     #[test]
     fn the_published_examples_with_queries_come_out() {
         let lifecycle = signature(Method::GET, "https://examplebucket.s3.amazonaws.com/?lifecycle", &[], EMPTY);
-        assert!(lifecycle.ends_with("Signature=fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"), "{lifecycle}");
+        assert!(
+            lifecycle.ends_with("Signature=fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"),
+            "{lifecycle}"
+        );
         let list = signature(Method::GET, "https://examplebucket.s3.amazonaws.com/?max-keys=2&prefix=J", &[], EMPTY);
         assert!(list.ends_with("Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"), "{list}");
     }
@@ -153,7 +158,10 @@ mod tests {
         assert_eq!(headers["x-amz-date"], "20130524T000000Z");
         let text = headers["authorization"].to_str().expect("text");
         assert!(text.contains("Credential=TOKEN/20130524/us-east-1/s3/aws4_request"), "{text}");
-        assert!(text.contains("SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-meta-pydio-clear-size"), "{text}");
+        assert!(
+            text.contains("SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-meta-pydio-clear-size"),
+            "{text}"
+        );
         assert!(!format!("{headers:?}").contains("TOKEN"));
     }
 }

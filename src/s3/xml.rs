@@ -270,14 +270,18 @@ mod tests {
 
     #[tokio::test]
     async fn the_root_lists_the_workspaces() {
-        let body = "<ListBucketResult><CommonPrefixes><Prefix>personal-files/</Prefix></CommonPrefixes></ListBucketResult>";
+        let body =
+            "<ListBucketResult><CommonPrefixes><Prefix>personal-files/</Prefix></CommonPrefixes></ListBucketResult>";
         let entries = listed(body, "").await.expect("a listing");
         assert_eq!(entries[0].path.as_str(), "personal-files");
     }
 
     #[tokio::test]
     async fn what_is_cut_or_no_listing_is_an_error() {
-        assert!(matches!(listed("<ListBucketResult><Contents>", "ws").await, Err(ListError::Cut | ListError::NotAListing(_))));
+        assert!(matches!(
+            listed("<ListBucketResult><Contents>", "ws").await,
+            Err(ListError::Cut | ListError::NotAListing(_))
+        ));
         assert!(matches!(listed("<Error></Error>", "ws").await, Err(ListError::NotAListing(_))));
         let cut = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>";
         assert!(matches!(listed(cut, "ws").await, Err(ListError::Truncated)));
