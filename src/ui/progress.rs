@@ -92,7 +92,9 @@ impl State {
 impl Snapshot {
     /// The share that is done, in whole percent: of the bytes, or of the files where there are none.
     fn percent(&self) -> Option<u64> {
-        let share = |done: u64, all: u64| (all > 0).then(|| u64::try_from(u128::from(done) * 100 / u128::from(all)).unwrap_or(100));
+        let share = |done: u64, all: u64| {
+            (all > 0).then(|| u64::try_from(u128::from(done) * 100 / u128::from(all)).unwrap_or(100))
+        };
         share(self.bytes, self.found_bytes).or_else(|| share(self.files, self.found_files)).filter(|_| self.total_known)
     }
 
@@ -166,7 +168,8 @@ impl Progress {
             ProgressMode::Auto => ProgressMode::Plain,
             other => other,
         };
-        let target = if mode == ProgressMode::Bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if mode == ProgressMode::Bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let progress = Arc::new(Self {
             ui,
             mode,
