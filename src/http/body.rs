@@ -93,7 +93,15 @@ impl Body for WatchedBody {
             Some(Err(error)) => {
                 let _ = self.upload.failure.set(innermost(error));
             }
-            None => self.upload.whole.store(true, Ordering::Relaxed),
+            None => match self.expected {
+                Some(expected) if self.upload.handed_over() < expected => {
+                    let _ = self.upload.failure.set(format!(
+                        "the content ended after {} of {expected} bytes: was the file changed meanwhile?",
+                        self.upload.handed_over()
+                    ));
+                }
+                _ => self.upload.whole.store(true, Ordering::Relaxed),
+            },
         }
         Poll::Ready(frame)
     }
