@@ -287,7 +287,7 @@ impl ConnectionSettings {
 
 /// Flags after the environment's, so that a later one of the same name wins where the receiver takes the last.
 fn headers(flags: &GlobalArgs, environment: &Environment) -> Result<Vec<(String, SecretString)>, SettingsError> {
-    use secrecy::ExposeSecret as _;
+    use secrecy::ExposeSecret;
     let from_environment = environment.text(env::HEADER)?.unwrap_or_default().lines();
     let from_flags = flags.header.iter().map(ExposeSecret::expose_secret);
     from_environment
@@ -382,7 +382,7 @@ impl AccountParts {
 
 /// A token by flag, else by environment: the token itself, a file, a command.
 fn token(flags: &GlobalArgs, environment: &Environment) -> Result<Option<Given<TokenOrigin>>, SettingsError> {
-    use secrecy::ExposeSecret as _;
+    use secrecy::ExposeSecret;
     let inline = |text: &str| match text {
         "-" => TokenOrigin::StandardInput,
         text => TokenOrigin::Inline(SecretString::from(text)),
