@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-/// What kind of failure it is, which decides the exit code (product.md §10).
+use serde::Serialize;
+
+mod convert;
+
+/// What kind of failure it is, which decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Any other failure, local I/O, a question answered No: 1.
@@ -29,6 +33,53 @@ pub enum Kind {
     Interrupted,
     /// SIGTERM: 143.
     Terminated,
+    /// The reader of standard output is gone and wants no more: a quiet 0.
+    ClosedPipe,
+}
+
+impl Kind {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::ClosedPipe => 0,
+            Self::Failure => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::Auth => 4,
+            Self::Permission => 5,
+            Self::Unreachable => 6,
+            Self::Partial => 7,
+            Self::Exists => 8,
+            Self::Integrity => 9,
+            Self::JobFailed => 10,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+
+    /// The name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClosedPipe => "closed_pipe",
+            Self::Failure => "failure",
+            Self::Usage => "usage",
+            Self::NotFound => "not_found",
+            Self::Auth => "auth",
+            Self::Permission => "permission",
+            Self::Unreachable => "unreachable",
+            Self::Partial => "partial",
+            Self::Exists => "exists",
+            Self::Integrity => "integrity",
+            Self::JobFailed => "job_failed",
+            Self::Interrupted => "interrupted",
+            Self::Terminated => "terminated",
+        }
+    }
+
+    /// Whether trying the next item would be of no use: the user or the reader has gone, or nobody is signed in.
+    pub fn ends_everything(self) -> bool {
+        matches!(self, Self::Auth | Self::Interrupted | Self::Terminated | Self::ClosedPipe)
+    }
 }
 
 /// The failure of a command.
@@ -84,7 +135,74 @@ impl CliError {
         self.path = Some(path.to_string());
         self
     }
+
+    /// A path that names nothing on the server.
+    pub fn not_found(path: impl fmt::Display) -> Self {
+        Self::new(Kind::NotFound, format!("'{path}' does not exist")).about(path)
+    }
+
+    /// The error as it is shown: a block of lines ending in a newline, or one line of JSON. Control characters are
+    /// escaped.
+    pub fn render(&self, json: bool, color: bool) -> String {
+        if json { self.render_json() } else { self.render_text(color) }
+    }
+
+    fn render_text(&self, color: bool) -> String {
+        use crate::ui::escape;
+        let (red, bold, reset) = if color { ("\u{1b}[1;31m", "\u{1b}[1m", "\u{1b}[0m") } else { ("", "", "") };
+        let mut text = format!("{red}error{reset}{bold}:{reset} {}\n", escape(&self.message));
+        let mut line = |label: &str, value: &str| {
+            text.push_str(&format!("  {label}: {}\n", escape(value)));
+        };
+        for context in &self.context {
+            line("while", context);
+        }
+        for hint in &self.hints {
+            line("hint", hint);
+        }
+        if let Some(id) = &self.request_id {
+            line("request-id", id);
+        }
+        text
+    }
+
+    fn render_json(&self) -> String {
+        #[derive(Serialize)]
+        struct Record<'a> {
+            r#type: &'static str,
+            code: u8,
+            kind: &'static str,
+            message: &'a str,
+            hint: Option<String>,
+            path: Option<&'a str>,
+            http: Option<u16>,
+            request_id: Option<&'a str>,
+        }
+        let record = Record {
+            r#type: "error",
+            code: self.kind.code(),
+            kind: self.kind.name(),
+            message: &self.message,
+            hint: (!self.hints.is_empty()).then(|| self.hints.join("; ")),
+            path: self.path.as_deref(),
+            http: self.http_status,
+            request_id: self.request_id.as_deref(),
+        };
+        // A record of texts and numbers always serialises.
+        let text = serde_json::to_string(&record).unwrap_or_default();
+        let mut text = crate::ui::json_safe(&text).into_owned();
+        text.push('\n');
+        text
+    }
 }
+
+impl fmt::Display for CliError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for CliError {}
 
 /// How a command ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,4 +217,87 @@ pub enum Outcome {
     Differences,
     /// All items failed alike, already reported: that kind's code.
     Failed(Kind),
+}
+
+impl Outcome {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Partial => Kind::Partial.code(),
+            Self::NotFound => Kind::NotFound.code(),
+            Self::Differences => Kind::Failure.code(),
+            Self::Failed(kind) => kind.code(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> CliError {
+        let mut error = CliError::new(Kind::Auth, "the token is not valid any more (HTTP 401)")
+            .during("listing common-files/D")
+            .hint("run 'cec configure token'")
+            .hint("or set CEC_TOKEN")
+            .about("common-files/D");
+        error.http_status = Some(401);
+        error.request_id = Some("18EAB9EBF3250E10".to_owned());
+        error
+    }
+
+    #[test]
+    fn an_error_is_one_block() {
+        assert_eq!(
+            sample().render(false, false),
+            "error: the token is not valid any more (HTTP 401)\n  while: listing common-files/D\n  \
+             hint: run 'cec configure token'\n  hint: or set CEC_TOKEN\n  request-id: 18EAB9EBF3250E10\n"
+        );
+        assert!(sample().render(false, true).starts_with("\u{1b}[1;31merror\u{1b}[0m"));
+    }
+
+    #[test]
+    fn an_error_is_one_line_of_json() {
+        assert_eq!(
+            sample().render(true, true),
+            "{\"type\":\"error\",\"code\":4,\"kind\":\"auth\",\
+             \"message\":\"the token is not valid any more (HTTP 401)\",\
+             \"hint\":\"run 'cec configure token'; or set CEC_TOKEN\",\"path\":\"common-files/D\",\"http\":401,\
+             \"request_id\":\"18EAB9EBF3250E10\"}\n"
+        );
+    }
+
+    #[test]
+    fn control_characters_cannot_reach_the_terminal() {
+        let error = CliError::not_found("ws/\u{1b}[31mx\n\u{202e}y");
+        let text = error.render(false, false);
+        assert_eq!(text, "error: 'ws/\\u{1b}[31mx\\n\\u{202e}y' does not exist\n");
+    }
+
+    #[test]
+    fn exit_codes_are_a_contract() {
+        let codes = [
+            (Kind::Failure, 1),
+            (Kind::Usage, 2),
+            (Kind::NotFound, 3),
+            (Kind::Auth, 4),
+            (Kind::Permission, 5),
+            (Kind::Unreachable, 6),
+            (Kind::Partial, 7),
+            (Kind::Exists, 8),
+            (Kind::Integrity, 9),
+            (Kind::JobFailed, 10),
+            (Kind::Interrupted, 130),
+            (Kind::Terminated, 143),
+            (Kind::ClosedPipe, 0),
+        ];
+        for (kind, code) in codes {
+            assert_eq!((kind.code(), Outcome::Failed(kind).code()), (code, code));
+        }
+        assert_eq!(Outcome::Done.code(), 0);
+        assert_eq!(Outcome::Partial.code(), 7);
+        assert_eq!(Outcome::NotFound.code(), 3);
+        assert_eq!(Outcome::Differences.code(), 1);
+    }
 }

@@ -1,3 +1,6 @@
-//! What differs between operating systems.
+//! What differs between operating systems, and what touches them directly.
 
+pub mod atomic_file;
 pub mod local_name;
+pub mod lock;
+pub mod signal;

@@ -1,0 +1,216 @@
+//! The environment variables that cec reads, each as a documented constant, and a copy of the environment that
+//! settings and commands read them from. Nothing destructive (`--force`, `--permanently`, `--delete`) has one.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::str::FromStr;
+
+/// The folder of config.json (`--config`).
+pub const CONFIG: &str = "CEC_CONFIG";
+/// The server (`--url`).
+pub const URL: &str = "CEC_URL";
+/// A personal access token (`--token`).
+pub const TOKEN: &str = "CEC_TOKEN";
+/// A file that holds the token (`--token-file`).
+pub const TOKEN_FILE: &str = "CEC_TOKEN_FILE";
+/// A shell command that prints the token.
+pub const TOKEN_COMMAND: &str = "CEC_TOKEN_COMMAND";
+/// The login name (`--login`).
+pub const LOGIN: &str = "CEC_LOGIN";
+/// The password (`--password`).
+pub const PASSWORD: &str = "CEC_PASSWORD";
+/// The id or label of a stored account (`--profile`).
+pub const PROFILE: &str = "CEC_PROFILE";
+/// Accept any certificate (`--skip-verify`).
+pub const SKIP_VERIFY: &str = "CEC_SKIP_VERIFY";
+/// A PEM file of further certificate authorities (`--ca-cert`).
+pub const CA_CERT: &str = "CEC_CA_CERT";
+/// A PEM file of a client certificate (`--client-cert`).
+pub const CLIENT_CERT: &str = "CEC_CLIENT_CERT";
+/// The PEM file of its key (`--client-key`).
+pub const CLIENT_KEY: &str = "CEC_CLIENT_KEY";
+/// Further request headers, one a line (`--header`).
+pub const HEADER: &str = "CEC_HEADER";
+/// A proxy for all requests (`--proxy`).
+pub const PROXY: &str = "CEC_PROXY";
+/// Keep secrets in config.json (`--skip-keyring`).
+pub const SKIP_KEYRING: &str = "CEC_SKIP_KEYRING";
+/// The least severe level that is logged (`--log`).
+pub const LOG: &str = "CEC_LOG";
+/// A file that the log goes to (`--log-file`).
+pub const LOG_FILE: &str = "CEC_LOG_FILE";
+/// No status lines (`--quiet`).
+pub const QUIET: &str = "CEC_QUIET";
+/// Colours: auto, always, never (`--color`).
+pub const COLOR: &str = "CEC_COLOR";
+/// Never ask (`--no-input`).
+pub const NO_INPUT: &str = "CEC_NO_INPUT";
+/// Results as JSON (`--json`).
+pub const JSON: &str = "CEC_JSON";
+/// How long a connection may stay silent (`--timeout`).
+pub const TIMEOUT: &str = "CEC_TIMEOUT";
+/// How long a connection may take to be made (`--connect-timeout`).
+pub const CONNECT_TIMEOUT: &str = "CEC_CONNECT_TIMEOUT";
+
+/// The older client's name for [`URL`], read where that is not set.
+pub const LEGACY_URL: &str = "CELLS_CLIENT_TARGET_URL";
+/// The older client's name for [`LOGIN`], read where that is not set.
+pub const LEGACY_LOGIN: &str = "CELLS_CLIENT_USER_LOGIN";
+/// The older client's name for [`PASSWORD`], read where that is not set.
+pub const LEGACY_PASSWORD: &str = "CELLS_CLIENT_USER_PWD";
+/// The older client's name for [`SKIP_VERIFY`], read where that is not set.
+pub const LEGACY_SKIP_VERIFY: &str = "CELLS_CLIENT_SKIP_VERIFY";
+
+/// Set to anything: no colours, by convention (no-color.org).
+pub const NO_COLOR: &str = "NO_COLOR";
+/// Set to anything but 0: colours even in a pipe, by convention.
+pub const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
+/// The kind of terminal; `dumb` has no colours.
+pub const TERM: &str = "TERM";
+/// Set by most CI services: nobody can answer a question.
+pub const CI: &str = "CI";
+/// The user's home folder.
+pub const HOME: &str = "HOME";
+/// Where configuration goes on Linux, instead of ~/.config.
+pub const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+/// Where configuration goes on Windows.
+pub const APPDATA: &str = "APPDATA";
+
+/// A variable whose value cannot be used. The value itself is not told: it may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable {name} {reason}")]
+pub struct EnvError {
+    /// The variable.
+    pub name: String,
+    /// What is wrong with its value.
+    pub reason: String,
+}
+
+/// A copy of the environment. Debug shows names only.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, OsString>);
+
+impl Environment {
+    /// The environment of this process.
+    pub fn of_process() -> Self {
+        Self(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect())
+    }
+
+    /// The value of a variable; one that is set to nothing counts as not set.
+    ///
+    /// # Errors
+    /// A value that is not UTF-8.
+    pub fn text(&self, name: &str) -> Result<Option<&str>, EnvError> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(value) if value.is_empty() => Ok(None),
+            Some(value) => match value.to_str() {
+                Some(text) => Ok(Some(text)),
+                None => Err(EnvError { name: name.to_owned(), reason: "is not valid UTF-8".to_owned() }),
+            },
+        }
+    }
+
+    /// The value of a variable, read as a `T`.
+    ///
+    /// # Errors
+    /// A value that is not a `T`; the error names the variable.
+    pub fn value<T>(&self, name: &str) -> Result<Option<T>, EnvError>
+    where
+        T: FromStr,
+        T::Err: fmt::Display,
+    {
+        self.read(name, |text| text.parse::<T>().map_err(|error| error.to_string()))
+    }
+
+    /// The value of a switch: true, 1, yes, on, or their opposites, in any case.
+    ///
+    /// # Errors
+    /// Any other value.
+    pub fn switch(&self, name: &str) -> Result<Option<bool>, EnvError> {
+        self.read(name, parse_switch)
+    }
+
+    /// The value of a variable, read by `parse`.
+    ///
+    /// # Errors
+    /// What `parse` refuses; the error names the variable.
+    pub fn read<T>(&self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, EnvError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        match parse(text.trim()) {
+            Ok(value) => Ok(Some(value)),
+            Err(reason) => Err(EnvError { name: name.to_owned(), reason: format!("has a bad value: {reason}") }),
+        }
+    }
+
+    /// A variable that holds a path; it need not be UTF-8.
+    pub fn path(&self, name: &str) -> Option<std::path::PathBuf> {
+        self.0.get(name).filter(|value| !value.is_empty()).map(std::path::PathBuf::from)
+    }
+
+    /// Whether a variable is set to anything at all, as NO_COLOR and its like are read.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| !value.is_empty())
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl<N: Into<String>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+/// Reads a switch as people write it.
+///
+/// # Errors
+/// Anything but true, 1, yes, on, false, 0, no, off, in any case.
+pub fn parse_switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("expected true, 1, yes or on, or their opposites".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_take_what_people_write_and_refuse_nonsense() {
+        for (text, expected) in
+            [("true", true), ("1", true), ("YES", true), ("on", true), ("0", false), ("False", false), ("off", false)]
+        {
+            let environment: Environment = [("X", text)].into_iter().collect();
+            assert_eq!(environment.switch("X"), Ok(Some(expected)), "{text}");
+        }
+        let environment: Environment = [("CEC_SKIP_VERIFY", "maybe")].into_iter().collect();
+        let error = environment.switch(SKIP_VERIFY).expect_err("nonsense");
+        assert!(error.to_string().contains("CEC_SKIP_VERIFY"), "{error}");
+        assert!(!error.to_string().contains("maybe"), "{error}");
+    }
+
+    #[test]
+    fn values_are_typed_and_empty_ones_are_not_set() {
+        let environment: Environment = [("N", "7"), ("E", ""), ("B", "x7"), ("P", "a=b=c")].into_iter().collect();
+        assert_eq!(environment.value::<u32>("N"), Ok(Some(7)));
+        assert_eq!(environment.value::<u32>("E"), Ok(None));
+        assert_eq!(environment.value::<u32>("missing"), Ok(None));
+        assert_eq!(environment.text("P"), Ok(Some("a=b=c")));
+        let error = environment.value::<u32>("B").expect_err("not a number");
+        assert!(error.to_string().starts_with("the environment variable B has a bad value"), "{error}");
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let environment: Environment = [("CEC_TOKEN", "secret")].into_iter().collect();
+        assert!(!format!("{environment:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,206 @@
+//! What the failures of the lower rooms mean for a command.
+
+use std::io;
+
+use super::{CliError, Kind};
+use crate::account::UrlError;
+use crate::api::error::Cause as ApiCause;
+use crate::api::{ApiError, ApiErrorKind};
+use crate::auth::AuthError;
+use crate::env::EnvError;
+use crate::http::{HttpError, HttpErrorKind};
+use crate::path::{NameError, PathError};
+use crate::s3::error::Cause as S3Cause;
+use crate::s3::{S3Error, S3ErrorKind};
+use crate::settings::SettingsError;
+use crate::store::StoreError;
+use crate::ui::OutputError;
+use crate::walk::WalkError;
+
+/// How to sign in (again).
+pub(crate) const SIGN_IN: &str = "run 'cec configure token --skip-keyring', or set CEC_URL and CEC_TOKEN";
+const NOT_CELLS: &str = "check the URL, and what answers in front of the server (proxy, sign-in page)";
+const SERVER: &str = "the server or a service behind it is in trouble; try again later, or see its log";
+
+impl From<HttpError> for CliError {
+    fn from(error: HttpError) -> Self {
+        let kind = match error.kind {
+            HttpErrorKind::Request => Kind::Usage,
+            _ => Kind::Unreachable,
+        };
+        let converted = Self::new(kind, error.message);
+        match error.hint {
+            Some(hint) => converted.hint(hint),
+            None => converted,
+        }
+    }
+}
+
+impl From<AuthError> for CliError {
+    fn from(error: AuthError) -> Self {
+        let message = error.to_string();
+        match error {
+            AuthError::Http(error) => error.into(),
+            AuthError::NotCells(_) => Self::new(Kind::Unreachable, message).hint(NOT_CELLS),
+            AuthError::Server { status, .. } => {
+                let kind = if status >= 500 || status == 429 { Kind::Unreachable } else { Kind::Auth };
+                Self { http_status: Some(status), ..Self::new(kind, message) }
+            }
+            AuthError::WrongPassword => {
+                Self::new(Kind::Auth, message).hint("ten wrong passwords lock the user; check before trying again")
+            }
+            AuthError::Locked => Self::new(Kind::Auth, message).hint("ask an administrator of the server to unlock it"),
+            AuthError::Expired => Self::new(Kind::Auth, message).hint(SIGN_IN),
+            AuthError::FurtherStep(_) => {
+                Self::new(Kind::Auth, message).hint("sign in with a personal access token: cec configure token")
+            }
+        }
+    }
+}
+
+impl From<ApiError> for CliError {
+    fn from(error: ApiError) -> Self {
+        let ApiError { kind, message, status, source, .. } = error;
+        match source {
+            Some(ApiCause::Http(error)) => return error.into(),
+            Some(ApiCause::Auth(error)) => return error.into(),
+            None => {}
+        }
+        let (kind, hint) = match kind {
+            ApiErrorKind::Unauthenticated | ApiErrorKind::Auth => (Kind::Auth, Some(SIGN_IN)),
+            ApiErrorKind::Forbidden | ApiErrorKind::Quota => (Kind::Permission, None),
+            ApiErrorKind::NotFound => (Kind::NotFound, None),
+            ApiErrorKind::Conflict => (Kind::Exists, None),
+            ApiErrorKind::Locked => (Kind::Unreachable, Some("a job or another user holds it; try again later")),
+            ApiErrorKind::BadRequest => (Kind::Failure, None),
+            ApiErrorKind::TooMany => (Kind::Unreachable, Some("the server asks for fewer requests; try again later")),
+            ApiErrorKind::Server => (Kind::Unreachable, Some(SERVER)),
+            ApiErrorKind::NotCells => (Kind::Unreachable, Some(NOT_CELLS)),
+            ApiErrorKind::Transport => (Kind::Unreachable, None),
+        };
+        let mut converted = Self::new(kind, message);
+        converted.http_status = status;
+        converted.hints.extend(hint.map(str::to_owned));
+        converted
+    }
+}
+
+impl From<S3Error> for CliError {
+    fn from(error: S3Error) -> Self {
+        let S3Error { kind, message, status, request_id, source, .. } = error;
+        match source {
+            Some(S3Cause::Http(error)) => return error.into(),
+            Some(S3Cause::Auth(error)) => return error.into(),
+            None => {}
+        }
+        let (kind, hint) = match kind {
+            S3ErrorKind::Unauthenticated | S3ErrorKind::Auth => (Kind::Auth, Some(SIGN_IN)),
+            S3ErrorKind::Forbidden | S3ErrorKind::Quota => (Kind::Permission, None),
+            S3ErrorKind::NotFound => (Kind::NotFound, None),
+            S3ErrorKind::Conflict => (Kind::Exists, None),
+            S3ErrorKind::UploadGone | S3ErrorKind::BadRequest | S3ErrorKind::Range | S3ErrorKind::Body => {
+                (Kind::Failure, None)
+            }
+            S3ErrorKind::NameInUse | S3ErrorKind::Locked => {
+                (Kind::Unreachable, Some("a job or another upload holds it; try again later"))
+            }
+            S3ErrorKind::TooMany => (Kind::Unreachable, Some("the server asks for fewer requests; try again later")),
+            S3ErrorKind::TooLarge => (
+                Kind::Failure,
+                Some("a proxy limits the size of a request: lower --part-size (at least 10), or raise the limit there"),
+            ),
+            S3ErrorKind::Signature => (
+                Kind::Failure,
+                Some("a proxy may change the path or the Host header; also compare this machine's clock"),
+            ),
+            S3ErrorKind::Server => (Kind::Unreachable, Some(SERVER)),
+            S3ErrorKind::NotCells => (Kind::Unreachable, Some(NOT_CELLS)),
+            S3ErrorKind::Transport => (Kind::Unreachable, None),
+        };
+        let mut converted = Self::new(kind, message);
+        converted.http_status = status;
+        converted.request_id = request_id;
+        converted.hints.extend(hint.map(str::to_owned));
+        converted
+    }
+}
+
+impl From<WalkError> for CliError {
+    fn from(error: WalkError) -> Self {
+        match error {
+            WalkError::Api(error) => error.into(),
+            WalkError::S3(error) => error.into(),
+            WalkError::Pattern { .. } => {
+                Self::new(Kind::Usage, error.to_string()).hint("--no-glob takes names as they are")
+            }
+        }
+    }
+}
+
+impl From<PathError> for CliError {
+    fn from(error: PathError) -> Self {
+        Self::new(Kind::Usage, error.to_string())
+    }
+}
+
+impl From<NameError> for CliError {
+    fn from(error: NameError) -> Self {
+        Self::new(Kind::Usage, error.to_string())
+    }
+}
+
+impl From<UrlError> for CliError {
+    fn from(error: UrlError) -> Self {
+        Self::new(Kind::Usage, error.to_string())
+    }
+}
+
+impl From<EnvError> for CliError {
+    fn from(error: EnvError) -> Self {
+        Self::new(Kind::Usage, error.to_string())
+    }
+}
+
+impl From<SettingsError> for CliError {
+    fn from(error: SettingsError) -> Self {
+        let converted = Self::new(Kind::Usage, error.message);
+        match error.hint {
+            Some(hint) => converted.hint(hint),
+            None => converted,
+        }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        match error {
+            StoreError::Keyring { .. } => Self::new(Kind::Auth, message)
+                .hint("sign in again with its secret in the file: cec configure token --skip-keyring")
+                .hint("or set CEC_URL and CEC_TOKEN"),
+            StoreError::NoSecret { .. } | StoreError::Type { .. } => Self::new(Kind::Auth, message).hint(SIGN_IN),
+            StoreError::Url { .. } => Self::new(Kind::Usage, message),
+            StoreError::Format { .. } => {
+                Self::new(Kind::Failure, message).hint("mend the file, or remove it with 'cec clear' and sign in again")
+            }
+            StoreError::NoFolder => Self::new(Kind::Usage, message).hint("set HOME or CEC_CONFIG, or give --config"),
+            StoreError::Busy { .. } | StoreError::Io { .. } => Self::new(Kind::Failure, message),
+        }
+    }
+}
+
+impl From<OutputError> for CliError {
+    fn from(error: OutputError) -> Self {
+        match error {
+            OutputError::Closed => Self::new(Kind::ClosedPipe, "the reader of standard output is gone"),
+            OutputError::Io(error) => Self::new(Kind::Failure, format!("cannot write to standard output: {error}")),
+        }
+    }
+}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        let kind = if error.kind() == io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Failure };
+        Self::new(kind, error.to_string())
+    }
+}

@@ -1,0 +1,518 @@
+//! Global flags and environment → settings. What wins over what is decided here only; nothing here reads a file,
+//! the process environment or the terminal.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::account::{ServerUrl, UrlError};
+use crate::env::{self, EnvError, Environment};
+
+mod choose;
+
+pub use choose::{Claim, GivenSecret, Selection, TokenOrigin};
+
+/// The heading of the global flags in help texts.
+const HEADING: &str = "Global options";
+
+/// The flags that every command takes, before or after its name.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = HEADING)]
+pub struct GlobalArgs {
+    /// Folder of config.json
+    #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
+    pub config: Option<PathBuf>,
+    /// URL of the server [env: CEC_URL]
+    #[arg(short, long, global = true, value_name = "URL")]
+    pub url: Option<String>,
+    /// Personal access token, or - to read it from standard input [env: CEC_TOKEN]
+    ///
+    /// A token on the command line can be seen by other users of this machine; prefer CEC_TOKEN, --token-file or -.
+    #[arg(short, long, global = true, value_name = "TOKEN", conflicts_with = "token_file")]
+    pub token: Option<SecretString>,
+    /// File that holds the token [env: CEC_TOKEN_FILE]
+    #[arg(long, alias = "token_file", global = true, value_name = "FILE", hide_short_help = true)]
+    pub token_file: Option<PathBuf>,
+    /// Login name [env: CEC_LOGIN]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub login: Option<String>,
+    /// Password [env: CEC_PASSWORD]
+    ///
+    /// A password on the command line can be seen by other users of this machine; prefer CEC_PASSWORD.
+    #[arg(long, global = true, value_name = "PASSWORD")]
+    pub password: Option<SecretString>,
+    /// Stored account to use: its id or label [env: CEC_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Accept any TLS certificate (dangerous) [env: CEC_SKIP_VERIFY]
+    #[arg(
+        long, alias = "skip_verify", global = true, value_name = "BOOL", value_parser = env::parse_switch,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_short_help = true
+    )]
+    pub skip_verify: Option<bool>,
+    /// PEM file of further certificate authorities to trust [env: CEC_CA_CERT]
+    #[arg(long, alias = "ca_cert", global = true, value_name = "FILE", hide_short_help = true)]
+    pub ca_cert: Option<PathBuf>,
+    /// PEM file of a client certificate, with --client-key [env: CEC_CLIENT_CERT]
+    #[arg(long, alias = "client_cert", global = true, value_name = "FILE", hide_short_help = true)]
+    pub client_cert: Option<PathBuf>,
+    /// PEM file of the client certificate's key [env: CEC_CLIENT_KEY]
+    #[arg(long, alias = "client_key", global = true, value_name = "FILE", hide_short_help = true)]
+    pub client_key: Option<PathBuf>,
+    /// Further request header; may be repeated [env: CEC_HEADER, one a line]
+    #[arg(long, global = true, value_name = "NAME: VALUE", hide_short_help = true)]
+    pub header: Vec<SecretString>,
+    /// Proxy for all requests [env: CEC_PROXY, else HTTPS_PROXY, ALL_PROXY, NO_PROXY]
+    #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
+    pub proxy: Option<SecretString>,
+    /// Keep secrets in config.json instead of the system keyring [env: CEC_SKIP_KEYRING]
+    #[arg(
+        long, alias = "skip_keyring", global = true, value_name = "BOOL", value_parser = env::parse_switch,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_short_help = true
+    )]
+    pub skip_keyring: Option<bool>,
+    /// Log this level and what is more severe, to standard error [env: CEC_LOG]
+    #[arg(long, global = true, value_name = "LEVEL", value_enum, hide_short_help = true)]
+    pub log: Option<LogLevel>,
+    /// Send the log to a file [env: CEC_LOG_FILE]
+    #[arg(long, alias = "log_file", global = true, value_name = "FILE", hide_short_help = true)]
+    pub log_file: Option<PathBuf>,
+    /// No status lines, only results, warnings and errors [env: CEC_QUIET]
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// When to use colours [env: CEC_COLOR, NO_COLOR, CLICOLOR_FORCE]
+    #[arg(long, global = true, value_name = "WHEN", value_enum, hide_short_help = true)]
+    pub color: Option<ColorChoice>,
+    /// Never ask; fail where a question would be due [env: CEC_NO_INPUT, CI]
+    #[arg(long, alias = "no_input", global = true, hide_short_help = true)]
+    pub no_input: bool,
+    /// Results as JSON on standard output, errors as JSON on standard error [env: CEC_JSON]
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// How long a connection may stay silent, such as 90s or 2m [env: CEC_TIMEOUT; default 90s]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration, hide_short_help = true)]
+    pub timeout: Option<Duration>,
+    /// How long making a connection may take [env: CEC_CONNECT_TIMEOUT; default 10s]
+    #[arg(
+        long, alias = "connect_timeout", global = true, value_name = "DURATION", value_parser = parse_duration,
+        hide_short_help = true
+    )]
+    pub connect_timeout: Option<Duration>,
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl FromStr for ColorChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        <Self as clap::ValueEnum>::from_str(text, true).map_err(|_| "expected auto, always or never".to_owned())
+    }
+}
+
+/// How severe a log line must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogLevel {
+    /// What fails.
+    Error,
+    /// What is odd.
+    Warn,
+    /// What is done.
+    Info,
+    /// How it is done.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl FromStr for LogLevel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        <Self as clap::ValueEnum>::from_str(text, true)
+            .map_err(|_| "expected error, warn, info, debug or trace".to_owned())
+    }
+}
+
+/// Settings that contradict each other or cannot be read. Always a matter of usage.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SettingsError {
+    /// What is wrong, without secrets.
+    pub message: String,
+    /// What the user can do.
+    pub hint: Option<String>,
+}
+
+impl SettingsError {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: Some(hint.into()) }
+    }
+}
+
+impl From<EnvError> for SettingsError {
+    fn from(error: EnvError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// How results and messages are shown.
+#[derive(Debug, Clone, Default)]
+pub struct OutputSettings {
+    /// Results as JSON.
+    pub json: bool,
+    /// No status lines.
+    pub quiet: bool,
+    /// When to use colours, the conventions of the environment taken in.
+    pub color: ColorChoice,
+    /// Never ask.
+    pub no_input: bool,
+    /// What is logged; `None`: nothing.
+    pub log: Option<LogLevel>,
+    /// Where the log goes instead of standard error.
+    pub log_file: Option<PathBuf>,
+}
+
+impl OutputSettings {
+    /// Flags over environment.
+    ///
+    /// # Errors
+    /// An environment variable with a bad value.
+    pub fn resolve(flags: &GlobalArgs, environment: &Environment) -> Result<Self, SettingsError> {
+        let log_file = flags.log_file.clone().or_else(|| environment.path(env::LOG_FILE));
+        let log = match flags.log {
+            Some(level) => Some(level),
+            None => environment.value(env::LOG)?.or_else(|| log_file.as_ref().map(|_| LogLevel::Info)),
+        };
+        let ci = matches!(environment.switch(env::CI), Ok(Some(true)));
+        Ok(Self {
+            json: flags.json || environment.switch(env::JSON)?.unwrap_or(false),
+            quiet: flags.quiet || environment.switch(env::QUIET)?.unwrap_or(false),
+            color: match flags.color {
+                Some(choice) => choice,
+                None => environment.value(env::COLOR)?.unwrap_or_else(|| conventional_color(environment)),
+            },
+            no_input: flags.no_input || environment.switch(env::NO_INPUT)?.unwrap_or(ci),
+            log,
+            log_file,
+        })
+    }
+}
+
+/// What NO_COLOR, CLICOLOR_FORCE and TERM say.
+fn conventional_color(environment: &Environment) -> ColorChoice {
+    if environment.is_set(env::NO_COLOR) {
+        return ColorChoice::Never;
+    }
+    if matches!(environment.text(env::CLICOLOR_FORCE), Ok(Some(value)) if value != "0") {
+        return ColorChoice::Always;
+    }
+    if matches!(environment.text(env::TERM), Ok(Some("dumb"))) {
+        return ColorChoice::Never;
+    }
+    ColorChoice::Auto
+}
+
+/// How connections are made.
+#[derive(Debug, Clone)]
+pub struct ConnectionSettings {
+    /// Accept any certificate; `None` where only the stored account can say.
+    pub skip_verify: Option<bool>,
+    /// A PEM file of further certificate authorities.
+    pub ca_cert: Option<PathBuf>,
+    /// PEM files of a client certificate and its key.
+    pub client_identity: Option<(PathBuf, PathBuf)>,
+    /// Further request headers. Their values may be secret.
+    pub headers: Vec<(String, SecretString)>,
+    /// A proxy for all requests. Its URL may hold a password.
+    pub proxy: Option<SecretString>,
+    /// How long a connection may stay silent.
+    pub idle_timeout: Duration,
+    /// How long making a connection may take.
+    pub connect_timeout: Duration,
+}
+
+impl ConnectionSettings {
+    fn resolve(flags: &GlobalArgs, environment: &Environment) -> Result<Self, SettingsError> {
+        let certificate = flags.client_cert.clone().or_else(|| environment.path(env::CLIENT_CERT));
+        let key = flags.client_key.clone().or_else(|| environment.path(env::CLIENT_KEY));
+        let client_identity = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => return Err(SettingsError::new("--client-cert and --client-key are needed together")),
+        };
+        let skip_verify = match (flags.skip_verify, environment.switch(env::SKIP_VERIFY)?) {
+            (None, None) => environment.switch(env::LEGACY_SKIP_VERIFY)?,
+            (flag, variable) => flag.or(variable),
+        };
+        let proxy = match &flags.proxy {
+            Some(proxy) => Some(proxy.clone()),
+            None => environment.text(env::PROXY)?.map(SecretString::from),
+        };
+        let idle = match flags.timeout {
+            Some(duration) => Some(duration),
+            None => environment.read(env::TIMEOUT, parse_duration)?,
+        };
+        let connect = match flags.connect_timeout {
+            Some(duration) => Some(duration),
+            None => environment.read(env::CONNECT_TIMEOUT, parse_duration)?,
+        };
+        Ok(Self {
+            skip_verify,
+            ca_cert: flags.ca_cert.clone().or_else(|| environment.path(env::CA_CERT)),
+            client_identity,
+            headers: headers(flags, environment)?,
+            proxy,
+            idle_timeout: idle.unwrap_or(Duration::from_secs(90)),
+            connect_timeout: connect.unwrap_or(Duration::from_secs(10)),
+        })
+    }
+}
+
+/// Flags after the environment's, so that a later one of the same name wins where the receiver takes the last.
+fn headers(flags: &GlobalArgs, environment: &Environment) -> Result<Vec<(String, SecretString)>, SettingsError> {
+    use secrecy::ExposeSecret;
+    let from_environment = environment.text(env::HEADER)?.unwrap_or_default().lines();
+    let from_flags = flags.header.iter().map(ExposeSecret::expose_secret);
+    from_environment
+        .filter(|line| !line.trim().is_empty())
+        .chain(from_flags)
+        .map(|line| match line.split_once(':') {
+            Some((name, value)) if !name.trim().is_empty() => {
+                Ok((name.trim().to_owned(), SecretString::from(value.trim())))
+            }
+            _ => Err(SettingsError::new("a --header is not of the form 'Name: value'")),
+        })
+        .collect()
+}
+
+/// A value that was given, and how.
+#[derive(Debug, Clone)]
+pub struct Given<T> {
+    /// The value.
+    pub value: T,
+    /// The flag or variable that gave it, for messages.
+    pub name: &'static str,
+    /// Whether a flag gave it.
+    pub by_flag: bool,
+}
+
+impl<T> Given<T> {
+    fn flag(value: T, name: &'static str) -> Self {
+        Self { value, name, by_flag: true }
+    }
+
+    fn variable(value: T, name: &'static str) -> Self {
+        Self { value, name, by_flag: false }
+    }
+}
+
+/// What flags and environment say about the account, each value for itself.
+#[derive(Debug, Clone, Default)]
+pub struct AccountParts {
+    /// The server, as typed, by flag.
+    url_flag: Option<Given<String>>,
+    /// The server, as set in the environment.
+    url_variable: Option<Given<String>>,
+    /// Where the token is.
+    pub token: Option<Given<TokenOrigin>>,
+    /// The login name.
+    pub login: Option<Given<String>>,
+    /// The password.
+    pub password: Option<Given<SecretString>>,
+    /// The stored account to use.
+    pub profile: Option<Given<String>>,
+}
+
+impl AccountParts {
+    fn resolve(flags: &GlobalArgs, environment: &Environment) -> Result<Self, SettingsError> {
+        let text = |name: &'static str, legacy: Option<&'static str>| -> Result<_, EnvError> {
+            for name in [Some(name), legacy].into_iter().flatten() {
+                if let Some(value) = environment.text(name)? {
+                    return Ok(Some(Given::variable(value.to_owned(), name)));
+                }
+            }
+            Ok(None)
+        };
+        let flag = |value: &Option<String>, name| value.clone().map(|value| Given::flag(value, name));
+        Ok(Self {
+            url_flag: flag(&flags.url, "--url"),
+            url_variable: text(env::URL, Some(env::LEGACY_URL))?,
+            token: token(flags, environment)?,
+            login: match flag(&flags.login, "--login") {
+                Some(login) => Some(login),
+                None => text(env::LOGIN, Some(env::LEGACY_LOGIN))?,
+            },
+            password: match &flags.password {
+                Some(password) => Some(Given::flag(password.clone(), "--password")),
+                None => text(env::PASSWORD, Some(env::LEGACY_PASSWORD))?
+                    .map(|given| Given::variable(SecretString::from(given.value), given.name)),
+            },
+            profile: match flag(&flags.profile, "--profile") {
+                Some(profile) => Some(profile),
+                None => text(env::PROFILE, None)?,
+            },
+        })
+    }
+
+    /// The server that a flag names, else the environment.
+    ///
+    /// # Errors
+    /// A text that is no server's URL.
+    pub fn url(&self) -> Result<Option<Given<ServerUrl>>, SettingsError> {
+        self.url_flag.as_ref().or(self.url_variable.as_ref()).map(parse_given_url).transpose()
+    }
+}
+
+/// A token by flag, else by environment: the token itself, a file, a command.
+fn token(flags: &GlobalArgs, environment: &Environment) -> Result<Option<Given<TokenOrigin>>, SettingsError> {
+    use secrecy::ExposeSecret;
+    let inline = |text: &str| match text {
+        "-" => TokenOrigin::StandardInput,
+        text => TokenOrigin::Inline(SecretString::from(text)),
+    };
+    if let Some(token) = &flags.token {
+        return Ok(Some(Given::flag(inline(token.expose_secret()), "--token")));
+    }
+    if let Some(file) = &flags.token_file {
+        return Ok(Some(Given::flag(TokenOrigin::File(file.clone()), "--token-file")));
+    }
+    if let Some(token) = environment.text(env::TOKEN)? {
+        return Ok(Some(Given::variable(inline(token), env::TOKEN)));
+    }
+    if let Some(file) = environment.path(env::TOKEN_FILE) {
+        return Ok(Some(Given::variable(TokenOrigin::File(file), env::TOKEN_FILE)));
+    }
+    let command = environment.text(env::TOKEN_COMMAND)?;
+    Ok(command.map(|command| Given::variable(TokenOrigin::Command(command.to_owned()), env::TOKEN_COMMAND)))
+}
+
+fn parse_given_url(given: &Given<String>) -> Result<Given<ServerUrl>, SettingsError> {
+    match parse_url(&given.value) {
+        Ok(value) => Ok(Given { value, name: given.name, by_flag: given.by_flag }),
+        Err(error) => Err(SettingsError { message: format!("{}: {}", given.name, error.message), ..error }),
+    }
+}
+
+/// Reads a server's URL. A text that may hold a password is not repeated in the error.
+///
+/// # Errors
+/// A text that is no server's URL.
+pub fn parse_url(text: &str) -> Result<ServerUrl, SettingsError> {
+    ServerUrl::parse(text).map_err(|error| match error {
+        UrlError::Credentials => SettingsError::new(UrlError::Credentials.to_string()),
+        _ if text.contains('@') => SettingsError::new("this is not the URL of a server"),
+        error => SettingsError::with_hint(error.to_string(), "a server's URL looks like https://files.example.com"),
+    })
+}
+
+/// Everything that flags and environment say.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How results and messages are shown.
+    pub output: OutputSettings,
+    /// How connections are made.
+    pub connection: ConnectionSettings,
+    /// What is said about the account; [`Settings::selection`] decides which is used.
+    pub account: AccountParts,
+    /// The folder of config.json; `None` where none is given and the environment names no home.
+    pub config_folder: Option<PathBuf>,
+    /// Whether secrets go to config.json rather than the system keyring.
+    pub skip_keyring: bool,
+    /// The environment, for the tuning variables of single commands.
+    pub env: Environment,
+}
+
+impl Settings {
+    /// Flags over environment over defaults.
+    ///
+    /// # Errors
+    /// An environment variable with a bad value, or flags that contradict each other.
+    pub fn resolve(flags: &GlobalArgs, environment: &Environment) -> Result<Self, SettingsError> {
+        Ok(Self {
+            output: OutputSettings::resolve(flags, environment)?,
+            connection: ConnectionSettings::resolve(flags, environment)?,
+            account: AccountParts::resolve(flags, environment)?,
+            config_folder: flags
+                .config
+                .clone()
+                .or_else(|| environment.path(env::CONFIG))
+                .or_else(|| default_config_folder(environment, Platform::here())),
+            skip_keyring: match flags.skip_keyring {
+                Some(flag) => flag,
+                None => environment.switch(env::SKIP_KEYRING)?.unwrap_or(false),
+            },
+            env: environment.clone(),
+        })
+    }
+}
+
+/// Whose customs decide where configuration is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Platform {
+    Unix,
+    MacOs,
+    Windows,
+}
+
+impl Platform {
+    fn here() -> Self {
+        if cfg!(windows) {
+            Self::Windows
+        } else if cfg!(target_os = "macos") {
+            Self::MacOs
+        } else {
+            Self::Unix
+        }
+    }
+}
+
+/// Where the older client keeps config.json, and so do we.
+fn default_config_folder(environment: &Environment, platform: Platform) -> Option<PathBuf> {
+    let home = || environment.path(env::HOME);
+    let (base, vendor) = match platform {
+        Platform::Unix => {
+            let set = environment.path(env::XDG_CONFIG_HOME).filter(|path| path.is_absolute());
+            (set.or_else(|| home().map(|home| home.join(".config")))?, "pydio")
+        }
+        Platform::MacOs => (home()?.join("Library").join("Application Support"), "Pydio"),
+        Platform::Windows => (environment.path(env::APPDATA)?, "Pydio"),
+    };
+    Some(Path::new(&base).join(vendor).join("cells-client"))
+}
+
+/// Reads a duration: seconds as a number, or with units as in `90s`, `2m`, `1h 30m`, `500ms`.
+///
+/// # Errors
+/// Anything else, and nothing or less.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a duration such as 90s, 2m or 500ms".to_owned();
+    let text = text.trim();
+    let duration = match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| expected())?,
+        Err(_) => {
+            let signed: jiff::SignedDuration = text.parse().map_err(|_| expected())?;
+            Duration::try_from(signed).map_err(|_| expected())?
+        }
+    };
+    if duration.is_zero() { Err(expected()) } else { Ok(duration) }
+}
+
+#[cfg(test)]
+mod tests;

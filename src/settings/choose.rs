@@ -1,0 +1,135 @@
+//! Which account is used: credentials by flags, then a profile by flag, then credentials by environment, then the
+//! environment's profile, then the active account of config.json.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use super::{Given, Settings, SettingsError, parse_given_url};
+use crate::account::ServerUrl;
+
+/// Where a given token is.
+#[derive(Debug, Clone)]
+pub enum TokenOrigin {
+    /// Here.
+    Inline(SecretString),
+    /// On standard input.
+    StandardInput,
+    /// In a file.
+    File(PathBuf),
+    /// What a shell command prints.
+    Command(String),
+}
+
+/// A secret given by flag or environment.
+#[derive(Debug, Clone)]
+pub enum GivenSecret {
+    /// A token.
+    Token(TokenOrigin),
+    /// A password; the login is given too.
+    Password(SecretString),
+}
+
+/// The account that is used.
+#[derive(Debug, Clone)]
+pub enum Selection {
+    /// Credentials given by flags or environment; neither config.json nor the keyring is touched.
+    Given {
+        /// The server.
+        url: ServerUrl,
+        /// The login name, where given.
+        login: Option<String>,
+        /// The secret.
+        secret: GivenSecret,
+    },
+    /// An account of config.json.
+    Stored {
+        /// Its id or label; `None` for the active one.
+        profile: Option<String>,
+        /// What else was said about it and must be true of it.
+        claim: Claim,
+    },
+}
+
+/// What was said about a stored account without being enough to sign in.
+#[derive(Debug, Clone, Default)]
+pub struct Claim {
+    /// The server, which must be the account's.
+    pub url: Option<Given<ServerUrl>>,
+    /// The login name, which must be the account's.
+    pub login: Option<Given<String>>,
+}
+
+impl Settings {
+    /// Decides which account is used.
+    ///
+    /// # Errors
+    /// Credentials that are incomplete, or that would go to a server other than the one they were given for.
+    pub fn selection(&self) -> Result<Selection, SettingsError> {
+        let parts = &self.account;
+        let secret_by_flag = self.secret(true);
+        let profile_flag = parts.profile.as_ref().filter(|profile| profile.by_flag);
+        // Credentials that a flag has a part in, the rest being filled in from the environment.
+        if let (Some(_), Some(secret)) = (&parts.url_flag, &secret_by_flag) {
+            return self.given(secret);
+        }
+        if let Some(profile) = profile_flag {
+            if let Some(secret) = &secret_by_flag {
+                return Err(SettingsError::new(format!("{} and --profile exclude each other", secret.name)));
+            }
+            let url = parts.url_flag.as_ref().map(parse_given_url).transpose()?;
+            let login = parts.login.clone().filter(|login| login.by_flag);
+            return Ok(Selection::Stored { profile: Some(profile.value.clone()), claim: Claim { url, login } });
+        }
+        let any_url = parts.url_flag.is_some() || parts.url_variable.is_some();
+        match secret_by_flag.or_else(|| self.secret(false)) {
+            Some(secret) if any_url => self.given(&secret),
+            Some(secret) => Err(SettingsError::with_hint(
+                format!("{} is given without the URL of the server that it is for", secret.name),
+                "add --url or set CEC_URL",
+            )),
+            None => {
+                let profile = parts.profile.as_ref().map(|profile| profile.value.clone());
+                let login = parts.login.clone().filter(|login| login.by_flag);
+                if let Some(password) = &parts.password {
+                    return Err(SettingsError::with_hint(
+                        format!("{} is given without a login name", password.name),
+                        "add --login or set CEC_LOGIN",
+                    ));
+                }
+                Ok(Selection::Stored { profile, claim: Claim { url: parts.url()?, login } })
+            }
+        }
+    }
+
+    /// The secret that flags give, or else (`by_flag` false) the environment: a token before a password.
+    fn secret(&self, by_flag: bool) -> Option<Given<GivenSecret>> {
+        let parts = &self.account;
+        if let Some(token) = parts.token.as_ref().filter(|token| token.by_flag == by_flag) {
+            let value = GivenSecret::Token(token.value.clone());
+            return Some(Given { value, name: token.name, by_flag });
+        }
+        let password = parts.password.as_ref().filter(|password| password.by_flag == by_flag)?;
+        parts.login.as_ref()?;
+        Some(Given { value: GivenSecret::Password(password.value.clone()), name: password.name, by_flag })
+    }
+
+    fn given(&self, secret: &Given<GivenSecret>) -> Result<Selection, SettingsError> {
+        let parts = &self.account;
+        let Some(url) = parts.url()? else {
+            return Err(SettingsError::new("the URL of the server is missing"));
+        };
+        // A secret of the environment belongs to the environment's server.
+        if let (false, true, Some(variable)) = (secret.by_flag, url.by_flag, &parts.url_variable) {
+            let own = parse_given_url(variable)?;
+            if own.value != url.value {
+                return Err(SettingsError::with_hint(
+                    format!("{} is set for {}, but --url names {}", secret.name, own.value, url.value),
+                    "give the credentials for that server by flags, or unset the variables",
+                ));
+            }
+        }
+        let login = parts.login.as_ref().map(|login| login.value.clone());
+        Ok(Selection::Given { url: url.value, login, secret: secret.value.clone() })
+    }
+}

@@ -1,0 +1,70 @@
+//! The forms of config.json that versions of the older client wrote: today's list, the list with other type names,
+//! and the single account as one flat object, with or without a type.
+
+use serde_json::{Map, Value};
+
+use super::accounts::{Accounts, Entry};
+use crate::account::ServerUrl;
+
+/// Reads a config.json of any form.
+///
+/// # Errors
+/// The reason in words where a known field is of the wrong type.
+pub(super) fn read(mut file: Map<String, Value>) -> Result<Accounts, String> {
+    let configs = match file.shift_remove("Configs") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(configs)) => configs,
+        Some(_) => return Err("\"Configs\" is not an object".to_owned()),
+    };
+    if configs.is_empty() && file.get("url").is_some_and(|url| url.as_str().is_some_and(|url| !url.is_empty())) {
+        return single(file);
+    }
+    let active = match file.shift_remove("ActiveConfigID") {
+        Some(Value::String(id)) => id,
+        _ => String::new(),
+    };
+    let mut accounts = Accounts { active, others: file, ..Accounts::default() };
+    for (id, value) in configs {
+        let Some(mut entry) = Entry::from_value(value) else {
+            return Err("an account is not an object".to_owned());
+        };
+        set_type(&mut entry);
+        accounts.entries.insert(id, entry);
+    }
+    Ok(accounts)
+}
+
+/// A flat object: the one account, which becomes the active one of a list.
+fn single(file: Map<String, Value>) -> Result<Accounts, String> {
+    let Some(mut entry) = Entry::from_value(Value::Object(file)) else {
+        return Err("it is not an account".to_owned());
+    };
+    let url = ServerUrl::parse(entry.url()).map_err(|_| "its \"url\" is not that of a server".to_owned())?;
+    let user = entry.user().to_owned();
+    set_type(&mut entry);
+    // Before there was a keyring, the secret was here; where it still is, it stays.
+    if !entry.has("skipKeyring") {
+        let here = entry.holds_secret();
+        entry.set("skipKeyring", here.into());
+    }
+    entry.complete(&url, &user);
+    let id = url.account_id(&user);
+    let mut accounts = Accounts { active: id.clone(), ..Accounts::default() };
+    accounts.entries.insert(id, entry);
+    Ok(accounts)
+}
+
+/// Translates the type names of older versions; an absent one shows in what secrets there are.
+fn set_type(entry: &mut Entry) {
+    let has = |name: &str| entry.has_text(name);
+    let name = match entry.auth_type() {
+        "Personal Access Token" => "pat",
+        "Client Credentials" => "session",
+        "OAuth2" => "oauth2",
+        "" if has("password") => "session",
+        "" if has("refreshToken") => "oauth2",
+        "" if has("idToken") => "pat",
+        _ => return,
+    };
+    entry.set("authType", name.into());
+}

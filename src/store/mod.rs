@@ -1,0 +1,71 @@
+//! What is kept between runs: accounts.
+
+pub mod accounts;
+mod migrate;
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::account::UrlError;
+
+pub use accounts::{Accounts, ConfigFile, Entry};
+
+/// Why accounts cannot be read, used or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file system refused.
+    #[error("cannot {doing} {path}: {source}")]
+    Io {
+        /// What was tried: `read`, `write`.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is not what either client writes.
+    #[error("{path} cannot be understood: {reason}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Another process holds the lock.
+    #[error("another cec is changing {path}")]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The environment names no place for it.
+    #[error("there is no folder to keep accounts in")]
+    NoFolder,
+    /// The account's secret is in the system keyring.
+    #[error("the secret of {id} is in the system keyring, which this version cannot read yet")]
+    Keyring {
+        /// The account.
+        id: String,
+    },
+    /// The account has no secret at all.
+    #[error("no secret is stored for {id}")]
+    NoSecret {
+        /// The account.
+        id: String,
+    },
+    /// The account is of a type that is not known.
+    #[error("{id} is of the unknown type '{name}'")]
+    Type {
+        /// The account.
+        id: String,
+        /// Its type.
+        name: String,
+    },
+    /// The account's URL cannot be used.
+    #[error("the URL stored for {id} cannot be used: {reason}")]
+    Url {
+        /// The account.
+        id: String,
+        /// Why.
+        reason: UrlError,
+    },
+}

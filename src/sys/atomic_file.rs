@@ -1,0 +1,171 @@
+//! Private files that are replaced as a whole: a reader sees the old content or the new, never a part.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// How many links are followed before they count as a ring.
+const MOST_LINKS: usize = 32;
+
+/// Writes a file that only its owner can read: a temporary file beside it, flushed to the disk, then renamed. Where
+/// `path` is a symbolic link, what it points at is written and the link stays.
+///
+/// # Errors
+/// The file system's; the old content is then untouched.
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let target = follow_links(path)?;
+    let folder = folder_of(&target);
+    // The temporary file is made with mode 0600 on Unix.
+    let mut file = tempfile::Builder::new().prefix(".config-").suffix(".tmp").tempfile_in(folder)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(&target).map_err(|error| error.error)?;
+    sync_folder(folder)
+}
+
+/// Removes a file; where `path` is a symbolic link, what it points at, and then the link. Gives whether there was one.
+///
+/// # Errors
+/// The file system's.
+pub fn remove(path: &Path) -> io::Result<bool> {
+    let target = follow_links(path)?;
+    let existed = match fs::remove_file(&target) {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => return Err(error),
+    };
+    if target != path {
+        fs::remove_file(path)?;
+    }
+    sync_folder(folder_of(&target))?;
+    Ok(existed)
+}
+
+/// Makes a folder, and those above it, for its owner only. Gives whether it was missing.
+///
+/// # Errors
+/// The file system's.
+pub fn create_private_folder(path: &Path) -> io::Result<bool> {
+    if path.is_dir() {
+        return Ok(false);
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)?;
+    Ok(true)
+}
+
+/// Takes all rights on a path from everybody but its owner.
+///
+/// # Errors
+/// The file system's.
+pub fn make_private(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(path)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o7700))?;
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
+/// Whether others than the owner can read a file.
+pub fn is_readable_by_others(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
+/// Where a path leads through symbolic links, the last of which may point at nothing yet.
+fn follow_links(path: &Path) -> io::Result<PathBuf> {
+    let mut current = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match fs::read_link(&current) {
+            Ok(next) => current = folder_of(&current).join(next),
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => {
+                return Ok(current);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other(format!("{} is a ring of symbolic links", path.display())))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a rename last through a power failure.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("a file").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_replaced_file_is_private_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("config.json");
+        fs::write(&path, "old and longer").expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("a mode");
+        assert!(is_readable_by_others(&path));
+        write_private(&path, b"new").expect("written");
+        assert_eq!(fs::read_to_string(&path).expect("content"), "new");
+        assert_eq!(mode(&path), 0o600);
+        assert!(!is_readable_by_others(&path));
+        assert_eq!(fs::read_dir(folder.path()).expect("entries").count(), 1);
+    }
+
+    #[test]
+    fn links_are_written_through_even_to_what_does_not_exist_yet() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("link");
+        fs::create_dir(folder.path().join("elsewhere")).expect("a folder");
+        symlink("elsewhere/real", folder.path().join("middle")).expect("a link");
+        symlink("middle", &path).expect("a link");
+        for content in ["one", "two"] {
+            write_private(&path, content.as_bytes()).expect("written");
+            assert_eq!(fs::read_to_string(folder.path().join("elsewhere/real")).expect("content"), content);
+        }
+        assert!(fs::symlink_metadata(&path).expect("a link").file_type().is_symlink());
+        assert!(remove(&path).expect("removed"));
+        assert!(!folder.path().join("elsewhere/real").exists());
+        symlink("ring", folder.path().join("ring")).expect("a link");
+        assert!(write_private(&folder.path().join("ring"), b"x").is_err());
+    }
+
+    #[test]
+    fn folders_are_made_and_mended_private() {
+        let base = tempfile::tempdir().expect("a folder");
+        let path = base.path().join("a/b");
+        assert!(create_private_folder(&path).expect("made"));
+        assert!(!create_private_folder(&path).expect("kept"));
+        assert_eq!(mode(&path), 0o700);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+        make_private(&path).expect("mended");
+        assert_eq!(mode(&path), 0o700);
+    }
+}

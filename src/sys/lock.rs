@@ -1,0 +1,52 @@
+//! A lock between processes, on a file of its own that stays in place.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long to pause between two tries.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A lock that is held until it is dropped, or the process ends.
+#[derive(Debug)]
+pub struct FileLock {
+    _file: File,
+}
+
+/// Takes the lock; `None` where another process still holds it after `patience`.
+///
+/// # Errors
+/// The file system's.
+pub fn acquire(path: &Path, patience: Duration) -> io::Result<Option<FileLock>> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    let deadline = Instant::now() + patience;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(FileLock { _file: file })),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_holds_it_at_a_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lock");
+        let held = acquire(&path, Duration::ZERO).expect("a lock");
+        assert!(held.is_some());
+        assert!(acquire(&path, Duration::from_millis(50)).expect("no error").is_none());
+        drop(held);
+        assert!(acquire(&path, Duration::ZERO).expect("a lock").is_some());
+    }
+}

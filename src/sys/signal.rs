@@ -1,0 +1,98 @@
+//! SIGINT and SIGTERM: the first asks the command to stop, the second one ends the process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio_util::sync::CancellationToken;
+
+/// Which signal came first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT, or Ctrl-C on any system.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+impl Signal {
+    /// The exit code by custom.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+        }
+    }
+}
+
+/// What has been received so far.
+#[derive(Debug, Clone, Default)]
+pub struct Signals(Arc<AtomicU8>);
+
+impl Signals {
+    /// The first signal that came, if any did.
+    pub fn first(&self) -> Option<Signal> {
+        match self.0.load(Ordering::Acquire) {
+            0 => None,
+            1 => Some(Signal::Interrupt),
+            _ => Some(Signal::Terminate),
+        }
+    }
+}
+
+/// Cancels `cancel` at the first signal and ends the process at the second. Call it inside the runtime.
+///
+/// # Errors
+/// Handlers that cannot be installed.
+pub fn watch(cancel: CancellationToken) -> std::io::Result<Signals> {
+    let signals = Signals::default();
+    let received = signals.clone();
+    let mut source = Source::new()?;
+    tokio::spawn(async move {
+        let first = source.next().await;
+        received.0.store(if first == Signal::Interrupt { 1 } else { 2 }, Ordering::Release);
+        cancel.cancel();
+        let second = source.next().await;
+        #[expect(clippy::exit, reason = "the second signal ends the process whatever it is doing")]
+        std::process::exit(i32::from(second.exit_code()));
+    });
+    Ok(signals)
+}
+
+#[cfg(unix)]
+struct Source {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Source {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Source;
+
+#[cfg(not(unix))]
+impl Source {
+    #[expect(clippy::unnecessary_wraps, reason = "the same signature as on Unix")]
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> Signal {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Signal::Interrupt
+    }
+}

@@ -1,0 +1,345 @@
+//! What the user sees: results on standard output, everything else on standard error.
+
+pub mod human;
+pub mod json;
+pub mod progress;
+pub mod prompt;
+pub mod table;
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+
+use crate::settings::{ColorChoice, OutputSettings};
+
+/// How long lines may wait in the buffer before the next one takes them along to a pipe.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A secret shorter than this is not looked for in messages: it would be found in ordinary words.
+const SHORTEST_MASKED: usize = 8;
+
+/// Why standard output takes no more.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// Its reader has gone (`cec ls | head`): stop producing, quietly.
+    #[error("the reader of standard output is gone")]
+    Closed,
+    /// It cannot be written.
+    #[error(transparent)]
+    Io(io::Error),
+}
+
+impl From<io::Error> for OutputError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Io(error) }
+    }
+}
+
+struct Output {
+    writer: io::BufWriter<io::Stdout>,
+    flushed: Instant,
+}
+
+/// The user's screen, or what stands in for it.
+pub struct Ui {
+    output: Mutex<Output>,
+    settings: OutputSettings,
+    stdin_terminal: bool,
+    stdout_terminal: bool,
+    stderr_terminal: bool,
+    secrets: Mutex<Vec<SecretString>>,
+    /// A prompt without echo is on the screen, and the terminal must be set right before the process ends.
+    hiding: std::sync::Arc<AtomicBool>,
+}
+
+impl Ui {
+    /// The standard streams of this process.
+    pub fn new(settings: &OutputSettings) -> Self {
+        Self {
+            output: Mutex::new(Output {
+                writer: io::BufWriter::with_capacity(32 * 1024, io::stdout()),
+                flushed: Instant::now(),
+            }),
+            settings: settings.clone(),
+            stdin_terminal: io::stdin().is_terminal(),
+            stdout_terminal: io::stdout().is_terminal(),
+            stderr_terminal: io::stderr().is_terminal(),
+            secrets: Mutex::new(Vec::new()),
+            hiding: std::sync::Arc::default(),
+        }
+    }
+
+    /// Whether results are JSON.
+    pub fn is_json(&self) -> bool {
+        self.settings.json
+    }
+
+    /// Whether status lines are silenced.
+    pub fn is_quiet(&self) -> bool {
+        self.settings.quiet
+    }
+
+    /// Whether results go to a terminal.
+    pub fn stdout_is_terminal(&self) -> bool {
+        self.stdout_terminal
+    }
+
+    /// Whether messages go to a terminal.
+    pub fn stderr_is_terminal(&self) -> bool {
+        self.stderr_terminal
+    }
+
+    /// Whether results are coloured.
+    pub fn color(&self) -> bool {
+        self.colored(self.stdout_terminal)
+    }
+
+    /// Whether messages are coloured.
+    pub fn stderr_color(&self) -> bool {
+        self.colored(self.stderr_terminal)
+    }
+
+    fn colored(&self, terminal: bool) -> bool {
+        match self.settings.color {
+            ColorChoice::Auto => terminal,
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+        }
+    }
+
+    /// The columns of the terminal; `None` where there is none.
+    pub fn width(&self) -> Option<usize> {
+        if !self.stdout_terminal && !self.stderr_terminal {
+            return None;
+        }
+        terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+    }
+
+    /// Writes one line of results.
+    ///
+    /// # Errors
+    /// [`OutputError::Closed`] where nobody reads any more.
+    pub fn line(&self, text: &str) -> Result<(), OutputError> {
+        self.write(&[text.as_bytes(), b"\n"])
+    }
+
+    /// Writes bytes as they are.
+    ///
+    /// # Errors
+    /// As [`Ui::line`].
+    pub fn bytes(&self, bytes: &[u8]) -> Result<(), OutputError> {
+        self.write(&[bytes])
+    }
+
+    /// Writes one JSON value on a line of its own.
+    ///
+    /// # Errors
+    /// As [`Ui::line`].
+    pub fn json_line(&self, value: &impl Serialize) -> Result<(), OutputError> {
+        let text = serde_json::to_string(value).map_err(io::Error::from)?;
+        self.line(&json_safe(&text))
+    }
+
+    /// Writes the one JSON document of a command: indented on a terminal, on one line in a pipe.
+    ///
+    /// # Errors
+    /// As [`Ui::line`].
+    pub fn json_document(&self, value: &impl Serialize) -> Result<(), OutputError> {
+        if !self.stdout_terminal {
+            return self.json_line(value);
+        }
+        let text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;
+        self.line(&json_safe(&text))
+    }
+
+    fn write(&self, pieces: &[&[u8]]) -> Result<(), OutputError> {
+        let mut output = lock(&self.output);
+        for piece in pieces {
+            output.writer.write_all(piece)?;
+        }
+        if self.stdout_terminal || output.flushed.elapsed() >= FLUSH_INTERVAL {
+            output.writer.flush()?;
+            output.flushed = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// Hands all results over to the reader.
+    ///
+    /// # Errors
+    /// As [`Ui::line`].
+    pub fn flush(&self) -> Result<(), OutputError> {
+        let mut output = lock(&self.output);
+        output.writer.flush()?;
+        output.flushed = Instant::now();
+        Ok(())
+    }
+
+    /// Says what was done; silent with `--quiet` and `--json`.
+    pub fn status(&self, text: &str) {
+        if !self.is_quiet() && !self.is_json() {
+            self.message("", "", text);
+        }
+    }
+
+    /// Says what is odd but no failure.
+    pub fn warn(&self, text: &str) {
+        if self.is_json() {
+            self.json_message("warning", text);
+        } else {
+            self.message("warning: ", "\u{1b}[1;33m", text);
+        }
+    }
+
+    /// Says what the user can do next; silent with `--quiet` and `--json`.
+    pub fn hint(&self, text: &str) {
+        if !self.is_quiet() && !self.is_json() {
+            self.message("hint: ", "\u{1b}[1m", text);
+        }
+    }
+
+    fn message(&self, label: &str, style: &str, text: &str) {
+        let text = escape(text);
+        if self.stderr_color() && !label.is_empty() {
+            self.to_stderr(&format!("{style}{label}\u{1b}[0m{text}\n"));
+        } else {
+            self.to_stderr(&format!("{label}{text}\n"));
+        }
+    }
+
+    fn json_message(&self, kind: &str, text: &str) {
+        let record = serde_json::json!({"type": kind, "message": text}).to_string();
+        self.to_stderr(&format!("{}\n", json_safe(&record)));
+    }
+
+    /// Writes a JSON object on a line of its own to standard error.
+    pub fn json_status(&self, value: &serde_json::Value) {
+        self.to_stderr(&format!("{}\n", json_safe(&value.to_string())));
+    }
+
+    /// Shows a failure; results written so far come first.
+    pub fn error(&self, error: &crate::error::CliError) {
+        let _ = self.flush();
+        self.to_stderr(&error.render(self.is_json(), self.stderr_color()));
+    }
+
+    /// Writes to standard error, known secrets masked. There is nobody to tell where that fails.
+    fn to_stderr(&self, text: &str) {
+        let mut text = Cow::Borrowed(text);
+        for secret in lock(&self.secrets).iter() {
+            if text.contains(secret.expose_secret()) {
+                text = Cow::Owned(text.replace(secret.expose_secret(), "***"));
+            }
+        }
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Remembers a secret, so that no message can show it whatever a server answers.
+    pub fn keep_secret(&self, secret: &SecretString) {
+        if secret.expose_secret().len() >= SHORTEST_MASKED {
+            lock(&self.secrets).push(secret.clone());
+        }
+    }
+
+    /// A name as standard output shows it: control characters escaped on a terminal, untouched elsewhere.
+    pub fn shown<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        if self.stdout_terminal { escape(name) } else { Cow::Borrowed(name) }
+    }
+
+    /// Bytes as standard output shows them: readable on a terminal, a plain number elsewhere.
+    pub fn size(&self, bytes: u64) -> String {
+        if self.stdout_terminal { human::bytes(bytes) } else { bytes.to_string() }
+    }
+
+    /// A time as standard output shows it: how long ago on a terminal, RFC 3339 elsewhere.
+    pub fn time(&self, time: jiff::Timestamp) -> String {
+        if self.stdout_terminal { human::ago(time, jiff::Timestamp::now()) } else { time.to_string() }
+    }
+
+    /// Waits until a prompt without echo has set the terminal right again, for a moment at most.
+    pub fn settle(&self) {
+        let deadline = Instant::now() + Duration::from_millis(500);
+        while self.hiding.load(Ordering::Acquire) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// A poisoned lock only means that another thread panicked while writing; what it guards stays usable.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Whether a character could move the cursor, change colours, or turn the direction of what follows.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A text without characters that act on a terminal: control characters (C0 and C1) and directional overrides are
+/// written as `\n`, `\t`, `\r` or `\u{…}`.
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        match character {
+            '\n' => escaped.push_str("\\n"),
+            '\t' => escaped.push_str("\\t"),
+            '\r' => escaped.push_str("\\r"),
+            character if is_unsafe(character) => {
+                // Writing to a String cannot fail.
+                let _ = write!(escaped, "\\u{{{:x}}}", u32::from(character));
+            }
+            character => escaped.push(character),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// A JSON text whose strings hold no character that acts on a terminal; they are escaped as JSON knows it. (Those
+/// below U+0020 already are.)
+pub fn json_safe(text: &str) -> Cow<'_, str> {
+    let unsafe_in_json = |character: char| is_unsafe(character) && character != '\n';
+    if !text.chars().any(unsafe_in_json) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if unsafe_in_json(character) {
+            // All of them lie in the basic plane. Writing to a String cannot fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(character));
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_strings_cannot_act_on_the_terminal() {
+        let text = serde_json::to_string("a\u{9b}\u{202e}b\u{1b}\u{7f}").expect("a text");
+        assert_eq!(json_safe(&text), "\"a\\u009b\\u202eb\\u001b\\u007f\"");
+    }
+
+    #[test]
+    fn names_cannot_act_on_the_terminal() {
+        assert!(matches!(escape("plain é 漢 \u{1f600}"), Cow::Borrowed(_)));
+        assert_eq!(escape("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(escape("t\tn\nr\r\u{7f}\u{9b}31m"), "t\\tn\\nr\\r\\u{7f}\\u{9b}31m");
+        assert_eq!(escape("x\u{202e}gpj.exe\u{2066}"), "x\\u{202e}gpj.exe\\u{2066}");
+    }
+}

@@ -1,0 +1,193 @@
+//! Questions. Silence, the end of input and anything but a clear yes mean No.
+
+use std::io::{self, BufRead, Write};
+use std::sync::atomic::Ordering;
+
+use secrecy::SecretString;
+use tokio::sync::oneshot;
+
+use super::{Ui, escape};
+
+/// What counts as a yes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// `y` or `yes`, for what can be undone.
+    Yes,
+    /// The word `yes` in full, for what cannot.
+    TypedYes,
+}
+
+impl Ui {
+    /// Whether somebody is there to answer: standard input and standard error are a terminal, and asking is allowed.
+    pub fn can_ask(&self) -> bool {
+        self.stdin_terminal && self.stderr_terminal && !self.settings.no_input
+    }
+
+    /// Asks whether to go on. Call it only where [`Ui::can_ask`].
+    pub async fn confirm(&self, question: &str, consent: Consent) -> bool {
+        let choices = match consent {
+            Consent::Yes => "[y/N]",
+            Consent::TypedYes => "Type 'yes' to go on:",
+        };
+        self.write_prompt(&format!("{} {choices} ", escape(question)));
+        let answer = on_a_thread(move || read_answer(&mut io::stdin().lock(), consent)).await;
+        match answer {
+            Some(Answer::Given(yes)) => yes,
+            // The cursor still stands behind the question.
+            Some(Answer::End) | None => {
+                self.write_prompt("\n");
+                false
+            }
+        }
+    }
+
+    /// Asks for a line of text; `None` at the end of input. Call it only where [`Ui::can_ask`].
+    pub async fn ask(&self, question: &str) -> Option<String> {
+        self.write_prompt(&format!("{}: ", escape(question)));
+        let line = on_a_thread(|| read_line(&mut io::stdin().lock())).await.flatten();
+        if line.is_none() {
+            self.write_prompt("\n");
+        }
+        line
+    }
+
+    /// Asks for a choice by its number or name; an empty answer takes the first. `None` at the end of input. Call it
+    /// only where [`Ui::can_ask`].
+    pub async fn choose(&self, question: &str, choices: &[&str]) -> Option<usize> {
+        self.write_prompt(&format!("{}\n", escape(question)));
+        for (index, choice) in choices.iter().enumerate() {
+            self.write_prompt(&format!("  {}) {choice}\n", index + 1));
+        }
+        loop {
+            let answer = self.ask("Choice [1]").await?;
+            match find_choice(&answer, choices) {
+                Some(index) => return Some(index),
+                None => self.write_prompt(&format!("Please answer with a number from 1 to {}.\n", choices.len())),
+            }
+        }
+    }
+
+    /// Asks for a secret without showing what is typed; `None` at the end of input or where nothing is typed. Call
+    /// it only where [`Ui::can_ask`].
+    ///
+    /// # Errors
+    /// A terminal that cannot be switched.
+    pub async fn ask_hidden(&self, question: &str) -> io::Result<Option<SecretString>> {
+        let prompt = format!("{}: ", escape(question));
+        let hiding = std::sync::Arc::clone(&self.hiding);
+        hiding.store(true, Ordering::Release);
+        let typed = on_a_thread(move || {
+            let typed = rpassword::prompt_password(prompt);
+            hiding.store(false, Ordering::Release);
+            typed
+        });
+        match typed.await {
+            Some(Ok(text)) if !text.trim().is_empty() => Ok(Some(SecretString::from(text.trim()))),
+            Some(Ok(_)) | None => Ok(None),
+            Some(Err(error)) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted) => {
+                self.write_prompt("\n");
+                Ok(None)
+            }
+            Some(Err(error)) => Err(error),
+        }
+    }
+
+    fn write_prompt(&self, text: &str) {
+        let _ = self.flush();
+        let mut stderr = io::stderr().lock();
+        let _ = stderr.write_all(text.as_bytes());
+        let _ = stderr.flush();
+    }
+}
+
+/// Runs a read that may never end on a thread that nobody waits for when the program ends.
+async fn on_a_thread<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (sender, receiver) = oneshot::channel();
+    std::thread::spawn(move || {
+        // Nobody waits any more once the program is ending.
+        let _ = sender.send(read());
+    });
+    receiver.await.ok()
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Given(bool),
+    End,
+}
+
+fn read_answer(input: &mut impl BufRead, consent: Consent) -> Answer {
+    let Some(line) = read_line(input) else { return Answer::End };
+    let word = line.to_lowercase();
+    Answer::Given(match consent {
+        Consent::Yes => word == "y" || word == "yes",
+        Consent::TypedYes => word == "yes",
+    })
+}
+
+/// One line without its end and the blanks around it; `None` at the end of input or where it cannot be read.
+fn read_line(input: &mut impl BufRead) -> Option<String> {
+    let mut line = String::new();
+    match input.read_line(&mut line) {
+        // A line that ends without a newline was cut off by the end of input: not an answer.
+        Ok(_) if line.ends_with('\n') => Some(line.trim().to_owned()),
+        _ => None,
+    }
+}
+
+fn find_choice(answer: &str, choices: &[&str]) -> Option<usize> {
+    if answer.is_empty() {
+        return Some(0);
+    }
+    if let Ok(number) = answer.parse::<usize>() {
+        return number.checked_sub(1).filter(|index| *index < choices.len());
+    }
+    choices.iter().position(|choice| choice.eq_ignore_ascii_case(answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(text: &str, consent: Consent) -> Answer {
+        read_answer(&mut text.as_bytes(), consent)
+    }
+
+    #[test]
+    fn only_a_clear_yes_is_a_yes() {
+        for (text, reversible, irreversible) in [
+            ("y\n", true, false),
+            ("Y\n", true, false),
+            (" yes \n", true, true),
+            ("YES\r\n", true, true),
+            ("\n", false, false),
+            ("n\n", false, false),
+            ("yess\n", false, false),
+            ("yep\n", false, false),
+            ("no\n", false, false),
+            ("\u{1b}\n", false, false),
+        ] {
+            assert_eq!(answer(text, Consent::Yes), Answer::Given(reversible), "{text:?}");
+            assert_eq!(answer(text, Consent::TypedYes), Answer::Given(irreversible), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_input_is_no_answer() {
+        for text in ["", "y", "yes"] {
+            assert_eq!(answer(text, Consent::Yes), Answer::End, "{text:?}");
+        }
+        assert_eq!(read_answer(&mut &b"\xff\n"[..], Consent::Yes), Answer::End);
+    }
+
+    #[test]
+    fn choices_go_by_number_or_name() {
+        let choices = ["token", "password"];
+        assert_eq!(find_choice("", &choices), Some(0));
+        assert_eq!(find_choice("2", &choices), Some(1));
+        assert_eq!(find_choice("Password", &choices), Some(1));
+        for answer in ["0", "3", "x"] {
+            assert_eq!(find_choice(answer, &choices), None);
+        }
+    }
+}
