@@ -67,13 +67,7 @@ pub enum Cause {
 impl ApiError {
     /// A failure without an answer behind it.
     pub fn new(kind: ApiErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            status: None,
-            retry_after: None,
-            source: None,
-        }
+        Self { kind, message: message.into(), status: None, retry_after: None, source: None }
     }
 
     /// What the user can do, where there is something to say.
@@ -81,9 +75,9 @@ impl ApiError {
         match (&self.source, self.kind) {
             (Some(Cause::Http(error) | Cause::Auth(AuthError::Http(error))), _) => error.hint.as_deref(),
             (_, ApiErrorKind::NotCells) => Some("check the URL: it must be the address of the Cells server itself"),
-            (_, ApiErrorKind::Unauthenticated) => {
-                Some("sign in again with 'cec configure'; after an upgrade of the server, personal access tokens must be made anew")
-            }
+            (_, ApiErrorKind::Unauthenticated) => Some(
+                "sign in again with 'cec configure'; after an upgrade of the server, personal access tokens must be made anew",
+            ),
             _ => None,
         }
     }
@@ -119,17 +113,16 @@ impl From<AuthError> for ApiError {
             AuthError::Http(_) => ApiErrorKind::Transport,
             AuthError::Expired => ApiErrorKind::Unauthenticated,
             AuthError::NotCells(_) => ApiErrorKind::NotCells,
-            AuthError::WrongPassword | AuthError::Locked | AuthError::FurtherStep(_) | AuthError::Server { .. } => ApiErrorKind::Auth,
+            AuthError::WrongPassword | AuthError::Locked | AuthError::FurtherStep(_) | AuthError::Server { .. } => {
+                ApiErrorKind::Auth
+            }
         };
         let message = error.to_string();
         let source = match error {
             AuthError::Http(error) => Cause::Http(error),
             other => Cause::Auth(other),
         };
-        Self {
-            source: Some(source),
-            ..Self::new(kind, message)
-        }
+        Self { source: Some(source), ..Self::new(kind, message) }
     }
 }
 
@@ -143,7 +136,9 @@ impl Retryable for ApiError {
     fn advice(&self) -> Advice {
         let transient = match self.kind {
             ApiErrorKind::Server | ApiErrorKind::TooMany => true,
-            ApiErrorKind::Locked => return Advice::After(self.retry_after.unwrap_or(std::time::Duration::from_secs(2))),
+            ApiErrorKind::Locked => {
+                return Advice::After(self.retry_after.unwrap_or(std::time::Duration::from_secs(2)));
+            }
             ApiErrorKind::Transport | ApiErrorKind::Auth => match &self.source {
                 Some(Cause::Http(error) | Cause::Auth(AuthError::Http(error))) => return error.advice(),
                 Some(Cause::Auth(AuthError::Server { status, .. })) => *status >= 500 || *status == 429,
@@ -241,12 +236,7 @@ impl Words {
         } else {
             (title, detail)
         };
-        Self {
-            title: title.to_owned(),
-            detail: detail.to_owned(),
-            code,
-            number: None,
-        }
+        Self { title: title.to_owned(), detail: detail.to_owned(), code, number: None }
     }
 
     fn kind(&self, status: StatusCode) -> ApiErrorKind {
@@ -315,11 +305,10 @@ fn by_prefix(detail: &str) -> Option<ApiErrorKind> {
 
 /// The `E_…` code in a text, which newer servers put into Detail and some into Title.
 fn error_code(text: &str) -> Option<String> {
-    let start = text.find("E_").filter(|start| !text[..*start].ends_with(|before: char| before.is_ascii_alphanumeric()))?;
-    let code: String = text[start..]
-        .chars()
-        .take_while(|character| character.is_ascii_uppercase() || *character == '_')
-        .collect();
+    let start =
+        text.find("E_").filter(|start| !text[..*start].ends_with(|before: char| before.is_ascii_alphanumeric()))?;
+    let code: String =
+        text[start..].chars().take_while(|character| character.is_ascii_uppercase() || *character == '_').collect();
     (code.len() > 4).then_some(code)
 }
 
@@ -362,11 +351,15 @@ fn plain(answer: &Answer) -> ApiError {
     let status = answer.status.as_u16();
     let (kind, message) = match (status, text.as_str()) {
         (401, "Unauthorized.") => (ApiErrorKind::Unauthenticated, "the server does not accept the token".to_owned()),
-        (401, "Unauthorized") => (ApiErrorKind::Forbidden, "the server does not allow this call for this user".to_owned()),
+        (401, "Unauthorized") => {
+            (ApiErrorKind::Forbidden, "the server does not allow this call for this user".to_owned())
+        }
         // Routing: the service is known, this call of it is not.
         (404, "404: Page Not Found") => (ApiErrorKind::NotFound, "this server has no such call".to_owned()),
         (405, _) => (ApiErrorKind::BadRequest, "this server has no such call".to_owned()),
-        (413, _) => (ApiErrorKind::BadRequest, "the request is larger than a proxy in front of the server allows".to_owned()),
+        (413, _) => {
+            (ApiErrorKind::BadRequest, "the request is larger than a proxy in front of the server allows".to_owned())
+        }
         _ => {
             let kind = by_status(status).unwrap_or(ApiErrorKind::Server);
             let words = if text.is_empty() { "no reason given".to_owned() } else { text };
@@ -395,7 +388,9 @@ fn html(answer: &Answer) -> ApiError {
         500 | 502..=504 => (ApiErrorKind::Server, format!("a proxy in front of the server answered HTTP {status}")),
         _ => (
             ApiErrorKind::NotCells,
-            format!("the answer is a web page (HTTP {status}): this is not a Cells server, or a sign-in page stands in front of it"),
+            format!(
+                "the answer is a web page (HTTP {status}): this is not a Cells server, or a sign-in page stands in front of it"
+            ),
         ),
     };
     with_answer(answer, kind, &message)

@@ -57,10 +57,8 @@ impl Client {
             Err(error) => return Err(error.into()),
         };
         let (status, headers) = (response.status(), response.headers().clone());
-        let is_xml = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|kind| kind.contains("xml"));
+        let is_xml =
+            headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|kind| kind.contains("xml"));
         if !status.is_success() || !is_xml {
             let body = self.sender.http.read(response, ANSWER_LIMIT).await?;
             if is_dead_token_answer(status, &body) {
@@ -127,29 +125,28 @@ async fn read_user(body: impl AsyncBufRead + Unpin) -> Result<Option<User>, ApiE
             }
             Ok(Event::End(element)) if element.name().as_ref() == "user" => break,
             Ok(Event::Eof) if rooted => break,
-            Ok(Event::Eof) => return Err(ApiError::new(ApiErrorKind::NotCells, "the server answered its state with nothing")),
+            Ok(Event::Eof) => {
+                return Err(ApiError::new(ApiErrorKind::NotCells, "the server answered its state with nothing"));
+            }
             Ok(_) => {}
-            Err(error) => return Err(broken_state(error)),
+            Err(error) => return Err(broken_state(&error)),
         }
     }
     Ok(user.filter(|user| !user.login.is_empty()))
 }
 
-fn broken_state(error: quick_xml::Error) -> ApiError {
-    if let quick_xml::Error::Io(io) = &error {
-        if let Some(http) = io.get_ref().and_then(|inner| inner.downcast_ref::<HttpError>()) {
-            return http.clone().into();
-        }
+fn broken_state(error: &quick_xml::Error) -> ApiError {
+    if let quick_xml::Error::Io(io) = error
+        && let Some(http) = io.get_ref().and_then(|inner| inner.downcast_ref::<HttpError>())
+    {
+        return http.clone().into();
     }
     ApiError::new(ApiErrorKind::NotCells, format!("the state of the server is not well-formed XML: {error}"))
 }
 
 impl User {
     fn from_element(element: &BytesStart<'_>) -> Self {
-        Self {
-            login: attribute(element, "id").unwrap_or_default(),
-            ..Self::default()
-        }
+        Self { login: attribute(element, "id").unwrap_or_default(), ..Self::default() }
     }
 }
 
@@ -206,10 +203,18 @@ pub async fn probe(http: &Http, url: &ServerUrl) -> Result<(), ApiError> {
 fn as_probe(mut error: ApiError, url: &ServerUrl) -> ApiError {
     match (error.kind, error.status) {
         (ApiErrorKind::NotCells, Some(200)) if error.message.contains("nothing") => {
-            error.message = format!("a server answers at {url}, but with nothing: the host '{}' is not configured on it", url.host());
+            error.message = format!(
+                "a server answers at {url}, but with nothing: the host '{}' is not configured on it",
+                url.host()
+            );
         }
-        (ApiErrorKind::NotCells, _) => error.message = format!("{url} answers with a web page: it is not a Cells server"),
-        (ApiErrorKind::NotFound | ApiErrorKind::BadRequest | ApiErrorKind::Forbidden | ApiErrorKind::Unauthenticated, _) => {
+        (ApiErrorKind::NotCells, _) => {
+            error.message = format!("{url} answers with a web page: it is not a Cells server");
+        }
+        (
+            ApiErrorKind::NotFound | ApiErrorKind::BadRequest | ApiErrorKind::Forbidden | ApiErrorKind::Unauthenticated,
+            _,
+        ) => {
             error.kind = ApiErrorKind::NotCells;
             error.message = format!("something answers at {url}, but it is not a Cells server ({})", error.message);
         }

@@ -118,15 +118,15 @@ impl WireJob {
                 _ => JobStatus::Waiting,
             };
             job.progress = task.has_progress.then_some(task.progress);
-            job.message = unwrapped(task.status_message);
+            job.message = unwrapped(&task.status_message);
         }
         job
     }
 }
 
 /// Messages of failed tasks may be a whole error as JSON text.
-fn unwrapped(message: String) -> String {
-    let inner = serde_json::from_str::<Value>(&message).ok();
+fn unwrapped(message: &str) -> String {
+    let inner = serde_json::from_str::<Value>(message).ok();
     let detail = inner.as_ref().and_then(|inner| inner.get("Detail")?.as_str());
-    detail.map_or_else(|| message.clone(), ToOwned::to_owned)
+    detail.unwrap_or(message).to_owned()
 }

@@ -34,10 +34,7 @@ pub struct Client {
 impl Client {
     /// A client that sends through `sender`; reads are tried up to four times.
     pub fn new(sender: Arc<Sender>) -> Self {
-        Self {
-            sender,
-            retry: RetryPolicy::default(),
-        }
+        Self { sender, retry: RetryPolicy::default() }
     }
 
     /// The client with another policy for its reads.
@@ -72,7 +69,12 @@ impl Client {
     }
 
     /// A call that changes something: sent once, and again only where nothing of it was sent.
-    pub(crate) async fn write<T: DeserializeOwned>(&self, method: Method, path: &str, request: &impl Serialize) -> Result<T, ApiError> {
+    pub(crate) async fn write<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        request: &impl Serialize,
+    ) -> Result<T, ApiError> {
         let body = encode(request)?;
         let answer = match self.sender.call(&method, path, Some(&body)).await.map_err(ApiError::from) {
             Err(error) if error.is_unsent() && retry::Retryable::advice(&error) != retry::Advice::Stop => {
@@ -85,7 +87,12 @@ impl Client {
 
     /// A POST that changes something and may be repeated without harm. With `fail_slow_at_once` a call that takes too
     /// long is not repeated as it is.
-    async fn repeatable_write<T: DeserializeOwned>(&self, path: &str, request: &impl Serialize, fail_slow_at_once: bool) -> Result<T, ApiError> {
+    async fn repeatable_write<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        request: &impl Serialize,
+        fail_slow_at_once: bool,
+    ) -> Result<T, ApiError> {
         let body = encode(request)?;
         let attempt = |_| async {
             let answer = match self.sender.call(&Method::POST, path, Some(&body)).await.map_err(ApiError::from) {
@@ -100,7 +107,12 @@ impl Client {
         retry::run(&self.retry, attempt, log_retry).await?
     }
 
-    async fn again<T: DeserializeOwned>(&self, method: &Method, path: &str, body: Option<Bytes>) -> Result<T, ApiError> {
+    async fn again<T: DeserializeOwned>(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<T, ApiError> {
         let attempt = |_| async {
             let answer = self.sender.call(method, path, body.as_ref()).await?;
             parse(error::json_of(&answer)?)
@@ -114,16 +126,18 @@ fn log_retry(number: u32, error: &ApiError, pause: Duration) {
 }
 
 fn encode(request: &impl Serialize) -> Result<Bytes, ApiError> {
-    serde_json::to_vec(request)
-        .map(Bytes::from)
-        .map_err(|error| ApiError::new(ApiErrorKind::BadRequest, format!("the request cannot be written as JSON: {error}")))
+    serde_json::to_vec(request).map(Bytes::from).map_err(|error| {
+        ApiError::new(ApiErrorKind::BadRequest, format!("the request cannot be written as JSON: {error}"))
+    })
 }
 
 /// Reads the first JSON document of an answer; unknown fields are ignored.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     match serde_json::Deserializer::from_slice(body).into_iter::<T>().next() {
         Some(Ok(value)) => Ok(value),
-        Some(Err(error)) if error.is_eof() => Err(ApiError::new(ApiErrorKind::Server, "the answer ends in the middle of its JSON")),
+        Some(Err(error)) if error.is_eof() => {
+            Err(ApiError::new(ApiErrorKind::Server, "the answer ends in the middle of its JSON"))
+        }
         Some(Err(error)) => Err(ApiError::new(
             ApiErrorKind::NotCells,
             format!("the answer is not what a Cells server says here: {error}"),

@@ -22,12 +22,14 @@ pub struct Page<T> {
 }
 
 /// The items of all pages, each once, in order. The first page is asked for by itself; the others, once the total is
-/// known, up to `at_once` at a time. `fetch` gets the offset and the limit; `identity` tells items apart.
+/// known, up to `at_once` at a time. `fetch` gets the offset and the limit; `identity` tells items apart. `total`
+/// starts at zero and rises to what the pages tell; it stays zero where the first page is all.
 pub fn items<T, E, Fetch, Answer, Identity>(
     limit: u64,
     at_once: usize,
     fetch: Fetch,
     identity: Identity,
+    total: Arc<AtomicU64>,
 ) -> impl Stream<Item = Result<T, E>> + Send + 'static
 where
     T: Send + 'static,
@@ -36,8 +38,6 @@ where
     Answer: Future<Output = Result<Page<T>, E>> + Send + 'static,
     Identity: Fn(&T) -> u128 + Send + 'static,
 {
-    // Zero until a page has told the total: a listing without one ends with its first page.
-    let total = Arc::new(AtomicU64::new(0));
     let first = stream::once(fetch(0, limit));
     let (known, mut offset) = (total.clone(), 0);
     let offsets = stream::iter(std::iter::from_fn(move || {
@@ -72,10 +72,7 @@ impl Seen {
         if !repeats && !own.is_empty() {
             self.identities.clear();
         }
-        let fresh = items
-            .into_iter()
-            .zip(own)
-            .filter(|(_, identity)| self.identities.insert(*identity));
+        let fresh = items.into_iter().zip(own).filter(|(_, identity)| self.identities.insert(*identity));
         fresh.map(|(item, _)| item).collect()
     }
 }
@@ -83,10 +80,10 @@ impl Seen {
 /// A UUID as a number; any other text as its hash.
 pub(super) fn identity_of(uuid: &str) -> u128 {
     let digits: String = uuid.chars().filter(|character| *character != '-').collect();
-    if digits.len() == 32 {
-        if let Ok(number) = u128::from_str_radix(&digits, 16) {
-            return number;
-        }
+    if digits.len() == 32
+        && let Ok(number) = u128::from_str_radix(&digits, 16)
+    {
+        return number;
     }
     let mut hasher = DefaultHasher::new();
     uuid.hash(&mut hasher);
@@ -108,10 +105,7 @@ mod tests {
             at = end;
         }
         let all = items.len() == names.len();
-        Page {
-            items,
-            total: (!all).then_some(names.len() as u64),
-        }
+        Page { items, total: (!all).then_some(names.len() as u64) }
     }
 
     async fn listed(names: &'static [&'static str], limit: u64) -> (Vec<&'static str>, Vec<u64>) {
@@ -119,10 +113,14 @@ mod tests {
         let log = asked.clone();
         let fetch = move |offset: u64, limit: u64| {
             log.lock().expect("a lock").push(offset);
-            let page = overlapping(names, usize::try_from(limit).expect("small"), usize::try_from(offset).expect("small"));
+            let page =
+                overlapping(names, usize::try_from(limit).expect("small"), usize::try_from(offset).expect("small"));
             async move { Ok::<_, ()>(page) }
         };
-        let all = items(limit, 4, fetch, |name: &&str| identity_of(name)).try_collect().await.expect("no errors");
+        let all = items(limit, 4, fetch, |name: &&str| identity_of(name), Arc::default())
+            .try_collect()
+            .await
+            .expect("no errors");
         let offsets = asked.lock().expect("a lock").clone();
         (all, offsets)
     }
@@ -160,7 +158,8 @@ mod tests {
             let items: Vec<u64> = (offset..(offset + limit).min(20)).filter(|n| n % 10 > 6).collect();
             Ok::<_, ()>(Page { items, total: Some(20) })
         };
-        let all: Vec<u64> = items(5, 4, fetch, |n| u128::from(*n)).try_collect().await.expect("no errors");
+        let all: Vec<u64> =
+            items(5, 4, fetch, |n| u128::from(*n), Arc::default()).try_collect().await.expect("no errors");
         assert_eq!(all, [7, 8, 9, 17, 18, 19]);
     }
 
@@ -169,7 +168,7 @@ mod tests {
         let fetch = |offset: u64, _: u64| async move {
             if offset == 2 { Err("away") } else { Ok(Page { items: vec![offset], total: Some(6) }) }
         };
-        let all: Vec<_> = items(2, 4, fetch, |n| u128::from(*n)).take(2).collect().await;
+        let all: Vec<_> = items(2, 4, fetch, |n| u128::from(*n), Arc::default()).take(2).collect().await;
         assert_eq!(all, [Ok(0), Err("away")]);
     }
 

@@ -1,6 +1,8 @@
 //! The tree service: stat, listing, folders, deletion.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use futures_util::{Stream, future};
@@ -8,7 +10,9 @@ use http::Method;
 use jiff::Timestamp;
 
 use super::page::{self, Page};
-use super::wire::{BulkAnswer, BulkRequest, CreateAnswer, CreateRequest, DeleteAnswer, DeleteRequest, StatAnswer, WireNode, WirePath};
+use super::wire::{
+    BulkAnswer, BulkRequest, CreateAnswer, CreateRequest, DeleteAnswer, DeleteRequest, StatAnswer, WireNode, WirePath,
+};
 use super::{ApiError, ApiErrorKind, Client};
 use crate::path::RemotePath;
 
@@ -105,7 +109,10 @@ impl Client {
     /// [`ApiErrorKind::BadRequest`] for the root, which cannot be asked.
     pub async fn stat(&self, path: &RemotePath) -> Result<Node, ApiError> {
         if path.is_root() {
-            return Err(ApiError::new(ApiErrorKind::BadRequest, "the root is no node of its own; it only lists the workspaces"));
+            return Err(ApiError::new(
+                ApiErrorKind::BadRequest,
+                "the root is no node of its own; it only lists the workspaces",
+            ));
         }
         let answer: StatAnswer = self.get(&format!("/a/tree/stat/{}", path.encoded())).await?;
         match answer.node {
@@ -145,14 +152,14 @@ impl Client {
     }
 
     async fn stat_call(self, paths: Vec<RemotePath>) -> Result<Vec<Node>, ApiError> {
-        if let [only] = paths.as_slice() {
-            if only.name() == "*" {
-                return match self.stat(only).await {
-                    Ok(node) => Ok(vec![node]),
-                    Err(error) if matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::Forbidden) => Ok(Vec::new()),
-                    Err(error) => Err(error),
-                };
-            }
+        if let [only] = paths.as_slice()
+            && only.name() == "*"
+        {
+            return match self.stat(only).await {
+                Ok(node) => Ok(vec![node]),
+                Err(error) if matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::Forbidden) => Ok(Vec::new()),
+                Err(error) => Err(error),
+            };
         }
         let request = BulkRequest {
             node_paths: paths.iter().filter(|path| !path.is_root()).map(ToString::to_string).collect(),
@@ -172,11 +179,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn workspaces(&self) -> Result<Vec<Node>, ApiError> {
-        let request = BulkRequest {
-            node_paths: vec!["/*".to_owned()],
-            limit: 0,
-            offset: 0,
-        };
+        let request = BulkRequest { node_paths: vec!["/*".to_owned()], limit: 0, offset: 0 };
         let answer: BulkAnswer = self.read(BULK, &request).await?;
         let named = answer.nodes.into_iter().filter(|node| !node.path.trim_matches('/').is_empty());
         let mut workspaces: Vec<Node> = named.map(WireNode::into_node).collect();
@@ -192,6 +195,16 @@ impl Client {
     /// # Errors
     /// The stream ends with the first failure; [`ApiErrorKind::NotFound`] where the folder does not exist.
     pub fn children(&self, folder: &RemotePath) -> impl Stream<Item = Result<Node, ApiError>> + Send + 'static {
+        self.counted_children(folder, Arc::default())
+    }
+
+    /// As [`Client::children`]; once the stream has ended, `total` is the number of children that the server counts,
+    /// hidden ones included, or zero where it told none because all came.
+    pub fn counted_children(
+        &self,
+        folder: &RemotePath,
+        total: Arc<AtomicU64>,
+    ) -> impl Stream<Item = Result<Node, ApiError>> + Send + 'static {
         let client = self.clone();
         if folder.is_root() {
             let all = async move { client.workspaces().await.map(|nodes| stream::iter(nodes.into_iter().map(Ok))) };
@@ -203,17 +216,13 @@ impl Client {
             async move { client.page(path, offset, limit).await }
         };
         let mut failed = false;
-        page::items(PAGE, AT_ONCE, fetch, |node: &Node| page::identity_of(&node.uuid))
+        page::items(PAGE, AT_ONCE, fetch, |node: &Node| page::identity_of(&node.uuid), total)
             .take_while(move |item| future::ready(!std::mem::replace(&mut failed, item.is_err())))
             .right_stream()
     }
 
     async fn page(&self, path: String, offset: u64, limit: u64) -> Result<Page<Node>, ApiError> {
-        let request = BulkRequest {
-            node_paths: vec![path],
-            limit,
-            offset,
-        };
+        let request = BulkRequest { node_paths: vec![path], limit, offset };
         let answer: BulkAnswer = self.read(BULK, &request).await?;
         let real = answer.nodes.into_iter().filter(|node| !node.uuid.is_empty() && !node.is_virtual());
         Ok(Page {
@@ -249,14 +258,8 @@ impl Client {
     }
 
     async fn create_call(&self, paths: &[RemotePath]) -> Result<Vec<Node>, ApiError> {
-        let nodes = paths.iter().map(|path| WirePath {
-            path: path.nfc().to_string(),
-            kind: Some("COLLECTION"),
-        });
-        let request = CreateRequest {
-            nodes: nodes.collect(),
-            recursive: true,
-        };
+        let nodes = paths.iter().map(|path| WirePath { path: path.nfc().to_string(), kind: Some("COLLECTION") });
+        let request = CreateRequest { nodes: nodes.collect(), recursive: true };
         let answer: CreateAnswer = self.repeatable_write("/a/tree/create", &request, paths.len() > 1).await?;
         Ok(answer.children.into_iter().map(WireNode::into_node).collect())
     }
@@ -267,24 +270,15 @@ impl Client {
     /// # Errors
     /// [`ApiErrorKind::NotFound`] if one of the nodes does not exist: then nothing is deleted.
     pub async fn delete(&self, paths: &[RemotePath], permanently: bool) -> Result<Vec<DeleteJob>, ApiError> {
-        let nodes = paths.iter().map(|path| WirePath {
-            path: path.to_string(),
-            kind: None,
-        });
-        let request = DeleteRequest {
-            nodes: nodes.collect(),
-            remove_permanently: permanently,
-        };
+        let nodes = paths.iter().map(|path| WirePath { path: path.to_string(), kind: None });
+        let request = DeleteRequest { nodes: nodes.collect(), remove_permanently: permanently };
         match self.write::<DeleteAnswer>(Method::POST, "/a/tree/delete", &request).await {
-            Ok(answer) => Ok(answer
-                .delete_jobs
-                .into_iter()
-                .map(|job| DeleteJob {
-                    id: job.uuid,
-                    label: job.label,
-                })
-                .collect()),
-            Err(error) if error.is_answer_lost() && self.stat_many(paths).await.is_ok_and(|left| left.is_empty()) => Ok(Vec::new()),
+            Ok(answer) => {
+                Ok(answer.delete_jobs.into_iter().map(|job| DeleteJob { id: job.uuid, label: job.label }).collect())
+            }
+            Err(error) if error.is_answer_lost() && self.stat_many(paths).await.is_ok_and(|left| left.is_empty()) => {
+                Ok(Vec::new())
+            }
             Err(error) => Err(error),
         }
     }

@@ -47,12 +47,8 @@ impl WireNode {
 
     pub(super) fn into_node(self) -> Node {
         let path = RemotePath::from_server(&self.path);
-        let mut meta: BTreeMap<String, Value> = self
-            .meta_store
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(name, value)| (name, decoded(value)))
-            .collect();
+        let mut meta: BTreeMap<String, Value> =
+            self.meta_store.unwrap_or_default().into_iter().map(|(name, value)| (name, decoded(value))).collect();
         let current_hashing = meta.remove("hashing_version").is_some_and(|version| version == "v4");
         let hash = if current_hashing { take_text(&mut meta, "x-cells-hash") } else { None };
         let children = meta.remove("ChildrenCount").as_ref().and_then(as_count);
@@ -71,7 +67,9 @@ impl WireNode {
             uuid: self.uuid,
             kind,
             size: u64::try_from(self.size).unwrap_or(0),
-            modified: Some(self.modified).filter(|seconds| *seconds > 0).and_then(|seconds| Timestamp::from_second(seconds).ok()),
+            modified: Some(self.modified)
+                .filter(|seconds| *seconds > 0)
+                .and_then(|seconds| Timestamp::from_second(seconds).ok()),
             etag: Some(self.etag).filter(|etag| !etag.is_empty()),
             hash,
             mime,

@@ -79,29 +79,23 @@ pub struct TokenSource {
 #[derive(Debug)]
 enum Kind {
     Fixed { token: Token, expires_at: Option<Timestamp> },
-    Session(Session),
+    Session(Box<Session>),
 }
 
 impl TokenSource {
     /// The source for an account. Nothing is sent before the first token is wanted.
     pub fn new(http: Http, account: &Account) -> Self {
         let kind = match &account.credentials {
-            Credentials::Token(secret) => Kind::Fixed {
-                token: Token(Arc::new(secret.clone())),
-                expires_at: None,
-            },
+            Credentials::Token(secret) => Kind::Fixed { token: Token(Arc::new(secret.clone())), expires_at: None },
             Credentials::OAuth { access, expires_at, .. } => Kind::Fixed {
                 token: Token(Arc::new(access.clone())),
                 expires_at: expires_at.and_then(|seconds| Timestamp::from_second(seconds).ok()),
             },
             Credentials::Password { login, password } => {
-                Kind::Session(Session::new(http, account.url.clone(), login.clone(), password.clone()))
+                Kind::Session(Box::new(Session::new(http, account.url.clone(), login.clone(), password.clone())))
             }
         };
-        Self {
-            kind,
-            proven: Mutex::new(None),
-        }
+        Self { kind, proven: Mutex::new(None) }
     }
 
     /// A token that is good for at least `minimum_life`, renewed first where that is possible and needed. A life that

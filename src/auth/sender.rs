@@ -60,7 +60,13 @@ impl Sender {
     ///
     /// # Errors
     /// As [`Sender::call`].
-    pub async fn start(&self, method: &Method, path: &str, body: Option<&Bytes>, accept: &'static str) -> Result<reqwest::Response, AuthError> {
+    pub async fn start(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Bytes>,
+        accept: &'static str,
+    ) -> Result<reqwest::Response, AuthError> {
         let token = self.tokens.token(Duration::ZERO).await?;
         let response = self.attempt(method, path, body, accept, &token).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
@@ -115,10 +121,11 @@ impl Sender {
     /// [`AuthError::Http`] without an answer; then nothing is known.
     pub async fn is_dead(&self, token: &Token, workspace: &str, started: Instant) -> Result<bool, AuthError> {
         let mut proven = self.tokens.proven.lock().await;
-        if let Some((known, since)) = proven.as_ref() {
-            if known.is(token) && *since >= started {
-                return Ok(false);
-            }
+        if let Some((known, since)) = proven.as_ref()
+            && known.is(token)
+            && *since >= started
+        {
+            return Ok(false);
         }
         let asked = Instant::now();
         let path = format!("/a/tree/stat/{}", encode_segment(workspace));

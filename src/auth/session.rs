@@ -99,10 +99,10 @@ impl Session {
         if let Some(refused) = &state.refused {
             return Err(refused.clone());
         }
-        if self.rounds.load(Ordering::SeqCst) != before {
-            if let Some(failure) = &state.last_failure {
-                return Err(failure.clone());
-            }
+        if self.rounds.load(Ordering::SeqCst) != before
+            && let Some(failure) = &state.last_failure
+        {
+            return Err(failure.clone());
         }
         let fetched = self.fetch(&mut state).await;
         self.rounds.fetch_add(1, Ordering::SeqCst);
@@ -153,27 +153,27 @@ impl Session {
         }
         *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = in_the_future(life);
         let token = Token::new(answer.token);
-        state.current = Some(Issued {
-            token: token.clone(),
-            life,
-            ends: Instant::now() + life,
-        });
+        state.current = Some(Issued { token: token.clone(), life, ends: Instant::now() + life });
         Ok(token)
     }
 
     /// Sends to the session service, without an Authorization header: a bad one makes even this call fail.
-    async fn post(&self, request: &Value, cookie: Option<&SecretString>) -> Result<(StatusCode, HeaderMap, bytes::Bytes), AuthError> {
+    async fn post(
+        &self,
+        request: &Value,
+        cookie: Option<&SecretString>,
+    ) -> Result<(StatusCode, HeaderMap, bytes::Bytes), AuthError> {
         let mut builder = self
             .http
             .server_request(Method::POST, &self.url, SESSION)?
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json")
             .body(request.to_string());
-        if let Some(cookie) = cookie {
-            if let Ok(mut value) = HeaderValue::from_str(cookie.expose_secret()) {
-                value.set_sensitive(true);
-                builder = builder.header(COOKIE, value);
-            }
+        if let Some(cookie) = cookie
+            && let Ok(mut value) = HeaderValue::from_str(cookie.expose_secret())
+        {
+            value.set_sensitive(true);
+            builder = builder.header(COOKIE, value);
         }
         let response = self.http.send(builder).await?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -251,10 +251,14 @@ fn seconds(value: &Value) -> Option<u64> {
 fn no_json(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> AuthError {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if status.is_success() && body.is_empty() {
-        return AuthError::NotCells("the login was answered with nothing: this host name is not configured on the Cells server".to_owned());
+        return AuthError::NotCells(
+            "the login was answered with nothing: this host name is not configured on the Cells server".to_owned(),
+        );
     }
     if kind.starts_with("text/html") || status.is_success() {
-        return AuthError::NotCells(format!("the login was answered with a web page (HTTP {status}): not a Cells server"));
+        return AuthError::NotCells(format!(
+            "the login was answered with a web page (HTTP {status}): not a Cells server"
+        ));
     }
     let text = String::from_utf8_lossy(&body[..body.len().min(200)]).trim().to_owned();
     AuthError::Server {
@@ -276,10 +280,7 @@ fn refusal(status: StatusCode, json: &Value) -> AuthError {
         return AuthError::WrongPassword;
     }
     let message = if title.is_empty() { "the login failed" } else { title };
-    AuthError::Server {
-        status: status.as_u16(),
-        message: redact::text(message).into_owned(),
-    }
+    AuthError::Server { status: status.as_u16(), message: redact::text(message).into_owned() }
 }
 
 /// The session's cookie as it is sent back: `name=value` of each cookie that was set.

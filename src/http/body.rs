@@ -72,31 +72,51 @@ pub(super) struct WatchedBody {
     pub(super) upload: Arc<Upload>,
 }
 
+impl WatchedBody {
+    /// How much of the declared length has not come yet.
+    fn missing(&self) -> u64 {
+        self.expected.unwrap_or(0).saturating_sub(self.upload.handed_over())
+    }
+}
+
 impl Body for WatchedBody {
     type Data = Bytes;
-    type Error = reqwest::Error;
+    type Error = Box<dyn Error + Send + Sync>;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
-        match &frame {
+        Poll::Ready(match frame {
             Some(Ok(frame)) => {
-                let bytes = frame.data_ref().map_or(0, Bytes::len);
-                self.upload.moved(bytes as u64);
-                let complete = self.expected.is_some_and(|expected| self.upload.handed_over() >= expected);
-                if complete || self.inner.is_end_stream() {
+                self.upload.moved(frame.data_ref().map_or(0, Bytes::len) as u64);
+                if self.missing() == 0 && (self.expected.is_some() || self.inner.is_end_stream()) {
                     self.upload.whole.store(true, Ordering::Relaxed);
                 }
+                Some(Ok(frame))
             }
             Some(Err(error)) => {
-                let _ = self.upload.failure.set(innermost(error));
+                let _ = self.upload.failure.set(innermost(&error));
+                Some(Err(error.into()))
             }
-            None => self.upload.whole.store(true, Ordering::Relaxed),
-        }
-        Poll::Ready(frame)
+            None if self.missing() > 0 => {
+                let sent = self.upload.handed_over();
+                let whole = sent + self.missing();
+                let cause = format!("it ended after {sent} of {whole} bytes; was it changed meanwhile?");
+                let _ = self.upload.failure.set(cause.clone());
+                Some(Err(cause.into()))
+            }
+            None => {
+                self.upload.whole.store(true, Ordering::Relaxed);
+                None
+            }
+        })
     }
 
+    /// A body that ends too soon must not look ended, or the connection would wait for the rest for ever.
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.is_end_stream() && self.missing() == 0
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -122,12 +142,7 @@ pub(super) struct IdleBody {
 
 impl IdleBody {
     pub(super) fn new(inner: reqwest::Body, idle: Duration) -> Self {
-        Self {
-            inner,
-            idle,
-            timer: None,
-            armed: false,
-        }
+        Self { inner, idle, timer: None, armed: false }
     }
 }
 
@@ -135,7 +150,10 @@ impl Body for IdleBody {
     type Data = Bytes;
     type Error = Box<dyn Error + Send + Sync>;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(context) {
             this.armed = false;

@@ -46,18 +46,13 @@ pub struct HttpError {
 impl HttpError {
     /// A failure with its cause; connection faults count as transient.
     pub fn new(kind: HttpErrorKind, message: impl Into<String>) -> Self {
-        let transient = matches!(kind, HttpErrorKind::Dns | HttpErrorKind::Connect | HttpErrorKind::Timeout | HttpErrorKind::Closed);
-        let unsent = matches!(
+        let transient = matches!(
             kind,
-            HttpErrorKind::Dns | HttpErrorKind::Connect | HttpErrorKind::Tls | HttpErrorKind::Request
+            HttpErrorKind::Dns | HttpErrorKind::Connect | HttpErrorKind::Timeout | HttpErrorKind::Closed
         );
-        Self {
-            kind,
-            message: message.into(),
-            hint: None,
-            transient,
-            unsent,
-        }
+        let unsent =
+            matches!(kind, HttpErrorKind::Dns | HttpErrorKind::Connect | HttpErrorKind::Tls | HttpErrorKind::Request);
+        Self { kind, message: message.into(), hint: None, transient, unsent }
     }
 
     /// Adds what the user can do.
@@ -112,13 +107,7 @@ impl Target {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         };
-        Self {
-            authority,
-            origin: redact::origin(url),
-            https: url.scheme() == "https",
-            reached_before,
-            proxy: None,
-        }
+        Self { authority, origin: redact::origin(url), https: url.scheme() == "https", reached_before, proxy: None }
     }
 }
 
@@ -149,11 +138,9 @@ pub(super) fn classify(error: &reqwest::Error, target: &Target) -> HttpError {
             .hint("check --proxy, HTTPS_PROXY, HTTP_PROXY and NO_PROXY");
     }
     if chain.has("dns error") {
-        let mut failure = HttpError::new(
-            HttpErrorKind::Dns,
-            format!("the name '{}' cannot be resolved", host_of(&target.authority)),
-        )
-        .hint("check the URL and the network connection");
+        let mut failure =
+            HttpError::new(HttpErrorKind::Dns, format!("the name '{}' cannot be resolved", host_of(&target.authority)))
+                .hint("check the URL and the network connection");
         failure.transient = target.reached_before;
         return failure;
     }
@@ -169,12 +156,14 @@ fn host_of(authority: &str) -> &str {
 
 pub(super) fn timeout(connecting: bool, target: &Target) -> HttpError {
     if connecting {
-        let mut failure = HttpError::new(HttpErrorKind::Timeout, format!("no connection to {} in time", target.authority))
-            .hint("check the URL, the network and the proxy; --connect-timeout allows more time");
+        let mut failure =
+            HttpError::new(HttpErrorKind::Timeout, format!("no connection to {} in time", target.authority))
+                .hint("check the URL, the network and the proxy; --connect-timeout allows more time");
         failure.unsent = true;
         return failure;
     }
-    HttpError::new(HttpErrorKind::Timeout, format!("{} went silent", target.authority)).hint("--timeout allows a longer silence")
+    HttpError::new(HttpErrorKind::Timeout, format!("{} went silent", target.authority))
+        .hint("--timeout allows a longer silence")
 }
 
 fn connect_failure(chain: &Chain, target: &Target) -> HttpError {
@@ -195,8 +184,9 @@ fn connect_failure(chain: &Chain, target: &Target) -> HttpError {
         }
         _ => chain.texts.last().cloned().unwrap_or_else(|| "no connection".to_owned()),
     };
-    let mut failure = HttpError::new(HttpErrorKind::Connect, format!("cannot connect to {}: {cause}", target.authority))
-        .hint("is the server running, and is the URL right?");
+    let mut failure =
+        HttpError::new(HttpErrorKind::Connect, format!("cannot connect to {}: {cause}", target.authority))
+            .hint("is the server running, and is the URL right?");
     // A server that has never answered is not there; one that has will probably come back.
     failure.transient = target.reached_before;
     failure
@@ -205,7 +195,8 @@ fn connect_failure(chain: &Chain, target: &Target) -> HttpError {
 fn exchange_failure(chain: &Chain, target: &Target) -> HttpError {
     if chain.parse {
         return if target.https {
-            HttpError::new(HttpErrorKind::Closed, format!("{} sent something that is not HTTP", target.authority)).permanent()
+            HttpError::new(HttpErrorKind::Closed, format!("{} sent something that is not HTTP", target.authority))
+                .permanent()
         } else {
             tls_port(target)
         };
@@ -221,20 +212,24 @@ fn exchange_failure(chain: &Chain, target: &Target) -> HttpError {
 /// Plain HTTP was spoken to a TLS port.
 pub(super) fn tls_port(target: &Target) -> HttpError {
     let secure = target.origin.replacen("http://", "https://", 1);
-    HttpError::new(HttpErrorKind::Tls, format!("{} speaks TLS, not plain HTTP", target.authority)).hint(format!("use --url {secure}"))
+    HttpError::new(HttpErrorKind::Tls, format!("{} speaks TLS, not plain HTTP", target.authority))
+        .hint(format!("use --url {secure}"))
 }
 
 fn tls_failure(error: &rustls::Error, target: &Target) -> HttpError {
     use rustls::{CertificateError as Certificate, Error as Tls};
     let authority = &target.authority;
-    let failure = |cause: String| HttpError::new(HttpErrorKind::Tls, format!("the TLS connection to {authority} was refused: {cause}"));
+    let failure = |cause: String| {
+        HttpError::new(HttpErrorKind::Tls, format!("the TLS connection to {authority} was refused: {cause}"))
+    };
     match error {
         Tls::InvalidCertificate(Certificate::UnknownIssuer) => {
             failure("the certificate is not signed by an authority that this machine trusts".to_owned())
                 .hint("--ca-cert FILE adds the server's certificate authority")
         }
         Tls::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
-            failure("the certificate has expired".to_owned()).hint("renew the server's certificate; if it is valid, check this machine's clock")
+            failure("the certificate has expired".to_owned())
+                .hint("renew the server's certificate; if it is valid, check this machine's clock")
         }
         Tls::InvalidCertificate(Certificate::NotValidYet | Certificate::NotValidYetContext { .. }) => {
             failure("the certificate is not valid yet".to_owned()).hint("check this machine's clock")
@@ -244,12 +239,12 @@ fn tls_failure(error: &rustls::Error, target: &Target) -> HttpError {
                 .hint("use the name that the certificate carries in --url")
         }
         Tls::InvalidCertificate(Certificate::Revoked) => failure("the certificate was revoked".to_owned()),
-        Tls::InvalidCertificate(other) => {
-            failure(format!("the certificate is not acceptable: {other}")).hint("--ca-cert FILE adds a private certificate authority")
-        }
+        Tls::InvalidCertificate(other) => failure(format!("the certificate is not acceptable: {other}"))
+            .hint("--ca-cert FILE adds a private certificate authority"),
         Tls::InvalidMessage(_) => {
             let plain = target.origin.replacen("https://", "http://", 1);
-            failure("the port does not speak TLS".to_owned()).hint(format!("if the server has no TLS, use --url {plain}"))
+            failure("the port does not speak TLS".to_owned())
+                .hint(format!("if the server has no TLS, use --url {plain}"))
         }
         Tls::AlertReceived(alert) => alert_failure(*alert, failure),
         other => failure(other.to_string()),
@@ -259,14 +254,16 @@ fn tls_failure(error: &rustls::Error, target: &Target) -> HttpError {
 fn alert_failure(alert: rustls::AlertDescription, failure: impl Fn(String) -> HttpError) -> HttpError {
     use rustls::AlertDescription as Alert;
     match alert {
-        Alert::CertificateRequired | Alert::BadCertificate | Alert::UnknownCA | Alert::CertificateUnknown | Alert::AccessDenied => {
-            failure("the server did not accept the client certificate, or wants one".to_owned())
-                .hint("--client-cert FILE and --client-key FILE give a client certificate")
-        }
+        Alert::CertificateRequired
+        | Alert::BadCertificate
+        | Alert::UnknownCA
+        | Alert::CertificateUnknown
+        | Alert::AccessDenied => failure("the server did not accept the client certificate, or wants one".to_owned())
+            .hint("--client-cert FILE and --client-key FILE give a client certificate"),
         Alert::UnrecognisedName => failure("the server does not know this host name".to_owned()),
-        Alert::ProtocolVersion | Alert::HandshakeFailure => {
-            failure("the server and this program have no TLS version or cipher in common (TLS 1.2 or 1.3 is needed)".to_owned())
-        }
+        Alert::ProtocolVersion | Alert::HandshakeFailure => failure(
+            "the server and this program have no TLS version or cipher in common (TLS 1.2 or 1.3 is needed)".to_owned(),
+        ),
         other => failure(format!("the server sent the alert {other:?}")),
     }
 }

@@ -112,12 +112,7 @@ impl Http {
     /// # Errors
     /// [`HttpErrorKind::Request`] for a certificate file that cannot be used, a malformed header or proxy.
     pub fn new(options: &HttpOptions) -> Result<Self, HttpError> {
-        let agent = format!(
-            "cec/{} ({}; {})",
-            env!("CARGO_PKG_VERSION"),
-            std::env::consts::OS,
-            std::env::consts::ARCH
-        );
+        let agent = format!("cec/{} ({}; {})", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::config(options)?)
             .user_agent(agent)
@@ -148,10 +143,7 @@ impl Http {
             proxies,
             reached: AtomicBool::new(false),
         };
-        Ok(Self {
-            client,
-            shared: Arc::new(shared),
-        })
+        Ok(Self { client, shared: Arc::new(shared) })
     }
 
     /// Starts a request to any URL, without the user's extra headers; redirects are never followed.
@@ -164,10 +156,13 @@ impl Http {
     ///
     /// # Errors
     /// [`HttpErrorKind::Request`] if the path does not make a URL.
-    pub fn server_request(&self, method: Method, server: &ServerUrl, path: &str) -> Result<reqwest::RequestBuilder, HttpError> {
-        let url = server
-            .at(path)
-            .map_err(|error| HttpError::new(HttpErrorKind::Request, error.to_string()))?;
+    pub fn server_request(
+        &self,
+        method: Method,
+        server: &ServerUrl,
+        path: &str,
+    ) -> Result<reqwest::RequestBuilder, HttpError> {
+        let url = server.at(path).map_err(|error| HttpError::new(HttpErrorKind::Request, error.to_string()))?;
         Ok(self.client.request(method, url).headers(self.shared.headers.clone()))
     }
 
@@ -184,7 +179,11 @@ impl Http {
     ///
     /// # Errors
     /// See [`HttpErrorKind`].
-    pub async fn send_with(&self, request: reqwest::RequestBuilder, options: &SendOptions) -> Result<reqwest::Response, HttpError> {
+    pub async fn send_with(
+        &self,
+        request: reqwest::RequestBuilder,
+        options: &SendOptions,
+    ) -> Result<reqwest::Response, HttpError> {
         let started = Instant::now();
         let mut request = request;
         loop {
@@ -202,7 +201,11 @@ impl Http {
         }
     }
 
-    async fn attempt(&self, request: reqwest::RequestBuilder, options: &SendOptions) -> Result<reqwest::Response, HttpError> {
+    async fn attempt(
+        &self,
+        request: reqwest::RequestBuilder,
+        options: &SendOptions,
+    ) -> Result<reqwest::Response, HttpError> {
         let mut request = request.build().map_err(|error| classify(&error, &Target::nowhere()))?;
         let (method, url) = (request.method().clone(), request.url().clone());
         let upload = options.upload.clone().unwrap_or_default();
@@ -223,10 +226,11 @@ impl Http {
     /// that wants a password.
     async fn judge(&self, response: reqwest::Response, options: &SendOptions) -> Result<reqwest::Response, HttpError> {
         let status = response.status();
-        if status.is_redirection() && !options.redirect_is_answer {
-            if let Some(location) = response.headers().get(LOCATION) {
-                return Err(redirect(response.url(), location));
-            }
+        if status.is_redirection()
+            && !options.redirect_is_answer
+            && let Some(location) = response.headers().get(LOCATION)
+        {
+            return Err(redirect(response.url(), location));
         }
         if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return Err(HttpError::new(HttpErrorKind::Proxy, "the proxy wants a user name and a password")
@@ -287,9 +291,7 @@ impl Http {
     /// An answer's body as it arrives.
     pub fn stream(&self, response: reqwest::Response) -> impl Stream<Item = Result<Bytes, HttpError>> + Send + use<> {
         let target = self.target(response.url());
-        response
-            .bytes_stream()
-            .map(move |chunk| chunk.map_err(|error| classify(&error, &target)))
+        response.bytes_stream().map(move |chunk| chunk.map_err(|error| classify(&error, &target)))
     }
 
     fn target(&self, url: &Url) -> Target {
@@ -306,17 +308,10 @@ impl Http {
 }
 
 fn watch_body(request: &mut reqwest::Request, upload: &Arc<Upload>) {
-    let declared = request
-        .headers()
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if let Some(inner) = request.body_mut().take() {
         let known = http_body::Body::size_hint(&inner).exact();
-        let watched = WatchedBody {
-            inner,
-            expected: declared.or(known),
-            upload: upload.clone(),
-        };
+        let watched = WatchedBody { inner, expected: declared.or(known), upload: upload.clone() };
         *request.body_mut() = Some(reqwest::Body::wrap(watched));
     }
 }
@@ -338,10 +333,7 @@ fn with_idle_body(response: reqwest::Response, url: &Url, idle: Duration) -> req
         return response;
     }
     let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
-    let mut builder = http::Response::builder()
-        .status(parts.status)
-        .version(parts.version)
-        .url(url.clone());
+    let mut builder = http::Response::builder().status(parts.status).version(parts.version).url(url.clone());
     if let Some(headers) = builder.headers_mut() {
         *headers = parts.headers;
     }
@@ -350,18 +342,11 @@ fn with_idle_body(response: reqwest::Response, url: &Url, idle: Duration) -> req
     }
     let body = reqwest::Body::wrap(IdleBody::new(body, idle));
     // Nothing in these parts can fail: they come from an answer that was parsed.
-    builder
-        .body(body)
-        .unwrap_or_else(|_| http::Response::new(reqwest::Body::default()))
-        .into()
+    builder.body(body).unwrap_or_else(|_| http::Response::new(reqwest::Body::default())).into()
 }
 
 fn may_be_complaint(response: &reqwest::Response) -> bool {
-    let kind = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("text/plain");
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("text/plain");
     kind.starts_with("text/")
 }
 
@@ -386,18 +371,16 @@ fn redirect(from: &Url, location: &HeaderValue) -> HttpError {
 fn log(method: &Method, url: &Url, started: Instant, result: Result<&reqwest::Response, &HttpError>) {
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match result {
-        Ok(response) => tracing::debug!(%method, path = url.path(), status = response.status().as_u16(), millis, "answer"),
+        Ok(response) => {
+            tracing::debug!(%method, path = url.path(), status = response.status().as_u16(), millis, "answer");
+        }
         Err(error) => tracing::debug!(%method, path = url.path(), error = %error, millis, "no answer"),
     }
 }
 
 fn explicit_proxy(text: &str) -> Result<(reqwest::Proxy, String), HttpError> {
     let wrong = |why: &str| HttpError::new(HttpErrorKind::Request, format!("the proxy is not usable: {why}"));
-    let full = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("http://{text}")
-    };
+    let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let url = Url::parse(&full).map_err(|_| wrong("not a URL").hint("write it as http://HOST:PORT"))?;
     if !matches!(url.scheme(), "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h") {
         return Err(wrong("only http, https, socks4 and socks5 proxies are known"));
@@ -425,12 +408,15 @@ const OWN_HEADERS: [&str; 9] = [
 fn extra_headers(pairs: &[(String, String)]) -> Result<HeaderMap, HttpError> {
     let mut map = HeaderMap::with_capacity(pairs.len());
     for (name, value) in pairs {
-        let wrong = |why: &str| HttpError::new(HttpErrorKind::Request, format!("the header '{}' cannot be sent: {why}", name.trim()));
+        let wrong = |why: &str| {
+            HttpError::new(HttpErrorKind::Request, format!("the header '{}' cannot be sent: {why}", name.trim()))
+        };
         let header = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| wrong("not a header name"))?;
         if OWN_HEADERS.contains(&header.as_str()) {
             return Err(wrong("this program sets it itself"));
         }
-        let mut value = HeaderValue::from_str(value.trim()).map_err(|_| wrong("its value holds characters that no header can"))?;
+        let mut value =
+            HeaderValue::from_str(value.trim()).map_err(|_| wrong("its value holds characters that no header can"))?;
         value.set_sensitive(true);
         map.append(header, value);
     }

@@ -26,9 +26,7 @@ pub fn url(url: &Url) -> String {
 pub fn is_secret(name: &HeaderName) -> bool {
     let name = name.as_str();
     matches!(name, "authorization" | "proxy-authorization" | "cookie" | "set-cookie")
-        || ["token", "secret", "password", "bearer", "api-key", "apikey"]
-            .iter()
-            .any(|part| name.contains(part))
+        || ["token", "secret", "password", "bearer", "api-key", "apikey"].iter().any(|part| name.contains(part))
 }
 
 /// A text in which everything that looks like a token is replaced: what follows `Bearer ` and `Credential=`, the
@@ -59,10 +57,7 @@ fn next_word(text: &str, from: usize) -> Option<(usize, usize)> {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let bytes = text.as_bytes();
     let start = from + bytes.get(from..)?.iter().position(|byte| is_part(*byte))?;
-    let length = bytes[start..]
-        .iter()
-        .position(|byte| !is_part(*byte))
-        .unwrap_or(bytes.len() - start);
+    let length = bytes[start..].iter().position(|byte| !is_part(*byte)).unwrap_or(bytes.len() - start);
     Some((start, start + length))
 }
 
@@ -98,7 +93,9 @@ mod tests {
 
     #[test]
     fn secret_headers_are_known() {
-        for (name, secret) in [("authorization", true), ("x-auth-token", true), ("cookie", true), ("content-type", false)] {
+        for (name, secret) in
+            [("authorization", true), ("x-auth-token", true), ("cookie", true), ("content-type", false)]
+        {
             assert_eq!(is_secret(&HeaderName::from_static(name)), secret, "{name}");
         }
     }

@@ -28,22 +28,14 @@ pub struct RetryPolicy {
 impl RetryPolicy {
     /// One attempt, no more.
     pub fn never() -> Self {
-        Self {
-            max_attempts: 1,
-            max_backoff: Duration::ZERO,
-            max_elapsed: Duration::ZERO,
-        }
+        Self { max_attempts: 1, max_backoff: Duration::ZERO, max_elapsed: Duration::ZERO }
     }
 }
 
 impl Default for RetryPolicy {
     /// Four attempts within three minutes, ten seconds apart at most: what suits a small request.
     fn default() -> Self {
-        Self {
-            max_attempts: 4,
-            max_backoff: Duration::from_secs(10),
-            max_elapsed: Duration::from_secs(180),
-        }
+        Self { max_attempts: 4, max_backoff: Duration::from_secs(10), max_elapsed: Duration::from_secs(180) }
     }
 }
 
@@ -66,7 +58,11 @@ pub trait Retryable {
 
 /// Runs `attempt` until it succeeds, its error says stop, or the policy is used up. `attempt` gets the number of the
 /// attempt from 1; `on_retry` hears of each failure that will be tried again, with the pause before it.
-pub async fn run<T, E, F, Fut>(policy: &RetryPolicy, attempt: F, on_retry: impl FnMut(u32, &E, Duration)) -> Result<T, E>
+pub async fn run<T, E, F, Fut>(
+    policy: &RetryPolicy,
+    attempt: F,
+    on_retry: impl FnMut(u32, &E, Duration),
+) -> Result<T, E>
 where
     E: Retryable,
     F: FnMut(u32) -> Fut,

@@ -27,11 +27,7 @@ pub(super) fn config(options: &HttpOptions) -> Result<ClientConfig, HttpError> {
     let verifier: Arc<dyn ServerCertVerifier> = if options.skip_verify {
         Arc::new(AcceptAll { provider })
     } else {
-        Arc::new(LazyVerifier {
-            provider,
-            extra,
-            inner: OnceLock::new(),
-        })
+        Arc::new(LazyVerifier { provider, extra, inner: OnceLock::new() })
     };
     let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     let mut config = match &options.client_identity {
@@ -50,7 +46,8 @@ fn request_error(message: String) -> HttpError {
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, HttpError> {
     let shown = file.display();
-    let unreadable = |error: &dyn std::fmt::Display| request_error(format!("cannot read certificates from '{shown}': {error}"));
+    let unreadable =
+        |error: &dyn std::fmt::Display| request_error(format!("cannot read certificates from '{shown}': {error}"));
     let pem = std::fs::read(file).map_err(|error| unreadable(&error))?;
     let found = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<Vec<_>, _>>()
@@ -63,10 +60,13 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, HttpError> 
 
 fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, HttpError> {
     let shown = file.display();
-    let unreadable = |error: &dyn std::fmt::Display| request_error(format!("cannot read a private key from '{shown}': {error}"));
+    let unreadable =
+        |error: &dyn std::fmt::Display| request_error(format!("cannot read a private key from '{shown}': {error}"));
     let pem = std::fs::read(file).map_err(|error| unreadable(&error))?;
     if pem.windows(21).any(|window| window == b"ENCRYPTED PRIVATE KEY") {
-        return Err(unreadable(&"it is encrypted").hint("store the key without a passphrase, for example with 'openssl pkey'"));
+        return Err(
+            unreadable(&"it is encrypted").hint("store the key without a passphrase, for example with 'openssl pkey'")
+        );
     }
     PrivateKeyDer::from_pem_slice(&pem).map_err(|_| unreadable(&"no key in PEM form (PKCS#8, PKCS#1 or SEC1) in it"))
 }
@@ -97,8 +97,7 @@ impl ServerCertVerifier for LazyVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.verifier()?
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        self.verifier()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(

@@ -1,8 +1,17 @@
-//! What a gateway answer means (s3.md §10, versions.md §8).
+//! What a gateway answer means.
 
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+use super::xml::Document;
 use crate::auth::AuthError;
-use crate::http::HttpError;
-use crate::http::retry::{Advice, Retryable};
+use crate::http::retry::{Advice, Retryable, retry_after};
+use crate::http::{HttpError, redact};
+
+/// How long a lock is left alone before the next try: it lasts as long as the job that holds it.
+const LOCK_PAUSE: Duration = Duration::from_secs(5);
 
 /// What an answer means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +26,7 @@ pub enum S3ErrorKind {
     UploadGone,
     /// A folder is in the way, or the target is a folder.
     Conflict,
-    /// Another upload of the same new name is running (s3.md §9); worth another try after a stat.
+    /// Another upload of the same new name is running (docs/protocol.md §5.4); worth another try after a stat.
     NameInUse,
     /// A job holds a lock; worth another try after a long pause.
     Locked,
@@ -61,7 +70,8 @@ pub struct S3Error {
     pub request_id: Option<String>,
     /// Retry-After, if the answer had one.
     pub retry_after: Option<std::time::Duration>,
-    /// Whether the request may have been carried out although no success was heard (s3.md §9).
+    /// Whether the request may have been carried out although no success was heard
+    /// (docs/protocol.md §5.3).
     pub in_doubt: bool,
     /// The failure below.
     #[source]
@@ -79,8 +89,292 @@ pub enum Cause {
     Auth(AuthError),
 }
 
+impl S3Error {
+    /// A failure without an answer behind it.
+    pub fn new(kind: S3ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            status: None,
+            code: None,
+            request_id: None,
+            retry_after: None,
+            in_doubt: false,
+            source: None,
+        }
+    }
+
+    /// What the user can do, where there is something to say.
+    pub fn hint(&self) -> Option<&str> {
+        if let Some(Cause::Http(error) | Cause::Auth(AuthError::Http(error))) = &self.source {
+            return error.hint.as_deref();
+        }
+        match self.kind {
+            S3ErrorKind::TooLarge => {
+                Some("a smaller --part-size and --multipart-threshold, or a higher limit in the proxy")
+            }
+            S3ErrorKind::Signature if self.code.as_deref() == Some("RequestTimeTooSkewed") => {
+                Some("check this machine's clock")
+            }
+            S3ErrorKind::Signature => Some("a proxy that rewrites the path or the Host header breaks signatures"),
+            S3ErrorKind::NotCells => Some("check the URL: it must be the address of the Cells server itself"),
+            S3ErrorKind::Unauthenticated => Some(
+                "sign in again with 'cec configure'; after an upgrade of the server, personal access tokens must be made anew",
+            ),
+            _ => None,
+        }
+    }
+
+    /// Whether the answer may mean a dead token as well as a missing right.
+    pub(super) fn may_be_token(&self) -> bool {
+        match (self.status, self.code.as_deref()) {
+            (Some(401), _) | (Some(504), Some("TokenTimeMismatch")) => true,
+            (Some(403), code) => matches!(code, None | Some("AccessDenied" | "UnauthorizedAccess")),
+            _ => false,
+        }
+    }
+
+    /// Whether the answer gave any reason of its own, or was a page.
+    pub(super) fn has_words(&self) -> bool {
+        self.message != format!("the server answered HTTP {}", self.status.unwrap_or_default())
+    }
+
+    /// Whether the server finds our clock wrong.
+    pub(super) fn is_clock(&self) -> bool {
+        self.code.as_deref() == Some("RequestTimeTooSkewed")
+    }
+}
+
+impl From<HttpError> for S3Error {
+    fn from(error: HttpError) -> Self {
+        Self { source: Some(Cause::Http(error.clone())), ..Self::new(S3ErrorKind::Transport, error.message) }
+    }
+}
+
+impl From<AuthError> for S3Error {
+    fn from(error: AuthError) -> Self {
+        let kind = match error {
+            AuthError::Http(error) => return error.into(),
+            AuthError::Expired => S3ErrorKind::Unauthenticated,
+            AuthError::NotCells(_) => S3ErrorKind::NotCells,
+            AuthError::WrongPassword | AuthError::Locked | AuthError::FurtherStep(_) | AuthError::Server { .. } => {
+                S3ErrorKind::Auth
+            }
+        };
+        Self { source: Some(Cause::Auth(error.clone())), ..Self::new(kind, error.to_string()) }
+    }
+}
+
 impl Retryable for S3Error {
     fn advice(&self) -> Advice {
-        todo!()
+        let transient = match (self.kind, &self.source) {
+            (S3ErrorKind::Server | S3ErrorKind::TooMany | S3ErrorKind::NameInUse, _) => true,
+            (S3ErrorKind::Locked, _) => return Advice::After(self.retry_after.unwrap_or(LOCK_PAUSE).max(LOCK_PAUSE)),
+            (S3ErrorKind::Transport, Some(Cause::Http(error))) => return error.advice(),
+            (S3ErrorKind::Transport, _) => true,
+            (S3ErrorKind::Auth, Some(Cause::Auth(AuthError::Server { status, .. }))) => {
+                *status >= 500 || *status == 429
+            }
+            _ => false,
+        };
+        match (transient, self.retry_after) {
+            (true, Some(pause)) => Advice::After(pause),
+            (true, None) => Advice::Retry,
+            (false, _) => Advice::Stop,
+        }
+    }
+}
+
+/// What was asked, as far as it decides what an answer means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// A read: never in doubt.
+    Read,
+    /// A write of an object as a whole.
+    Write,
+    /// Something about a multipart upload that was started.
+    Multipart,
+    /// A read about a multipart upload.
+    MultipartRead,
+}
+
+impl Asked {
+    pub(super) fn writes(self) -> bool {
+        matches!(self, Self::Write | Self::Multipart)
+    }
+
+    fn is_multipart(self) -> bool {
+        matches!(self, Self::Multipart | Self::MultipartRead)
+    }
+}
+
+/// What an answer that is no success means.
+pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], asked: Asked) -> S3Error {
+    let document = Document::parse(body).filter(|document| document.root == "Error");
+    let field =
+        |name: &str| document.as_ref().and_then(|document| document.field(name)).filter(|text| !text.is_empty());
+    let code = field("Code").map(ToOwned::to_owned);
+    let message = field("Message").unwrap_or_default();
+    let cause = Hidden::in_message(message);
+    let kind = match (&cause, code.as_deref()) {
+        (Some(cause), _) => cause.kind(asked),
+        (None, Some(code)) => by_code(code).unwrap_or_else(|| by_status(status, headers, body)),
+        (None, None) => by_status(status, headers, body),
+    };
+    let in_doubt = asked.writes() && kind == S3ErrorKind::Server && status.as_u16() != 501;
+    S3Error {
+        status: Some(status.as_u16()),
+        request_id: request_id(headers).or_else(|| field("RequestId").map(ToOwned::to_owned)),
+        retry_after: retry_after(headers),
+        in_doubt,
+        message: words(kind, status, code.as_deref(), message, cause.as_ref(), !body.is_empty()),
+        code,
+        ..S3Error::new(kind, "")
+    }
+}
+
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("x-amz-request-id")?.to_str().ok()?;
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// What the gateway's internal errors hide in their message: `cause({"Id":…,"Code":423,…})`, or `cause(some words)`.
+#[derive(Debug)]
+struct Hidden {
+    id: String,
+    number: Option<u64>,
+    words: String,
+}
+
+impl Hidden {
+    fn in_message(message: &str) -> Option<Self> {
+        let start = message.find("cause(")? + "cause(".len();
+        let inner = message.get(start..message.rfind(')')?)?;
+        let json = serde_json::from_str::<Value>(inner).ok().filter(Value::is_object);
+        let Some(json) = json else {
+            return Some(Self { id: String::new(), number: None, words: inner.to_owned() });
+        };
+        let text = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Some(Self { id: text("Id"), number: json.get("Code").and_then(Value::as_u64), words: text("Detail") })
+    }
+
+    fn kind(&self, asked: Asked) -> S3ErrorKind {
+        let says = |part: &str| self.words.contains(part);
+        match self.number {
+            Some(423) => return S3ErrorKind::Locked,
+            Some(409) if says("already in use") => return S3ErrorKind::NameInUse,
+            Some(409) => return S3ErrorKind::Conflict,
+            Some(404) if asked.is_multipart() => return S3ErrorKind::UploadGone,
+            Some(404) => return S3ErrorKind::NotFound,
+            Some(403) => return S3ErrorKind::Forbidden,
+            Some(422) => return S3ErrorKind::Quota,
+            Some(429) => return S3ErrorKind::TooMany,
+            Some(400..=499) => return S3ErrorKind::BadRequest,
+            _ => {}
+        }
+        if self.id == "parent.locked" {
+            S3ErrorKind::Locked
+        } else if says("cannot find initial multipart node") {
+            S3ErrorKind::UploadGone
+        } else if says("already in use") {
+            S3ErrorKind::NameInUse
+        } else if says("for folder") || says("folder already exists") {
+            S3ErrorKind::Conflict
+        } else if [
+            "Data too long",
+            "invalid UTF-8",
+            "Object name cannot be empty",
+            "missing hash for part",
+            "part.empty",
+        ]
+        .iter()
+        .any(|part| says(part))
+        {
+            S3ErrorKind::BadRequest
+        } else {
+            S3ErrorKind::Server
+        }
+    }
+}
+
+fn by_code(code: &str) -> Option<S3ErrorKind> {
+    Some(match code {
+        "AccessDenied" | "UnauthorizedAccess" | "TokenTimeMismatch" => S3ErrorKind::Forbidden,
+        "NoSuchKey" | "NoSuchBucket" | "NoSuchVersion" => S3ErrorKind::NotFound,
+        "NoSuchUpload" => S3ErrorKind::UploadGone,
+        "InvalidRange" => S3ErrorKind::Range,
+        "QuotaExceeded" => S3ErrorKind::Quota,
+        "RequestTimeTooSkewed"
+        | "SignatureDoesNotMatch"
+        | "InvalidAccessKeyId"
+        | "AuthorizationHeaderMalformed"
+        | "AuthorizationParametersError" => S3ErrorKind::Signature,
+        "SlowDown" | "TooManyRequests" => S3ErrorKind::TooMany,
+        "XMinioObjectExistsAsDirectory" | "XMinioParentIsObject" => S3ErrorKind::Conflict,
+        "InternalError"
+        | "XMinioBackendDown"
+        | "ServiceUnavailable"
+        | "XMinioServerNotInitialized"
+        | "RequestTimeout" => S3ErrorKind::Server,
+        _ => return None,
+    })
+}
+
+fn by_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> S3ErrorKind {
+    match status.as_u16() {
+        401 | 403 if !is_html(headers, body) => S3ErrorKind::Forbidden,
+        404 if !is_html(headers, body) => S3ErrorKind::NotFound,
+        409 | 412 => S3ErrorKind::Conflict,
+        413 => S3ErrorKind::TooLarge,
+        416 => S3ErrorKind::Range,
+        422 | 507 => S3ErrorKind::Quota,
+        423 => S3ErrorKind::Locked,
+        429 => S3ErrorKind::TooMany,
+        408 => S3ErrorKind::Server,
+        501 => S3ErrorKind::BadRequest,
+        500..=599 => S3ErrorKind::Server,
+        _ if is_html(headers, body) => S3ErrorKind::NotCells,
+        _ => S3ErrorKind::BadRequest,
+    }
+}
+
+/// Whether an answer is a web page.
+pub(super) fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
+    let named = headers
+        .get(http::header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("text/html"));
+    named || body.trim_ascii_start().to_ascii_lowercase().starts_with(b"<!doctype html")
+}
+
+fn words(
+    kind: S3ErrorKind,
+    status: StatusCode,
+    code: Option<&str>,
+    message: &str,
+    cause: Option<&Hidden>,
+    page: bool,
+) -> String {
+    let told = cause.map_or(message, |cause| cause.words.as_str()).trim();
+    let told = redact::text(told).into_owned();
+    let status = status.as_u16();
+    match (kind, code) {
+        (S3ErrorKind::Locked, _) => "a job on the server holds a lock on the folder".to_owned(),
+        (S3ErrorKind::Forbidden, Some("TokenTimeMismatch")) => {
+            "the token ended before the request reached the server: a proxy keeps uploads back longer than the token lives".to_owned()
+        }
+        (S3ErrorKind::Forbidden, _) => "permission denied".to_owned(),
+        (S3ErrorKind::NotFound, _) => "no such file on the server".to_owned(),
+        (S3ErrorKind::UploadGone, _) => "the server does not know this multipart upload any more".to_owned(),
+        (S3ErrorKind::Range, _) => "the range lies outside the file".to_owned(),
+        (S3ErrorKind::Signature, Some("RequestTimeTooSkewed")) => "this machine's clock and the server's are too far apart".to_owned(),
+        (S3ErrorKind::Signature, _) => "the server refused the request's signature".to_owned(),
+        (S3ErrorKind::TooLarge, _) => "a proxy in front of the server refuses a body of this size (HTTP 413)".to_owned(),
+        (S3ErrorKind::NotCells, _) => format!("the answer is a web page (HTTP {status}): this is not a Cells server"),
+        (_, Some("XMinioBackendDown")) => "the server's storage is away, or the file is locked by another transfer".to_owned(),
+        (_, Some(code)) if told.is_empty() => format!("the server answered HTTP {status} {code}"),
+        (_, None) if told.is_empty() && page => format!("a proxy in front of the server answered HTTP {status}"),
+        (_, None) if told.is_empty() => format!("the server answered HTTP {status}"),
+        _ => told,
     }
 }

@@ -1,28 +1,53 @@
-//! The S3 gateway (s3.md): one attempt a call, signed late, the token renewed and the clock offset learnt on the way.
+//! The S3 gateway: one attempt a call, signed late, the token renewed and the clock offset learnt on the way.
 
 pub mod error;
+mod exchange;
+mod sign;
+mod xml;
 
 pub use error::{S3Error, S3ErrorKind};
 
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use futures_util::Stream;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use futures_util::{Stream, future};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
+use tokio_util::io::StreamReader;
 
 use crate::auth::Sender;
-use crate::path::RemotePath;
+use crate::http::{HttpError, HttpErrorKind};
+use crate::path::{RemotePath, encode_segment};
+use error::{Asked, classify, is_html};
+use exchange::{Call, Clock, Payload, web_page};
+use xml::{Document, ListError, ListReader};
+
+/// How long a completion may stay silent at least: it waits for readers of the old content, with a sign of life every
+/// ten seconds once it has begun to answer.
+const COMPLETE_IDLE: Duration = Duration::from_secs(300);
+
+/// How long a listing may stay silent at least: it is made as a whole before its first byte, some 2 ms an entry.
+const LIST_IDLE: Duration = Duration::from_secs(900);
+
+/// The longest answer of a create or complete that is read.
+const ANSWER_LIMIT: usize = 1024 * 1024;
 
 /// Makes the body of an upload, anew for each time that it is sent.
 pub type BodyFactory<'a> = &'a (dyn Fn() -> reqwest::Body + Send + Sync);
 
-/// The S3 client of one account.
+/// The S3 client of one account. Cheap to clone; clones share what was learnt of the server's clock.
+///
+/// Each call is one attempt; only a dead token (told from a missing right by asking REST) and a wrong clock lead to a
+/// second one. Whether a further attempt makes sense, the error says.
 #[derive(Debug, Clone)]
 pub struct Client {
-    #[expect(dead_code)]
     sender: Arc<Sender>,
+    clock: Arc<Clock>,
 }
 
 /// What a GET or HEAD tells besides the content.
@@ -68,58 +93,350 @@ pub struct UploadId(pub String);
 impl Client {
     /// A client that sends through `sender`.
     pub fn new(sender: Arc<Sender>) -> Self {
-        Self { sender }
+        Self::with_clock(sender, SystemTime::now)
     }
 
-    /// Sends a whole object and gives the ETag of the answer, without quotes. `key` must be in NFC.
-    pub async fn put(&self, _key: &RemotePath, _length: u64, _body: BodyFactory<'_>) -> Result<String, S3Error> {
-        todo!()
+    /// [`Client::new`] with the time given by the caller.
+    pub fn with_clock(sender: Arc<Sender>, now: fn() -> SystemTime) -> Self {
+        Self { sender, clock: Arc::new(Clock::new(now)) }
     }
 
-    /// Opens an object, or a range of it.
-    pub async fn get(&self, _key: &RemotePath, _range: Option<Range<u64>>) -> Result<Download, S3Error> {
-        todo!()
+    /// Sends a whole object and gives the ETag of the answer, without quotes: the MD5 of the content, but for an empty
+    /// one. `key` must be in NFC. An existing file is replaced; missing parents are made.
+    ///
+    /// # Errors
+    /// See [`S3ErrorKind`]; with `in_doubt` the object may be replaced, or damaged: send it again until it is certain.
+    pub async fn put(&self, key: &RemotePath, length: u64, body: BodyFactory<'_>) -> Result<String, S3Error> {
+        let call = Call {
+            payload: Payload::Streamed { length, make: body },
+            asked: Asked::Write,
+            ..Call::about(key, Method::PUT, "")
+        };
+        let response = self.exchange(&call).await?;
+        etag_of_write(response.status(), response.headers())
     }
 
-    /// The headers of an object.
-    pub async fn head(&self, _key: &RemotePath) -> Result<ObjectInfo, S3Error> {
-        todo!()
+    /// Opens an object, or a range of it (the end is not included).
+    ///
+    /// # Errors
+    /// [`S3ErrorKind::Range`] where the range starts beyond the end, and for any range of an empty object. An answer
+    /// that ignores the range, or does not say how long it is, is [`S3ErrorKind::Server`].
+    pub async fn get(&self, key: &RemotePath, range: Option<Range<u64>>) -> Result<Download, S3Error> {
+        let mut call = Call::about(key, Method::GET, "");
+        if let Some(range) = &range {
+            let text = format!("bytes={}-{}", range.start, range.end.saturating_sub(1).max(range.start));
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                call.headers.insert(RANGE, value);
+            }
+        }
+        let response = self.exchange(&call).await?;
+        let info = object_info(response.status(), response.headers())?;
+        if let Some(range) = range {
+            check_range(&info, response.status(), response.headers(), &range)?;
+        }
+        let body = self.sender.http.stream(response);
+        let body = counted(body, info.length);
+        Ok(Download { info, body: body.boxed() })
     }
 
-    /// Starts a multipart upload; `size` is told to the server as x-amz-meta-pydio-clear-size (s3.md §3).
-    pub async fn create_multipart(&self, _key: &RemotePath, _size: Option<u64>) -> Result<UploadId, S3Error> {
-        todo!()
+    /// The headers of an object. A folder answers with a failure of the server.
+    ///
+    /// # Errors
+    /// See [`S3ErrorKind`]; answers to this call have no body, so that only their status tells.
+    pub async fn head(&self, key: &RemotePath) -> Result<ObjectInfo, S3Error> {
+        let response = self.exchange(&Call::about(key, Method::HEAD, "")).await?;
+        object_info(response.status(), response.headers())
     }
 
-    /// Sends one part and gives its ETag without quotes.
+    /// Starts a multipart upload; `size` is told to the server, which shows it while the upload runs and needs it where
+    /// the storage is encrypted. Check the target first: the server starts one onto a folder, too.
+    ///
+    /// # Errors
+    /// See [`S3ErrorKind`]; with `in_doubt` an upload may have been started whose id nobody knows.
+    pub async fn create_multipart(&self, key: &RemotePath, size: Option<u64>) -> Result<UploadId, S3Error> {
+        let mut call = Call {
+            payload: Payload::Whole(Bytes::new()),
+            asked: Asked::Write,
+            ..Call::about(key, Method::POST, "uploads=")
+        };
+        if let Some(size) = size {
+            call.headers.insert("x-amz-meta-pydio-clear-size", HeaderValue::from(size));
+        }
+        let response = self.exchange(&call).await?;
+        let (status, body) = self.small_answer(response).await?;
+        let document = Document::parse(&body).filter(|document| document.root == "InitiateMultipartUploadResult");
+        match document.as_ref().and_then(|document| document.field("UploadId")) {
+            Some(id) if !id.is_empty() => Ok(UploadId(id.to_owned())),
+            _ => Err(not_the_gateway(status)),
+        }
+    }
+
+    /// Sends one part, numbered from 1 without gaps, and gives its ETag without quotes: the MD5 of its bytes. It may be
+    /// sent again with the same bytes, and with another token of the same user.
+    ///
+    /// # Errors
+    /// [`S3ErrorKind::UploadGone`] where the upload is finished, aborted or expired.
     pub async fn put_part(
         &self,
-        _key: &RemotePath,
-        _upload: &UploadId,
-        _number: u32,
-        _length: u64,
-        _body: BodyFactory<'_>,
+        key: &RemotePath,
+        upload: &UploadId,
+        number: u32,
+        length: u64,
+        body: BodyFactory<'_>,
     ) -> Result<String, S3Error> {
-        todo!()
+        let query = format!("partNumber={number}&uploadId={}", encode_segment(&upload.0));
+        let call = Call {
+            payload: Payload::Streamed { length, make: body },
+            asked: Asked::Multipart,
+            ..Call::about(key, Method::PUT, &query)
+        };
+        let response = self.exchange(&call).await?;
+        etag_of_write(response.status(), response.headers())
     }
 
-    /// Puts the parts together and gives the object's ETag without quotes. Never tried again blindly (s3.md §10).
-    pub async fn complete_multipart(&self, _key: &RemotePath, _upload: &UploadId, _parts: &[(u32, String)]) -> Result<String, S3Error> {
-        todo!()
+    /// Puts the parts together and gives the object's ETag without quotes: `…-N`. Never to be tried again blindly: a
+    /// second try finds no upload where the first one was carried out.
+    ///
+    /// # Errors
+    /// See [`S3ErrorKind`]; with `in_doubt` stat first.
+    pub async fn complete_multipart(
+        &self,
+        key: &RemotePath,
+        upload: &UploadId,
+        parts: &[(u32, String)],
+    ) -> Result<String, S3Error> {
+        let mut call = Call {
+            payload: Payload::Whole(Bytes::from(xml::complete_body(parts))),
+            asked: Asked::Multipart,
+            least_idle: Some(COMPLETE_IDLE),
+            ..Call::about(key, Method::POST, &upload_query(upload))
+        };
+        call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        let response = self.exchange(&call).await?;
+        let headers = response.headers().clone();
+        let (status, body) = self.small_answer(response).await.map_err(|error| S3Error { in_doubt: true, ..error })?;
+        let unclear = S3Error {
+            in_doubt: true,
+            status: Some(status.as_u16()),
+            ..S3Error::new(S3ErrorKind::Server, "the answer to the end of the upload is not clear")
+        };
+        let Some(document) = Document::parse(&body) else {
+            return Err(if is_html(&headers, &body) { web_page(status.as_u16()) } else { unclear });
+        };
+        match document.root.as_str() {
+            "CompleteMultipartUploadResult" => document.field("ETag").and_then(unquoted).ok_or(unclear),
+            // A completion that takes long says 200 first and may then fail all the same.
+            "Error" => Err(S3Error {
+                status: Some(status.as_u16()),
+                ..classify(StatusCode::INTERNAL_SERVER_ERROR, &headers, &body, Asked::Multipart)
+            }),
+            _ => Err(not_the_gateway(status)),
+        }
     }
 
     /// Gives a multipart upload up; an unknown id counts as done.
-    pub async fn abort_multipart(&self, _key: &RemotePath, _upload: &UploadId) -> Result<(), S3Error> {
-        todo!()
+    ///
+    /// # Errors
+    /// See [`S3ErrorKind`].
+    pub async fn abort_multipart(&self, key: &RemotePath, upload: &UploadId) -> Result<(), S3Error> {
+        let call = Call { asked: Asked::Multipart, ..Call::about(key, Method::DELETE, &upload_query(upload)) };
+        match self.exchange(&call).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind == S3ErrorKind::UploadGone => Ok(()),
+            // The gateway's answer to an unknown id; a proxy's own 502 carries a page.
+            Err(error) if error.status == Some(502) && error.code.is_none() && !error.has_words() => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Whether a multipart upload is still known (ListParts: 200 or NoSuchUpload, s3.md §0.4).
-    pub async fn multipart_alive(&self, _key: &RemotePath, _upload: &UploadId) -> Result<bool, S3Error> {
-        todo!()
+    /// Whether a multipart upload is still known. Which parts it has, the server does not tell.
+    ///
+    /// # Errors
+    /// See [`S3ErrorKind`].
+    pub async fn multipart_alive(&self, key: &RemotePath, upload: &UploadId) -> Result<bool, S3Error> {
+        let call = Call { asked: Asked::MultipartRead, ..Call::about(key, Method::GET, &upload_query(upload)) };
+        match self.exchange(&call).await {
+            Ok(response) => {
+                let (status, body) = self.small_answer(response).await?;
+                match Document::parse(&body) {
+                    Some(document) if document.root == "ListPartsResult" => Ok(true),
+                    _ => Err(not_the_gateway(status)),
+                }
+            }
+            Err(error) if error.kind == S3ErrorKind::UploadGone => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
-    /// The direct children of a folder, hidden names included (s3.md §5).
-    pub fn list(&self, _folder: &RemotePath) -> impl Stream<Item = Result<ListEntry, S3Error>> + Send + 'static {
-        futures_util::stream::empty()
+    /// The direct children of a folder, hidden names included, files first; of the root, the workspaces. A folder that
+    /// does not exist has none. The server makes the whole listing before it sends its first byte.
+    ///
+    /// # Errors
+    /// The stream ends with the first failure.
+    pub fn list(&self, folder: &RemotePath) -> impl Stream<Item = Result<ListEntry, S3Error>> + Send + 'static {
+        let (client, folder) = (self.clone(), folder.clone());
+        let opened = async move { client.open_list(&folder).await };
+        let entries = stream::once(opened).map_ok(|reader| {
+            stream::try_unfold(reader, |mut reader| async move {
+                let entry = reader.next().await.map_err(list_failure)?;
+                Ok(entry.map(|entry| (entry, reader)))
+            })
+        });
+        entries.try_flatten()
     }
+
+    async fn open_list(&self, folder: &RemotePath) -> Result<ListReader<ListBody>, S3Error> {
+        let prefix = if folder.is_root() { String::new() } else { format!("{folder}/") };
+        let path =
+            format!("?list-type=2&prefix={}&delimiter=%2F&max-keys=1000000&encoding-type=url", encode_segment(&prefix));
+        let call = Call { path, least_idle: Some(LIST_IDLE), ..Call::about(folder, Method::GET, "") };
+        let response = self.exchange(&call).await?;
+        if is_html(response.headers(), b"") {
+            return Err(web_page(response.status().as_u16()));
+        }
+        let body: ListStream = Box::pin(self.sender.http.stream(response).map_err(std::io::Error::other));
+        Ok(ListReader::new(StreamReader::new(body), folder.clone()))
+    }
+
+    async fn small_answer(&self, response: reqwest::Response) -> Result<(StatusCode, Bytes), S3Error> {
+        let status = response.status();
+        Ok((status, self.sender.http.read(response, ANSWER_LIMIT).await?))
+    }
+}
+
+type ListStream = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;
+type ListBody = StreamReader<ListStream, Bytes>;
+
+impl<'a> Call<'a> {
+    /// A read of an object, to be changed into what is wanted.
+    fn about(key: &'a RemotePath, method: Method, query: &str) -> Self {
+        let mut path = key.encoded();
+        if !query.is_empty() {
+            path.push('?');
+            path.push_str(query);
+        }
+        Self {
+            method,
+            path,
+            headers: HeaderMap::new(),
+            payload: Payload::Nothing,
+            asked: Asked::Read,
+            workspace: key.workspace(),
+            least_idle: None,
+        }
+    }
+}
+
+fn upload_query(upload: &UploadId) -> String {
+    format!("uploadId={}", encode_segment(&upload.0))
+}
+
+fn unquoted(text: &str) -> Option<String> {
+    let bare = text.trim().trim_start_matches("W/").trim_matches('"');
+    (!bare.is_empty()).then(|| bare.to_owned())
+}
+
+fn etag(headers: &HeaderMap) -> Option<String> {
+    unquoted(headers.get(ETAG)?.to_str().ok()?)
+}
+
+/// A success without an ETag is not the gateway's: the web application answers 200 to any method.
+fn etag_of_write(status: StatusCode, headers: &HeaderMap) -> Result<String, S3Error> {
+    etag(headers).ok_or_else(|| not_the_gateway(status))
+}
+
+fn not_the_gateway(status: StatusCode) -> S3Error {
+    S3Error {
+        status: Some(status.as_u16()),
+        ..S3Error::new(S3ErrorKind::NotCells, "the answer is not one of the Cells gateway")
+    }
+}
+
+fn object_info(status: StatusCode, headers: &HeaderMap) -> Result<ObjectInfo, S3Error> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let Some(etag) = etag(headers) else {
+        return Err(if is_html(headers, b"") { web_page(status.as_u16()) } else { not_the_gateway(status) });
+    };
+    let Some(length) = text(CONTENT_LENGTH).and_then(|length| length.parse().ok()) else {
+        // Archives that the server makes on the fly have none either; for us they do not exist.
+        return Err(S3Error {
+            status: Some(status.as_u16()),
+            ..S3Error::new(
+                S3ErrorKind::Server,
+                "the answer does not say how long the file is: an archive made on the fly, or a proxy in between",
+            )
+        });
+    };
+    let total = match text(CONTENT_RANGE) {
+        Some(range) => range.rsplit_once('/').and_then(|(_, total)| total.parse().ok()),
+        None => (status == StatusCode::OK).then_some(length),
+    };
+    let modified = text(LAST_MODIFIED).and_then(|date| httpdate::parse_http_date(date).ok());
+    Ok(ObjectInfo { etag, length, total, modified: modified.and_then(|time| Timestamp::try_from(time).ok()) })
+}
+
+/// Whether the answer holds the range that was asked for, from its start.
+fn check_range(info: &ObjectInfo, status: StatusCode, headers: &HeaderMap, range: &Range<u64>) -> Result<(), S3Error> {
+    let start = headers
+        .get(CONTENT_RANGE)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("bytes ")?.split_once('-')?.0.parse::<u64>().ok());
+    let whole = status == StatusCode::OK && range.start == 0 && info.length <= range.end;
+    if start == Some(range.start) || whole {
+        return Ok(());
+    }
+    Err(S3Error {
+        status: Some(status.as_u16()),
+        ..S3Error::new(S3ErrorKind::Server, "the answer is not the range that was asked for")
+    })
+}
+
+/// A body that fails where it ends before its declared length.
+fn counted(
+    body: impl Stream<Item = Result<Bytes, HttpError>> + Send + 'static,
+    length: u64,
+) -> impl Stream<Item = Result<Bytes, S3Error>> + Send + 'static {
+    let mut received = 0_u64;
+    let mut failed = false;
+    let end = stream::once(future::ready(None));
+    body.map(Some).chain(end).filter_map(move |item| {
+        let given = match item {
+            Some(Ok(chunk)) => {
+                received += chunk.len() as u64;
+                Some(Ok(chunk))
+            }
+            Some(Err(error)) => {
+                failed = true;
+                Some(Err(error.into()))
+            }
+            None if received < length && !failed => Some(Err(S3Error::from(HttpError::new(
+                HttpErrorKind::Closed,
+                format!("the connection ended after {received} of {length} bytes"),
+            )))),
+            None => None,
+        };
+        future::ready(given)
+    })
+}
+
+fn list_failure(error: ListError) -> S3Error {
+    match error {
+        ListError::Io(io) => match innermost_http(&io) {
+            Some(http) => http.into(),
+            None => HttpError::new(HttpErrorKind::Closed, format!("the listing could not be read: {io}")).into(),
+        },
+        ListError::Cut => HttpError::new(HttpErrorKind::Closed, error.to_string()).into(),
+        ListError::NotAListing(_) => S3Error::new(S3ErrorKind::NotCells, error.to_string()),
+        ListError::Truncated => S3Error::new(S3ErrorKind::Server, error.to_string()),
+    }
+}
+
+fn innermost_http(io: &std::io::Error) -> Option<HttpError> {
+    let inner = io.get_ref()?;
+    if let Some(http) = inner.downcast_ref::<HttpError>() {
+        return Some(http.clone());
+    }
+    if let Some(shared) = inner.downcast_ref::<Arc<std::io::Error>>() {
+        return innermost_http(shared);
+    }
+    innermost_http(inner.downcast_ref::<std::io::Error>()?)
 }

@@ -103,7 +103,11 @@ fn what_is_not_enough_to_sign_in_is_a_claim_or_an_error() {
             &[("CEC_URL", "https://e"), ("CEC_TOKEN", "x")],
             "error: CEC_TOKEN is set for https://e, but --url names https://f",
         ),
-        (&[], &[("CEC_URL", "ftp://e")], "error: CEC_URL: 'ftp://e' has the scheme 'ftp'; only http and https are known"),
+        (
+            &[],
+            &[("CEC_URL", "ftp://e")],
+            "error: CEC_URL: 'ftp://e' has the scheme 'ftp'; only http and https are known",
+        ),
     ] {
         assert_eq!(selected(flags, variables), expected, "{flags:?} {variables:?}");
     }
@@ -207,10 +211,7 @@ fn the_configuration_folder_is_that_of_the_older_client() {
     let home = environment(&[("HOME", "/home/u"), ("APPDATA", "/roaming")]);
     let folder = |environment: &Environment, platform| default_config_folder(environment, platform);
     assert_eq!(folder(&home, Platform::Unix), Some("/home/u/.config/pydio/cells-client".into()));
-    assert_eq!(
-        folder(&home, Platform::MacOs),
-        Some("/home/u/Library/Application Support/Pydio/cells-client".into())
-    );
+    assert_eq!(folder(&home, Platform::MacOs), Some("/home/u/Library/Application Support/Pydio/cells-client".into()));
     assert_eq!(folder(&home, Platform::Windows), Some("/roaming/Pydio/cells-client".into()));
     let xdg = environment(&[("HOME", "/home/u"), ("XDG_CONFIG_HOME", "/x")]);
     assert_eq!(folder(&xdg, Platform::Unix), Some("/x/pydio/cells-client".into()));

@@ -175,7 +175,9 @@ impl Entry {
     pub fn account(&self, id: &str) -> Result<Account, StoreError> {
         let id = || id.to_owned();
         let url = ServerUrl::parse(self.url()).map_err(|reason| StoreError::Url { id: id(), reason })?;
-        let missing = || if self.flag("skipKeyring") { StoreError::NoSecret { id: id() } } else { StoreError::Keyring { id: id() } };
+        let missing = || {
+            if self.flag("skipKeyring") { StoreError::NoSecret { id: id() } } else { StoreError::Keyring { id: id() } }
+        };
         let credentials = match self.auth_type() {
             "pat" => Credentials::Token(self.secret("idToken").ok_or_else(missing)?),
             "session" => Credentials::Password {
@@ -355,8 +357,11 @@ impl ConfigFile {
         if accounts.entries.is_empty() {
             atomic_file::remove(&path).map_err(|source| StoreError::Io { doing: "remove", path, source })?;
         } else {
-            atomic_file::write_private(&path, accounts.render().as_bytes())
-                .map_err(|source| StoreError::Io { doing: "write", path, source })?;
+            atomic_file::write_private(&path, accounts.render().as_bytes()).map_err(|source| StoreError::Io {
+                doing: "write",
+                path,
+                source,
+            })?;
         }
         Ok(result)
     }

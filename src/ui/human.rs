@@ -1,5 +1,7 @@
 //! Sizes and times for people.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 /// Bytes with a unit: `4 B`, `41.2 MiB`, `118 GiB`.
@@ -17,6 +19,31 @@ pub fn bytes(count: u64) -> String {
         unit += 1;
     }
     if value < 99.95 { format!("{value:.1} {}", UNITS[unit]) } else { format!("{value:.0} {}", UNITS[unit]) }
+}
+
+/// A number with its thousands apart: `310,344`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// How long something takes: `0.4s`, `38s`, `24m10s`, `3h05m`, `2d4h`.
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..10 => format!("{:.1}s", duration.as_secs_f64()),
+        10..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{}d{}h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
 }
 
 /// How long ago something was: `now`, `3 minutes ago`, `2 years ago`; `in 5 minutes` for what lies ahead.
@@ -50,6 +77,19 @@ fn span(seconds: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_and_durations() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (310_344, "310,344"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(count(number), text);
+        }
+        for (seconds, text) in
+            [(0.04, "0.0s"), (9.5, "9.5s"), (38.9, "38s"), (1450.0, "24m10s"), (11_100.0, "3h05m"), (187_200.0, "2d4h")]
+        {
+            assert_eq!(duration(Duration::from_secs_f64(seconds)), text);
+        }
+    }
 
     #[test]
     fn sizes_have_three_digits_and_a_unit() {

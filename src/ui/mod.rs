@@ -2,6 +2,7 @@
 
 pub mod human;
 pub mod json;
+pub mod progress;
 pub mod prompt;
 pub mod table;
 
@@ -215,6 +216,11 @@ impl Ui {
     fn json_message(&self, kind: &str, text: &str) {
         let record = serde_json::json!({"type": kind, "message": text}).to_string();
         self.to_stderr(&format!("{}\n", json_safe(&record)));
+    }
+
+    /// Writes a JSON object on a line of its own to standard error.
+    pub fn json_status(&self, value: &serde_json::Value) {
+        self.to_stderr(&format!("{}\n", json_safe(&value.to_string())));
     }
 
     /// Shows a failure; results written so far come first.

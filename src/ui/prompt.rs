@@ -84,9 +84,7 @@ impl Ui {
         match typed.await {
             Some(Ok(text)) if !text.trim().is_empty() => Ok(Some(SecretString::from(text.trim()))),
             Some(Ok(_)) | None => Ok(None),
-            Some(Err(error))
-                if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted) =>
-            {
+            Some(Err(error)) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted) => {
                 self.write_prompt("\n");
                 Ok(None)
             }

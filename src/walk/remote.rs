@@ -1,6 +1,8 @@
 //! Remote trees: listings with hidden names completed, several in flight, parents always before their children.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::sync::mpsc;
@@ -52,18 +54,16 @@ async fn send_children(
     folder: &RemotePath,
     sender: &mpsc::Sender<Result<Node, WalkError>>,
 ) -> Result<(), WalkError> {
-    let mut pages = std::pin::pin!(api.pages(folder));
-    let (mut seen, mut total) = (0_u64, None);
-    while let Some(page) = pages.try_next().await? {
-        seen += page.nodes.len() as u64;
-        total = page.total.or(total);
-        for node in page.nodes {
-            if sender.send(Ok(node)).await.is_err() {
-                return Ok(());
-            }
+    let total = Arc::new(AtomicU64::new(0));
+    let mut seen = 0_u64;
+    let mut visible = std::pin::pin!(api.counted_children(folder, total.clone()));
+    while let Some(node) = visible.try_next().await? {
+        seen += 1;
+        if sender.send(Ok(node)).await.is_err() {
+            return Ok(());
         }
     }
-    if total.is_some_and(|total| total > seen) {
+    if total.load(Ordering::Relaxed) > seen {
         for node in hidden_children(api, s3, folder).await? {
             if sender.send(Ok(node)).await.is_err() {
                 return Ok(());

@@ -63,19 +63,8 @@ struct Workers {
 
 impl Sink {
     pub(super) fn new(store: Store) -> Self {
-        let hashers = Hashers {
-            digests: Hasher::new(),
-            sha256: None,
-        };
-        Self {
-            store,
-            batch: Vec::new(),
-            batched: 0,
-            received: 0,
-            hashers: Some(hashers),
-            file: None,
-            workers: None,
-        }
+        let hashers = Hashers { digests: Hasher::new(), sha256: None };
+        Self { store, batch: Vec::new(), batched: 0, received: 0, hashers: Some(hashers), file: None, workers: None }
     }
 
     /// Computes the SHA-256 too. To be called before the first piece.
@@ -96,11 +85,7 @@ impl Sink {
         self.received += piece.len() as u64;
         self.batched += piece.len();
         self.batch.push(piece);
-        if self.batched >= BATCH {
-            self.dispatch().await
-        } else {
-            Ok(())
-        }
+        if self.batched >= BATCH { self.dispatch().await } else { Ok(()) }
     }
 
     /// Hands the batch to the workers, once they are done with the one before.
@@ -156,10 +141,6 @@ impl Sink {
             None => Body::from_bytes(content),
         };
         let sha256 = hashers.sha256.map(|sha256| sha256.finalize().into());
-        Ok(Received {
-            body,
-            digests: hashers.digests.finish(),
-            sha256,
-        })
+        Ok(Received { body, digests: hashers.digests.finish(), sha256 })
     }
 }

@@ -1,0 +1,179 @@
+//! One call to the gateway: signed late, sent, and sent anew only where the token was dead or the clock off.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, Method};
+use tokio::time::Instant;
+
+use super::error::{Asked, classify, is_html};
+use super::{BodyFactory, Client, S3Error, S3ErrorKind, sign};
+use crate::auth::Token;
+use crate::http::{HttpError, HttpErrorKind, SendOptions, Upload, retry};
+
+/// The longest error answer that is read.
+const ERROR_LIMIT: usize = 64 * 1024;
+
+/// How long a token must still live when a request is signed with it.
+const TOKEN_LIFE: Duration = Duration::from_secs(120);
+
+/// What is asked when no workspace is named: any name will do, since only the token is at stake.
+const ANY_WORKSPACE: &str = "-";
+
+/// This machine's clock, and how far the server's is off it.
+#[derive(Debug)]
+pub(super) struct Clock {
+    now: fn() -> SystemTime,
+    offset_seconds: AtomicI64,
+}
+
+impl Clock {
+    pub(super) fn new(now: fn() -> SystemTime) -> Self {
+        Self { now, offset_seconds: AtomicI64::new(0) }
+    }
+
+    /// The server's time.
+    pub(super) fn now(&self) -> SystemTime {
+        let offset = self.offset_seconds.load(Ordering::Relaxed);
+        let apart = Duration::from_secs(offset.unsigned_abs());
+        let here = (self.now)();
+        let there = if offset >= 0 { here.checked_add(apart) } else { here.checked_sub(apart) };
+        there.unwrap_or(here)
+    }
+
+    /// Learns from the Date of an answer; false where it has none.
+    pub(super) fn learn(&self, headers: &HeaderMap) -> bool {
+        let Some(there) = retry::server_time(headers) else {
+            return false;
+        };
+        let here = (self.now)();
+        let offset = match there.duration_since(here) {
+            Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(0),
+            Err(behind) => -i64::try_from(behind.duration().as_secs()).unwrap_or(0),
+        };
+        tracing::debug!(offset, "the server's clock is off ours");
+        self.offset_seconds.store(offset, Ordering::Relaxed);
+        true
+    }
+}
+
+/// The body of a call.
+pub(super) enum Payload<'a> {
+    Nothing,
+    Whole(Bytes),
+    Streamed { length: u64, make: BodyFactory<'a> },
+}
+
+/// A call to the gateway.
+pub(super) struct Call<'a> {
+    pub(super) method: Method,
+    /// Absolute and percent-encoded, with its query.
+    pub(super) path: String,
+    pub(super) headers: HeaderMap,
+    pub(super) payload: Payload<'a>,
+    pub(super) asked: Asked,
+    pub(super) workspace: &'a str,
+    /// The shortest idle time-out that makes sense for it.
+    pub(super) least_idle: Option<Duration>,
+}
+
+impl Client {
+    /// Sends a call and gives its answer if it is a success. A dead token is renewed once, a wrong clock is set right
+    /// once; the body is made anew for each send. Nothing else is tried again.
+    pub(super) async fn exchange(&self, call: &Call<'_>) -> Result<reqwest::Response, S3Error> {
+        let mut token = self.sender.tokens.token(TOKEN_LIFE).await?;
+        let (mut renewed, mut clock_set) = (false, false);
+        loop {
+            let started = Instant::now();
+            let response = self.attempt(call, &token).await?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            if status.is_success() {
+                if is_html(&headers, b"") && !matches!(call.asked, Asked::Read) {
+                    return Err(web_page(status.as_u16()));
+                }
+                return Ok(response);
+            }
+            // An answer that came while the body was still on its way may lose its own body.
+            let body = self.sender.http.read(response, ERROR_LIMIT).await.unwrap_or_default();
+            let error = classify(status, &headers, &body, call.asked);
+            if error.is_clock() && !clock_set && self.clock.learn(&headers) {
+                clock_set = true;
+                continue;
+            }
+            if !error.may_be_token() || renewed || !self.is_dead(call, &token, started).await? {
+                return Err(error);
+            }
+            token = self.sender.tokens.renew(&token).await?;
+            renewed = true;
+        }
+    }
+
+    async fn is_dead(&self, call: &Call<'_>, token: &Token, started: Instant) -> Result<bool, S3Error> {
+        let workspace = if call.workspace.is_empty() { ANY_WORKSPACE } else { call.workspace };
+        Ok(self.sender.is_dead(token, workspace, started).await?)
+    }
+
+    async fn attempt(&self, call: &Call<'_>, token: &Token) -> Result<reqwest::Response, S3Error> {
+        let upload = Arc::new(Upload::default());
+        let options =
+            SendOptions { least_idle: call.least_idle, upload: Some(upload.clone()), redirect_is_answer: false };
+        let request = self.signed(call, token)?;
+        let error = match self.sender.http.send_with(request, &options).await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        if let Some(cause) = upload.failure() {
+            return Err(S3Error::new(S3ErrorKind::Body, format!("the content could not be read: {cause}")));
+        }
+        let sent_whole = match call.payload {
+            Payload::Nothing => !error.unsent,
+            Payload::Whole(_) | Payload::Streamed { .. } => upload.is_whole(),
+        };
+        let unanswered = matches!(error.kind, HttpErrorKind::Closed | HttpErrorKind::Timeout);
+        Err(S3Error { in_doubt: call.asked.writes() && sent_whole && unanswered && !error.unsent, ..error.into() })
+    }
+
+    fn signed(&self, call: &Call<'_>, token: &Token) -> Result<reqwest::RequestBuilder, S3Error> {
+        let (body, length) = match &call.payload {
+            Payload::Nothing => (None, None),
+            Payload::Whole(bytes) => (Some(reqwest::Body::from(bytes.clone())), Some(bytes.len() as u64)),
+            Payload::Streamed { length: 0, .. } => (Some(reqwest::Body::from(Bytes::new())), Some(0)),
+            Payload::Streamed { length, make } => (Some(make()), Some(*length)),
+        };
+        let http = &self.sender.http;
+        let mut builder = http
+            .server_request(call.method.clone(), &self.sender.url, &format!("/io/{}", call.path))?
+            .headers(call.headers.clone())
+            .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Some(length) = length {
+            builder = builder.header(CONTENT_LENGTH, length);
+        }
+        // The signature covers what is really sent, the user's own x-amz-* headers included.
+        let unbuilt = builder.try_clone().and_then(|builder| builder.build().ok());
+        let Some(request) = unbuilt else {
+            return Err(HttpError::new(HttpErrorKind::Request, "the request could not be built").into());
+        };
+        let signature =
+            sign::headers(request.method(), request.url(), request.headers(), token.expose(), self.clock.now())
+                .map_err(|error| HttpError::new(HttpErrorKind::Request, error.to_string()))?;
+        builder = builder.headers(signature);
+        Ok(match body {
+            Some(body) => builder.body(body),
+            None => builder,
+        })
+    }
+}
+
+/// A web page where the gateway should have spoken.
+pub(super) fn web_page(status: u16) -> S3Error {
+    S3Error {
+        status: Some(status),
+        ..S3Error::new(
+            S3ErrorKind::NotCells,
+            "the answer is a web page: this is not a Cells server, or its gateway is not reachable there",
+        )
+    }
+}

@@ -1,0 +1,145 @@
+//! An engine on a sandbox of its own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cec::account::{Account, Credentials, ServerUrl};
+use cec::auth::{Sender, TokenSource};
+use cec::hash::MEBIBYTE;
+use cec::http::retry::RetryPolicy;
+use cec::http::{Http, HttpOptions};
+use cec::path::RemotePath;
+use cec::transfer::event::Silent;
+use cec::transfer::{Engine, IfExists, Options, Summary, TransferError};
+use cec::walk::local::{LinkPolicy, LocalOptions};
+use cells_sandbox::{Config, Sandbox};
+use tokio_util::sync::CancellationToken;
+
+/// A sandbox, a local folder, and an engine between them.
+pub(crate) struct House {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) engine: Engine,
+}
+
+/// The options of the tests: quick retries, small parts.
+pub(crate) fn options() -> Options {
+    Options {
+        if_exists: IfExists::Fail,
+        transfers: 4,
+        part_size: 10 * MEBIBYTE,
+        parts_in_flight: 2,
+        multipart_threshold: 20 * MEBIBYTE,
+        maximum_parts: 5000,
+        retry: RetryPolicy {
+            max_attempts: 4,
+            max_backoff: Duration::from_millis(20),
+            max_elapsed: Duration::from_secs(20),
+        },
+        preserve: false,
+        verify: true,
+        fail_fast: false,
+        dry_run: false,
+        local: LocalOptions { links: LinkPolicy::Follow, hidden: true },
+    }
+}
+
+impl House {
+    /// With the usual options, for the administrator.
+    pub(crate) fn new() -> Self {
+        Self::with(options())
+    }
+
+    pub(crate) fn with(options: Options) -> Self {
+        Self::of_user("admin", options)
+    }
+
+    pub(crate) fn of_user(login: &str, options: Options) -> Self {
+        let sandbox = Sandbox::start(Config::default()).expect("a sandbox");
+        let folder = tempfile::tempdir().expect("a folder");
+        let account = Account {
+            url: ServerUrl::parse(sandbox.url()).expect("a URL"),
+            login: None,
+            credentials: Credentials::Token(sandbox.token(login).into()),
+            stored_id: None,
+        };
+        let http = Http::new(&HttpOptions { idle_timeout: Duration::from_secs(5), ..HttpOptions::default() })
+            .expect("an HTTP core");
+        let tokens = TokenSource::new(http.clone(), &account);
+        let sender = Arc::new(Sender::new(http, account.url, tokens));
+        let engine = Engine {
+            api: cec::api::Client::new(sender.clone()),
+            s3: cec::s3::Client::new(sender),
+            options: Arc::new(options),
+            observer: Arc::new(Silent),
+            cancel: CancellationToken::new(),
+        };
+        Self { sandbox, folder, engine }
+    }
+
+    /// A path in the local folder.
+    pub(crate) fn local(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// Writes a local file, folders included.
+    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.local(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        fs::write(&path, content).expect("a file");
+        path
+    }
+
+    /// Uploads as `cec scp` does.
+    pub(crate) async fn up(&self, sources: &[&str], target: &str) -> Result<Summary, TransferError> {
+        let sources: Vec<PathBuf> = sources.iter().map(|source| self.local(source)).collect();
+        let jobs = self.engine.upload_jobs(&sources, &remote(target)).await?;
+        Ok(self.engine.clone().execute(jobs).await)
+    }
+
+    /// Downloads as `cec scp` does, without globs.
+    pub(crate) async fn down(&self, sources: &[&str], target: &str) -> Result<Summary, TransferError> {
+        let mut nodes = Vec::new();
+        for source in sources {
+            nodes.push(self.engine.api.find(&remote(source)).await?.expect("a node"));
+        }
+        let jobs = self.engine.download_jobs(nodes, &self.local(target)).await?;
+        Ok(self.engine.clone().execute(jobs).await)
+    }
+}
+
+pub(crate) fn remote(path: &str) -> RemotePath {
+    RemotePath::parse(path).expect("a path")
+}
+
+/// Bytes that differ from place to place.
+pub(crate) fn content(size: u64) -> Vec<u8> {
+    (0..size).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
+/// A local tree as a map from relative path to content; folders end with a slash and have none.
+pub(crate) fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut waiting = vec![root.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
+            if path.is_dir() {
+                found.insert(format!("{name}/"), Vec::new());
+                waiting.push(path);
+            } else {
+                found.insert(name, fs::read(&path).expect("a file"));
+            }
+        }
+    }
+    found
+}
+
+/// Asserts that nothing failed.
+pub(crate) fn assert_whole(summary: &Summary) {
+    assert!(summary.failed == 0 && summary.stopped.is_none(), "{summary:#?}");
+}
