@@ -30,7 +30,7 @@ pub struct Ctx {
     /// What flags and environment say.
     pub settings: Settings,
     /// The screen.
-    pub ui: Ui,
+    pub ui: Arc<Ui>,
     /// Cancelled when the user wants the command to stop.
     pub cancel: CancellationToken,
     opened: OnceCell<Opened>,
@@ -55,7 +55,7 @@ impl Ctx {
     pub fn new(settings: Settings, ui: Ui, cancel: CancellationToken) -> Self {
         Self {
             settings,
-            ui,
+            ui: Arc::new(ui),
             cancel,
             opened: OnceCell::new(),
             sender: OnceCell::new(),

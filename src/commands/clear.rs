@@ -6,7 +6,7 @@ use crate::ui::prompt::Consent;
 
 /// Arguments of `cec clear`.
 #[derive(Debug, clap::Args)]
-pub struct ClearArgs {
+pub struct Args {
     /// Do not ask
     #[arg(short, long)]
     force: bool,
@@ -16,7 +16,7 @@ pub struct ClearArgs {
 ///
 /// # Errors
 /// [`Kind::NotFound`] where nothing is stored; [`Kind::Usage`] where nobody can be asked; [`Kind::Failure`] after a No.
-pub async fn run(ctx: &Ctx, arguments: ClearArgs) -> Result<Outcome, CliError> {
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let file = ctx.config_file()?;
     let path = file.path();
     // A file that cannot be understood can be removed all the same.

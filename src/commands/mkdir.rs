@@ -11,7 +11,7 @@ use crate::ui::json::NodeRecord;
 /// Arguments of `cec mkdir`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cec mkdir common-files/reports\n  cec mkdir -p common-files/2031/05/raw")]
-pub struct MkdirArgs {
+pub struct Args {
     /// Folders on the server; one that exists already is kept
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<String>,
@@ -30,7 +30,7 @@ enum Made {
 ///
 /// # Errors
 /// What ends the whole command; failures of single operands are told and counted.
-pub async fn run(ctx: &Ctx, arguments: MkdirArgs) -> Result<Outcome, CliError> {
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let mut operands = Operands::new(&ctx.ui);
     let mut records = Vec::new();
     for typed in &arguments.paths {

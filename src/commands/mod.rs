@@ -23,16 +23,46 @@ use crate::sys::signal::{self, Signal};
 /// The command's; [`Kind::Interrupted`] and [`Kind::Terminated`] after a signal.
 pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
     let signals = signal::watch(ctx.cancel.clone()).map_err(|error| CliError::from(error).during("starting"))?;
-    let result = tokio::select! {
-        // A command that has ended has ended, whatever was signalled in its last moment.
-        biased;
-        result = run(ctx, command) => result,
-        () = ctx.cancel.cancelled() => Ok(Outcome::Done),
+    let result = if stops_by_itself(&command) {
+        run(ctx, command).await
+    } else {
+        tokio::select! {
+            // A command that has ended has ended, whatever was signalled in its last moment.
+            biased;
+            result = run(ctx, command) => result,
+            () = ctx.cancel.cancelled() => Err(CliError::new(Kind::Interrupted, "interrupted")),
+        }
     };
-    match signals.first() {
-        Some(Signal::Interrupt) => Err(CliError::new(Kind::Interrupted, "interrupted")),
-        Some(Signal::Terminate) => Err(CliError::new(Kind::Terminated, "terminated")),
-        None => result,
+    match (signals.first(), result) {
+        (_, Ok(outcome)) => Ok(outcome),
+        (Some(signal), Err(error)) if error.kind == Kind::Interrupted => Err(by(signal, error)),
+        // What fails while it is being stopped fails because of that.
+        (Some(signal), Err(_)) => Err(by(signal, CliError::new(Kind::Interrupted, "interrupted"))),
+        (None, Err(error)) => Err(error),
+    }
+}
+
+/// Whether a command watches for the wish to stop itself, so as to leave things in order.
+fn stops_by_itself(command: &Command) -> bool {
+    match command {
+        Command::Configure(_)
+        | Command::Config(_)
+        | Command::Info(_)
+        | Command::Clear(_)
+        | Command::Version(_)
+        | Command::Ls(_)
+        | Command::Stat(_)
+        | Command::Mkdir(_)
+        | Command::Rm(_)
+        | Command::Cat(_) => false,
+    }
+}
+
+/// An interruption, told as the signal that it came from.
+fn by(signal: Signal, error: CliError) -> CliError {
+    match signal {
+        Signal::Interrupt => error,
+        Signal::Terminate => CliError { kind: Kind::Terminated, message: "terminated".to_owned(), ..error },
     }
 }
 

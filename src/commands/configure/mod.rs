@@ -18,7 +18,7 @@ use crate::settings::{Given, TokenOrigin, parse_url};
         cec configure token --skip-keyring --url https://files.example.com --with-token < token.txt\n  \
         cec configure client-auth --skip-keyring --url https://files.example.com --login alice"
 )]
-pub struct ConfigureArgs {
+pub struct Args {
     /// URL of the server
     #[arg(value_name = "URL")]
     server: Option<String>,
@@ -61,7 +61,7 @@ enum Way {
 /// # Errors
 /// [`Kind::Usage`] where something is missing and nobody can be asked; what the server answers; a file that cannot be
 /// written.
-pub async fn run(ctx: &Ctx, arguments: ConfigureArgs) -> Result<Outcome, CliError> {
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     if !ctx.settings.skip_keyring {
         return Err(CliError::new(Kind::Usage, "this version cannot keep secrets in the system keyring yet")
             .hint("add --skip-keyring to keep the secret in config.json, readable by you only")

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::LsArgs;
+use super::Args;
 use crate::api::{Node, NodeKind};
 use crate::context::Ctx;
 use crate::error::CliError;
@@ -57,7 +57,7 @@ struct Counts {
 }
 
 impl<'a> Show<'a> {
-    pub(super) fn new(ctx: &'a Ctx, arguments: &LsArgs, workspaces: bool, several: bool) -> Self {
+    pub(super) fn new(ctx: &'a Ctx, arguments: &Args, workspaces: bool, several: bool) -> Self {
         let ui = &ctx.ui;
         let columns = if workspaces { WORKSPACE_COLUMNS } else { NODE_COLUMNS };
         Self {

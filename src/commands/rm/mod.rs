@@ -27,7 +27,7 @@ const SHOWN: usize = 5;
     good always asks,\nand so does anything that is in the recycle bin already. Where nobody can answer, nothing is \
     done (exit code 2).\n\nExamples:\n  cec rm common-files/old.txt\n  cec rm -f 'common-files/*.tmp'\n  \
     cec rm -p common-files/secret")]
-pub struct RmArgs {
+pub struct Args {
     /// Files, folders or patterns on the server
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<String>,
@@ -47,7 +47,7 @@ pub struct RmArgs {
 /// # Errors
 /// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
 /// operands are told and counted.
-pub async fn run(ctx: &Ctx, arguments: RmArgs) -> Result<Outcome, CliError> {
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let mut operands = Operands::new(&ctx.ui);
     let mut found = Vec::new();
     for typed in &arguments.paths {
