@@ -2,11 +2,15 @@
 
 use std::io::{self, BufRead, Write};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use super::{Ui, escape};
+
+/// How long a signal may take to be heard of.
+const SIGNAL_ARRIVES: Duration = Duration::from_millis(500);
 
 /// What counts as a yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
