@@ -51,7 +51,9 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
             Ok(found) => {
                 for node in &found {
                     let result = write(ctx, node, &arguments).await;
-                    operands.take(result.map_err(|error| error.during(format!("reading {}", node.path)).about(&node.path)))?;
+                    operands.take(
+                        result.map_err(|error| error.during(format!("reading {}", node.path)).about(&node.path)),
+                    )?;
                 }
             }
             Err(error) => operands.failed(error)?,
@@ -101,7 +103,10 @@ async fn write(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<(), CliError>
                 }
                 Ok(None) if position >= wanted.end => break,
                 Ok(None) => {
-                    return Err(CliError::new(Kind::Integrity, format!("'{}' is shorter than the server says", node.path)));
+                    return Err(CliError::new(
+                        Kind::Integrity,
+                        format!("'{}' is shorter than the server says", node.path),
+                    ));
                 }
                 Err(error) => {
                     breaks += 1;
@@ -121,7 +126,8 @@ async fn write(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<(), CliError>
 async fn open(ctx: &Ctx, node: &Node, range: Option<Range<u64>>) -> Result<Download, CliError> {
     let s3 = ctx.s3().await?;
     let attempt = |_| s3.get(&node.path, range.clone());
-    let on_retry = |number: u32, error: &S3Error, pause: Duration| tracing::debug!(number, %error, ?pause, "trying again");
+    let on_retry =
+        |number: u32, error: &S3Error, pause: Duration| tracing::debug!(number, %error, ?pause, "trying again");
     Ok(retry::run(&RetryPolicy::default(), attempt, on_retry).await?)
 }
 

@@ -39,7 +39,11 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     file.remove()?;
     ctx.ui.status(&format!("removed {}", path.display()));
     for (id, entry) in accounts.entries.iter().filter(|(_, entry)| !entry.holds_secret()) {
-        ctx.ui.warn(&format!("the secret of {id} stays in the system keyring (user {}::{})", entry.url(), entry.user()));
+        ctx.ui.warn(&format!(
+            "the secret of {id} stays in the system keyring (user {}::{})",
+            entry.url(),
+            entry.user()
+        ));
     }
     Ok(Outcome::Done)
 }

@@ -53,7 +53,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
             records.push(record);
         }
     }
-    if ctx.ui.is_json() {
+    if ctx.ui.is_json() && !operands.all_failed() {
         ctx.ui.json_document(&records)?;
     }
     Ok(operands.outcome())
@@ -83,7 +83,8 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {
         check_name(name).map_err(|error| during(error.into()))?;
     }
     // What exists keeps the Unicode form that it has; what is new gets the one that every client finds.
-    let target = rest.iter().fold(nearest.path, |folder, name| folder.join(RemotePath::from_server(name).nfc().as_str()));
+    let target =
+        rest.iter().fold(nearest.path, |folder, name| folder.join(RemotePath::from_server(name).nfc().as_str()));
     let made = api.create_folders(std::slice::from_ref(&target)).await.map_err(|error| during(error.into()))?;
     match made.into_iter().next() {
         Some(node) => Ok(Made::New(node)),

@@ -48,7 +48,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         }
         operands.succeeded();
     }
-    if ctx.ui.is_json() {
+    if ctx.ui.is_json() && !operands.all_failed() {
         ctx.ui.json_document(&records)?;
     }
     Ok(operands.outcome())

@@ -88,8 +88,14 @@ impl Ui {
         match typed.await {
             Some(Ok(text)) if !text.trim().is_empty() => Ok(Some(SecretString::from(text.trim()))),
             Some(Ok(_)) | None => Ok(None),
-            Some(Err(error)) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted) => {
+            Some(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 self.write_prompt("\n");
+                Ok(None)
+            }
+            Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
+                self.write_prompt("\n");
+                // Ctrl-C has been raised as a signal, which is about to end the command.
+                tokio::time::sleep(SIGNAL_ARRIVES).await;
                 Ok(None)
             }
             Some(Err(error)) => Err(error),

@@ -11,13 +11,10 @@ use crate::settings::{Given, TokenOrigin, parse_url};
 
 /// Arguments of `cec configure`.
 #[derive(Debug, clap::Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         cec configure https://files.example.com --skip-keyring\n  \
         cec configure token --skip-keyring --url https://files.example.com --with-token < token.txt\n  \
-        cec configure client-auth --skip-keyring --url https://files.example.com --login alice"
-)]
+        cec configure client-auth --skip-keyring --url https://files.example.com --login alice")]
 pub struct Args {
     /// URL of the server
     #[arg(value_name = "URL")]
@@ -125,7 +122,9 @@ fn refuse_to_ask(ctx: &Ctx, has_url: bool, way: Option<Way>, with_token: bool) -
     }
     match way {
         None => missing.push("--token (or --login and --password)"),
-        Some(Way::Token) if parts.token.is_none() && !with_token => missing.push("--token, --token-file or --with-token"),
+        Some(Way::Token) if parts.token.is_none() && !with_token => {
+            missing.push("--token, --token-file or --with-token")
+        }
         Some(Way::Password) => {
             if parts.login.is_none() {
                 missing.push("--login");

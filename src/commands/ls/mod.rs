@@ -80,7 +80,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         let result = list(ctx, &arguments, path, &mut show, &mut operands).await;
         operands.take(result)?;
     }
-    show.finish(operands.failure_count())?;
+    show.finish(&operands)?;
     Ok(operands.outcome())
 }
 
@@ -122,7 +122,7 @@ async fn list(
         None if arguments.recursive => recursive::list(&lister, arguments, &base, show, operands).await,
         None => {
             let mut children = lister.children(&base);
-            let failed = |error: WalkError| CliError::from(error).during(format!("listing {base}")).about(&base);
+            let failed = |error: WalkError| listing_failed(error.into(), &base);
             if arguments.sort.is_none() && !arguments.reverse {
                 while let Some(node) = children.try_next().await.map_err(failed)? {
                     show.node(&node)?;
@@ -134,6 +134,11 @@ async fn list(
             nodes.iter().try_for_each(|node| Ok(show.node(node)?))
         }
     }
+}
+
+fn listing_failed(error: CliError, folder: &RemotePath) -> CliError {
+    let what = if folder.is_root() { "the workspaces" } else { folder.as_str() };
+    error.during(format!("listing {what}")).about(folder)
 }
 
 /// The folder that holds all of them; the root where it is not the same for all.

@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::show::Show;
-use super::{Lister, Args, order};
+use super::{Args, Lister, listing_failed, order};
 use crate::api::Node;
 use crate::commands::operands::Operands;
 use crate::error::{CliError, Kind};
@@ -66,7 +66,7 @@ async fn received(listing: Listing, folder: &RemotePath) -> Result<Vec<Node>, Cl
         Ok(Err(error)) => CliError::from(error),
         Err(_) => CliError::new(Kind::Failure, "the listing was lost"),
     };
-    Err(error.during(format!("listing {folder}")).about(folder))
+    Err(listing_failed(error, folder))
 }
 
 /// Puts the children of a folder on the stack, the first on top.
