@@ -140,10 +140,9 @@ fn existing(shared: &Shared, place: &Place) -> Result<Upload, Failure> {
         } else {
             find(forest, place)
         };
-        let node = id.and_then(|id| Some((id, forest.get(id)?)));
-        let (id, node) = node.ok_or_else(|| Failure::node_gone(&storage_path(place)))?;
+        let node = id.and_then(|id| forest.get(id));
+        let node = node.ok_or_else(|| Failure::node_gone(&storage_path(place)))?;
         Ok(Upload {
-            id,
             uuid: Arc::clone(&node.uuid),
             created: false,
         })

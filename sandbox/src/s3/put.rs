@@ -144,7 +144,7 @@ pub(super) async fn receive(mut body: Body, length: u64, mut sink: Sink) -> Resu
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Stop::Dropped)?;
         if let Ok(data) = frame.into_data() {
-            sink.push(data)
+            sink.push(&data)
                 .await
                 .map_err(|error| Stop::from(storage_failed(&error)))?;
         }
