@@ -68,7 +68,6 @@ impl Default for Config {
 /// What all parts of one running server share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) config: Config,
     pub(crate) address: SocketAddr,
     /// Scheme, host and port; no slash at the end.
     pub(crate) url: String,
@@ -126,7 +125,6 @@ impl Sandbox {
             faults: Faults::default(),
             requests: RequestLog::default(),
             clock,
-            config,
         });
         let (stop, thread) = spawn(listener, acceptor, Arc::clone(&shared))?;
         Ok(Self {

@@ -82,7 +82,7 @@ macro_rules! message {
         pub(crate) struct $name { $($(#[$inner])* pub(crate) $field: $type,)* }
 
         // A request without fields has nothing to change.
-        #[allow(unused_mut, unused_variables)]
+        #[allow(unreachable_code, unused_mut, unused_variables)]
         impl $crate::rest::json::Field for $name {
             fn read(
                 value: &$crate::rest::json::Value,
