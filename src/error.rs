@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 mod convert;
+mod transfer;
 
 /// What kind of failure it is, which decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
