@@ -92,6 +92,11 @@ impl Ui {
         }
     }
 
+    /// Shows a line that belongs to the question that follows, so also with `--quiet`.
+    pub fn before_asking(&self, text: &str) {
+        self.write_prompt(&format!("{}\n", escape(text)));
+    }
+
     fn write_prompt(&self, text: &str) {
         let _ = self.flush();
         let mut stderr = io::stderr().lock();
