@@ -18,9 +18,7 @@ impl Clock {
 
     /// Milliseconds since the Unix epoch, as this server believes them to be.
     pub(crate) fn now_millis(&self) -> i64 {
-        let real = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let millis = i64::try_from(real.as_millis()).unwrap_or(i64::MAX);
         millis + self.offset_seconds.load(Ordering::Relaxed) * 1000
     }

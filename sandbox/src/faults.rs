@@ -226,11 +226,7 @@ impl Fault {
     }
 
     fn canned(&mut self) -> &mut Canned {
-        self.plan.canned.get_or_insert_with(|| Canned {
-            status: 200,
-            content_type: String::new(),
-            body: String::new(),
-        })
+        self.plan.canned.get_or_insert_with(|| Canned { status: 200, content_type: String::new(), body: String::new() })
     }
 
     fn matches(&self, method: &str, path: &str, query: &str) -> bool {

@@ -89,22 +89,12 @@ pub(crate) struct Jobs {
 
 impl Jobs {
     pub(crate) fn new(clock: Clock, effect_delay: Duration, status_delay: Duration) -> Self {
-        Self {
-            jobs: Arc::default(),
-            clock,
-            effect_delay,
-            status_delay,
-            crashed: Arc::default(),
-        }
+        Self { jobs: Arc::default(), clock, effect_delay, status_delay, crashed: Arc::default() }
     }
 
     /// Starts a job and gives its id. `work` is done after the effect delay; its error is what
     /// the task reports. Must be called on the server's runtime.
-    pub(crate) fn start(
-        &self,
-        order: Order,
-        work: impl FnOnce() -> Result<(), String> + Send + 'static,
-    ) -> String {
+    pub(crate) fn start(&self, order: Order, work: impl FnOnce() -> Result<(), String> + Send + 'static) -> String {
         let id = format!("{}-{}", order.prefix, crate::random::uuid());
         self.lock().push(Job {
             id: id.clone(),
@@ -155,9 +145,7 @@ impl Jobs {
     /// Deletes the record of a task; the job stays. Unknown ones are ignored.
     pub(crate) fn delete_task(&self, job_id: &str, task_id: &str) {
         let mut jobs = self.lock();
-        let found = jobs
-            .iter_mut()
-            .find(|job| job.id == job_id && job.task_id == task_id);
+        let found = jobs.iter_mut().find(|job| job.id == job_id && job.task_id == task_id);
         if let Some(job) = found {
             job.task_deleted = true;
         }
@@ -180,21 +168,14 @@ impl Jobs {
     fn finish(&self, id: &str, error: Option<String>) {
         let time = self.clock.now();
         if let Some(job) = self.lock().iter_mut().find(|job| job.id == id) {
-            job.end = Some(End {
-                at: Instant::now(),
-                time,
-                error,
-            });
+            job.end = Some(End { at: Instant::now(), time, error });
         }
     }
 
     fn view(&self, job: &Job) -> JobView {
         // The store of tasks is written with delay: first there is none, then one that runs.
         let task_is_stored = job.began.elapsed() >= 2 * self.effect_delay;
-        let end = job
-            .end
-            .as_ref()
-            .filter(|end| end.at.elapsed() >= self.status_delay);
+        let end = job.end.as_ref().filter(|end| end.at.elapsed() >= self.status_delay);
         let shown = (task_is_stored || end.is_some()) && !job.task_deleted;
         let (status, message) = match end {
             None => (TaskStatus::Running, job.order.running.clone()),

@@ -58,10 +58,7 @@ impl RequestLog {
     /// Notes a request that arrives.
     pub(crate) fn begin(&self, record: RequestRecord) -> Arc<Progress> {
         let progress = Arc::new(Progress::default());
-        self.entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push((record, Arc::clone(&progress)));
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).push((record, Arc::clone(&progress)));
         progress
     }
 
@@ -80,9 +77,6 @@ impl RequestLog {
 
     /// Forgets all of them.
     pub(crate) fn clear(&self) {
-        self.entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

@@ -97,12 +97,11 @@ impl Sandbox {
     ///
     /// # Errors
     /// The address is taken, or the temporary folder cannot be made.
+    // By value, so that `..Config::default()` reads well at the call.
+    #[allow(clippy::needless_pass_by_value)]
     pub fn start(config: Config) -> anyhow::Result<Self> {
-        let wanted = config
-            .bind
-            .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        let listener =
-            TcpListener::bind(wanted).with_context(|| format!("cannot listen on {wanted}"))?;
+        let wanted = config.bind.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let listener = TcpListener::bind(wanted).with_context(|| format!("cannot listen on {wanted}"))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (scheme, acceptor, ca_pem) = if config.tls {
@@ -127,13 +126,7 @@ impl Sandbox {
             clock,
         });
         let (stop, thread) = spawn(listener, acceptor, Arc::clone(&shared))?;
-        Ok(Self {
-            shared,
-            ca_pem,
-            long_lived: Mutex::default(),
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Self { shared, ca_pem, long_lived: Mutex::default(), stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where the server is, for example `http://127.0.0.1:41234`; no slash at the end.
@@ -234,9 +227,7 @@ impl Sandbox {
 
     fn find(&self, caller: &Caller, path: &str) -> Option<NodeId> {
         match self.shared.nodes.resolve(caller, path) {
-            Access::Allowed(place) | Access::ReadOnly(place) => {
-                self.shared.nodes.read(|forest| find(forest, &place))
-            }
+            Access::Allowed(place) | Access::ReadOnly(place) => self.shared.nodes.read(|forest| find(forest, &place)),
             Access::NotReadable | Access::UnknownWorkspace(_) => None,
         }
     }

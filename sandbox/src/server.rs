@@ -122,8 +122,7 @@ async fn perform(shared: &Arc<Shared>, request: Request, plan: &Plan) -> Answer 
             while let Some(Ok(_)) = body.frame().await {}
         }
         let mut response = Response::new(full(canned.body.clone()));
-        *response.status_mut() =
-            StatusCode::from_u16(canned.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() = StatusCode::from_u16(canned.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if let Ok(value) = canned.content_type.parse::<HeaderValue>()
             && !value.is_empty()
         {
@@ -185,11 +184,7 @@ fn moved(method: &Method, uri: &Uri, clean: &str) -> Response {
         Method::GET => format!("<a href=\"{location}\">Moved Permanently</a>.\n\n"),
         _ => String::new(),
     };
-    let mut response = respond(
-        StatusCode::MOVED_PERMANENTLY,
-        "text/html; charset=utf-8",
-        full(page),
-    );
+    let mut response = respond(StatusCode::MOVED_PERMANENTLY, "text/html; charset=utf-8", full(page));
     if let Ok(value) = location.parse() {
         response.headers_mut().insert("location", value);
     }

@@ -55,10 +55,7 @@ pub(crate) struct Sessions {
 
 impl Sessions {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            state: Mutex::default(),
-        }
+        Self { clock, state: Mutex::default() }
     }
 
     /// Begins a session of a user whose password was right.

@@ -43,8 +43,5 @@ pub(crate) fn make(address: IpAddr) -> anyhow::Result<Tls> {
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Tls {
-        acceptor: TlsAcceptor::from(Arc::new(config)),
-        ca_pem: authority_certificate.pem(),
-    })
+    Ok(Tls { acceptor: TlsAcceptor::from(Arc::new(config)), ca_pem: authority_certificate.pem() })
 }

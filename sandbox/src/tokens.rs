@@ -42,11 +42,7 @@ pub(crate) struct Caller {
 impl Caller {
     /// The user of that login with all of that user's rights.
     pub(crate) fn full(login: &str) -> Self {
-        Self {
-            login: login.to_owned(),
-            admin: crate::world::user(login).is_some_and(|user| user.admin),
-            scope: None,
-        }
+        Self { login: login.to_owned(), admin: crate::world::user(login).is_some_and(|user| user.admin), scope: None }
     }
 }
 
@@ -67,10 +63,7 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            entries: Mutex::default(),
-        }
+        Self { clock, entries: Mutex::default() }
     }
 
     /// Makes a token that dies after `lifetime`, whatever happens.
@@ -136,8 +129,5 @@ pub(crate) fn of_request(headers: &http::HeaderMap, query: Option<&str>) -> Opti
         return Some(token.to_owned());
     }
     let parameters = query.unwrap_or_default().split('&');
-    parameters
-        .filter_map(|parameter| parameter.strip_prefix("pydio_jwt="))
-        .map(crate::transport::decode)
-        .next()
+    parameters.filter_map(|parameter| parameter.strip_prefix("pydio_jwt=")).map(crate::transport::decode).next()
 }

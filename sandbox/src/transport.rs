@@ -43,9 +43,7 @@ const WEB_PAGE: &str = "<!DOCTYPE html>\n<html xmlns:ajxp>\n\t<head>\n\t\t<title
 
 /// A body of these bytes, of known length.
 pub(crate) fn full(content: impl Into<Bytes>) -> Body {
-    Full::new(content.into())
-        .map_err(|never| match never {})
-        .boxed_unsync()
+    Full::new(content.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// A body of these bytes whose length is not announced: sent in chunks.
@@ -82,7 +80,5 @@ pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 
 /// Percent-decodes a path once.
 pub(crate) fn decode(path: &str) -> String {
-    percent_encoding::percent_decode_str(path)
-        .decode_utf8_lossy()
-        .into_owned()
+    percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned()
 }

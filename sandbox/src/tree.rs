@@ -45,11 +45,7 @@ impl Place {
 
     /// The same workspace, another path.
     pub(crate) fn at(&self, relative: &str) -> Self {
-        Self {
-            workspace: self.workspace,
-            login: self.login.clone(),
-            relative: segments(relative).join("/"),
-        }
+        Self { workspace: self.workspace, login: self.login.clone(), relative: segments(relative).join("/") }
     }
 
     /// Tells places of all workspaces and users apart, and starts like the keys of all places
@@ -117,13 +113,7 @@ pub(crate) struct Nodes {
 impl Nodes {
     pub(crate) fn new(clock: Clock, hash_delay: Duration, store: Store) -> Self {
         let forest = Forest::new(clock.now());
-        Self {
-            forest: Arc::new(RwLock::new(forest)),
-            locks: Arc::default(),
-            clock,
-            hash_delay,
-            store,
-        }
+        Self { forest: Arc::new(RwLock::new(forest)), locks: Arc::default(), clock, hash_delay, store }
     }
 
     /// Where the bodies of files go.
@@ -139,10 +129,7 @@ impl Nodes {
     /// Changes the nodes. The closure gets the time for new nodes.
     pub(crate) fn write<T>(&self, change: impl FnOnce(&mut Forest, i64) -> T) -> T {
         let now = self.clock.now();
-        change(
-            &mut self.forest.write().unwrap_or_else(PoisonError::into_inner),
-            now,
-        )
+        change(&mut self.forest.write().unwrap_or_else(PoisonError::into_inner), now)
     }
 
     /// What `caller` may do at `path`, which starts with a workspace slug.
@@ -156,11 +143,7 @@ impl Nodes {
         let Some(right) = workspace.right_of(&caller.login) else {
             return unknown();
         };
-        let place = Place {
-            workspace,
-            login: caller.login.clone(),
-            relative: rest.join("/"),
-        };
+        let place = Place { workspace, login: caller.login.clone(), relative: rest.join("/") };
         let may_write = right == Right::ReadWrite;
         match &caller.scope {
             Some(scope) if !self.is_scope(&place, scope) => Access::NotReadable,
@@ -173,8 +156,7 @@ impl Nodes {
     fn is_scope(&self, place: &Place, scope: &Scope) -> bool {
         self.read(|forest| {
             let id = find(forest, place);
-            id.and_then(|id| forest.get(id))
-                .is_some_and(|node| *node.uuid == *scope.node_uuid)
+            id.and_then(|id| forest.get(id)).is_some_and(|node| *node.uuid == *scope.node_uuid)
         })
     }
 
@@ -231,29 +213,21 @@ impl Nodes {
     /// Writes a whole file, with missing folders above it. Overwrites a file, keeping its Uuid.
     pub(crate) fn put_bytes(&self, place: &Place, content: &[u8]) -> anyhow::Result<()> {
         let (body, digests) = self.store.put(content)?;
-        let upload = self
-            .begin_put(place, body.size())
-            .map_err(|refusal| anyhow::anyhow!("{}: {refusal:?}", place.path()))?;
+        let upload =
+            self.begin_put(place, body.size()).map_err(|refusal| anyhow::anyhow!("{}: {refusal:?}", place.path()))?;
         let finished = Finished {
             body,
             etag: digests.etag(),
             hash: Some(digests.cells_hash()),
             mime: Some(sniff(place.name(), content).to_owned()),
         };
-        self.commit_put(&upload, finished)
-            .map_err(|refusal| anyhow::anyhow!("{}: {refusal:?}", place.path()))
+        self.commit_put(&upload, finished).map_err(|refusal| anyhow::anyhow!("{}: {refusal:?}", place.path()))
     }
 
     /// Refuses writes at and below a place for that long, as a running job does.
     pub(crate) fn lock(&self, place: &Place, duration: Duration) {
-        let lock = JobLock {
-            key: place.key(),
-            until: Instant::now() + duration,
-        };
-        self.locks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(lock);
+        let lock = JobLock { key: place.key(), until: Instant::now() + duration };
+        self.locks.lock().unwrap_or_else(PoisonError::into_inner).push(lock);
     }
 
     /// Whether a job holds this place or a folder above it.
@@ -264,8 +238,7 @@ impl Nodes {
         locks.retain(|lock| lock.until > now);
         locks.iter().any(|lock| {
             let held = lock.key.trim_end_matches('/');
-            key.strip_prefix(held)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            key.strip_prefix(held).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
     }
 }

@@ -120,11 +120,7 @@ pub(crate) const WORKSPACES: [Workspace; 4] = [
 impl Workspace {
     /// What `login` may do here; `None` when the workspace does not exist for this user.
     pub(crate) fn right_of(&self, login: &str) -> Option<Right> {
-        if user(login).is_some_and(|user| user.admin) {
-            self.admin
-        } else {
-            self.others
-        }
+        if user(login).is_some_and(|user| user.admin) { self.admin } else { self.others }
     }
 }
 
@@ -169,11 +165,7 @@ impl LoginGuard {
             return PasswordCheck::Accepted;
         }
         *count += 1;
-        if *count >= FAILURES_UNTIL_LOCKED {
-            PasswordCheck::Locked
-        } else {
-            PasswordCheck::Refused
-        }
+        if *count >= FAILURES_UNTIL_LOCKED { PasswordCheck::Locked } else { PasswordCheck::Refused }
     }
 
     /// Whether wrong passwords have locked this user.

@@ -24,22 +24,14 @@ const FLUSH_TIME: Duration = Duration::from_millis(20);
 /// that has happened: the connection then ends without an answer.
 pub(crate) fn alter_request(body: Body, plan: &Plan, progress: Arc<Progress>) -> (Body, Arc<AtomicBool>) {
     let was_cut = Arc::new(AtomicBool::new(false));
-    let watched = RequestBody {
-        inner: body,
-        progress,
-        left: plan.cut_request_at,
-        was_cut: Arc::clone(&was_cut),
-    };
+    let watched = RequestBody { inner: body, progress, left: plan.cut_request_at, was_cut: Arc::clone(&was_cut) };
     (watched.boxed_unsync(), was_cut)
 }
 
 /// Spoils the body of an answer as the plan says; returns it unchanged when there is nothing to
 /// do.
 pub(crate) fn alter_response(body: Body, plan: &Plan) -> Body {
-    if plan.cut_response_at.is_none()
-        && plan.stall_response_at.is_none()
-        && plan.corrupt_response_at.is_none()
-    {
+    if plan.cut_response_at.is_none() && plan.stall_response_at.is_none() && plan.corrupt_response_at.is_none() {
         return body;
     }
     let spoiled = ResponseBody {

@@ -15,11 +15,7 @@ use crate::world::{self, USERS, WORKSPACES, Workspace};
 const PERSONAL_SOURCE: &str = "personal";
 
 /// Which data source is the root of which workspace.
-const SOURCES: [(&str, &str); 3] = [
-    ("pydiods1", "common-files"),
-    ("a1ro", "a1-ro"),
-    ("a1priv", "a1-priv"),
-];
+const SOURCES: [(&str, &str); 3] = [("pydiods1", "common-files"), ("a1ro", "a1-ro"), ("a1priv", "a1-priv")];
 
 message! {
     struct ListRequest {
@@ -56,27 +52,15 @@ pub(super) async fn list(call: &mut Call) -> RestResult {
     let (parent, found) = answer.ok_or_else(missing)?;
     let offset = usize::try_from(request.offset).unwrap_or(0);
     let limit = usize::try_from(request.limit).ok().filter(|limit| *limit > 0);
-    let children = found
-        .into_iter()
-        .skip(offset)
-        .take(limit.unwrap_or(usize::MAX))
-        .collect();
+    let children = found.into_iter().skip(offset).take(limit.unwrap_or(usize::MAX)).collect();
     reply(&ListAnswer { parent, children })
 }
 
 /// Children in byte order of their names; each one's own follow it directly.
-fn collect(
-    forest: &Forest,
-    top: NodeId,
-    prefix: &str,
-    recursive: bool,
-    found: &mut Vec<WireNode>,
-) {
+fn collect(forest: &Forest, top: NodeId, prefix: &str, recursive: bool, found: &mut Vec<WireNode>) {
     let below = |id: NodeId, prefix: &str| -> Vec<(NodeId, String)> {
         let children = forest.children(id).iter().rev();
-        children
-            .filter_map(|id| Some((*id, format!("{prefix}/{}", forest.get(*id)?.name))))
-            .collect()
+        children.filter_map(|id| Some((*id, format!("{prefix}/{}", forest.get(*id)?.name)))).collect()
     };
     let mut pending = below(top, prefix);
     while let Some((id, path)) = pending.pop() {

@@ -38,10 +38,7 @@ struct DocumentAnswer {
 pub(super) async fn document(call: &mut Call) -> RestResult {
     let request: DocumentRequest = call.message().await?;
     let mut caller = call.caller()?.clone();
-    let mut scope = Scope {
-        node_uuid: String::new(),
-        write: false,
-    };
+    let mut scope = Scope { node_uuid: String::new(), write: false };
     if !request.path.is_empty() {
         let nodes = &call.shared.nodes;
         let (place, write) = match nodes.resolve(&caller, &request.path) {

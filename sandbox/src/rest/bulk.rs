@@ -131,10 +131,7 @@ fn children(
 ) -> Result<(Vec<WireNode>, Option<Pagination>), RestError> {
     let (place, read_only) = readable(call, folder)?;
     let limited = call.caller()?.scope.is_some();
-    let rendering = Rendering {
-        read_only,
-        ..Rendering::PLAIN
-    };
+    let rendering = Rendering { read_only, ..Rendering::PLAIN };
     call.shared.nodes.read(|forest| {
         let missing = || RestError::no_node(&place.shown());
         let id = find(forest, &place).ok_or_else(missing)?;
@@ -158,11 +155,7 @@ fn children(
 }
 
 /// All children, hidden ones included, in the order asked for.
-fn sort_and_filter<'a>(
-    forest: &'a Forest,
-    id: NodeId,
-    request: &BulkRequest,
-) -> std::borrow::Cow<'a, [NodeId]> {
+fn sort_and_filter<'a>(forest: &'a Forest, id: NodeId, request: &BulkRequest) -> std::borrow::Cow<'a, [NodeId]> {
     let all = forest.children(id);
     let wanted = match request.filters.get("type").map(String::as_str) {
         Some("LEAF") => Some(Kind::File),
@@ -176,11 +169,7 @@ fn sort_and_filter<'a>(
         return all.into();
     }
     let kind_of = |id: &NodeId| forest.get(*id).map(|node| node.kind);
-    let mut ids: Vec<NodeId> = all
-        .iter()
-        .filter(|id| wanted.is_none() || kind_of(id) == wanted)
-        .copied()
-        .collect();
+    let mut ids: Vec<NodeId> = all.iter().filter(|id| wanted.is_none() || kind_of(id) == wanted).copied().collect();
     match request.sort_field.as_str() {
         "mtime" => ids.sort_by_key(|id| forest.get(*id).map(|node| node.mtime)),
         "size" => ids.sort_by_key(|id| forest.get(*id).map(|node| node.size)),
@@ -214,12 +203,7 @@ fn page(forest: &Forest, sorted: &[NodeId], request: &BulkRequest) -> (Vec<NodeI
 }
 
 /// What the answer says about paging: nothing if everything came back at once.
-fn paginate(
-    request: &BulkRequest,
-    total: usize,
-    returned: usize,
-    refilled: bool,
-) -> Option<Pagination> {
+fn paginate(request: &BulkRequest, total: usize, returned: usize, refilled: bool) -> Option<Pagination> {
     let limit = i64::from(request.limit);
     if limit <= 0 || returned >= total {
         return None;

@@ -36,10 +36,7 @@ pub(crate) enum RestError {
     /// One or more JSON documents in a row.
     Json { status: StatusCode, body: String },
     /// Plain text.
-    Text {
-        status: StatusCode,
-        text: &'static str,
-    },
+    Text { status: StatusCode, text: &'static str },
     /// The handler panics: the connection is closed.
     Panic,
 }
@@ -59,18 +56,12 @@ impl RestError {
     /// An error the server knows the kind of.
     pub(crate) fn typed(status: StatusCode, prefix: Prefix, message: &str) -> Self {
         let detail = format!("{}{message}", prefix.text());
-        Self::Json {
-            status,
-            body: document(message, &detail),
-        }
+        Self::Json { status, body: document(message, &detail) }
     }
 
     /// An error of no particular kind: title and detail are the same.
     pub(crate) fn untyped(status: StatusCode, message: &str) -> Self {
-        Self::Json {
-            status,
-            body: document(message, message),
-        }
+        Self::Json { status, body: document(message, message) }
     }
 
     /// An untyped error of status 500.
@@ -87,10 +78,7 @@ impl RestError {
     /// The same body, then something more without a separator: not valid JSON any more.
     pub(crate) fn followed_by(self, more: &str) -> Self {
         match self {
-            Self::Json { status, body } => Self::Json {
-                status,
-                body: body + more,
-            },
+            Self::Json { status, body } => Self::Json { status, body: body + more },
             other => other,
         }
     }
@@ -116,42 +104,27 @@ impl RestError {
 
     /// No token, or one whose user lacks the right for this endpoint.
     pub(crate) fn not_permitted() -> Self {
-        Self::Text {
-            status: StatusCode::UNAUTHORIZED,
-            text: "Unauthorized\n",
-        }
+        Self::Text { status: StatusCode::UNAUTHORIZED, text: "Unauthorized\n" }
     }
 
     /// A token that is not valid: the text differs by a full stop.
     pub(crate) fn bad_token() -> Self {
-        Self::Text {
-            status: StatusCode::UNAUTHORIZED,
-            text: "Unauthorized.\n",
-        }
+        Self::Text { status: StatusCode::UNAUTHORIZED, text: "Unauthorized.\n" }
     }
 
     /// No such endpoint in a service that exists.
     pub(crate) fn no_route() -> Self {
-        Self::Text {
-            status: StatusCode::NOT_FOUND,
-            text: "404: Page Not Found",
-        }
+        Self::Text { status: StatusCode::NOT_FOUND, text: "404: Page Not Found" }
     }
 
     /// The endpoint exists for another method.
     pub(crate) fn wrong_method() -> Self {
-        Self::Text {
-            status: StatusCode::METHOD_NOT_ALLOWED,
-            text: "405: Method Not Allowed",
-        }
+        Self::Text { status: StatusCode::METHOD_NOT_ALLOWED, text: "405: Method Not Allowed" }
     }
 
     /// A body without a type.
     pub(crate) fn no_content_type() -> Self {
-        Self::Text {
-            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            text: "415: Unsupported Media Type",
-        }
+        Self::Text { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, text: "415: Unsupported Media Type" }
     }
 
     /// No such node; `path` is below the workspace.
@@ -198,16 +171,12 @@ impl From<TreeError> for RestError {
                 "Error while inserting node: Error 1406 (22001): Data too long for column 'name' \
                  at row 1",
             ),
-            TreeError::FileInTheWay => Self::typed(
-                status,
-                Prefix::Forbidden,
-                "trying to create a folder on top of an existing file",
-            ),
-            TreeError::FolderInTheWay | TreeError::WorkspaceRoot => Self::typed(
-                status,
-                Prefix::Conflict,
-                "A folder already exists with the same name",
-            ),
+            TreeError::FileInTheWay => {
+                Self::typed(status, Prefix::Forbidden, "trying to create a folder on top of an existing file")
+            }
+            TreeError::FolderInTheWay | TreeError::WorkspaceRoot => {
+                Self::typed(status, Prefix::Conflict, "A folder already exists with the same name")
+            }
             TreeError::Missing => Self::no_node("/").with_status(status),
         }
     }

@@ -70,16 +70,12 @@ pub(super) fn bootconf(call: &Call) -> RestResult {
 
 /// The texts of the web page make this answer a long one.
 fn messages() -> serde_json::Map<String, serde_json::Value> {
-    (0..2000)
-        .map(|number| (format!("ajax_gui.{number}"), format!("Message number {number}").into()))
-        .collect()
+    (0..2000).map(|number| (format!("ajax_gui.{number}"), format!("Message number {number}").into())).collect()
 }
 
 /// `GET /a/frontend/state`: status 200 for everybody; only a valid token makes a user appear.
 pub(super) fn state(call: &Call) -> RestResult {
-    let mut xml = String::from(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n <pydio_registry>\n  <actions>\n",
-    );
+    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n <pydio_registry>\n  <actions>\n");
     for number in 0..ACTIONS {
         // Writing to a string cannot fail.
         let _ = writeln!(
@@ -95,11 +91,7 @@ pub(super) fn state(call: &Call) -> RestResult {
             None => repositories(&caller.login),
         };
         let name = world::user(&caller.login).map_or("", |user| user.display_name);
-        let rights = if caller.admin {
-            "   <special_rights is_admin=\"1\"></special_rights>\n"
-        } else {
-            ""
-        };
+        let rights = if caller.admin { "   <special_rights is_admin=\"1\"></special_rights>\n" } else { "" };
         let _ = write!(
             xml,
             "  <user id=\"{}\">\n   <active_repo id=\"homepage\"></active_repo>\n   \

@@ -210,11 +210,10 @@ pub(super) async fn start(call: &mut Call, name: &str) -> RestResult {
 }
 
 fn start_transfer(call: &Call, transfer: Transfer, parameters: &str) -> RestResult {
-    let parameters: TransferParameters = serde_json::from_str(parameters)
-        .map_err(|error| RestError::internal(&error.to_string()))?;
+    let parameters: TransferParameters =
+        serde_json::from_str(parameters).map_err(|error| RestError::internal(&error.to_string()))?;
     // The real handler takes the keys for granted and panics without them.
-    let (Some(nodes), Some(target), Some(into_target)) =
-        (parameters.nodes, parameters.target, parameters.into_target)
+    let (Some(nodes), Some(target), Some(into_target)) = (parameters.nodes, parameters.target, parameters.into_target)
     else {
         return Err(RestError::Panic);
     };
@@ -247,16 +246,9 @@ fn start_transfer(call: &Call, transfer: Transfer, parameters: &str) -> RestResu
         },
         running: format!("{noun} {}", sources.first().map_or("", Place::name)),
     };
-    let target = if into_target {
-        Target::Into(place)
-    } else {
-        Target::As(place)
-    };
+    let target = if into_target { Target::Into(place) } else { Target::As(place) };
     let tree = call.shared.nodes.clone();
-    let job_uuid = call
-        .shared
-        .jobs
-        .start(order, move || tree.transfer(&sources, &target, transfer));
+    let job_uuid = call.shared.jobs.start(order, move || tree.transfer(&sources, &target, transfer));
     reply(&StartAnswer { job_uuid })
 }
 
@@ -302,11 +294,7 @@ fn forbidden() -> RestError {
 }
 
 /// The parameters that a job record shows for a copy or move.
-pub(super) fn transfer_parameters(
-    kind: &str,
-    target: &str,
-    into_target: bool,
-) -> BTreeMap<&'static str, String> {
+pub(super) fn transfer_parameters(kind: &str, target: &str, into_target: bool) -> BTreeMap<&'static str, String> {
     let into_target = if into_target { "true" } else { "" };
     BTreeMap::from([
         ("create", "true".to_owned()),
@@ -354,9 +342,7 @@ fn wire(job: JobView) -> WireJob {
         auto_clean: true,
         actions: [WireAction {
             id: job.action.id,
-            nodes_selector: Selector {
-                pathes: job.action.paths,
-            },
+            nodes_selector: Selector { pathes: job.action.paths },
             parameters: job.action.parameters,
         }],
         max_concurrency: 1,
@@ -413,7 +399,5 @@ pub(super) async fn delete_tasks(call: &mut Call) -> RestResult {
     for id in &request.task_ids {
         jobs.delete_task(&request.job_id, id);
     }
-    reply(&DeleteTasksAnswer {
-        deleted: request.task_ids,
-    })
+    reply(&DeleteTasksAnswer { deleted: request.task_ids })
 }

@@ -15,19 +15,11 @@ pub(crate) struct JsonError {
 
 impl JsonError {
     fn syntax(at: usize, message: String) -> Self {
-        Self {
-            at,
-            syntax: true,
-            message,
-        }
+        Self { at, syntax: true, message }
     }
 
     fn meaning(at: usize, message: String) -> Self {
-        Self {
-            at,
-            syntax: false,
-            message,
-        }
+        Self { at, syntax: false, message }
     }
 
     /// The text the server answers; `source` is the body that was read.
@@ -68,9 +60,7 @@ pub(crate) trait Field: Sized {
 /// Reads a whole request body.
 pub(crate) fn parse<T: Field>(body: &[u8]) -> Result<T, RestError> {
     let source = String::from_utf8_lossy(body);
-    let read = Parser::new(&source)
-        .document()
-        .and_then(|value| T::read(&value, "", &source));
+    let read = Parser::new(&source).document().and_then(|value| T::read(&value, "", &source));
     read.map_err(|error| RestError::internal(&error.describe(&source)))
 }
 
@@ -140,16 +130,12 @@ impl Value {
 
     fn refuse(&self, kind: &str, name: &str, source: &str) -> JsonError {
         let found = self.raw(source);
-        JsonError::meaning(
-            self.at,
-            format!("invalid value for {kind} field {name}: {found}"),
-        )
+        JsonError::meaning(self.at, format!("invalid value for {kind} field {name}: {found}"))
     }
 
     fn integer(&self) -> Option<i64> {
-        let text = match &self.kind {
-            Kind::Number(text) | Kind::Text(text) => text,
-            _ => return None,
+        let (Kind::Number(text) | Kind::Text(text)) = &self.kind else {
+            return None;
         };
         if let Ok(number) = text.parse() {
             return Some(number);
@@ -161,18 +147,10 @@ impl Value {
     }
 
     /// The name of an enum value, or its number.
-    pub(crate) fn enum_value(
-        &self,
-        known: &[(&str, i64)],
-        name: &str,
-        source: &str,
-    ) -> Result<i64, JsonError> {
+    pub(crate) fn enum_value(&self, known: &[(&str, i64)], name: &str, source: &str) -> Result<i64, JsonError> {
         let number = match &self.kind {
             Kind::Null => Some(0),
-            Kind::Text(text) => known
-                .iter()
-                .find(|(value, _)| value == text)
-                .map(|(_, number)| *number),
+            Kind::Text(text) => known.iter().find(|(value, _)| value == text).map(|(_, number)| *number),
             Kind::Number(_) => self.integer(),
             _ => None,
         };
@@ -216,9 +194,7 @@ impl Field for i64 {
     fn read(value: &Value, name: &str, source: &str) -> Result<Self, JsonError> {
         match value.kind {
             Kind::Null => Ok(0),
-            _ => value
-                .integer()
-                .ok_or_else(|| value.refuse("int64", name, source)),
+            _ => value.integer().ok_or_else(|| value.refuse("int64", name, source)),
         }
     }
 }
@@ -236,10 +212,7 @@ impl<T: Field> Field for Vec<T> {
     fn read(value: &Value, name: &str, source: &str) -> Result<Self, JsonError> {
         match &value.kind {
             Kind::Null => Ok(Self::new()),
-            Kind::List(items) => items
-                .iter()
-                .map(|item| T::read(item, name, source))
-                .collect(),
+            Kind::List(items) => items.iter().map(|item| T::read(item, name, source)).collect(),
             _ => {
                 let found = value.raw(source);
                 let message = format!("unexpected token {found}");
@@ -274,11 +247,7 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn new(source: &'a str) -> Self {
-        Self {
-            source,
-            at: 0,
-            depth: 0,
-        }
+        Self { source, at: 0, depth: 0 }
     }
 
     fn document(mut self) -> Result<Value, JsonError> {
@@ -344,10 +313,7 @@ impl<'a> Parser<'a> {
         Ok(Value { at, end, kind })
     }
 
-    fn nested(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<Kind, JsonError>,
-    ) -> Result<Kind, JsonError> {
+    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Result<Kind, JsonError>) -> Result<Kind, JsonError> {
         self.depth += 1;
         if self.depth > DEEPEST {
             return Err(JsonError::syntax(self.at, "exceeded max recursion depth".into()));
@@ -408,9 +374,8 @@ impl<'a> Parser<'a> {
                 '"' => {
                     self.at = start + offset + 1;
                     let raw = self.source.get(start..self.at).unwrap_or_default();
-                    return serde_json::from_str(raw).map_err(|_| {
-                        JsonError::syntax(start, format!("invalid escape code in {raw}"))
-                    });
+                    return serde_json::from_str(raw)
+                        .map_err(|_| JsonError::syntax(start, format!("invalid escape code in {raw}")));
                 }
                 _ => {}
             }
@@ -426,9 +391,7 @@ impl<'a> Parser<'a> {
             "null" => Kind::Null,
             "true" => Kind::Bool(true),
             "false" => Kind::Bool(false),
-            _ if serde_json::from_str::<serde_json::Number>(word).is_ok() => {
-                Kind::Number(word.to_owned())
-            }
+            _ if serde_json::from_str::<serde_json::Number>(word).is_ok() => Kind::Number(word.to_owned()),
             _ => return Err(self.unexpected()),
         };
         self.at += word.len();
@@ -459,8 +422,7 @@ mod tests {
 
     #[test]
     fn numbers_may_be_text() {
-        let sample: Sample =
-            parse(br#"{"Names":["a","\u00e9"],"Limit":"3","Size":4.0,"On":null}"#).unwrap();
+        let sample: Sample = parse(br#"{"Names":["a","\u00e9"],"Limit":"3","Size":4.0,"On":null}"#).unwrap();
         assert_eq!(sample.names, ["a", "é"]);
         assert_eq!((sample.limit, sample.size, sample.on), (3, 4, false));
     }

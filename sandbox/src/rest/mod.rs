@@ -22,9 +22,7 @@ use serde::Serialize;
 
 use crate::Shared;
 use crate::tokens::Caller;
-use crate::transport::{
-    Answer, Body, Request, chunked, decode, full, header, respond, web_page,
-};
+use crate::transport::{Answer, Body, Request, chunked, decode, full, header, respond, web_page};
 use error::{RestError, RestResult};
 use json::Field;
 
@@ -68,9 +66,7 @@ pub(crate) async fn handle(shared: &Arc<Shared>, request: Request) -> Answer {
         Err(refusal) => Err(refusal),
     };
     let mut response = match result {
-        Ok(response) if !accepts_json && is_json(response.headers()) => {
-            respond(StatusCode::OK, "", full(""))
-        }
+        Ok(response) if !accepts_json && is_json(response.headers()) => respond(StatusCode::OK, "", full("")),
         Ok(response) => response,
         Err(error) => error.into_answer()?,
     };
@@ -93,14 +89,8 @@ async fn dispatch(call: &mut Call) -> RestResult {
     match path.split('/').next() {
         Some("jobs") => dispatch_jobs(call, path.trim_end_matches('/')).await,
         Some("tree" | "meta") => {
-            let known = [
-                "tree/stats",
-                "meta/bulk/get",
-                "tree/create",
-                "tree/delete",
-                "tree/restore",
-                "tree/admin/list",
-            ];
+            let known =
+                ["tree/stats", "meta/bulk/get", "tree/create", "tree/delete", "tree/restore", "tree/admin/list"];
             if !known.contains(&path.as_str()) {
                 return Err(RestError::no_route());
             }
@@ -178,11 +168,7 @@ impl Call {
         let sent = header(&self.headers, AUTHORIZATION.as_str());
         let token = sent.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
         if token.is_empty() {
-            return if self.is_public() {
-                Ok(())
-            } else {
-                Err(RestError::not_permitted())
-            };
+            return if self.is_public() { Ok(()) } else { Err(RestError::not_permitted()) };
         }
         let caller = self.shared.tokens.check(token);
         self.caller = caller.filter(|caller| !self.shared.logins.is_locked(&caller.login));
@@ -205,11 +191,7 @@ impl Call {
 
     /// Refuses everybody but administrators.
     fn require_admin(&self) -> Result<(), RestError> {
-        if self.caller()?.admin {
-            Ok(())
-        } else {
-            Err(RestError::not_permitted())
-        }
+        if self.caller()?.admin { Ok(()) } else { Err(RestError::not_permitted()) }
     }
 
     /// Whoever asks. Only endpoints that need no token are reached without one.
@@ -218,11 +200,7 @@ impl Call {
     }
 
     fn expect(&self, method: &Method) -> Result<(), RestError> {
-        if self.method == *method {
-            Ok(())
-        } else {
-            Err(RestError::wrong_method())
-        }
+        if self.method == *method { Ok(()) } else { Err(RestError::wrong_method()) }
     }
 
     /// Reads the request body as JSON of that form.
@@ -233,8 +211,7 @@ impl Call {
             return Err(RestError::no_content_type());
         }
         if !essence.eq_ignore_ascii_case("application/json") {
-            let message =
-                format!("[ServiceError:400] Unable to unmarshal content of type:{essence}");
+            let message = format!("[ServiceError:400] Unable to unmarshal content of type:{essence}");
             return Err(RestError::internal(&message));
         }
         let body = (&mut self.body)
@@ -247,9 +224,8 @@ impl Call {
 }
 
 fn accepts_json(headers: &HeaderMap) -> bool {
-    header(headers, ACCEPT.as_str()).is_none_or(|accept| {
-        accept.contains("json") || accept.contains('*') || !accept.contains("application/xml")
-    })
+    header(headers, ACCEPT.as_str())
+        .is_none_or(|accept| accept.contains("json") || accept.contains('*') || !accept.contains("application/xml"))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -258,12 +234,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// A JSON answer, status 200.
 fn reply(value: &impl Serialize) -> RestResult {
-    let text = serde_json::to_string(value)
-        .map_err(|error| RestError::internal(&error.to_string()))?;
-    let body = if text.len() > LONGEST_BUFFERED {
-        chunked(text)
-    } else {
-        full(text)
-    };
+    let text = serde_json::to_string(value).map_err(|error| RestError::internal(&error.to_string()))?;
+    let body = if text.len() > LONGEST_BUFFERED { chunked(text) } else { full(text) };
     Ok(respond(StatusCode::OK, "application/json", body))
 }

@@ -57,12 +57,7 @@ pub(crate) struct Rendering {
 
 impl Rendering {
     /// As in stat.
-    pub(crate) const PLAIN: Self = Self {
-        counts: false,
-        read_only: false,
-        indexed: false,
-        hashing_version: true,
-    };
+    pub(crate) const PLAIN: Self = Self { counts: false, read_only: false, indexed: false, hashing_version: true };
 }
 
 // Serde hands the field over by reference.
@@ -120,12 +115,7 @@ pub(crate) fn render(node: &Node, path: String, rendering: Rendering) -> WireNod
 }
 
 /// The node of that id with the path it has in `workspace`.
-pub(crate) fn render_id(
-    forest: &Forest,
-    id: NodeId,
-    workspace: &Workspace,
-    rendering: Rendering,
-) -> Option<WireNode> {
+pub(crate) fn render_id(forest: &Forest, id: NodeId, workspace: &Workspace, rendering: Rendering) -> Option<WireNode> {
     let path = format!("{}/{}", workspace.slug, forest.path(id));
     Some(render(forest.get(id)?, path, rendering))
 }

@@ -126,9 +126,8 @@ enum Cookie {
 
 /// The cookie holds all tokens, encoded twice but not encrypted: some 3 KB.
 fn set_cookie(call: &Call, grant: Option<&Grant>, kind: Cookie) -> String {
-    let content = grant.map_or_else(String::new, |grant| {
-        format!("{}|{}|{}", grant.access, grant.identity, grant.refresh)
-    });
+    let content =
+        grant.map_or_else(String::new, |grant| format!("{}|{}|{}", grant.access, grant.identity, grant.refresh));
     let inner = URL_SAFE_NO_PAD.encode(content);
     let signature: [u8; 32] = rand::random();
     let signature = URL_SAFE_NO_PAD.encode(signature);
@@ -148,9 +147,7 @@ fn set_cookie(call: &Call, grant: Option<&Grant>, kind: Cookie) -> String {
 /// The refresh token in the cookie that was sent.
 fn refresh_token(headers: &HeaderMap) -> Option<String> {
     let cookies = header(headers, COOKIE.as_str())?;
-    let value = cookies
-        .split(';')
-        .find_map(|cookie| cookie.trim().strip_prefix("pydio="))?;
+    let value = cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix("pydio="))?;
     let outer = String::from_utf8(URL_SAFE_NO_PAD.decode(value).ok()?).ok()?;
     let inner = URL_SAFE_NO_PAD.decode(outer.split('|').nth(1)?).ok()?;
     let tokens = String::from_utf8(inner).ok()?;

@@ -99,28 +99,20 @@ fn deletable(call: &Call, path: &str) -> Result<Place, RestError> {
 
 fn recycle(call: &Call, places: Vec<Place>) -> Result<JobAnswer, RestError> {
     let label = "Moving to recycle bin in background...";
-    let target = places.first().map_or_else(String::new, |place| {
-        format!("{}/{}", place.workspace.slug, crate::tree::changes::RECYCLE_BIN)
-    });
+    let target = places
+        .first()
+        .map_or_else(String::new, |place| format!("{}/{}", place.workspace.slug, crate::tree::changes::RECYCLE_BIN));
     let parameters = super::jobs::transfer_parameters("move", &target, true);
     let order = Order {
         prefix: "copy-move",
         label: label.to_owned(),
         owner: call.caller()?.login.clone(),
-        action: Action {
-            id: "actions.tree.copymove",
-            paths: places.iter().map(Place::path).collect(),
-            parameters,
-        },
+        action: Action { id: "actions.tree.copymove", paths: places.iter().map(Place::path).collect(), parameters },
         running: "Starting...".to_owned(),
     };
     let nodes = call.shared.nodes.clone();
     let uuid = call.shared.jobs.start(order, move || nodes.recycle(&places));
-    Ok(JobAnswer {
-        uuid,
-        label,
-        node_uuid: String::new(),
-    })
+    Ok(JobAnswer { uuid, label, node_uuid: String::new() })
 }
 
 fn erase(call: &Call, places: Vec<Place>) -> Result<JobAnswer, RestError> {
@@ -141,11 +133,7 @@ fn erase(call: &Call, places: Vec<Place>) -> Result<JobAnswer, RestError> {
         nodes.erase(&places);
         Ok(())
     });
-    Ok(JobAnswer {
-        uuid,
-        label,
-        node_uuid: String::new(),
-    })
+    Ok(JobAnswer { uuid, label, node_uuid: String::new() })
 }
 
 /// `POST /a/tree/restore`: a job for each node.
@@ -171,11 +159,7 @@ pub(super) async fn restore(call: &mut Call) -> RestResult {
         };
         let nodes = call.shared.nodes.clone();
         let uuid = call.shared.jobs.start(order, move || nodes.restore(&[place]));
-        restore_jobs.push(JobAnswer {
-            uuid,
-            label,
-            node_uuid,
-        });
+        restore_jobs.push(JobAnswer { uuid, label, node_uuid });
     }
     reply(&RestoreAnswer { restore_jobs })
 }

@@ -80,11 +80,7 @@ pub(super) fn readable(call: &Call, path: &str) -> Result<(Place, bool), RestErr
 /// The node at a path, as stat shows it.
 pub(super) fn look_up(call: &Call, path: &str, counts: bool) -> Result<WireNode, RestError> {
     let (place, read_only) = readable(call, path)?;
-    let rendering = Rendering {
-        counts,
-        read_only,
-        ..Rendering::PLAIN
-    };
+    let rendering = Rendering { counts, read_only, ..Rendering::PLAIN };
     call.shared
         .nodes
         .read(|forest| {
@@ -141,10 +137,7 @@ fn create_one(call: &Call, input: &NodeInput) -> Result<WireNode, RestError> {
 }
 
 fn create_folder(call: &Call, place: &Place) -> Result<WireNode, RestError> {
-    let rendering = Rendering {
-        indexed: true,
-        ..Rendering::PLAIN
-    };
+    let rendering = Rendering { indexed: true, ..Rendering::PLAIN };
     let made = call.shared.nodes.write(|forest, now| {
         let root = root(forest, place).ok_or(TreeError::Missing)?;
         let id = forest.make_folder(root, &place.relative, now)?;
@@ -169,14 +162,9 @@ fn create_file(call: &Call, place: &Place, input: &NodeInput) -> Result<WireNode
     if is_folder == Some(true) {
         return Err(TreeError::FolderInTheWay.into());
     }
-    let contents = input
-        .meta_store
-        .get("Contents")
-        .and_then(|json| serde_json::from_str::<String>(json).ok());
+    let contents = input.meta_store.get("Contents").and_then(|json| serde_json::from_str::<String>(json).ok());
     let content = contents.as_deref().unwrap_or(" ");
-    nodes
-        .put_bytes(place, content.as_bytes())
-        .map_err(|error| RestError::internal(&error.to_string()))?;
+    nodes.put_bytes(place, content.as_bytes()).map_err(|error| RestError::internal(&error.to_string()))?;
     Ok(WireNode {
         path: place.path(),
         r#type: Some(WireType::Leaf),

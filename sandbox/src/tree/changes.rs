@@ -25,17 +25,11 @@ pub(crate) enum Target {
 }
 
 /// What the real server reports when a folder is moved into itself.
-pub(crate) const MOVE_INTO_ITSELF: &str =
-    "panic recovered in UpdateNode: cannot move a node below itself";
+pub(crate) const MOVE_INTO_ITSELF: &str = "panic recovered in UpdateNode: cannot move a node below itself";
 
 impl Nodes {
     /// Copies or moves nodes one after the other. Those that are gone are passed over.
-    pub(crate) fn transfer(
-        &self,
-        sources: &[Place],
-        target: &Target,
-        transfer: Transfer,
-    ) -> Result<(), String> {
+    pub(crate) fn transfer(&self, sources: &[Place], target: &Target, transfer: Transfer) -> Result<(), String> {
         self.write(|forest, now| {
             for source in sources {
                 let Some(id) = super::find(forest, source) else {
@@ -98,9 +92,8 @@ impl Nodes {
                 let (Some(origin), Some(root)) = (origin(forest, id), root(forest, source)) else {
                     continue;
                 };
-                let (parent, name) = forest
-                    .make_parent_of(root, &origin, now)
-                    .map_err(|refusal| format!("{refusal:?}"))?;
+                let (parent, name) =
+                    forest.make_parent_of(root, &origin, now).map_err(|refusal| format!("{refusal:?}"))?;
                 let kind = forest.get(id).map_or(Kind::File, |node| node.kind);
                 let name = forest.free_name(parent, name, kind);
                 forest.relocate(id, parent, &name);
@@ -139,29 +132,20 @@ fn origin(forest: &Forest, id: NodeId) -> Option<String> {
 }
 
 /// The folder that a source goes to and the name it is to have there, taken or not.
-fn destination(
-    forest: &mut Forest,
-    source: &Place,
-    target: &Target,
-    now: i64,
-) -> Result<(NodeId, String), String> {
+fn destination(forest: &mut Forest, source: &Place, target: &Target, now: i64) -> Result<(NodeId, String), String> {
     let describe = |refusal: TreeError| format!("{refusal:?}");
     let (Target::Into(place) | Target::As(place)) = target;
     let root = root(forest, place).ok_or("no.workspace.in.path")?;
     match target {
         Target::As(place) if !place.relative.is_empty() => {
-            let (parent, name) = forest
-                .make_parent_of(root, &place.relative, now)
-                .map_err(describe)?;
+            let (parent, name) = forest.make_parent_of(root, &place.relative, now).map_err(describe)?;
             Ok((parent, name.to_owned()))
         }
         _ => {
             // A file as the folder is accepted: what goes there is never seen in a listing.
             let parent = match forest.find(root, &place.relative) {
                 Some(id) => id,
-                None => forest
-                    .make_folder(root, &place.relative, now)
-                    .map_err(describe)?,
+                None => forest.make_folder(root, &place.relative, now).map_err(describe)?,
             };
             let name = match source.name() {
                 "" => source.workspace.slug,
@@ -207,14 +191,7 @@ fn transfer_one(
 
 /// A workspace as a source is accepted by the server: everything in it is copied or moved into a
 /// folder of that name.
-fn empty_workspace(
-    forest: &mut Forest,
-    root: NodeId,
-    parent: NodeId,
-    name: &str,
-    transfer: Transfer,
-    now: i64,
-) {
+fn empty_workspace(forest: &mut Forest, root: NodeId, parent: NodeId, name: &str, transfer: Transfer, now: i64) {
     let name = forest.free_name(parent, name, Kind::Folder);
     let children = forest.children(root).to_vec();
     let Ok(folder) = forest.make_folder(parent, &name, now) else {

@@ -52,12 +52,7 @@ pub(crate) fn segments(path: &str) -> Vec<&str> {
 impl Forest {
     /// Empty workspaces: one root for each, and one for each user in the personal one.
     pub(super) fn new(now: i64) -> Self {
-        let mut forest = Self {
-            nodes: Vec::new(),
-            free: Vec::new(),
-            by_uuid: HashMap::new(),
-            roots: HashMap::new(),
-        };
+        let mut forest = Self { nodes: Vec::new(), free: Vec::new(), by_uuid: HashMap::new(), roots: HashMap::new() };
         for workspace in &WORKSPACES {
             match workspace.root_kind {
                 RootKind::Personal => {
@@ -107,9 +102,7 @@ impl Forest {
 
     /// The node at `path` below `root`.
     pub(crate) fn find(&self, root: NodeId, path: &str) -> Option<NodeId> {
-        segments(path)
-            .into_iter()
-            .try_fold(root, |id, name| self.child(id, name))
+        segments(path).into_iter().try_fold(root, |id, name| self.child(id, name))
     }
 
     /// The child of that exact name.
@@ -128,9 +121,7 @@ impl Forest {
         let Some(children) = self.get(id).and_then(|node| node.children.as_ref()) else {
             return &[];
         };
-        children
-            .order
-            .get_or_init(|| children.by_name.values().copied().collect())
+        children.order.get_or_init(|| children.by_name.values().copied().collect())
     }
 
     /// The path of a node below its root: no leading slash, empty for the root itself.
@@ -159,12 +150,7 @@ impl Forest {
     }
 
     /// The folder at `path`, made with all missing folders above it.
-    pub(crate) fn make_folder(
-        &mut self,
-        root: NodeId,
-        path: &str,
-        now: i64,
-    ) -> Result<NodeId, TreeError> {
+    pub(crate) fn make_folder(&mut self, root: NodeId, path: &str, now: i64) -> Result<NodeId, TreeError> {
         let names = segments(path);
         let (last, parents) = match names.split_last() {
             None => return Ok(root),
@@ -197,12 +183,7 @@ impl Forest {
         Ok((self.make_parents(root, parents, now)?, last))
     }
 
-    fn make_parents(
-        &mut self,
-        root: NodeId,
-        names: &[&str],
-        now: i64,
-    ) -> Result<NodeId, TreeError> {
+    fn make_parents(&mut self, root: NodeId, names: &[&str], now: i64) -> Result<NodeId, TreeError> {
         let mut current = root;
         for name in names {
             current = match self.child(current, name) {
@@ -259,13 +240,7 @@ impl Forest {
     }
 
     /// Copies a node with everything below it: new Uuids, new times. The name must be free.
-    pub(crate) fn duplicate(
-        &mut self,
-        id: NodeId,
-        parent: NodeId,
-        name: &str,
-        now: i64,
-    ) -> Option<NodeId> {
+    pub(crate) fn duplicate(&mut self, id: NodeId, parent: NodeId, name: &str, now: i64) -> Option<NodeId> {
         let sources = self.walk(id);
         let mut copies = HashMap::new();
         for source in sources {
@@ -362,10 +337,7 @@ impl Forest {
         let Some(parent) = node.parent.take() else {
             return;
         };
-        if let Some(children) = self
-            .get_mut(parent)
-            .and_then(|above| above.children.as_mut())
-        {
+        if let Some(children) = self.get_mut(parent).and_then(|above| above.children.as_mut()) {
             children.by_name.remove(&name);
             children.recount(kind, -1);
         }
@@ -395,9 +367,5 @@ impl Children {
 }
 
 fn check_names(names: &[&str]) -> Result<(), TreeError> {
-    if names.iter().any(|name| name.chars().count() > LONGEST_NAME) {
-        Err(TreeError::NameTooLong)
-    } else {
-        Ok(())
-    }
+    if names.iter().any(|name| name.chars().count() > LONGEST_NAME) { Err(TreeError::NameTooLong) } else { Ok(()) }
 }

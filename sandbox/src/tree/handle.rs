@@ -66,10 +66,7 @@ impl Tree {
     pub fn list(&self, path: &str) -> Vec<String> {
         let names = |forest: &Forest, id: NodeId| {
             let children = forest.children(id).iter();
-            children
-                .filter_map(|id| forest.get(*id))
-                .map(|node| node.name.to_string())
-                .collect()
+            children.filter_map(|id| forest.get(*id)).map(|node| node.name.to_string()).collect()
         };
         self.with(path, names).unwrap_or_default()
     }
@@ -152,8 +149,7 @@ impl Tree {
 
     fn with<T>(&self, path: &str, look: impl FnOnce(&Forest, NodeId) -> T) -> Option<T> {
         let place = self.place(path).ok()?;
-        self.nodes
-            .read(|forest| find(forest, &place).map(|id| look(forest, id)))
+        self.nodes.read(|forest| find(forest, &place).map(|id| look(forest, id)))
     }
 
     fn look<T>(&self, path: &str, look: impl FnOnce(&Node) -> T) -> Option<T> {

@@ -30,10 +30,7 @@ pub(crate) struct Late {
 impl Late {
     /// A value that is visible at once.
     pub(crate) fn now(value: &str) -> Self {
-        Self {
-            shown: Some(value.into()),
-            next: None,
-        }
+        Self { shown: Some(value.into()), next: None }
     }
 
     /// Replaces the value from `due` on; what shows now goes on showing until then.
@@ -48,10 +45,7 @@ impl Late {
             Some((_, value)) => value.clone(),
             None => self.shown.clone(),
         };
-        Self {
-            shown: value,
-            next: None,
-        }
+        Self { shown: value, next: None }
     }
 
     /// What a reader sees now.
@@ -122,12 +116,7 @@ impl Node {
 
     /// A file without content and without a parent yet: what an upload starts with.
     pub(super) fn temporary(name: &str, size: u64, mtime: i64) -> Self {
-        Self {
-            kind: Kind::File,
-            size,
-            etag: TEMPORARY_ETAG.to_owned(),
-            ..Self::folder(name, mtime)
-        }
+        Self { kind: Kind::File, size, etag: TEMPORARY_ETAG.to_owned(), ..Self::folder(name, mtime) }
     }
 
     /// Whether the first upload of this file is still running.
@@ -137,8 +126,6 @@ impl Node {
 
     /// How many files and how many folders are directly below.
     pub(crate) fn child_counts(&self) -> (usize, usize) {
-        self.children
-            .as_ref()
-            .map_or((0, 0), |children| (children.files, children.folders))
+        self.children.as_ref().map_or((0, 0), |children| (children.files, children.folders))
     }
 }

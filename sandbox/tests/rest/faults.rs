@@ -159,10 +159,7 @@ fn headers_of_the_real_answer_are_dropped_and_set() {
 
 #[test]
 fn a_large_upload_is_cut_and_a_large_answer_spoiled() {
-    let sandbox = start(Config {
-        strict_signatures: false,
-        ..Config::default()
-    });
+    let sandbox = start(Config { strict_signatures: false, ..Config::default() });
     let size = 3_000_000;
     let tree = sandbox.tree();
     tree.put("common-files/big.bin", vec![7; size]).unwrap();
@@ -181,9 +178,7 @@ fn a_large_upload_is_cut_and_a_large_answer_spoiled() {
     assert_eq!(received.len() - head, 1_234_567);
 
     sandbox.faults().add(Fault::on("PUT", "/io/").cut_request_at(1_000_000));
-    let put = Ask::new("PUT", "/io/common-files/new.bin")
-        .header("X-Pydio-Bearer", &token)
-        .body(vec![1; size]);
+    let put = Ask::new("PUT", "/io/common-files/new.bin").header("X-Pydio-Bearer", &token).body(vec![1; size]);
     assert!(put.send(&sandbox).is_err());
     wait_for("the node to disappear", || !tree.exists("common-files/new.bin"));
     assert_eq!(sandbox.requests().last().unwrap().body_bytes, 1_000_000);

@@ -1,5 +1,7 @@
 //! The REST side of the sandbox, asked over real connections.
 
+#![allow(clippy::unwrap_used)]
+
 mod faults;
 mod jobs;
 mod paging;

@@ -61,10 +61,7 @@ fn the_last_page_has_no_next_and_the_first_no_previous() {
     let sandbox = quick();
     sandbox.tree().generate(FOLDER, 250, 1).unwrap();
     let place = |offset: i32| list(&sandbox, &json!({"Limit": 100, "Offset": offset}))["Pagination"].clone();
-    assert_eq!(
-        place(0),
-        json!({"Limit": 100, "Total": 250, "CurrentPage": 1, "TotalPages": 3, "NextOffset": 100})
-    );
+    assert_eq!(place(0), json!({"Limit": 100, "Total": 250, "CurrentPage": 1, "TotalPages": 3, "NextOffset": 100}));
     assert_eq!(
         place(100),
         json!({"Limit": 100, "CurrentOffset": 100, "Total": 250, "CurrentPage": 2,
@@ -136,9 +133,8 @@ fn sorting_and_filters() {
     tree.mkdir(&format!("{FOLDER}/C")).unwrap();
     tree.set_mtime(&format!("{FOLDER}/a"), 1000);
     tree.set_mtime(&format!("{FOLDER}/b"), 2000);
-    let sorted = |field: &str, reversed: bool| {
-        names(&list(&sandbox, &json!({"SortField": field, "SortDirDesc": reversed})))
-    };
+    let sorted =
+        |field: &str, reversed: bool| names(&list(&sandbox, &json!({"SortField": field, "SortDirDesc": reversed})));
     assert_eq!(sorted("", false), ["C", "a", "b"]);
     assert_eq!(sorted("name", true), ["b", "a", "C"]);
     assert_eq!(sorted("size", false), ["C", "b", "a"]);

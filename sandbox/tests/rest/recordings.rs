@@ -38,13 +38,7 @@ struct Case {
 }
 
 const fn case(file: &'static str, prepare: fn(&Sandbox) -> Replacements) -> Case {
-    Case {
-        file,
-        token: Token::Recorded,
-        prepare,
-        lists: Lists::InOrder,
-        config: quick,
-    }
+    Case { file, token: Token::Recorded, prepare, lists: Lists::InOrder, config: quick }
 }
 
 impl Case {
@@ -75,18 +69,12 @@ fn quick() -> Config {
 
 /// Jobs that are never reported as finished while a test runs.
 fn slow_news() -> Config {
-    Config {
-        job_status_delay: Duration::from_secs(3600),
-        ..quick()
-    }
+    Config { job_status_delay: Duration::from_secs(3600), ..quick() }
 }
 
 /// Jobs that do not begin while a test runs.
 fn slow_effect() -> Config {
-    Config {
-        job_effect_delay: Duration::from_secs(3600),
-        ..quick()
-    }
+    Config { job_effect_delay: Duration::from_secs(3600), ..quick() }
 }
 
 fn nothing(_: &Sandbox) -> Replacements {
@@ -160,13 +148,9 @@ fn copied_and_done(sandbox: &Sandbox) -> Replacements {
 /// A move of a whole workspace, as recorded.
 fn moved_workspace(sandbox: &Sandbox) -> Replacements {
     sandbox.tree().put("common-files/e2copy.txt", " ").unwrap();
-    let parameters =
-        json!({"nodes": ["common-files"], "target": "personal-files", "targetParent": true});
+    let parameters = json!({"nodes": ["common-files"], "target": "personal-files", "targetParent": true});
     let id = put_job(sandbox, "move", &parameters);
-    vec![
-        ("copy-move-e480c55f-38c5-4cc5-91d8-a4a390950ed9", id),
-        ("\"Moving e2copy.txt\"", "\"Moving\"".to_owned()),
-    ]
+    vec![("copy-move-e480c55f-38c5-4cc5-91d8-a4a390950ed9", id), ("\"Moving e2copy.txt\"", "\"Moving\"".to_owned())]
 }
 
 /// A folder moved into itself, whose task ends with an error.
@@ -177,9 +161,7 @@ fn failed_move(sandbox: &Sandbox) -> Replacements {
     });
     let id = put_job(sandbox, "move", &parameters);
     let poll = json!({"JobIDs": [id], "LoadTasks": "Error"});
-    wait_for("the error", || {
-        Ask::post("/a/jobs/user", &poll).ok(sandbox)["Jobs"].is_array()
-    });
+    wait_for("the error", || Ask::post("/a/jobs/user", &poll).ok(sandbox)["Jobs"].is_array());
     vec![("copy-move-e480c55f-38c5-4cc5-91d8-a4a390950ed9", id)]
 }
 
@@ -615,9 +597,7 @@ fn spaced(value: &Value) -> String {
     let list = |parts: Vec<String>| parts.join(", ");
     match value {
         Value::Object(members) => {
-            let member = |(key, value): (&String, &Value)| {
-                format!("{}: {}", Value::from(key.as_str()), spaced(value))
-            };
+            let member = |(key, value): (&String, &Value)| format!("{}: {}", Value::from(key.as_str()), spaced(value));
             format!("{{{}}}", list(members.iter().map(member).collect()))
         }
         Value::Array(items) => format!("[{}]", list(items.iter().map(spaced).collect())),
@@ -627,10 +607,8 @@ fn spaced(value: &Value) -> String {
 
 /// Asks every case on a sandbox of its own and reports all differences at once.
 fn check(cases: &[Case]) {
-    let found: Vec<String> = cases
-        .iter()
-        .flat_map(|case| problems(case).into_iter().map(|text| format!("{}: {text}", case.file)))
-        .collect();
+    let found: Vec<String> =
+        cases.iter().flat_map(|case| problems(case).into_iter().map(|text| format!("{}: {text}", case.file))).collect();
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 

@@ -7,11 +7,7 @@ use crate::support::{Answer, Ask, quick};
 
 fn post(sandbox: &Sandbox, info: &Value, cookie: &str) -> Answer {
     let ask = Ask::post("/a/frontend/session", &json!({"AuthInfo": info}));
-    let ask = if cookie.is_empty() {
-        ask
-    } else {
-        ask.header("Cookie", cookie)
-    };
+    let ask = if cookie.is_empty() { ask } else { ask.header("Cookie", cookie) };
     ask.send(sandbox).unwrap()
 }
 

@@ -5,14 +5,25 @@ use serde_json::Value;
 
 /// Strings that are the same on every server.
 const EXACT: [&str; 14] = [
-    "Title", "Detail", "Type", "Path", "name", "hashing_version", "ws_root", "Status", "Owner",
-    "ws_permissions", "ws_scope", "ws_slug", "PackageType", "Msg",
+    "Title",
+    "Detail",
+    "Type",
+    "Path",
+    "name",
+    "hashing_version",
+    "ws_root",
+    "Status",
+    "Owner",
+    "ws_permissions",
+    "ws_scope",
+    "ws_slug",
+    "PackageType",
+    "Msg",
 ];
 
 /// Numbers that describe a page rather than a moment.
-const EXACT_NUMBERS: [&str; 7] = [
-    "Limit", "CurrentOffset", "Total", "CurrentPage", "TotalPages", "NextOffset", "PrevOffset",
-];
+const EXACT_NUMBERS: [&str; 7] =
+    ["Limit", "CurrentOffset", "Total", "CurrentPage", "TotalPages", "NextOffset", "PrevOffset"];
 
 /// How lists are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -45,12 +45,7 @@ pub(crate) struct Answer {
 
 impl Ask {
     pub(crate) fn new(method: &str, target: &str) -> Self {
-        Self {
-            method: method.to_owned(),
-            target: target.to_owned(),
-            headers: Vec::new(),
-            body: None,
-        }
+        Self { method: method.to_owned(), target: target.to_owned(), headers: Vec::new(), body: None }
     }
 
     pub(crate) fn get(target: &str) -> Self {
@@ -63,8 +58,7 @@ impl Ask {
     }
 
     pub(crate) fn json(self, body: &Value) -> Self {
-        self.header("Content-Type", "application/json")
-            .body(body.to_string())
+        self.header("Content-Type", "application/json").body(body.to_string())
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -124,11 +118,7 @@ impl Answer {
     pub(crate) fn read_from(reader: &mut impl BufRead) -> io::Result<Self> {
         let status_line = line(reader)?;
         let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let mut answer = Self {
-            status: status.ok_or_else(cut)?,
-            headers: Vec::new(),
-            body: Vec::new(),
-        };
+        let mut answer = Self { status: status.ok_or_else(cut)?, headers: Vec::new(), body: Vec::new() };
         loop {
             let line = line(reader)?;
             let Some((name, value)) = line.split_once(": ") else {

@@ -114,10 +114,7 @@ fn requests_are_recorded_in_order() {
 
 #[test]
 fn tls_with_a_private_authority() {
-    let sandbox = start(Config {
-        tls: true,
-        ..Config::default()
-    });
+    let sandbox = start(Config { tls: true, ..Config::default() });
     assert!(sandbox.url().starts_with("https://127.0.0.1:"));
     let certificate = CertificateDer::from_pem_slice(sandbox.ca_pem().unwrap().as_bytes()).unwrap();
     let mut roots = rustls::RootCertStore::empty();

@@ -19,8 +19,25 @@ fn create(sandbox: &Sandbox, login: &str, nodes: &Value) -> Answer {
 #[test]
 fn strange_names_are_stored_as_they_are() {
     let sandbox = quick();
-    let names = [" lead", "trail ", "a+b", "q?x", "h#x", "50%", "%41", "é", "e\u{301}", "*", "...", "..x",
-        "tab\there", "new\nline", "日本", "😀", "a&b=c;d"];
+    let names = [
+        " lead",
+        "trail ",
+        "a+b",
+        "q?x",
+        "h#x",
+        "50%",
+        "%41",
+        "é",
+        "e\u{301}",
+        "*",
+        "...",
+        "..x",
+        "tab\there",
+        "new\nline",
+        "日本",
+        "😀",
+        "a&b=c;d",
+    ];
     for name in names {
         let path = format!("common-files/n/{name}");
         assert_eq!(create(&sandbox, "admin", &json!([{"Path": path}])).status, 200, "{name:?}");
@@ -87,10 +104,7 @@ fn creation_stops_at_the_first_failure() {
 
 #[test]
 fn hash_and_type_arrive_late_and_the_old_ones_show_before() {
-    let sandbox = start(Config {
-        hash_delay: Duration::from_millis(150),
-        ..Config::default()
-    });
+    let sandbox = start(Config { hash_delay: Duration::from_millis(150), ..Config::default() });
     let write = |content: &str| {
         let contents = json!(content).to_string();
         let node = json!([{"Path": "common-files/f.txt", "Type": "LEAF", "MetaStore": {"Contents": contents}}]);
@@ -162,6 +176,7 @@ fn administrators_list_whole_subtrees() {
     let answer = Ask::post("/a/tree/admin/list", &body).ok(&sandbox);
     let paths: Vec<&str> =
         answer["Children"].as_array().unwrap().iter().map(|node| node["Path"].as_str().unwrap()).collect();
-    let expected = ["personal/admin/a/.hidden", "personal/admin/a/b", "personal/admin/a/b/c.txt", "personal/admin/a/b.txt"];
+    let expected =
+        ["personal/admin/a/.hidden", "personal/admin/a/b", "personal/admin/a/b/c.txt", "personal/admin/a/b.txt"];
     assert_eq!(paths, expected);
 }
