@@ -30,7 +30,7 @@ pub struct Ctx {
     /// What flags and environment say.
     pub settings: Settings,
     /// The screen.
-    pub ui: Ui,
+    pub ui: Arc<Ui>,
     /// Cancelled when the user wants the command to stop.
     pub cancel: CancellationToken,
     opened: OnceCell<Opened>,
@@ -52,7 +52,7 @@ pub struct Opened {
 
 impl Ctx {
     /// A context in which nothing is opened yet.
-    pub fn new(settings: Settings, ui: Ui, cancel: CancellationToken) -> Self {
+    pub fn new(settings: Settings, ui: Arc<Ui>, cancel: CancellationToken) -> Self {
         Self {
             settings,
             ui,
