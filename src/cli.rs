@@ -9,7 +9,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::commands::{cat, clear, configure, info, ls, mkdir, rm, stat, version};
+use crate::commands::{cat, clear, configure, info, ls, mkdir, rm, scp, stat, version};
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::settings::{GlobalArgs, LogLevel, OutputSettings};
@@ -68,6 +68,8 @@ pub enum Command {
     Rm(rm::Args),
     /// Write the content of files to standard output
     Cat(cat::Args),
+    /// Copy files and folders to the server, or from it
+    Scp(scp::ScpArgs),
 }
 
 /// The commands of `cec config`.

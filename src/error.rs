@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 mod convert;
+mod transfer;
 
 pub(crate) use convert::SIGN_IN;
 

@@ -68,7 +68,6 @@ impl Default for Config {
 /// What all parts of one running server share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) config: Config,
     pub(crate) address: SocketAddr,
     /// Scheme, host and port; no slash at the end.
     pub(crate) url: String,
@@ -98,6 +97,8 @@ impl Sandbox {
     ///
     /// # Errors
     /// The address is taken, or the temporary folder cannot be made.
+    // By value, so that `..Config::default()` reads well at the call.
+    #[allow(clippy::needless_pass_by_value)]
     pub fn start(config: Config) -> anyhow::Result<Self> {
         let wanted = config.bind.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let listener = TcpListener::bind(wanted).with_context(|| format!("cannot listen on {wanted}"))?;
@@ -123,7 +124,6 @@ impl Sandbox {
             faults: Faults::default(),
             requests: RequestLog::default(),
             clock,
-            config,
         });
         let (stop, thread) = spawn(listener, acceptor, Arc::clone(&shared))?;
         Ok(Self { shared, ca_pem, long_lived: Mutex::default(), stop: Some(stop), thread: Some(thread) })

@@ -9,6 +9,7 @@ pub mod mkdir;
 pub mod nodes;
 pub mod operands;
 pub mod rm;
+pub mod scp;
 pub mod stat;
 pub mod version;
 
@@ -23,47 +24,22 @@ use crate::sys::signal::{self, Signal};
 /// The command's; [`Kind::Interrupted`] and [`Kind::Terminated`] after a signal.
 pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
     let signals = signal::watch(ctx.cancel.clone()).map_err(|error| CliError::from(error).during("starting"))?;
-    let result = if stops_by_itself(&command) {
-        run(ctx, command).await
-    } else {
-        tokio::select! {
-            // A command that has ended has ended, whatever was signalled in its last moment.
-            biased;
-            result = run(ctx, command) => result,
-            () = ctx.cancel.cancelled() => Err(CliError::new(Kind::Interrupted, "interrupted")),
-        }
+    // A transfer stops by itself: an upload that has sent its last byte must be waited for.
+    let stops_itself = matches!(command, Command::Scp(_));
+    let result = tokio::select! {
+        // A command that has ended has ended, whatever was signalled in its last moment.
+        biased;
+        result = run(ctx, command) => result,
+        () = ctx.cancel.cancelled(), if !stops_itself => Ok(Outcome::Done),
     };
-    match (signals.first(), result) {
-        (_, Ok(outcome)) => Ok(outcome),
-        (Some(signal), Err(error)) if error.kind == Kind::Interrupted => Err(by(signal, error)),
-        // What fails while it is being stopped fails because of that.
-        (Some(signal), Err(_)) => Err(by(signal, CliError::new(Kind::Interrupted, "interrupted"))),
-        (None, Err(error)) => Err(error),
-    }
-}
-
-/// Whether a command watches for the wish to stop itself, so as to leave things in order.
-fn stops_by_itself(command: &Command) -> bool {
-    match command {
-        Command::Configure(_)
-        | Command::Config(_)
-        | Command::Info(_)
-        | Command::Clear(_)
-        | Command::Version(_)
-        | Command::Ls(_)
-        | Command::Stat(_)
-        | Command::Mkdir(_)
-        | Command::Rm(_)
-        | Command::Cat(_) => false,
-    }
-}
-
-/// An interruption, told as the signal that it came from.
-fn by(signal: Signal, error: CliError) -> CliError {
-    match signal {
-        Signal::Interrupt => error,
-        Signal::Terminate => CliError { kind: Kind::Terminated, message: "terminated".to_owned(), ..error },
-    }
+    let (kind, message) = match signals.first() {
+        Some(Signal::Interrupt) => (Kind::Interrupted, "interrupted"),
+        Some(Signal::Terminate) => (Kind::Terminated, "terminated"),
+        None => return result,
+    };
+    // What an interrupted command has to say of how to go on is kept.
+    let hints = result.err().filter(|error| error.kind == Kind::Interrupted).map(|error| error.hints);
+    Err(CliError { hints: hints.unwrap_or_default(), ..CliError::new(kind, message) })
 }
 
 async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
@@ -79,5 +55,6 @@ async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
         Command::Mkdir(arguments) => mkdir::run(ctx, arguments).await,
         Command::Rm(arguments) => rm::run(ctx, arguments).await,
         Command::Cat(arguments) => cat::run(ctx, arguments).await,
+        Command::Scp(arguments) => scp::run(ctx, arguments).await,
     }
 }

@@ -14,7 +14,6 @@ pub(crate) enum Prefix {
     Conflict,
     Locked,
     Unauthorized,
-    BadRequest,
     Internal,
 }
 
@@ -26,7 +25,6 @@ impl Prefix {
             Self::Conflict => "Conflict: ",
             Self::Locked => "Locked: ",
             Self::Unauthorized => "Unauthorized: ",
-            Self::BadRequest => "Bad Request: ",
             Self::Internal => "Internal Server Error: ",
         }
     }
