@@ -55,7 +55,7 @@ impl Ctx {
     pub fn new(settings: Settings, ui: Arc<Ui>, cancel: CancellationToken) -> Self {
         Self {
             settings,
-            ui: Arc::new(ui),
+            ui,
             cancel,
             opened: OnceCell::new(),
             sender: OnceCell::new(),
@@ -285,7 +285,9 @@ mod tests {
 
     fn accounts(active: &str) -> Accounts {
         let text = include_str!("../tests/recordings/config/multi-mixed.json");
-        Accounts { active: active.to_owned(), ..Accounts::parse(text).expect("accounts") }
+        let mut accounts = Accounts::parse(text).expect("accounts");
+        accounts.active = active.to_owned();
+        accounts
     }
 
     #[test]
