@@ -167,6 +167,18 @@ fn meta_get_gives_the_bare_node() {
 }
 
 #[test]
+fn a_folder_seems_to_have_an_archive_of_its_name() {
+    let sandbox = quick();
+    sandbox.tree().put("common-files/a/b", "x").unwrap();
+    let virtual_one = stat(&sandbox, "admin", "common-files/a.zip").json();
+    assert_eq!((&virtual_one["Node"]["Size"], &virtual_one["Node"]["Etag"]), (&json!("-1"), &json!("-1")));
+    assert_eq!(stat(&sandbox, "admin", "common-files/nope.zip").status, 404);
+    assert_eq!(stat(&sandbox, "admin", "common-files/a/b.zip").status, 404);
+    sandbox.tree().put("common-files/a.zip", "real").unwrap();
+    assert_eq!(stat(&sandbox, "admin", "common-files/a.zip").json()["Node"]["Size"], "4");
+}
+
+#[test]
 fn administrators_list_whole_subtrees() {
     let sandbox = quick();
     for path in ["a/.hidden", "a/b/c.txt", "a/b.txt"] {
