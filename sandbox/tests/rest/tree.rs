@@ -145,7 +145,8 @@ fn the_direct_access_of_tests() {
     assert_eq!(tree.read("common-files/a/b.txt").unwrap(), b"hello");
     assert_eq!(tree.etag("common-files/a/b.txt").unwrap(), "5d41402abc4b2a76b9719d911017c592");
     assert_eq!(tree.hash("common-files/a/b.txt").unwrap().len(), 32);
-    assert!(tree.set_hash("common-files/a/b.txt", Some("stale")));
+    assert!(tree.set_hash("common-files/a/b.txt", None) && tree.hash("common-files/a/b.txt").is_none());
+    assert!(tree.set_hash("common-files/a/b.txt", "stale"));
     assert_eq!(tree.hash("common-files/a/b.txt").as_deref(), Some("stale"));
     assert!(tree.is_folder("common-files/a") && !tree.is_folder("common-files/a/b.txt"));
     assert!(tree.remove("common-files/a") && !tree.remove("common-files/a"));
