@@ -52,7 +52,7 @@ pub struct Opened {
 
 impl Ctx {
     /// A context in which nothing is opened yet.
-    pub fn new(settings: Settings, ui: Arc<Ui>, cancel: CancellationToken) -> Self {
+    pub fn new(settings: Settings, ui: Ui, cancel: CancellationToken) -> Self {
         Self {
             settings,
             ui: Arc::new(ui),

@@ -235,7 +235,7 @@ async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Ve
 }
 
 fn options(ctx: &Ctx, args: &ScpArgs) -> Result<Options, CliError> {
-    let environment = &ctx.settings.env;
+    let environment = &ctx.settings.environment;
     let part_size = pick(args.part_size, environment.value("CEC_PART_SIZE"))?.unwrap_or(50);
     if part_size == 0 || !(part_size * MEBIBYTE).is_multiple_of(PART_STEP) {
         return Err(CliError::new(
