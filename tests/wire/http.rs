@@ -35,7 +35,7 @@ fn hint(error: &HttpError) -> &str {
 
 #[tokio::test]
 async fn a_private_authority_must_be_named() {
-    let sandbox = sandbox_with(Config { tls: true, ..Config::default() });
+    let sandbox = sandbox_with(&Config { tls: true, ..Config::default() });
     let refused = probed(sandbox.url(), &options()).await.expect_err("unknown issuer");
     assert_eq!(refused.kind, HttpErrorKind::Tls);
     assert!(hint(&refused).contains("--ca-cert"), "{refused:?}");
@@ -44,7 +44,7 @@ async fn a_private_authority_must_be_named() {
     let trusting = HttpOptions { ca_cert: Some(authority.path().to_owned()), ..options() };
     probed(sandbox.url(), &trusting).await.expect("trusted");
 
-    let other = sandbox_with(Config { tls: true, ..Config::default() });
+    let other = sandbox_with(&Config { tls: true, ..Config::default() });
     let wrong = probed(other.url(), &trusting).await.expect_err("another authority");
     assert!(wrong.kind == HttpErrorKind::Tls && hint(&wrong).contains("--ca-cert"), "{wrong:?}");
 
@@ -53,7 +53,7 @@ async fn a_private_authority_must_be_named() {
 
 #[tokio::test]
 async fn a_certificate_for_another_name_is_said_to_be_one() {
-    let sandbox = sandbox_with(Config { tls: true, ..Config::default() });
+    let sandbox = sandbox_with(&Config { tls: true, ..Config::default() });
     let authority = file_of(sandbox.ca_pem().expect("an authority"));
     let trusting = HttpOptions { ca_cert: Some(authority.path().to_owned()), ..options() };
     let url = sandbox.url().replace("127.0.0.1", "127.0.0.2");
@@ -70,7 +70,7 @@ async fn a_certificate_for_another_name_is_said_to_be_one() {
 
 #[tokio::test]
 async fn plain_http_and_tls_ports_are_not_mixed_up() {
-    let tls = sandbox_with(Config { tls: true, ..Config::default() });
+    let tls = sandbox_with(&Config { tls: true, ..Config::default() });
     let error = probed(&tls.url().replace("https", "http"), &options()).await.expect_err("a TLS port");
     assert_eq!(error.kind, HttpErrorKind::Tls, "{error:?}");
     assert!(hint(&error).contains(tls.url()), "{error:?}");
@@ -94,7 +94,7 @@ async fn files_that_are_no_certificates_are_told_at_once() {
     let missing = HttpOptions { ca_cert: Some("/no/such/file".into()), ..options() };
     assert!(Http::new(&missing).expect_err("no file").message.contains("/no/such/file"));
     let encrypted = file_of("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n");
-    let sandbox = sandbox_with(Config { tls: true, ..Config::default() });
+    let sandbox = sandbox_with(&Config { tls: true, ..Config::default() });
     let certificate = file_of(sandbox.ca_pem().expect("a certificate"));
     let identity = Some((certificate.path().to_owned(), encrypted.path().to_owned()));
     let error = Http::new(&HttpOptions { client_identity: identity, ..options() }).expect_err("encrypted");
@@ -104,7 +104,7 @@ async fn files_that_are_no_certificates_are_told_at_once() {
 #[tokio::test]
 async fn a_proxy_carries_plain_and_encrypted_requests() {
     for tls in [false, true] {
-        let sandbox = sandbox_with(Config { tls, ..Config::default() });
+        let sandbox = sandbox_with(&Config { tls, ..Config::default() });
         let proxy = proxy(None).await;
         let options = HttpOptions { proxy: Some(proxy.address.clone()), skip_verify: true, ..options() };
         let clients = clients_of(sandbox.url(), token(&sandbox.token("admin")), &options);
@@ -118,7 +118,7 @@ async fn a_proxy_carries_plain_and_encrypted_requests() {
 
 #[tokio::test]
 async fn a_proxy_that_refuses_or_is_away_is_named() {
-    let sandbox = sandbox_with(Config { tls: true, ..Config::default() });
+    let sandbox = sandbox_with(&Config { tls: true, ..Config::default() });
     let refusing = |answer| async move { proxy(Some(answer)).await.address };
     let through = |address: String| HttpOptions { proxy: Some(address), skip_verify: true, ..options() };
     let wants = refusing("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n").await;
@@ -219,7 +219,7 @@ async fn nobody_there_is_said_after_three_seconds_and_a_late_server_is_met() {
     let url = format!("http://{port}");
     let late = tokio::spawn(async move { probed(&url, &options()).await });
     tokio::time::sleep(Duration::from_millis(600)).await;
-    let _sandbox = sandbox_with(Config { bind: Some(port), ..Config::default() });
+    let _sandbox = sandbox_with(&Config { bind: Some(port), ..Config::default() });
     late.await.expect("joined").expect("met");
 }
 
@@ -255,4 +255,53 @@ async fn silence_ends_by_the_idle_time_out_and_slow_progress_does_not() {
     let stalled = || reqwest::Body::wrap_stream(futures_util::stream::pending::<Result<&str, std::io::Error>>());
     let error = clients.s3.put(&path("common-files/stalled"), 12, &stalled).await.expect_err("a stalled upload");
     assert!(!error.in_doubt && error.message.contains("silent"), "{error:?}");
+}
+
+/// What [`in_a_child`] runs: nothing, unless it is told whom to reach.
+#[tokio::test]
+async fn as_a_child() {
+    if let Ok(url) = std::env::var("WIRE_CHILD_URL") {
+        probed(&url, &options()).await.expect("reached");
+    }
+}
+
+/// Whether a process with this environment, and no other proxies or certificates, reaches the server.
+async fn in_a_child(url: &str, environment: &[(&str, &str)]) -> bool {
+    let mut command = std::process::Command::new(std::env::current_exe().expect("this program"));
+    command.args(["--exact", "http::as_a_child"]).env("WIRE_CHILD_URL", url);
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    command.envs(environment.iter().copied());
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let status = tokio::task::spawn_blocking(move || command.status()).await;
+    status.expect("joined").expect("a child").success()
+}
+
+#[tokio::test]
+async fn the_environment_can_name_authorities() {
+    let sandbox = sandbox_with(&Config { tls: true, ..Config::default() });
+    let authority = file_of(sandbox.ca_pem().expect("an authority"));
+    assert!(!in_a_child(sandbox.url(), &[]).await);
+    let file = authority.path().to_str().expect("a path");
+    assert!(in_a_child(sandbox.url(), &[("SSL_CERT_FILE", file)]).await);
+    let nothing = file_of("");
+    let empty = nothing.path().to_str().expect("a path");
+    let plain = crate::support::sandbox();
+    assert!(in_a_child(plain.url(), &[("SSL_CERT_FILE", empty)]).await, "plain HTTP needs no authorities");
+}
+
+#[tokio::test]
+async fn the_environment_can_name_proxies_and_exceptions() {
+    let sandbox = sandbox();
+    let proxy = proxy(None).await;
+    let address = format!("http://{}", proxy.address);
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
+        let before = proxy.heard().len();
+        assert!(in_a_child(sandbox.url(), &[(name, &address)]).await, "{name}");
+        assert_eq!(proxy.heard().len(), before + 1, "{name}");
+    }
+    let nobody = ("ALL_PROXY", "http://127.0.0.1:1");
+    assert!(!in_a_child(sandbox.url(), &[nobody]).await);
+    assert!(in_a_child(sandbox.url(), &[nobody, ("NO_PROXY", "localhost,127.0.0.1")]).await);
 }

@@ -212,7 +212,7 @@ async fn a_large_body_that_is_refused_on_the_way_is_answered_with_its_reason() {
 
 #[tokio::test]
 async fn conflicts_and_locks_are_told_apart() {
-    let sandbox = sandbox_with(Config { lock_timeout: Duration::from_millis(100), ..Config::default() });
+    let sandbox = sandbox_with(&Config { lock_timeout: Duration::from_millis(100), ..Config::default() });
     let clients = with_token(&sandbox, "admin");
     sandbox.tree().mkdir("common-files/d").expect("a folder");
     let error = clients.s3.put(&path("common-files/d"), 1, &body(b"a")).await.expect_err("a folder");

@@ -14,22 +14,22 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A sandbox that does not make tests wait.
-pub fn sandbox() -> Sandbox {
-    sandbox_with(Config::default())
+pub(crate) fn sandbox() -> Sandbox {
+    sandbox_with(&Config::default())
 }
 
-pub fn sandbox_with(config: Config) -> Sandbox {
+pub(crate) fn sandbox_with(config: &Config) -> Sandbox {
     let quick = Config {
         job_status_delay: Duration::from_millis(50),
         job_effect_delay: Duration::from_millis(10),
         hash_delay: Duration::ZERO,
-        ..config
+        ..config.clone()
     };
     Sandbox::start(quick).expect("a sandbox")
 }
 
 /// Options without the environment's proxies getting in the way of a failing test's time.
-pub fn options() -> HttpOptions {
+pub(crate) fn options() -> HttpOptions {
     HttpOptions {
         idle_timeout: Duration::from_secs(5),
         connect_timeout: Duration::from_secs(2),
@@ -38,13 +38,13 @@ pub fn options() -> HttpOptions {
 }
 
 /// The clients of one account.
-pub struct Clients {
-    pub sender: Arc<Sender>,
-    pub api: api::Client,
-    pub s3: s3::Client,
+pub(crate) struct Clients {
+    pub(crate) sender: Arc<Sender>,
+    pub(crate) api: api::Client,
+    pub(crate) s3: s3::Client,
 }
 
-pub fn clients_of(url: &str, credentials: Credentials, options: &HttpOptions) -> Clients {
+pub(crate) fn clients_of(url: &str, credentials: Credentials, options: &HttpOptions) -> Clients {
     let url = ServerUrl::parse(url).expect("a URL");
     let http = Http::new(options).expect("a client");
     let account = Account { url: url.clone(), login: None, credentials, stored_id: None };
@@ -56,41 +56,41 @@ pub fn clients_of(url: &str, credentials: Credentials, options: &HttpOptions) ->
 }
 
 /// A client with a personal access token.
-pub fn with_token(sandbox: &Sandbox, login: &str) -> Clients {
+pub(crate) fn with_token(sandbox: &Sandbox, login: &str) -> Clients {
     clients_of(sandbox.url(), token(&sandbox.token(login)), &options())
 }
 
 /// A client with a password.
-pub fn with_password(sandbox: &Sandbox, login: &str) -> Clients {
+pub(crate) fn with_password(sandbox: &Sandbox, login: &str) -> Clients {
     clients_of(sandbox.url(), password(login, sandbox.password(login)), &options())
 }
 
-pub fn token(text: &str) -> Credentials {
+pub(crate) fn token(text: &str) -> Credentials {
     Credentials::Token(text.to_owned().into())
 }
 
-pub fn password(login: &str, password: &str) -> Credentials {
+pub(crate) fn password(login: &str, password: &str) -> Credentials {
     Credentials::Password { login: login.to_owned(), password: password.to_owned().into() }
 }
 
-pub fn path(text: &str) -> RemotePath {
+pub(crate) fn path(text: &str) -> RemotePath {
     RemotePath::parse(text).expect("a path")
 }
 
 /// A body of these bytes.
-pub fn body(bytes: &[u8]) -> impl Fn() -> reqwest::Body + Send + Sync + use<> {
+pub(crate) fn body(bytes: &[u8]) -> impl Fn() -> reqwest::Body + Send + Sync + use<> {
     let bytes = bytes::Bytes::copy_from_slice(bytes);
     move || reqwest::Body::from(bytes.clone())
 }
 
 /// A listener that notes what it was sent and gives the same answer to everyone, then closes.
-pub struct Listener {
-    pub address: String,
+pub(crate) struct Listener {
+    pub(crate) address: String,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl Listener {
-    pub async fn answering(answer: &'static [u8]) -> Self {
+    pub(crate) async fn answering(answer: &'static [u8]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let heard = Arc::new(Mutex::new(Vec::new()));
@@ -106,7 +106,7 @@ impl Listener {
         Self { address, heard }
     }
 
-    pub fn heard(&self) -> Vec<String> {
+    pub(crate) fn heard(&self) -> Vec<String> {
         self.heard.lock().expect("a lock").clone()
     }
 }
@@ -124,7 +124,7 @@ async fn read_head(stream: &mut TcpStream) -> String {
 }
 
 /// A proxy for CONNECT and for plain requests, one request a connection; with `refuse`, it answers that instead.
-pub async fn proxy(refuse: Option<&'static str>) -> Listener {
+pub(crate) async fn proxy(refuse: Option<&'static str>) -> Listener {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     let heard = Arc::new(Mutex::new(Vec::new()));
