@@ -5,6 +5,9 @@ use std::fmt;
 use serde::Serialize;
 
 mod convert;
+mod transfer;
+
+pub(crate) use convert::SIGN_IN;
 
 /// What kind of failure it is, which decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,9 @@
 pub mod account;
 pub mod api;
 pub mod auth;
+pub mod cli;
+pub mod commands;
+pub mod context;
 pub mod env;
 pub mod error;
 pub mod hash;
@@ -15,3 +18,85 @@ pub mod sys;
 pub mod transfer;
 pub mod ui;
 pub mod walk;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio_util::sync::CancellationToken;
+
+use cli::{Cli, Command};
+use context::Ctx;
+use env::Environment;
+use error::{CliError, Kind, Outcome};
+use settings::{OutputSettings, Settings};
+use ui::Ui;
+
+/// The whole program: the arguments, the program's name first → its exit code. The environment and the standard
+/// streams are those of the process.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let environment = Environment::of_process();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(cli::report_usage(&error, &arguments, &environment)),
+    };
+    let output = match OutputSettings::resolve(&cli.globals, &environment) {
+        Ok(output) => output,
+        Err(error) => {
+            let output = OutputSettings { json: cli.globals.json, ..OutputSettings::default() };
+            return ExitCode::from(report(&Ui::new(&output), Err(error.into())));
+        }
+    };
+    let ui = Ui::new(&output);
+    let code = match run_command(cli, &environment, ui) {
+        Ok(code) => code,
+        Err((ui, error)) => report(&ui, Err(error)),
+    };
+    ExitCode::from(code)
+}
+
+/// Runs what the command line says. Errors from before there is a context come back with the screen to show them on.
+fn run_command(cli: Cli, environment: &Environment, ui: Ui) -> Result<u8, (Ui, CliError)> {
+    // Offline commands need no runtime, no TLS and no file.
+    if let Command::Version(arguments) = &cli.command {
+        let result = commands::version::run(&ui, arguments);
+        return Ok(report(&ui, result));
+    }
+    let settings = match Settings::resolve(&cli.globals, environment) {
+        Ok(settings) => settings,
+        Err(error) => return Err((ui, error.into())),
+    };
+    if let Err(error) = cli::start_log(&settings.output) {
+        return Err((ui, error));
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Err((ui, CliError::from(error).during("starting"))),
+    };
+    let ctx = Ctx::new(settings, ui, CancellationToken::new());
+    let code = runtime.block_on(async {
+        let result = commands::dispatch(&ctx, cli.command).await;
+        ctx.close().await;
+        report(&ctx.ui, result)
+    });
+    ctx.ui.settle();
+    // A read of standard input that nobody waits for any more must not keep the program.
+    runtime.shutdown_background();
+    Ok(code)
+}
+
+/// Shows how a command ended, and gives the exit code.
+fn report(ui: &Ui, result: Result<Outcome, CliError>) -> u8 {
+    // What is still in the buffer is part of the result.
+    let result = result.and_then(|outcome| Ok(ui.flush().map(|()| outcome)?));
+    match result {
+        Ok(outcome) => outcome.code(),
+        Err(error) => {
+            if error.kind != Kind::ClosedPipe {
+                ui.error(&error);
+            }
+            error.kind.code()
+        }
+    }
+}

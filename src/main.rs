@@ -1,3 +1,5 @@
 //! The `cec` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    cec::run(std::env::args_os())
+}

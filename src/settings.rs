@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::account::{ServerUrl, UrlError};
 use crate::env::{self, EnvError, Environment};
@@ -287,9 +287,8 @@ impl ConnectionSettings {
 
 /// Flags after the environment's, so that a later one of the same name wins where the receiver takes the last.
 fn headers(flags: &GlobalArgs, environment: &Environment) -> Result<Vec<(String, SecretString)>, SettingsError> {
-    use secrecy::ExposeSecret;
     let from_environment = environment.text(env::HEADER)?.unwrap_or_default().lines();
-    let from_flags = flags.header.iter().map(ExposeSecret::expose_secret);
+    let from_flags = flags.header.iter().map(SecretString::expose_secret);
     from_environment
         .filter(|line| !line.trim().is_empty())
         .chain(from_flags)
@@ -314,7 +313,8 @@ pub struct Given<T> {
 }
 
 impl<T> Given<T> {
-    fn flag(value: T, name: &'static str) -> Self {
+    /// A value given by a flag or another argument.
+    pub fn flag(value: T, name: &'static str) -> Self {
         Self { value, name, by_flag: true }
     }
 
@@ -378,11 +378,27 @@ impl AccountParts {
     pub fn url(&self) -> Result<Option<Given<ServerUrl>>, SettingsError> {
         self.url_flag.as_ref().or(self.url_variable.as_ref()).map(parse_given_url).transpose()
     }
+
+    /// Checks that a secret may be sent to a server: one of the environment belongs to the environment's server,
+    /// where that names one.
+    ///
+    /// # Errors
+    /// The environment names another server.
+    pub fn check_destination<T>(&self, secret: &Given<T>, url: &Given<ServerUrl>) -> Result<(), SettingsError> {
+        let (false, true, Some(variable)) = (secret.by_flag, url.by_flag, &self.url_variable) else { return Ok(()) };
+        let own = parse_given_url(variable)?;
+        if own.value == url.value {
+            return Ok(());
+        }
+        Err(SettingsError::with_hint(
+            format!("{} is set for {}, but {} names {}", secret.name, own.value, url.name, url.value),
+            "give the credentials for that server by flags, or unset the variables",
+        ))
+    }
 }
 
 /// A token by flag, else by environment: the token itself, a file, a command.
 fn token(flags: &GlobalArgs, environment: &Environment) -> Result<Option<Given<TokenOrigin>>, SettingsError> {
-    use secrecy::ExposeSecret;
     let inline = |text: &str| match text {
         "-" => TokenOrigin::StandardInput,
         text => TokenOrigin::Inline(SecretString::from(text)),
@@ -436,7 +452,7 @@ pub struct Settings {
     /// Whether secrets go to config.json rather than the system keyring.
     pub skip_keyring: bool,
     /// The environment, for the tuning variables of single commands.
-    pub env: Environment,
+    pub environment: Environment,
 }
 
 impl Settings {
@@ -458,7 +474,7 @@ impl Settings {
                 Some(flag) => flag,
                 None => environment.switch(env::SKIP_KEYRING)?.unwrap_or(false),
             },
-            env: environment.clone(),
+            environment: environment.clone(),
         })
     }
 }

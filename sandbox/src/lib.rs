@@ -16,8 +16,11 @@
 //! # }
 //! ```
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod clock;
 mod content;
+pub mod demo;
 mod faults;
 mod jobs;
 mod path_rules;

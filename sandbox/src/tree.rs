@@ -75,7 +75,6 @@ pub(crate) enum Access {
 /// An upload that has begun.
 #[derive(Clone, Debug)]
 pub(crate) struct Upload {
-    pub(crate) id: NodeId,
     pub(crate) uuid: Arc<str>,
     /// Whether this upload made the temporary node; otherwise the file was there before, or
     /// another upload of the same path made the node.
@@ -176,7 +175,7 @@ impl Nodes {
                 return Err(TreeError::FolderInTheWay);
             }
             let uuid = Arc::clone(&node.uuid);
-            Ok(Upload { id, uuid, created })
+            Ok(Upload { uuid, created })
         })
     }
 

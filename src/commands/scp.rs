@@ -39,7 +39,7 @@ const LISTED_FAILURES: usize = 100;
 /// Run the same command again after a failure: what is there already is not sent twice.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
-pub struct Args {
+pub struct ScpArgs {
     /// One or more sources, then the target
     #[arg(value_name = "SRC... DST", num_args = 2.., required = true)]
     paths: Vec<OsString>,
@@ -164,7 +164,7 @@ enum Direction {
 ///
 /// # Errors
 /// What concerns the run as a whole, or its only file.
-pub async fn run(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
+pub async fn run(ctx: &Ctx, args: ScpArgs) -> Result<Outcome, CliError> {
     let direction = direction(&args.paths)?;
     let options = options(ctx, &args)?;
     let engine = Engine {
@@ -216,11 +216,16 @@ async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Ve
             let mut nodes = Vec::new();
             for source in &sources {
                 if source.is_root() {
-                    return Err(CliError::new(Kind::Usage, "name a workspace to download from, for example cells://common-files"));
+                    return Err(CliError::new(
+                        Kind::Usage,
+                        "name a workspace to download from, for example cells://common-files",
+                    ));
                 }
                 let found = glob::expand(&engine.api, &engine.s3, source, literal).await?;
                 if found.is_empty() {
-                    return Err(CliError::new(Kind::NotFound, format!("{source} does not exist on the server")).about(source));
+                    return Err(
+                        CliError::new(Kind::NotFound, format!("{source} does not exist on the server")).about(source)
+                    );
                 }
                 nodes.extend(found);
             }
@@ -229,11 +234,14 @@ async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Ve
     }
 }
 
-fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
+fn options(ctx: &Ctx, args: &ScpArgs) -> Result<Options, CliError> {
     let environment = &ctx.settings.environment;
     let part_size = pick(args.part_size, environment.value("CEC_PART_SIZE"))?.unwrap_or(50);
     if part_size == 0 || !(part_size * MEBIBYTE).is_multiple_of(PART_STEP) {
-        return Err(CliError::new(Kind::Usage, format!("the part size is {part_size} MiB, but must be a multiple of 10 MiB")));
+        return Err(CliError::new(
+            Kind::Usage,
+            format!("the part size is {part_size} MiB, but must be a multiple of 10 MiB"),
+        ));
     }
     let transfers = pick(args.transfers, environment.value("CEC_TRANSFERS"))?.unwrap_or(8);
     let parts_in_flight = pick(args.parts_concurrency, environment.value("CEC_PARTS_CONCURRENCY"))?.unwrap_or(2);

@@ -58,6 +58,22 @@ impl From<AuthError> for CliError {
     }
 }
 
+/// The kind of such a failure, and what can be done.
+pub(super) fn of_api(kind: ApiErrorKind) -> (Kind, Option<&'static str>) {
+    match kind {
+        ApiErrorKind::Unauthenticated | ApiErrorKind::Auth => (Kind::Auth, Some(SIGN_IN)),
+        ApiErrorKind::Forbidden | ApiErrorKind::Quota => (Kind::Permission, None),
+        ApiErrorKind::NotFound => (Kind::NotFound, None),
+        ApiErrorKind::Conflict => (Kind::Exists, None),
+        ApiErrorKind::Locked => (Kind::Unreachable, Some("a job or another user holds it; try again later")),
+        ApiErrorKind::BadRequest => (Kind::Failure, None),
+        ApiErrorKind::TooMany => (Kind::Unreachable, Some("the server asks for fewer requests; try again later")),
+        ApiErrorKind::Server => (Kind::Unreachable, Some(SERVER)),
+        ApiErrorKind::NotCells => (Kind::Unreachable, Some(NOT_CELLS)),
+        ApiErrorKind::Transport => (Kind::Unreachable, None),
+    }
+}
+
 impl From<ApiError> for CliError {
     fn from(error: ApiError) -> Self {
         let ApiError { kind, message, status, source, .. } = error;
@@ -66,22 +82,38 @@ impl From<ApiError> for CliError {
             Some(ApiCause::Auth(error)) => return error.into(),
             None => {}
         }
-        let (kind, hint) = match kind {
-            ApiErrorKind::Unauthenticated | ApiErrorKind::Auth => (Kind::Auth, Some(SIGN_IN)),
-            ApiErrorKind::Forbidden | ApiErrorKind::Quota => (Kind::Permission, None),
-            ApiErrorKind::NotFound => (Kind::NotFound, None),
-            ApiErrorKind::Conflict => (Kind::Exists, None),
-            ApiErrorKind::Locked => (Kind::Unreachable, Some("a job or another user holds it; try again later")),
-            ApiErrorKind::BadRequest => (Kind::Failure, None),
-            ApiErrorKind::TooMany => (Kind::Unreachable, Some("the server asks for fewer requests; try again later")),
-            ApiErrorKind::Server => (Kind::Unreachable, Some(SERVER)),
-            ApiErrorKind::NotCells => (Kind::Unreachable, Some(NOT_CELLS)),
-            ApiErrorKind::Transport => (Kind::Unreachable, None),
-        };
+        let (kind, hint) = of_api(kind);
         let mut converted = Self::new(kind, message);
         converted.http_status = status;
         converted.hints.extend(hint.map(str::to_owned));
         converted
+    }
+}
+
+/// The kind of such a failure, and what can be done.
+pub(super) fn of_s3(kind: S3ErrorKind) -> (Kind, Option<&'static str>) {
+    match kind {
+        S3ErrorKind::Unauthenticated | S3ErrorKind::Auth => (Kind::Auth, Some(SIGN_IN)),
+        S3ErrorKind::Forbidden | S3ErrorKind::Quota => (Kind::Permission, None),
+        S3ErrorKind::NotFound => (Kind::NotFound, None),
+        S3ErrorKind::Conflict => (Kind::Exists, None),
+        S3ErrorKind::UploadGone | S3ErrorKind::BadRequest | S3ErrorKind::Range | S3ErrorKind::Body => {
+            (Kind::Failure, None)
+        }
+        S3ErrorKind::NameInUse | S3ErrorKind::Locked => {
+            (Kind::Unreachable, Some("a job or another upload holds it; try again later"))
+        }
+        S3ErrorKind::TooMany => (Kind::Unreachable, Some("the server asks for fewer requests; try again later")),
+        S3ErrorKind::TooLarge => (
+            Kind::Failure,
+            Some("a proxy limits the size of a request: lower --part-size (at least 10), or raise the limit there"),
+        ),
+        S3ErrorKind::Signature => {
+            (Kind::Failure, Some("a proxy may change the path or the Host header; also compare this machine's clock"))
+        }
+        S3ErrorKind::Server => (Kind::Unreachable, Some(SERVER)),
+        S3ErrorKind::NotCells => (Kind::Unreachable, Some(NOT_CELLS)),
+        S3ErrorKind::Transport => (Kind::Unreachable, None),
     }
 }
 
@@ -93,30 +125,7 @@ impl From<S3Error> for CliError {
             Some(S3Cause::Auth(error)) => return error.into(),
             None => {}
         }
-        let (kind, hint) = match kind {
-            S3ErrorKind::Unauthenticated | S3ErrorKind::Auth => (Kind::Auth, Some(SIGN_IN)),
-            S3ErrorKind::Forbidden | S3ErrorKind::Quota => (Kind::Permission, None),
-            S3ErrorKind::NotFound => (Kind::NotFound, None),
-            S3ErrorKind::Conflict => (Kind::Exists, None),
-            S3ErrorKind::UploadGone | S3ErrorKind::BadRequest | S3ErrorKind::Range | S3ErrorKind::Body => {
-                (Kind::Failure, None)
-            }
-            S3ErrorKind::NameInUse | S3ErrorKind::Locked => {
-                (Kind::Unreachable, Some("a job or another upload holds it; try again later"))
-            }
-            S3ErrorKind::TooMany => (Kind::Unreachable, Some("the server asks for fewer requests; try again later")),
-            S3ErrorKind::TooLarge => (
-                Kind::Failure,
-                Some("a proxy limits the size of a request: lower --part-size (at least 10), or raise the limit there"),
-            ),
-            S3ErrorKind::Signature => (
-                Kind::Failure,
-                Some("a proxy may change the path or the Host header; also compare this machine's clock"),
-            ),
-            S3ErrorKind::Server => (Kind::Unreachable, Some(SERVER)),
-            S3ErrorKind::NotCells => (Kind::Unreachable, Some(NOT_CELLS)),
-            S3ErrorKind::Transport => (Kind::Unreachable, None),
-        };
+        let (kind, hint) = of_s3(kind);
         let mut converted = Self::new(kind, message);
         converted.http_status = status;
         converted.request_id = request_id;

@@ -119,16 +119,7 @@ impl Settings {
         let Some(url) = parts.url()? else {
             return Err(SettingsError::new("the URL of the server is missing"));
         };
-        // A secret of the environment belongs to the environment's server.
-        if let (false, true, Some(variable)) = (secret.by_flag, url.by_flag, &parts.url_variable) {
-            let own = parse_given_url(variable)?;
-            if own.value != url.value {
-                return Err(SettingsError::with_hint(
-                    format!("{} is set for {}, but --url names {}", secret.name, own.value, url.value),
-                    "give the credentials for that server by flags, or unset the variables",
-                ));
-            }
-        }
+        parts.check_destination(secret, &url)?;
         let login = parts.login.as_ref().map(|login| login.value.clone());
         Ok(Selection::Given { url: url.value, login, secret: secret.value.clone() })
     }

@@ -1,8 +1,8 @@
 //! Taking a body that arrives in pieces: hashing and writing in step with the arrival.
 
 use std::io;
+use std::sync::Arc;
 
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -14,13 +14,16 @@ const BATCH: usize = 2 * 1024 * 1024;
 /// A body that is being received.
 ///
 /// Two workers, one that hashes and one that writes, take batches on blocking threads while the
-/// next batch arrives; they hold no thread while nothing does. A body that ends early takes
-/// neither thread nor file. Dropping the sink drops what was received.
+/// next batch arrives; they hold no thread while nothing does. Two buffers serve a body of any
+/// size in turn: the pieces are copied into them so that the connection can use its own buffer
+/// again, which is cheaper than new memory for every piece. A small body takes neither thread nor
+/// file. Dropping the sink drops what was received.
 #[derive(Debug)]
 pub(crate) struct Sink {
     store: Store,
-    batch: Vec<Bytes>,
-    batched: usize,
+    batch: Vec<u8>,
+    /// The buffer that is not being filled.
+    spare: Vec<u8>,
     received: u64,
     hashers: Option<Hashers>,
     file: Option<Unfinished>,
@@ -57,14 +60,26 @@ pub(crate) struct Received {
 
 #[derive(Debug)]
 struct Workers {
+    batch: Arc<Vec<u8>>,
     hashing: JoinHandle<Hashers>,
     writing: JoinHandle<io::Result<Unfinished>>,
 }
 
 impl Sink {
     pub(super) fn new(store: Store) -> Self {
-        let hashers = Hashers { digests: Hasher::new(), sha256: None };
-        Self { store, batch: Vec::new(), batched: 0, received: 0, hashers: Some(hashers), file: None, workers: None }
+        let hashers = Hashers {
+            digests: Hasher::new(),
+            sha256: None,
+        };
+        Self {
+            store,
+            batch: Vec::new(),
+            spare: Vec::new(),
+            received: 0,
+            hashers: Some(hashers),
+            file: None,
+            workers: None,
+        }
     }
 
     /// Computes the SHA-256 too. To be called before the first piece.
@@ -81,11 +96,17 @@ impl Sink {
     }
 
     /// Takes the next piece. Waits while the workers are a batch behind. Fails when the disk does.
-    pub(crate) async fn push(&mut self, piece: Bytes) -> io::Result<()> {
+    pub(crate) async fn push(&mut self, mut piece: &[u8]) -> io::Result<()> {
         self.received += piece.len() as u64;
-        self.batched += piece.len();
-        self.batch.push(piece);
-        if self.batched >= BATCH { self.dispatch().await } else { Ok(()) }
+        while !piece.is_empty() {
+            let (now, later) = piece.split_at(piece.len().min(BATCH - self.batch.len()));
+            self.batch.extend_from_slice(now);
+            piece = later;
+            if self.batch.len() == BATCH {
+                self.dispatch().await?;
+            }
+        }
+        Ok(())
     }
 
     /// Hands the batch to the workers, once they are done with the one before.
@@ -95,22 +116,19 @@ impl Sink {
             return Err(io::Error::other("an earlier piece could not be stored"));
         };
         let mut file = file.map_or_else(|| self.store.create(), Ok)?;
-        self.batched = 0;
-        let batch = std::mem::take(&mut self.batch);
-        let same_batch = batch.clone();
+        let next = std::mem::take(&mut self.spare);
+        let batch = Arc::new(std::mem::replace(&mut self.batch, next));
+        let (to_hash, to_write) = (Arc::clone(&batch), Arc::clone(&batch));
         let hashing = spawn_blocking(move || {
-            for piece in &batch {
-                hashers.update(piece);
-            }
+            hashers.update(&to_hash);
             hashers
         });
-        let writing = spawn_blocking(move || {
-            for piece in &same_batch {
-                file.write(piece)?;
-            }
-            Ok(file)
+        let writing = spawn_blocking(move || file.write(&to_write).map(|()| file));
+        self.workers = Some(Workers {
+            batch,
+            hashing,
+            writing,
         });
-        self.workers = Some(Workers { hashing, writing });
         Ok(())
     }
 
@@ -119,19 +137,21 @@ impl Sink {
         if let Some(workers) = self.workers.take() {
             self.file = Some(workers.writing.await.map_err(io::Error::other)??);
             self.hashers = Some(workers.hashing.await.map_err(io::Error::other)?);
+            self.spare = Arc::into_inner(workers.batch).unwrap_or_default();
+            self.spare.clear();
         }
         Ok(())
     }
 
     /// The body and its sums, when all has arrived.
     pub(crate) async fn finish(mut self) -> io::Result<Received> {
-        let content = if self.received <= SMALL {
-            self.batch.concat()
+        let mut content = Vec::new();
+        if self.received <= SMALL {
+            content = std::mem::take(&mut self.batch);
         } else {
             self.dispatch().await?;
             self.join().await?;
-            Vec::new()
-        };
+        }
         let Some(mut hashers) = self.hashers.take() else {
             return Err(io::Error::other("the body could not be summed"));
         };
@@ -141,6 +161,10 @@ impl Sink {
             None => Body::from_bytes(content),
         };
         let sha256 = hashers.sha256.map(|sha256| sha256.finalize().into());
-        Ok(Received { body, digests: hashers.digests.finish(), sha256 })
+        Ok(Received {
+            body,
+            digests: hashers.digests.finish(),
+            sha256,
+        })
     }
 }

@@ -14,7 +14,6 @@ pub(crate) enum Prefix {
     Conflict,
     Locked,
     Unauthorized,
-    BadRequest,
     Internal,
 }
 
@@ -26,7 +25,6 @@ impl Prefix {
             Self::Conflict => "Conflict: ",
             Self::Locked => "Locked: ",
             Self::Unauthorized => "Unauthorized: ",
-            Self::BadRequest => "Bad Request: ",
             Self::Internal => "Internal Server Error: ",
         }
     }
@@ -151,6 +149,12 @@ impl RestError {
     pub(crate) fn not_writeable() -> Self {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         Self::typed(status, Prefix::Forbidden, "path is not writeable")
+    }
+
+    /// A job holds the node or a folder above it.
+    pub(crate) fn locked() -> Self {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Self::typed(status, Prefix::Locked, "Node is currently locked")
     }
 
     /// The answer to send.

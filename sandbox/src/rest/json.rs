@@ -72,7 +72,7 @@ macro_rules! message {
         pub(crate) struct $name { $($(#[$inner])* pub(crate) $field: $type,)* }
 
         // A request without fields has nothing to change.
-        #[allow(unused_mut, unused_variables)]
+        #[allow(unreachable_code, unused_mut, unused_variables)]
         impl $crate::rest::json::Field for $name {
             fn read(
                 value: &$crate::rest::json::Value,
@@ -134,9 +134,8 @@ impl Value {
     }
 
     fn integer(&self) -> Option<i64> {
-        let text = match &self.kind {
-            Kind::Number(text) | Kind::Text(text) => text,
-            _ => return None,
+        let (Kind::Number(text) | Kind::Text(text)) = &self.kind else {
+            return None;
         };
         if let Ok(number) = text.parse() {
             return Some(number);

@@ -11,7 +11,11 @@ use crate::random::hex;
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// Everything but the unreserved characters of RFC 3986.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// What is encoded in a canonical path: the slashes stay.
 const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
@@ -52,7 +56,8 @@ impl<'a> Authorization<'a> {
         };
         let mut scope = field("Credential")?.rsplitn(5, '/');
         let mut next = || scope.next().ok_or(Malformed::Credential);
-        let (terminator, service, region, day, access_key) = (next()?, next()?, next()?, next()?, next()?);
+        let (terminator, service, region, day, access_key) =
+            (next()?, next()?, next()?, next()?, next()?);
         if terminator != "aws4_request" || day.len() != 8 {
             return Err(Malformed::Credential);
         }
@@ -61,7 +66,14 @@ impl<'a> Authorization<'a> {
         }
         let signed_headers = field("SignedHeaders")?.split(';').collect();
         let signature = field("Signature")?;
-        Ok(Self { access_key, day, region, service, signed_headers, signature })
+        Ok(Self {
+            access_key,
+            day,
+            region,
+            service,
+            signed_headers,
+            signature,
+        })
     }
 
     fn scope(&self) -> String {
@@ -79,7 +91,10 @@ impl<'a> Authorization<'a> {
     /// Whether the signature covers what it has to: the host and each `x-amz-` header.
     pub(crate) fn covers(&self, headers: &HeaderMap) -> bool {
         let signs = |name: &str| self.signed_headers.contains(&name);
-        signs("host") && headers.keys().all(|name| !name.as_str().starts_with("x-amz-") || signs(name.as_str()))
+        signs("host")
+            && headers
+                .keys()
+                .all(|name| !name.as_str().starts_with("x-amz-") || signs(name.as_str()))
     }
 }
 
@@ -103,7 +118,10 @@ impl Signed<'_> {
     pub(crate) fn canonical(&self, signed_headers: &[&str]) -> String {
         let mut names = signed_headers.to_vec();
         names.sort_unstable();
-        let headers: String = names.iter().map(|name| format!("{name}:{}\n", self.header_value(name))).collect();
+        let headers: String = names
+            .iter()
+            .map(|name| format!("{name}:{}\n", self.header_value(name)))
+            .collect();
         format!(
             "{}\n{}\n{}\n{headers}\n{}\n{}",
             self.method,
@@ -146,20 +164,26 @@ fn canonical_query(query: &str) -> String {
         })
         .collect();
     pairs.sort_unstable();
-    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let pairs: Vec<String> = pairs
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     pairs.join("&")
 }
 
 /// The parameters of a query, decoded: a plus is a space.
 pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let decode = |text: &str| {
-            let text = text.replace('+', " ");
-            percent_decode_str(&text).decode_utf8_lossy().into_owned()
-        };
-        (decode(name), decode(value))
-    })
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let decode = |text: &str| {
+                let text = text.replace('+', " ");
+                percent_decode_str(&text).decode_utf8_lossy().into_owned()
+            };
+            (decode(name), decode(value))
+        })
 }
 
 /// What is signed: the time, the scope and the hash of the canonical request.
@@ -189,12 +213,19 @@ fn hmac(key: &[u8], message: &str) -> [u8; 32] {
 
 /// The time of a request: `X-Amz-Date`, or else `Date` in either form.
 pub(crate) fn timestamp(headers: &HeaderMap) -> Option<&str> {
-    headers.get("x-amz-date").or_else(|| headers.get(header::DATE))?.to_str().ok()
+    headers
+        .get("x-amz-date")
+        .or_else(|| headers.get(header::DATE))?
+        .to_str()
+        .ok()
 }
 
 /// Seconds since the Unix epoch of `20261123T163107Z`, or of an HTTP date.
 pub(crate) fn seconds(timestamp: &str) -> Option<i64> {
-    let Some((day, time)) = timestamp.strip_suffix('Z').and_then(|text| text.split_once('T')) else {
+    let Some((day, time)) = timestamp
+        .strip_suffix('Z')
+        .and_then(|text| text.split_once('T'))
+    else {
         let date = httpdate::parse_http_date(timestamp).ok()?;
         let since = date.duration_since(std::time::UNIX_EPOCH).ok()?;
         return i64::try_from(since.as_secs()).ok();
@@ -204,15 +235,24 @@ pub(crate) fn seconds(timestamp: &str) -> Option<i64> {
     }
     let number = |text: &str, at: usize, length: usize| -> Option<i64> {
         let digits = text.get(at..at + length)?;
-        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+        digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| digits.parse().ok())?
     };
     let days = days_since_epoch(number(day, 0, 4)?, number(day, 4, 2)?, number(day, 6, 2)?);
-    Some(days * 86_400 + number(time, 0, 2)? * 3_600 + number(time, 2, 2)? * 60 + number(time, 4, 2)?)
+    Some(
+        days * 86_400
+            + number(time, 0, 2)? * 3_600
+            + number(time, 2, 2)? * 60
+            + number(time, 4, 2)?,
+    )
 }
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar, in years that start in March.
 fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
+    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year
+        - 719_468
 }

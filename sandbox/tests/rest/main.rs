@@ -1,0 +1,15 @@
+//! The REST side of the sandbox, asked over real connections.
+
+#![allow(clippy::unwrap_used)]
+
+mod faults;
+mod jobs;
+mod paging;
+mod recordings;
+mod sessions;
+mod shape;
+mod support;
+mod tokens;
+mod transport;
+mod trash;
+mod tree;

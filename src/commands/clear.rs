@@ -1,0 +1,49 @@
+//! `cec clear`.
+
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::ui::prompt::Consent;
+
+/// Arguments of `cec clear`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+}
+
+/// Removes config.json.
+///
+/// # Errors
+/// [`Kind::NotFound`] where nothing is stored; [`Kind::Usage`] where nobody can be asked; [`Kind::Failure`] after a No.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let file = ctx.config_file()?;
+    let path = file.path();
+    // A file that cannot be understood can be removed all the same.
+    let accounts = file.load().map(|loaded| loaded.accounts).unwrap_or_default();
+    if std::fs::symlink_metadata(&path).is_err() {
+        return Err(CliError::new(Kind::NotFound, format!("no account is stored in {}", path.display())));
+    }
+    if !arguments.force {
+        if !ctx.ui.can_ask() {
+            return Err(CliError::new(Kind::Usage, "refusing to forget all accounts without being able to ask")
+                .hint("add --force"));
+        }
+        for id in accounts.entries.keys() {
+            ctx.ui.before_asking(&format!("  {id}"));
+        }
+        if !ctx.ui.confirm("Forget all stored accounts?", Consent::Yes).await {
+            return Err(CliError::new(Kind::Failure, "nothing was removed"));
+        }
+    }
+    file.remove()?;
+    ctx.ui.status(&format!("removed {}", path.display()));
+    for (id, entry) in accounts.entries.iter().filter(|(_, entry)| !entry.holds_secret()) {
+        ctx.ui.warn(&format!(
+            "the secret of {id} stays in the system keyring (user {}::{})",
+            entry.url(),
+            entry.user()
+        ));
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,120 @@
+//! Checking credentials on the server, and storing them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::account::{Account, Credentials, ServerUrl};
+use crate::api::frontend::{self, ServerInfo, User};
+use crate::api::{ApiError, Client};
+use crate::auth::{Sender, TokenSource};
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::http::Http;
+
+/// How long the end of the trial session may keep the program.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// The account that was stored.
+#[derive(Debug, Serialize)]
+struct Record {
+    account_id: String,
+    user: String,
+    url: String,
+    credentials: &'static str,
+    stored_in: String,
+}
+
+/// Checks that a Cells server answers, before any secret is asked for or sent.
+///
+/// # Errors
+/// Nothing answers, or not a Cells server.
+pub(super) async fn check_server(ctx: &Ctx, url: &ServerUrl) -> Result<(), CliError> {
+    let http = ctx.http(false, &[])?;
+    frontend::probe(&http, url).await.map_err(|error| CliError::from(error).during(format!("checking {url}")))?;
+    if !url.is_https() && !url.is_loopback() {
+        ctx.ui.warn(&format!("{url} is not encrypted: secrets and files can be read on the way"));
+    }
+    if ctx.settings.connection.skip_verify == Some(true) {
+        ctx.ui.warn(&format!("the certificate of {url} is not checked, now and later; --ca-cert would be safer"));
+    }
+    Ok(())
+}
+
+/// Signs in, finds out who that is, and stores the account as the active one.
+///
+/// # Errors
+/// Credentials that are refused, or are those of another user than `--login` says; a file that cannot be written.
+pub(super) async fn sign_in(ctx: &Ctx, url: ServerUrl, credentials: Credentials) -> Result<Outcome, CliError> {
+    match &credentials {
+        Credentials::Token(secret) | Credentials::Password { password: secret, .. } => ctx.ui.keep_secret(secret),
+        Credentials::OAuth { .. } => {}
+    }
+    let account = Account { url, login: None, credentials, stored_id: None };
+    let http = ctx.http(false, &[])?;
+    let (user, server) = ask(&http, &account).await?;
+    let expected = ctx.settings.account.login.as_ref().filter(|_| matches!(account.credentials, Credentials::Token(_)));
+    if let Some(expected) = expected.filter(|expected| expected.value != user.login) {
+        let message = format!("the token is that of {}, but {} says {}", user.login, expected.name, expected.value);
+        return Err(
+            CliError::new(Kind::Usage, message).hint("nothing was stored; leave the login name out, or correct it")
+        );
+    }
+    let skip_verify = ctx.settings.connection.skip_verify.unwrap_or(false);
+    let file = ctx.config_file()?;
+    let id = file.update(|accounts| accounts.store(&account, &user.login, skip_verify))?;
+    tell(ctx, &account, &user, &server, &id)?;
+    Ok(Outcome::Done)
+}
+
+/// Asks the server who the credentials belong to.
+async fn ask(http: &Http, account: &Account) -> Result<(User, ServerInfo), CliError> {
+    let tokens = TokenSource::new(http.clone(), account);
+    let sender = Arc::new(Sender::new(http.clone(), account.url.clone(), tokens));
+    let client = Client::new(Arc::clone(&sender));
+    let user = client.user().await;
+    // The version is a courtesy: where the server does not tell it, all else still stands.
+    let server = match &user {
+        Ok(Some(_)) => client.server_info().await.unwrap_or_default(),
+        _ => ServerInfo::default(),
+    };
+    // A server that does not answer must not keep the program.
+    let _ = tokio::time::timeout(FAREWELL, sender.tokens.close()).await;
+    let during = |error: ApiError| CliError::from(error).during(format!("signing in on {}", account.url));
+    let user = user.map_err(during)?.ok_or_else(|| {
+        CliError::new(Kind::Auth, format!("{} does not accept this {}", account.url, account.credentials.kind()))
+            .hint("it may have ended, or belong to another server; nothing was stored")
+    })?;
+    Ok((user, server))
+}
+
+fn tell(ctx: &Ctx, account: &Account, user: &User, server: &ServerInfo, id: &str) -> Result<(), CliError> {
+    let path = ctx.config_file()?.path();
+    let (kind, name) = match &account.credentials {
+        Credentials::Password { .. } => ("password", "password"),
+        Credentials::Token(_) | Credentials::OAuth { .. } => ("token", "token"),
+    };
+    let version = match (&server.product, &server.version) {
+        (Some(product), Some(version)) => format!(" ({product} {version})"),
+        (Some(text), None) => format!(" ({text})"),
+        (None, Some(version)) => format!(" (Cells {version})"),
+        (None, None) => String::new(),
+    };
+    ctx.ui.status(&format!("signed in as {} on {}{version}", user.login, account.url));
+    ctx.ui.warn(&format!("the {name} is kept in clear text in {}, which only you can read", path.display()));
+    if user.must_change_password {
+        ctx.ui.warn(&format!("the server wants {} to change the password, in a browser", user.login));
+    }
+    ctx.ui.hint("try: cec ls");
+    if ctx.ui.is_json() {
+        ctx.ui.json_document(&Record {
+            account_id: id.to_owned(),
+            user: user.login.clone(),
+            url: account.url.to_string(),
+            credentials: kind,
+            stored_in: path.display().to_string(),
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! `cec info` and `cec config status`.
+
+use serde::Serialize;
+
+use crate::account::Credentials;
+use crate::api::frontend::{ServerInfo, User};
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome, SIGN_IN};
+use crate::ui::table;
+
+/// Arguments of `cec info`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Who is signed in where.
+#[derive(Debug, Serialize)]
+struct Record {
+    user: String,
+    display_name: Option<String>,
+    email: Option<String>,
+    admin: bool,
+    url: String,
+    server_version: Option<String>,
+    server_product: Option<String>,
+    credentials: &'static str,
+    expires_at: Option<String>,
+    account_id: Option<String>,
+    stored_in: Option<String>,
+}
+
+/// Asks the server who is signed in, and shows it.
+///
+/// # Errors
+/// [`Kind::Auth`] where the credentials are not valid.
+pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
+    let account = ctx.account().await?;
+    let api = ctx.api().await?;
+    let asking = |error| CliError::from(error).during(format!("asking {} who is signed in", account.url));
+    let Some(user) = api.user().await.map_err(asking)? else {
+        let who = account.login.as_deref().map(|login| format!(" for {login}")).unwrap_or_default();
+        return Err(CliError::new(
+            Kind::Auth,
+            format!("the {}{who} is not valid on {} (any more)", account.credentials.kind(), account.url),
+        )
+        .hint(SIGN_IN));
+    };
+    // The version is a courtesy: where the server does not tell it, all else still stands.
+    let server = api.server_info().await.unwrap_or_default();
+    let record = record(ctx, user, server).await?;
+    if ctx.ui.is_json() {
+        ctx.ui.json_document(&record)?;
+    } else {
+        show(ctx, &record)?;
+    }
+    Ok(Outcome::Done)
+}
+
+async fn record(ctx: &Ctx, user: User, server: ServerInfo) -> Result<Record, CliError> {
+    let account = ctx.account().await?;
+    let (credentials, expires_at) = match &account.credentials {
+        Credentials::Token(_) => ("token", None),
+        // A session is opened and closed by each run: when it would end says nothing.
+        Credentials::Password { .. } => ("password", None),
+        Credentials::OAuth { .. } => ("oauth", ctx.sender().await?.tokens.expires_at()),
+    };
+    let stored_in = match account.stored_id {
+        Some(_) => Some(ctx.config_file()?.path().display().to_string()),
+        None => None,
+    };
+    Ok(Record {
+        user: user.login,
+        display_name: user.display_name,
+        email: user.email,
+        admin: user.admin,
+        url: account.url.to_string(),
+        server_version: server.version,
+        server_product: server.product,
+        credentials,
+        expires_at: expires_at.map(|time| time.to_string()),
+        account_id: account.stored_id.clone(),
+        stored_in,
+    })
+}
+
+fn show(ctx: &Ctx, record: &Record) -> Result<(), CliError> {
+    let admin = if record.admin { " (administrator)" } else { "" };
+    let mut fields = vec![("User", format!("{}{admin}", record.user))];
+    let mut add = |name, value: Option<&String>| fields.extend(value.map(|value| (name, value.clone())));
+    add("Name", record.display_name.as_ref());
+    add("E-mail", record.email.as_ref());
+    add("Server", Some(&record.url));
+    add("Product", record.server_product.as_ref());
+    add("Version", record.server_version.as_ref());
+    add("Credentials", Some(&record.credentials.to_owned()));
+    add("Expires", record.expires_at.as_ref());
+    add("Account", record.account_id.as_ref());
+    let given = "nowhere: given by flags or environment".to_owned();
+    add("Stored in", Some(record.stored_in.as_ref().unwrap_or(&given)));
+    Ok(table::fields(&ctx.ui, &fields)?)
+}

@@ -1,0 +1,270 @@
+//! `cec ls`.
+
+mod recursive;
+mod show;
+
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+
+use super::nodes;
+use super::operands::Operands;
+use crate::api::{ApiErrorKind, Client, Node};
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::path::RemotePath;
+use crate::walk::{WalkError, glob, remote};
+use crate::{s3, walk};
+use show::Show;
+
+/// Arguments of `cec ls`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cec ls\n  cec ls -d common-files/reports\n  cec ls -R --json common-files\n  \
+    cec ls 'common-files/**/*.pdf'\n  cec ls -f common-files/done && echo there")]
+pub struct Args {
+    /// Folders, files or patterns on the server; the workspaces where none is given
+    #[arg(value_name = "PATH")]
+    paths: Vec<String>,
+    /// Show type, UUID, size, time and hash as well
+    #[arg(short, long)]
+    details: bool,
+    /// Show full paths, one a line
+    #[arg(short, long, conflicts_with = "details")]
+    raw: bool,
+    /// Only say whether the path exists: true (exit code 0) or false (exit code 3)
+    #[arg(short = 'f', long, conflicts_with_all = ["details", "raw", "recursive", "sort", "reverse", "all"], requires = "paths")]
+    exists: bool,
+    /// List folders within folders as well
+    #[arg(short = 'R', long)]
+    recursive: bool,
+    /// Sort by name, by size (largest first) or by time (newest first)
+    #[arg(long, value_name = "BY", value_enum)]
+    sort: Option<SortKey>,
+    /// Turn the order round
+    #[arg(long)]
+    reverse: bool,
+    /// End each name with a NUL character instead of a newline
+    #[arg(short = '0', long = "null", conflicts_with_all = ["details", "json"])]
+    null: bool,
+    /// Show names that start with a dot as well
+    #[arg(short, long)]
+    all: bool,
+    /// Take names as they are, without patterns
+    #[arg(long)]
+    no_glob: bool,
+}
+
+/// What a listing is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum SortKey {
+    Name,
+    Size,
+    Time,
+}
+
+/// Lists.
+///
+/// # Errors
+/// What ends the whole command; failures of single operands are told and counted.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let paths = match arguments.paths.as_slice() {
+        [] => vec![String::new()],
+        paths => paths.to_vec(),
+    };
+    if arguments.exists {
+        return exists(ctx, &arguments, &paths).await;
+    }
+    let mut operands = Operands::new(&ctx.ui);
+    let only_root = paths.iter().all(|path| RemotePath::parse(path).is_ok_and(|path| path.is_root()));
+    let mut show = Show::new(ctx, &arguments, only_root && !arguments.recursive, paths.len() > 1);
+    for path in &paths {
+        let result = list(ctx, &arguments, path, &mut show, &mut operands).await;
+        operands.take(result)?;
+    }
+    show.finish(&operands)?;
+    Ok(operands.outcome())
+}
+
+/// Lists one operand.
+async fn list(
+    ctx: &Ctx,
+    arguments: &Args,
+    typed: &str,
+    show: &mut Show<'_>,
+    operands: &mut Operands<'_>,
+) -> Result<(), CliError> {
+    let path = nodes::parse(typed)?;
+    let lister = Lister { api: ctx.api().await?.clone(), s3: ctx.s3().await?.clone(), hidden: arguments.all };
+    // What is shown is named from the folder that holds it on.
+    let (base, found) = if path.is_root() {
+        (path.clone(), None)
+    } else {
+        let found = nodes::named(ctx, &path, arguments.no_glob).await?;
+        let is_pattern = !arguments.no_glob && found.first().is_none_or(|node| node.path.nfc() != path.nfc());
+        match found.as_slice() {
+            [folder] if folder.is_folder() && !is_pattern => (folder.path.clone(), None),
+            _ => (shared_parent(&found), Some(found)),
+        }
+    };
+    show.base = base.clone();
+    match found {
+        Some(mut nodes) => {
+            order(&mut nodes, arguments);
+            for node in &nodes {
+                show.node(node)?;
+            }
+            if arguments.recursive {
+                for folder in nodes.iter().filter(|node| node.is_folder()) {
+                    recursive::list(&lister, arguments, &folder.path, show, operands).await?;
+                }
+            }
+            Ok(())
+        }
+        None if arguments.recursive => recursive::list(&lister, arguments, &base, show, operands).await,
+        None => {
+            let mut children = lister.children(&base);
+            let failed = |error: WalkError| listing_failed(error.into(), &base);
+            if arguments.sort.is_none() && !arguments.reverse {
+                while let Some(node) = children.try_next().await.map_err(failed)? {
+                    show.node(&node)?;
+                }
+                return Ok(());
+            }
+            let mut nodes: Vec<Node> = children.try_collect().await.map_err(failed)?;
+            order(&mut nodes, arguments);
+            nodes.iter().try_for_each(|node| Ok(show.node(node)?))
+        }
+    }
+}
+
+fn listing_failed(error: CliError, folder: &RemotePath) -> CliError {
+    let what = if folder.is_root() { "the workspaces" } else { folder.as_str() };
+    error.during(format!("listing {what}")).about(folder)
+}
+
+/// The folder that holds all of them; the root where it is not the same for all.
+fn shared_parent(nodes: &[Node]) -> RemotePath {
+    let mut parents = nodes.iter().map(|node| node.path.parent().unwrap_or_default());
+    let first = parents.next().unwrap_or_default();
+    if parents.all(|parent| parent == first) { first } else { RemotePath::root() }
+}
+
+/// Lists single folders.
+#[derive(Debug, Clone)]
+struct Lister {
+    api: Client,
+    s3: s3::Client,
+    hidden: bool,
+}
+
+impl Lister {
+    /// The children of a folder as they come; those of the root are the workspaces.
+    fn children(&self, folder: &RemotePath) -> BoxStream<'static, Result<Node, WalkError>> {
+        if self.hidden && !folder.is_root() {
+            return remote::children(&self.api, &self.s3, folder).boxed();
+        }
+        self.api.children(folder).map_err(walk::WalkError::from).boxed()
+    }
+}
+
+/// Sorts as asked; without being asked the server's order (that of the names' bytes) stays.
+fn order(nodes: &mut [Node], arguments: &Args) {
+    match arguments.sort {
+        None => {}
+        Some(SortKey::Name) => nodes.sort_by(|one, other| one.path.cmp(&other.path)),
+        Some(SortKey::Size) => nodes.sort_by(|one, other| other.size.cmp(&one.size).then(one.path.cmp(&other.path))),
+        Some(SortKey::Time) => {
+            nodes.sort_by(|one, other| other.modified.cmp(&one.modified).then(one.path.cmp(&other.path)));
+        }
+    }
+    if arguments.reverse {
+        nodes.reverse();
+    }
+}
+
+async fn exists(ctx: &Ctx, arguments: &Args, paths: &[String]) -> Result<Outcome, CliError> {
+    let mut operands = Operands::new(&ctx.ui);
+    let mut records = Vec::new();
+    for typed in paths {
+        let answer = match nodes::parse(typed) {
+            Ok(path) => does_exist(ctx, arguments, &path).await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(exists) => {
+                if ctx.ui.is_json() {
+                    records.push(serde_json::json!({"path": typed, "exists": exists}));
+                } else {
+                    ctx.ui.line(if exists { "true" } else { "false" })?;
+                }
+                if exists { operands.succeeded() } else { operands.silent(Kind::NotFound) }
+            }
+            Err(error) => operands.failed(error)?,
+        }
+    }
+    if ctx.ui.is_json() {
+        ctx.ui.json_document(&records)?;
+    }
+    Ok(operands.outcome())
+}
+
+async fn does_exist(ctx: &Ctx, arguments: &Args, path: &RemotePath) -> Result<bool, CliError> {
+    let (api, s3) = (ctx.api().await?, ctx.s3().await?);
+    if path.is_root() {
+        // It always does; what is asked is whether anybody is signed in.
+        api.workspaces().await?;
+        return Ok(true);
+    }
+    match glob::expand(api, s3, path, arguments.no_glob).await {
+        Ok(nodes) => Ok(!nodes.is_empty()),
+        Err(WalkError::Api(error)) if error.kind == ApiErrorKind::NotFound => Ok(false),
+        Err(error) => Err(CliError::from(error).during(format!("looking for {path}")).about(path)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::NodeKind;
+
+    fn node(path: &str, size: u64, seconds: Option<i64>) -> Node {
+        Node {
+            path: RemotePath::from_server(path),
+            uuid: String::new(),
+            kind: NodeKind::File,
+            size,
+            modified: seconds.map(|seconds| jiff::Timestamp::from_second(seconds).expect("a time")),
+            etag: None,
+            hash: None,
+            mime: None,
+            children: None,
+            read_only: false,
+            meta: std::collections::BTreeMap::new(),
+        }
+    }
+
+    #[derive(clap::Parser)]
+    struct Harness {
+        #[command(flatten)]
+        arguments: Args,
+        #[arg(long)]
+        json: bool,
+    }
+
+    fn ordered(flags: &[&str]) -> Vec<String> {
+        use clap::Parser;
+        let harness = Harness::parse_from([&["ls"], flags].concat());
+        let mut nodes = [node("w/b", 2, Some(10)), node("w/a", 9, None), node("w/c", 2, Some(30))];
+        order(&mut nodes, &harness.arguments);
+        nodes.iter().map(|node| node.name().to_owned()).collect()
+    }
+
+    #[test]
+    fn listings_are_sorted_as_asked() {
+        assert_eq!(ordered(&[]), ["b", "a", "c"]);
+        assert_eq!(ordered(&["--reverse"]), ["c", "a", "b"]);
+        assert_eq!(ordered(&["--sort", "name"]), ["a", "b", "c"]);
+        assert_eq!(ordered(&["--sort", "size"]), ["a", "b", "c"]);
+        assert_eq!(ordered(&["--sort", "time"]), ["c", "b", "a"]);
+        assert_eq!(ordered(&["--sort", "time", "--reverse"]), ["a", "b", "c"]);
+    }
+}

@@ -1,0 +1,76 @@
+//! Listing a whole tree in order: each folder before what it holds, the next folders being fetched meanwhile.
+
+use futures_util::TryStreamExt;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::show::Show;
+use super::{Args, Lister, listing_failed, order};
+use crate::api::Node;
+use crate::commands::operands::Operands;
+use crate::error::{CliError, Kind};
+use crate::path::RemotePath;
+use crate::walk::WalkError;
+use crate::walk::remote::LISTINGS_IN_FLIGHT;
+
+type Listing = AbortOnDropHandle<Result<Vec<Node>, WalkError>>;
+
+/// A node that waits to be shown; for a folder, its listing, once it has been started.
+struct Waiting {
+    node: Node,
+    listing: Option<Listing>,
+}
+
+/// Shows everything below `root`. A folder that cannot be listed is a failure of its own; the rest goes on.
+///
+/// # Errors
+/// `root` cannot be listed, or standard output takes no more.
+pub(super) async fn list(
+    lister: &Lister,
+    arguments: &Args,
+    root: &RemotePath,
+    show: &mut Show<'_>,
+    operands: &mut Operands<'_>,
+) -> Result<(), CliError> {
+    let mut waiting = Vec::new();
+    let children = received(start(lister, root), root).await?;
+    push(&mut waiting, children, arguments);
+    loop {
+        fetch_ahead(lister, &mut waiting);
+        let Some(Waiting { node, listing }) = waiting.pop() else { return Ok(()) };
+        show.node(&node)?;
+        let Some(listing) = listing else { continue };
+        match received(listing, &node.path).await {
+            Ok(children) => push(&mut waiting, children, arguments),
+            Err(error) => operands.failed(error)?,
+        }
+    }
+}
+
+/// The next folders, as they will be shown, are listed while others are being waited for.
+fn fetch_ahead(lister: &Lister, waiting: &mut [Waiting]) {
+    let folders = waiting.iter_mut().rev().filter(|waiting| waiting.node.is_folder());
+    for waiting in folders.take(LISTINGS_IN_FLIGHT) {
+        if waiting.listing.is_none() {
+            waiting.listing = Some(start(lister, &waiting.node.path));
+        }
+    }
+}
+
+fn start(lister: &Lister, folder: &RemotePath) -> Listing {
+    AbortOnDropHandle::new(tokio::spawn(lister.children(folder).try_collect()))
+}
+
+async fn received(listing: Listing, folder: &RemotePath) -> Result<Vec<Node>, CliError> {
+    let error = match listing.await {
+        Ok(Ok(nodes)) => return Ok(nodes),
+        Ok(Err(error)) => CliError::from(error),
+        Err(_) => CliError::new(Kind::Failure, "the listing was lost"),
+    };
+    Err(listing_failed(error, folder))
+}
+
+/// Puts the children of a folder on the stack, the first on top.
+fn push(waiting: &mut Vec<Waiting>, mut children: Vec<Node>, arguments: &Args) {
+    order(&mut children, arguments);
+    waiting.extend(children.into_iter().rev().map(|node| Waiting { node, listing: None }));
+}

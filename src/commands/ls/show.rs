@@ -1,0 +1,165 @@
+//! How a listing looks.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+use super::Args;
+use crate::api::{Node, NodeKind};
+use crate::commands::operands::Operands;
+use crate::context::Ctx;
+use crate::error::CliError;
+use crate::path::RemotePath;
+use crate::ui::json::NodeRecord;
+use crate::ui::table::{Column, Table};
+use crate::ui::{OutputError, Ui};
+
+const NODE_COLUMNS: &[Column] = &[
+    Column::text("TYPE"),
+    Column::text("UUID"),
+    Column::text("NAME"),
+    Column::number("SIZE"),
+    Column::text("MODIFIED"),
+    Column::text("HASH"),
+];
+
+const WORKSPACE_COLUMNS: &[Column] = &[
+    Column::text("TYPE"),
+    Column::text("UUID"),
+    Column::text("NAME"),
+    Column::text("LABEL"),
+    Column::text("DESCRIPTION"),
+    Column::text("PERMISSIONS"),
+];
+
+/// What stands in a table where there is nothing to say, so that columns can be told apart by blanks.
+const NOTHING: &str = "-";
+
+/// A listing on its way to standard output.
+pub(super) struct Show<'a> {
+    ui: &'a Ui,
+    /// The folder from which names are shown, where not full paths are.
+    pub(super) base: RemotePath,
+    full_paths: bool,
+    null: bool,
+    workspaces: bool,
+    table: Option<Table<'a>>,
+    /// The records of the one JSON array; `None` where each goes out at once.
+    records: Option<Vec<Value>>,
+    counts: Counts,
+}
+
+/// What was shown.
+#[derive(Default)]
+struct Counts {
+    files: u64,
+    folders: u64,
+    bytes: u64,
+}
+
+impl<'a> Show<'a> {
+    pub(super) fn new(ctx: &'a Ctx, arguments: &Args, workspaces: bool, several: bool) -> Self {
+        let ui = &ctx.ui;
+        let columns = if workspaces { WORKSPACE_COLUMNS } else { NODE_COLUMNS };
+        Self {
+            ui,
+            base: RemotePath::root(),
+            full_paths: arguments.raw || several,
+            null: arguments.null,
+            workspaces,
+            table: arguments.details.then(|| Table::new(ui, columns)),
+            records: (!arguments.recursive).then(Vec::new),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Shows one node.
+    pub(super) fn node(&mut self, node: &Node) -> Result<(), OutputError> {
+        if node.is_folder() {
+            self.counts.folders += 1;
+        } else {
+            self.counts.files += 1;
+            self.counts.bytes += node.size;
+        }
+        if self.ui.is_json() {
+            let record = NodeRecord::listed(node);
+            return match &mut self.records {
+                Some(records) => {
+                    records.push(serde_json::to_value(&record).map_err(std::io::Error::from)?);
+                    Ok(())
+                }
+                None => self.ui.json_line(&record),
+            };
+        }
+        let name = self.name(node);
+        if let Some(table) = &mut self.table {
+            let cells = if self.workspaces { workspace_cells(node) } else { node_cells(self.ui, node, name) };
+            return table.row(cells);
+        }
+        let slash = if node.is_folder() { "/" } else { "" };
+        if self.null {
+            return self.ui.bytes(format!("{name}{slash}\0").as_bytes());
+        }
+        let name = self.ui.shown(name);
+        if self.ui.color() && node.is_folder() {
+            self.ui.line(&format!("\u{1b}[1;34m{name}\u{1b}[0m{slash}"))
+        } else {
+            self.ui.line(&format!("{name}{slash}"))
+        }
+    }
+
+    fn name<'n>(&self, node: &'n Node) -> &'n str {
+        if self.full_paths {
+            return node.path.as_str();
+        }
+        node.path.relative_to(&self.base).filter(|name| !name.is_empty()).unwrap_or(node.path.as_str())
+    }
+
+    /// Writes what waits for the end.
+    pub(super) fn finish(self, operands: &Operands<'_>) -> Result<(), CliError> {
+        if self.ui.is_json() {
+            let counts = self.counts;
+            match self.records {
+                Some(_) if operands.all_failed() => {}
+                Some(records) => self.ui.json_document(&records)?,
+                None => self.ui.json_line(&json!({
+                    "type": "summary", "schema": 1, "files": counts.files, "folders": counts.folders,
+                    "bytes": counts.bytes, "failed": operands.failure_count(),
+                }))?,
+            }
+        }
+        if let Some(table) = self.table {
+            table.finish()?;
+        }
+        Ok(())
+    }
+}
+
+fn node_cells(ui: &Ui, node: &Node, name: &str) -> Vec<String> {
+    let kind = match node.kind {
+        NodeKind::Workspace => "Workspace",
+        NodeKind::Folder => "Folder",
+        NodeKind::File => "File",
+    };
+    let size = if node.is_folder() { NOTHING.to_owned() } else { ui.size(node.size) };
+    vec![
+        kind.to_owned(),
+        or_nothing(&node.uuid).into_owned(),
+        name.to_owned(),
+        size,
+        node.modified.map_or_else(|| NOTHING.to_owned(), |time| ui.time(time)),
+        or_nothing(node.hash.as_deref().unwrap_or_default()).into_owned(),
+    ]
+}
+
+fn workspace_cells(node: &Node) -> Vec<String> {
+    let meta = |name: &str| node.meta.get(name).and_then(Value::as_str).unwrap_or_default();
+    let uuid = if meta("ws_uuid").is_empty() { node.uuid.as_str() } else { meta("ws_uuid") };
+    ["Workspace", uuid, node.name(), meta("ws_label"), meta("ws_description"), meta("ws_permissions")]
+        .map(|text| or_nothing(text).into_owned())
+        .to_vec()
+}
+
+fn or_nothing(text: &str) -> Cow<'_, str> {
+    Cow::Borrowed(if text.is_empty() { NOTHING } else { text })
+}

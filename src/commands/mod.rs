@@ -1,0 +1,60 @@
+//! The commands, a file each: what they take (the doc comments are the help) and what they do.
+
+pub mod cat;
+pub mod clear;
+pub mod configure;
+pub mod info;
+pub mod ls;
+pub mod mkdir;
+pub mod nodes;
+pub mod operands;
+pub mod rm;
+pub mod scp;
+pub mod stat;
+pub mod version;
+
+use crate::cli::{Command, ConfigCommand};
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::sys::signal::{self, Signal};
+
+/// Runs a command until it ends or a signal ends it.
+///
+/// # Errors
+/// The command's; [`Kind::Interrupted`] and [`Kind::Terminated`] after a signal.
+pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
+    let signals = signal::watch(ctx.cancel.clone()).map_err(|error| CliError::from(error).during("starting"))?;
+    // A transfer stops by itself: an upload that has sent its last byte must be waited for.
+    let stops_itself = matches!(command, Command::Scp(_));
+    let result = tokio::select! {
+        // A command that has ended has ended, whatever was signalled in its last moment.
+        biased;
+        result = run(ctx, command) => result,
+        () = ctx.cancel.cancelled(), if !stops_itself => Ok(Outcome::Done),
+    };
+    let (kind, message) = match signals.first() {
+        Some(Signal::Interrupt) => (Kind::Interrupted, "interrupted"),
+        Some(Signal::Terminate) => (Kind::Terminated, "terminated"),
+        None => return result,
+    };
+    // What an interrupted command has to say of how to go on is kept.
+    let hints = result.err().filter(|error| error.kind == Kind::Interrupted).map(|error| error.hints);
+    Err(CliError { hints: hints.unwrap_or_default(), ..CliError::new(kind, message) })
+}
+
+async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
+    match command {
+        Command::Configure(arguments) | Command::Config(ConfigCommand::Add(arguments)) => {
+            configure::run(ctx, arguments).await
+        }
+        Command::Info(arguments) | Command::Config(ConfigCommand::Status(arguments)) => info::run(ctx, arguments).await,
+        Command::Clear(arguments) => clear::run(ctx, arguments).await,
+        Command::Version(arguments) => version::run(&ctx.ui, &arguments),
+        Command::Ls(arguments) => ls::run(ctx, arguments).await,
+        Command::Stat(arguments) => stat::run(ctx, arguments).await,
+        Command::Mkdir(arguments) => mkdir::run(ctx, arguments).await,
+        Command::Rm(arguments) => rm::run(ctx, arguments).await,
+        Command::Cat(arguments) => cat::run(ctx, arguments).await,
+        Command::Scp(arguments) => scp::run(ctx, arguments).await,
+    }
+}

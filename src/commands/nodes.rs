@@ -1,0 +1,50 @@
+//! From what is typed to the nodes that it names.
+
+use crate::api::Node;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind};
+use crate::path::RemotePath;
+use crate::walk::glob;
+
+/// The nodes that a typed path names: one, or all that its pattern matches.
+///
+/// # Errors
+/// [`Kind::NotFound`] where there is none; [`Kind::Usage`] for the root, which is no node, and for what is no path.
+pub async fn named(ctx: &Ctx, path: &RemotePath, literal: bool) -> Result<Vec<Node>, CliError> {
+    if path.is_root() {
+        return Err(CliError::new(Kind::Usage, "the root holds the workspaces and is nothing by itself")
+            .hint("'cec ls' lists the workspaces")
+            .about(path));
+    }
+    let (api, s3) = (ctx.api().await?, ctx.s3().await?);
+    let nodes = glob::expand(api, s3, path, literal)
+        .await
+        .map_err(|error| CliError::from(error).during(format!("looking for {path}")).about(path))?;
+    if nodes.is_empty() { Err(missing(ctx, path, literal).await) } else { Ok(nodes) }
+}
+
+/// Reads a path as typed.
+///
+/// # Errors
+/// [`Kind::Usage`] for what is no path.
+pub fn parse(text: &str) -> Result<RemotePath, CliError> {
+    RemotePath::parse(text).map_err(|error| CliError::from(error).about(text))
+}
+
+/// Says what of a path does not exist: the workspace, or something in it.
+pub async fn missing(ctx: &Ctx, path: &RemotePath, literal: bool) -> CliError {
+    if !literal && glob::has_pattern(path) {
+        return CliError::new(Kind::NotFound, format!("nothing matches '{path}'")).about(path);
+    }
+    let workspace = RemotePath::root().join(path.workspace());
+    let workspace_exists = async || match ctx.api().await {
+        Ok(api) => !matches!(api.find(&workspace).await, Ok(None)),
+        Err(_) => true,
+    };
+    if !path.is_workspace() && workspace_exists().await {
+        return CliError::not_found(path);
+    }
+    CliError::new(Kind::NotFound, format!("there is no workspace '{workspace}', or you have no access to it"))
+        .hint("'cec ls' lists your workspaces")
+        .about(path)
+}

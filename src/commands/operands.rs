@@ -1,0 +1,122 @@
+//! Commands that take several operands: each failure is told as it happens, the rest goes on, and the exit code says
+//! what became of all of them.
+
+use crate::error::{CliError, Kind, Outcome};
+use crate::ui::Ui;
+
+/// Collects what becomes of the operands of a command.
+///
+/// One operand: its own code. Several: partial if any succeeded, else their common code, else 1.
+pub struct Operands<'a> {
+    ui: &'a Ui,
+    done: usize,
+    failures: Vec<Kind>,
+}
+
+impl<'a> Operands<'a> {
+    /// Nothing has happened yet.
+    pub fn new(ui: &'a Ui) -> Self {
+        Self { ui, done: 0, failures: Vec::new() }
+    }
+
+    /// One operand is done.
+    pub fn succeeded(&mut self) {
+        self.done += 1;
+    }
+
+    /// One operand has failed; the error is shown now.
+    ///
+    /// # Errors
+    /// An error that ends everything (nobody signed in, a signal, a closed pipe) comes back, to be handed on; where
+    /// operands succeeded before it, it has been shown and counts as one of the failures.
+    pub fn failed(&mut self, error: CliError) -> Result<(), CliError> {
+        if !error.kind.ends_everything() {
+            self.ui.error(&error);
+            self.failures.push(error.kind);
+            return Ok(());
+        }
+        if error.kind == Kind::Auth && self.done > 0 {
+            self.ui.error(&error);
+            return Err(CliError::new(Kind::Partial, "the rest was not tried"));
+        }
+        Err(error)
+    }
+
+    /// Takes the result of one operand.
+    ///
+    /// # Errors
+    /// As [`Operands::failed`].
+    pub fn take(&mut self, result: Result<(), CliError>) -> Result<(), CliError> {
+        match result {
+            Ok(()) => {
+                self.succeeded();
+                Ok(())
+            }
+            Err(error) => self.failed(error),
+        }
+    }
+
+    /// One operand has failed in a way that is told elsewhere, as an answer of its own.
+    pub fn silent(&mut self, kind: Kind) {
+        self.failures.push(kind);
+    }
+
+    /// Whether there is nothing to show, since all have failed.
+    pub fn all_failed(&self) -> bool {
+        self.done == 0 && !self.failures.is_empty()
+    }
+
+    /// How many have failed.
+    pub fn failure_count(&self) -> usize {
+        self.failures.len()
+    }
+
+    /// What became of all of them.
+    pub fn outcome(self) -> Outcome {
+        match self.failures.as_slice() {
+            [] => Outcome::Done,
+            _ if self.done > 0 => Outcome::Partial,
+            [first, rest @ ..] if rest.iter().all(|kind| kind == first) => Outcome::Failed(*first),
+            _ => Outcome::Failed(Kind::Failure),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::OutputSettings;
+
+    fn outcome(results: &[Option<Kind>]) -> Result<Outcome, CliError> {
+        let ui = Ui::new(&OutputSettings { json: true, ..OutputSettings::default() });
+        let mut operands = Operands::new(&ui);
+        for result in results {
+            operands.take(result.map_or(Ok(()), |kind| Err(CliError::new(kind, "test"))))?;
+        }
+        Ok(operands.outcome())
+    }
+
+    #[test]
+    fn exit_codes_of_one_and_of_several() {
+        use Kind::{Exists, Failure, NotFound};
+        for (results, expected) in [
+            (&[None][..], Outcome::Done),
+            (&[None, None], Outcome::Done),
+            (&[Some(NotFound)], Outcome::Failed(NotFound)),
+            (&[Some(NotFound), Some(NotFound)], Outcome::Failed(NotFound)),
+            (&[Some(NotFound), Some(Exists)], Outcome::Failed(Failure)),
+            (&[Some(NotFound), None], Outcome::Partial),
+            (&[None, Some(Exists), Some(NotFound)], Outcome::Partial),
+        ] {
+            assert_eq!(outcome(results).expect("an outcome"), expected, "{results:?}");
+        }
+    }
+
+    #[test]
+    fn what_ends_everything_is_handed_on() {
+        assert_eq!(outcome(&[Some(Kind::Auth), None]).expect_err("an error").kind, Kind::Auth);
+        assert_eq!(outcome(&[None, Some(Kind::Auth)]).expect_err("an error").kind, Kind::Partial);
+        assert_eq!(outcome(&[None, Some(Kind::ClosedPipe)]).expect_err("an error").kind, Kind::ClosedPipe);
+        assert_eq!(outcome(&[None, Some(Kind::Interrupted)]).expect_err("an error").kind, Kind::Interrupted);
+    }
+}

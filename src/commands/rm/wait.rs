@@ -1,0 +1,94 @@
+//! Deleting, and waiting until it has happened. A deletion is a job on the server; its record lags some seconds
+//! behind, so that it is done is seen by looking at the nodes, and only that it failed by looking at the job.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::api::jobs::{JobId, JobStatus};
+use crate::api::{Client, Node};
+use crate::context::Ctx;
+use crate::error::{CliError, Kind};
+
+/// The pause before the second look at the nodes; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often the jobs are asked for.
+const JOB_INTERVAL: Duration = Duration::from_millis(1500);
+
+/// How long a node may stay after its job was said to be done, or is not known at all.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Deletes nodes and waits until they are gone.
+///
+/// # Errors
+/// The server refuses; [`Kind::JobFailed`] where its job fails.
+pub(super) async fn remove(ctx: &Ctx, nodes: &[Node], permanently: bool) -> Result<(), CliError> {
+    let api = ctx.api().await?;
+    let paths: Vec<_> = nodes.iter().map(|node| node.path.clone()).collect();
+    let during = |error: CliError| match nodes {
+        [node] => error.during(format!("deleting {}", node.path)).about(&node.path),
+        _ => error.during(format!("deleting {} items", nodes.len())),
+    };
+    let jobs = api.delete(&paths, permanently).await.map_err(|error| during(error.into()))?;
+    let jobs = jobs.into_iter().map(|job| JobId(job.id)).collect();
+    wait(api, nodes, jobs).await.map_err(during)
+}
+
+/// Whether a node is gone, or another has taken its place.
+pub(super) async fn is_gone(ctx: &Ctx, node: &Node) -> Result<bool, CliError> {
+    Ok(left(ctx.api().await?, std::slice::from_ref(node)).await?.is_empty())
+}
+
+async fn wait(api: &Client, nodes: &[Node], jobs: Vec<JobId>) -> Result<(), CliError> {
+    let mut pause = FIRST_PAUSE;
+    let mut asked = Instant::now();
+    // Since when no job is known to be running any more.
+    let mut idle_since: Option<Instant> = None;
+    loop {
+        let left = left(api, nodes).await?;
+        let Some(first) = left.first() else { return Ok(()) };
+        if asked.elapsed() >= JOB_INTERVAL {
+            let running = any_running(api, &jobs).await?;
+            asked = Instant::now();
+            idle_since = if running { None } else { idle_since.or(Some(asked)) };
+        }
+        if idle_since.is_some_and(|since| since.elapsed() >= GRACE) {
+            return Err(CliError::new(
+                Kind::JobFailed,
+                format!("the server's job has ended, but '{}' is still there", first.path),
+            ));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// The nodes that are still there, as they were.
+async fn left(api: &Client, nodes: &[Node]) -> Result<Vec<Node>, CliError> {
+    let paths: Vec<_> = nodes.iter().map(|node| node.path.clone()).collect();
+    let present = api.stat_many(&paths).await?;
+    Ok(present.into_iter().filter(|present| nodes.iter().any(|node| is_same(node, present))).collect())
+}
+
+/// Whether two are the same node: something new under an old path is not.
+fn is_same(one: &Node, other: &Node) -> bool {
+    one.path == other.path && (one.uuid == other.uuid || one.uuid.is_empty() || other.uuid.is_empty())
+}
+
+async fn any_running(api: &Client, jobs: &[JobId]) -> Result<bool, CliError> {
+    let mut running = false;
+    for id in jobs {
+        let Some(job) = api.job(id).await? else { continue };
+        match job.status {
+            JobStatus::Failed => {
+                let reason = if job.message.is_empty() { job.label } else { job.message };
+                return Err(CliError::new(Kind::JobFailed, format!("the server's job failed: {reason}")));
+            }
+            JobStatus::Waiting | JobStatus::Running => running = true,
+            JobStatus::Finished => {}
+        }
+    }
+    Ok(running)
+}

@@ -1,0 +1,323 @@
+//! What a command works with: settings, the screen, the wish to stop, and the account with its clients, each opened
+//! when it is first asked for.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use crate::account::{Account, Credentials};
+use crate::auth::{Sender, TokenSource};
+use crate::error::{CliError, Kind};
+use crate::http::{Http, HttpOptions};
+use crate::settings::{Claim, GivenSecret, Selection, Settings, TokenOrigin};
+use crate::store::{Accounts, ConfigFile};
+use crate::ui::Ui;
+use crate::{api, s3};
+
+/// The longest token file that is read.
+const LONGEST_TOKEN: u64 = 64 * 1024;
+
+/// How long the end of a session may keep the program.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What a command works with.
+pub struct Ctx {
+    /// What flags and environment say.
+    pub settings: Settings,
+    /// The screen.
+    pub ui: Arc<Ui>,
+    /// Cancelled when the user wants the command to stop.
+    pub cancel: CancellationToken,
+    opened: OnceCell<Opened>,
+    sender: OnceCell<Arc<Sender>>,
+    api: OnceCell<api::Client>,
+    s3: OnceCell<s3::Client>,
+}
+
+/// An account ready for use, with what its entry says about connections.
+#[derive(Debug)]
+pub struct Opened {
+    /// The account.
+    pub account: Account,
+    /// Whether its entry accepts any certificate.
+    pub skip_verify: bool,
+    /// The headers that its entry adds.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Ctx {
+    /// A context in which nothing is opened yet.
+    pub fn new(settings: Settings, ui: Ui, cancel: CancellationToken) -> Self {
+        Self {
+            settings,
+            ui: Arc::new(ui),
+            cancel,
+            opened: OnceCell::new(),
+            sender: OnceCell::new(),
+            api: OnceCell::new(),
+            s3: OnceCell::new(),
+        }
+    }
+
+    /// The account in use.
+    ///
+    /// # Errors
+    /// Nobody is signed in, or what was given does not go together.
+    pub async fn account(&self) -> Result<&Account, CliError> {
+        Ok(&self.opened().await?.account)
+    }
+
+    async fn opened(&self) -> Result<&Opened, CliError> {
+        self.opened.get_or_try_init(|| self.open()).await
+    }
+
+    async fn open(&self) -> Result<Opened, CliError> {
+        let opened = match self.settings.selection()? {
+            Selection::Given { url, login, secret } => {
+                let credentials = match secret {
+                    GivenSecret::Token(origin) => Credentials::Token(read_token(&origin).await?),
+                    GivenSecret::Password(password) => {
+                        // A password is only ever selected together with a login name.
+                        Credentials::Password { login: login.clone().unwrap_or_default(), password }
+                    }
+                };
+                let account = Account { url, login, credentials, stored_id: None };
+                Opened { account, skip_verify: false, headers: Vec::new() }
+            }
+            Selection::Stored { profile, claim } => self.open_stored(profile.as_deref(), &claim)?,
+        };
+        match &opened.account.credentials {
+            Credentials::Token(secret) => self.ui.keep_secret(secret),
+            Credentials::Password { password, .. } => self.ui.keep_secret(password),
+            Credentials::OAuth { access, refresh, .. } => {
+                self.ui.keep_secret(access);
+                refresh.iter().for_each(|refresh| self.ui.keep_secret(refresh));
+            }
+        }
+        Ok(opened)
+    }
+
+    fn open_stored(&self, profile: Option<&str>, claim: &Claim) -> Result<Opened, CliError> {
+        let file = self.config_file()?;
+        let loaded = file.load()?;
+        if loaded.readable_by_others {
+            let path = file.path();
+            self.ui.warn(&format!("others can read the secrets in {0}; run: chmod 600 {0}", path.display()));
+        }
+        let id = choose(&loaded.accounts, profile)?;
+        let entry = &loaded.accounts.entries[id];
+        let account = entry.account(id)?;
+        if let Some(url) = claim.url.as_ref().filter(|url| url.value != account.url) {
+            let message = format!("{} names {}, but {id} is an account on {}", url.name, url.value, account.url);
+            let other = loaded.accounts.entries.iter().find(|(_, entry)| entry.url() == url.value.origin());
+            let hint = match other {
+                Some((id, _)) => format!("choose the stored account with --profile {id}, or give its credentials"),
+                None => {
+                    "give the credentials for that server as well, or sign in there with 'cec configure'".to_owned()
+                }
+            };
+            return Err(CliError::new(Kind::Usage, message).hint(hint));
+        }
+        if let Some(login) = claim.login.as_ref().filter(|login| account.login.as_ref() != Some(&login.value)) {
+            let message = format!("{} is {}, but the stored account is {id}", login.name, login.value);
+            return Err(CliError::new(Kind::Usage, message).hint("add --password, or choose an account with --profile"));
+        }
+        Ok(Opened { account, skip_verify: entry.skip_verify(), headers: entry.headers() })
+    }
+
+    /// Where accounts are stored.
+    ///
+    /// # Errors
+    /// Neither flags nor environment name a place.
+    pub fn config_file(&self) -> Result<ConfigFile, CliError> {
+        let folder: PathBuf = self.settings.config_folder.clone().ok_or(crate::store::StoreError::NoFolder)?;
+        Ok(ConfigFile::in_folder(folder))
+    }
+
+    /// An HTTP core as the settings want it; `stored_skip_verify` and `stored_headers` are what an account's entry adds.
+    ///
+    /// # Errors
+    /// A certificate, proxy or header that cannot be used.
+    pub fn http(&self, stored_skip_verify: bool, stored_headers: &[(String, String)]) -> Result<Http, CliError> {
+        let connection = &self.settings.connection;
+        let own = connection.headers.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
+        for (_, value) in &connection.headers {
+            self.ui.keep_secret(value);
+        }
+        Ok(Http::new(&HttpOptions {
+            skip_verify: connection.skip_verify.unwrap_or(stored_skip_verify),
+            ca_cert: connection.ca_cert.clone(),
+            client_identity: connection.client_identity.clone(),
+            headers: stored_headers.iter().cloned().chain(own).collect(),
+            proxy: connection.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
+            idle_timeout: connection.idle_timeout,
+            connect_timeout: connection.connect_timeout,
+        })?)
+    }
+
+    /// The authenticated sender of the account in use.
+    ///
+    /// # Errors
+    /// As [`Ctx::account`] and [`Ctx::http`].
+    pub async fn sender(&self) -> Result<&Arc<Sender>, CliError> {
+        self.sender
+            .get_or_try_init(async || {
+                let opened = self.opened().await?;
+                let http = self.http(opened.skip_verify, &opened.headers)?;
+                let tokens = TokenSource::new(http.clone(), &opened.account);
+                Ok(Arc::new(Sender::new(http, opened.account.url.clone(), tokens)))
+            })
+            .await
+    }
+
+    /// The REST client.
+    ///
+    /// # Errors
+    /// As [`Ctx::sender`].
+    pub async fn api(&self) -> Result<&api::Client, CliError> {
+        self.api.get_or_try_init(async || Ok(api::Client::new(Arc::clone(self.sender().await?)))).await
+    }
+
+    /// The client of the S3 gateway.
+    ///
+    /// # Errors
+    /// As [`Ctx::sender`].
+    pub async fn s3(&self) -> Result<&s3::Client, CliError> {
+        self.s3.get_or_try_init(async || Ok(s3::Client::new(Arc::clone(self.sender().await?)))).await
+    }
+
+    /// Ends what was opened on the server: a password session, where there is one.
+    pub async fn close(&self) {
+        if let Some(sender) = self.sender.get() {
+            // A server that does not answer must not keep the program.
+            let _ = tokio::time::timeout(FAREWELL, sender.tokens.close()).await;
+        }
+    }
+}
+
+/// The id of the account that is used.
+fn choose<'a>(accounts: &'a Accounts, profile: Option<&str>) -> Result<&'a str, CliError> {
+    let known = || accounts.entries.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    if accounts.entries.is_empty() {
+        let message = match profile {
+            Some(name) => format!("there is no account '{name}': none is stored"),
+            None => "not signed in: no account is stored".to_owned(),
+        };
+        return Err(CliError::new(Kind::Auth, message).hint(crate::error::SIGN_IN));
+    }
+    let Some(name) = profile else {
+        return accounts.active_id().ok_or_else(|| {
+            CliError::new(Kind::Auth, "no stored account is the active one")
+                .hint(format!("choose one with --profile: {}", known()))
+        });
+    };
+    match accounts.named(name).as_slice() {
+        [id] => Ok(id),
+        [] => Err(CliError::new(Kind::Auth, format!("there is no account '{name}'"))
+            .hint(format!("the stored accounts are: {}", known()))),
+        several => Err(CliError::new(Kind::Usage, format!("several accounts are called '{name}'"))
+            .hint(format!("give the id: {}", several.join(", ")))),
+    }
+}
+
+/// Reads a token from where it is.
+///
+/// # Errors
+/// It cannot be read, or is empty.
+pub async fn read_token(origin: &TokenOrigin) -> Result<SecretString, CliError> {
+    let text = match origin {
+        TokenOrigin::Inline(token) => return Ok(SecretString::from(token.expose_secret().trim())),
+        TokenOrigin::StandardInput => {
+            read_limited(std::io::stdin()).map_err(|error| failed("standard input", &error))?
+        }
+        TokenOrigin::File(path) => {
+            let name = path.display().to_string();
+            let file = std::fs::File::open(path).map_err(|error| {
+                let kind = CliError::from(std::io::Error::from(error.kind())).kind;
+                CliError::new(kind, format!("cannot read the token file {name}: {error}"))
+            })?;
+            read_limited(file).map_err(|error| failed(&name, &error))?
+        }
+        TokenOrigin::Command(command) => run_token_command(command).await?,
+    };
+    let token = text.trim();
+    if token.is_empty() {
+        return Err(CliError::new(Kind::Usage, "the token that was given is empty"));
+    }
+    Ok(SecretString::from(token))
+}
+
+fn failed(place: &str, error: &std::io::Error) -> CliError {
+    CliError::new(Kind::Failure, format!("cannot read the token from {place}: {error}"))
+}
+
+fn read_limited(source: impl std::io::Read) -> std::io::Result<String> {
+    let mut text = String::new();
+    source.take(LONGEST_TOKEN).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+async fn run_token_command(command: &str) -> Result<String, CliError> {
+    let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+    let mut process = std::process::Command::new(shell);
+    process.arg(flag).arg(command).stderr(std::process::Stdio::inherit());
+    let ran = tokio::task::spawn_blocking(move || process.output()).await;
+    match ran {
+        Ok(Ok(output)) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Ok(Ok(output)) => {
+            Err(CliError::new(Kind::Auth, format!("the command in CEC_TOKEN_COMMAND failed ({})", output.status)))
+        }
+        Ok(Err(error)) => {
+            Err(CliError::new(Kind::Auth, format!("the command in CEC_TOKEN_COMMAND cannot be run: {error}")))
+        }
+        Err(error) => Err(CliError::new(Kind::Failure, format!("the command in CEC_TOKEN_COMMAND was lost: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accounts(active: &str) -> Accounts {
+        let text = include_str!("../tests/recordings/config/multi-mixed.json");
+        Accounts { active: active.to_owned(), ..Accounts::parse(text).expect("accounts") }
+    }
+
+    #[test]
+    fn profiles_are_ids_or_labels_and_unknown_ones_are_told() {
+        let stored = accounts("a2std@127.0.0.1:8080");
+        assert_eq!(choose(&stored, None).expect("the active one"), "a2std@127.0.0.1:8080");
+        assert_eq!(choose(&stored, Some("bob@10.0.0.5")).expect("by label"), "bob@10.0.0.5:8080");
+        let error = choose(&stored, Some("nobody")).expect_err("unknown");
+        assert_eq!(error.kind, Kind::Auth);
+        assert!(error.hints[0].contains("bob@10.0.0.5:8080"), "{error:?}");
+        assert_eq!(choose(&accounts("gone"), None).expect_err("no active one").kind, Kind::Auth);
+        assert_eq!(choose(&Accounts::default(), None).expect_err("none").kind, Kind::Auth);
+    }
+
+    #[tokio::test]
+    async fn tokens_are_trimmed_and_never_empty() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("token");
+        std::fs::write(&path, "  abc\n").expect("a file");
+        let token = read_token(&TokenOrigin::File(path.clone())).await.expect("a token");
+        assert_eq!(token.expose_secret(), "abc");
+        std::fs::write(&path, "\n").expect("a file");
+        assert_eq!(read_token(&TokenOrigin::File(path)).await.expect_err("empty").kind, Kind::Usage);
+        let missing = read_token(&TokenOrigin::File("/no/such/file".into())).await.expect_err("missing");
+        assert_eq!(missing.kind, Kind::NotFound);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn tokens_come_from_commands() {
+        let token = read_token(&TokenOrigin::Command("printf 'x%s\\n' yz".to_owned())).await.expect("a token");
+        assert_eq!(token.expose_secret(), "xyz");
+        assert_eq!(read_token(&TokenOrigin::Command("exit 3".to_owned())).await.expect_err("failed").kind, Kind::Auth);
+    }
+}
