@@ -252,7 +252,14 @@ mod tests {
 
     #[test]
     fn only_real_versions_count() {
-        for (text, real) in [("4.4.12", true), ("v5.0.2", true), ("4.4.0-alpha3", true), ("d41d8cd98f00b204e9800998ecf8427e", false), ("", false), ("4.4", false)] {
+        for (text, real) in [
+            ("4.4.12", true),
+            ("v5.0.2", true),
+            ("4.4.0-alpha3", true),
+            ("d41d8cd98f00b204e9800998ecf8427e", false),
+            ("", false),
+            ("4.4", false),
+        ] {
             assert_eq!(is_version(text), real, "{text}");
         }
     }

@@ -392,7 +392,9 @@ mod tests {
     #[test]
     fn recorded_refusals_are_told_apart() {
         use Asked::{Multipart, MultipartRead, Read, Write};
-        use S3ErrorKind::{BadRequest, Conflict, Forbidden, Locked, NotFound, Quota, Range, Server, Signature, UploadGone};
+        use S3ErrorKind::{
+            BadRequest, Conflict, Forbidden, Locked, NotFound, Quota, Range, Server, Signature, UploadGone,
+        };
         for (name, asked, kind, in_doubt) in [
             ("006-old-date", Read, Signature, false),
             ("007-bearer", Read, Forbidden, false),
@@ -461,7 +463,9 @@ mod tests {
     fn statuses_of_proxies_have_their_own_words() {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", http::HeaderValue::from_static("text/html"));
-        let page = |status: u16| classify(StatusCode::from_u16(status).expect("a status"), &headers, b"<html></html>", Asked::Write);
+        let page = |status: u16| {
+            classify(StatusCode::from_u16(status).expect("a status"), &headers, b"<html></html>", Asked::Write)
+        };
         assert_eq!(page(413).kind, S3ErrorKind::TooLarge);
         assert!(page(413).hint().is_some_and(|hint| hint.contains("--part-size")));
         assert_eq!((page(502).kind, page(502).in_doubt), (S3ErrorKind::Server, true));
