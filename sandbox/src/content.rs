@@ -78,11 +78,18 @@ impl Body {
 
     /// The bodies one after the other. Nothing is copied.
     pub(crate) fn concat<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
-        Self::from_pieces(parts.into_iter().flat_map(|part| part.pieces.iter().cloned()))
+        Self::from_pieces(
+            parts
+                .into_iter()
+                .flat_map(|part| part.pieces.iter().cloned()),
+        )
     }
 
     fn from_pieces(pieces: impl IntoIterator<Item = Piece>) -> Self {
-        let pieces: Arc<[Piece]> = pieces.into_iter().filter(|piece| piece.size() > 0).collect();
+        let pieces: Arc<[Piece]> = pieces
+            .into_iter()
+            .filter(|piece| piece.size() > 0)
+            .collect();
         let size = pieces.iter().map(Piece::size).sum();
         Self { pieces, size }
     }
@@ -148,8 +155,13 @@ pub(crate) struct Store {
 impl Store {
     /// Makes the folder.
     pub(crate) fn new() -> io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("cells-sandbox-").tempdir()?;
-        Ok(Self { folder: Arc::new(folder), names: Arc::default() })
+        let folder = tempfile::Builder::new()
+            .prefix("cells-sandbox-")
+            .tempdir()?;
+        Ok(Self {
+            folder: Arc::new(folder),
+            names: Arc::default(),
+        })
     }
 
     /// Takes a body that arrives in pieces.
@@ -175,8 +187,17 @@ impl Store {
     fn create(&self) -> io::Result<Unfinished> {
         let name = self.names.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.path().join(name.to_string());
-        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
-        let stored = Stored { path, file, size: 0, _folder: Arc::clone(&self.folder) };
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)?;
+        let stored = Stored {
+            path,
+            file,
+            size: 0,
+            _folder: Arc::clone(&self.folder),
+        };
         Ok(Unfinished { stored })
     }
 }
@@ -198,7 +219,9 @@ impl Unfinished {
             let zeros = zero_run(bytes, to_page);
             let data = data_run(&bytes[zeros..], if zeros == 0 { to_page } else { PAGE });
             let start = self.stored.size + zeros as u64;
-            self.stored.file.write_all_at(&bytes[zeros..zeros + data], start)?;
+            self.stored
+                .file
+                .write_all_at(&bytes[zeros..zeros + data], start)?;
             self.stored.size = start + data as u64;
             bytes = &bytes[zeros + data..];
         }
@@ -242,7 +265,9 @@ mod tests {
     use super::*;
 
     fn pattern(size: usize) -> Vec<u8> {
-        (0..size).map(|index| ((index * 31 + 7) % 251) as u8).collect()
+        (0..size)
+            .map(|index| ((index * 31 + 7) % 251) as u8)
+            .collect()
     }
 
     #[test]
@@ -253,14 +278,19 @@ mod tests {
         let (body, digests) = store.put(&content).unwrap();
         assert_eq!(body.read_all().unwrap(), content);
         assert_eq!(body.size(), digests.size());
-        assert_eq!(&body.read_at(69_999, 4).unwrap()[..], &content[69_999..70_003]);
+        assert_eq!(
+            &body.read_at(69_999, 4).unwrap()[..],
+            &content[69_999..70_003]
+        );
     }
 
     #[test]
     fn zeros_take_no_room_on_the_disk() {
         let store = Store::new().unwrap();
         let (body, _) = store.put(&vec![0; 8 << 20]).unwrap();
-        let Piece::Disk(stored) = &body.pieces[0] else { panic!("kept in memory") };
+        let Piece::Disk(stored) = &body.pieces[0] else {
+            panic!("kept in memory")
+        };
         let metadata = stored.file.metadata().unwrap();
         assert_eq!(metadata.len(), 8 << 20);
         assert!(metadata.blocks() < 64, "{} blocks", metadata.blocks());

@@ -67,7 +67,10 @@ struct Workers {
 
 impl Sink {
     pub(super) fn new(store: Store) -> Self {
-        let hashers = Hashers { digests: Hasher::new(), sha256: None };
+        let hashers = Hashers {
+            digests: Hasher::new(),
+            sha256: None,
+        };
         Self {
             store,
             batch: Vec::new(),
@@ -121,7 +124,11 @@ impl Sink {
             hashers
         });
         let writing = spawn_blocking(move || file.write(&to_write).map(|()| file));
-        self.workers = Some(Workers { batch, hashing, writing });
+        self.workers = Some(Workers {
+            batch,
+            hashing,
+            writing,
+        });
         Ok(())
     }
 
@@ -154,6 +161,10 @@ impl Sink {
             None => Body::from_bytes(content),
         };
         let sha256 = hashers.sha256.map(|sha256| sha256.finalize().into());
-        Ok(Received { body, digests: hashers.digests.finish(), sha256 })
+        Ok(Received {
+            body,
+            digests: hashers.digests.finish(),
+            sha256,
+        })
     }
 }

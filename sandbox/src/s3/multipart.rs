@@ -67,7 +67,9 @@ impl Uploads {
 
     /// Whether an upload to this node is under way.
     pub(super) fn is_alive(&self, id: &str, node: &str) -> bool {
-        self.lock().get(id).is_some_and(|pending| *pending.node.uuid == *node)
+        self.lock()
+            .get(id)
+            .is_some_and(|pending| *pending.node.uuid == *node)
     }
 
     /// Stores a part; false when the upload has ended meanwhile.
@@ -114,7 +116,12 @@ pub(super) fn create(shared: &Shared, exchange: &Exchange, caller: &Caller) -> O
         Err(error) => return Err(tree_refuses(error, &place).into()),
     };
     let id = crate::random::uuid();
-    let pending = Pending { place, node, parts: BTreeMap::new(), hashes: Some(BTreeMap::new()) };
+    let pending = Pending {
+        place,
+        node,
+        parts: BTreeMap::new(),
+        hashes: Some(BTreeMap::new()),
+    };
     shared.s3.uploads.lock().insert(id.clone(), pending);
     let mut xml = Writer::document();
     xml.root("InitiateMultipartUploadResult");
@@ -128,10 +135,17 @@ pub(super) fn create(shared: &Shared, exchange: &Exchange, caller: &Caller) -> O
 /// The node at a place as the target of an upload.
 fn existing(shared: &Shared, place: &Place) -> Result<Upload, Failure> {
     shared.nodes.read(|forest| {
-        let id = if place.relative.is_empty() { root(forest, place) } else { find(forest, place) };
+        let id = if place.relative.is_empty() {
+            root(forest, place)
+        } else {
+            find(forest, place)
+        };
         let node = id.and_then(|id| forest.get(id));
         let node = node.ok_or_else(|| Failure::node_gone(&storage_path(place)))?;
-        Ok(Upload { uuid: Arc::clone(&node.uuid), created: false })
+        Ok(Upload {
+            uuid: Arc::clone(&node.uuid),
+            created: false,
+        })
     })
 }
 
@@ -144,7 +158,12 @@ fn storage_path(place: &Place) -> String {
 }
 
 /// `GET /io/key?uploadId=…`: tells whether the upload is alive, and no more.
-pub(super) fn list_parts(shared: &Shared, exchange: &Exchange, caller: &Caller, id: &str) -> Outcome {
+pub(super) fn list_parts(
+    shared: &Shared,
+    exchange: &Exchange,
+    caller: &Caller,
+    id: &str,
+) -> Outcome {
     let place = readable(shared, caller, &exchange.key)?;
     let node = existing(shared, &place)?;
     if !shared.s3.uploads.is_alive(id, &node.uuid) {
@@ -200,7 +219,8 @@ pub(super) async fn complete(
     }
     let place = writable(shared, caller, &exchange.key)?;
     let heartbeat = shared.s3.settings().heartbeat;
-    let work = assemble(Arc::clone(shared), place, id.to_owned(), parts);
+    let (shared, asked) = (Arc::clone(shared), Arc::clone(exchange));
+    let work = assemble(shared, asked, place, id.to_owned(), parts);
     let mut work: Work = Box::pin(work);
     match timeout(heartbeat, &mut work).await {
         Ok(Err(Stop::Dropped)) => Err(Stop::Dropped),
@@ -235,7 +255,10 @@ type Work = Pin<Box<dyn Future<Output = Result<String, Stop>> + Send>>;
 fn unbuffered(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
     response
 }
 
@@ -261,7 +284,10 @@ enum Slow {
 /// failure comes as a document too, after the 200.
 fn slow(exchange: &Arc<Exchange>, work: Work, heartbeat: Duration) -> Response {
     let asked = Arc::clone(exchange);
+    let client = exchange.client();
     let frames = stream::unfold(Slow::Beginning(work), move |state| {
+        // From now on the client is there as long as somebody reads.
+        let _there = &client;
         let exchange = Arc::clone(&asked);
         async move {
             let (text, next) = match state {
@@ -298,12 +324,19 @@ fn ending(exchange: &Exchange, result: Result<String, Stop>) -> Result<String, B
 
 /// Makes one object of the parts that are listed. Where the client goes away decides what is left:
 /// early, an upload whose hashes are lost; late, a damaged file.
-async fn assemble(shared: Arc<Shared>, place: Place, id: String, listed: Vec<ListedPart>) -> Result<String, Stop> {
+async fn assemble(
+    shared: Arc<Shared>,
+    exchange: Arc<Exchange>,
+    place: Place,
+    id: String,
+    listed: Vec<ListedPart>,
+) -> Result<String, Stop> {
     let node = existing(&shared, &place)?;
     let uploads = &shared.s3.uploads;
     let hash = uploads.take_hash(&id, &node.uuid)?;
     let delay = shared.s3.settings().complete_delay;
     sleep(delay).await;
+    exchange.client_is_there()?;
     let parts = uploads.select(&id, &listed)?;
     let etag = multipart_etag(parts.iter().map(|part| &part.md5));
     let content = Content::concat(parts.iter().map(|part| &part.content));
@@ -320,12 +353,19 @@ async fn assemble(shared: Arc<Shared>, place: Place, id: String, listed: Vec<Lis
         let delay = shared.s3.settings().commit_delay;
         sleep(delay).await;
     }
-    // A client that has gone is noticed here: what follows is then not done.
-    tokio::task::yield_now().await;
+    exchange.client_is_there()?;
     let start = content.read_at(0, 512).unwrap_or_default();
     let mime = sniff(place.name(), &start).to_owned();
-    let finished = Finished { body: content, etag: etag.clone(), hash, mime: Some(mime) };
-    shared.nodes.commit_put(&node, finished).map_err(|error| tree_refuses(error, &place))?;
+    let finished = Finished {
+        body: content,
+        etag: etag.clone(),
+        hash,
+        mime: Some(mime),
+    };
+    shared
+        .nodes
+        .commit_put(&node, finished)
+        .map_err(|error| tree_refuses(error, &place))?;
     uploads.lock().remove(&id);
     Ok(etag)
 }
@@ -334,7 +374,9 @@ async fn assemble(shared: Arc<Shared>, place: Place, id: String, listed: Vec<Lis
 fn swallow(shared: &Shared, node: &Upload, etag: &str) -> bool {
     shared.nodes.write(|forest, _| {
         let id = forest.by_uuid(&node.uuid);
-        let folder = id.and_then(|id| forest.get_mut(id)).filter(|node| node.kind == Kind::Folder);
+        let folder = id
+            .and_then(|id| forest.get_mut(id))
+            .filter(|node| node.kind == Kind::Folder);
         folder.map(|folder| folder.etag = etag.to_owned()).is_some()
     })
 }
@@ -344,12 +386,17 @@ impl Uploads {
     /// later Complete finds none.
     fn take_hash(&self, id: &str, node: &str) -> Result<Option<String>, Failure> {
         let mut uploads = self.lock();
-        let pending = uploads.get_mut(id).filter(|pending| *pending.node.uuid == *node);
+        let pending = uploads
+            .get_mut(id)
+            .filter(|pending| *pending.node.uuid == *node);
         let pending = pending.ok_or_else(Failure::no_such_upload)?;
         let Some(hashes) = pending.hashes.take() else {
             return Ok(None);
         };
-        let gap = hashes.keys().zip(1..).position(|(number, expected)| *number != expected);
+        let gap = hashes
+            .keys()
+            .zip(1..)
+            .position(|(number, expected)| *number != expected);
         if let Some(gap) = gap {
             let cause = format!("cannot initialize cache: missing hash for part {gap}");
             return Err(Failure::internal(&cause));
@@ -363,12 +410,19 @@ impl Uploads {
         let pending = uploads.get(id).ok_or_else(Failure::no_such_upload)?;
         let stored = |wanted: &ListedPart| {
             let versions = pending.parts.get(&wanted.number)?;
-            versions.iter().rev().find(|part| part.etag == wanted.etag).cloned()
+            versions
+                .iter()
+                .rev()
+                .find(|part| part.etag == wanted.etag)
+                .cloned()
         };
         let parts: Option<Vec<Part>> = listed.iter().map(stored).collect();
         let parts = parts.ok_or_else(Failure::invalid_part)?;
         let (_, all_but_last) = parts.split_last().ok_or_else(Failure::malformed_xml)?;
-        if all_but_last.iter().any(|part| part.content.size() < SMALLEST_PART) {
+        if all_but_last
+            .iter()
+            .any(|part| part.content.size() < SMALLEST_PART)
+        {
             return Err(Failure::entity_too_small());
         }
         Ok(parts)
