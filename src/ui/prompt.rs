@@ -33,26 +33,22 @@ impl Ui {
             Consent::Yes => "[y/N]",
             Consent::TypedYes => "Type 'yes' to go on:",
         };
-        self.write_prompt(&format!("{} {choices} ", escape(question)));
-        let answer = on_a_thread(move || read_answer(&mut io::stdin().lock(), consent)).await;
-        match answer {
-            Some(Answer::Given(yes)) => yes,
-            // The cursor still stands behind the question.
-            Some(Answer::End) | None => {
-                self.write_prompt("\n");
-                false
+        let unanswered = self.open_question(&format!("{} {choices} ", escape(question)));
+        match on_a_thread(move || read_answer(&mut io::stdin().lock(), consent)).await {
+            Some(Answer::Given(yes)) => {
+                unanswered.close();
+                yes
             }
+            Some(Answer::End) | None => false,
         }
     }
 
     /// Asks for a line of text; `None` at the end of input. Call it only where [`Ui::can_ask`].
     pub async fn ask(&self, question: &str) -> Option<String> {
-        self.write_prompt(&format!("{}: ", escape(question)));
-        let line = on_a_thread(|| read_line(&mut io::stdin().lock())).await.flatten();
-        if line.is_none() {
-            self.write_prompt("\n");
-        }
-        line
+        let unanswered = self.open_question(&format!("{}: ", escape(question)));
+        let line = on_a_thread(|| read_line(&mut io::stdin().lock())).await.flatten()?;
+        unanswered.close();
+        Some(line)
     }
 
     /// Asks for a choice by its number or name; an empty answer takes the first. `None` at the end of input. Call it
@@ -107,11 +103,37 @@ impl Ui {
         self.write_prompt(&format!("{}\n", escape(text)));
     }
 
+    fn open_question(&self, text: &str) -> Unanswered<'_> {
+        self.write_prompt(text);
+        Unanswered { ui: self, open: true }
+    }
+
     fn write_prompt(&self, text: &str) {
         let _ = self.flush();
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes());
         let _ = stderr.flush();
+    }
+}
+
+/// A question whose answer was not typed, so that the cursor stands behind it: what comes next, whether the end of
+/// input or Ctrl-C, starts on a line of its own.
+struct Unanswered<'a> {
+    ui: &'a Ui,
+    open: bool,
+}
+
+impl Unanswered<'_> {
+    fn close(mut self) {
+        self.open = false;
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            self.ui.write_prompt("\n");
+        }
     }
 }
 
