@@ -351,8 +351,9 @@ fn summary_line(summary: &Summary, word: &str, folders: u64) -> String {
         human::bytes(summary.bytes),
         human::duration(summary.elapsed)
     );
+    let made = if folders == 1 { "folder made" } else { "folders made" };
     for (count, what) in [
-        (folders, "folders made"),
+        (folders, made),
         (summary.unchanged, "unchanged"),
         (summary.skipped, "skipped"),
         (summary.failed, "failed"),
