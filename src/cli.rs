@@ -48,26 +48,26 @@ Start with 'cec configure', or set CEC_URL and CEC_TOKEN.";
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Sign in to a server and store the account
-    Configure(configure::ConfigureArgs),
+    Configure(configure::Args),
     /// Manage stored accounts
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Show who is signed in where
-    Info(info::InfoArgs),
+    Info(info::Args),
     /// Forget all stored accounts
-    Clear(clear::ClearArgs),
+    Clear(clear::Args),
     /// Show the version of this program
-    Version(version::VersionArgs),
+    Version(version::Args),
     /// List workspaces, folders and files
-    Ls(ls::LsArgs),
+    Ls(ls::Args),
     /// Show all that is known of files and folders
-    Stat(stat::StatArgs),
+    Stat(stat::Args),
     /// Make folders
-    Mkdir(mkdir::MkdirArgs),
+    Mkdir(mkdir::Args),
     /// Move files and folders to the recycle bin, or delete them for good
-    Rm(rm::RmArgs),
+    Rm(rm::Args),
     /// Write the content of files to standard output
-    Cat(cat::CatArgs),
+    Cat(cat::Args),
     /// Copy files and folders to the server, or from it
     Scp(scp::ScpArgs),
 }
@@ -76,9 +76,9 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Sign in to a server and store the account
-    Add(configure::ConfigureArgs),
+    Add(configure::Args),
     /// Show who is signed in where
-    Status(info::InfoArgs),
+    Status(info::Args),
 }
 
 /// Says what is wrong with the command line, or gives the help that was asked for. Gives the exit code.

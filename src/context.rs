@@ -52,10 +52,10 @@ pub struct Opened {
 
 impl Ctx {
     /// A context in which nothing is opened yet.
-    pub fn new(settings: Settings, ui: Arc<Ui>, cancel: CancellationToken) -> Self {
+    pub fn new(settings: Settings, ui: Ui, cancel: CancellationToken) -> Self {
         Self {
             settings,
-            ui,
+            ui: Arc::new(ui),
             cancel,
             opened: OnceCell::new(),
             sender: OnceCell::new(),
@@ -117,7 +117,9 @@ impl Ctx {
             let other = loaded.accounts.entries.iter().find(|(_, entry)| entry.url() == url.value.origin());
             let hint = match other {
                 Some((id, _)) => format!("choose the stored account with --profile {id}, or give its credentials"),
-                None => "give the credentials for that server as well, or sign in there with 'cec configure'".to_owned(),
+                None => {
+                    "give the credentials for that server as well, or sign in there with 'cec configure'".to_owned()
+                }
             };
             return Err(CliError::new(Kind::Usage, message).hint(hint));
         }
@@ -230,7 +232,9 @@ fn choose<'a>(accounts: &'a Accounts, profile: Option<&str>) -> Result<&'a str, 
 pub async fn read_token(origin: &TokenOrigin) -> Result<SecretString, CliError> {
     let text = match origin {
         TokenOrigin::Inline(token) => return Ok(SecretString::from(token.expose_secret().trim())),
-        TokenOrigin::StandardInput => read_limited(std::io::stdin()).map_err(|error| failed("standard input", &error))?,
+        TokenOrigin::StandardInput => {
+            read_limited(std::io::stdin()).map_err(|error| failed("standard input", &error))?
+        }
         TokenOrigin::File(path) => {
             let name = path.display().to_string();
             let file = std::fs::File::open(path).map_err(|error| {

@@ -21,7 +21,6 @@ pub mod walk;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
@@ -75,7 +74,7 @@ fn run_command(cli: Cli, environment: &Environment, ui: Ui) -> Result<u8, (Ui, C
         Ok(runtime) => runtime,
         Err(error) => return Err((ui, CliError::from(error).during("starting"))),
     };
-    let ctx = Ctx::new(settings, Arc::new(ui), CancellationToken::new());
+    let ctx = Ctx::new(settings, ui, CancellationToken::new());
     let code = runtime.block_on(async {
         let result = commands::dispatch(&ctx, cli.command).await;
         ctx.close().await;

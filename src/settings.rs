@@ -452,7 +452,7 @@ pub struct Settings {
     /// Whether secrets go to config.json rather than the system keyring.
     pub skip_keyring: bool,
     /// The environment, for the tuning variables of single commands.
-    pub env: Environment,
+    pub environment: Environment,
 }
 
 impl Settings {
@@ -474,7 +474,7 @@ impl Settings {
                 Some(flag) => flag,
                 None => environment.switch(env::SKIP_KEYRING)?.unwrap_or(false),
             },
-            env: environment.clone(),
+            environment: environment.clone(),
         })
     }
 }

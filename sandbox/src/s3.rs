@@ -39,6 +39,13 @@ pub(crate) fn is_mine(path: &str) -> bool {
     matches!(bucket, Some("io" | "data"))
 }
 
+/// Whether a request is carried out to its end even when the client goes away meanwhile, as the
+/// real server does: it reads on and stores what has arrived. How far it gets without its client
+/// decides what is left behind.
+pub(crate) fn outlives_client(method: &Method, path: &str) -> bool {
+    matches!(*method, Method::PUT | Method::POST) && is_mine(path)
+}
+
 /// Answers a request to the gateway.
 pub(crate) async fn handle(shared: &Arc<Shared>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();

@@ -20,7 +20,7 @@ use crate::tokens::{Caller, Scope, TokenKind, Tokens};
 use crate::tree::node::NodeId;
 use crate::tree::{Access, Nodes, Tree, find};
 use crate::world::{self, LoginGuard};
-use crate::{s3, server, tls};
+use crate::{random, s3, server, tls};
 
 /// How long the tokens of [`Sandbox::token`] live.
 const LONG_LIVED: Duration = Duration::from_hours(24 * 365);
@@ -114,7 +114,7 @@ impl Sandbox {
         let store = Store::new().context("cannot make a temporary folder")?;
         let shared = Arc::new(Shared {
             address,
-            url: format!("{scheme}://{address}"),
+            url: format!("{scheme}://{}", reachable(address)),
             tokens: Tokens::new(clock.clone()),
             logins: LoginGuard::default(),
             sessions: Sessions::new(clock.clone()),
@@ -155,8 +155,11 @@ impl Sandbox {
         world::user(login).map_or("", |user| user.password)
     }
 
-    /// A new token of that kind.
+    /// A new token of that kind. That of an unknown user is not valid.
     pub fn issue_token(&self, login: &str, kind: TokenKind) -> String {
+        if world::user(login).is_none() {
+            return random::token();
+        }
         let mut caller = Caller::full(login);
         match kind {
             TokenKind::Hard(lifetime) => self.shared.tokens.issue_hard(caller, lifetime),
@@ -243,6 +246,11 @@ impl Drop for Sandbox {
             let _ = thread.join();
         }
     }
+}
+
+/// Where a client on this machine reaches a server that listens on `address`.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() { SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())) } else { address }
 }
 
 /// Runs the server on a runtime of its own, away from any runtime of the caller.

@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures_util::FutureExt as _;
+use futures_util::future::Either;
 use http::header::{DATE, HOST, HeaderValue, SERVER};
 use http::{Method, StatusCode, Uri};
 use http_body_util::BodyExt as _;
@@ -43,9 +45,23 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, share
 }
 
 async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: Arc<Shared>) {
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
         let shared = Arc::clone(&shared);
-        async move { answer(&shared, request).await }
+        let client = Arc::new(());
+        request.extensions_mut().insert(Arc::downgrade(&client));
+        let outlives = s3::outlives_client(request.method(), request.uri().path());
+        let work = async move { answer(&shared, request).await };
+        // Begun here and not when it is first polled: a client that is gone by then has its
+        // request carried out all the same.
+        let work = if outlives {
+            Either::Left(tokio::spawn(work).map(|done| done.unwrap_or(Err(Dropped))))
+        } else {
+            Either::Right(work)
+        };
+        async move {
+            let _there = client;
+            work.await
+        }
     });
     let served = http1::Builder::new()
         .header_read_timeout(None)

@@ -70,7 +70,10 @@ pub(crate) fn text(status: StatusCode, content: &str) -> Response {
 
 /// The web page, status 200.
 pub(crate) fn web_page() -> Response {
-    respond(StatusCode::OK, "text/html; charset=utf-8", chunked(WEB_PAGE))
+    let mut page = respond(StatusCode::OK, "text/html; charset=utf-8", chunked(WEB_PAGE));
+    let protection = HeaderValue::from_static("1; mode=block");
+    page.headers_mut().insert("x-xss-protection", protection);
+    page
 }
 
 /// A header as text, or nothing when it is absent or not text.

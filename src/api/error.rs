@@ -395,3 +395,114 @@ fn html(answer: &Answer) -> ApiError {
     };
     with_answer(answer, kind, &message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::recording::{answer, answer_of};
+
+    #[test]
+    fn recorded_refusals_mean_what_they_say_not_what_their_status_says() {
+        use ApiErrorKind::{BadRequest, Conflict, Forbidden, Locked, NotCells, NotFound, Server, Unauthenticated};
+        for (name, kind, words) in [
+            ("07-stat-missing-node", NotFound, "Could not retrieve node"),
+            ("08-stat-missing-workspace", NotFound, "Workspace no-such-ws is not found"),
+            ("11-stat-root", NotFound, "no such call"),
+            ("20-list-missing-folder", NotFound, "Could not retrieve node"),
+            ("24-admin-list-alice", Forbidden, "does not allow"),
+            ("25-bad-json", BadRequest, "syntax error"),
+            ("26-unknown-field", BadRequest, "unknown field"),
+            ("27-wrong-content-type", BadRequest, "unmarshal"),
+            ("28-accept-xml-empty-body", NotCells, "with nothing"),
+            ("29-method-not-allowed", BadRequest, "no such call"),
+            ("31-unknown-service-html", NotCells, "web page"),
+            ("37-create-folder-on-file", Forbidden, "on top of an existing file"),
+            ("38-create-file-on-folder", Conflict, "already exists"),
+            ("39-create-no-workspace", NotFound, "Workspace no-such-ws is not found"),
+            ("40-create-readonly", Forbidden, "not writeable"),
+            ("41-create-nothing", BadRequest, "at least one node"),
+            ("42-create-name-256", BadRequest, "Data too long"),
+            ("48-user-missing", NotFound, "cannot find user"),
+            ("53-acls-alice", Forbidden, "does not allow"),
+            ("56-datasource-missing", NotFound, "unknown datasource"),
+            ("62-link-no-label", BadRequest, "non-empty label"),
+            ("63-link-bad-node", NotFound, "Not found in tree"),
+            ("66-link-delete-again", NotFound, "Cannot find workspace"),
+            ("70-meta-put-notjson", BadRequest, "make sure to use JSON"),
+            ("71-meta-put-no-namespace", NotFound, "is not defined"),
+            ("85-session-wrong-password", Unauthenticated, "Login failed"),
+            ("87-auth-none", Forbidden, "does not allow"),
+            ("88-auth-garbage", Unauthenticated, "does not accept the token"),
+            ("89-auth-expired-pat", Unauthenticated, "does not accept the token"),
+            ("103-job-copy-missing-node", NotFound, "Could not retrieve node"),
+            ("104-job-copy-no-target", BadRequest, "no.workspace.in.path"),
+            ("105-job-unknown-name", BadRequest, "unknown job name"),
+            ("108-job-compress-bad-format", BadRequest, "unsupported format"),
+            ("109-job-compress-missing-node", Forbidden, "not allowed to be read"),
+            ("111-job-remote-download", Forbidden, "not allowed"),
+            ("114-delete-missing", NotFound, "Could not retrieve node"),
+            ("115-delete-workspace-root", Forbidden, "root of a workspace"),
+            ("117-restore-not-in-bin", NotFound, "restore location"),
+            ("118-locked-423-as-500", Locked, "currently locked"),
+            ("119-jobs-service-down", Server, "temporarily unavailable"),
+        ] {
+            let error = json_of(&answer(name)).expect_err(name);
+            assert_eq!(error.kind, kind, "{name}: {error}");
+            assert!(error.message.contains(words), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn newer_servers_speak_in_codes_and_mean_their_status() {
+        use ApiErrorKind::{BadRequest, Conflict, Forbidden, Locked, NotFound, Quota, Server, Unauthenticated};
+        let codes = |title: &str, detail: &str| format!("{{\"Title\":\"{title}\",\"Detail\":\"{detail}\"}}");
+        for (status, title, detail, kind) in [
+            (404, "Nicht gefunden", "E_NOT_FOUND", NotFound),
+            (404, "E_NOT_FOUND", "Nicht gefunden", NotFound),
+            (403, "Verboten", "E_FORBIDDEN_READ", Forbidden),
+            (409, "Existiert", "E_INTERNAL_SERVER_ERROR", Conflict),
+            (423, "Gesperrt", "E_RESOURCE_LOCKED", Locked),
+            (422, "Voll", "E_INTERNAL_SERVER_ERROR", Quota),
+            (401, "Nein", "E_UNAUTHORIZED", Unauthenticated),
+            (500, "Fehlt", "E_WORKSPACE_NOT_FOUND", NotFound),
+            (500, "Kaputt", "E_INTERNAL_SERVER_ERROR", Server),
+            (400, "Falsch", "E_INTERNAL_SERVER_ERROR", BadRequest),
+        ] {
+            let error = classify(&answer_of(status, "application/json", &codes(title, detail)));
+            assert_eq!(error.kind, kind, "{status} {detail}");
+            let sentence = if title.starts_with("E_") { detail } else { title };
+            assert_eq!(error.message, sentence);
+        }
+        let text = classify(&answer_of(503, "text/plain", "Service unavailable."));
+        assert_eq!((text.kind, text.advice()), (Server, Advice::Retry));
+    }
+
+    #[test]
+    fn pages_of_a_proxy_are_told_from_pages_of_a_wrong_address() {
+        for (status, kind, advice) in [
+            (502, ApiErrorKind::Server, Advice::Retry),
+            (504, ApiErrorKind::Server, Advice::Retry),
+            (429, ApiErrorKind::TooMany, Advice::Retry),
+            (413, ApiErrorKind::BadRequest, Advice::Stop),
+            (403, ApiErrorKind::NotCells, Advice::Stop),
+            (200, ApiErrorKind::NotCells, Advice::Stop),
+        ] {
+            let error = json_of(&answer_of(status, "text/html", "<html>no</html>")).expect_err("a page");
+            assert_eq!((error.kind, error.advice()), (kind, advice), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_pause_that_the_server_asks_for_is_passed_on() {
+        let mut refused = answer_of(429, "text/plain", "");
+        refused.headers.insert("retry-after", http::HeaderValue::from_static("7"));
+        assert_eq!(classify(&refused).advice(), Advice::After(std::time::Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn tokens_never_show_in_messages() {
+        let token = format!("{}.{}", "a".repeat(43), "b".repeat(43));
+        let error = classify(&answer_of(500, "application/json", &format!("{{\"Title\":\"token {token}\"}}")));
+        assert!(!error.message.contains(&token), "{error}");
+    }
+}

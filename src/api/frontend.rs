@@ -222,3 +222,45 @@ fn as_probe(mut error: ApiError, url: &ServerUrl) -> ApiError {
     }
     error
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_user_is_read_out_of_the_state() {
+        let state = r#"<?xml version="1.0"?> <pydio_registry><actions><action name="x"/></actions>
+            <user id="al&amp;ice"><special_rights is_admin="1" lock="pass_change"></special_rights>
+            <preferences><pref name="displayName" value="Alice A"/><pref name="email" value=""></pref></preferences></user>
+            <broken"#;
+        let user = read_user(state.as_bytes()).await.expect("a state").expect("a user");
+        let wanted = User {
+            login: "al&ice".to_owned(),
+            display_name: Some("Alice A".to_owned()),
+            email: None,
+            admin: true,
+            must_change_password: true,
+        };
+        assert_eq!(user, wanted);
+    }
+
+    #[tokio::test]
+    async fn a_state_without_a_user_means_a_token_that_is_not_valid() {
+        assert_eq!(read_user(&b"<pydio_registry><a/></pydio_registry>"[..]).await.expect("a state"), None);
+        assert_eq!(read_user(&b""[..]).await.expect_err("nothing").kind, ApiErrorKind::NotCells);
+    }
+
+    #[test]
+    fn only_real_versions_count() {
+        for (text, real) in [
+            ("4.4.12", true),
+            ("v5.0.2", true),
+            ("4.4.0-alpha3", true),
+            ("d41d8cd98f00b204e9800998ecf8427e", false),
+            ("", false),
+            ("4.4", false),
+        ] {
+            assert_eq!(is_version(text), real, "{text}");
+        }
+    }
+}

@@ -117,7 +117,8 @@ impl WireJob {
                 "Running" | "Paused" => JobStatus::Running,
                 _ => JobStatus::Waiting,
             };
-            job.progress = task.has_progress.then_some(task.progress);
+            let progress = if job.status == JobStatus::Finished { 1.0 } else { task.progress };
+            job.progress = task.has_progress.then_some(progress);
             job.message = unwrapped(&task.status_message);
         }
         job
@@ -129,4 +130,28 @@ fn unwrapped(message: &str) -> String {
     let inner = serde_json::from_str::<Value>(message).ok();
     let detail = inner.as_ref().and_then(|inner| inner.get("Detail")?.as_str());
     detail.unwrap_or(message).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::recording::answer;
+
+    fn job(name: &str) -> Option<Job> {
+        let answer: JobsAnswer = serde_json::from_slice(&answer(name).body).expect(name);
+        answer.jobs.into_iter().next().map(WireJob::into_job)
+    }
+
+    #[test]
+    fn recorded_jobs_are_read() {
+        assert_eq!(job("95-job-poll-no-task").map(|job| job.status), Some(JobStatus::Waiting));
+        let running = job("97-job-poll-running").expect("a job");
+        assert_eq!((running.status, running.message.as_str()), (JobStatus::Running, "Moving e2copy.txt"));
+        let finished = job("96-job-poll-finished").expect("a job");
+        assert_eq!((finished.status, finished.progress), (JobStatus::Finished, Some(1.0)));
+        let failed = job("99-job-poll-error-after-stop").expect("a job");
+        assert_eq!(failed.status, JobStatus::Failed);
+        assert!(failed.message.starts_with("Could not retrieve node"), "{}", failed.message);
+        assert!(job("102-job-poll-unknown-job").is_none());
+    }
 }

@@ -4,6 +4,8 @@ pub mod error;
 pub mod frontend;
 pub mod jobs;
 pub mod page;
+#[cfg(test)]
+pub(crate) mod recording;
 pub mod tree;
 mod wire;
 

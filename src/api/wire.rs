@@ -52,7 +52,10 @@ impl WireNode {
         let current_hashing = meta.remove("hashing_version").is_some_and(|version| version == "v4");
         let hash = if current_hashing { take_text(&mut meta, "x-cells-hash") } else { None };
         let children = meta.remove("ChildrenCount").as_ref().and_then(as_count);
-        let read_only = meta.remove("node_readonly").as_ref().is_some_and(is_true);
+        // Workspaces tell their rights in another way than what lies in them.
+        let no_write = |rights: &Value| rights.as_str().is_some_and(|rights| !rights.contains("write"));
+        let read_only = meta.remove("node_readonly").as_ref().is_some_and(is_true)
+            || meta.get("ws_permissions").is_some_and(no_write);
         let mime = take_text(&mut meta, "mime");
         meta.remove("name");
         let kind = if path.is_workspace() {
@@ -198,4 +201,72 @@ pub(super) struct DeleteAnswer {
 pub(super) struct WireJobReference {
     pub(super) uuid: String,
     pub(super) label: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::recording::answer;
+
+    fn bulk(name: &str) -> BulkAnswer {
+        serde_json::from_slice(&answer(name).body).expect(name)
+    }
+
+    #[test]
+    fn a_recorded_file_is_read() {
+        let answer: StatAnswer = serde_json::from_slice(&answer("06-stat-file-encoded").body).expect("a node");
+        let node = answer.node.expect("a node").into_node();
+        assert_eq!(node.name(), "é#%.txt");
+        assert_eq!((node.kind, node.size), (NodeKind::File, 1));
+        assert_eq!(node.modified.map(Timestamp::as_second), Some(1_795_454_102));
+        assert_eq!(node.etag.as_deref(), Some("7215ee9c7d9dc229d2921a40e899ec5f"));
+        assert_eq!(node.hash.as_deref(), Some("a6e846668812162f86657e422d445bf4"));
+        assert_eq!(node.mime.as_deref(), Some("text/plain"));
+        assert!(node.meta.is_empty(), "{:?}", node.meta);
+    }
+
+    #[test]
+    fn recorded_folders_have_their_counts_in_bulk_answers() {
+        let node = bulk("21-bulk-missing-nodes-skipped").nodes.remove(0).into_node();
+        assert_eq!((node.kind, node.children), (NodeKind::Folder, Some(6)));
+        assert_eq!(node.meta["ChildrenFiles"], 2);
+    }
+
+    #[test]
+    fn recorded_workspaces_are_read_with_their_rights() {
+        let nodes: Vec<Node> = bulk("01-root-list-admin").nodes.into_iter().map(WireNode::into_node).collect();
+        assert!(nodes.iter().all(|node| node.kind == NodeKind::Workspace && !node.read_only));
+        let common = nodes.iter().find(|node| node.path.as_str() == "common-files").expect("a workspace");
+        assert_eq!(common.meta["ws_label"], "Common Files");
+        assert_eq!(common.meta["ws_syncable"], true);
+    }
+
+    #[test]
+    fn recorded_pages_tell_their_total() {
+        let page = bulk("17-list-hidden-page1");
+        assert_eq!(page.nodes.len(), 7, "a page of five, filled up beyond its limit");
+        assert_eq!(page.pagination.expect("a pagination").total, 15);
+        assert!(bulk("22-list-of-a-file").nodes.is_empty());
+    }
+
+    #[test]
+    fn odd_values_do_no_harm() {
+        let text = r#"{"Path":"ws/a","Type":"LEAF","Size":12,"MTime":"x","New":{"a":1},
+            "MetaStore":{"hashing_version":"\"v3\"","x-cells-hash":"\"abc\"","contentType":"text/javascript","n":"42","list":"[1]"}}"#;
+        let node: WireNode = serde_json::from_str(text).expect("a node");
+        let node = node.into_node();
+        assert_eq!((node.size, node.modified, node.hash.as_deref()), (12, None, None));
+        assert_eq!(node.meta["contentType"], "text/javascript");
+        assert_eq!((&node.meta["n"], &node.meta["x-cells-hash"]), (&Value::from(42), &Value::from("abc")));
+        let gone: WireNode = serde_json::from_str(r#"{"Path":"ws/a.zip","Size":"-1"}"#).expect("a node");
+        assert!(gone.is_virtual());
+        let empty: BulkAnswer = serde_json::from_str(r#"{"Nodes":null}"#).expect("an answer");
+        assert!(empty.nodes.is_empty() && empty.pagination.is_none());
+    }
+
+    #[test]
+    fn requests_hold_no_more_than_every_release_knows() {
+        let request = BulkRequest { node_paths: vec!["ws/*".to_owned()], limit: 500, offset: 0 };
+        assert_eq!(serde_json::to_string(&request).expect("JSON"), r#"{"NodePaths":["ws/*"],"Limit":500}"#);
+    }
 }

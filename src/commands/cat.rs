@@ -21,7 +21,7 @@ const MOST_BREAKS: u32 = 4;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cec cat cells://common-files/notes.txt\n  \
     cec cat --offset 1000 --count 500 cells://common-files/big.bin | xxd")]
-pub struct CatArgs {
+pub struct Args {
     /// Files or patterns on the server
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<String>,
@@ -40,7 +40,7 @@ pub struct CatArgs {
 ///
 /// # Errors
 /// What ends the whole command; failures of single operands are told and counted.
-pub async fn run(ctx: &Ctx, arguments: CatArgs) -> Result<Outcome, CliError> {
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let mut operands = Operands::new(&ctx.ui);
     for typed in &arguments.paths {
         let found = match nodes::parse(typed) {
@@ -51,7 +51,9 @@ pub async fn run(ctx: &Ctx, arguments: CatArgs) -> Result<Outcome, CliError> {
             Ok(found) => {
                 for node in &found {
                     let result = write(ctx, node, &arguments).await;
-                    operands.take(result.map_err(|error| error.during(format!("reading {}", node.path)).about(&node.path)))?;
+                    operands.take(
+                        result.map_err(|error| error.during(format!("reading {}", node.path)).about(&node.path)),
+                    )?;
                 }
             }
             Err(error) => operands.failed(error)?,
@@ -61,13 +63,13 @@ pub async fn run(ctx: &Ctx, arguments: CatArgs) -> Result<Outcome, CliError> {
 }
 
 /// The bytes of a file that are asked for.
-fn wanted(size: u64, arguments: &CatArgs) -> Range<u64> {
+fn wanted(size: u64, arguments: &Args) -> Range<u64> {
     let start = arguments.offset.min(size);
     let end = arguments.count.map_or(size, |count| start.saturating_add(count).min(size));
     start..end
 }
 
-async fn write(ctx: &Ctx, node: &Node, arguments: &CatArgs) -> Result<(), CliError> {
+async fn write(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<(), CliError> {
     if node.is_folder() {
         return Err(CliError::new(Kind::Failure, format!("'{}' is a folder", node.path)));
     }
@@ -101,7 +103,10 @@ async fn write(ctx: &Ctx, node: &Node, arguments: &CatArgs) -> Result<(), CliErr
                 }
                 Ok(None) if position >= wanted.end => break,
                 Ok(None) => {
-                    return Err(CliError::new(Kind::Integrity, format!("'{}' is shorter than the server says", node.path)));
+                    return Err(CliError::new(
+                        Kind::Integrity,
+                        format!("'{}' is shorter than the server says", node.path),
+                    ));
                 }
                 Err(error) => {
                     breaks += 1;
@@ -121,7 +126,8 @@ async fn write(ctx: &Ctx, node: &Node, arguments: &CatArgs) -> Result<(), CliErr
 async fn open(ctx: &Ctx, node: &Node, range: Option<Range<u64>>) -> Result<Download, CliError> {
     let s3 = ctx.s3().await?;
     let attempt = |_| s3.get(&node.path, range.clone());
-    let on_retry = |number: u32, error: &S3Error, pause: Duration| tracing::debug!(number, %error, ?pause, "trying again");
+    let on_retry =
+        |number: u32, error: &S3Error, pause: Duration| tracing::debug!(number, %error, ?pause, "trying again");
     Ok(retry::run(&RetryPolicy::default(), attempt, on_retry).await?)
 }
 
@@ -141,7 +147,7 @@ mod tests {
 
     #[test]
     fn ranges_are_cut_to_the_file() {
-        let arguments = |offset, count| CatArgs { paths: Vec::new(), offset, count, no_glob: false };
+        let arguments = |offset, count| Args { paths: Vec::new(), offset, count, no_glob: false };
         for (offset, count, expected) in [
             (0, None, 0..10),
             (4, None, 4..10),

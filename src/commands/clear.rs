@@ -6,7 +6,7 @@ use crate::ui::prompt::Consent;
 
 /// Arguments of `cec clear`.
 #[derive(Debug, clap::Args)]
-pub struct ClearArgs {
+pub struct Args {
     /// Do not ask
     #[arg(short, long)]
     force: bool,
@@ -16,7 +16,7 @@ pub struct ClearArgs {
 ///
 /// # Errors
 /// [`Kind::NotFound`] where nothing is stored; [`Kind::Usage`] where nobody can be asked; [`Kind::Failure`] after a No.
-pub async fn run(ctx: &Ctx, arguments: ClearArgs) -> Result<Outcome, CliError> {
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let file = ctx.config_file()?;
     let path = file.path();
     // A file that cannot be understood can be removed all the same.
@@ -39,7 +39,11 @@ pub async fn run(ctx: &Ctx, arguments: ClearArgs) -> Result<Outcome, CliError> {
     file.remove()?;
     ctx.ui.status(&format!("removed {}", path.display()));
     for (id, entry) in accounts.entries.iter().filter(|(_, entry)| !entry.holds_secret()) {
-        ctx.ui.warn(&format!("the secret of {id} stays in the system keyring (user {}::{})", entry.url(), entry.user()));
+        ctx.ui.warn(&format!(
+            "the secret of {id} stays in the system keyring (user {}::{})",
+            entry.url(),
+            entry.user()
+        ));
     }
     Ok(Outcome::Done)
 }

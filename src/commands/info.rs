@@ -10,7 +10,7 @@ use crate::ui::table;
 
 /// Arguments of `cec info`.
 #[derive(Debug, clap::Args)]
-pub struct InfoArgs {}
+pub struct Args {}
 
 /// Who is signed in where.
 #[derive(Debug, Serialize)]
@@ -32,7 +32,7 @@ struct Record {
 ///
 /// # Errors
 /// [`Kind::Auth`] where the credentials are not valid.
-pub async fn run(ctx: &Ctx, _arguments: InfoArgs) -> Result<Outcome, CliError> {
+pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
     let account = ctx.account().await?;
     let api = ctx.api().await?;
     let asking = |error| CliError::from(error).during(format!("asking {} who is signed in", account.url));

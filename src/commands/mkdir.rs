@@ -11,7 +11,7 @@ use crate::ui::json::NodeRecord;
 /// Arguments of `cec mkdir`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cec mkdir common-files/reports\n  cec mkdir -p common-files/2031/05/raw")]
-pub struct MkdirArgs {
+pub struct Args {
     /// Folders on the server; one that exists already is kept
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<String>,
@@ -30,7 +30,7 @@ enum Made {
 ///
 /// # Errors
 /// What ends the whole command; failures of single operands are told and counted.
-pub async fn run(ctx: &Ctx, arguments: MkdirArgs) -> Result<Outcome, CliError> {
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let mut operands = Operands::new(&ctx.ui);
     let mut records = Vec::new();
     for typed in &arguments.paths {
@@ -53,7 +53,7 @@ pub async fn run(ctx: &Ctx, arguments: MkdirArgs) -> Result<Outcome, CliError> {
             records.push(record);
         }
     }
-    if ctx.ui.is_json() {
+    if ctx.ui.is_json() && !operands.all_failed() {
         ctx.ui.json_document(&records)?;
     }
     Ok(operands.outcome())
@@ -83,7 +83,8 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {
         check_name(name).map_err(|error| during(error.into()))?;
     }
     // What exists keeps the Unicode form that it has; what is new gets the one that every client finds.
-    let target = rest.iter().fold(nearest.path, |folder, name| folder.join(RemotePath::from_server(name).nfc().as_str()));
+    let target =
+        rest.iter().fold(nearest.path, |folder, name| folder.join(RemotePath::from_server(name).nfc().as_str()));
     let made = api.create_folders(std::slice::from_ref(&target)).await.map_err(|error| during(error.into()))?;
     match made.into_iter().next() {
         Some(node) => Ok(Made::New(node)),

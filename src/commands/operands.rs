@@ -61,6 +61,11 @@ impl<'a> Operands<'a> {
         self.failures.push(kind);
     }
 
+    /// Whether there is nothing to show, since all have failed.
+    pub fn all_failed(&self) -> bool {
+        self.done == 0 && !self.failures.is_empty()
+    }
+
     /// How many have failed.
     pub fn failure_count(&self) -> usize {
         self.failures.len()

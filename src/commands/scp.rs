@@ -235,7 +235,7 @@ async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Ve
 }
 
 fn options(ctx: &Ctx, args: &ScpArgs) -> Result<Options, CliError> {
-    let environment = &ctx.settings.env;
+    let environment = &ctx.settings.environment;
     let part_size = pick(args.part_size, environment.value("CEC_PART_SIZE"))?.unwrap_or(50);
     if part_size == 0 || !(part_size * MEBIBYTE).is_multiple_of(PART_STEP) {
         return Err(CliError::new(
@@ -351,8 +351,9 @@ fn summary_line(summary: &Summary, word: &str, folders: u64) -> String {
         human::bytes(summary.bytes),
         human::duration(summary.elapsed)
     );
+    let made = if folders == 1 { "folder made" } else { "folders made" };
     for (count, what) in [
-        (folders, "folders made"),
+        (folders, made),
         (summary.unchanged, "unchanged"),
         (summary.skipped, "skipped"),
         (summary.failed, "failed"),

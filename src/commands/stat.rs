@@ -11,7 +11,7 @@ use crate::ui::{human, table};
 /// Arguments of `cec stat`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cec stat common-files/report.pdf\n  cec stat --json 'common-files/*.pdf'")]
-pub struct StatArgs {
+pub struct Args {
     /// Files, folders or patterns on the server
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<String>,
@@ -24,7 +24,7 @@ pub struct StatArgs {
 ///
 /// # Errors
 /// What ends the whole command; failures of single operands are told and counted.
-pub async fn run(ctx: &Ctx, arguments: StatArgs) -> Result<Outcome, CliError> {
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let mut operands = Operands::new(&ctx.ui);
     let mut records = Vec::new();
     let mut first = true;
@@ -48,7 +48,7 @@ pub async fn run(ctx: &Ctx, arguments: StatArgs) -> Result<Outcome, CliError> {
         }
         operands.succeeded();
     }
-    if ctx.ui.is_json() {
+    if ctx.ui.is_json() && !operands.all_failed() {
         ctx.ui.json_document(&records)?;
     }
     Ok(operands.outcome())

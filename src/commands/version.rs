@@ -7,7 +7,7 @@ use crate::ui::Ui;
 
 /// Arguments of `cec version`.
 #[derive(Debug, clap::Args)]
-pub struct VersionArgs {}
+pub struct Args {}
 
 /// What the program knows of itself.
 #[derive(Debug, Serialize)]
@@ -39,7 +39,7 @@ fn platform() -> (&'static str, &'static str) {
 ///
 /// # Errors
 /// Standard output takes no more.
-pub fn run(ui: &Ui, _arguments: &VersionArgs) -> Result<Outcome, CliError> {
+pub fn run(ui: &Ui, _arguments: &Args) -> Result<Outcome, CliError> {
     let (os, arch) = platform();
     let record = Record {
         name: "Cells Client",

@@ -129,13 +129,13 @@ pub(super) fn classify(error: &reqwest::Error, target: &Target) -> HttpError {
     if chain.idle || error.is_timeout() || chain.io == Some(io::ErrorKind::TimedOut) {
         return timeout(error.is_connect(), target);
     }
-    if let Some(proxy) = chain.proxy_failure() {
-        return proxy;
-    }
-    if let (true, Some(proxy)) = (error.is_connect(), target.proxy.as_deref()) {
+    if let (true, Some(proxy)) = (error.is_connect() && !chain.is_tunnel_refused(), target.proxy.as_deref()) {
         let cause = if chain.has("dns error") { "its name cannot be resolved" } else { "no connection" };
         return HttpError::new(HttpErrorKind::Proxy, format!("the proxy {proxy} cannot be reached: {cause}"))
             .hint("check --proxy, HTTPS_PROXY, HTTP_PROXY and NO_PROXY");
+    }
+    if let Some(proxy) = chain.proxy_failure() {
+        return proxy;
     }
     if chain.has("dns error") {
         let mut failure =
@@ -315,12 +315,21 @@ impl Chain {
         self.texts.iter().any(|one| one.starts_with(text))
     }
 
-    /// A proxy that refuses shows only in the connector's words.
+    /// What a proxy that was reached and refuses shows only in the connector's words.
+    fn tunnel_refusal(&self) -> Option<&str> {
+        let mut texts = self.texts.iter().map(String::as_str);
+        texts.find(|text| {
+            let named = text.starts_with("tunnel error") || text.starts_with("SOCKS error");
+            named && !text.ends_with("failed to create underlying connection")
+        })
+    }
+
+    fn is_tunnel_refused(&self) -> bool {
+        self.tunnel_refusal().is_some()
+    }
+
     fn proxy_failure(&self) -> Option<HttpError> {
-        let text = self
-            .texts
-            .iter()
-            .find(|text| text.contains("tunnel error") || text.contains("SOCKS error") || text.contains("socks"))?;
+        let text = self.tunnel_refusal()?;
         let failure = if text.contains("authorization required") || text.contains("authentication") {
             HttpError::new(HttpErrorKind::Proxy, "the proxy wants a user name and a password")
                 .hint("--proxy http://USER:PASSWORD@HOST:PORT gives them")

@@ -36,8 +36,9 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(250);
 /// Idle connections kept for reuse: as many as transfers may run at once, and the small requests beside them.
 const POOL_SIZE: usize = 48;
 
-/// How long an idle connection is kept; the server was seen to keep them for more than two minutes.
-const POOL_IDLE: Duration = Duration::from_secs(60);
+/// How long an idle connection is kept: shorter than the server and common proxies keep theirs (60 s and more), so that
+/// a request does not meet a connection that is just being closed.
+const POOL_IDLE: Duration = Duration::from_secs(30);
 
 /// The longest plain-text answer that is looked into for a TLS port's complaint.
 const COMPLAINT_LENGTH: usize = 8 * 1024;

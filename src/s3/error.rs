@@ -378,3 +378,98 @@ fn words(
         _ => told,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::recording::{answer_in, recording};
+
+    fn recorded(name: &str, asked: Asked) -> S3Error {
+        let answer = answer_in(&recording("s3", name));
+        classify(answer.status, &answer.headers, &answer.body, asked)
+    }
+
+    #[test]
+    fn recorded_refusals_are_told_apart() {
+        use Asked::{Multipart, MultipartRead, Read, Write};
+        use S3ErrorKind::{
+            BadRequest, Conflict, Forbidden, Locked, NotFound, Quota, Range, Server, Signature, UploadGone,
+        };
+        for (name, asked, kind, in_doubt) in [
+            ("006-old-date", Read, Signature, false),
+            ("007-bearer", Read, Forbidden, false),
+            ("011-gateway-key-wrong-secret", Write, Signature, false),
+            ("012-presigned-pat", Read, Signature, false),
+            ("016-bad-token", Read, Forbidden, false),
+            ("018-expired-token-head", Read, Forbidden, false),
+            ("019-readonly-put", Write, Forbidden, false),
+            ("022-wrong-sha256", Write, Server, true),
+            ("046-put-te-chunked", Write, BadRequest, false),
+            ("050-put-onto-folder", Write, Conflict, false),
+            ("052-put-dot-pydio", Write, BadRequest, false),
+            ("054-put-unknown-workspace", Write, NotFound, false),
+            ("056-put-parent-locked", Write, Locked, false),
+            ("057-mp-create-parent-locked", Write, Locked, false),
+            ("060-put-tagging-not-implemented", Write, BadRequest, false),
+            ("062-put-quota", Write, Quota, false),
+            ("063-put-content-locked", Write, Forbidden, false),
+            ("073-mp-complete-twice", Multipart, UploadGone, false),
+            ("076-mp-too-small", Multipart, BadRequest, false),
+            ("078-mp-gap", Multipart, BadRequest, false),
+            ("080-mp-part-not-uploaded", Multipart, BadRequest, false),
+            ("081-mp-order", Multipart, BadRequest, false),
+            ("085-mp-part-absent-node", Multipart, UploadGone, false),
+            ("089-abort-twice", Multipart, UploadGone, false),
+            ("094-mp-part-nfd", Multipart, UploadGone, false),
+            ("095-listparts-node-gone", MultipartRead, UploadGone, false),
+            ("106-get-missing", Read, NotFound, false),
+            ("107-head-missing", Read, NotFound, false),
+            ("108-get-folder", Read, Conflict, false),
+            ("109-head-folder", Read, Server, false),
+            ("111-get-range-of-empty", Read, Range, false),
+            ("113-get-denied-workspace", Read, NotFound, false),
+        ] {
+            let error = recorded(name, asked);
+            assert_eq!((error.kind, error.in_doubt), (kind, in_doubt), "{name}: {error}");
+            assert!(!error.message.is_empty() && !error.message.contains("cause("), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_dead_token_is_known() {
+        assert!(recorded("016-bad-token", Asked::Read).may_be_token());
+        assert!(recorded("018-expired-token-head", Asked::Read).may_be_token());
+        assert!(!recorded("011-gateway-key-wrong-secret", Asked::Read).may_be_token());
+        assert!(!recorded("006-old-date", Asked::Read).may_be_token());
+        assert!(recorded("006-old-date", Asked::Read).is_clock());
+        let late = b"<Error><Code>TokenTimeMismatch</Code><Message>m</Message></Error>";
+        let error = classify(StatusCode::GATEWAY_TIMEOUT, &HeaderMap::new(), late, Asked::Write);
+        assert!(error.may_be_token() && !error.in_doubt, "{error}");
+    }
+
+    #[test]
+    fn only_what_can_pass_is_worth_another_try() {
+        let advice = |name, asked| recorded(name, asked).advice();
+        assert_eq!(advice("056-put-parent-locked", Asked::Write), Advice::After(LOCK_PAUSE));
+        assert_eq!(advice("022-wrong-sha256", Asked::Write), Advice::Retry);
+        assert_eq!(advice("062-put-quota", Asked::Write), Advice::Stop);
+        assert_eq!(advice("050-put-onto-folder", Asked::Write), Advice::Stop);
+        let raced = "<Error><Code>InternalError</Code><Message>x: cause({&quot;Code&quot;:409,&quot;Detail&quot;:&quot;Node path already in use&quot;})</Message></Error>";
+        let error = classify(StatusCode::INTERNAL_SERVER_ERROR, &HeaderMap::new(), raced.as_bytes(), Asked::Write);
+        assert_eq!((error.kind, error.advice()), (S3ErrorKind::NameInUse, Advice::Retry));
+    }
+
+    #[test]
+    fn statuses_of_proxies_have_their_own_words() {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", http::HeaderValue::from_static("text/html"));
+        let page = |status: u16| {
+            classify(StatusCode::from_u16(status).expect("a status"), &headers, b"<html></html>", Asked::Write)
+        };
+        assert_eq!(page(413).kind, S3ErrorKind::TooLarge);
+        assert!(page(413).hint().is_some_and(|hint| hint.contains("--part-size")));
+        assert_eq!((page(502).kind, page(502).in_doubt), (S3ErrorKind::Server, true));
+        assert_eq!(page(404).kind, S3ErrorKind::NotCells);
+        assert_eq!(page(429).kind, S3ErrorKind::TooMany);
+    }
+}

@@ -47,7 +47,7 @@ impl Engine {
                 }
             };
             if let Some(step) = step
-                && steps.send(step).await.is_err()
+                && self.add_step(steps, step).await.is_err()
             {
                 return;
             }

@@ -15,8 +15,9 @@ use super::{Engine, TransferError};
 use crate::api::ApiErrorKind;
 use crate::path::RemotePath;
 
-/// How many steps wait between the planner and the transfers.
-const STEP_QUEUE: usize = 256;
+/// How many steps wait between the planner and the transfers: enough to know the total of most trees early, few enough
+/// to take some megabytes only.
+const STEP_QUEUE: usize = 8192;
 
 /// How many failures are kept in full.
 const KEPT_FAILURES: usize = 1000;
@@ -48,6 +49,9 @@ pub struct Failure {
     /// Why.
     pub error: TransferError,
 }
+
+/// The run has stopped and takes no more steps.
+pub(super) struct Stopped;
 
 /// How a run ended.
 #[derive(Debug, Default)]
@@ -118,12 +122,12 @@ impl Engine {
         for job in jobs {
             match job {
                 Job::UploadFile(candidate) => {
-                    if steps.send(Step::File(Candidate::Upload(candidate))).await.is_err() {
+                    if self.add_step(&steps, Step::File(Candidate::Upload(candidate))).await.is_err() {
                         return;
                     }
                 }
                 Job::DownloadFile(candidate) => {
-                    if steps.send(Step::File(Candidate::Download(candidate))).await.is_err() {
+                    if self.add_step(&steps, Step::File(Candidate::Download(candidate))).await.is_err() {
                         return;
                     }
                 }
@@ -131,6 +135,18 @@ impl Engine {
                 Job::DownloadTree(tree) => self.plan_tree_download(tree, &steps).await,
             }
         }
+        self.observer.walk_finished();
+    }
+
+    /// Adds a step to the plan.
+    ///
+    /// # Errors
+    /// Nobody takes steps any more.
+    pub(super) async fn add_step(&self, steps: &mpsc::Sender<Step>, step: Step) -> Result<(), Stopped> {
+        if let Step::File(candidate) = &step {
+            self.observer.found(candidate.size());
+        }
+        steps.send(step).await.map_err(|_| Stopped)
     }
 
     /// Moves what is in the way to the recycle bin and waits until it is gone.
@@ -210,10 +226,7 @@ impl Run<'_> {
                 Some(finished) = self.running.join_next() => self.finished(finished),
                 step = steps.recv(), if open && room && !stopping => match step {
                     Some(step) => self.step(step),
-                    None => {
-                        open = false;
-                        self.engine.observer.walk_finished();
-                    }
+                    None => open = false,
                 },
                 () = self.engine.cancel.cancelled(), if open && !stopping => {}
                 else => return,
@@ -232,10 +245,7 @@ impl Run<'_> {
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::File(candidate) => {
-                self.engine.observer.found(candidate.size());
-                self.start(candidate);
-            }
+            Step::File(candidate) => self.start(candidate),
             Step::Notice { path, text } => self.engine.observer.notice(&path, &text),
             Step::Refused { source, target, error } => {
                 let number = self.number();

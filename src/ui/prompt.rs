@@ -2,11 +2,15 @@
 
 use std::io::{self, BufRead, Write};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use super::{Ui, escape};
+
+/// How long a signal may take to be heard of.
+const SIGNAL_ARRIVES: Duration = Duration::from_millis(500);
 
 /// What counts as a yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +88,14 @@ impl Ui {
         match typed.await {
             Some(Ok(text)) if !text.trim().is_empty() => Ok(Some(SecretString::from(text.trim()))),
             Some(Ok(_)) | None => Ok(None),
-            Some(Err(error)) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted) => {
+            Some(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 self.write_prompt("\n");
+                Ok(None)
+            }
+            Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
+                self.write_prompt("\n");
+                // Ctrl-C has been raised as a signal, which is about to end the command.
+                tokio::time::sleep(SIGNAL_ARRIVES).await;
                 Ok(None)
             }
             Some(Err(error)) => Err(error),

@@ -151,6 +151,12 @@ impl RestError {
         Self::typed(status, Prefix::Forbidden, "path is not writeable")
     }
 
+    /// A job holds the node or a folder above it.
+    pub(crate) fn locked() -> Self {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Self::typed(status, Prefix::Locked, "Node is currently locked")
+    }
+
     /// The answer to send.
     pub(crate) fn into_answer(self) -> Answer {
         match self {

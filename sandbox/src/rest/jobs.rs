@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::error::{Prefix, RestError, RestResult};
+use super::error::{RestError, RestResult};
 use super::json::{Field, JsonError, Value, message};
 use super::{Call, reply};
 use crate::jobs::{Action, JobView, Order, TaskStatus, TaskView};
@@ -266,6 +266,7 @@ fn source(call: &Call, path: &str, transfer: Transfer) -> Result<(Place, Kind), 
         forest.get(id).map(|node| node.kind)
     });
     match kind {
+        Some(_) if transfer == Transfer::Move && nodes.is_locked(&place) => Err(RestError::locked()),
         Some(kind) => Ok((place, kind)),
         None => Err(RestError::no_node(&place.shown())),
     }
@@ -282,9 +283,7 @@ fn target_place(call: &Call, path: &str) -> Result<Place, RestError> {
         Access::UnknownWorkspace(slug) => return Err(RestError::no_workspace(&slug)),
     };
     if nodes.is_locked(&place) {
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        let message = "Node is currently locked";
-        return Err(RestError::typed(status, Prefix::Locked, message));
+        return Err(RestError::locked());
     }
     Ok(place)
 }

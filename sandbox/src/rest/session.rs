@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{COOKIE, HeaderValue, SET_COOKIE};
+use http::header::{COOKIE, HOST, HeaderValue, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
@@ -132,7 +132,8 @@ fn set_cookie(call: &Call, grant: Option<&Grant>, kind: Cookie) -> String {
     let signature: [u8; 32] = rand::random();
     let signature = URL_SAFE_NO_PAD.encode(signature);
     let value = URL_SAFE_NO_PAD.encode(format!("{}|{inner}|{signature}", call.shared.clock.now()));
-    let domain = call.shared.address.ip();
+    let host = header(&call.headers, HOST.as_str()).unwrap_or_default();
+    let domain = host.rsplit_once(':').map_or(host, |(name, _)| name);
     let expiry = match kind {
         Cookie::Kept => {
             let lifetime = std::time::Duration::from_secs(COOKIE_LIFETIME);

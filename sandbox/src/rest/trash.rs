@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::error::{Prefix, RestError, RestResult};
+use super::error::{RestError, RestResult};
 use super::json::message;
 use super::tree::NodeInput;
 use super::{Call, reply};
@@ -35,6 +35,7 @@ struct DeleteAnswer {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct RestoreAnswer {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     restore_jobs: Vec<JobAnswer>,
 }
 
@@ -90,9 +91,7 @@ fn deletable(call: &Call, path: &str) -> Result<Place, RestError> {
         return Err(RestError::no_node(&place.shown()));
     }
     if nodes.is_locked(&place) {
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        let message = "Node is currently locked";
-        return Err(RestError::typed(status, Prefix::Locked, message));
+        return Err(RestError::locked());
     }
     Ok(place)
 }

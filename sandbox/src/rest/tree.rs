@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::error::{Prefix, RestError, RestResult};
+use super::error::{RestError, RestResult};
 use super::json::{Field, JsonError, Value, message};
-use super::node::{Rendering, WireNode, WireType, render_id};
+use super::node::{Rendering, WireNode, WireType, quoted, render_id};
 use super::{Call, reply};
 use crate::tree::forest::TreeError;
 use crate::tree::node::Kind;
@@ -81,13 +81,35 @@ pub(super) fn readable(call: &Call, path: &str) -> Result<(Place, bool), RestErr
 pub(super) fn look_up(call: &Call, path: &str, counts: bool) -> Result<WireNode, RestError> {
     let (place, read_only) = readable(call, path)?;
     let rendering = Rendering { counts, read_only, ..Rendering::PLAIN };
-    call.shared
-        .nodes
-        .read(|forest| {
-            let id = find(forest, &place)?;
-            render_id(forest, id, place.workspace, rendering)
+    let found = call.shared.nodes.read(|forest| {
+        let id = find(forest, &place)?;
+        render_id(forest, id, place.workspace, rendering)
+    });
+    match found.or_else(|| archive(call, &place)) {
+        Some(node) => Ok(node),
+        None => Err(RestError::no_node(&place.shown())),
+    }
+}
+
+/// A folder can be downloaded as an archive that does not exist: `folder.zip` is answered with a
+/// size of -1 as long as there is a `folder` and no such file.
+fn archive(call: &Call, place: &Place) -> Option<WireNode> {
+    let is_archive = |suffix: &&str| place.relative.strip_suffix(*suffix);
+    let folder = [".zip", ".tar.gz", ".tar"].iter().find_map(is_archive)?;
+    let folder = place.at(folder);
+    call.shared.nodes.read(|forest| {
+        let node = forest.get(find(forest, &folder)?)?;
+        let exists = node.kind == Kind::Folder && !folder.relative.is_empty();
+        exists.then(|| WireNode {
+            path: place.path(),
+            r#type: Some(WireType::Leaf),
+            size: "-1".to_owned(),
+            mtime: node.mtime.to_string(),
+            etag: "-1".to_owned(),
+            meta_store: BTreeMap::from([("name".to_owned(), quoted(place.name()))]),
+            ..WireNode::default()
         })
-        .ok_or_else(|| RestError::no_node(&place.shown()))
+    })
 }
 
 /// `GET /a/tree/stat/{path}`
@@ -151,9 +173,7 @@ fn create_folder(call: &Call, place: &Place) -> Result<WireNode, RestError> {
 fn create_file(call: &Call, place: &Place, input: &NodeInput) -> Result<WireNode, RestError> {
     let nodes = &call.shared.nodes;
     if nodes.is_locked(place) {
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        let message = "Node is currently locked";
-        return Err(RestError::typed(status, Prefix::Locked, message));
+        return Err(RestError::locked());
     }
     let is_folder = nodes.read(|forest| {
         let id = find(forest, place)?;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, VARY};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::exchange::Exchange;
@@ -184,7 +184,13 @@ impl Failure {
     pub(crate) fn response(self, exchange: &Exchange) -> Response {
         match self.shape {
             Shape::Proxy => return respond(self.status, "", full("")),
-            Shape::Text => return text(self.status, &self.message),
+            Shape::Text => {
+                let mut response = text(self.status, &self.message);
+                response
+                    .headers_mut()
+                    .insert(VARY, HeaderValue::from_static("Origin"));
+                return response;
+            }
             Shape::Object | Shape::Bare | Shape::Early => {}
         }
         let silent = exchange.is_head() && self.headers.is_empty() && self.shape == Shape::Object;

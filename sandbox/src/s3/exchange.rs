@@ -1,12 +1,14 @@
 //! One request to the gateway, taken apart, and what every answer to it carries.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, SERVER, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
+use super::Stop;
 use super::error::Failure;
 use super::sigv4::parameters;
 use super::xml::Writer;
@@ -28,11 +30,14 @@ pub(crate) struct Exchange {
     /// The whole path, decoded.
     pub(crate) path: String,
     parameters: Vec<(String, String)>,
+    /// Lives as long as the connection's side of the request does.
+    client: Weak<()>,
 }
 
 impl Exchange {
     /// Takes a request apart. The path starts with a bucket.
-    pub(crate) fn new(parts: Parts, now: SystemTime) -> Self {
+    pub(crate) fn new(mut parts: Parts, now: SystemTime) -> Self {
+        let client = parts.extensions.remove::<Weak<()>>().unwrap_or_default();
         let path = transport::decode(parts.uri.path());
         let (bucket, key) = path
             .trim_start_matches('/')
@@ -44,9 +49,24 @@ impl Exchange {
             bucket: bucket.to_owned(),
             key: key.trim_end_matches('/').to_owned(),
             parameters,
+            client,
             path,
             parts,
         }
+    }
+
+    /// Stops when the client has gone, so that what follows is not done.
+    pub(crate) fn client_is_there(&self) -> Result<(), Stop> {
+        if self.client.strong_count() > 0 {
+            Ok(())
+        } else {
+            Err(Stop::Dropped)
+        }
+    }
+
+    /// Keeps the client there as long as the result lives.
+    pub(crate) fn client(&self) -> Option<Arc<()>> {
+        self.client.upgrade()
     }
 
     /// The value of a query parameter.

@@ -219,7 +219,8 @@ pub(super) async fn complete(
     }
     let place = writable(shared, caller, &exchange.key)?;
     let heartbeat = shared.s3.settings().heartbeat;
-    let work = assemble(Arc::clone(shared), place, id.to_owned(), parts);
+    let (shared, asked) = (Arc::clone(shared), Arc::clone(exchange));
+    let work = assemble(shared, asked, place, id.to_owned(), parts);
     let mut work: Work = Box::pin(work);
     match timeout(heartbeat, &mut work).await {
         Ok(Err(Stop::Dropped)) => Err(Stop::Dropped),
@@ -283,7 +284,10 @@ enum Slow {
 /// failure comes as a document too, after the 200.
 fn slow(exchange: &Arc<Exchange>, work: Work, heartbeat: Duration) -> Response {
     let asked = Arc::clone(exchange);
+    let client = exchange.client();
     let frames = stream::unfold(Slow::Beginning(work), move |state| {
+        // From now on the client is there as long as somebody reads.
+        let _there = &client;
         let exchange = Arc::clone(&asked);
         async move {
             let (text, next) = match state {
@@ -322,6 +326,7 @@ fn ending(exchange: &Exchange, result: Result<String, Stop>) -> Result<String, B
 /// early, an upload whose hashes are lost; late, a damaged file.
 async fn assemble(
     shared: Arc<Shared>,
+    exchange: Arc<Exchange>,
     place: Place,
     id: String,
     listed: Vec<ListedPart>,
@@ -331,6 +336,7 @@ async fn assemble(
     let hash = uploads.take_hash(&id, &node.uuid)?;
     let delay = shared.s3.settings().complete_delay;
     sleep(delay).await;
+    exchange.client_is_there()?;
     let parts = uploads.select(&id, &listed)?;
     let etag = multipart_etag(parts.iter().map(|part| &part.md5));
     let content = Content::concat(parts.iter().map(|part| &part.content));
@@ -347,8 +353,7 @@ async fn assemble(
         let delay = shared.s3.settings().commit_delay;
         sleep(delay).await;
     }
-    // A client that has gone is noticed here: what follows is then not done.
-    tokio::task::yield_now().await;
+    exchange.client_is_there()?;
     let start = content.read_at(0, 512).unwrap_or_default();
     let mime = sniff(place.name(), &start).to_owned();
     let finished = Finished {

@@ -63,8 +63,7 @@ pub(super) async fn put(
         let delay = shared.s3.settings().commit_delay;
         sleep(delay).await;
     }
-    // A client that has gone is noticed here: what follows is then not done.
-    tokio::task::yield_now().await;
+    exchange.client_is_there()?;
     let content_type = exchange.header("content-type");
     pending.commit(&place, &received, content_type, claimed_size(exchange))?;
     Ok(exchange.stored(&etag))

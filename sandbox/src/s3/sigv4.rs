@@ -256,3 +256,274 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year
         - 719_468
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The secret of the examples in the S3 documentation.
+    const S3_SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+    /// The SHA-256 of nothing.
+    const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    /// The examples of "Signature Calculations for the Authorization Header" in the S3
+    /// documentation: method, target, further headers, signature.
+    #[test]
+    fn the_examples_of_the_s3_documentation_verify() {
+        let written = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
+        let examples: [(Method, &str, &[(&'static str, &str)], &str); 4] = [
+            (
+                Method::GET,
+                "/test.txt",
+                &[("range", "bytes=0-9"), ("x-amz-content-sha256", EMPTY)],
+                "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
+            ),
+            (
+                Method::PUT,
+                "/test%24file.text",
+                &[
+                    ("date", "Fri, 24 May 2013 00:00:00 GMT"),
+                    ("x-amz-content-sha256", written),
+                    ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
+                ],
+                "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd",
+            ),
+            (
+                Method::GET,
+                "/?lifecycle",
+                &[("x-amz-content-sha256", EMPTY)],
+                "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
+            ),
+            (
+                Method::GET,
+                "/?max-keys=2&prefix=J",
+                &[("x-amz-content-sha256", EMPTY)],
+                "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+            ),
+        ];
+        for (method, target, further, signature) in examples {
+            let mut lines = vec![
+                ("host", "examplebucket.s3.amazonaws.com"),
+                ("x-amz-date", "20130524T000000Z"),
+            ];
+            lines.extend_from_slice(further);
+            let headers = headers(&lines);
+            let mut names: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
+            names.sort_unstable();
+            let fields = format!(
+                "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,\
+                 SignedHeaders={},Signature={signature}",
+                names.join(";")
+            );
+            let authorization = Authorization::parse(&fields).unwrap();
+            let (path, query) = target.split_once('?').unwrap_or((target, ""));
+            let payload_hash = headers["x-amz-content-sha256"].to_str().unwrap();
+            let timestamp = "20130524T000000Z";
+            let request = Signed {
+                method: &method,
+                path,
+                query,
+                headers: &headers,
+                timestamp,
+                payload_hash,
+            };
+            assert!(
+                authorization.is_signed_with(S3_SECRET, &request),
+                "{target}"
+            );
+            assert!(
+                !authorization.is_signed_with("another", &request),
+                "{target}"
+            );
+            let elsewhere = Signed {
+                path: "/other",
+                ..request
+            };
+            assert!(
+                !authorization.is_signed_with(S3_SECRET, &elsewhere),
+                "{target}"
+            );
+            assert!(authorization.covers(&headers), "{target}");
+        }
+    }
+
+    /// Cases of AWS's Signature Version 4 test suite: the name, the method, the target, further
+    /// headers and the signature. Those that normalise paths are left out, as S3 does not.
+    #[test]
+    fn the_test_suite_of_aws_verifies() {
+        type Case<'a> = (
+            &'a str,
+            Method,
+            &'a str,
+            &'a [(&'static str, &'a str)],
+            &'a str,
+        );
+        let cases: [Case<'_>; 11] = [
+            (
+                "get-vanilla",
+                Method::GET,
+                "/",
+                &[],
+                "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+            ),
+            (
+                "get-vanilla-query-order-key-case",
+                Method::GET,
+                "/?Param2=value2&Param1=value1",
+                &[],
+                "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
+            ),
+            (
+                "get-vanilla-empty-query-key",
+                Method::GET,
+                "/?Param1=value1",
+                &[],
+                "a67d582fa61cc504c4bae71f336f98b97f1ea3c7a6bfe1b6e45aec72011b9aeb",
+            ),
+            (
+                "get-unreserved",
+                Method::GET,
+                "/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+                &[],
+                "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f",
+            ),
+            (
+                "get-vanilla-utf8-query",
+                Method::GET,
+                "/?\u{1234}=bar",
+                &[],
+                "2cdec8eed098649ff3a119c94853b13c643bcf08f8b0a1d91e12c9027818dd04",
+            ),
+            (
+                "get-utf8",
+                Method::GET,
+                "/\u{1234}",
+                &[],
+                "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85",
+            ),
+            (
+                "get-header-key-duplicate",
+                Method::GET,
+                "/",
+                &[
+                    ("my-header1", "value2"),
+                    ("my-header1", "value2"),
+                    ("my-header1", "value1"),
+                ],
+                "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea",
+            ),
+            (
+                "get-header-value-order",
+                Method::GET,
+                "/",
+                &[
+                    ("my-header1", "value4"),
+                    ("my-header1", "value1"),
+                    ("my-header1", "value3"),
+                    ("my-header1", "value2"),
+                ],
+                "08c7e5a9acfcfeb3ab6b2185e75ce8b1deb5e634ec47601a50643f830c755c01",
+            ),
+            (
+                "get-header-value-trim",
+                Method::GET,
+                "/",
+                &[("my-header1", "value1"), ("my-header2", "\"a   b   c\"")],
+                "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736",
+            ),
+            (
+                "post-vanilla",
+                Method::POST,
+                "/",
+                &[],
+                "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+            ),
+            (
+                "post-header-key-sort",
+                Method::POST,
+                "/",
+                &[("my-header1", "value1")],
+                "c5410059b04c1ee005303aed430f6e6645f61f4dc9e1461ec8f8916fdf18852c",
+            ),
+        ];
+        let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+        for (name, method, target, further, signature) in cases {
+            let mut lines = vec![
+                ("host", "example.amazonaws.com"),
+                ("x-amz-date", "20150830T123600Z"),
+            ];
+            lines.extend_from_slice(further);
+            let headers = headers(&lines);
+            let signed_headers: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
+            let (path, query) = target.split_once('?').unwrap_or((target, ""));
+            let timestamp = "20150830T123600Z";
+            let request = Signed {
+                method: &method,
+                path,
+                query,
+                headers: &headers,
+                timestamp,
+                payload_hash: EMPTY,
+            };
+            let authorization = Authorization {
+                access_key: "AKIDEXAMPLE",
+                day: "20150830",
+                region: "us-east-1",
+                service: "service",
+                signed_headers,
+                signature,
+            };
+            assert!(authorization.is_signed_with(secret, &request), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_canonical_path_is_encoded_once_and_not_normalised() {
+        assert_eq!(
+            canonical_path("/a%20b/%2e%2E//c+d/~%c3%a9"),
+            "/a%20b/..//c%2Bd/~%C3%A9"
+        );
+        assert_eq!(
+            canonical_query("b=2&a=%2f+x&a=%20&c"),
+            "a=%20&a=%2F%20x&b=2&c="
+        );
+    }
+
+    #[test]
+    fn times_are_read_in_both_forms() {
+        assert_eq!(seconds("20130524T000000Z"), Some(1_369_353_600));
+        assert_eq!(seconds("20240229T235959Z"), Some(1_709_251_199));
+        assert_eq!(
+            seconds("Fri, 24 May 2013 00:00:00 GMT"),
+            Some(1_369_353_600)
+        );
+        for wrong in ["", "20130524", "2013-05-24T00:00:00Z", "20130524T0000+0Z"] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_header_may_lack_spaces_and_a_key_may_hold_slashes() {
+        let fields = "Credential=a/b/20130524/r/s3/aws4_request,SignedHeaders=host,Signature=0";
+        let parsed = Authorization::parse(fields).unwrap();
+        assert_eq!((parsed.access_key, parsed.region), ("a/b", "r"));
+        let spaced = fields.replace(',', ",  ");
+        assert_eq!(Authorization::parse(&spaced).unwrap(), parsed);
+        let no_signature = "Credential=a/20130524/r/s3/aws4_request,SignedHeaders=host";
+        assert_eq!(
+            Authorization::parse(no_signature),
+            Err(Malformed::MissingFields)
+        );
+        let short = "Credential=a/s3/aws4_request,SignedHeaders=host,Signature=0";
+        assert_eq!(Authorization::parse(short), Err(Malformed::Credential));
+    }
+}

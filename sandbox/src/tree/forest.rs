@@ -284,22 +284,18 @@ impl Forest {
 
     /// `name`, or the first of `name-1`, `name-2`… that nothing in the folder has. The comparison
     /// ignores case, and a file keeps its extension: this is how the server avoids overwriting.
-    pub(crate) fn free_name(&self, parent: NodeId, name: &str, kind: Kind) -> String {
-        let taken: std::collections::HashSet<String> = self
-            .get(parent)
-            .and_then(|node| node.children.as_ref())
-            .map(|children| {
-                let names = children.by_name.keys();
-                names.map(|name| name.to_lowercase()).collect()
-            })
-            .unwrap_or_default();
+    pub(crate) fn free_name(&mut self, parent: NodeId, name: &str, kind: Kind) -> String {
+        let Some(children) = self.get_mut(parent).and_then(|node| node.children.as_mut()) else {
+            return name.to_owned();
+        };
+        let taken = children.folded();
         let (stem, extension) = match name.rfind('.') {
             Some(dot) if kind == Kind::File && dot > 0 => name.split_at(dot),
             _ => (name, ""),
         };
         let mut candidate = name.to_owned();
         let mut number = 0_u64;
-        while taken.contains(&candidate.to_lowercase()) {
+        while taken.contains_key(candidate.to_lowercase().as_str()) {
             number += 1;
             candidate = format!("{stem}-{number}{extension}");
         }
@@ -325,8 +321,8 @@ impl Forest {
         let (name, kind, size) = (Arc::clone(&node.name), node.kind, node.size);
         if let Some(above) = self.get_mut(parent) {
             let children = above.children.get_or_insert_with(Box::default);
+            children.recount(&name, kind, 1);
             children.by_name.insert(name, id);
-            children.recount(kind, 1);
         }
         self.add_size(Some(parent), 0, size);
     }
@@ -339,7 +335,7 @@ impl Forest {
         };
         if let Some(children) = self.get_mut(parent).and_then(|above| above.children.as_mut()) {
             children.by_name.remove(&name);
-            children.recount(kind, -1);
+            children.recount(&name, kind, -1);
         }
         self.add_size(Some(parent), size, 0);
     }
@@ -356,13 +352,34 @@ impl Forest {
 }
 
 impl Children {
-    fn recount(&mut self, kind: Kind, change: isize) {
+    /// Keeps the counts right when a name comes (1) or goes (-1).
+    fn recount(&mut self, name: &str, kind: Kind, change: isize) {
         let count = match kind {
             Kind::File => &mut self.files,
             Kind::Folder => &mut self.folders,
         };
         *count = count.saturating_add_signed(change);
         self.order.take();
+        if let Some(folded) = &mut self.folded {
+            let name = name.to_lowercase();
+            let count = folded.entry(name.clone().into()).or_default();
+            *count = count.saturating_add_signed(change);
+            if *count == 0 {
+                folded.remove(name.as_str());
+            }
+        }
+    }
+
+    /// How many children have each name, ignoring case.
+    fn folded(&mut self) -> &HashMap<Box<str>, usize> {
+        let by_name = &self.by_name;
+        self.folded.get_or_insert_with(|| {
+            let mut folded = HashMap::new();
+            for name in by_name.keys() {
+                *folded.entry(name.to_lowercase().into()).or_default() += 1;
+            }
+            folded
+        })
     }
 }
 

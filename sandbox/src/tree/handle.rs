@@ -102,9 +102,9 @@ impl Tree {
         })
     }
 
-    /// Makes the server show this content hash, right or wrong; `None` shows none.
-    pub fn set_hash(&self, path: &str, value: Option<&str>) -> bool {
-        let place = self.place(path);
+    /// Makes the server show this content hash, right or wrong; `None` shows none. False when there is no such node.
+    pub fn set_hash<'a>(&self, path: &str, value: impl Into<Option<&'a str>>) -> bool {
+        let (place, value) = (self.place(path), value.into());
         place.is_ok_and(|place| self.change(&place, |node| node.hash = forced(value)))
     }
 

@@ -1,6 +1,6 @@
 //! One node of the tree, and what is kept about the children of a folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -66,6 +66,9 @@ pub(crate) struct Children {
     /// The same ids as a slice, made at the first listing after a change: a page at a high offset
     /// must not walk over all that comes before it.
     pub(super) order: OnceLock<Vec<NodeId>>,
+    /// How many children have each name in lower case. Made at the first search for a free name,
+    /// and kept up to date from then on.
+    pub(super) folded: Option<HashMap<Box<str>, usize>>,
 }
 
 /// A file or a folder.

@@ -50,6 +50,12 @@ fn a_sliding_token_lives_while_it_is_used() {
 }
 
 #[test]
+fn an_unknown_user_has_no_token() {
+    let sandbox = quick();
+    assert_eq!(stat(&sandbox, &sandbox.token("nobody"), "common-files").text(), "Unauthorized.\n");
+}
+
+#[test]
 fn a_short_token_dies_in_real_time_too() {
     let sandbox = quick();
     let token = sandbox.issue_token("alice", TokenKind::Hard(Duration::from_millis(150)));

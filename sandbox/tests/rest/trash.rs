@@ -87,3 +87,15 @@ fn a_refusal_deletes_nothing() {
     assert_eq!(delete(&sandbox, "alice", &[], false).status, 500);
     assert_eq!(restore(&sandbox, "common-files/recycle_bin/nope").status, 500);
 }
+
+#[test]
+fn thousands_of_deletions_take_moments() {
+    let sandbox = quick();
+    let tree = sandbox.tree();
+    tree.generate("common-files/many", 5_000, 1).unwrap();
+    let paths: Vec<String> = (0..5_000).map(|number| format!("common-files/many/file-{number:07}.bin")).collect();
+    let nodes: Vec<Value> = paths.iter().map(|path| json!({"Path": path})).collect();
+    Ask::post("/a/tree/delete", &json!({"Nodes": nodes})).ok(&sandbox);
+    wait_for("the deletions", || tree.list("common-files/many").is_empty());
+    assert_eq!(tree.list("common-files/recycle_bin").len(), 5_000);
+}

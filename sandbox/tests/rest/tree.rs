@@ -145,7 +145,8 @@ fn the_direct_access_of_tests() {
     assert_eq!(tree.read("common-files/a/b.txt").unwrap(), b"hello");
     assert_eq!(tree.etag("common-files/a/b.txt").unwrap(), "5d41402abc4b2a76b9719d911017c592");
     assert_eq!(tree.hash("common-files/a/b.txt").unwrap().len(), 32);
-    assert!(tree.set_hash("common-files/a/b.txt", Some("stale")));
+    assert!(tree.set_hash("common-files/a/b.txt", None) && tree.hash("common-files/a/b.txt").is_none());
+    assert!(tree.set_hash("common-files/a/b.txt", "stale"));
     assert_eq!(tree.hash("common-files/a/b.txt").as_deref(), Some("stale"));
     assert!(tree.is_folder("common-files/a") && !tree.is_folder("common-files/a/b.txt"));
     assert!(tree.remove("common-files/a") && !tree.remove("common-files/a"));
@@ -164,6 +165,18 @@ fn meta_get_gives_the_bare_node() {
     assert_eq!(node["Path"], "common-files/a");
     let missing = Ask::post("/a/meta/get/common-files/b", &json!({})).by(&sandbox, "admin");
     assert_eq!(missing.send(&sandbox).unwrap().status, 404);
+}
+
+#[test]
+fn a_folder_seems_to_have_an_archive_of_its_name() {
+    let sandbox = quick();
+    sandbox.tree().put("common-files/a/b", "x").unwrap();
+    let virtual_one = stat(&sandbox, "admin", "common-files/a.zip").json();
+    assert_eq!((&virtual_one["Node"]["Size"], &virtual_one["Node"]["Etag"]), (&json!("-1"), &json!("-1")));
+    assert_eq!(stat(&sandbox, "admin", "common-files/nope.zip").status, 404);
+    assert_eq!(stat(&sandbox, "admin", "common-files/a/b.zip").status, 404);
+    sandbox.tree().put("common-files/a.zip", "real").unwrap();
+    assert_eq!(stat(&sandbox, "admin", "common-files/a.zip").json()["Node"]["Size"], "4");
 }
 
 #[test]

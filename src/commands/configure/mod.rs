@@ -11,14 +11,11 @@ use crate::settings::{Given, TokenOrigin, parse_url};
 
 /// Arguments of `cec configure`.
 #[derive(Debug, clap::Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         cec configure https://files.example.com --skip-keyring\n  \
         cec configure token --skip-keyring --url https://files.example.com --with-token < token.txt\n  \
-        cec configure client-auth --skip-keyring --url https://files.example.com --login alice"
-)]
-pub struct ConfigureArgs {
+        cec configure client-auth --skip-keyring --url https://files.example.com --login alice")]
+pub struct Args {
     /// URL of the server
     #[arg(value_name = "URL")]
     server: Option<String>,
@@ -61,7 +58,7 @@ enum Way {
 /// # Errors
 /// [`Kind::Usage`] where something is missing and nobody can be asked; what the server answers; a file that cannot be
 /// written.
-pub async fn run(ctx: &Ctx, arguments: ConfigureArgs) -> Result<Outcome, CliError> {
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     if !ctx.settings.skip_keyring {
         return Err(CliError::new(Kind::Usage, "this version cannot keep secrets in the system keyring yet")
             .hint("add --skip-keyring to keep the secret in config.json, readable by you only")
@@ -125,7 +122,9 @@ fn refuse_to_ask(ctx: &Ctx, has_url: bool, way: Option<Way>, with_token: bool) -
     }
     match way {
         None => missing.push("--token (or --login and --password)"),
-        Some(Way::Token) if parts.token.is_none() && !with_token => missing.push("--token, --token-file or --with-token"),
+        Some(Way::Token) if parts.token.is_none() && !with_token => {
+            missing.push("--token, --token-file or --with-token")
+        }
         Some(Way::Password) => {
             if parts.login.is_none() {
                 missing.push("--login");

@@ -57,7 +57,9 @@ pub(super) async fn sign_in(ctx: &Ctx, url: ServerUrl, credentials: Credentials)
     let expected = ctx.settings.account.login.as_ref().filter(|_| matches!(account.credentials, Credentials::Token(_)));
     if let Some(expected) = expected.filter(|expected| expected.value != user.login) {
         let message = format!("the token is that of {}, but {} says {}", user.login, expected.name, expected.value);
-        return Err(CliError::new(Kind::Usage, message).hint("nothing was stored; leave the login name out, or correct it"));
+        return Err(
+            CliError::new(Kind::Usage, message).hint("nothing was stored; leave the login name out, or correct it")
+        );
     }
     let skip_verify = ctx.settings.connection.skip_verify.unwrap_or(false);
     let file = ctx.config_file()?;

@@ -20,7 +20,7 @@ use show::Show;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cec ls\n  cec ls -d common-files/reports\n  cec ls -R --json common-files\n  \
     cec ls 'common-files/**/*.pdf'\n  cec ls -f common-files/done && echo there")]
-pub struct LsArgs {
+pub struct Args {
     /// Folders, files or patterns on the server; the workspaces where none is given
     #[arg(value_name = "PATH")]
     paths: Vec<String>,
@@ -65,7 +65,7 @@ enum SortKey {
 ///
 /// # Errors
 /// What ends the whole command; failures of single operands are told and counted.
-pub async fn run(ctx: &Ctx, arguments: LsArgs) -> Result<Outcome, CliError> {
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let paths = match arguments.paths.as_slice() {
         [] => vec![String::new()],
         paths => paths.to_vec(),
@@ -80,14 +80,14 @@ pub async fn run(ctx: &Ctx, arguments: LsArgs) -> Result<Outcome, CliError> {
         let result = list(ctx, &arguments, path, &mut show, &mut operands).await;
         operands.take(result)?;
     }
-    show.finish(operands.failure_count())?;
+    show.finish(&operands)?;
     Ok(operands.outcome())
 }
 
 /// Lists one operand.
 async fn list(
     ctx: &Ctx,
-    arguments: &LsArgs,
+    arguments: &Args,
     typed: &str,
     show: &mut Show<'_>,
     operands: &mut Operands<'_>,
@@ -122,7 +122,7 @@ async fn list(
         None if arguments.recursive => recursive::list(&lister, arguments, &base, show, operands).await,
         None => {
             let mut children = lister.children(&base);
-            let failed = |error: WalkError| CliError::from(error).during(format!("listing {base}")).about(&base);
+            let failed = |error: WalkError| listing_failed(error.into(), &base);
             if arguments.sort.is_none() && !arguments.reverse {
                 while let Some(node) = children.try_next().await.map_err(failed)? {
                     show.node(&node)?;
@@ -134,6 +134,11 @@ async fn list(
             nodes.iter().try_for_each(|node| Ok(show.node(node)?))
         }
     }
+}
+
+fn listing_failed(error: CliError, folder: &RemotePath) -> CliError {
+    let what = if folder.is_root() { "the workspaces" } else { folder.as_str() };
+    error.during(format!("listing {what}")).about(folder)
 }
 
 /// The folder that holds all of them; the root where it is not the same for all.
@@ -162,7 +167,7 @@ impl Lister {
 }
 
 /// Sorts as asked; without being asked the server's order (that of the names' bytes) stays.
-fn order(nodes: &mut [Node], arguments: &LsArgs) {
+fn order(nodes: &mut [Node], arguments: &Args) {
     match arguments.sort {
         None => {}
         Some(SortKey::Name) => nodes.sort_by(|one, other| one.path.cmp(&other.path)),
@@ -176,7 +181,7 @@ fn order(nodes: &mut [Node], arguments: &LsArgs) {
     }
 }
 
-async fn exists(ctx: &Ctx, arguments: &LsArgs, paths: &[String]) -> Result<Outcome, CliError> {
+async fn exists(ctx: &Ctx, arguments: &Args, paths: &[String]) -> Result<Outcome, CliError> {
     let mut operands = Operands::new(&ctx.ui);
     let mut records = Vec::new();
     for typed in paths {
@@ -202,7 +207,7 @@ async fn exists(ctx: &Ctx, arguments: &LsArgs, paths: &[String]) -> Result<Outco
     Ok(operands.outcome())
 }
 
-async fn does_exist(ctx: &Ctx, arguments: &LsArgs, path: &RemotePath) -> Result<bool, CliError> {
+async fn does_exist(ctx: &Ctx, arguments: &Args, path: &RemotePath) -> Result<bool, CliError> {
     let (api, s3) = (ctx.api().await?, ctx.s3().await?);
     if path.is_root() {
         // It always does; what is asked is whether anybody is signed in.
@@ -240,7 +245,7 @@ mod tests {
     #[derive(clap::Parser)]
     struct Harness {
         #[command(flatten)]
-        arguments: LsArgs,
+        arguments: Args,
         #[arg(long)]
         json: bool,
     }

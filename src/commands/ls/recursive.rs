@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::show::Show;
-use super::{Lister, LsArgs, order};
+use super::{Args, Lister, listing_failed, order};
 use crate::api::Node;
 use crate::commands::operands::Operands;
 use crate::error::{CliError, Kind};
@@ -26,7 +26,7 @@ struct Waiting {
 /// `root` cannot be listed, or standard output takes no more.
 pub(super) async fn list(
     lister: &Lister,
-    arguments: &LsArgs,
+    arguments: &Args,
     root: &RemotePath,
     show: &mut Show<'_>,
     operands: &mut Operands<'_>,
@@ -66,11 +66,11 @@ async fn received(listing: Listing, folder: &RemotePath) -> Result<Vec<Node>, Cl
         Ok(Err(error)) => CliError::from(error),
         Err(_) => CliError::new(Kind::Failure, "the listing was lost"),
     };
-    Err(error.during(format!("listing {folder}")).about(folder))
+    Err(listing_failed(error, folder))
 }
 
 /// Puts the children of a folder on the stack, the first on top.
-fn push(waiting: &mut Vec<Waiting>, mut children: Vec<Node>, arguments: &LsArgs) {
+fn push(waiting: &mut Vec<Waiting>, mut children: Vec<Node>, arguments: &Args) {
     order(&mut children, arguments);
     waiting.extend(children.into_iter().rev().map(|node| Waiting { node, listing: None }));
 }

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::LsArgs;
+use super::Args;
 use crate::api::{Node, NodeKind};
+use crate::commands::operands::Operands;
 use crate::context::Ctx;
 use crate::error::CliError;
 use crate::path::RemotePath;
@@ -57,7 +58,7 @@ struct Counts {
 }
 
 impl<'a> Show<'a> {
-    pub(super) fn new(ctx: &'a Ctx, arguments: &LsArgs, workspaces: bool, several: bool) -> Self {
+    pub(super) fn new(ctx: &'a Ctx, arguments: &Args, workspaces: bool, several: bool) -> Self {
         let ui = &ctx.ui;
         let columns = if workspaces { WORKSPACE_COLUMNS } else { NODE_COLUMNS };
         Self {
@@ -115,14 +116,15 @@ impl<'a> Show<'a> {
     }
 
     /// Writes what waits for the end.
-    pub(super) fn finish(self, failed: usize) -> Result<(), CliError> {
+    pub(super) fn finish(self, operands: &Operands<'_>) -> Result<(), CliError> {
         if self.ui.is_json() {
             let counts = self.counts;
             match self.records {
+                Some(_) if operands.all_failed() => {}
                 Some(records) => self.ui.json_document(&records)?,
                 None => self.ui.json_line(&json!({
                     "type": "summary", "schema": 1, "files": counts.files, "folders": counts.folders,
-                    "bytes": counts.bytes, "failed": failed,
+                    "bytes": counts.bytes, "failed": operands.failure_count(),
                 }))?,
             }
         }

@@ -23,11 +23,13 @@ const SHOWN: usize = 5;
 
 /// Arguments of `cec rm`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "One file goes to the recycle bin without a question; a folder, or several, after one. Deleting for \
+#[command(
+    after_help = "One file goes to the recycle bin without a question; a folder, or several, after one. Deleting for \
     good always asks,\nand so does anything that is in the recycle bin already. Where nobody can answer, nothing is \
     done (exit code 2).\n\nExamples:\n  cec rm common-files/old.txt\n  cec rm -f 'common-files/*.tmp'\n  \
-    cec rm -p common-files/secret")]
-pub struct RmArgs {
+    cec rm -p common-files/secret"
+)]
+pub struct Args {
     /// Files, folders or patterns on the server
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<String>,
@@ -47,7 +49,7 @@ pub struct RmArgs {
 /// # Errors
 /// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
 /// operands are told and counted.
-pub async fn run(ctx: &Ctx, arguments: RmArgs) -> Result<Outcome, CliError> {
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let mut operands = Operands::new(&ctx.ui);
     let mut found = Vec::new();
     for typed in &arguments.paths {
@@ -73,7 +75,7 @@ pub async fn run(ctx: &Ctx, arguments: RmArgs) -> Result<Outcome, CliError> {
             operands.take(result)?;
         }
     }
-    if ctx.ui.is_json() {
+    if ctx.ui.is_json() && !operands.all_failed() {
         ctx.ui.json_document(&records)?;
     }
     Ok(operands.outcome())
@@ -82,7 +84,8 @@ pub async fn run(ctx: &Ctx, arguments: RmArgs) -> Result<Outcome, CliError> {
 async fn removable(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, CliError> {
     let path = nodes::parse(typed)?;
     let refused = |path: &RemotePath| {
-        CliError::new(Kind::Usage, format!("'{path}' is a whole workspace, which cannot be removed like this")).about(path)
+        CliError::new(Kind::Usage, format!("'{path}' is a whole workspace, which cannot be removed like this"))
+            .about(path)
     };
     if path.is_workspace() && !crate::walk::glob::has_pattern(&path) {
         return Err(refused(&path));

@@ -55,7 +55,10 @@ async fn wait(api: &Client, nodes: &[Node], jobs: Vec<JobId>) -> Result<(), CliE
             idle_since = if running { None } else { idle_since.or(Some(asked)) };
         }
         if idle_since.is_some_and(|since| since.elapsed() >= GRACE) {
-            return Err(CliError::new(Kind::JobFailed, format!("the server's job has ended, but '{}' is still there", first.path)));
+            return Err(CliError::new(
+                Kind::JobFailed,
+                format!("the server's job has ended, but '{}' is still there", first.path),
+            ));
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

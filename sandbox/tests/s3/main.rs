@@ -1,0 +1,14 @@
+//! The S3 gateway of the sandbox, asked over real connections.
+
+#![allow(clippy::unwrap_used)]
+
+mod client;
+mod faults;
+mod listing;
+mod locks;
+mod objects;
+mod parts;
+mod puts;
+mod recordings;
+mod signatures;
+mod vectors;

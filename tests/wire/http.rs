@@ -1,0 +1,307 @@
+//! TLS, proxies, headers, redirects, silence.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use cec::account::ServerUrl;
+use cec::api::ApiErrorKind;
+use cec::api::error::Cause;
+use cec::api::frontend::probe;
+use cec::http::{Http, HttpError, HttpErrorKind, HttpOptions};
+use cells_sandbox::{Config, Fault};
+
+use crate::support::*;
+
+fn file_of(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(text.as_bytes()).expect("written");
+    file
+}
+
+async fn probed(url: &str, options: &HttpOptions) -> Result<(), HttpError> {
+    let http = Http::new(options)?;
+    match probe(&http, &ServerUrl::parse(url).expect("a URL")).await {
+        Ok(()) => Ok(()),
+        Err(error) => match error.source {
+            Some(Cause::Http(error)) => Err(error),
+            _ => panic!("an answer: {error}"),
+        },
+    }
+}
+
+fn hint(error: &HttpError) -> &str {
+    error.hint.as_deref().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_private_authority_must_be_named() {
+    let sandbox = sandbox_with(&Config { tls: true, ..Config::default() });
+    let refused = probed(sandbox.url(), &options()).await.expect_err("unknown issuer");
+    assert_eq!(refused.kind, HttpErrorKind::Tls);
+    assert!(hint(&refused).contains("--ca-cert"), "{refused:?}");
+
+    let authority = file_of(sandbox.ca_pem().expect("an authority"));
+    let trusting = HttpOptions { ca_cert: Some(authority.path().to_owned()), ..options() };
+    probed(sandbox.url(), &trusting).await.expect("trusted");
+
+    let other = sandbox_with(&Config { tls: true, ..Config::default() });
+    let wrong = probed(other.url(), &trusting).await.expect_err("another authority");
+    assert!(wrong.kind == HttpErrorKind::Tls && hint(&wrong).contains("--ca-cert"), "{wrong:?}");
+
+    probed(sandbox.url(), &HttpOptions { skip_verify: true, ..options() }).await.expect("unchecked");
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_said_to_be_one() {
+    let sandbox = sandbox_with(&Config { tls: true, ..Config::default() });
+    let authority = file_of(sandbox.ca_pem().expect("an authority"));
+    let trusting = HttpOptions { ca_cert: Some(authority.path().to_owned()), ..options() };
+    let url = sandbox.url().replace("127.0.0.1", "127.0.0.2");
+    let listener = tokio::net::TcpListener::bind(url.trim_start_matches("https://")).await.expect("a port");
+    let target = sandbox.url().trim_start_matches("https://").to_owned();
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.expect("a client");
+        let mut server = tokio::net::TcpStream::connect(target).await.expect("the sandbox");
+        let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+    });
+    let error = probed(&url, &trusting).await.expect_err("another name");
+    assert!(error.kind == HttpErrorKind::Tls && error.message.contains("another name"), "{error:?}");
+}
+
+#[tokio::test]
+async fn plain_http_and_tls_ports_are_not_mixed_up() {
+    let tls = sandbox_with(&Config { tls: true, ..Config::default() });
+    let error = probed(&tls.url().replace("https", "http"), &options()).await.expect_err("a TLS port");
+    assert_eq!(error.kind, HttpErrorKind::Tls, "{error:?}");
+    assert!(hint(&error).contains(tls.url()), "{error:?}");
+
+    let plain = sandbox();
+    let error = probed(&plain.url().replace("http", "https"), &options()).await.expect_err("a plain port");
+    assert_eq!(error.kind, HttpErrorKind::Tls, "{error:?}");
+    assert!(hint(&error).contains(plain.url()), "{error:?}");
+
+    let complaint = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+    let listener = Listener::answering(complaint).await;
+    let error = probed(&format!("http://{}", listener.address), &options()).await.expect_err("a complaint");
+    assert!(error.kind == HttpErrorKind::Tls && hint(&error).contains("https://"), "{error:?}");
+}
+
+#[tokio::test]
+async fn files_that_are_no_certificates_are_told_at_once() {
+    let nonsense = file_of("nonsense");
+    let error = Http::new(&HttpOptions { ca_cert: Some(nonsense.path().to_owned()), ..options() }).expect_err("no PEM");
+    assert_eq!(error.kind, HttpErrorKind::Request);
+    let missing = HttpOptions { ca_cert: Some("/no/such/file".into()), ..options() };
+    assert!(Http::new(&missing).expect_err("no file").message.contains("/no/such/file"));
+    let encrypted = file_of("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n");
+    let sandbox = sandbox_with(&Config { tls: true, ..Config::default() });
+    let certificate = file_of(sandbox.ca_pem().expect("a certificate"));
+    let identity = Some((certificate.path().to_owned(), encrypted.path().to_owned()));
+    let error = Http::new(&HttpOptions { client_identity: identity, ..options() }).expect_err("encrypted");
+    assert!(error.message.contains("encrypted") && error.hint.is_some(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_carries_plain_and_encrypted_requests() {
+    for tls in [false, true] {
+        let sandbox = sandbox_with(&Config { tls, ..Config::default() });
+        let proxy = proxy(None).await;
+        let options = HttpOptions { proxy: Some(proxy.address.clone()), skip_verify: true, ..options() };
+        let clients = clients_of(sandbox.url(), token(&sandbox.token("admin")), &options);
+        clients.api.workspaces().await.expect("workspaces");
+        clients.s3.put(&path("common-files/through"), 5, &body(b"hello")).await.expect("put");
+        let heard = proxy.heard();
+        let verb = if tls { "CONNECT " } else { "POST http://" };
+        assert!(heard.first().is_some_and(|head| head.starts_with(verb)), "{heard:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_or_is_away_is_named() {
+    let sandbox = sandbox_with(&Config { tls: true, ..Config::default() });
+    let refusing = |answer| async move { proxy(Some(answer)).await.address };
+    let through = |address: String| HttpOptions { proxy: Some(address), skip_verify: true, ..options() };
+    let wants = refusing("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n").await;
+    let error = probed(sandbox.url(), &through(wants.clone())).await.expect_err("407");
+    assert!(error.kind == HttpErrorKind::Proxy && error.message.contains("password"), "{error:?}");
+    let plain = crate::support::sandbox();
+    let error = probed(plain.url(), &through(wants)).await.expect_err("407");
+    assert!(error.kind == HttpErrorKind::Proxy && error.message.contains("password"), "{error:?}");
+    let forbids = refusing("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").await;
+    let error = probed(sandbox.url(), &through(forbids)).await.expect_err("403");
+    assert_eq!(error.kind, HttpErrorKind::Proxy, "{error:?}");
+    let error = probed(sandbox.url(), &through("user:secret@127.0.0.1:1".to_owned())).await.expect_err("nobody there");
+    assert_eq!(error.kind, HttpErrorKind::Proxy, "{error:?}");
+    assert!(error.message.contains("127.0.0.1:1") && !format!("{error:?}").contains("secret"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_none_is_refused_without_showing_its_password() {
+    for text in ["ftp://user:secret@proxy", "http://", "::"] {
+        let error = Http::new(&HttpOptions { proxy: Some(text.to_owned()), ..options() }).expect_err(text);
+        assert!(error.kind == HttpErrorKind::Request && !error.message.contains("secret"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn extra_headers_and_credentials_go_to_the_server_alone() {
+    let sandbox = sandbox();
+    let elsewhere = Listener::answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let options = HttpOptions { headers: vec![("X-Gate".to_owned(), "open sesame".to_owned())], ..options() };
+    let clients = clients_of(sandbox.url(), token(&sandbox.token("admin")), &options);
+    clients.api.workspaces().await.expect("workspaces");
+    clients.s3.put(&path("common-files/a"), 1, &body(b"a")).await.expect("put");
+    let requests = sandbox.requests();
+    assert!(requests.iter().all(|request| request.header("x-gate") == "open sesame"), "{requests:?}");
+    let agent = requests[0].header("user-agent");
+    assert!(agent.starts_with("cec/") && agent.contains(std::env::consts::OS), "{agent}");
+    assert!(requests[0].header("accept-encoding").contains("gzip"));
+    assert_eq!(requests[1].header("accept-encoding"), "identity");
+
+    let location = format!("http://{}/a/tree/stat/common-files", elsewhere.address);
+    sandbox.faults().add(Fault::on("*", "/").redirect(&location).always());
+    let error = clients.api.stat(&path("common-files")).await.expect_err("a redirect");
+    let Some(Cause::Http(cause)) = &error.source else { panic!("{error:?}") };
+    assert_eq!(cause.kind, HttpErrorKind::Redirect);
+    assert!(cause.message.contains(&elsewhere.address), "{cause:?}");
+    assert!(hint(cause).contains(&format!("--url http://{}", elsewhere.address)), "{cause:?}");
+    clients.s3.put(&path("common-files/a"), 1, &body(b"a")).await.expect_err("a redirect");
+    let url = format!("http://{}/", elsewhere.address);
+    clients
+        .sender
+        .http
+        .send(clients.sender.http.request(http::Method::GET, url.parse().expect("a URL")))
+        .await
+        .expect("sent");
+    let heard = elsewhere.heard();
+    assert_eq!(heard.len(), 1, "nothing was followed: {heard:?}");
+    assert!(!heard[0].to_lowercase().contains("x-gate") && !heard[0].contains("Bearer"), "{heard:?}");
+}
+
+#[tokio::test]
+async fn headers_that_cannot_be_sent_are_refused() {
+    for (name, value) in [("Authorization", "x"), ("Host", "x"), ("bad name", "x"), ("X-A", "a\nb")] {
+        let headers = vec![(name.to_owned(), value.to_owned())];
+        let error = Http::new(&HttpOptions { headers, ..options() }).expect_err(name);
+        assert_eq!(error.kind, HttpErrorKind::Request, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_probe_tells_what_is_there() {
+    let sandbox = sandbox();
+    let url = ServerUrl::parse(sandbox.url()).expect("a URL");
+    let http = Http::new(&options()).expect("a client");
+    probe(&http, &url).await.expect("a Cells server");
+    assert_eq!(sandbox.requests()[0].header("authorization"), "");
+    for (fault, words) in [
+        (Fault::on("GET", "/a/config/discovery").html(), "web page"),
+        (Fault::on("GET", "/a/config/discovery").empty_ok(), "not configured"),
+        (Fault::on("GET", "/a/config/discovery").body("application/json", "{}"), "not a Cells server"),
+        (Fault::on("GET", "/a/config/discovery").status(404).body("text/plain", "nope"), "not a Cells server"),
+    ] {
+        sandbox.faults().add(fault);
+        let error = probe(&http, &url).await.expect_err(words);
+        assert!(error.kind == ApiErrorKind::NotCells && error.message.contains(words), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_there_is_said_after_three_seconds_and_a_late_server_is_met() {
+    let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
+    let started = Instant::now();
+    let error = probed(&format!("http://{port}"), &options()).await.expect_err("nobody");
+    assert_eq!(error.kind, HttpErrorKind::Connect, "{error:?}");
+    assert!(error.message.contains("refused") && !error.transient, "{error:?}");
+    let waited = started.elapsed();
+    assert!(waited > Duration::from_secs(2) && waited < Duration::from_secs(4), "{waited:?}");
+
+    let url = format!("http://{port}");
+    let late = tokio::spawn(async move { probed(&url, &options()).await });
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let _sandbox = sandbox_with(&Config { bind: Some(port), ..Config::default() });
+    late.await.expect("joined").expect("met");
+}
+
+#[tokio::test]
+async fn an_unknown_name_is_said_to_be_one() {
+    let error = probed("http://no-such-host.invalid", &options()).await.expect_err("no such name");
+    assert!(matches!(error.kind, HttpErrorKind::Dns), "{error:?}");
+    assert!(error.message.contains("no-such-host.invalid") && !error.transient, "{error:?}");
+}
+
+#[tokio::test]
+async fn silence_ends_by_the_idle_time_out_and_slow_progress_does_not() {
+    let sandbox = sandbox();
+    let patient = HttpOptions { idle_timeout: Duration::from_millis(400), ..options() };
+    let clients = clients_of(sandbox.url(), token(&sandbox.token("admin")), &patient);
+    sandbox.faults().add(Fault::on("GET", "/a/tree/stat").hang().always());
+    let started = Instant::now();
+    let error = clients.api.stat(&path("common-files")).await.expect_err("silence");
+    assert_eq!(error.kind, ApiErrorKind::Transport);
+    assert!(error.message.contains("silent"), "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(4), "three attempts");
+    sandbox.faults().clear();
+
+    // Twelve pieces, 100 ms apart: longer than the time-out in all, never silent.
+    let slow = || {
+        reqwest::Body::wrap_stream(futures_util::stream::unfold(0, |n| async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            (n < 12).then(|| (Ok::<_, std::io::Error>("x"), n + 1))
+        }))
+    };
+    clients.s3.put(&path("common-files/slow"), 12, &slow).await.expect("a slow upload");
+
+    let stalled = || reqwest::Body::wrap_stream(futures_util::stream::pending::<Result<&str, std::io::Error>>());
+    let error = clients.s3.put(&path("common-files/stalled"), 12, &stalled).await.expect_err("a stalled upload");
+    assert!(!error.in_doubt && error.message.contains("silent"), "{error:?}");
+}
+
+/// What [`in_a_child`] runs: nothing, unless it is told whom to reach.
+#[tokio::test]
+async fn as_a_child() {
+    if let Ok(url) = std::env::var("WIRE_CHILD_URL") {
+        probed(&url, &options()).await.expect("reached");
+    }
+}
+
+/// Whether a process with this environment, and no other proxies or certificates, reaches the server.
+async fn in_a_child(url: &str, environment: &[(&str, &str)]) -> bool {
+    let mut command = std::process::Command::new(std::env::current_exe().expect("this program"));
+    command.args(["--exact", "http::as_a_child"]).env("WIRE_CHILD_URL", url);
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    command.envs(environment.iter().copied());
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let status = tokio::task::spawn_blocking(move || command.status()).await;
+    status.expect("joined").expect("a child").success()
+}
+
+#[tokio::test]
+async fn the_environment_can_name_authorities() {
+    let sandbox = sandbox_with(&Config { tls: true, ..Config::default() });
+    let authority = file_of(sandbox.ca_pem().expect("an authority"));
+    assert!(!in_a_child(sandbox.url(), &[]).await);
+    let file = authority.path().to_str().expect("a path");
+    assert!(in_a_child(sandbox.url(), &[("SSL_CERT_FILE", file)]).await);
+    let nothing = file_of("");
+    let empty = nothing.path().to_str().expect("a path");
+    let plain = crate::support::sandbox();
+    assert!(in_a_child(plain.url(), &[("SSL_CERT_FILE", empty)]).await, "plain HTTP needs no authorities");
+}
+
+#[tokio::test]
+async fn the_environment_can_name_proxies_and_exceptions() {
+    let sandbox = sandbox();
+    let proxy = proxy(None).await;
+    let address = format!("http://{}", proxy.address);
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
+        let before = proxy.heard().len();
+        assert!(in_a_child(sandbox.url(), &[(name, &address)]).await, "{name}");
+        assert_eq!(proxy.heard().len(), before + 1, "{name}");
+    }
+    let nobody = ("ALL_PROXY", "http://127.0.0.1:1");
+    assert!(!in_a_child(sandbox.url(), &[nobody]).await);
+    assert!(in_a_child(sandbox.url(), &[nobody, ("NO_PROXY", "localhost,127.0.0.1")]).await);
+}

@@ -1,0 +1,8 @@
+//! The REST and S3 clients on the wire: a sandbox server, proxies and other listeners, with things going wrong.
+
+mod http;
+mod listing;
+mod rest;
+mod s3;
+mod support;
+mod tokens;

@@ -1,0 +1,164 @@
+//! Tokens that die, sessions that renew themselves, rights that are missing.
+
+use std::time::Duration;
+
+use cec::api::ApiErrorKind;
+use cec::auth::AuthError;
+use cec::s3::S3ErrorKind;
+use cells_sandbox::{Fault, Sandbox, TokenKind};
+
+use crate::support::*;
+
+fn logins(sandbox: &Sandbox) -> usize {
+    sandbox.requests().iter().filter(|request| request.path == "/a/frontend/session").count()
+}
+
+#[tokio::test]
+async fn a_password_logs_in_once_for_many_calls() {
+    let sandbox = sandbox();
+    let clients = with_password(&sandbox, "alice");
+    let calls = (0..20).map(|_| clients.api.workspaces());
+    for answer in futures_util::future::join_all(calls).await {
+        answer.expect("workspaces");
+    }
+    clients.s3.put(&path("personal-files/a"), 1, &body(b"a")).await.expect("put");
+    assert_eq!(logins(&sandbox), 1);
+    let session =
+        sandbox.requests().into_iter().find(|request| request.path == "/a/frontend/session").expect("a login");
+    assert_eq!(session.header("authorization"), "");
+    assert!(clients.sender.tokens.expires_at().is_some());
+}
+
+#[tokio::test]
+async fn a_dead_session_token_is_renewed_once_for_all() {
+    let sandbox = sandbox();
+    let clients = with_password(&sandbox, "alice");
+    clients.api.workspaces().await.expect("workspaces");
+    sandbox.faults().add(Fault::on("POST", "/a/meta/bulk/get").expire_token());
+    let calls = (0..10).map(|_| clients.api.workspaces());
+    for answer in futures_util::future::join_all(calls).await {
+        answer.expect("workspaces");
+    }
+    assert_eq!(logins(&sandbox), 2, "one login, one renewal");
+}
+
+#[tokio::test]
+async fn a_token_that_dies_under_an_upload_is_renewed_and_the_body_made_anew() {
+    let sandbox = sandbox();
+    let clients = with_password(&sandbox, "alice");
+    sandbox.faults().add(Fault::on("PUT", "/io/common-files/a").expire_token());
+    clients.s3.put(&path("common-files/a"), 5, &body(b"hello")).await.expect("put");
+    assert_eq!(sandbox.tree().read("common-files/a").as_deref(), Some(&b"hello"[..]));
+    assert_eq!(logins(&sandbox), 2);
+}
+
+#[tokio::test]
+async fn a_session_is_renewed_before_it_ends() {
+    let sandbox = sandbox();
+    let clients = with_password(&sandbox, "alice");
+    let first = clients.sender.tokens.token(Duration::ZERO).await.expect("a token");
+    let same = clients.sender.tokens.token(Duration::from_secs(240)).await.expect("a token");
+    assert_eq!(first.expose(), same.expose());
+    let renewed = clients.sender.tokens.renew(&first).await.expect("a token");
+    assert_ne!(first.expose(), renewed.expose());
+    let kept = clients.sender.tokens.renew(&first).await.expect("a token");
+    assert_eq!(renewed.expose(), kept.expose(), "renewed by another meanwhile");
+    clients.sender.tokens.close().await;
+    assert_eq!(clients.sender.tokens.expires_at(), None);
+}
+
+#[tokio::test]
+async fn a_refused_cookie_leads_to_one_login() {
+    let sandbox = sandbox();
+    let clients = with_password(&sandbox, "alice");
+    let first = clients.sender.tokens.token(Duration::ZERO).await.expect("a token");
+    sandbox.faults().add(Fault::on("POST", "/a/frontend/session").close_after());
+    clients.sender.tokens.renew(&first).await.expect("a new login");
+    assert_eq!(logins(&sandbox), 3);
+    clients.api.workspaces().await.expect("workspaces");
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_sent_once() {
+    let sandbox = sandbox();
+    let clients = clients_of(sandbox.url(), password("alice", "wrong"), &options());
+    for _ in 0..3 {
+        assert_eq!(clients.api.workspaces().await.expect_err("refused").kind, ApiErrorKind::Auth);
+        assert_eq!(clients.s3.head(&path("personal-files/a")).await.expect_err("refused").kind, S3ErrorKind::Auth);
+    }
+    assert_eq!(logins(&sandbox), 1);
+}
+
+#[tokio::test]
+async fn what_a_login_may_answer_is_understood() {
+    let sandbox = sandbox();
+    for (status, body, wanted) in [
+        (200, "{}", "without a token"),
+        (200, r#"{"Trigger":"otp"}"#, "further sign-in step"),
+        (200, r#"{"RedirectTo":"https://sso"}"#, "further sign-in step"),
+        (401, r#"{"Title":"User is locked - Please contact your admin"}"#, "locked"),
+        (401, r#"{"Title":"Falsch","Detail":"E_LOGIN_FAILED"}"#, "wrong login or password"),
+        (503, r#"{"Title":"away"}"#, "away"),
+    ] {
+        sandbox.faults().clear();
+        sandbox.faults().add(Fault::on("POST", "/a/frontend/session").status(status).body("application/json", body));
+        let error = with_password(&sandbox, "alice").sender.tokens.token(Duration::ZERO).await.expect_err(body);
+        assert!(error.to_string().contains(wanted), "{body}: {error}");
+    }
+    sandbox.faults().clear();
+    sandbox.faults().add(Fault::on("POST", "/a/frontend/session").html());
+    let error = with_password(&sandbox, "alice").sender.tokens.token(Duration::ZERO).await.expect_err("a page");
+    assert!(matches!(error, AuthError::NotCells(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_dead_personal_token_is_told_from_a_missing_right() {
+    let sandbox = sandbox();
+    let dead = clients_of(sandbox.url(), token("garbage"), &options());
+    assert_eq!(dead.api.workspaces().await.expect_err("dead").kind, ApiErrorKind::Unauthenticated);
+    for error in [
+        dead.s3.head(&path("common-files/a")).await.expect_err("dead"),
+        dead.s3.put(&path("common-files/a"), 1, &body(b"a")).await.expect_err("dead"),
+    ] {
+        assert_eq!(error.kind, S3ErrorKind::Unauthenticated, "{error}");
+    }
+    let alice = with_token(&sandbox, "alice");
+    let workspaces = alice.api.workspaces().await.expect("workspaces");
+    let locked = workspaces.iter().find(|node| node.read_only).expect("a read-only workspace");
+    let error = alice.s3.put(&locked.path.join("a"), 1, &body(b"a")).await.expect_err("read only");
+    assert_eq!((error.kind, error.status), (S3ErrorKind::Forbidden, Some(403)), "{error}");
+    assert!(!error.in_doubt);
+}
+
+#[tokio::test]
+async fn the_answers_of_newer_gateways_to_a_dead_token_are_understood() {
+    let sandbox = sandbox();
+    for (status, code) in [(401, "UnauthorizedAccess"), (504, "TokenTimeMismatch")] {
+        let clients = with_password(&sandbox, "alice");
+        let first = clients.sender.tokens.token(Duration::ZERO).await.expect("a token");
+        let answer = format!("<Error><Code>{code}</Code><Message>m</Message></Error>");
+        sandbox.faults().add(Fault::on("PUT", "/io/").status(status).body("application/xml", &answer));
+        sandbox.revoke_token(first.expose());
+        clients.s3.put(&path("personal-files/a"), 1, &body(b"a")).await.expect(code);
+    }
+}
+
+#[tokio::test]
+async fn a_token_with_spaces_in_it_is_refused_before_it_is_sent() {
+    let sandbox = sandbox();
+    let clients = clients_of(sandbox.url(), token("two\nlines"), &options());
+    assert_eq!(clients.api.workspaces().await.expect_err("no header").kind, ApiErrorKind::Transport);
+    assert!(sandbox.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_scoped_token_reads_its_node() {
+    let sandbox = sandbox();
+    sandbox.tree().put("common-files/only", "x").expect("a file");
+    let scoped = sandbox.issue_token("admin", TokenKind::Scoped { path: "common-files/only".to_owned(), write: false });
+    let clients = clients_of(sandbox.url(), token(&scoped), &options());
+    clients.api.stat(&path("common-files/only")).await.expect("its own node");
+    sandbox.tree().put("common-files/other", "x").expect("a file");
+    let error = clients.api.stat(&path("common-files/other")).await.expect_err("outside");
+    assert_eq!(error.kind, ApiErrorKind::Forbidden, "{error}");
+}
