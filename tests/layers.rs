@@ -189,7 +189,7 @@ fn reserved_faults(source: &Source) -> Vec<String> {
                 Some(_) => found.path.last().is_some_and(|last| last == name),
                 None => full == **name || full.ends_with(&format!("::{name}")),
             };
-            if names.iter().any(|name| named(name)) && !rooms.iter().any(|room| inside(&module, room)) {
+            if names.iter().any(named) && !rooms.iter().any(|room| inside(&module, room)) {
                 let rooms = rooms.join(", ");
                 faults.insert((found.line, format!("{full} is for {rooms} alone")));
             }
