@@ -55,7 +55,11 @@ fn narrate() -> anyhow::Result<()> {
     let sources = stage.folder.path().join("sources");
     let (files, bytes) = gather_tree(&sources)?;
     make_large(&stage.folder.path().join("large.bin"))?;
-    println!("A tree of {files} files ({} MiB) and a file of 1 GiB are ready in {:.1} s.\n", bytes >> 20, begun.elapsed().as_secs_f64());
+    println!(
+        "A tree of {files} files ({} MiB) and a file of 1 GiB are ready in {:.1} s.\n",
+        bytes >> 20,
+        begun.elapsed().as_secs_f64()
+    );
 
     let (url, token) = (stage.sandbox.url().to_owned(), stage.sandbox.token("admin"));
     stage.cec(&["configure", "token", "--skip-keyring", "--url", &url, "--login", "admin", "--token", &token])?;
@@ -74,7 +78,11 @@ fn narrate() -> anyhow::Result<()> {
     stage.cec(&["rm", "--force", "--permanently", "personal-files/quickstart"])?;
     let peak = stage.peak_kib;
     drop(stage);
-    println!("All of it took {:.1} s; cec's peak memory was {:.1} MiB.", begun.elapsed().as_secs_f64(), peak as f64 / 1024.0);
+    println!(
+        "All of it took {:.1} s; cec's peak memory was {:.1} MiB.",
+        begun.elapsed().as_secs_f64(),
+        peak as f64 / 1024.0
+    );
     Ok(())
 }
 
@@ -187,7 +195,8 @@ fn make_large(path: &Path) -> anyhow::Result<()> {
 /// Compares two trees; gives how many files they hold.
 fn compare(left: &Path, right: &Path) -> anyhow::Result<usize> {
     let names = |folder: &Path| -> anyhow::Result<Vec<_>> {
-        let mut names: Vec<_> = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>()?;
+        let mut names: Vec<_> =
+            fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>()?;
         names.sort();
         Ok(names)
     };

@@ -285,7 +285,9 @@ mod tests {
 
     fn accounts(active: &str) -> Accounts {
         let text = include_str!("../tests/recordings/config/multi-mixed.json");
-        Accounts { active: active.to_owned(), ..Accounts::parse(text).expect("accounts") }
+        let mut accounts = Accounts::parse(text).expect("accounts");
+        accounts.active = active.to_owned();
+        accounts
     }
 
     #[test]

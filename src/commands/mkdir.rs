@@ -82,9 +82,8 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {
     for name in &rest {
         check_name(name).map_err(|error| during(error.into()))?;
     }
-    // What exists keeps the Unicode form that it has; what is new gets the one that every client finds.
-    let target =
-        rest.iter().fold(nearest.path, |folder, name| folder.join(RemotePath::from_server(name).nfc().as_str()));
+    // Everything is written in NFC, the folders above included: what is sent over S3 ends up there as well.
+    let target = path.nfc();
     let made = api.create_folders(std::slice::from_ref(&target)).await.map_err(|error| during(error.into()))?;
     match made.into_iter().next() {
         Some(node) => Ok(Made::New(node)),

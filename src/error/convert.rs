@@ -50,7 +50,7 @@ impl From<AuthError> for CliError {
                 Self::new(Kind::Auth, message).hint("ten wrong passwords lock the user; check before trying again")
             }
             AuthError::Locked => Self::new(Kind::Auth, message).hint("ask an administrator of the server to unlock it"),
-            AuthError::Expired => Self::new(Kind::Auth, message).hint(SIGN_IN),
+            AuthError::Expired => Self { http_status: Some(401), ..Self::new(Kind::Auth, message).hint(SIGN_IN) },
             AuthError::FurtherStep(_) => {
                 Self::new(Kind::Auth, message).hint("sign in with a personal access token: cec configure token")
             }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::api::error::Cause;
 use crate::api::jobs::{JobId, JobStatus};
-use crate::api::{Client, Node};
+use crate::api::{ApiError, Client, Node};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 
@@ -20,6 +21,9 @@ const JOB_INTERVAL: Duration = Duration::from_millis(1500);
 /// How long a node may stay after its job was said to be done, or is not known at all.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// How long to look for the effect of a request whose answer was lost: some ten times what it takes.
+const LOST_ANSWER: Duration = Duration::from_secs(3);
+
 /// Deletes nodes and waits until they are gone.
 ///
 /// # Errors
@@ -31,9 +35,30 @@ pub(super) async fn remove(ctx: &Ctx, nodes: &[Node], permanently: bool) -> Resu
         [node] => error.during(format!("deleting {}", node.path)).about(&node.path),
         _ => error.during(format!("deleting {} items", nodes.len())),
     };
-    let jobs = api.delete(&paths, permanently).await.map_err(|error| during(error.into()))?;
-    let jobs = jobs.into_iter().map(|job| JobId(job.id)).collect();
+    let jobs: Vec<JobId> = match api.delete(&paths, permanently).await {
+        Ok(jobs) => jobs.into_iter().map(|job| JobId(job.id)).collect(),
+        Err(error) if may_be_done(&error) && vanish(api, nodes).await => return Ok(()),
+        Err(error) => return Err(during(error.into())),
+    };
     wait(api, nodes, jobs).await.map_err(during)
+}
+
+/// Whether the request may have been carried out although no answer came.
+fn may_be_done(error: &ApiError) -> bool {
+    matches!(&error.source, Some(Cause::Http(error)) if !error.unsent)
+}
+
+/// Whether nodes go away within a few moments.
+async fn vanish(api: &Client, nodes: &[Node]) -> bool {
+    let deadline = Instant::now() + LOST_ANSWER;
+    while Instant::now() < deadline {
+        match left(api, nodes).await {
+            Ok(left) if left.is_empty() => return true,
+            Ok(_) => tokio::time::sleep(FIRST_PAUSE * 4).await,
+            Err(_) => return false,
+        }
+    }
+    false
 }
 
 /// Whether a node is gone, or another has taken its place.

@@ -1,0 +1,277 @@
+use std::fs;
+
+use cells_sandbox::Fault;
+
+use crate::support::{World, fields};
+
+const NO_KEYRING: &str = "error: this version cannot keep secrets in the system keyring yet\n  \
+    hint: add --skip-keyring to keep the secret in config.json, readable by you only\n  \
+    hint: or store nothing: set CEC_URL and CEC_TOKEN\n";
+
+const KEPT: &str = "is kept in clear text in HOME/.config/pydio/cells-client/config.json, which only you can read\n\
+                    hint: try: cec ls\n";
+
+fn stored(world: &World) -> String {
+    fs::read_to_string(world.config_file()).expect("config.json")
+}
+
+#[cfg(unix)]
+fn mode(path: &std::path::Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).expect("metadata").permissions().mode() & 0o777
+}
+
+#[test]
+fn a_token_is_checked_and_stored_for_every_later_command() {
+    let world = World::new();
+    let token = world.sandbox.token("alice");
+    let run = world.signed_out(["configure", "token", "--skip-keyring", "--url", world.url(), "--token", &token]).run();
+    run.is(0, "", &format!("signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\nwarning: the token {KEPT}"));
+    let expected = include_str!("../recordings/config/pat-clear.json")
+        .replace("http://127.0.0.1:8080", world.url())
+        .replace("127.0.0.1:8080", &format!("127.0.0.1:{}", world.port()))
+        .replace("PAT0000000000000000000000000000000000000000.PAT1111111111111111111111111111111111111111", &token)
+        .replace("admin", "alice")
+        .replace("4.4.0-alpha3", env!("CARGO_PKG_VERSION"));
+    assert_eq!(stored(&world), expected.trim_end_matches('\n'));
+    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_user_can_read_what_is_stored() {
+    let world = World::new();
+    let token = world.sandbox.token("admin");
+    let arguments = ["configure", "token", "--skip-keyring", "--url", world.url(), "--token", &token];
+    world.signed_out(arguments).run();
+    assert_eq!((mode(&world.config_folder()), mode(&world.config_file())), (0o700, 0o600));
+    // What an older client left open is closed with the next change, and complained of until then.
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(world.config_folder(), fs::Permissions::from_mode(0o755)).expect("a mode");
+    fs::set_permissions(world.config_file(), fs::Permissions::from_mode(0o644)).expect("a mode");
+    let run = world.signed_out(["ls", "-f", "common-files"]).run();
+    let path = "HOME/.config/pydio/cells-client/config.json";
+    run.is(0, "true\n", &format!("warning: others can read the secrets in {path}; run: chmod 600 {path}\n"));
+    world.signed_out(arguments).run();
+    assert_eq!((mode(&world.config_folder()), mode(&world.config_file())), (0o700, 0o600));
+}
+
+#[test]
+fn without_skip_keyring_nothing_is_asked_or_sent() {
+    let world = World::new();
+    let token = world.sandbox.token("admin");
+    for arguments in [
+        &["configure"][..],
+        &["configure", world.url()],
+        &["configure", "token", "--url", world.url(), "--token", &token],
+        &["config", "add", "client-auth", "--url", world.url(), "--login", "alice", "--password", "whatever-it-is"],
+    ] {
+        world.signed_out(arguments.iter().copied()).run().is(2, "", NO_KEYRING);
+    }
+    assert!(world.sandbox.requests().is_empty());
+    assert!(!world.config_folder().exists());
+}
+
+#[test]
+fn what_is_missing_is_named_where_nobody_can_be_asked() {
+    let world = World::new();
+    for (arguments, missing) in [
+        (&["configure"][..], "--url, --token (or --login and --password)"),
+        (&["configure", "token"], "--url, --token, --token-file or --with-token"),
+        (&["configure", "token", "--token", "some-token"], "--url"),
+        (&["config", "add", "client-auth", "--url", "https://h"], "--login, --password"),
+        (&["configure", "https://h"], "--token (or --login and --password)"),
+    ] {
+        let arguments = [arguments, &["--skip-keyring"]].concat();
+        let run = world.signed_out(arguments.iter().copied()).run();
+        run.is(
+            2,
+            "",
+            &format!(
+                "error: nobody can be asked here, and this is missing: {missing}\n  \
+                 hint: the environment works as well: CEC_URL, CEC_TOKEN, CEC_LOGIN, CEC_PASSWORD\n"
+            ),
+        );
+    }
+}
+
+#[test]
+fn tokens_come_from_input_files_and_the_environment() {
+    let world = World::new();
+    let token = world.sandbox.token("alice");
+    let file = world.home().join("token");
+    fs::write(&file, format!("{token}\n")).expect("a file");
+    let path = file.display().to_string();
+    let done = format!("signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\nwarning: the token {KEPT}");
+    for (arguments, input, variable) in [
+        (&["configure", "token", "--with-token", "--url", world.url()][..], token.as_str(), None),
+        (&["configure", "token", "-t", "-", "-u", world.url()], token.as_str(), None),
+        (&["config", "add", "token", "--token-file", &path, "--url", world.url()], "", None),
+        (&["configure", "token"], "", Some(("CEC_TOKEN", token.as_str()))),
+        (&["config", "add", world.url()], "", Some(("CEC_TOKEN_FILE", path.as_str()))),
+        (&["configure", world.url(), "token"], "", Some(("CEC_TOKEN", token.as_str()))),
+    ] {
+        let mut cec = world.signed_out([arguments, &["--skip-keyring"]].concat()).input(input);
+        if let Some((name, value)) = variable {
+            cec = cec.env(name, value).env("CEC_URL", world.url());
+        }
+        cec.run().is(0, "", &done);
+        fs::remove_file(world.config_file()).expect("it was stored");
+    }
+}
+
+#[test]
+fn a_password_is_checked_and_stored() {
+    let world = World::new();
+    let password = world.sandbox.password("alice").to_owned();
+    for method in ["client-auth", "password"] {
+        let arguments = ["configure", method, "--url", world.url(), "--login", "alice", "--password", &password];
+        let run = world.signed_out(arguments).env("CEC_SKIP_KEYRING", "true").run();
+        run.is(
+            0,
+            "",
+            &format!("signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\nwarning: the password {KEPT}"),
+        );
+    }
+    let stored = stored(&world);
+    assert!(stored.contains("\"authType\": \"session\"") && stored.contains(&password), "{stored}");
+    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    // Each session that was opened was closed again.
+    let logins = world.sandbox.requests().iter().filter(|request| request.path.ends_with("/frontend/session")).count();
+    assert!(logins.is_multiple_of(2), "{logins}");
+}
+
+#[test]
+fn credentials_that_are_refused_are_not_stored() {
+    let world = World::new();
+    let token = ["configure", "token", "--skip-keyring", "--url", world.url(), "--token", "not-a-valid-token"];
+    world.signed_out(token).run().is(
+        4,
+        "",
+        "error: URL does not accept this personal access token\n  \
+         hint: it may have ended, or belong to another server; nothing was stored\n",
+    );
+    let password = ["configure", "client-auth", "--skip-keyring", "--url", world.url(), "--login", "alice"];
+    let run = world.signed_out(password).env("CEC_PASSWORD", "wrong-password").run();
+    assert_eq!((run.code, run.stdout.as_str()), (4, ""));
+    assert!(run.stderr.starts_with("error: login refused: wrong login or password\n"), "{run:?}");
+    assert!(!run.stderr.contains("wrong-password"));
+    let logins = world.sandbox.requests().iter().filter(|request| request.path.ends_with("/frontend/session")).count();
+    assert_eq!(logins, 1, "a failed login is never repeated");
+    assert!(!world.config_file().exists());
+}
+
+#[test]
+fn a_login_name_must_be_that_of_the_token() {
+    let world = World::new();
+    let token = world.sandbox.token("alice");
+    let configure = |login: &'static str| {
+        let arguments = ["configure", "token", "--url", world.url(), "--token", &token, "--login", login];
+        world.signed_out(arguments).env("CEC_SKIP_KEYRING", "1").run()
+    };
+    configure("bob").is(
+        2,
+        "",
+        "error: the token is that of alice, but --login says bob\n  \
+         hint: nothing was stored; leave the login name out, or correct it\n",
+    );
+    assert!(!world.config_file().exists());
+    assert_eq!(configure("alice").code, 0);
+}
+
+#[test]
+fn the_url_is_checked_before_any_secret_is_used() {
+    let world = World::new();
+    let configure = |url: &str| {
+        let arguments = ["configure", "token", "--skip-keyring", "--url", url, "--token", "a-secret-token"];
+        let run = world.signed_out(arguments).env("CEC_CONNECT_TIMEOUT", "2s").run();
+        assert!(!run.stderr.contains("a-secret-token"), "{run:?}");
+        run
+    };
+    let dead = configure("http://127.0.0.1:9");
+    assert_eq!(dead.code, 6, "{dead:?}");
+    assert!(dead.stderr.contains("while: checking http://127.0.0.1:9\n"), "{dead:?}");
+    for url in ["ftp://h", "https://user:pass@h", "https://h/cells"] {
+        assert_eq!(configure(url).code, 2, "{url}");
+    }
+    world.sandbox.faults().add(Fault::on("*", "/").html().always());
+    let page = configure(world.url());
+    assert_eq!(page.code, 6, "{page:?}");
+    assert!(page.stderr.contains("Cells server"), "{page:?}");
+    let sent = world.sandbox.requests();
+    assert!(sent.iter().all(|request| request.header("authorization").is_empty()), "no secret went there");
+}
+
+#[test]
+fn the_last_account_is_the_active_one_and_others_stay() {
+    let world = World::new();
+    world.install_config(include_str!("../recordings/config/multi-mixed.json"));
+    let token = world.sandbox.token("alice");
+    let run = world.signed_out(["configure", "token", "--skip-keyring", "--url", world.url(), "-t", &token]).run();
+    assert_eq!(run.code, 0, "{run:?}");
+    let stored: serde_json::Value = serde_json::from_str(&stored(&world)).expect("JSON");
+    assert_eq!(stored["ActiveConfigID"], format!("alice@127.0.0.1:{}", world.port()));
+    assert_eq!(fields(&stored["Configs"]).len(), 7);
+    world.signed_out(["info", "--json"]).run().json();
+}
+
+#[test]
+fn two_at_once_lose_nothing() {
+    let world = World::new();
+    let children: Vec<_> = ["admin", "alice", "bob"]
+        .iter()
+        .map(|user| {
+            let token = world.sandbox.token(user);
+            let arguments = ["configure", "token", "--skip-keyring", "--url", world.url(), "-t", &token];
+            world.signed_out(arguments).spawn()
+        })
+        .collect();
+    for child in children {
+        assert!(child.wait_with_output().expect("an end").status.success());
+    }
+    let stored: serde_json::Value = serde_json::from_str(&stored(&world)).expect("JSON");
+    assert_eq!(fields(&stored["Configs"]).len(), 3);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_linked_file_is_written_where_it_is() {
+    let world = World::new();
+    let real = world.home().join("dotfiles.json");
+    fs::create_dir_all(world.config_folder()).expect("a folder");
+    std::os::unix::fs::symlink(&real, world.config_file()).expect("a link");
+    let token = world.sandbox.token("admin");
+    let run = world.signed_out(["configure", "token", "--skip-keyring", "--url", world.url(), "-t", &token]).run();
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(fs::symlink_metadata(world.config_file()).expect("a link").file_type().is_symlink());
+    assert_eq!(mode(&real), 0o600);
+    assert_eq!(world.signed_out(["ls"]).run().code, 0);
+}
+
+#[test]
+fn another_folder_is_taken_by_flag_or_variable() {
+    let world = World::new();
+    let folder = world.home().join("elsewhere").display().to_string();
+    let token = world.sandbox.token("admin");
+    let run = world
+        .signed_out(["--config", &folder, "configure", "token", "--skip-keyring", "--url", world.url(), "-t", &token])
+        .run();
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(!world.config_folder().exists());
+    assert_eq!(world.signed_out(["ls"]).env("CEC_CONFIG", &folder).run().code, 0);
+    assert_eq!(world.signed_out(["ls", "--config", &folder]).run().code, 0);
+    assert_eq!(world.signed_out(["ls"]).run().code, 4);
+}
+
+#[test]
+fn json_says_what_was_stored() {
+    let world = World::new();
+    let token = world.sandbox.token("admin");
+    let run =
+        world.signed_out(["configure", "token", "--json", "--skip-keyring", "--url", world.url(), "-t", &token]).run();
+    assert_eq!(run.code, 0);
+    let record: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(fields(&record), ["account_id", "user", "url", "credentials", "stored_in"]);
+    let warning: serde_json::Value = serde_json::from_str(&run.stderr).expect("JSON");
+    assert_eq!(fields(&warning), ["type", "message"]);
+}

@@ -1,0 +1,122 @@
+//! Servers and tokens that do not work: the true cause is told, and never taken for something missing.
+
+use std::time::{Duration, Instant};
+
+use cells_sandbox::{Config, Fault};
+
+use crate::support::World;
+
+const COMMANDS: [&[&str]; 6] = [
+    &["ls"],
+    &["ls", "common-files/folder"],
+    &["stat", "common-files/a.txt"],
+    &["mkdir", "common-files/new"],
+    &["rm", "-f", "common-files/a.txt"],
+    &["cat", "cells://common-files/a.txt"],
+];
+
+#[test]
+fn a_refused_token_is_never_not_found() {
+    let world = World::new();
+    world.put("common-files/a.txt", "x");
+    world.mkdir("common-files/folder");
+    for arguments in COMMANDS {
+        let started = Instant::now();
+        let run = world.cec(arguments.iter().copied()).env("CEC_TOKEN", "some-dead-token").run();
+        assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{arguments:?} {run:?}");
+        assert!(run.stderr.starts_with("error: the token is not valid any more\n"), "{arguments:?} {run:?}");
+        assert!(run.stderr.contains("hint: run 'cec configure"), "{run:?}");
+        assert!(started.elapsed() < Duration::from_secs(3), "{arguments:?}");
+        let record = world.cec(arguments.iter().copied().chain(["--json"])).env("CEC_TOKEN", "some-dead-token").run();
+        assert_eq!(record.json_error(4)["http"], 401, "{arguments:?}");
+    }
+    assert!(world.tree().exists("common-files/a.txt"));
+}
+
+#[test]
+fn a_dead_server_is_told_within_seconds() {
+    let world = World::new();
+    for arguments in COMMANDS {
+        let started = Instant::now();
+        let run = world.cec(arguments.iter().copied()).env("CEC_URL", "http://127.0.0.1:9").run();
+        assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{arguments:?} {run:?}");
+        assert!(run.stderr.starts_with("error: cannot connect to 127.0.0.1:9: connection refused\n"), "{run:?}");
+        assert!(started.elapsed() < Duration::from_secs(8), "{arguments:?} {:?}", started.elapsed());
+    }
+}
+
+#[test]
+fn a_web_page_in_place_of_an_answer_is_no_cells_server() {
+    let world = World::new();
+    world.sandbox.faults().add(Fault::on("*", "/").html().always());
+    for arguments in COMMANDS {
+        let run = world.cec(arguments.iter().copied()).run();
+        assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{arguments:?} {run:?}");
+        assert!(run.stderr.contains("hint: check the URL"), "{arguments:?} {run:?}");
+    }
+}
+
+#[test]
+fn a_redirect_is_not_followed_and_no_token_goes_along() {
+    let (world, other) = (World::new(), World::new());
+    world.sandbox.faults().add(Fault::on("*", "/").redirect(other.url()).always());
+    let run = world.cec(["ls"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{run:?}");
+    assert!(other.sandbox.requests().is_empty());
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_is_named_with_its_remedy() {
+    let world = World::with(Config { tls: true, ..Config::default() });
+    let run = world.cec(["ls"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{run:?}");
+    assert!(run.stderr.contains("--ca-cert"), "{run:?}");
+    let file = world.home().join("ca.pem");
+    std::fs::write(&file, world.sandbox.ca_pem().expect("a certificate")).expect("a file");
+    let file = file.display().to_string();
+    assert_eq!(world.cec(["ls", "--ca-cert", &file]).run().code, 0);
+    assert_eq!(world.cec(["ls"]).env("CEC_CA_CERT", &file).run().code, 0);
+    assert_eq!(world.cec(["ls", "--skip-verify"]).run().code, 0);
+    assert_eq!(world.cec(["ls", "--skip_verify"]).run().code, 0);
+    assert_eq!(world.cec(["ls"]).env("CEC_SKIP_VERIFY", "yes").run().code, 0);
+    assert_eq!(world.cec(["ls"]).env("CEC_SKIP_VERIFY", "no").run().code, 6);
+    let nonsense = world.cec(["ls"]).env("CEC_SKIP_VERIFY", "perhaps").run();
+    assert_eq!(nonsense.code, 2);
+    assert!(nonsense.stderr.contains("CEC_SKIP_VERIFY"), "{nonsense:?}");
+}
+
+#[test]
+fn a_passing_failure_is_tried_again() {
+    let world = World::new();
+    world.put("common-files/a.txt", "x");
+    world.sandbox.faults().add(Fault::on("*", "/a/tree/stat").status(503).times(2));
+    world.cec(["ls", "common-files/a.txt"]).run().is(0, "a.txt\n", "");
+}
+
+#[test]
+fn a_server_that_stays_silent_is_given_up() {
+    let world = World::new();
+    world.sandbox.faults().add(Fault::on("*", "/a/meta/bulk").hang().always());
+    let started = Instant::now();
+    let run = world.cec(["ls", "--timeout", "300ms"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{run:?}");
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+#[test]
+fn an_unreadable_folder_does_not_keep_the_rest_of_a_tree() {
+    let world = World::new();
+    for path in ["a/x", "b/y", "c/z"] {
+        world.put(&format!("common-files/tree/{path}"), "");
+    }
+    // The listing of a whole tree: each folder is one call; the third fails for good.
+    world.sandbox.faults().add(Fault::on("POST", "/a/meta/bulk").skip(2).status(403).body(
+        "application/json",
+        "{\"Title\":\"path is not readable\",\"Detail\":\"Forbidden: path is not readable\"}",
+    ));
+    let run = world.cec(["ls", "-R", "common-files/tree"]).run();
+    assert_eq!(run.code, 7, "{run:?}");
+    assert!(run.stderr.contains("  while: listing common-files/tree/"), "{run:?}");
+    assert_eq!(run.stdout.lines().count(), 5, "{run:?}");
+    assert!(run.stdout.lines().any(|line| line == "c/"), "{run:?}");
+}

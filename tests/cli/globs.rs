@@ -1,0 +1,72 @@
+use crate::support::World;
+
+#[test]
+fn patterns_see_all_children_not_the_first_hundred() {
+    let world = World::new();
+    world.tree().generate("common-files/many", 650, 1).expect("files");
+    let run = world.cec(["ls", "common-files/many/*"]).run();
+    assert_eq!((run.code, run.stdout.lines().count(), run.stderr.as_str()), (0, 650, ""));
+    let run = world.cec(["ls", "common-files/many/%"]).run();
+    assert_eq!((run.code, run.stdout.lines().count()), (0, 650));
+    world.cec(["ls", "common-files/many/*064[0-2]*"]).run().is(
+        0,
+        "file-0000640.bin\nfile-0000641.bin\nfile-0000642.bin\n",
+        "",
+    );
+}
+
+#[test]
+fn patterns_reach_through_folders() {
+    let world = World::new();
+    for path in ["a/x.pdf", "a/b/y.pdf", "a/b/y.txt", "c/z.pdf", "c/.w.pdf"] {
+        world.put(&format!("common-files/{path}"), "");
+    }
+    let list = |path: &str| world.cec(["ls", path]).run().stdout;
+    assert_eq!(list("common-files/*/*.pdf"), "common-files/a/x.pdf\ncommon-files/c/z.pdf\n");
+    let all = "common-files/a/b/y.pdf\ncommon-files/a/x.pdf\ncommon-files/c/z.pdf\n";
+    assert_eq!(list("common-files/**/*.pdf"), all);
+    assert_eq!(list("common-files/a/b/y.{txt,pdf}"), "y.pdf\ny.txt\n");
+    assert_eq!(list("common-files/c/.*"), ".w.pdf\n");
+    // A folder that a pattern matches is shown, not entered.
+    assert_eq!(list("common-files/?"), "a/\nc/\n");
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_is_not_found() {
+    let world = World::new();
+    world.cec(["ls", "common-files/*.nope"]).run().is(3, "", "error: nothing matches 'common-files/*.nope'\n");
+    let run = world.cec(["rm", "-f", "common-files/*.nope"]).run();
+    run.is(3, "", "error: nothing matches 'common-files/*.nope'\n");
+}
+
+#[test]
+fn literal_names_win_and_no_glob_takes_them_as_they_are() {
+    let world = World::new();
+    world.put("common-files/a[1].txt", "");
+    world.put("common-files/a1.txt", "");
+    world.cec(["ls", "common-files/a[1].txt"]).run().is(0, "a[1].txt\n", "");
+    world.cec(["ls", "--no-glob", "common-files/a?.txt"]).run().is(
+        3,
+        "",
+        "error: 'common-files/a?.txt' does not exist\n",
+    );
+}
+
+#[test]
+fn a_pattern_that_cannot_be_read_is_a_matter_of_usage() {
+    let world = World::new();
+    let run = world.cec(["ls", "common-files/[z"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+    assert!(run.stderr.contains("common-files/[z") && run.stderr.contains("--no-glob"), "{run:?}");
+}
+
+#[test]
+fn rm_takes_everything_that_a_pattern_matches() {
+    let world = World::new();
+    world.tree().generate("common-files/many", 230, 1).expect("files");
+    world.put("common-files/many/keep.txt", "");
+    let run = world.cec(["rm", "-f", "common-files/many/*.bin"]).run();
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.lines().count()), (0, "", 230));
+    assert_eq!(world.tree().list("common-files/many"), ["keep.txt"]);
+    assert_eq!(world.tree().list("common-files/recycle_bin").len(), 230);
+}

@@ -1,0 +1,51 @@
+use crate::support::{World, fields};
+
+#[test]
+fn who_is_signed_in_where_is_asked_of_the_server() {
+    let world = World::new();
+    let run = world.cec(["info"]).run();
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert!(run.stdout.starts_with("User\tadmin (administrator)\n"), "{run:?}");
+    assert!(run.stdout.contains("\nServer\tURL\n") && run.stdout.contains("\nCredentials\ttoken\n"), "{run:?}");
+    assert!(run.stdout.ends_with("Stored in\tnowhere: given by flags or environment\n"), "{run:?}");
+    assert_eq!(world.cec(["config", "status"]).run().stdout, run.stdout);
+}
+
+#[test]
+fn the_record_has_pinned_fields() {
+    let world = World::new();
+    let json = world.cec(["info", "--json"]).user("alice").run().json();
+    assert_eq!(
+        fields(&json),
+        [
+            "user",
+            "display_name",
+            "email",
+            "admin",
+            "url",
+            "server_version",
+            "server_product",
+            "credentials",
+            "expires_at",
+            "account_id",
+            "stored_in"
+        ]
+    );
+    assert_eq!((&json["user"], &json["admin"]), (&"alice".into(), &false.into()));
+}
+
+#[test]
+fn credentials_that_are_not_valid_are_exit_code_4() {
+    let world = World::new();
+    let run = world.cec(["info"]).env("CEC_TOKEN", "some-dead-token").run();
+    run.is(
+        4,
+        "",
+        "error: the personal access token is not valid on URL (any more)\n  \
+         hint: run 'cec configure token --skip-keyring', or set CEC_URL and CEC_TOKEN\n",
+    );
+    assert_eq!(world.signed_out(["info"]).run().code, 4);
+    let token = world.sandbox.token("bob");
+    world.sandbox.revoke_token(&token);
+    assert_eq!(world.cec(["info", "--json"]).env("CEC_TOKEN", &token).run().json_error(4)["kind"], "auth");
+}

@@ -1,0 +1,193 @@
+use crate::support::{World, fields};
+
+fn world() -> World {
+    let world = World::new();
+    world.put("personal-files/doc/one.txt", "1234");
+    world.put("personal-files/doc/tw o.txt", "1234567");
+    world.put("personal-files/doc/.hidden", "x");
+    world.put("personal-files/doc/sub/deep.txt", "");
+    assert!(world.tree().set_mtime("personal-files/doc/one.txt", 1_795_457_505));
+    assert!(world.tree().set_mtime("personal-files/doc/tw o.txt", 1_795_457_000));
+    world
+}
+
+#[test]
+fn the_root_lists_workspaces() {
+    let world = world();
+    world.cec(["ls"]).run().is(0, "a1-priv/\na1-ro/\ncommon-files/\npersonal-files/\n", "");
+    world.cec(["ls"]).user("alice").run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    world.cec(["ls", "cells://"]).user("alice").run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    world.cec(["ls", "-r"]).user("alice").run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    let details = world.cec(["ls", "-d"]).user("alice").run();
+    details.is(
+        0,
+        "Workspace\tc180e285-f7ec-4607-950e-1f7e039a131d\ta1-ro\tA1 ro\t-\tread\n\
+         Workspace\teb94815d-6bb6-41df-8224-7f151480ef2b\tcommon-files\tCommon Files\tData shared by all users\tread,write\n\
+         Workspace\t32b4233c-5dd8-4615-b1e8-16a7dfd35932\tpersonal-files\tPersonal Files\tUser personal data\tread,write\n",
+        "",
+    );
+}
+
+#[test]
+fn a_folder_lists_its_names_one_a_line_without_any_header() {
+    let world = world();
+    for path in
+        ["personal-files/doc", "/personal-files/doc/", "cells://personal-files/doc", "cells//personal-files/doc"]
+    {
+        world.cec(["ls", path]).run().is(0, "one.txt\nsub/\ntw o.txt\n", "");
+    }
+    world.cec(["ls", "-a", "personal-files/doc"]).run().is(0, "one.txt\nsub/\ntw o.txt\n.hidden\n", "");
+    world.cec(["ls", "personal-files/doc/one.txt"]).run().is(0, "one.txt\n", "");
+    world.cec(["ls", "personal-files/doc/.hidden"]).run().is(0, ".hidden\n", "");
+    world.mkdir("common-files/empty");
+    world.cec(["ls", "common-files/empty"]).run().is(0, "", "");
+}
+
+#[test]
+fn raw_shows_full_paths_as_the_older_client_does() {
+    let world = world();
+    let expected = "personal-files/doc/one.txt\npersonal-files/doc/sub/\npersonal-files/doc/tw o.txt\n";
+    world.cec(["ls", "-r", "personal-files/doc"]).run().is(0, expected, "");
+    world.cec(["ls", "-r", "personal-files/doc/one.txt"]).run().is(0, "personal-files/doc/one.txt\n", "");
+    let nul = world.cec(["ls", "-r0", "personal-files/doc"]).run();
+    assert_eq!(nul.bytes, b"personal-files/doc/one.txt\0personal-files/doc/sub/\0personal-files/doc/tw o.txt\0");
+}
+
+#[test]
+fn details_are_tab_separated_in_a_pipe() {
+    let world = world();
+    let uuid = |path: &str| world.tree().uuid(path).expect(path);
+    let hash = |path: &str| world.tree().hash(path).expect(path);
+    let run = world.cec(["ls", "-d", "personal-files/doc"]).run();
+    let lines: Vec<Vec<&str>> = run.stdout.lines().map(|line| line.split('\t').collect()).collect();
+    let (one, two) = ("personal-files/doc/one.txt", "personal-files/doc/tw o.txt");
+    assert_eq!(lines[0], ["File", &uuid(one), "one.txt", "4", "2026-11-23T18:11:45Z", &hash(one)], "{run:?}");
+    assert_eq!(lines[1][..4], ["Folder", &uuid("personal-files/doc/sub"), "sub", "-"], "{run:?}");
+    assert_eq!(lines[1][5], "-");
+    assert_eq!(lines[2], ["File", &uuid(two), "tw o.txt", "7", "2026-11-23T18:03:20Z", &hash(two)], "{run:?}");
+    assert_eq!((run.code, lines.len(), run.stderr.as_str()), (0, 3, ""));
+}
+
+#[test]
+fn listings_are_sorted_and_turned_round() {
+    let world = world();
+    let list = |flags: &[&str]| world.cec([&["ls", "personal-files/doc"], flags].concat()).run().stdout;
+    assert_eq!(list(&["--sort", "size"]), "tw o.txt\none.txt\nsub/\n");
+    assert_eq!(list(&["--sort", "name", "--reverse"]), "tw o.txt\nsub/\none.txt\n");
+    assert_eq!(list(&["--reverse"]), "tw o.txt\nsub/\none.txt\n");
+    let by_time = list(&["--sort", "time"]);
+    assert!(by_time.ends_with("one.txt\ntw o.txt\n"), "{by_time}");
+}
+
+#[test]
+fn whole_trees_are_listed_in_order() {
+    let world = world();
+    world.put("personal-files/doc/sub/b/c/file", "");
+    world.put("personal-files/doc/sub/b/z", "");
+    let run = world.cec(["ls", "-R", "personal-files/doc"]).run();
+    let short = "one.txt\nsub/\nsub/b/\nsub/b/c/\nsub/b/c/file\nsub/b/z\nsub/deep.txt\ntw o.txt\n";
+    run.is(0, short, "");
+    let full = world.cec(["ls", "-rR", "personal-files/doc"]).run();
+    assert!(full.stdout.lines().all(|line| line.starts_with("personal-files/doc/")), "{full:?}");
+    let all = world.cec(["ls", "-aR", "personal-files/doc"]).run();
+    assert!(all.stdout.lines().any(|line| line == ".hidden"), "{all:?}");
+    let json = world.cec(["ls", "-R", "--json", "personal-files/doc"]).run();
+    let records: Vec<serde_json::Value> =
+        json.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(records.len(), 9, "{json:?}");
+    let summary =
+        serde_json::json!({"type": "summary", "schema": 1, "files": 5, "folders": 3, "bytes": 11, "failed": 0});
+    assert_eq!(records[8], summary);
+}
+
+#[test]
+fn several_operands_are_told_apart_by_their_paths() {
+    let world = world();
+    world.put("common-files/x", "");
+    world.cec(["ls", "personal-files/doc/sub", "common-files/x"]).run().is(
+        0,
+        "personal-files/doc/sub/deep.txt\ncommon-files/x\n",
+        "",
+    );
+}
+
+#[test]
+fn missing_paths_have_exit_codes() {
+    let world = world();
+    world.cec(["ls", "personal-files/nope"]).run().is(3, "", "error: 'personal-files/nope' does not exist\n");
+    world.cec(["ls", "nope/x"]).run().is(
+        3,
+        "",
+        "error: there is no workspace 'nope', or you have no access to it\n  hint: 'cec ls' lists your workspaces\n",
+    );
+    let partly = world.cec(["ls", "personal-files/nope", "personal-files/doc/one.txt"]).run();
+    partly.is(7, "personal-files/doc/one.txt\n", "error: 'personal-files/nope' does not exist\n");
+    let none = world.cec(["ls", "personal-files/a", "personal-files/b"]).run();
+    assert_eq!((none.code, none.stdout.as_str()), (3, ""));
+    let record = world.cec(["ls", "--json", "personal-files/nope"]).run().json_error(3);
+    assert_eq!((&record["code"], &record["kind"]), (&3.into(), &"not_found".into()));
+    assert_eq!(record["path"], "personal-files/nope");
+}
+
+#[test]
+fn existence_is_said_and_has_an_exit_code() {
+    let world = world();
+    world.cec(["ls", "-f", "personal-files/doc"]).run().is(0, "true\n", "");
+    world.cec(["ls", "--exists", "personal-files/nope"]).run().is(3, "false\n", "");
+    world.cec(["ls", "-f", "nope/at/all"]).run().is(3, "false\n", "");
+    world.cec(["ls", "-f", "personal-files/doc", "personal-files/nope"]).run().is(7, "true\nfalse\n", "");
+    world.cec(["ls", "-f", "personal-files/doc/*.txt"]).run().is(0, "true\n", "");
+    world.cec(["ls", "-f", "personal-files/doc/*.pdf"]).run().is(3, "false\n", "");
+    let json = world.cec(["ls", "-f", "--json", "personal-files/doc"]).run().json();
+    assert_eq!(json, serde_json::json!([{"path": "personal-files/doc", "exists": true}]));
+    // A token that is refused is never "false".
+    let refused = world.cec(["ls", "-f", "personal-files/doc"]).env("CEC_TOKEN", "garbage").run();
+    assert_eq!((refused.code, refused.stdout.as_str()), (4, ""));
+}
+
+#[test]
+fn node_records_have_pinned_fields() {
+    let world = world();
+    let json = world.cec(["ls", "--json", "personal-files/doc"]).run().json();
+    let nodes = json.as_array().expect("an array");
+    assert_eq!(nodes.len(), 3);
+    let expected = ["path", "name", "type", "size", "mtime", "uuid", "hash", "etag", "mime", "read_only", "hidden"];
+    for node in nodes {
+        assert_eq!(fields(node), expected);
+    }
+    assert_eq!(nodes[0]["path"], "personal-files/doc/one.txt");
+    assert_eq!(nodes[0]["name"], "one.txt");
+    assert_eq!((&nodes[0]["type"], &nodes[1]["type"]), (&"file".into(), &"folder".into()));
+    assert_eq!((&nodes[0]["size"], &nodes[0]["mtime"]), (&4.into(), &"2026-11-23T18:11:45Z".into()));
+    let root = world.cec(["ls", "--json"]).run().json();
+    assert!(root.as_array().expect("an array").iter().all(|node| node["type"] == "workspace"), "{root}");
+}
+
+#[test]
+fn names_are_found_in_either_unicode_form() {
+    let world = World::new();
+    world.put("common-files/caf\u{e9}/x", "");
+    world.put("common-files/nai\u{308}ve", "");
+    for path in ["common-files/cafe\u{301}", "common-files/caf\u{e9}"] {
+        world.cec(["ls", path]).run().is(0, "x\n", "");
+    }
+    world.cec(["ls", "common-files/na\u{ef}ve"]).run().is(0, "nai\u{308}ve\n", "");
+}
+
+#[test]
+fn control_characters_pass_through_a_pipe_untouched() {
+    let world = World::new();
+    world.put("common-files/odd/a\u{1b}[31m\tb", "");
+    world.cec(["ls", "common-files/odd"]).run().is(0, "a\u{1b}[31m\tb\n", "");
+}
+
+#[test]
+fn a_tree_of_many_pages_is_complete() {
+    let world = World::new();
+    world.tree().generate("common-files/many", 1234, 1).expect("files");
+    let run = world.cec(["ls", "common-files/many"]).run();
+    let names: std::collections::BTreeSet<&str> = run.stdout.lines().collect();
+    assert_eq!((run.code, run.stdout.lines().count(), names.len()), (0, 1234, 1234));
+    let sorted: Vec<&str> = run.stdout.lines().collect();
+    assert!(sorted.is_sorted());
+}

@@ -1,0 +1,19 @@
+//! The whole program, run as a user runs it, against a sandbox server and in a sealed environment.
+
+mod support;
+
+mod cat;
+mod clear;
+mod configure;
+mod failures;
+mod globs;
+mod info;
+mod ls;
+mod mkdir;
+mod output;
+mod rm;
+mod selection;
+mod signals;
+mod stat;
+mod terminal;
+mod version;

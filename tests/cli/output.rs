@@ -1,0 +1,118 @@
+//! Streams, usage errors, logs and colours.
+
+use std::fs;
+use std::io::Read;
+
+use crate::support::World;
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let world = World::new();
+    world.tree().generate("common-files/many", 3000, 1).expect("files");
+    for arguments in
+        [&["ls", "common-files/many"][..], &["ls", "-R", "common-files"], &["ls", "-d", "common-files/many"]]
+    {
+        let mut child = world.cec(arguments.iter().copied()).spawn();
+        let mut start = [0; 5];
+        child.stdout.take().expect("a pipe").read_exact(&mut start).expect("the first names");
+        let output = child.wait_with_output().expect("an end");
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{arguments:?}");
+    }
+}
+
+#[test]
+fn usage_errors_suggest_and_have_their_exit_code() {
+    let world = World::new();
+    for (arguments, words) in [
+        (&["lss"][..], "a similar subcommand exists: 'ls'"),
+        (&["ls", "--jsn"], "--json"),
+        (&["rm"], "<PATH>"),
+        (&["ls", "--sort", "colour"], "possible values"),
+        (&["config"], "Usage: cec config"),
+        (&["ls", "-f"], "PATH"),
+        (&["ls", "--timeout", "soon"], "--timeout"),
+    ] {
+        let run = world.signed_out(arguments.iter().copied()).run();
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{arguments:?} {run:?}");
+        assert!(run.stderr.contains(words), "{arguments:?} {run:?}");
+    }
+    let alone = world.signed_out([]).run();
+    assert_eq!((alone.code, alone.stdout.as_str()), (2, ""));
+    assert!(alone.stderr.contains("Usage: cec"), "{alone:?}");
+    let json = world.signed_out(["lss", "--json"]).run().json_error(2);
+    assert_eq!(json["message"], "unrecognized subcommand 'lss'");
+    assert!(world.sandbox.requests().is_empty());
+}
+
+#[test]
+fn help_goes_to_standard_output() {
+    let world = World::new();
+    for arguments in [&["--help"][..], &["help", "ls"], &["ls", "-h"], &["configure", "token", "--help"]] {
+        let run = world.signed_out(arguments.iter().copied()).run();
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{arguments:?}");
+        assert!(run.stdout.contains("Usage: cec"), "{arguments:?}");
+        assert!(!run.stdout.contains("skip_verify"), "old spellings stay hidden");
+    }
+}
+
+#[test]
+fn errors_are_json_lines_with_json() {
+    let world = World::new();
+    let record = world.cec(["stat", "--json", "nope"]).run().json_error(3);
+    let fields: Vec<&String> = record.as_object().expect("an object").keys().collect();
+    assert_eq!(fields, ["type", "code", "kind", "message", "hint", "path", "http", "request_id"]);
+    assert_eq!(record["type"], "error");
+    let by_variable = world.cec(["stat", "nope"]).env("CEC_JSON", "1").run().json_error(3);
+    assert_eq!(by_variable, record);
+}
+
+#[test]
+fn control_characters_in_errors_are_escaped() {
+    let world = World::new();
+    let run = world.cec(["ls", "common-files/\u{1b}31m\u{202e}x\ny"]).run();
+    run.is(3, "", "error: 'common-files/\\u{1b}31m\\u{202e}x\\ny' does not exist\n");
+}
+
+#[test]
+fn logs_go_where_they_are_wanted_and_hold_no_secret() {
+    let world = World::new();
+    let password = world.sandbox.password("alice").to_owned();
+    let quiet = world.cec(["ls", "-f", "common-files"]).run();
+    assert_eq!(quiet.stderr, "");
+    let file = world.home().join("log").display().to_string();
+    for cec in [
+        world.cec(["ls", "--log", "trace", "--log-file", &file]),
+        world
+            .signed_out(["ls", "--log-file", &file, "--log", "trace", "-u", world.url(), "--login", "alice"])
+            .env("CEC_PASSWORD", &password),
+    ] {
+        let run = cec.run();
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+    }
+    let log = fs::read_to_string(&file).expect("a log");
+    assert!(!log.contains(&password) && !log.contains(&world.sandbox.token("admin")), "{log}");
+    let to_stderr = world.cec(["ls", "--log", "trace"]).run();
+    assert_eq!(to_stderr.code, 0);
+    let bad = world.cec(["ls", "--log", "debug", "--log-file", "/no/such/folder/log"]).run();
+    assert_eq!((bad.code, bad.stdout.as_str()), (1, ""), "{bad:?}");
+}
+
+#[test]
+fn colours_are_for_terminals_unless_asked_for() {
+    let world = World::new();
+    world.mkdir("common-files/f");
+    let list = |variables: &[(&str, &str)], flags: &[&str]| {
+        let arguments = [&["ls", "common-files"], flags].concat();
+        let mut cec = world.cec(arguments.iter().copied());
+        for (name, value) in variables {
+            cec = cec.env(name, value);
+        }
+        cec.run().stdout
+    };
+    let colored = "\u{1b}[1;34mf\u{1b}[0m/\n";
+    assert_eq!(list(&[], &[]), "f/\n");
+    assert_eq!(list(&[], &["--color", "always"]), colored);
+    assert_eq!(list(&[("CLICOLOR_FORCE", "1")], &[]), colored);
+    assert_eq!(list(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], &[]), "f/\n");
+    assert_eq!(list(&[("CEC_COLOR", "always")], &["--color", "never"]), "f/\n");
+}

@@ -1,0 +1,151 @@
+use std::time::Duration;
+
+use cells_sandbox::{Config, Fault};
+
+use crate::support::World;
+
+const NOBODY: &str = "error: refusing to delete: this needs a confirmation, and nobody can be asked here\n  \
+                      hint: add --force to delete without asking\n";
+
+fn world() -> World {
+    let world = World::new();
+    for path in ["a.txt", "b.txt", "folder/x", "folder/y"] {
+        world.put(&format!("common-files/{path}"), "content");
+    }
+    world
+}
+
+#[test]
+fn one_file_goes_to_the_recycle_bin_without_a_question() {
+    let world = world();
+    world.cec(["rm", "common-files/a.txt"]).run().is(0, "", "moved to the recycle bin: common-files/a.txt\n");
+    assert!(!world.tree().exists("common-files/a.txt"));
+    assert!(world.tree().exists("common-files/recycle_bin/a.txt"));
+}
+
+#[test]
+fn where_a_question_is_due_and_nobody_can_answer_nothing_is_done() {
+    let world = world();
+    for arguments in [
+        &["rm", "common-files/folder"][..],
+        &["rm", "common-files/a.txt", "common-files/b.txt"],
+        &["rm", "common-files/*.txt"],
+        &["rm", "-p", "common-files/a.txt"],
+        &["rm", "--no-input", "common-files/folder"],
+    ] {
+        // What is on the pipe is no answer, whatever it says.
+        for input in ["", "n\n", "y\n", "yes\n"] {
+            world.cec(arguments.iter().copied()).input(input).run().is(2, "", NOBODY);
+        }
+    }
+    assert_eq!(world.tree().list("common-files"), ["a.txt", "b.txt", "folder"]);
+    assert!(!world.sandbox.requests().iter().any(|request| request.path.contains("delete")));
+}
+
+#[test]
+fn force_deletes_without_asking() {
+    let world = world();
+    world.cec(["rm", "-f", "common-files/folder"]).run().is(0, "", "moved to the recycle bin: common-files/folder\n");
+    assert!(world.tree().is_folder("common-files/recycle_bin/folder"));
+    world.cec(["rm", "-fp", "common-files/a.txt", "common-files/b.txt"]).run().is(
+        0,
+        "",
+        "deleted common-files/a.txt\ndeleted common-files/b.txt\n",
+    );
+    assert_eq!(world.tree().list("common-files/recycle_bin"), ["folder"]);
+}
+
+#[test]
+fn force_has_no_environment_form() {
+    let world = world();
+    for name in ["CEC_FORCE", "CEC_PERMANENTLY"] {
+        world.cec(["rm", "common-files/folder"]).env(name, "true").run().is(2, "", NOBODY);
+    }
+    world.cec(["rm", "common-files/a.txt"]).env("CEC_PERMANENTLY", "true").run();
+    assert!(world.tree().exists("common-files/recycle_bin/a.txt"));
+}
+
+#[test]
+fn what_is_in_the_recycle_bin_is_deleted_for_good_and_so_asks() {
+    let world = world();
+    world.put("common-files/recycle_bin/old", "x");
+    world.cec(["rm", "common-files/recycle_bin/old"]).run().is(2, "", NOBODY);
+    world.cec(["rm", "-f", "common-files/recycle_bin/old"]).run().is(0, "", "deleted common-files/recycle_bin/old\n");
+    assert!(!world.tree().exists("common-files/recycle_bin/old"));
+}
+
+#[test]
+fn workspaces_are_refused() {
+    let world = world();
+    for arguments in [["rm", "-f", "common-files"], ["rm", "-fp", "cells://common-files/"]] {
+        let run = world.cec(arguments).run();
+        run.is(2, "", "error: 'common-files' is a whole workspace, which cannot be removed like this\n");
+    }
+    assert_eq!(world.cec(["rm", "-f", "/"]).run().code, 2);
+    assert_eq!(world.cec(["rm", "-f", "*"]).run().code, 2);
+    assert_eq!(world.tree().list("common-files").len(), 3);
+}
+
+#[test]
+fn a_missing_node_is_not_found_even_with_force() {
+    let world = world();
+    let message = "error: 'common-files/nope' does not exist\n";
+    world.cec(["rm", "common-files/nope"]).run().is(3, "", message);
+    world.cec(["rm", "-f", "common-files/nope"]).run().is(3, "", message);
+    let partly = world.cec(["rm", "-f", "common-files/nope", "common-files/a.txt"]).run();
+    partly.is(7, "", &format!("{message}moved to the recycle bin: common-files/a.txt\n"));
+}
+
+#[test]
+fn nodes_are_named_once() {
+    let world = world();
+    let paths =
+        ["rm", "-f", "common-files/folder/x", "common-files/folder", "common-files/a.txt", "common-files/a.txt"];
+    world.cec(paths).run().is(
+        0,
+        "",
+        "moved to the recycle bin: common-files/folder\nmoved to the recycle bin: common-files/a.txt\n",
+    );
+}
+
+#[test]
+fn done_means_gone_and_not_before() {
+    let world = World::with(Config { job_effect_delay: Duration::from_millis(700), ..Config::default() });
+    world.put("common-files/slow.txt", "x");
+    world.cec(["rm", "common-files/slow.txt"]).run().is(0, "", "moved to the recycle bin: common-files/slow.txt\n");
+    assert!(!world.tree().exists("common-files/slow.txt"));
+}
+
+#[test]
+fn missing_rights_are_told() {
+    let world = world();
+    world.put("a1-ro/a.txt", "x");
+    let run = world.cec(["rm", "a1-ro/a.txt"]).user("alice").run();
+    assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{run:?}");
+    assert!(run.stderr.contains("while: deleting a1-ro/a.txt"), "{run:?}");
+    // The one that cannot be deleted does not keep the other.
+    let run = world.cec(["rm", "-f", "a1-ro/a.txt", "common-files/a.txt"]).user("alice").run();
+    assert_eq!(run.code, 7, "{run:?}");
+    assert!(world.tree().exists("a1-ro/a.txt") && !world.tree().exists("common-files/a.txt"));
+}
+
+#[test]
+fn a_lost_answer_is_settled_by_looking() {
+    let world = world();
+    world.sandbox.faults().add(Fault::on("POST", "/a/tree/delete").close_after());
+    world.cec(["rm", "common-files/a.txt"]).run().is(0, "", "moved to the recycle bin: common-files/a.txt\n");
+    assert!(world.tree().exists("common-files/recycle_bin/a.txt"));
+}
+
+#[test]
+fn json_says_what_was_done() {
+    let world = world();
+    let json = world.cec(["rm", "-f", "--json", "common-files/folder", "common-files/a.txt"]).run().json();
+    assert_eq!(
+        json,
+        serde_json::json!([
+            {"path": "common-files/folder", "type": "folder", "permanently": false},
+            {"path": "common-files/a.txt", "type": "file", "permanently": false},
+        ])
+    );
+}

@@ -1,0 +1,189 @@
+//! Which account is used, and what becomes of one that cannot be.
+
+use std::fs;
+
+use crate::support::World;
+
+/// A config.json of the sandbox's own users: alice is the active one.
+fn with_accounts() -> World {
+    let world = World::new();
+    let account = |user: &str| {
+        format!(
+            "\"{user}@127.0.0.1:{}\": {{\"authType\": \"pat\", \"url\": \"{}\", \"user\": \"{user}\", \
+             \"idToken\": \"{}\", \"label\": \"{user}@home\", \"skipKeyring\": true}}",
+            world.port(),
+            world.url(),
+            world.sandbox.token(user)
+        )
+    };
+    world.install_config(&format!(
+        "{{\"ActiveConfigID\": \"alice@127.0.0.1:{}\", \"Configs\": {{{}, {}}}}}",
+        world.port(),
+        account("alice"),
+        account("bob")
+    ));
+    world
+}
+
+fn who(cec: crate::support::Cec<'_>) -> String {
+    let run = cec.run();
+    match serde_json::from_str::<serde_json::Value>(&run.stdout) {
+        Ok(json) => json["user"].as_str().expect("a user").to_owned(),
+        Err(_) => format!("{}: {}", run.code, run.stderr),
+    }
+}
+
+#[test]
+fn the_first_that_applies_is_used() {
+    let world = with_accounts();
+    let info = |flags: &[&str]| {
+        let arguments: Vec<String> = ["info", "--json"].iter().chain(flags).map(|&text| text.to_owned()).collect();
+        arguments
+    };
+    let run = |flags: &[&str], variables: &[(&str, &str)]| {
+        let arguments = info(flags);
+        let mut cec = world.signed_out(arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        for (name, value) in variables {
+            cec = cec.env(name, value);
+        }
+        who(cec)
+    };
+    let (admin, bob) = (world.sandbox.token("admin"), world.sandbox.token("bob"));
+    let environment = [("CEC_URL", world.url()), ("CEC_TOKEN", &admin), ("CEC_PROFILE", "bob@home")];
+    assert_eq!(run(&[], &[]), "alice");
+    assert_eq!(run(&[], &[("CEC_PROFILE", "bob@home")]), "bob");
+    assert_eq!(run(&[], &environment), "admin");
+    let id = format!("alice@127.0.0.1:{}", world.port());
+    assert_eq!(run(&["--profile", &id], &environment), "alice");
+    assert_eq!(run(&["--url", world.url(), "--token", &bob], &environment), "bob");
+    let password = world.sandbox.password("bob").to_owned();
+    assert_eq!(run(&["--url", world.url(), "--login", "bob", "--password", &password], &environment), "bob");
+    assert_eq!(
+        run(
+            &[],
+            &[
+                ("CELLS_CLIENT_TARGET_URL", world.url()),
+                ("CELLS_CLIENT_USER_LOGIN", "bob"),
+                ("CELLS_CLIENT_USER_PWD", &password),
+            ]
+        ),
+        "bob"
+    );
+    let command = format!("echo {admin}");
+    assert_eq!(run(&[], &[("CEC_URL", world.url()), ("CEC_TOKEN_COMMAND", &command)]), "admin");
+}
+
+#[test]
+fn with_credentials_given_no_file_is_touched() {
+    let world = World::new();
+    world.install_config("this is no JSON");
+    world.cec(["ls", "-f", "common-files"]).run().is(0, "true\n", "");
+    fs::remove_dir_all(world.home().join(".config")).expect("removed");
+    world.cec(["ls", "-f", "common-files"]).run().is(0, "true\n", "");
+    assert!(!world.home().join(".config").exists());
+}
+
+#[test]
+fn a_url_alone_must_be_that_of_the_account() {
+    let world = with_accounts();
+    assert_eq!(world.signed_out(["ls", "--url", world.url()]).run().code, 0);
+    let run = world.signed_out(["ls", "--url", "https://other.example.com"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+    assert!(
+        run.stderr.starts_with("error: --url names https://other.example.com, but alice@127.0.0.1:PORT"),
+        "{run:?}"
+    );
+    let run = world.signed_out(["ls"]).env("CEC_URL", "https://other.example.com").run();
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(world.sandbox.requests().iter().all(|request| request.path != "/other"));
+}
+
+#[test]
+fn flags_stand_before_and_after_the_command() {
+    let world = World::new();
+    let token = world.sandbox.token("admin");
+    for arguments in [
+        ["--url", world.url(), "--token", &token, "ls", "-f", "common-files"],
+        ["ls", "-f", "common-files", "-u", world.url(), "-t", &token],
+        ["-u", world.url(), "ls", "--exists", "-t", &token, "common-files"],
+    ] {
+        world.signed_out(arguments).run().is(0, "true\n", "");
+    }
+    let token_by_input = world.signed_out(["ls", "-f", "common-files", "-u", world.url(), "-t", "-"]).input(&token);
+    token_by_input.run().is(0, "true\n", "");
+}
+
+#[test]
+fn accounts_that_cannot_be_used_say_why() {
+    let world = World::new();
+    world.signed_out(["ls"]).run().is(
+        4,
+        "",
+        "error: not signed in: no account is stored\n  \
+         hint: run 'cec configure token --skip-keyring', or set CEC_URL and CEC_TOKEN\n",
+    );
+    world.install_config(include_str!("../recordings/config/empty-list.json"));
+    assert_eq!(world.signed_out(["ls"]).run().code, 4);
+    world.install_config(include_str!("../recordings/config/keyring-pat.json"));
+    world.signed_out(["ls"]).run().is(
+        4,
+        "",
+        "error: the secret of admin@files.example.com:443 is in the system keyring, which this version cannot read yet\n  \
+         hint: sign in again with its secret in the file: cec configure token --skip-keyring\n  \
+         hint: or set CEC_URL and CEC_TOKEN\n",
+    );
+    let run = world.signed_out(["ls", "--profile", "nobody"]).run();
+    run.is(
+        4,
+        "",
+        "error: there is no account 'nobody'\n  hint: the stored accounts are: admin@files.example.com:443\n",
+    );
+}
+
+#[test]
+fn every_sample_of_the_older_client_is_understood() {
+    for (name, text) in [
+        ("legacy-list-labels", include_str!("../recordings/config/legacy-list-labels.json")),
+        ("legacy-single-oauth-v2", include_str!("../recordings/config/legacy-single-oauth-v2.json")),
+        ("legacy-single-pat-v2", include_str!("../recordings/config/legacy-single-pat-v2.json")),
+        ("oauth2-clear", include_str!("../recordings/config/oauth2-clear.json")),
+        ("oauth2-idtoken-only-clear", include_str!("../recordings/config/oauth2-idtoken-only-clear.json")),
+        ("pat-clear", include_str!("../recordings/config/pat-clear.json")),
+    ] {
+        let world = World::new();
+        // The tokens of the samples are not valid here: put one in that is.
+        let token = world.sandbox.token("alice");
+        let text = text
+            .replace("PAT0000000000000000000000000000000000000000.PAT1111111111111111111111111111111111111111", &token)
+            .replace("ACC0000000000000000000000000000000000000000.ACC1111111111111111111111111111111111111111", &token);
+        world.install_config(&text);
+        assert_eq!(who(world.signed_out(["info", "--json"])), "alice", "{name}");
+    }
+    for (name, text) in [
+        ("session-clear", include_str!("../recordings/config/session-clear.json")),
+        ("legacy-single-clientcreds-v1", include_str!("../recordings/config/legacy-single-clientcreds-v1.json")),
+    ] {
+        let world = World::new();
+        let text = text.replace("a2std", "alice").replace("P@ssw0rd!x", world.sandbox.password("alice"));
+        world.install_config(&text);
+        assert_eq!(who(world.signed_out(["info", "--json"])), "alice", "{name}");
+    }
+}
+
+#[test]
+fn headers_of_an_account_and_of_flags_go_with_requests() {
+    let world = World::new();
+    let token = world.sandbox.token("admin");
+    world.install_config(&format!(
+        "{{\"Configs\": {{\"admin@127.0.0.1:{}\": {{\"authType\": \"pat\", \"url\": \"{}\", \"user\": \"admin\", \
+         \"idToken\": \"{token}\", \"skipKeyring\": true, \"CustomHeaders\": {{\"X-Stored\": \"one\"}}}}}}}}",
+        world.port(),
+        world.url()
+    ));
+    assert_eq!(world.signed_out(["ls", "--header", "X-Given: two"]).run().code, 0);
+    let requests = world.sandbox.requests();
+    let last = requests.last().expect("a request");
+    assert_eq!((last.header("x-stored"), last.header("x-given")), ("one", "two"));
+    let run = world.signed_out(["ls", "--header", "a-secret-without-colon"]).run();
+    run.is(2, "", "error: a --header is not of the form 'Name: value'\n");
+}

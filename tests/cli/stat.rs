@@ -1,0 +1,61 @@
+use crate::support::{World, fields};
+
+#[test]
+fn all_that_is_known_is_shown() {
+    let world = World::new();
+    world.put("common-files/doc/a.txt", "1234");
+    world.tree().set_mtime("common-files/doc/a.txt", 1_795_457_505);
+    let uuid = world.tree().uuid("common-files/doc/a.txt").expect("a uuid");
+    let run = world.cec(["stat", "common-files/doc/a.txt"]).run();
+    let (etag, hash) =
+        ("81dc9bdb52d04dc20036dbd8313ed055", world.tree().hash("common-files/doc/a.txt").expect("a hash"));
+    run.is(
+        0,
+        &format!(
+            "Path\tcommon-files/doc/a.txt\nType\tfile\nSize\t4\nModified\t2026-11-23T18:11:45Z\nUUID\t{uuid}\n\
+             ETag\t{etag}\nHash\t{hash}\nMIME type\ttext/plain\n"
+        ),
+        "",
+    );
+    let folder = world.cec(["stat", "common-files/doc"]).run();
+    assert!(folder.stdout.contains("Type\tfolder\n") && folder.stdout.contains("Children\t1\n"), "{folder:?}");
+}
+
+#[test]
+fn records_have_pinned_fields_and_metadata() {
+    let world = World::new();
+    world.put("common-files/doc/a.txt", "1234");
+    let json = world.cec(["stat", "--json", "common-files/doc/a.txt", "common-files"]).run().json();
+    let nodes = json.as_array().expect("an array");
+    for node in nodes {
+        assert_eq!(
+            fields(node),
+            ["path", "name", "type", "size", "mtime", "uuid", "hash", "etag", "mime", "read_only", "hidden", "meta"]
+        );
+        assert!(node["meta"].is_object());
+    }
+    assert_eq!((&nodes[0]["etag"], &nodes[0]["hidden"]), (&"81dc9bdb52d04dc20036dbd8313ed055".into(), &false.into()));
+    assert_eq!(nodes[1]["type"], "workspace");
+}
+
+#[test]
+fn what_does_not_exist_or_is_no_node_is_told() {
+    let world = World::new();
+    world.put("common-files/a", "");
+    world.cec(["stat", "common-files/b"]).run().is(3, "", "error: 'common-files/b' does not exist\n");
+    let root = world.cec(["stat", "/"]).run();
+    assert_eq!((root.code, root.stdout.as_str()), (2, ""));
+    let partly = world.cec(["stat", "common-files/b", "common-files/a"]).run();
+    assert_eq!((partly.code, partly.stderr.as_str()), (7, "error: 'common-files/b' does not exist\n"));
+    assert!(partly.stdout.starts_with("Path\tcommon-files/a\n"));
+    let dots = world.cec(["stat", "common-files/../x"]).run();
+    assert_eq!(dots.code, 2);
+}
+
+#[test]
+fn hidden_names_are_found_by_name() {
+    let world = World::new();
+    world.put("common-files/.secret", "x");
+    let json = world.cec(["stat", "--json", "common-files/.secret"]).run().json();
+    assert_eq!(json[0]["hidden"], true);
+}

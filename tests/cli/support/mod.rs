@@ -1,0 +1,255 @@
+//! A sealed environment: a sandbox server, a home folder of its own, no variables but those a test sets. Every output
+//! is searched for the secrets that the run could know.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use cells_sandbox::{Config, Sandbox, Tree};
+
+/// A server and a user's machine.
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    home: tempfile::TempDir,
+}
+
+impl World {
+    /// A fresh server whose jobs are quick, and an empty home.
+    pub(crate) fn new() -> Self {
+        Self::with(Config {
+            job_effect_delay: Duration::from_millis(20),
+            job_status_delay: Duration::from_millis(60),
+            hash_delay: Duration::ZERO,
+            ..Config::default()
+        })
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
+        let sandbox = Sandbox::start(config).expect("a sandbox");
+        Self { sandbox, home: tempfile::tempdir().expect("a home") }
+    }
+
+    pub(crate) fn tree(&self) -> Tree {
+        self.sandbox.tree()
+    }
+
+    pub(crate) fn put(&self, path: &str, content: &str) {
+        self.sandbox.tree().put(path, content).expect(path);
+    }
+
+    pub(crate) fn mkdir(&self, path: &str) {
+        self.sandbox.tree().mkdir(path).expect(path);
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        self.sandbox.url()
+    }
+
+    /// The sandbox's port, as it shows in account ids.
+    pub(crate) fn port(&self) -> &str {
+        self.url().rsplit(':').next().expect("a port")
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub(crate) fn config_folder(&self) -> PathBuf {
+        self.home().join(".config/pydio/cells-client")
+    }
+
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.config_folder().join("config.json")
+    }
+
+    /// Puts a config.json in place, `http://127.0.0.1:8080` standing for the sandbox.
+    pub(crate) fn install_config(&self, text: &str) {
+        fs::create_dir_all(self.config_folder()).expect("a folder");
+        let text = text.replace("http://127.0.0.1:8080", self.url());
+        fs::write(self.config_file(), text).expect("config.json");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(self.config_file(), fs::Permissions::from_mode(0o600)).expect("a mode");
+        }
+    }
+
+    /// `cec` signed in as admin through the environment.
+    pub(crate) fn cec<'a>(&'a self, arguments: impl IntoIterator<Item = &'a str>) -> Cec<'a> {
+        self.signed_out(arguments).env("CEC_URL", self.url()).env("CEC_TOKEN", &self.sandbox.token("admin"))
+    }
+
+    /// `cec` of somebody who is signed in nowhere, unless config.json says otherwise.
+    pub(crate) fn signed_out<'a>(&'a self, arguments: impl IntoIterator<Item = &'a str>) -> Cec<'a> {
+        let home = self.home().display().to_string();
+        let variables = [
+            ("HOME", home.clone()),
+            ("XDG_CONFIG_HOME", format!("{home}/.config")),
+            ("PATH", "/usr/bin:/bin".to_owned()),
+            ("TERM", "xterm".to_owned()),
+        ];
+        Cec {
+            world: self,
+            arguments: arguments.into_iter().map(str::to_owned).collect(),
+            variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            input: Vec::new(),
+        }
+    }
+
+    /// What must never be seen.
+    fn secrets(&self) -> Vec<String> {
+        let users = ["admin", "alice", "bob"];
+        users.iter().flat_map(|user| [self.sandbox.token(user), self.sandbox.password(user).to_owned()]).collect()
+    }
+
+    /// What differs from run to run, by name.
+    fn normalized(&self, bytes: &[u8]) -> String {
+        let text = String::from_utf8_lossy(bytes);
+        text.replace(self.url(), "URL")
+            .replace(&self.home().display().to_string(), "HOME")
+            .replace(&format!(":{}", self.port()), ":PORT")
+    }
+}
+
+/// A run that is being put together.
+pub(crate) struct Cec<'a> {
+    world: &'a World,
+    arguments: Vec<String>,
+    variables: BTreeMap<String, String>,
+    input: Vec<u8>,
+}
+
+impl Cec<'_> {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    pub(crate) fn user(self, login: &str) -> Self {
+        let token = self.world.sandbox.token(login);
+        self.env("CEC_TOKEN", &token)
+    }
+
+    pub(crate) fn input(mut self, text: &str) -> Self {
+        self.input = text.as_bytes().to_vec();
+        self
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(&self.variables).current_dir(self.world.home());
+        command
+    }
+
+    /// Starts it, all streams being pipes.
+    pub(crate) fn spawn(&self) -> Child {
+        self.command(Path::new(env!("CARGO_BIN_EXE_cec")))
+            .args(&self.arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("cec starts")
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(self) -> Run {
+        let mut child = self.spawn();
+        // It may not read its input at all.
+        let _ = child.stdin.take().expect("a pipe").write_all(&self.input);
+        let output = child.wait_with_output().expect("cec ends");
+        let run = Run {
+            code: output.status.code().unwrap_or(-1),
+            stdout: self.world.normalized(&output.stdout),
+            stderr: self.world.normalized(&output.stderr),
+            bytes: output.stdout,
+        };
+        for secret in self.world.secrets() {
+            assert!(!run.stdout.contains(&secret), "a secret in standard output of {:?}", self.arguments);
+            assert!(!run.stderr.contains(&secret), "a secret in standard error of {:?}", self.arguments);
+        }
+        run
+    }
+
+    /// Runs it on a terminal, by way of `script`: waits for each question and then types the answer. Gives the exit
+    /// code and what was on the screen, or `None` where there is no `script`.
+    #[cfg(unix)]
+    pub(crate) fn on_terminal(self, dialogue: &[(&str, &str)]) -> Option<(i32, String)> {
+        use std::io::Read;
+        let script = ["/usr/bin/script", "/bin/script"].iter().map(Path::new).find(|path| path.exists())?;
+        let quote = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+        let arguments: Vec<String> = self.arguments.iter().map(|argument| quote(argument)).collect();
+        let line = format!("{} {}", quote(env!("CARGO_BIN_EXE_cec")), arguments.join(" "));
+        let mut child = self
+            .command(script)
+            .args(["-qec", &line, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let mut input = child.stdin.take().expect("a pipe");
+        let mut output = child.stdout.take().expect("a pipe");
+        let (mut screen, mut seen) = (Vec::new(), 0);
+        for (question, answer) in dialogue {
+            let mut buffer = [0; 4096];
+            while !String::from_utf8_lossy(&screen[seen..]).contains(question) {
+                let count = output.read(&mut buffer).expect("a screen");
+                assert!(count > 0, "no '{question}' on the screen: {}", String::from_utf8_lossy(&screen));
+                screen.extend_from_slice(&buffer[..count]);
+            }
+            seen = screen.len();
+            input.write_all(answer.as_bytes()).expect("a keyboard");
+            input.flush().expect("a keyboard");
+        }
+        output.read_to_end(&mut screen).expect("a screen");
+        drop(input);
+        let code = child.wait().expect("an end").code().unwrap_or(-1);
+        let screen = self.world.normalized(&screen).replace("\r\n", "\n");
+        for secret in self.world.secrets() {
+            assert!(!screen.contains(&secret), "a secret on the screen of {:?}", self.arguments);
+        }
+        Some((code, screen))
+    }
+}
+
+/// What a run left behind. The server's URL, its port and the home folder are written `URL`, `PORT` and `HOME`.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    /// Standard output as it was.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Run {
+    /// Compares exit code, standard output and standard error at once.
+    #[track_caller]
+    pub(crate) fn is(&self, code: i32, stdout: &str, stderr: &str) {
+        assert_eq!((self.code, self.stdout.as_str(), self.stderr.as_str()), (code, stdout, stderr));
+    }
+
+    /// Standard output as one JSON document, after a run without complaints.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        assert_eq!((self.code, self.stderr.as_str()), (0, ""), "{}", self.stdout);
+        serde_json::from_str(&self.stdout).expect("JSON")
+    }
+
+    /// Standard error as one JSON document, after a failed run without results.
+    #[track_caller]
+    pub(crate) fn json_error(&self, code: i32) -> serde_json::Value {
+        assert_eq!((self.code, self.stdout.as_str()), (code, ""), "{}", self.stderr);
+        serde_json::from_str(&self.stderr).expect("JSON")
+    }
+}
+
+/// The names of a JSON object's fields, in order.
+#[track_caller]
+pub(crate) fn fields(value: &serde_json::Value) -> Vec<&str> {
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
+}

@@ -1,0 +1,113 @@
+//! What only happens on a terminal: questions, aligned columns, escapes. These tests need the `script` program; where
+//! it is missing they prove nothing.
+
+#![cfg(unix)]
+
+use crate::support::World;
+
+const CTRL_C: &str = "\u{3}";
+const CTRL_D: &str = "\u{4}";
+
+fn world() -> World {
+    let world = World::new();
+    for path in ["a.txt", "b.txt", "folder/x", "folder/y"] {
+        world.put(&format!("common-files/{path}"), "content");
+    }
+    world
+}
+
+#[test]
+fn only_yes_moves_a_folder_to_the_recycle_bin() {
+    for (answer, expected) in
+        [("n\n", 1), ("\n", 1), ("maybe\n", 1), (CTRL_D, 1), (CTRL_C, 130), ("y\n", 0), ("Yes\n", 0)]
+    {
+        let world = world();
+        let rm = world.cec(["rm", "common-files/folder"]);
+        let Some((code, screen)) = rm.on_terminal(&[("to the recycle bin? [y/N] ", answer)]) else { return };
+        assert_eq!(code, expected, "{answer:?} {screen}");
+        assert!(screen.starts_with("  common-files/folder/  (14 B)\n"), "{screen}");
+        assert_eq!(world.tree().exists("common-files/folder"), expected != 0, "{answer:?} {screen}");
+        let asked = world.sandbox.requests().iter().any(|request| request.path.contains("delete"));
+        assert_eq!(asked, expected == 0, "{answer:?}");
+    }
+}
+
+#[test]
+fn deleting_for_good_wants_the_whole_word() {
+    for (answer, expected) in [("y\n", 1), ("yes\n", 0), (CTRL_D, 1), (CTRL_C, 130)] {
+        let world = world();
+        let rm = world.cec(["rm", "-p", "common-files/a.txt"]);
+        let Some((code, screen)) = rm.on_terminal(&[("Type 'yes' to go on: ", answer)]) else { return };
+        assert_eq!(code, expected, "{answer:?} {screen}");
+        assert_eq!(world.tree().exists("common-files/a.txt"), expected != 0, "{answer:?} {screen}");
+    }
+}
+
+#[test]
+fn one_file_is_not_asked_about_and_force_never_asks() {
+    let world = world();
+    let Some((code, screen)) = world.cec(["rm", "common-files/a.txt"]).on_terminal(&[]) else { return };
+    assert_eq!((code, screen.as_str()), (0, "moved to the recycle bin: common-files/a.txt\n"));
+    let forced = world.cec(["rm", "-f", "common-files/folder"]).on_terminal(&[]).expect("a terminal");
+    assert_eq!(forced, (0, "moved to the recycle bin: common-files/folder\n".to_owned()));
+    let silent = world.cec(["rm", "--no-input", "-p", "common-files/b.txt"]).on_terminal(&[]).expect("a terminal");
+    assert_eq!(silent.0, 2, "{}", silent.1);
+}
+
+#[test]
+fn listings_have_columns_and_a_header() {
+    let world = world();
+    world.put("common-files/\u{1b}[2Jevil\u{202e}", "x");
+    let Some((code, screen)) = world.cec(["ls", "-d", "--color", "never", "common-files"]).on_terminal(&[]) else {
+        return;
+    };
+    let lines: Vec<&str> = screen.lines().collect();
+    assert_eq!((code, lines.len()), (0, 5), "{screen}");
+    assert!(lines[0].starts_with("TYPE    UUID  ") && lines[0].ends_with("SIZE  MODIFIED  HASH"), "{screen}");
+    assert!(screen.contains("\\u{1b}[2Jevil\\u{202e}") && !screen.contains('\u{1b}'), "{screen}");
+    assert!(screen.contains("  now  "), "{screen}");
+    let (_, names) = world.cec(["ls", "common-files"]).on_terminal(&[]).expect("a terminal");
+    assert!(names.contains("\u{1b}[1;34mfolder\u{1b}[0m/\n"), "{names:?}");
+}
+
+#[test]
+fn configure_asks_for_what_is_missing_and_hides_the_secret() {
+    let world = World::new();
+    let token = world.sandbox.token("alice");
+    let typed = format!("{token}\n");
+    let url = format!("{}\n", world.url());
+    let configure = world.signed_out(["configure", "--skip-keyring"]);
+    let dialogue = [("URL of the server: ", url.as_str()), ("Choice [1]: ", "\n"), ("Token: ", &typed)];
+    let Some((code, screen)) = configure.on_terminal(&dialogue) else { return };
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains("signed in as alice on URL"), "{screen}");
+    assert!(world.config_file().exists());
+}
+
+#[test]
+fn configure_takes_a_password_and_stops_at_ctrl_c() {
+    let world = World::new();
+    let typed = format!("{}\n", world.sandbox.password("bob"));
+    let arguments = ["configure", world.url(), "--skip-keyring"];
+    let dialogue = [("Choice [1]: ", "password\n"), ("Login: ", "bob\n"), ("Password: ", CTRL_C)];
+    let Some((code, screen)) = world.signed_out(arguments).on_terminal(&dialogue) else { return };
+    assert_eq!(code, 130, "{screen}");
+    assert!(!world.config_file().exists());
+    let dialogue = [("Choice [1]: ", "2\n"), ("Login: ", "bob\n"), ("Password: ", &typed)];
+    let (code, screen) = world.signed_out(arguments).on_terminal(&dialogue).expect("a terminal");
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains("signed in as bob"), "{screen}");
+}
+
+#[test]
+fn clear_asks_first() {
+    let world = World::new();
+    world.install_config(include_str!("../recordings/config/pat-clear.json"));
+    let question = "Forget all stored accounts? [y/N] ";
+    let Some((code, screen)) = world.signed_out(["clear"]).on_terminal(&[(question, "\n")]) else { return };
+    assert_eq!(code, 1, "{screen}");
+    assert!(world.config_file().exists());
+    let (code, screen) = world.signed_out(["clear"]).on_terminal(&[(question, "y\n")]).expect("a terminal");
+    assert_eq!(code, 0, "{screen}");
+    assert!(!world.config_file().exists());
+}
