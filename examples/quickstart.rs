@@ -138,7 +138,8 @@ fn gather_tree(target: &Path) -> anyhow::Result<(usize, u64)> {
         }
         copy_tree(&package, &target.join(package.file_name().unwrap_or_default()), &mut files, &mut bytes)?;
     }
-    for number in files..LEAST_FILES {
+    let real = files;
+    for number in real..LEAST_FILES {
         let folder = target.join(format!("made-up/{}", number % 50));
         fs::create_dir_all(&folder)?;
         let content = format!("file number {number}\n").repeat(1 + number % 400);

@@ -33,10 +33,20 @@ use crate::tree::{Access, Place};
 /// Names this server in error documents.
 const HOST_ID: &str = "14950fb2-d923-4c0a-9842-5fdcd3d46dfb";
 
+/// The buckets. Both hold the same.
+const BUCKETS: [&str; 2] = ["io", "data"];
+
 /// Whether requests for this path are the gateway's.
 pub(crate) fn is_mine(path: &str) -> bool {
     let bucket = path.trim_start_matches('/').split('/').next();
-    matches!(bucket, Some("io" | "data"))
+    bucket.is_some_and(|bucket| BUCKETS.contains(&bucket))
+}
+
+/// Whether a request asks for the buckets: that of the root with a signature. Without one the root
+/// is the web page.
+pub(crate) fn asks_for_buckets(request: &Request) -> bool {
+    let authorization = crate::transport::header(request.headers(), "authorization");
+    request.uri().path() == "/" && authorization.is_some_and(|it| it.starts_with(sigv4::ALGORITHM))
 }
 
 /// Whether a request is carried out to its end even when the client goes away meanwhile, as the
@@ -75,6 +85,10 @@ impl From<Failure> for Stop {
 type Outcome = Result<Response, Stop>;
 
 async fn answer(shared: &Arc<Shared>, exchange: &Arc<Exchange>, body: Body) -> Outcome {
+    if exchange.path == "/" {
+        auth::identify(shared, exchange)?;
+        return Ok(exchange.document(list::buckets(&BUCKETS)));
+    }
     if !exchange.path.trim_start_matches('/').contains('/') {
         return Ok(exchange.moved_to_bucket());
     }

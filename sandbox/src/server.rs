@@ -168,7 +168,7 @@ async fn route(shared: &Arc<Shared>, request: Request) -> Answer {
     if path == "/a" || path.starts_with("/a/") {
         return rest::handle(shared, request).await;
     }
-    if s3::is_mine(path) {
+    if s3::is_mine(path) || s3::asks_for_buckets(&request) {
         return s3::handle(shared, request).await;
     }
     Ok(web_page())

@@ -310,10 +310,11 @@ fn report(ctx: &Ctx, mut summary: Summary, single: bool, folders: u64, dry_run: 
             error => error.into(),
         });
     }
-    if single && summary.failed == 1 {
-        if let Some(failure) = summary.failures.pop() {
-            return Err(CliError::from(failure.error).about(failure.source));
-        }
+    if single
+        && summary.failed == 1
+        && let Some(failure) = summary.failures.pop()
+    {
+        return Err(CliError::from(failure.error).about(failure.source));
     }
     let word = if dry_run { "would do" } else { "done" };
     if summary.failed == 0 {

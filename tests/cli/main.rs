@@ -12,6 +12,7 @@ mod ls;
 mod mkdir;
 mod output;
 mod rm;
+mod scp;
 mod selection;
 mod signals;
 mod stat;

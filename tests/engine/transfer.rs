@@ -147,9 +147,12 @@ async fn a_file_in_the_way_of_a_folder_goes_to_the_recycle_bin_only_under_force(
     assert!(house.sandbox.tree().exists("common-files/recycle_bin/sub"));
 }
 
+/// What a fault does.
+type Trouble = fn(Fault) -> Fault;
+
 #[tokio::test]
 async fn passing_failures_of_uploads_are_mended() {
-    let cases: [(&str, fn(Fault) -> Fault); 6] = [
+    let cases: [(&str, Trouble); 6] = [
         ("503", |fault| fault.status(503)),
         ("500", |fault| fault.status(500)),
         ("429", |fault| fault.status(429).header("Retry-After", "0")),
@@ -187,7 +190,7 @@ async fn a_lost_answer_to_complete_is_cleared_up() {
 
 #[tokio::test]
 async fn passing_failures_of_downloads_are_mended() {
-    let cases: [(&str, fn(Fault) -> Fault); 5] = [
+    let cases: [(&str, Trouble); 5] = [
         ("503", |fault| fault.status(503)),
         ("closed", Fault::close_before),
         ("cut", |fault| fault.cut_response_at(100_000)),

@@ -1,7 +1,9 @@
 //! The REST and S3 clients on the wire: a sandbox server, proxies and other listeners, with things going wrong.
 
 mod http;
+mod identity;
 mod listing;
+mod logs;
 mod rest;
 mod s3;
 mod support;

@@ -18,11 +18,6 @@ pub(crate) struct Digests {
 }
 
 impl Digests {
-    /// Bytes summed.
-    pub(crate) fn size(&self) -> u64 {
-        self.size
-    }
-
     /// The plain MD5.
     pub(crate) fn md5(&self) -> [u8; 16] {
         self.md5

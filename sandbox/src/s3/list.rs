@@ -18,6 +18,30 @@ const DEFAULT_LIMIT: usize = 4500;
 /// The owner of everything.
 pub(super) const OWNER: &str = "02d6176db174dc93cb1b899f7c6078f08654445fe8cf1b6ce98d8855f66bdbf4";
 
+/// `GET /`: the buckets, made at the beginning of time.
+pub(super) fn buckets(names: &[&str]) -> Writer {
+    let mut xml = Writer::document();
+    xml.root("ListAllMyBucketsResult");
+    write_owner(&mut xml);
+    xml.open("Buckets");
+    for name in names {
+        xml.open("Bucket");
+        xml.text("Name", name);
+        xml.value("CreationDate", timestamp(0));
+        xml.close("Bucket");
+    }
+    xml.close("Buckets");
+    xml.close("ListAllMyBucketsResult");
+    xml
+}
+
+fn write_owner(xml: &mut Writer) {
+    xml.open("Owner");
+    xml.value("ID", OWNER);
+    xml.value("DisplayName", "minio");
+    xml.close("Owner");
+}
+
 /// `GET /io/?location`
 pub(super) fn location() -> Writer {
     let mut xml = Writer::document();
@@ -202,10 +226,7 @@ fn write(
         xml.value("LastModified", timestamp(file.mtime));
         xml.text("ETag", &format!("\"{}\"", file.etag));
         xml.value("Size", file.size);
-        xml.open("Owner");
-        xml.value("ID", OWNER);
-        xml.value("DisplayName", "minio");
-        xml.close("Owner");
+        write_owner(&mut xml);
         xml.value("StorageClass", "STANDARD");
         xml.close("Contents");
     }

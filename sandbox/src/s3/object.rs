@@ -161,10 +161,10 @@ fn check_parameters(exchange: &Exchange) -> Result<(), Failure> {
 pub(super) async fn get(shared: &Arc<Shared>, exchange: &Exchange, identity: &Identity) -> Outcome {
     check_parameters(exchange)?;
     let place = readable(shared, &identity.caller, &exchange.key)?;
-    let found = match archive::of(shared, &place) {
-        Some(archive) => return archive.get(shared, exchange),
-        None => look(shared, &place)?,
-    };
+    if archive::is_at(shared, &place) {
+        return Err(Failure::not_implemented().into());
+    }
+    let found = look(shared, &place)?;
     let patience = shared.s3.settings().lock_timeout;
     let lock = shared.s3.locks.read(&found.uuid, patience).await;
     let lock = lock.ok_or_else(Failure::backend_down)?;
@@ -185,12 +185,12 @@ pub(super) async fn get(shared: &Arc<Shared>, exchange: &Exchange, identity: &Id
     if identity.attachment {
         insert(response.headers_mut(), CONTENT_DISPOSITION, "attachment");
     }
-    *response.body_mut() = stream(content, stretch, lock);
+    *response.body_mut() = stream(&content, stretch, lock);
     Ok(response)
 }
 
 /// The content as a body that holds the lock until it is sent or given up.
-fn stream(content: Content, stretch: Stretch, lock: Reading) -> Body {
+fn stream(content: &Content, stretch: Stretch, lock: Reading) -> Body {
     if stretch.start == stretch.end {
         return full("");
     }
@@ -207,7 +207,7 @@ fn stream(content: Content, stretch: Stretch, lock: Reading) -> Body {
 pub(super) fn head(shared: &Shared, exchange: &Exchange, caller: &Caller) -> Outcome {
     check_parameters(exchange)?;
     let place = readable(shared, caller, &exchange.key)?;
-    if archive::of(shared, &place).is_some() {
+    if archive::is_at(shared, &place) {
         return Err(Failure::bad_gateway().into());
     }
     let object = look(shared, &place)?;

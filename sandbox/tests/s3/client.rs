@@ -114,12 +114,6 @@ impl Ask {
         self
     }
 
-    /// Without `x-amz-content-sha256`.
-    pub(crate) fn without_payload(mut self) -> Self {
-        self.payload = None;
-        self
-    }
-
     /// Without a signature; the headers are sent as given.
     pub(crate) fn unsigned(mut self) -> Self {
         self.sign = false;

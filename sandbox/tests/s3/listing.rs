@@ -134,3 +134,27 @@ fn the_bucket_answers_what_it_has_to() {
         .expect(502);
     get("common-files").send(&sandbox).expect(500);
 }
+
+#[test]
+fn the_root_lists_the_buckets_for_those_who_sign() {
+    let sandbox = sandbox();
+    let signed = Ask::to_path("GET", "/").send(&sandbox).expect(200);
+    assert_eq!(signed.elements("Name"), ["io", "data"]);
+    let unsigned = Ask::to_path("GET", "/").unsigned().send(&sandbox);
+    assert_eq!(
+        unsigned.expect(200).header("content-type"),
+        "text/html; charset=utf-8"
+    );
+}
+
+#[test]
+fn archives_of_folders_are_known_and_not_made() {
+    let sandbox = sandbox();
+    put("common-files/folder/x", "x").send(&sandbox);
+    get("common-files/folder.zip").send(&sandbox).expect(501);
+    put("common-files/folder.zip", "real")
+        .send(&sandbox)
+        .expect(200);
+    assert_eq!(get("common-files/folder.zip").send(&sandbox).text(), "real");
+    get("common-files/none.zip").send(&sandbox).expect(404);
+}

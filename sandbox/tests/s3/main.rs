@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod client;
+mod compare;
 mod faults;
 mod listing;
 mod locks;

@@ -1,0 +1,230 @@
+//! `cec scp` as a user meets it: exit codes, what is printed, JSON, progress.
+
+use std::fs;
+use std::time::Duration;
+
+use cells_sandbox::Fault;
+
+use crate::support::{World, fields};
+
+fn local(world: &World, path: &str, content: &str) {
+    let path = world.home().join(path);
+    fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+    fs::write(path, content).expect("a file");
+}
+
+/// The summary without its time.
+fn summary(stderr: &str) -> String {
+    let line = stderr.lines().last().unwrap_or_default();
+    match line.split_once(" in ") {
+        Some((before, after)) => format!("{before}{}", after.find(',').map_or("", |comma| &after[comma..])),
+        None => line.to_owned(),
+    }
+}
+
+#[test]
+fn a_file_goes_up_and_comes_down() {
+    let world = World::new();
+    local(&world, "one.txt", "content");
+    let run = world.cec(["scp", "one.txt", "cells://common-files"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+    assert_eq!(summary(&run.stderr), "done: 1 file (7 B)");
+    assert_eq!(world.tree().read("common-files/one.txt").as_deref(), Some(b"content".as_slice()));
+    for source in ["cells://common-files/one.txt", "cells:///common-files/one.txt", "cells//common-files/one.txt"] {
+        let run = world.cec(["scp", "-q", source, "back.txt"]).run();
+        run.is(0, "", "");
+        assert_eq!(fs::read(world.home().join("back.txt")).expect("a file"), b"content");
+        fs::remove_file(world.home().join("back.txt")).expect("a file");
+    }
+}
+
+#[test]
+fn a_tree_merges_and_a_second_run_finds_it_unchanged() {
+    let world = World::new();
+    local(&world, "tree/a", "1");
+    local(&world, "tree/sub/.hidden", "2");
+    fs::create_dir_all(world.home().join("tree/empty")).expect("a folder");
+    let run = world.cec(["scp", "tree", "cells://common-files"]).run();
+    assert_eq!((run.code, summary(&run.stderr).as_str()), (0, "done: 2 files (2 B), 3 folders made"));
+    let run = world.cec(["scp", "tree", "cells://common-files"]).run();
+    assert_eq!((run.code, summary(&run.stderr).as_str()), (0, "done: 0 files (0 B), 2 unchanged"));
+    let run = world.cec(["scp", "cells://common-files/tree", "back"]).run();
+    assert_eq!((run.code, summary(&run.stderr).as_str()), (0, "done: 2 files (2 B), 3 folders made"));
+    assert!(world.home().join("back/sub/.hidden").exists() && world.home().join("back/empty").is_dir());
+}
+
+#[test]
+fn an_existing_target_is_refused_before_anything_moves() {
+    let world = World::new();
+    world.put("common-files/two", "old");
+    local(&world, "one", "1");
+    local(&world, "two", "2");
+    let run = world.cec(["scp", "one", "two", "cells://common-files"]).run();
+    assert_eq!(run.code, 8);
+    assert!(run.stderr.starts_with("error: common-files/two exists already\n"), "{}", run.stderr);
+    assert!(run.stderr.contains("--force"), "{}", run.stderr);
+    assert!(!world.tree().exists("common-files/one"));
+    assert_eq!(world.cec(["scp", "-f", "-q", "one", "two", "cells://common-files"]).run().code, 0);
+    assert_eq!(world.tree().read("common-files/two").as_deref(), Some(b"2".as_slice()));
+    // The environment never turns overwriting on.
+    let run = world.cec(["scp", "one", "cells://common-files"]).env("CEC_FORCE", "true").run();
+    assert_eq!(run.code, 8);
+    let run = world.cec(["scp", "cells://common-files/two", "one"]).run();
+    assert_eq!(run.code, 8);
+    assert_eq!(fs::read(world.home().join("one")).expect("a file"), b"1");
+}
+
+#[test]
+fn what_is_missing_is_named_with_its_own_code() {
+    let world = World::new();
+    local(&world, "one", "1");
+    for (arguments, code, text) in [
+        (vec!["scp", "none", "cells://common-files"], 3, "none does not exist"),
+        (vec!["scp", "cells://common-files/none", "."], 3, "common-files/none does not exist"),
+        (vec!["scp", "cells://common-files/*.none", "."], 3, "common-files/*.none does not exist"),
+        (vec!["scp", "one", "cells://nowhere/x"], 3, "nowhere"),
+        (vec!["scp", "one", "cells://common-files/a/b/c"], 3, "cec mkdir -p"),
+        (vec!["scp", "cells://common-files/none", "no/such/folder/x"], 3, "none"),
+        (vec!["scp", "one", "two"], 2, "cells://"),
+        (vec!["scp", "cells://common-files/a", "cells://common-files/b"], 2, "both"),
+        (vec!["scp", "one", "cells://"], 2, "workspace"),
+        (vec!["scp", "one"], 2, "DST"),
+        (vec!["scp", "--part-size", "7", "one", "cells://common-files"], 2, "multiple of 10"),
+        (vec!["scp", "--transfers", "0", "one", "cells://common-files"], 2, "--transfers"),
+        (vec!["scp", "-f", "--update", "one", "cells://common-files"], 2, "cannot be used with"),
+    ] {
+        let run = world.cec(arguments.clone()).run();
+        assert_eq!(run.code, code, "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains(text), "{arguments:?}: {}", run.stderr);
+        assert_eq!(run.stdout, "", "{arguments:?}");
+    }
+    let run = world.cec(["scp", "one", "cells://common-files"]).env("CEC_PART_SIZE", "many").run();
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("CEC_PART_SIZE"), "{}", run.stderr);
+}
+
+#[test]
+fn a_bad_token_a_missing_right_and_a_dead_server_are_told_apart() {
+    let world = World::new();
+    local(&world, "one", "1");
+    let run = world.cec(["scp", "one", "cells://common-files"]).env("CEC_TOKEN", "wrong").run();
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    let run = world.cec(["scp", "one", "cells://a1-ro"]).user("alice").run();
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    let run = world.cec(["scp", "one", "cells://common-files"]).env("CEC_URL", "http://127.0.0.1:1").run();
+    assert_eq!(run.code, 6, "{}", run.stderr);
+}
+
+#[test]
+fn failed_files_are_listed_and_the_rest_goes() {
+    let world = World::new();
+    for name in ["a", "b", "c"] {
+        local(&world, &format!("tree/{name}"), name);
+    }
+    world.sandbox.faults().add(Fault::on("PUT", "/io/common-files/tree/b").status(403).always());
+    let run = world.cec(["scp", "tree", "cells://common-files"]).run();
+    assert_eq!(run.code, 7, "{}", run.stderr);
+    assert!(run.stderr.contains("failed: tree/b: "), "{}", run.stderr);
+    assert_eq!(summary(&run.stderr), "done: 2 files (2 B), 1 folder made, 1 failed");
+    assert_eq!(world.tree().list("common-files/tree"), ["a", "c"]);
+}
+
+#[test]
+fn a_copy_that_stays_wrong_is_exit_9() {
+    let world = World::new();
+    world.put("common-files/file", "some content");
+    world.sandbox.faults().add(Fault::on("GET", "/io/common-files/file").corrupt_response_at(3).always());
+    let run = world.cec(["scp", "--retry-max-attempts", "2", "cells://common-files/file", "."]).run();
+    assert_eq!(run.code, 9, "{}", run.stderr);
+    assert!(!world.home().join("file").exists());
+}
+
+#[test]
+fn json_has_one_object_a_file_and_a_summary() {
+    let world = World::new();
+    local(&world, "tree/a", "1");
+    local(&world, "tree/b", "2");
+    world.sandbox.faults().add(Fault::on("PUT", "/io/common-files/tree/b").status(403).always());
+    let run = world.cec(["scp", "--json", "tree", "cells://common-files"]).run();
+    assert_eq!(run.code, 7);
+    let lines: Vec<serde_json::Value> =
+        run.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.len(), 3, "{}", run.stdout);
+    let of = |status: &str| lines.iter().find(|line| line["status"] == status).expect(status);
+    assert_eq!(
+        fields(of("transferred")),
+        ["type", "direction", "source", "target", "size", "status", "reason", "etag", "seconds"]
+    );
+    assert_eq!(of("transferred")["target"], "cells://common-files/tree/a");
+    assert_eq!(fields(of("failed")), ["type", "direction", "source", "target", "size", "status", "seconds", "error"]);
+    assert_eq!(
+        fields(&lines[2]),
+        ["type", "schema", "dry_run", "transferred", "bytes", "unchanged", "skipped", "failed", "folders", "seconds"]
+    );
+    assert_eq!((&lines[2]["type"], &lines[2]["failed"]), (&"summary".into(), &1.into()));
+}
+
+#[test]
+fn a_dry_run_says_what_it_would_do() {
+    let world = World::new();
+    local(&world, "tree/a", "1");
+    let run = world.cec(["scp", "--dry-run", "tree", "cells://common-files"]).run();
+    assert_eq!(run.code, 0);
+    assert!(run.stderr.contains("new tree/a -> cells://common-files/tree/a"), "{}", run.stderr);
+    assert_eq!(summary(&run.stderr), "would do: 1 file (1 B), 1 folder made");
+    assert!(world.tree().list("common-files").is_empty());
+}
+
+#[test]
+fn globs_see_every_page_and_literal_names_win() {
+    let world = World::new();
+    world.tree().generate("common-files/many", 620, 1).expect("files");
+    world.put("common-files/odd/[a]", "literal");
+    world.put("common-files/odd/a", "match");
+    fs::create_dir_all(world.home().join("many")).expect("a folder");
+    assert_eq!(world.cec(["scp", "-q", "cells://common-files/many/*", "many"]).run().code, 0);
+    assert_eq!(fs::read_dir(world.home().join("many")).expect("a folder").count(), 620);
+    assert_eq!(world.cec(["scp", "-q", "cells://common-files/odd/[a]", "x"]).run().code, 0);
+    assert_eq!(fs::read(world.home().join("x")).expect("a file"), b"literal");
+    let run = world.cec(["scp", "-q", "--no-glob", "cells://common-files/odd/?", "y"]).run();
+    assert_eq!(run.code, 3, "{}", run.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_says_how_to_go_on_and_leaves_nothing_half() {
+    let world = World::new();
+    world.put("common-files/tree/done", "1");
+    world.put("common-files/tree/slow", &"x".repeat(500_000));
+    world.sandbox.faults().add(
+        Fault::on("GET", "/io/common-files/tree/slow").stall_response_at(100_000, Duration::from_secs(60)).always(),
+    );
+    let child = world.cec(["scp", "--transfers", "1", "cells://common-files/tree", "back"]).spawn();
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while !world.sandbox.requests().iter().any(|request| request.path.contains("/io/common-files/tree/slow")) {
+        assert!(std::time::Instant::now() < deadline, "the request never came");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let killed = std::process::Command::new("/bin/kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.expect("kill").success());
+    let output = child.wait_with_output().expect("an end");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains("run the same command again"), "{stderr}");
+    let names: Vec<_> = fs::read_dir(world.home().join("back")).expect("a folder").flatten().map(|e| e.file_name()).collect();
+    assert!(names.iter().all(|name| name == "done"), "{names:?}");
+}
+
+#[test]
+fn progress_has_its_forms() {
+    let world = World::new();
+    local(&world, "one", "1");
+    world.sandbox.faults().add(Fault::on("PUT", "/io/common-files/").delay(Duration::from_millis(1300)).always());
+    // A plain line comes after ten seconds; its text is tested where it is made.
+    for (mode, marker) in [("json", "\"type\":\"progress\""), ("plain", "done: "), ("none", "done: ")] {
+        let run = world.cec(["scp", "-f", "--progress", mode, "one", &format!("cells://common-files/{mode}")]).run();
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(run.stderr.contains(marker), "{mode}: {}", run.stderr);
+    }
+}
