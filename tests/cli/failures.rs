@@ -35,11 +35,11 @@ fn a_refused_token_is_never_not_found() {
 
 #[test]
 fn a_dead_server_is_told_within_seconds() {
-    let world = World::new();
+    let world = &World::new();
     let started = Instant::now();
     std::thread::scope(|scope| {
         for arguments in COMMANDS {
-            scope.spawn(|| {
+            scope.spawn(move || {
                 let run = world.cec(arguments.iter().copied()).env("CEC_URL", "http://127.0.0.1:9").run();
                 assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{arguments:?} {run:?}");
                 let cause = "error: cannot connect to 127.0.0.1:9: connection refused\n";
