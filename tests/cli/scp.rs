@@ -88,7 +88,7 @@ fn what_is_missing_is_named_with_its_own_code() {
         (vec!["scp", "one", "two"], 2, "cells://"),
         (vec!["scp", "cells://common-files/a", "cells://common-files/b"], 2, "both"),
         (vec!["scp", "one", "cells://"], 2, "workspace"),
-        (vec!["scp", "one"], 2, "DST"),
+        (vec!["scp", "one"], 2, "PATH"),
         (vec!["scp", "--part-size", "7", "one", "cells://common-files"], 2, "multiple of 10"),
         (vec!["scp", "--transfers", "0", "one", "cells://common-files"], 2, "--transfers"),
         (vec!["scp", "-f", "--update", "one", "cells://common-files"], 2, "cannot be used with"),
