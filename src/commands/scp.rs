@@ -177,6 +177,9 @@ enum Direction {
 pub async fn run(ctx: &Ctx, args: ScpArgs) -> Result<Outcome, CliError> {
     let direction = direction(&args.paths)?;
     let options = options(ctx, &args)?;
+    if args.preserve && matches!(direction, Direction::Up(..)) {
+        ctx.ui.warn("the server keeps no modification times of uploads; --preserve has no effect here");
+    }
     let engine = Engine {
         api: ctx.api().await?.clone(),
         s3: ctx.s3().await?.clone(),

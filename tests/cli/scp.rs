@@ -168,6 +168,20 @@ fn json_has_one_object_a_file_and_a_summary() {
 }
 
 #[test]
+fn times_are_preserved_on_the_way_down_only() {
+    let world = World::new();
+    local(&world, "one", "1");
+    let run = world.cec(["scp", "-p", "one", "cells://common-files"]).run();
+    assert_eq!(run.code, 0);
+    assert!(run.stderr.contains("--preserve has no effect"), "{}", run.stderr);
+    world.tree().set_mtime("common-files/one", 1_500_000_000);
+    let run = world.cec(["scp", "-q", "-p", "cells://common-files/one", "back"]).run();
+    run.is(0, "", "");
+    let modified = fs::metadata(world.home().join("back")).and_then(|metadata| metadata.modified()).expect("a time");
+    assert_eq!(modified, std::time::UNIX_EPOCH + Duration::from_secs(1_500_000_000));
+}
+
+#[test]
 fn a_dry_run_says_what_it_would_do() {
     let world = World::new();
     local(&world, "tree/a", "1");
