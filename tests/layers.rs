@@ -65,7 +65,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("ui", "error::CliError", "the screen shows errors; how they read is up to `error`"),
     ("commands", "cli::Command", "the dispatcher matches on what was typed"),
     ("commands", "cli::ConfigCommand", "the dispatcher matches on what was typed"),
-    ("s3::error::tests", "api::recording", "tests alone: one reader of recorded answers"),
 ];
 
 /// What only some rooms may touch: the ends of paths (or a macro's name with its `!`), and the rooms or modules.
@@ -673,7 +672,6 @@ mod the_scanner {
                 "use crate::transfer::event::{Direction, Observer};\nuse crate::transfer::plan::Reason;",
             ),
             ("src/ui/mod.rs", "fn f(error: &crate::error::CliError) {}"),
-            ("src/s3/error.rs", "mod tests { use crate::api::recording::recording; }"),
             ("src/error/convert.rs", "use super::CliError;\nuse crate::walk::WalkError;"),
             ("src/walk/remote.rs", "use crate::{api, s3};\npub(crate) fn f() {}\npub(in crate::walk) fn g() {}"),
             ("src/transfer/run.rs", "use std::path::Path;\nuse http::HeaderMap;"),

@@ -6,12 +6,12 @@
 
 mod hash;
 mod lanes;
+mod position;
 mod sink;
 mod stream;
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -137,7 +137,7 @@ impl Piece {
             }
             Self::Disk(stored) => {
                 let mut buffer = vec![0; length];
-                stored.file.read_exact_at(&mut buffer, offset)?;
+                position::read_exact(&stored.file, &mut buffer, offset)?;
                 Ok(buffer.into())
             }
         }
@@ -219,9 +219,7 @@ impl Unfinished {
             let zeros = zero_run(bytes, to_page);
             let data = data_run(&bytes[zeros..], if zeros == 0 { to_page } else { PAGE });
             let start = self.stored.size + zeros as u64;
-            self.stored
-                .file
-                .write_all_at(&bytes[zeros..zeros + data], start)?;
+            position::write_all(&self.stored.file, &bytes[zeros..zeros + data], start)?;
             self.stored.size = start + data as u64;
             bytes = &bytes[zeros + data..];
         }
@@ -260,8 +258,6 @@ static ZEROS: [u8; PAGE] = [0; PAGE];
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
-
     use super::*;
 
     fn pattern(size: usize) -> Vec<u8> {
@@ -286,6 +282,7 @@ mod tests {
         );
     }
 
+    #[cfg(unix)]
     #[test]
     fn zeros_take_no_room_on_the_disk() {
         let store = Store::new().unwrap();
@@ -295,7 +292,8 @@ mod tests {
         };
         let metadata = stored.file.metadata().unwrap();
         assert_eq!(metadata.len(), 8 << 20);
-        assert!(metadata.blocks() < 64, "{} blocks", metadata.blocks());
+        let blocks = std::os::unix::fs::MetadataExt::blocks(&metadata);
+        assert!(blocks < 64, "{blocks} blocks");
     }
 
     #[test]

@@ -59,7 +59,9 @@ pub(crate) fn outlives_client(method: &Method, path: &str) -> bool {
 /// Answers a request to the gateway.
 pub(crate) async fn handle(shared: &Arc<Shared>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let exchange = Arc::new(Exchange::new(parts, shared.clock.system_time()));
+    let is_secure = shared.url.starts_with("https:");
+    let scheme = if is_secure { "https" } else { "http" };
+    let exchange = Arc::new(Exchange::new(parts, shared.clock.system_time(), scheme));
     match answer(shared, &exchange, body).await {
         Ok(response) => Ok(response),
         Err(Stop::Refused(failure)) => Ok(failure.response(&exchange)),

@@ -29,6 +29,8 @@ pub(crate) struct Exchange {
     pub(crate) key: String,
     /// The whole path, decoded.
     pub(crate) path: String,
+    /// The scheme the request came by.
+    scheme: &'static str,
     parameters: Vec<(String, String)>,
     /// Lives as long as the connection's side of the request does.
     client: Weak<()>,
@@ -36,7 +38,7 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// Takes a request apart. The path starts with a bucket.
-    pub(crate) fn new(mut parts: Parts, now: SystemTime) -> Self {
+    pub(crate) fn new(mut parts: Parts, now: SystemTime, scheme: &'static str) -> Self {
         let client = parts.extensions.remove::<Weak<()>>().unwrap_or_default();
         let path = transport::decode(parts.uri.path());
         let (bucket, key) = path
@@ -48,6 +50,7 @@ impl Exchange {
             id: request_id(now),
             bucket: bucket.to_owned(),
             key: key.trim_end_matches('/').to_owned(),
+            scheme,
             parameters,
             client,
             path,
@@ -116,6 +119,12 @@ impl Exchange {
     /// Whether only the headers of the answer are wanted.
     pub(crate) fn is_head(&self) -> bool {
         self.parts.method == Method::HEAD
+    }
+
+    /// The whole address of what the request is about, without a query.
+    pub(crate) fn location(&self) -> String {
+        let host = self.header("host").unwrap_or_default();
+        format!("{}://{host}{}", self.scheme, self.path)
     }
 
     /// The announced length of the body. A body sent in chunks has none.

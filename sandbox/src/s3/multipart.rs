@@ -263,9 +263,8 @@ fn unbuffered(mut response: Response) -> Response {
 }
 
 fn completed(mut xml: Writer, exchange: &Exchange, etag: &str) -> Writer {
-    let host = exchange.header("host").unwrap_or_default();
     xml.root("CompleteMultipartUploadResult");
-    xml.text("Location", &format!("http://{host}{}", exchange.path));
+    xml.text("Location", &exchange.location());
     xml.text("Bucket", &exchange.bucket);
     xml.text("Key", &exchange.key);
     xml.text("ETag", &format!("\"{etag}\""));
