@@ -6,34 +6,36 @@ pub use unix::Hidden;
 #[cfg(unix)]
 mod unix {
     use std::io;
+    use std::os::fd::AsFd;
 
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-    /// While it lives, the terminal on standard input does not show what is typed. Ctrl-C stays a signal, and however
+    /// While it lives, a terminal does not show what is typed. Ctrl-C stays a signal, and however
     /// the wait for input ends, the terminal is as before.
     #[derive(Debug)]
-    pub struct Hidden {
+    pub struct Hidden<T: AsFd> {
+        terminal: T,
         before: Termios,
     }
 
-    impl Hidden {
+    impl<T: AsFd> Hidden<T> {
         /// Stops showing what is typed. To be called before the question is shown: an answer may come at once.
         ///
         /// # Errors
-        /// Standard input is no terminal, or cannot be switched.
-        pub fn start() -> io::Result<Self> {
-            let before = tcgetattr(io::stdin())?;
+        /// It is no terminal, or cannot be switched.
+        pub fn start(terminal: T) -> io::Result<Self> {
+            let before = tcgetattr(&terminal)?;
             let mut hidden = before.clone();
             hidden.local_modes.remove(LocalModes::ECHO);
-            tcsetattr(io::stdin(), OptionalActions::Flush, &hidden)?;
-            Ok(Self { before })
+            tcsetattr(&terminal, OptionalActions::Flush, &hidden)?;
+            Ok(Self { terminal, before })
         }
     }
 
-    impl Drop for Hidden {
+    impl<T: AsFd> Drop for Hidden<T> {
         fn drop(&mut self) {
             // A terminal that is gone needs no mending.
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
+            let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
         }
     }
 }

@@ -74,7 +74,7 @@ impl Ui {
 
     #[cfg(unix)]
     async fn read_hidden(&self, prompt: &str) -> io::Result<Option<String>> {
-        let _hidden = crate::sys::tty::Hidden::start()?;
+        let _hidden = crate::sys::tty::Hidden::start(io::stdin())?;
         // The end of the line is not shown either.
         let _new_line = self.open_question(prompt);
         Ok(on_a_thread(|| read_line(&mut io::stdin().lock())).await.flatten())
