@@ -62,6 +62,8 @@ const BELOW_COMMANDS: &[&str] = &[
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("ui::progress", "transfer::event", "it implements the engine's Observer"),
     ("ui::progress", "transfer::plan::Reason", "a part of what the Observer is told"),
+    ("ui::progress", "transfer::TransferError", "a part of what the Observer is told"),
+    ("ui::progress", "error::Kind", "the record of a failed file tells its exit code"),
     ("ui", "error::CliError", "the screen shows errors; how they read is up to `error`"),
     ("commands", "cli::Command", "the dispatcher matches on what was typed"),
     ("commands", "cli::ConfigCommand", "the dispatcher matches on what was typed"),

@@ -353,12 +353,9 @@ fn summary_line(summary: &Summary, word: &str, folders: u64) -> String {
         human::duration(summary.elapsed)
     );
     let made = if folders == 1 { "folder made" } else { "folders made" };
-    for (count, what) in [
-        (folders, made),
-        (summary.unchanged, "unchanged"),
-        (summary.skipped, "skipped"),
-        (summary.failed, "failed"),
-    ] {
+    for (count, what) in
+        [(folders, made), (summary.unchanged, "unchanged"), (summary.skipped, "skipped"), (summary.failed, "failed")]
+    {
         if count > 0 {
             line.push_str(&format!(", {} {what}", human::count(count)));
         }

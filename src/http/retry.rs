@@ -178,7 +178,10 @@ mod tests {
     async fn pauses(policy: &RetryPolicy, chance: f64, advice: Advice) -> (u32, Vec<Duration>) {
         let mut heard = Vec::new();
         let mut attempts = 0;
-        let result: Result<(), Failure> = run_with(policy, &CancellationToken::new(), || chance,
+        let result: Result<(), Failure> = run_with(
+            policy,
+            &CancellationToken::new(),
+            || chance,
             |number| {
                 attempts = number;
                 async move { Err(Failure(advice)) }

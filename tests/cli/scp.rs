@@ -151,12 +151,15 @@ fn json_has_one_object_a_file_and_a_summary() {
         run.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(lines.len(), 3, "{}", run.stdout);
     let of = |status: &str| lines.iter().find(|line| line["status"] == status).expect(status);
-    assert_eq!(
-        fields(of("transferred")),
-        ["type", "direction", "source", "target", "size", "status", "reason", "etag", "seconds"]
-    );
+    for status in ["transferred", "failed"] {
+        assert_eq!(
+            fields(of(status)),
+            ["type", "direction", "source", "target", "size", "status", "reason", "etag", "seconds", "error"]
+        );
+    }
     assert_eq!(of("transferred")["target"], "cells://common-files/tree/a");
-    assert_eq!(fields(of("failed")), ["type", "direction", "source", "target", "size", "status", "seconds", "error"]);
+    assert_eq!(fields(&of("failed")["error"]), ["code", "kind", "message"]);
+    assert_eq!((&of("failed")["error"]["code"], &of("failed")["error"]["kind"]), (&5.into(), &"permission".into()));
     assert_eq!(
         fields(&lines[2]),
         ["type", "schema", "dry_run", "transferred", "bytes", "unchanged", "skipped", "failed", "folders", "seconds"]
@@ -212,7 +215,8 @@ fn an_interrupt_says_how_to_go_on_and_leaves_nothing_half() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     assert!(stderr.contains("run the same command again"), "{stderr}");
-    let names: Vec<_> = fs::read_dir(world.home().join("back")).expect("a folder").flatten().map(|e| e.file_name()).collect();
+    let names: Vec<_> =
+        fs::read_dir(world.home().join("back")).expect("a folder").flatten().map(|e| e.file_name()).collect();
     assert!(names.iter().all(|name| name == "done"), "{names:?}");
 }
 
