@@ -72,7 +72,6 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
         ctx.close().await;
         result
     });
-    ui.settle();
     // A read of standard input that nobody waits for any more must not keep the program.
     runtime.shutdown_background();
     result

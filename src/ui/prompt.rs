@@ -1,16 +1,11 @@
 //! Questions. Silence, the end of input and anything but a clear yes mean No.
 
 use std::io::{self, BufRead, Write};
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use super::{Ui, escape};
-
-/// How long a signal may take to be heard of.
-const SIGNAL_ARRIVES: Duration = Duration::from_millis(500);
 
 /// What counts as a yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,28 +68,26 @@ impl Ui {
     /// # Errors
     /// A terminal that cannot be switched.
     pub async fn ask_hidden(&self, question: &str) -> io::Result<Option<SecretString>> {
-        let prompt = format!("{}: ", escape(question));
-        let hiding = std::sync::Arc::clone(&self.hiding);
-        hiding.store(true, Ordering::Release);
-        let typed = on_a_thread(move || {
-            let typed = rpassword::prompt_password(prompt);
-            hiding.store(false, Ordering::Release);
-            typed
-        });
-        match typed.await {
-            Some(Ok(text)) if !text.trim().is_empty() => Ok(Some(SecretString::from(text.trim()))),
-            Some(Ok(_)) | None => Ok(None),
-            Some(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                self.write_prompt("\n");
-                Ok(None)
-            }
-            Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
-                self.write_prompt("\n");
-                // Ctrl-C has been raised as a signal, which is about to end the command.
-                tokio::time::sleep(SIGNAL_ARRIVES).await;
-                Ok(None)
-            }
+        let typed = self.read_hidden(&format!("{}: ", escape(question))).await?;
+        Ok(typed.filter(|text| !text.is_empty()).map(SecretString::from))
+    }
+
+    #[cfg(unix)]
+    async fn read_hidden(&self, prompt: &str) -> io::Result<Option<String>> {
+        let _hidden = crate::sys::tty::Hidden::start(io::stdin())?;
+        // The end of the line is not shown either.
+        let _new_line = self.open_question(prompt);
+        Ok(on_a_thread(|| read_line(&mut io::stdin().lock())).await.flatten())
+    }
+
+    #[cfg(not(unix))]
+    async fn read_hidden(&self, prompt: &str) -> io::Result<Option<String>> {
+        let prompt = prompt.to_owned();
+        match on_a_thread(move || rpassword::prompt_password(prompt)).await {
+            Some(Ok(text)) => Ok(Some(text.trim().to_owned())),
+            Some(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
             Some(Err(error)) => Err(error),
+            None => Ok(None),
         }
     }
 
