@@ -49,7 +49,7 @@ The server keeps no modification times of uploads, so --preserve concerns downlo
     after_help = EXAMPLES,
     after_long_help = format!("{EXAMPLES}\n\n{NOTES}")
 )]
-pub struct ScpArgs {
+pub struct Args {
     /// One or more sources, then the target
     #[arg(value_name = "PATH", num_args = 2.., required = true)]
     paths: Vec<OsString>,
@@ -174,7 +174,7 @@ enum Direction {
 ///
 /// # Errors
 /// What concerns the run as a whole, or its only file.
-pub async fn run(ctx: &Ctx, args: ScpArgs) -> Result<Outcome, CliError> {
+pub async fn run(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     let direction = direction(&args.paths)?;
     let options = options(ctx, &args)?;
     if args.preserve && matches!(direction, Direction::Up(..)) {
@@ -247,7 +247,7 @@ async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Ve
     }
 }
 
-fn options(ctx: &Ctx, args: &ScpArgs) -> Result<Options, CliError> {
+fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
     let environment = &ctx.settings.environment;
     let part_size = pick(args.part_size, environment.value("CEC_PART_SIZE"))?.unwrap_or(50);
     if part_size == 0 || !(part_size * MEBIBYTE).is_multiple_of(PART_STEP) {
