@@ -67,7 +67,7 @@ fn step<const STEP: usize>([a, b, c, d]: State, words: &[u32; 16]) -> State {
         .wrapping_add(a);
     // What depends on `b`, the newest word, comes last: everything else is ready before it.
     let sum = match STEP / 16 {
-        0 => known.wrapping_add(!b & d).wrapping_add(b & c),
+        0 => known.wrapping_add(d ^ (b & (c ^ d))),
         1 => known.wrapping_add(c & !d).wrapping_add(b & d),
         2 => known.wrapping_add((c ^ d) ^ b),
         _ => known.wrapping_add(c ^ (b | !d)),
