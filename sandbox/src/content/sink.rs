@@ -91,13 +91,7 @@ impl Workers {
             Ok(file)
         });
         let busy = VecDeque::new();
-        Self {
-            to_hash,
-            to_write,
-            hashing,
-            writing,
-            busy,
-        }
+        Self { to_hash, to_write, hashing, writing, busy }
     }
 
     /// Hands a batch over and gives a buffer for the next one.
@@ -105,10 +99,7 @@ impl Workers {
         let batch = Arc::new(batch);
         let ended = |_| io::Error::other("an earlier piece could not be stored");
         self.to_hash.send(Arc::clone(&batch)).await.map_err(ended)?;
-        self.to_write
-            .send(Arc::clone(&batch))
-            .await
-            .map_err(ended)?;
+        self.to_write.send(Arc::clone(&batch)).await.map_err(ended)?;
         self.busy.push_back(batch);
         let is_free = |batch: &mut Batch| Arc::get_mut(batch).is_some();
         let free = self.busy.pop_front_if(is_free).and_then(Arc::into_inner);
@@ -128,13 +119,7 @@ impl Workers {
 
 impl Sink {
     pub(super) fn new(store: Store) -> Self {
-        Self {
-            store,
-            batch: Vec::new(),
-            received: 0,
-            hashers: Hashers::default(),
-            workers: None,
-        }
+        Self { store, batch: Vec::new(), received: 0, hashers: Hashers::default(), workers: None }
     }
 
     /// Computes the SHA-256 too. To be called before the first piece.
