@@ -41,10 +41,7 @@ impl Exchange {
     pub(crate) fn new(mut parts: Parts, now: SystemTime, scheme: &'static str) -> Self {
         let client = parts.extensions.remove::<Weak<()>>().unwrap_or_default();
         let path = transport::decode(parts.uri.path());
-        let (bucket, key) = path
-            .trim_start_matches('/')
-            .split_once('/')
-            .unwrap_or_default();
+        let (bucket, key) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
         let parameters = parameters(parts.uri.query().unwrap_or_default()).collect();
         Self {
             id: request_id(now),
@@ -60,11 +57,7 @@ impl Exchange {
 
     /// Stops when the client has gone, so that what follows is not done.
     pub(crate) fn client_is_there(&self) -> Result<(), Stop> {
-        if self.client.strong_count() > 0 {
-            Ok(())
-        } else {
-            Err(Stop::Dropped)
-        }
+        if self.client.strong_count() > 0 { Ok(()) } else { Err(Stop::Dropped) }
     }
 
     /// Keeps the client there as long as the result lives.
@@ -74,9 +67,7 @@ impl Exchange {
 
     /// The value of a query parameter.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters
-            .iter()
-            .find_map(|(key, value)| (key == name).then_some(value.as_str()))
+        self.parameters.iter().find_map(|(key, value)| (key == name).then_some(value.as_str()))
     }
 
     /// A header as text.
@@ -86,27 +77,15 @@ impl Exchange {
 
     /// Whether the key is no text.
     pub(crate) fn has_invalid_key(&self) -> bool {
-        percent_encoding::percent_decode_str(self.parts.uri.path())
-            .decode_utf8()
-            .is_err()
+        percent_encoding::percent_decode_str(self.parts.uri.path()).decode_utf8().is_err()
     }
 
     /// The redirection to the bucket's path with its slash.
     pub(crate) fn moved_to_bucket(&self) -> Response {
-        let query = self
-            .parts
-            .uri
-            .query()
-            .map_or_else(String::new, |query| format!("?{query}"));
-        let mut response = respond(
-            StatusCode::MOVED_PERMANENTLY,
-            "text/html; charset=utf-8",
-            full(""),
-        );
+        let query = self.parts.uri.query().map_or_else(String::new, |query| format!("?{query}"));
+        let mut response = respond(StatusCode::MOVED_PERMANENTLY, "text/html; charset=utf-8", full(""));
         if let Ok(location) = HeaderValue::from_str(&format!("{}/{query}", self.path)) {
-            response
-                .headers_mut()
-                .insert(http::header::LOCATION, location);
+            response.headers_mut().insert(http::header::LOCATION, location);
         }
         response
     }
@@ -129,9 +108,7 @@ impl Exchange {
 
     /// The announced length of the body. A body sent in chunks has none.
     pub(crate) fn content_length(&self) -> Result<u64, Failure> {
-        let length = self
-            .header("content-length")
-            .and_then(|value| value.parse().ok());
+        let length = self.header("content-length").and_then(|value| value.parse().ok());
         length.ok_or_else(Failure::missing_content_length)
     }
 
