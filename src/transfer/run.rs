@@ -252,10 +252,10 @@ impl Run<'_> {
         match step {
             Step::File(candidate) => self.start(candidate),
             Step::Notice { path, text } => self.engine.observer.notice(&path, &text),
-            Step::Refused { source, target, error } => {
+            Step::Refused { direction, source, target, error } => {
                 let number = self.number();
                 let record = Record {
-                    direction: Direction::Upload,
+                    direction,
                     source,
                     target,
                     size: 0,
