@@ -399,7 +399,7 @@ fn html(answer: &Answer) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::recording::{answer, answer_of};
+    use crate::auth::recording::{answer, answer_of};
 
     #[test]
     fn recorded_refusals_mean_what_they_say_not_what_their_status_says() {

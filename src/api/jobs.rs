@@ -135,7 +135,7 @@ fn unwrapped(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::recording::answer;
+    use crate::auth::recording::answer;
 
     fn job(name: &str) -> Option<Job> {
         let answer: JobsAnswer = serde_json::from_slice(&answer(name).body).expect(name);

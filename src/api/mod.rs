@@ -4,8 +4,6 @@ pub mod error;
 pub mod frontend;
 pub mod jobs;
 pub mod page;
-#[cfg(test)]
-pub(crate) mod recording;
 pub mod tree;
 mod wire;
 

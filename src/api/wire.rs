@@ -206,7 +206,7 @@ pub(super) struct WireJobReference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::recording::answer;
+    use crate::auth::recording::answer;
 
     fn bulk(name: &str) -> BulkAnswer {
         serde_json::from_slice(&answer(name).body).expect(name)

@@ -1,5 +1,7 @@
 //! Tokens, and the authenticated sender that the REST and the S3 client share.
 
+#[cfg(test)]
+pub(crate) mod recording;
 mod sender;
 mod session;
 

@@ -63,7 +63,8 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, HttpError> {
     let unreadable =
         |error: &dyn std::fmt::Display| request_error(format!("cannot read a private key from '{shown}': {error}"));
     let pem = std::fs::read(file).map_err(|error| unreadable(&error))?;
-    if pem.windows(21).any(|window| window == b"ENCRYPTED PRIVATE KEY") {
+    let text = String::from_utf8_lossy(&pem);
+    if text.contains("ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
         return Err(
             unreadable(&"it is encrypted").hint("store the key without a passphrase, for example with 'openssl pkey'")
         );

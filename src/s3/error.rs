@@ -382,7 +382,7 @@ fn words(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::recording::{answer_in, recording};
+    use crate::auth::recording::{answer_in, recording};
 
     fn recorded(name: &str, asked: Asked) -> S3Error {
         let answer = answer_in(&recording("s3", name));

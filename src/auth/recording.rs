@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 
-use crate::auth::Answer;
+use super::Answer;
 
 /// The whole recording.
 pub(crate) fn recording(folder: &str, name: &str) -> Value {
