@@ -6,12 +6,12 @@
 
 mod hash;
 mod lanes;
+mod position;
 mod sink;
 mod stream;
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,18 +78,11 @@ impl Body {
 
     /// The bodies one after the other. Nothing is copied.
     pub(crate) fn concat<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
-        Self::from_pieces(
-            parts
-                .into_iter()
-                .flat_map(|part| part.pieces.iter().cloned()),
-        )
+        Self::from_pieces(parts.into_iter().flat_map(|part| part.pieces.iter().cloned()))
     }
 
     fn from_pieces(pieces: impl IntoIterator<Item = Piece>) -> Self {
-        let pieces: Arc<[Piece]> = pieces
-            .into_iter()
-            .filter(|piece| piece.size() > 0)
-            .collect();
+        let pieces: Arc<[Piece]> = pieces.into_iter().filter(|piece| piece.size() > 0).collect();
         let size = pieces.iter().map(Piece::size).sum();
         Self { pieces, size }
     }
@@ -137,7 +130,7 @@ impl Piece {
             }
             Self::Disk(stored) => {
                 let mut buffer = vec![0; length];
-                stored.file.read_exact_at(&mut buffer, offset)?;
+                position::read_exact(&stored.file, &mut buffer, offset)?;
                 Ok(buffer.into())
             }
         }
@@ -155,13 +148,8 @@ pub(crate) struct Store {
 impl Store {
     /// Makes the folder.
     pub(crate) fn new() -> io::Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("cells-sandbox-")
-            .tempdir()?;
-        Ok(Self {
-            folder: Arc::new(folder),
-            names: Arc::default(),
-        })
+        let folder = tempfile::Builder::new().prefix("cells-sandbox-").tempdir()?;
+        Ok(Self { folder: Arc::new(folder), names: Arc::default() })
     }
 
     /// Takes a body that arrives in pieces.
@@ -187,17 +175,8 @@ impl Store {
     fn create(&self) -> io::Result<Unfinished> {
         let name = self.names.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.path().join(name.to_string());
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)?;
-        let stored = Stored {
-            path,
-            file,
-            size: 0,
-            _folder: Arc::clone(&self.folder),
-        };
+        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+        let stored = Stored { path, file, size: 0, _folder: Arc::clone(&self.folder) };
         Ok(Unfinished { stored })
     }
 }
@@ -219,9 +198,7 @@ impl Unfinished {
             let zeros = zero_run(bytes, to_page);
             let data = data_run(&bytes[zeros..], if zeros == 0 { to_page } else { PAGE });
             let start = self.stored.size + zeros as u64;
-            self.stored
-                .file
-                .write_all_at(&bytes[zeros..zeros + data], start)?;
+            position::write_all(&self.stored.file, &bytes[zeros..zeros + data], start)?;
             self.stored.size = start + data as u64;
             bytes = &bytes[zeros + data..];
         }
@@ -260,14 +237,10 @@ static ZEROS: [u8; PAGE] = [0; PAGE];
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
-
     use super::*;
 
     fn pattern(size: usize) -> Vec<u8> {
-        (0..size)
-            .map(|index| ((index * 31 + 7) % 251) as u8)
-            .collect()
+        (0..size).map(|index| ((index * 31 + 7) % 251) as u8).collect()
     }
 
     #[test]
@@ -280,22 +253,19 @@ mod tests {
         assert_eq!(body.size(), 100_000);
         let (_, again) = store.put(&content).unwrap();
         assert_eq!(digests, again);
-        assert_eq!(
-            &body.read_at(69_999, 4).unwrap()[..],
-            &content[69_999..70_003]
-        );
+        assert_eq!(&body.read_at(69_999, 4).unwrap()[..], &content[69_999..70_003]);
     }
 
+    #[cfg(unix)]
     #[test]
     fn zeros_take_no_room_on_the_disk() {
         let store = Store::new().unwrap();
         let (body, _) = store.put(&vec![0; 8 << 20]).unwrap();
-        let Piece::Disk(stored) = &body.pieces[0] else {
-            panic!("kept in memory")
-        };
+        let Piece::Disk(stored) = &body.pieces[0] else { panic!("kept in memory") };
         let metadata = stored.file.metadata().unwrap();
         assert_eq!(metadata.len(), 8 << 20);
-        assert!(metadata.blocks() < 64, "{} blocks", metadata.blocks());
+        let blocks = std::os::unix::fs::MetadataExt::blocks(&metadata);
+        assert!(blocks < 64, "{blocks} blocks");
     }
 
     #[test]

@@ -59,7 +59,9 @@ pub(crate) fn outlives_client(method: &Method, path: &str) -> bool {
 /// Answers a request to the gateway.
 pub(crate) async fn handle(shared: &Arc<Shared>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let exchange = Arc::new(Exchange::new(parts, shared.clock.system_time()));
+    let is_secure = shared.url.starts_with("https:");
+    let scheme = if is_secure { "https" } else { "http" };
+    let exchange = Arc::new(Exchange::new(parts, shared.clock.system_time(), scheme));
     match answer(shared, &exchange, body).await {
         Ok(response) => Ok(response),
         Err(Stop::Refused(failure)) => Ok(failure.response(&exchange)),
@@ -102,9 +104,7 @@ async fn answer(shared: &Arc<Shared>, exchange: &Arc<Exchange>, body: Body) -> O
     let upload = exchange.parameter("uploadId");
     let caller = &identity.caller;
     match (exchange.method(), upload) {
-        (&Method::PUT, Some(_)) if exchange.header(COPY_SOURCE).is_some() => {
-            Err(Failure::not_implemented().into())
-        }
+        (&Method::PUT, Some(_)) if exchange.header(COPY_SOURCE).is_some() => Err(Failure::not_implemented().into()),
         (&Method::PUT, Some(id)) => match part::number(exchange)? {
             Some(number) => part::put(shared, exchange, caller, body, (id, number)).await,
             None => put::put(shared, exchange, caller, body).await,
@@ -114,9 +114,7 @@ async fn answer(shared: &Arc<Shared>, exchange: &Arc<Exchange>, body: Body) -> O
             None => put::put(shared, exchange, caller, body).await,
         },
         (&Method::POST, Some(id)) => multipart::complete(shared, exchange, caller, body, id).await,
-        (&Method::POST, None) if exchange.parameter("uploads").is_some() => {
-            multipart::create(shared, exchange, caller)
-        }
+        (&Method::POST, None) if exchange.parameter("uploads").is_some() => multipart::create(shared, exchange, caller),
         _ if identity.bare_token && (upload.is_some() || exchange.method() == Method::DELETE) => {
             Err(Failure::access_denied().into())
         }
@@ -133,21 +131,11 @@ async fn answer(shared: &Arc<Shared>, exchange: &Arc<Exchange>, body: Body) -> O
 const COPY_SOURCE: &str = "x-amz-copy-source";
 
 /// What the gateway knows about the bucket but does not implement.
-const UNKNOWN_OF_BUCKET: [&str; 6] = [
-    "versioning",
-    "lifecycle",
-    "encryption",
-    "tagging",
-    "object-lock",
-    "replication",
-];
+const UNKNOWN_OF_BUCKET: [&str; 6] = ["versioning", "lifecycle", "encryption", "tagging", "object-lock", "replication"];
 
 /// Requests without a key.
 fn of_bucket(shared: &Shared, exchange: &Exchange, identity: &Identity) -> Outcome {
-    if UNKNOWN_OF_BUCKET
-        .iter()
-        .any(|name| exchange.parameter(name).is_some())
-    {
+    if UNKNOWN_OF_BUCKET.iter().any(|name| exchange.parameter(name).is_some()) {
         return Err(Failure::not_implemented().into());
     }
     if identity.bare_token {
@@ -209,11 +197,7 @@ fn copy(shared: &Shared, exchange: &Exchange, caller: &Caller, source: &str) -> 
         return Err(Failure::invalid_copy().into());
     }
     let place = readable(shared, caller, source)?;
-    if shared
-        .nodes
-        .read(|forest| crate::tree::find(forest, &place))
-        .is_none()
-    {
+    if shared.nodes.read(|forest| crate::tree::find(forest, &place)).is_none() {
         return Err(Failure::no_such_key().into());
     }
     writable(shared, caller, &exchange.key)?;

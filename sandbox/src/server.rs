@@ -65,6 +65,7 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
     });
     let served = http1::Builder::new()
         .header_read_timeout(None)
+        .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades()
         .await;

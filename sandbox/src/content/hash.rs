@@ -83,13 +83,7 @@ impl Default for Hasher {
 impl Hasher {
     /// Nothing summed yet.
     pub(crate) fn new() -> Self {
-        Self {
-            size: 0,
-            whole: START,
-            block: START,
-            blocks: Vec::new(),
-            rest: [0; 64],
-        }
+        Self { size: 0, whole: START, block: START, blocks: Vec::new(), rest: [0; 64] }
     }
 
     /// Adds bytes.
@@ -149,11 +143,7 @@ impl Hasher {
         if in_block > 0 {
             self.blocks.push(finish(self.block, rest, in_block));
         }
-        Digests {
-            size: self.size,
-            md5,
-            blocks: self.blocks,
-        }
+        Digests { size: self.size, md5, blocks: self.blocks }
     }
 }
 
@@ -178,9 +168,7 @@ mod tests {
 
     #[test]
     fn sums_do_not_depend_on_how_the_bytes_arrive() {
-        let content: Vec<u8> = (0..2 * BLOCK_SIZE + 4_321)
-            .map(|at| (at % 251) as u8)
-            .collect();
+        let content: Vec<u8> = (0..2 * BLOCK_SIZE + 4_321).map(|at| (at % 251) as u8).collect();
         let mut at_once = Hasher::new();
         at_once.update(&content);
         let mut pieces = Hasher::new();
@@ -192,10 +180,8 @@ mod tests {
         let digests = at_once.finish();
         assert_eq!(digests, pieces.finish());
         assert_eq!(digests.md5()[..], Md5::digest(&content)[..]);
-        let blocks: Vec<[u8; 16]> = content
-            .chunks(BLOCK_SIZE as usize)
-            .map(|block| Md5::digest(block).into())
-            .collect();
+        let blocks: Vec<[u8; 16]> =
+            content.chunks(BLOCK_SIZE as usize).map(|block| Md5::digest(block).into()).collect();
         assert_eq!(digests.blocks(), blocks);
     }
 
@@ -205,10 +191,7 @@ mod tests {
         for length in 0..content.len() {
             let mut hasher = Hasher::new();
             hasher.update(&content[..length]);
-            assert_eq!(
-                hasher.finish().md5()[..],
-                Md5::digest(&content[..length])[..]
-            );
+            assert_eq!(hasher.finish().md5()[..], Md5::digest(&content[..length])[..]);
         }
     }
 }

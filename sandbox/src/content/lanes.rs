@@ -42,12 +42,7 @@ const SINES: [u32; 64] = [
 ];
 
 /// How far each step rotates: four amounts in turn for each round of sixteen.
-const ROTATIONS: [[u32; 4]; 4] = [
-    [7, 12, 17, 22],
-    [5, 9, 14, 20],
-    [4, 11, 16, 23],
-    [6, 10, 15, 21],
-];
+const ROTATIONS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 
 /// Which word of the chunk step `STEP` takes.
 const fn word_of(step: usize) -> usize {
@@ -62,19 +57,15 @@ const fn word_of(step: usize) -> usize {
 /// One step of one sum: the new value of the word that the step replaces.
 #[inline(always)]
 fn step<const STEP: usize>([a, b, c, d]: State, words: &[u32; 16]) -> State {
-    let known = words[const { word_of(STEP) }]
-        .wrapping_add(SINES[STEP])
-        .wrapping_add(a);
+    let known = words[const { word_of(STEP) }].wrapping_add(SINES[STEP]).wrapping_add(a);
     // What depends on `b`, the newest word, comes last: everything else is ready before it.
     let sum = match STEP / 16 {
-        0 => known.wrapping_add(!b & d).wrapping_add(b & c),
+        0 => known.wrapping_add(d ^ (b & (c ^ d))),
         1 => known.wrapping_add(c & !d).wrapping_add(b & d),
         2 => known.wrapping_add((c ^ d) ^ b),
         _ => known.wrapping_add(c ^ (b | !d)),
     };
-    let next = sum
-        .rotate_left(ROTATIONS[STEP / 16][STEP % 4])
-        .wrapping_add(b);
+    let next = sum.rotate_left(ROTATIONS[STEP / 16][STEP % 4]).wrapping_add(b);
     [d, next, b, c]
 }
 
@@ -119,9 +110,8 @@ mod tests {
 
     #[test]
     fn woven_sums_equal_separate_ones() {
-        let chunks: Vec<Chunk> = (0..40_usize)
-            .map(|chunk| std::array::from_fn(|at| (chunk * 131 + at * 7) as u8))
-            .collect();
+        let chunks: Vec<Chunk> =
+            (0..40_usize).map(|chunk| std::array::from_fn(|at| (chunk * 131 + at * 7) as u8)).collect();
         let (mut whole, mut late) = (START, START);
         compress(&mut whole, &chunks[..3]);
         weave(&mut whole, &mut late, &chunks[3..]);

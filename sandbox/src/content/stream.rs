@@ -25,12 +25,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(super) fn new(body: Body, start: u64, end: u64) -> Self {
-        Self {
-            body,
-            position: start,
-            end,
-            ahead: None,
-        }
+        Self { body, position: start, end, ahead: None }
     }
 
     /// Starts the next read, unless one is under way or all is read.

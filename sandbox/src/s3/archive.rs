@@ -7,9 +7,7 @@ use crate::tree::{Place, find};
 
 /// Whether a place names a folder's archive.
 pub(super) fn is_at(shared: &Shared, place: &Place) -> bool {
-    let stem = [".zip", ".tar.gz", ".tar"]
-        .iter()
-        .find_map(|extension| place.relative.strip_suffix(extension));
+    let stem = [".zip", ".tar.gz", ".tar"].iter().find_map(|extension| place.relative.strip_suffix(extension));
     let Some(folder) = stem.filter(|stem| !stem.is_empty()) else {
         return false;
     };

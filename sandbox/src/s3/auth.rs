@@ -74,9 +74,7 @@ fn signed(shared: &Shared, exchange: &Exchange, fields: &str) -> Result<Identity
         Some(token) => accept(shared, token, false)?,
         None => accept(shared, authorization.access_key, false)?,
     };
-    let payload_hash = exchange
-        .header("x-amz-content-sha256")
-        .ok_or_else(Failure::signature_does_not_match)?;
+    let payload_hash = exchange.header("x-amz-content-sha256").ok_or_else(Failure::signature_does_not_match)?;
     let parts = &exchange.parts;
     let request = Signed {
         method: &parts.method,
@@ -97,8 +95,7 @@ fn signed(shared: &Shared, exchange: &Exchange, fields: &str) -> Result<Identity
 
 /// Checks the time of a signed request against this server's clock, and gives its text.
 fn check_date<'a>(shared: &Shared, exchange: &'a Exchange) -> Result<&'a str, Failure> {
-    let timestamp =
-        sigv4::timestamp(&exchange.parts.headers).ok_or_else(|| Failure::missing_date().early())?;
+    let timestamp = sigv4::timestamp(&exchange.parts.headers).ok_or_else(|| Failure::missing_date().early())?;
     let seconds = sigv4::seconds(timestamp).ok_or_else(|| Failure::malformed_date().early())?;
     if (shared.clock.now() - seconds).abs() > WINDOW {
         return Err(Failure::time_too_skewed().early());
@@ -121,10 +118,7 @@ fn without_header(shared: &Shared, exchange: &Exchange) -> Result<Identity, Fail
         return Err(Failure::unauthorized_access().bare());
     }
     let identity = accept(shared, token, in_query.is_some())?;
-    Ok(Identity {
-        bare_token: !presigned,
-        ..identity
-    })
+    Ok(Identity { bare_token: !presigned, ..identity })
 }
 
 /// The token of the gateway's own header.
@@ -133,15 +127,8 @@ fn bearer(exchange: &Exchange) -> Option<&str> {
 }
 
 fn accept(shared: &Shared, token: &str, attachment: bool) -> Result<Identity, Failure> {
-    let caller = shared
-        .tokens
-        .check(token)
-        .ok_or_else(|| Failure::access_denied().bare())?;
-    Ok(Identity {
-        caller,
-        bare_token: false,
-        attachment,
-    })
+    let caller = shared.tokens.check(token).ok_or_else(|| Failure::access_denied().bare())?;
+    Ok(Identity { caller, bare_token: false, attachment })
 }
 
 /// What a request says about the content of its body.
@@ -164,10 +151,7 @@ impl Promised {
                 Some(sum.ok_or_else(Failure::invalid_digest)?)
             }
         };
-        let mut promised = Self {
-            md5,
-            ..Self::default()
-        };
+        let mut promised = Self { md5, ..Self::default() };
         match exchange.header("x-amz-content-sha256") {
             None | Some("UNSIGNED-PAYLOAD") => {}
             Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD") => promised.signed_chunks = true,
@@ -181,16 +165,9 @@ impl Promised {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
         return None;
     };
-    pairs
-        .iter()
-        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
-        .collect()
+    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
 }

@@ -101,8 +101,7 @@ impl Failure {
     /// A server error with its cause, as the tree behind the gateway reports it.
     pub(crate) fn internal(cause: &str) -> Self {
         let mut failure = Self::new(500, "InternalError", "");
-        failure.message =
-            format!("We encountered an internal error, please try again.: cause({cause})").into();
+        failure.message = format!("We encountered an internal error, please try again.: cause({cause})").into();
         failure
     }
 
@@ -126,11 +125,7 @@ impl Failure {
 
     /// A file is wanted where a folder is.
     pub(crate) fn folder_in_the_way() -> Self {
-        Self::tree(
-            "node.type.conflict",
-            409,
-            "A folder already exists with the same name",
-        )
+        Self::tree("node.type.conflict", 409, "A folder already exists with the same name")
     }
 
     /// A job holds the folder.
@@ -140,44 +135,28 @@ impl Failure {
 
     /// Another upload makes the same new file.
     pub(crate) fn path_in_use() -> Self {
-        Self::tree(
-            "pydio.grpc.data.index.personal",
-            409,
-            "Node path already in use",
-        )
+        Self::tree("pydio.grpc.data.index.personal", 409, "Node path already in use")
     }
 
     /// The proxy in front has no answer from the gateway.
     pub(crate) fn bad_gateway() -> Self {
-        Self {
-            shape: Shape::Proxy,
-            ..Self::new(502, "", "")
-        }
+        Self { shape: Shape::Proxy, ..Self::new(502, "", "") }
     }
 
     /// A bearer token in the header that is for AWS signatures.
     pub(crate) fn bearer_refused() -> Self {
         let message = "Authentication failed, check your access credentials";
-        Self {
-            shape: Shape::Text,
-            ..Self::new(401, "", message)
-        }
+        Self { shape: Shape::Text, ..Self::new(401, "", message) }
     }
 
     /// The same refusal from before the path was looked at.
     pub(crate) fn bare(self) -> Self {
-        Self {
-            shape: Shape::Bare,
-            ..self
-        }
+        Self { shape: Shape::Bare, ..self }
     }
 
     /// The same refusal from the first look at the request.
     pub(crate) fn early(self) -> Self {
-        Self {
-            shape: Shape::Early,
-            ..self
-        }
+        Self { shape: Shape::Early, ..self }
     }
 
     /// The answer to this request.
@@ -186,19 +165,13 @@ impl Failure {
             Shape::Proxy => return respond(self.status, "", full("")),
             Shape::Text => {
                 let mut response = text(self.status, &self.message);
-                response
-                    .headers_mut()
-                    .insert(VARY, HeaderValue::from_static("Origin"));
+                response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
                 return response;
             }
             Shape::Object | Shape::Bare | Shape::Early => {}
         }
         let silent = exchange.is_head() && self.headers.is_empty() && self.shape == Shape::Object;
-        let document = if silent {
-            String::new()
-        } else {
-            self.document(exchange)
-        };
+        let document = if silent { String::new() } else { self.document(exchange) };
         let length = document.len();
         let mut response = respond(self.status, "", full(document));
         let headers = response.headers_mut();
@@ -233,14 +206,7 @@ impl Failure {
             xml.text("BucketName", &exchange.bucket);
         }
         xml.text("Resource", &exchange.path);
-        xml.text(
-            "RequestId",
-            if self.shape == Shape::Early {
-                ""
-            } else {
-                &exchange.id
-            },
-        );
+        xml.text("RequestId", if self.shape == Shape::Early { "" } else { &exchange.id });
         xml.text("HostId", super::HOST_ID);
         xml.close("Error");
     }

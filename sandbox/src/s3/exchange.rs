@@ -29,6 +29,8 @@ pub(crate) struct Exchange {
     pub(crate) key: String,
     /// The whole path, decoded.
     pub(crate) path: String,
+    /// The scheme the request came by.
+    scheme: &'static str,
     parameters: Vec<(String, String)>,
     /// Lives as long as the connection's side of the request does.
     client: Weak<()>,
@@ -36,18 +38,16 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// Takes a request apart. The path starts with a bucket.
-    pub(crate) fn new(mut parts: Parts, now: SystemTime) -> Self {
+    pub(crate) fn new(mut parts: Parts, now: SystemTime, scheme: &'static str) -> Self {
         let client = parts.extensions.remove::<Weak<()>>().unwrap_or_default();
         let path = transport::decode(parts.uri.path());
-        let (bucket, key) = path
-            .trim_start_matches('/')
-            .split_once('/')
-            .unwrap_or_default();
+        let (bucket, key) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
         let parameters = parameters(parts.uri.query().unwrap_or_default()).collect();
         Self {
             id: request_id(now),
             bucket: bucket.to_owned(),
             key: key.trim_end_matches('/').to_owned(),
+            scheme,
             parameters,
             client,
             path,
@@ -57,11 +57,7 @@ impl Exchange {
 
     /// Stops when the client has gone, so that what follows is not done.
     pub(crate) fn client_is_there(&self) -> Result<(), Stop> {
-        if self.client.strong_count() > 0 {
-            Ok(())
-        } else {
-            Err(Stop::Dropped)
-        }
+        if self.client.strong_count() > 0 { Ok(()) } else { Err(Stop::Dropped) }
     }
 
     /// Keeps the client there as long as the result lives.
@@ -71,9 +67,7 @@ impl Exchange {
 
     /// The value of a query parameter.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters
-            .iter()
-            .find_map(|(key, value)| (key == name).then_some(value.as_str()))
+        self.parameters.iter().find_map(|(key, value)| (key == name).then_some(value.as_str()))
     }
 
     /// A header as text.
@@ -83,27 +77,15 @@ impl Exchange {
 
     /// Whether the key is no text.
     pub(crate) fn has_invalid_key(&self) -> bool {
-        percent_encoding::percent_decode_str(self.parts.uri.path())
-            .decode_utf8()
-            .is_err()
+        percent_encoding::percent_decode_str(self.parts.uri.path()).decode_utf8().is_err()
     }
 
     /// The redirection to the bucket's path with its slash.
     pub(crate) fn moved_to_bucket(&self) -> Response {
-        let query = self
-            .parts
-            .uri
-            .query()
-            .map_or_else(String::new, |query| format!("?{query}"));
-        let mut response = respond(
-            StatusCode::MOVED_PERMANENTLY,
-            "text/html; charset=utf-8",
-            full(""),
-        );
+        let query = self.parts.uri.query().map_or_else(String::new, |query| format!("?{query}"));
+        let mut response = respond(StatusCode::MOVED_PERMANENTLY, "text/html; charset=utf-8", full(""));
         if let Ok(location) = HeaderValue::from_str(&format!("{}/{query}", self.path)) {
-            response
-                .headers_mut()
-                .insert(http::header::LOCATION, location);
+            response.headers_mut().insert(http::header::LOCATION, location);
         }
         response
     }
@@ -118,11 +100,15 @@ impl Exchange {
         self.parts.method == Method::HEAD
     }
 
+    /// The whole address of what the request is about, without a query.
+    pub(crate) fn location(&self) -> String {
+        let host = self.header("host").unwrap_or_default();
+        format!("{}://{host}{}", self.scheme, self.path)
+    }
+
     /// The announced length of the body. A body sent in chunks has none.
     pub(crate) fn content_length(&self) -> Result<u64, Failure> {
-        let length = self
-            .header("content-length")
-            .and_then(|value| value.parse().ok());
+        let length = self.header("content-length").and_then(|value| value.parse().ok());
         length.ok_or_else(Failure::missing_content_length)
     }
 

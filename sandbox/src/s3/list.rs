@@ -55,14 +55,7 @@ pub(super) fn uploads(exchange: &Exchange) -> Writer {
     let mut xml = Writer::document();
     xml.root("ListMultipartUploadsResult");
     xml.text("Bucket", &exchange.bucket);
-    for name in [
-        "KeyMarker",
-        "UploadIdMarker",
-        "NextKeyMarker",
-        "NextUploadIdMarker",
-        "Delimiter",
-        "Prefix",
-    ] {
+    for name in ["KeyMarker", "UploadIdMarker", "NextKeyMarker", "NextUploadIdMarker", "Delimiter", "Prefix"] {
         xml.text(name, "");
     }
     xml.value("MaxUploads", 0);
@@ -93,17 +86,11 @@ impl Listing {
 }
 
 /// `GET /io/?list-type=2&prefix=…`, and the same without a type.
-pub(super) fn objects(
-    shared: &Shared,
-    exchange: &Exchange,
-    caller: &Caller,
-) -> Result<Writer, Failure> {
+pub(super) fn objects(shared: &Shared, exchange: &Exchange, caller: &Caller) -> Result<Writer, Failure> {
     if exchange.parameter("continuation-token").is_some() {
         return Err(Failure::bad_token());
     }
-    let asked = exchange
-        .parameter("max-keys")
-        .and_then(|number| number.parse().ok());
+    let asked = exchange.parameter("max-keys").and_then(|number| number.parse().ok());
     let limit = asked.filter(|limit| *limit > 0).unwrap_or(DEFAULT_LIMIT);
     let prefix = exchange.parameter("prefix").unwrap_or_default();
     let delimiter = exchange.parameter("delimiter").unwrap_or_default();
@@ -117,45 +104,26 @@ pub(super) fn objects(
 fn collect(shared: &Shared, caller: &Caller, prefix: &str, recursive: bool) -> Listing {
     let mut listing = Listing::default();
     if prefix.is_empty() {
-        let visible = WORKSPACES
-            .iter()
-            .filter(|it| it.right_of(&caller.login).is_some());
+        let visible = WORKSPACES.iter().filter(|it| it.right_of(&caller.login).is_some());
         let slugs = visible.map(|workspace| workspace.slug);
         if recursive {
             for slug in slugs {
                 collect_folder(shared, caller, slug, true, &mut listing);
             }
         } else {
-            listing
-                .prefixes
-                .extend(slugs.map(|slug| format!("{slug}/")));
+            listing.prefixes.extend(slugs.map(|slug| format!("{slug}/")));
         }
         return listing;
     }
-    collect_folder(
-        shared,
-        caller,
-        prefix.trim_end_matches('/'),
-        recursive,
-        &mut listing,
-    );
+    collect_folder(shared, caller, prefix.trim_end_matches('/'), recursive, &mut listing);
     if !listing.files.is_empty() {
-        listing
-            .prefixes
-            .push(format!("{}/", prefix.trim_end_matches('/')));
+        listing.prefixes.push(format!("{}/", prefix.trim_end_matches('/')));
     }
     listing
 }
 
-fn collect_folder(
-    shared: &Shared,
-    caller: &Caller,
-    path: &str,
-    recursive: bool,
-    listing: &mut Listing,
-) {
-    let (Access::Allowed(place) | Access::ReadOnly(place)) = shared.nodes.resolve(caller, path)
-    else {
+fn collect_folder(shared: &Shared, caller: &Caller, path: &str, recursive: bool, listing: &mut Listing) {
+    let (Access::Allowed(place) | Access::ReadOnly(place)) = shared.nodes.resolve(caller, path) else {
         return;
     };
     shared.nodes.read(|forest| {
@@ -174,12 +142,10 @@ fn below(forest: &Forest, folder: NodeId, path: &str, recursive: bool, listing: 
         };
         let key = format!("{path}/{}", node.name);
         match node.kind {
-            Kind::File => listing.files.push(Entry {
-                key,
-                etag: node.etag.clone(),
-                size: node.size,
-                mtime: node.mtime,
-            }),
+            Kind::File => {
+                let (etag, size, mtime) = (node.etag.clone(), node.size, node.mtime);
+                listing.files.push(Entry { key, etag, size, mtime });
+            }
             Kind::Folder => {
                 if recursive {
                     below(forest, *id, &key, true, listing);
@@ -190,20 +156,10 @@ fn below(forest: &Forest, folder: NodeId, path: &str, recursive: bool, listing: 
     }
 }
 
-fn write(
-    exchange: &Exchange,
-    prefix: &str,
-    delimiter: &str,
-    limit: usize,
-    listing: &Listing,
-) -> Writer {
+fn write(exchange: &Exchange, prefix: &str, delimiter: &str, limit: usize, listing: &Listing) -> Writer {
     let form = exchange.parameter("encoding-type") == Some("url");
     let encoded = |key: &str| {
-        if form {
-            form_encoded(key)
-        } else {
-            key.to_owned()
-        }
+        if form { form_encoded(key) } else { key.to_owned() }
     };
     let mut xml = Writer::document();
     xml.root("ListBucketResult");
@@ -242,16 +198,9 @@ fn write(
 /// A key as forms have it: a space is a plus; slashes stay.
 fn form_encoded(key: &str) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~')
-        .remove(b'/')
-        .remove(b' ');
-    utf8_percent_encode(key, ENCODED)
-        .to_string()
-        .replace(' ', "+")
+    const ENCODED: &AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b' ');
+    utf8_percent_encode(key, ENCODED).to_string().replace(' ', "+")
 }
 
 /// `2026-11-23T16:20:50.000Z`
@@ -273,10 +222,5 @@ fn timestamp(seconds: i64) -> String {
         "Nov" => 11,
         _ => 12,
     };
-    format!(
-        "{}-{month:02}-{}T{}.000Z",
-        &date[12..16],
-        &date[5..7],
-        &date[17..25]
-    )
+    format!("{}-{month:02}-{}T{}.000Z", &date[12..16], &date[5..7], &date[17..25])
 }

@@ -67,9 +67,7 @@ impl Uploads {
 
     /// Whether an upload to this node is under way.
     pub(super) fn is_alive(&self, id: &str, node: &str) -> bool {
-        self.lock()
-            .get(id)
-            .is_some_and(|pending| *pending.node.uuid == *node)
+        self.lock().get(id).is_some_and(|pending| *pending.node.uuid == *node)
     }
 
     /// Stores a part; false when the upload has ended meanwhile.
@@ -116,12 +114,7 @@ pub(super) fn create(shared: &Shared, exchange: &Exchange, caller: &Caller) -> O
         Err(error) => return Err(tree_refuses(error, &place).into()),
     };
     let id = crate::random::uuid();
-    let pending = Pending {
-        place,
-        node,
-        parts: BTreeMap::new(),
-        hashes: Some(BTreeMap::new()),
-    };
+    let pending = Pending { place, node, parts: BTreeMap::new(), hashes: Some(BTreeMap::new()) };
     shared.s3.uploads.lock().insert(id.clone(), pending);
     let mut xml = Writer::document();
     xml.root("InitiateMultipartUploadResult");
@@ -135,17 +128,10 @@ pub(super) fn create(shared: &Shared, exchange: &Exchange, caller: &Caller) -> O
 /// The node at a place as the target of an upload.
 fn existing(shared: &Shared, place: &Place) -> Result<Upload, Failure> {
     shared.nodes.read(|forest| {
-        let id = if place.relative.is_empty() {
-            root(forest, place)
-        } else {
-            find(forest, place)
-        };
+        let id = if place.relative.is_empty() { root(forest, place) } else { find(forest, place) };
         let node = id.and_then(|id| forest.get(id));
         let node = node.ok_or_else(|| Failure::node_gone(&storage_path(place)))?;
-        Ok(Upload {
-            uuid: Arc::clone(&node.uuid),
-            created: false,
-        })
+        Ok(Upload { uuid: Arc::clone(&node.uuid), created: false })
     })
 }
 
@@ -158,12 +144,7 @@ fn storage_path(place: &Place) -> String {
 }
 
 /// `GET /io/key?uploadId=…`: tells whether the upload is alive, and no more.
-pub(super) fn list_parts(
-    shared: &Shared,
-    exchange: &Exchange,
-    caller: &Caller,
-    id: &str,
-) -> Outcome {
+pub(super) fn list_parts(shared: &Shared, exchange: &Exchange, caller: &Caller, id: &str) -> Outcome {
     let place = readable(shared, caller, &exchange.key)?;
     let node = existing(shared, &place)?;
     if !shared.s3.uploads.is_alive(id, &node.uuid) {
@@ -255,17 +236,13 @@ type Work = Pin<Box<dyn Future<Output = Result<String, Stop>> + Send>>;
 fn unbuffered(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(
-        HeaderName::from_static("x-accel-buffering"),
-        HeaderValue::from_static("no"),
-    );
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }
 
 fn completed(mut xml: Writer, exchange: &Exchange, etag: &str) -> Writer {
-    let host = exchange.header("host").unwrap_or_default();
     xml.root("CompleteMultipartUploadResult");
-    xml.text("Location", &format!("http://{host}{}", exchange.path));
+    xml.text("Location", &exchange.location());
     xml.text("Bucket", &exchange.bucket);
     xml.text("Key", &exchange.key);
     xml.text("ETag", &format!("\"{etag}\""));
@@ -356,16 +333,8 @@ async fn assemble(
     exchange.client_is_there()?;
     let start = content.read_at(0, 512).unwrap_or_default();
     let mime = sniff(place.name(), &start).to_owned();
-    let finished = Finished {
-        body: content,
-        etag: etag.clone(),
-        hash,
-        mime: Some(mime),
-    };
-    shared
-        .nodes
-        .commit_put(&node, finished)
-        .map_err(|error| tree_refuses(error, &place))?;
+    let finished = Finished { body: content, etag: etag.clone(), hash, mime: Some(mime) };
+    shared.nodes.commit_put(&node, finished).map_err(|error| tree_refuses(error, &place))?;
     uploads.lock().remove(&id);
     Ok(etag)
 }
@@ -374,9 +343,7 @@ async fn assemble(
 fn swallow(shared: &Shared, node: &Upload, etag: &str) -> bool {
     shared.nodes.write(|forest, _| {
         let id = forest.by_uuid(&node.uuid);
-        let folder = id
-            .and_then(|id| forest.get_mut(id))
-            .filter(|node| node.kind == Kind::Folder);
+        let folder = id.and_then(|id| forest.get_mut(id)).filter(|node| node.kind == Kind::Folder);
         folder.map(|folder| folder.etag = etag.to_owned()).is_some()
     })
 }
@@ -386,17 +353,12 @@ impl Uploads {
     /// later Complete finds none.
     fn take_hash(&self, id: &str, node: &str) -> Result<Option<String>, Failure> {
         let mut uploads = self.lock();
-        let pending = uploads
-            .get_mut(id)
-            .filter(|pending| *pending.node.uuid == *node);
+        let pending = uploads.get_mut(id).filter(|pending| *pending.node.uuid == *node);
         let pending = pending.ok_or_else(Failure::no_such_upload)?;
         let Some(hashes) = pending.hashes.take() else {
             return Ok(None);
         };
-        let gap = hashes
-            .keys()
-            .zip(1..)
-            .position(|(number, expected)| *number != expected);
+        let gap = hashes.keys().zip(1..).position(|(number, expected)| *number != expected);
         if let Some(gap) = gap {
             let cause = format!("cannot initialize cache: missing hash for part {gap}");
             return Err(Failure::internal(&cause));
@@ -410,19 +372,12 @@ impl Uploads {
         let pending = uploads.get(id).ok_or_else(Failure::no_such_upload)?;
         let stored = |wanted: &ListedPart| {
             let versions = pending.parts.get(&wanted.number)?;
-            versions
-                .iter()
-                .rev()
-                .find(|part| part.etag == wanted.etag)
-                .cloned()
+            versions.iter().rev().find(|part| part.etag == wanted.etag).cloned()
         };
         let parts: Option<Vec<Part>> = listed.iter().map(stored).collect();
         let parts = parts.ok_or_else(Failure::invalid_part)?;
         let (_, all_but_last) = parts.split_last().ok_or_else(Failure::malformed_xml)?;
-        if all_but_last
-            .iter()
-            .any(|part| part.content.size() < SMALLEST_PART)
-        {
+        if all_but_last.iter().any(|part| part.content.size() < SMALLEST_PART) {
             return Err(Failure::entity_too_small());
         }
         Ok(parts)

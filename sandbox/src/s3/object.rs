@@ -5,8 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt as _;
 use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName,
-    LAST_MODIFIED,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, LAST_MODIFIED,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, StreamBody};
@@ -46,20 +45,14 @@ fn look(shared: &Shared, place: &Place) -> Result<Object, Failure> {
         let node = find(forest, place).and_then(|id| forest.get(id));
         let node = node.ok_or_else(Failure::no_such_key)?;
         if node.kind == Kind::Folder {
-            return Err(Failure::internal(
-                "S3 API Cannot send object info for folder",
-            ));
+            return Err(Failure::internal("S3 API Cannot send object info for folder"));
         }
         Ok(Object {
             uuid: Arc::clone(&node.uuid),
             size: node.size,
             etag: node.etag.clone(),
             mtime: node.mtime,
-            mime: node
-                .mime
-                .current()
-                .unwrap_or("application/octet-stream")
-                .to_owned(),
+            mime: node.mime.current().unwrap_or("application/octet-stream").to_owned(),
             content: node.body.clone(),
         })
     })
@@ -84,10 +77,7 @@ impl Object {
     fn refuse(&self, mut failure: Failure) -> Failure {
         let mut headers = HeaderMap::new();
         self.add_identity(&mut headers);
-        failure.headers = headers
-            .into_iter()
-            .filter_map(|(name, value)| Some((name?, value)))
-            .collect();
+        failure.headers = headers.into_iter().filter_map(|(name, value)| Some((name?, value))).collect();
         failure
     }
 }
@@ -104,19 +94,11 @@ struct Stretch {
 impl Stretch {
     /// Reads a `Range` header. Several ranges, and units other than bytes, mean the whole.
     fn of(range: Option<&str>, size: u64) -> Result<Self, Failure> {
-        let whole = Self {
-            start: 0,
-            end: size,
-            partial: false,
-        };
+        let whole = Self { start: 0, end: size, partial: false };
         let Some(range) = range.and_then(|range| range.strip_prefix("bytes=")) else {
             return Ok(whole);
         };
-        let Some((first, last)) = range
-            .trim()
-            .split_once('-')
-            .filter(|_| !range.contains(','))
-        else {
+        let Some((first, last)) = range.trim().split_once('-').filter(|_| !range.contains(',')) else {
             return Ok(whole);
         };
         let number = |text: &str| text.parse::<u64>().ok();
@@ -131,27 +113,17 @@ impl Stretch {
         if start >= end {
             return Err(Failure::invalid_range());
         }
-        Ok(Self {
-            start,
-            end,
-            partial: true,
-        })
+        Ok(Self { start, end, partial: true })
     }
 }
 
 /// Refuses the parameters that the gateway does not take.
 fn check_parameters(exchange: &Exchange) -> Result<(), Failure> {
-    if exchange
-        .parameter("versionId")
-        .is_some_and(|id| !matches!(id, "" | "null"))
-    {
+    if exchange.parameter("versionId").is_some_and(|id| !matches!(id, "" | "null")) {
         return Err(Failure::invalid_version());
     }
     let unknown = ["tagging", "torrent", "retention", "legal-hold"];
-    if unknown
-        .iter()
-        .any(|name| exchange.parameter(name).is_some())
-    {
+    if unknown.iter().any(|name| exchange.parameter(name).is_some()) {
         return Err(Failure::not_implemented());
     }
     Ok(())
@@ -173,10 +145,7 @@ pub(super) async fn get(shared: &Arc<Shared>, exchange: &Exchange, identity: &Id
     let Some(content) = object.content.clone().filter(|_| !object.is_temporary()) else {
         return Err(object.refuse(Failure::no_such_key()).into());
     };
-    let stretch = Stretch {
-        partial: stretch.partial || has_part_number(exchange),
-        ..stretch
-    };
+    let stretch = Stretch { partial: stretch.partial || has_part_number(exchange), ..stretch };
     let available = content.size().saturating_sub(stretch.start);
     if available < stretch.end - stretch.start && stretch.end - stretch.start <= SMALL_ANSWER {
         return Err(Stop::Dropped);
@@ -194,12 +163,10 @@ fn stream(content: &Content, stretch: Stretch, lock: Reading) -> Body {
     if stretch.start == stretch.end {
         return full("");
     }
-    let frames = content
-        .reader(stretch.start, stretch.end)
-        .map(move |chunk| {
-            let _held = &lock;
-            chunk.map(Frame::data).map_err(Into::into)
-        });
+    let frames = content.reader(stretch.start, stretch.end).map(move |chunk| {
+        let _held = &lock;
+        chunk.map(Frame::data).map_err(Into::into)
+    });
     StreamBody::new(frames).boxed_unsync()
 }
 
@@ -251,11 +218,7 @@ fn described(exchange: &Exchange, object: &Object, stretch: Stretch) -> Response
     headers.insert(CONTENT_LENGTH, (stretch.end - stretch.start).into());
     if stretch.partial {
         let (start, last, size) = (stretch.start, stretch.end.saturating_sub(1), object.size);
-        insert(
-            headers,
-            CONTENT_RANGE,
-            &format!("bytes {start}-{last}/{size}"),
-        );
+        insert(headers, CONTENT_RANGE, &format!("bytes {start}-{last}/{size}"));
     }
     let charset = match object.mime.as_str() {
         mime if mime.starts_with("text/") && !mime.contains(';') => "; charset=utf-8",
@@ -292,11 +255,7 @@ mod tests {
 
     #[test]
     fn ranges_are_read_as_the_server_does() {
-        let of = |range| {
-            Stretch::of(Some(range), 100)
-                .ok()
-                .map(|it| (it.start, it.end, it.partial))
-        };
+        let of = |range| Stretch::of(Some(range), 100).ok().map(|it| (it.start, it.end, it.partial));
         assert_eq!(of("bytes=0-9"), Some((0, 10, true)));
         assert_eq!(of("bytes=90-"), Some((90, 100, true)));
         assert_eq!(of("bytes=-10"), Some((90, 100, true)));

@@ -17,9 +17,7 @@ const LARGEST: u64 = 5 << 30;
 
 /// The number of a part; `None` when it is none at all, which makes the request a plain PUT.
 pub(super) fn number(exchange: &Exchange) -> Result<Option<u32>, Failure> {
-    let number = exchange
-        .parameter("partNumber")
-        .and_then(|number| number.parse::<u32>().ok());
+    let number = exchange.parameter("partNumber").and_then(|number| number.parse::<u32>().ok());
     match number {
         Some(0 | 10_001..) => Err(Failure::invalid_part_number()),
         other => Ok(other),
@@ -47,9 +45,7 @@ pub(super) async fn put(
         };
         Some(forest.get(id?)?.uuid.clone())
     });
-    let uuid = uuid.ok_or_else(|| {
-        Failure::internal("cannot find initial multipart node, this is not normal")
-    })?;
+    let uuid = uuid.ok_or_else(|| Failure::internal("cannot find initial multipart node, this is not normal"))?;
     if length == 0 {
         return Err(Failure::tree("put.part.empty", 400, "Cannot put empty part").into());
     }
@@ -68,16 +64,8 @@ pub(super) async fn put(
         return Err(Failure::invalid_digest().into());
     }
     let etag = hex(&received.digests.md5());
-    let part = Part {
-        md5: received.digests.md5(),
-        etag: etag.clone(),
-        content: received.body,
-    };
-    if !shared
-        .s3
-        .uploads
-        .store(id, number, part, received.digests.blocks())
-    {
+    let part = Part { md5: received.digests.md5(), etag: etag.clone(), content: received.body };
+    if !shared.s3.uploads.store(id, number, part, received.digests.blocks()) {
         return Err(Failure::no_such_upload().into());
     }
     Ok(exchange.stored(&etag))

@@ -26,12 +26,7 @@ const LARGEST: u64 = 5 << 40;
 pub(super) const CLEAR_SIZE: &str = "x-amz-meta-pydio-clear-size";
 
 /// `PUT /io/key`
-pub(super) async fn put(
-    shared: &Arc<Shared>,
-    exchange: &Exchange,
-    caller: &Caller,
-    body: Body,
-) -> Outcome {
+pub(super) async fn put(shared: &Arc<Shared>, exchange: &Exchange, caller: &Caller, body: Body) -> Outcome {
     let promised = Promised::read(exchange)?;
     let length = exchange.content_length()?;
     if length > LARGEST {
@@ -72,11 +67,7 @@ pub(super) async fn put(
 /// Refuses the headers that the gateway does not take.
 fn check_headers(exchange: &Exchange) -> Result<(), Failure> {
     let unknown = ["tagging", "acl", "retention", "legal-hold"];
-    if exchange.header("x-amz-tagging").is_some()
-        || unknown
-            .iter()
-            .any(|name| exchange.parameter(name).is_some())
-    {
+    if exchange.header("x-amz-tagging").is_some() || unknown.iter().any(|name| exchange.parameter(name).is_some()) {
         return Err(Failure::not_implemented());
     }
     let mut names = exchange.parts.headers.keys();
@@ -87,11 +78,7 @@ fn check_headers(exchange: &Exchange) -> Result<(), Failure> {
 }
 
 /// The place a new object goes to. Names are stored in composed form (NFC).
-pub(super) fn target(
-    shared: &Shared,
-    exchange: &Exchange,
-    caller: &Caller,
-) -> Result<Place, Failure> {
+pub(super) fn target(shared: &Shared, exchange: &Exchange, caller: &Caller) -> Result<Place, Failure> {
     let key: String = exchange.key.nfc().collect();
     let place = writable(shared, caller, &key)?;
     if shared.s3.is_content_locked(&place.path(), &caller.login) {
@@ -116,11 +103,7 @@ fn check_quota(shared: &Shared, place: &Place, length: u64) -> Result<(), Failur
         let replaced = find(forest, place).map_or(0, size);
         root(forest, place).map_or(0, size).saturating_sub(replaced)
     });
-    if used.saturating_add(length) > quota {
-        Err(Failure::quota_exceeded())
-    } else {
-        Ok(())
-    }
+    if used.saturating_add(length) > quota { Err(Failure::quota_exceeded()) } else { Ok(()) }
 }
 
 /// The size that a header claims for the index.
@@ -131,11 +114,7 @@ pub(super) fn claimed_size(exchange: &Exchange) -> Option<u64> {
 /// A sink that computes what was promised.
 pub(super) fn sink(shared: &Shared, promised: &Promised) -> Sink {
     let sink = shared.nodes.store().sink();
-    if promised.sha256.is_some() {
-        sink.with_sha256()
-    } else {
-        sink
-    }
+    if promised.sha256.is_some() { sink.with_sha256() } else { sink }
 }
 
 /// Reads a body to its announced end. A body that breaks off ends the request.
@@ -143,17 +122,13 @@ pub(super) async fn receive(mut body: Body, length: u64, mut sink: Sink) -> Resu
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Stop::Dropped)?;
         if let Ok(data) = frame.into_data() {
-            sink.push(&data)
-                .await
-                .map_err(|error| Stop::from(storage_failed(&error)))?;
+            sink.push(&data).await.map_err(|error| Stop::from(storage_failed(&error)))?;
         }
     }
     if sink.received() != length {
         return Err(Stop::Dropped);
     }
-    sink.finish()
-        .await
-        .map_err(|error| storage_failed(&error).into())
+    sink.finish().await.map_err(|error| storage_failed(&error).into())
 }
 
 fn storage_failed(error: &std::io::Error) -> Failure {
@@ -200,12 +175,8 @@ fn blocked(shared: &Arc<Shared>, pending: PendingPut, received: Received) {
 /// Why the tree refuses an upload, in the gateway's words.
 pub(super) fn tree_refuses(error: TreeError, place: &Place) -> Failure {
     match error {
-        TreeError::NameTooLong => {
-            Failure::internal("Error 1406 (22001): Data too long for column 'name' at row 1")
-        }
-        TreeError::FileInTheWay | TreeError::FolderInTheWay | TreeError::WorkspaceRoot => {
-            Failure::folder_in_the_way()
-        }
+        TreeError::NameTooLong => Failure::internal("Error 1406 (22001): Data too long for column 'name' at row 1"),
+        TreeError::FileInTheWay | TreeError::FolderInTheWay | TreeError::WorkspaceRoot => Failure::folder_in_the_way(),
         TreeError::Missing => Failure::node_gone(&place.shown()),
     }
 }
@@ -220,26 +191,15 @@ struct PendingPut {
 
 impl PendingPut {
     fn begin(shared: &Shared, place: &Place, length: u64) -> Result<Self, Failure> {
-        let upload = shared
-            .nodes
-            .begin_put(place, length)
-            .map_err(|error| tree_refuses(error, place))?;
+        let upload = shared.nodes.begin_put(place, length).map_err(|error| tree_refuses(error, place))?;
         let is_new = {
             let mut creating = shared.s3.creating();
-            if upload.created {
-                creating.insert(Arc::clone(&upload.uuid))
-            } else {
-                !creating.contains(&upload.uuid)
-            }
+            if upload.created { creating.insert(Arc::clone(&upload.uuid)) } else { !creating.contains(&upload.uuid) }
         };
         if !is_new {
             return Err(Failure::path_in_use());
         }
-        Ok(Self {
-            nodes: shared.nodes.clone(),
-            state: Arc::clone(&shared.s3),
-            upload,
-        })
+        Ok(Self { nodes: shared.nodes.clone(), state: Arc::clone(&shared.s3), upload })
     }
 
     /// Replaces the object of a file that exists; its index entry stays. Says whether it exists.
@@ -269,9 +229,7 @@ impl PendingPut {
             hash: Some(received.digests.cells_hash()),
             mime: Some(mime),
         };
-        self.nodes
-            .commit_put(&self.upload, finished)
-            .map_err(|error| tree_refuses(error, place))?;
+        self.nodes.commit_put(&self.upload, finished).map_err(|error| tree_refuses(error, place))?;
         if let Some(size) = claimed_size {
             self.nodes.write(|forest, _| {
                 if let Some(id) = forest.by_uuid(&self.upload.uuid) {

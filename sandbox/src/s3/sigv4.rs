@@ -11,11 +11,7 @@ use crate::random::hex;
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// Everything but the unreserved characters of RFC 3986.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What is encoded in a canonical path: the slashes stay.
 const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
@@ -56,8 +52,7 @@ impl<'a> Authorization<'a> {
         };
         let mut scope = field("Credential")?.rsplitn(5, '/');
         let mut next = || scope.next().ok_or(Malformed::Credential);
-        let (terminator, service, region, day, access_key) =
-            (next()?, next()?, next()?, next()?, next()?);
+        let (terminator, service, region, day, access_key) = (next()?, next()?, next()?, next()?, next()?);
         if terminator != "aws4_request" || day.len() != 8 {
             return Err(Malformed::Credential);
         }
@@ -66,14 +61,7 @@ impl<'a> Authorization<'a> {
         }
         let signed_headers = field("SignedHeaders")?.split(';').collect();
         let signature = field("Signature")?;
-        Ok(Self {
-            access_key,
-            day,
-            region,
-            service,
-            signed_headers,
-            signature,
-        })
+        Ok(Self { access_key, day, region, service, signed_headers, signature })
     }
 
     fn scope(&self) -> String {
@@ -91,10 +79,7 @@ impl<'a> Authorization<'a> {
     /// Whether the signature covers what it has to: the host and each `x-amz-` header.
     pub(crate) fn covers(&self, headers: &HeaderMap) -> bool {
         let signs = |name: &str| self.signed_headers.contains(&name);
-        signs("host")
-            && headers
-                .keys()
-                .all(|name| !name.as_str().starts_with("x-amz-") || signs(name.as_str()))
+        signs("host") && headers.keys().all(|name| !name.as_str().starts_with("x-amz-") || signs(name.as_str()))
     }
 }
 
@@ -118,10 +103,7 @@ impl Signed<'_> {
     pub(crate) fn canonical(&self, signed_headers: &[&str]) -> String {
         let mut names = signed_headers.to_vec();
         names.sort_unstable();
-        let headers: String = names
-            .iter()
-            .map(|name| format!("{name}:{}\n", self.header_value(name)))
-            .collect();
+        let headers: String = names.iter().map(|name| format!("{name}:{}\n", self.header_value(name))).collect();
         format!(
             "{}\n{}\n{}\n{headers}\n{}\n{}",
             self.method,
@@ -164,26 +146,20 @@ fn canonical_query(query: &str) -> String {
         })
         .collect();
     pairs.sort_unstable();
-    let pairs: Vec<String> = pairs
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
     pairs.join("&")
 }
 
 /// The parameters of a query, decoded: a plus is a space.
 pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
-    query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let decode = |text: &str| {
-                let text = text.replace('+', " ");
-                percent_decode_str(&text).decode_utf8_lossy().into_owned()
-            };
-            (decode(name), decode(value))
-        })
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decode = |text: &str| {
+            let text = text.replace('+', " ");
+            percent_decode_str(&text).decode_utf8_lossy().into_owned()
+        };
+        (decode(name), decode(value))
+    })
 }
 
 /// What is signed: the time, the scope and the hash of the canonical request.
@@ -213,19 +189,12 @@ fn hmac(key: &[u8], message: &str) -> [u8; 32] {
 
 /// The time of a request: `X-Amz-Date`, or else `Date` in either form.
 pub(crate) fn timestamp(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get("x-amz-date")
-        .or_else(|| headers.get(header::DATE))?
-        .to_str()
-        .ok()
+    headers.get("x-amz-date").or_else(|| headers.get(header::DATE))?.to_str().ok()
 }
 
 /// Seconds since the Unix epoch of `20261123T163107Z`, or of an HTTP date.
 pub(crate) fn seconds(timestamp: &str) -> Option<i64> {
-    let Some((day, time)) = timestamp
-        .strip_suffix('Z')
-        .and_then(|text| text.split_once('T'))
-    else {
+    let Some((day, time)) = timestamp.strip_suffix('Z').and_then(|text| text.split_once('T')) else {
         let date = httpdate::parse_http_date(timestamp).ok()?;
         let since = date.duration_since(std::time::UNIX_EPOCH).ok()?;
         return i64::try_from(since.as_secs()).ok();
@@ -235,26 +204,17 @@ pub(crate) fn seconds(timestamp: &str) -> Option<i64> {
     }
     let number = |text: &str, at: usize, length: usize| -> Option<i64> {
         let digits = text.get(at..at + length)?;
-        digits
-            .bytes()
-            .all(|byte| byte.is_ascii_digit())
-            .then(|| digits.parse().ok())?
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
     };
     let days = days_since_epoch(number(day, 0, 4)?, number(day, 4, 2)?, number(day, 6, 2)?);
-    Some(
-        days * 86_400
-            + number(time, 0, 2)? * 3_600
-            + number(time, 2, 2)? * 60
-            + number(time, 4, 2)?,
-    )
+    Some(days * 86_400 + number(time, 0, 2)? * 3_600 + number(time, 2, 2)? * 60 + number(time, 4, 2)?)
 }
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar, in years that start in March.
 fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year
-        - 719_468
+    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
 }
 
 #[cfg(test)]
@@ -271,13 +231,7 @@ mod tests {
     type Example<'a> = (Method, &'a str, &'a [(&'static str, &'a str)], &'a str);
 
     /// The same with its name.
-    type Case<'a> = (
-        &'a str,
-        Method,
-        &'a str,
-        &'a [(&'static str, &'a str)],
-        &'a str,
-    );
+    type Case<'a> = (&'a str, Method, &'a str, &'a [(&'static str, &'a str)], &'a str);
 
     /// The examples of "Signature Calculations for the Authorization Header" in the S3
     /// documentation.
@@ -293,10 +247,7 @@ mod tests {
             "/test%24file.text",
             &[
                 ("date", "Fri, 24 May 2013 00:00:00 GMT"),
-                (
-                    "x-amz-content-sha256",
-                    "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072",
-                ),
+                ("x-amz-content-sha256", "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072"),
                 ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
             ],
             "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd",
@@ -318,13 +269,7 @@ mod tests {
     /// Cases of AWS's Signature Version 4 test suite. Those that normalise paths are left out, as
     /// S3 does not.
     const SUITE: [Case<'_>; 11] = [
-        (
-            "get-vanilla",
-            Method::GET,
-            "/",
-            &[],
-            "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
-        ),
+        ("get-vanilla", Method::GET, "/", &[], "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
         (
             "get-vanilla-query-order-key-case",
             Method::GET,
@@ -353,34 +298,19 @@ mod tests {
             &[],
             "2cdec8eed098649ff3a119c94853b13c643bcf08f8b0a1d91e12c9027818dd04",
         ),
-        (
-            "get-utf8",
-            Method::GET,
-            "/\u{1234}",
-            &[],
-            "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85",
-        ),
+        ("get-utf8", Method::GET, "/\u{1234}", &[], "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85"),
         (
             "get-header-key-duplicate",
             Method::GET,
             "/",
-            &[
-                ("my-header1", "value2"),
-                ("my-header1", "value2"),
-                ("my-header1", "value1"),
-            ],
+            &[("my-header1", "value2"), ("my-header1", "value2"), ("my-header1", "value1")],
             "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea",
         ),
         (
             "get-header-value-order",
             Method::GET,
             "/",
-            &[
-                ("my-header1", "value4"),
-                ("my-header1", "value1"),
-                ("my-header1", "value3"),
-                ("my-header1", "value2"),
-            ],
+            &[("my-header1", "value4"), ("my-header1", "value1"), ("my-header1", "value3"), ("my-header1", "value2")],
             "08c7e5a9acfcfeb3ab6b2185e75ce8b1deb5e634ec47601a50643f830c755c01",
         ),
         (
@@ -390,13 +320,7 @@ mod tests {
             &[("my-header1", "value1"), ("my-header2", "\"a   b   c\"")],
             "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736",
         ),
-        (
-            "post-vanilla",
-            Method::POST,
-            "/",
-            &[],
-            "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
-        ),
+        ("post-vanilla", Method::POST, "/", &[], "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
         (
             "post-header-key-sort",
             Method::POST,
@@ -417,10 +341,7 @@ mod tests {
     #[test]
     fn the_examples_of_the_s3_documentation_verify() {
         for (method, target, further, signature) in EXAMPLES {
-            let mut lines = vec![
-                ("host", "examplebucket.s3.amazonaws.com"),
-                ("x-amz-date", "20130524T000000Z"),
-            ];
+            let mut lines = vec![("host", "examplebucket.s3.amazonaws.com"), ("x-amz-date", "20130524T000000Z")];
             lines.extend_from_slice(further);
             let headers = headers(&lines);
             let mut names: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
@@ -434,30 +355,11 @@ mod tests {
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
             let payload_hash = headers["x-amz-content-sha256"].to_str().unwrap();
             let timestamp = "20130524T000000Z";
-            let request = Signed {
-                method: &method,
-                path,
-                query,
-                headers: &headers,
-                timestamp,
-                payload_hash,
-            };
-            assert!(
-                authorization.is_signed_with(S3_SECRET, &request),
-                "{target}"
-            );
-            assert!(
-                !authorization.is_signed_with("another", &request),
-                "{target}"
-            );
-            let elsewhere = Signed {
-                path: "/other",
-                ..request
-            };
-            assert!(
-                !authorization.is_signed_with(S3_SECRET, &elsewhere),
-                "{target}"
-            );
+            let request = Signed { method: &method, path, query, headers: &headers, timestamp, payload_hash };
+            assert!(authorization.is_signed_with(S3_SECRET, &request), "{target}");
+            assert!(!authorization.is_signed_with("another", &request), "{target}");
+            let elsewhere = Signed { path: "/other", ..request };
+            assert!(!authorization.is_signed_with(S3_SECRET, &elsewhere), "{target}");
             assert!(authorization.covers(&headers), "{target}");
         }
     }
@@ -466,23 +368,13 @@ mod tests {
     fn the_test_suite_of_aws_verifies() {
         let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
         for (name, method, target, further, signature) in SUITE {
-            let mut lines = vec![
-                ("host", "example.amazonaws.com"),
-                ("x-amz-date", "20150830T123600Z"),
-            ];
+            let mut lines = vec![("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z")];
             lines.extend_from_slice(further);
             let headers = headers(&lines);
             let signed_headers: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
             let timestamp = "20150830T123600Z";
-            let request = Signed {
-                method: &method,
-                path,
-                query,
-                headers: &headers,
-                timestamp,
-                payload_hash: EMPTY,
-            };
+            let request = Signed { method: &method, path, query, headers: &headers, timestamp, payload_hash: EMPTY };
             let authorization = Authorization {
                 access_key: "AKIDEXAMPLE",
                 day: "20150830",
@@ -497,24 +389,15 @@ mod tests {
 
     #[test]
     fn a_canonical_path_is_encoded_once_and_not_normalised() {
-        assert_eq!(
-            canonical_path("/a%20b/%2e%2E//c+d/~%c3%a9"),
-            "/a%20b/..//c%2Bd/~%C3%A9"
-        );
-        assert_eq!(
-            canonical_query("b=2&a=%2f+x&a=%20&c"),
-            "a=%20&a=%2F%20x&b=2&c="
-        );
+        assert_eq!(canonical_path("/a%20b/%2e%2E//c+d/~%c3%a9"), "/a%20b/..//c%2Bd/~%C3%A9");
+        assert_eq!(canonical_query("b=2&a=%2f+x&a=%20&c"), "a=%20&a=%2F%20x&b=2&c=");
     }
 
     #[test]
     fn times_are_read_in_both_forms() {
         assert_eq!(seconds("20130524T000000Z"), Some(1_369_353_600));
         assert_eq!(seconds("20240229T235959Z"), Some(1_709_251_199));
-        assert_eq!(
-            seconds("Fri, 24 May 2013 00:00:00 GMT"),
-            Some(1_369_353_600)
-        );
+        assert_eq!(seconds("Fri, 24 May 2013 00:00:00 GMT"), Some(1_369_353_600));
         for wrong in ["", "20130524", "2013-05-24T00:00:00Z", "20130524T0000+0Z"] {
             assert_eq!(seconds(wrong), None, "{wrong}");
         }
@@ -528,10 +411,7 @@ mod tests {
         let spaced = fields.replace(',', ",  ");
         assert_eq!(Authorization::parse(&spaced).unwrap(), parsed);
         let no_signature = "Credential=a/20130524/r/s3/aws4_request,SignedHeaders=host";
-        assert_eq!(
-            Authorization::parse(no_signature),
-            Err(Malformed::MissingFields)
-        );
+        assert_eq!(Authorization::parse(no_signature), Err(Malformed::MissingFields));
         let short = "Credential=a/s3/aws4_request,SignedHeaders=host,Signature=0";
         assert_eq!(Authorization::parse(short), Err(Malformed::Credential));
     }

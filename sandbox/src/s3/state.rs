@@ -78,10 +78,7 @@ impl State {
 
     /// Whether somebody else holds the content lock of a path.
     pub(super) fn is_content_locked(&self, path: &str, login: &str) -> bool {
-        self.settings()
-            .content_locks
-            .get(path)
-            .is_some_and(|holder| holder != login)
+        self.settings().content_locks.get(path).is_some_and(|holder| holder != login)
     }
 
     /// The nodes that single PUTs are making.
@@ -134,10 +131,7 @@ impl S3 {
 
     /// Gives a user the content lock of a file, so that the PUTs of others are answered 403.
     pub fn lock_content(&self, path: &str, login: &str) {
-        self.state
-            .settings()
-            .content_locks
-            .insert(path.to_owned(), login.to_owned());
+        self.state.settings().content_locks.insert(path.to_owned(), login.to_owned());
     }
 
     /// Takes a content lock away.

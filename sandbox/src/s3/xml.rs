@@ -17,9 +17,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts a document with its declaration.
     pub(crate) fn document() -> Self {
-        Self {
-            text: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned(),
-        }
+        Self { text: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned() }
     }
 
     /// Starts inside a document.
@@ -109,8 +107,7 @@ pub(crate) fn read_parts(body: &[u8]) -> Result<Vec<ListedPart>, BadList> {
     if !text.contains('<') {
         return Err(BadList::NoDocument);
     }
-    let list: CompleteMultipartUpload =
-        quick_xml::de::from_str(text).map_err(|_| BadList::Malformed)?;
+    let list: CompleteMultipartUpload = quick_xml::de::from_str(text).map_err(|_| BadList::Malformed)?;
     if list.parts.is_empty() {
         return Err(BadList::Malformed);
     }
@@ -146,19 +143,13 @@ mod tests {
         assert_eq!(refused(""), BadList::NoDocument);
         assert_eq!(refused("not xml"), BadList::NoDocument);
         assert_eq!(refused("<Other></Other>"), BadList::Malformed);
-        assert_eq!(
-            refused("<CompleteMultipartUpload></CompleteMultipartUpload>"),
-            BadList::Malformed
-        );
+        assert_eq!(refused("<CompleteMultipartUpload></CompleteMultipartUpload>"), BadList::Malformed);
     }
 
     #[test]
     fn text_is_escaped_as_the_server_does() {
         let mut xml = Writer::fragment();
         xml.text("Key", "a\"b'c&d<e>f\u{1}g\nh");
-        assert_eq!(
-            xml.finish(),
-            "<Key>a&#34;b&#39;c&amp;d&lt;e&gt;f\u{fffd}g&#xA;h</Key>"
-        );
+        assert_eq!(xml.finish(), "<Key>a&#34;b&#39;c&amp;d&lt;e&gt;f\u{fffd}g&#xA;h</Key>");
     }
 }

@@ -102,7 +102,7 @@ fn an_answer_is_cut_after_so_many_bytes() {
     let text = String::from_utf8(received).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     assert_eq!(body.len(), 20, "{text}");
-    assert!(head.contains("content-length: "), "{head}");
+    assert!(head.contains("Content-Length: "), "{head}");
 }
 
 #[test]

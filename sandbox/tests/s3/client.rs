@@ -13,11 +13,7 @@ use sha2::{Digest as _, Sha256};
 /// How long a test waits for an answer before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
 /// A strict server without delays.
@@ -27,10 +23,7 @@ pub(crate) fn sandbox() -> Sandbox {
 
 /// A server without delays, but for what `change` makes of it.
 pub(crate) fn start(change: impl FnOnce(&mut Config)) -> Sandbox {
-    let mut config = Config {
-        hash_delay: Duration::ZERO,
-        ..Config::default()
-    };
+    let mut config = Config { hash_delay: Duration::ZERO, ..Config::default() };
     change(&mut config);
     let sandbox = Sandbox::start(config).unwrap();
     sandbox.s3().set_checksum_delay(Duration::ZERO);
@@ -140,8 +133,7 @@ impl Ask {
 
     /// Sends it on a connection of its own and reads the answer.
     pub(crate) fn send(&self, sandbox: &Sandbox) -> Answer {
-        self.try_send(sandbox)
-            .unwrap_or_else(|error| panic!("{self:?}: {error}"))
+        self.try_send(sandbox).unwrap_or_else(|error| panic!("{self:?}: {error}"))
     }
 
     /// The same for an answer that may not come.
@@ -190,10 +182,7 @@ impl Ask {
             if let Some(payload) = &self.payload {
                 headers.push(("x-amz-content-sha256".to_owned(), payload.clone()));
             }
-            let token = self
-                .token
-                .clone()
-                .unwrap_or_else(|| sandbox.token(self.login));
+            let token = self.token.clone().unwrap_or_else(|| sandbox.token(self.login));
             let stamp = timestamp(self.shift);
             headers.push(("x-amz-date".to_owned(), stamp.clone()));
             let authorization = authorize(&self.method, &path, &query, &headers, &token, &stamp);
@@ -220,28 +209,14 @@ fn encode_pair((name, value): &(String, String)) -> String {
     format!("{}={}", encode(name), encode(value))
 }
 
-fn authorize(
-    method: &str,
-    path: &str,
-    query: &str,
-    headers: &[(String, String)],
-    token: &str,
-    stamp: &str,
-) -> String {
-    let mut signed: Vec<&(String, String)> = headers
-        .iter()
-        .filter(|(name, _)| name == "host" || name.starts_with("x-amz-"))
-        .collect();
+fn authorize(method: &str, path: &str, query: &str, headers: &[(String, String)], token: &str, stamp: &str) -> String {
+    let mut signed: Vec<&(String, String)> =
+        headers.iter().filter(|(name, _)| name == "host" || name.starts_with("x-amz-")).collect();
     signed.sort();
     let names: Vec<&str> = signed.iter().map(|(name, _)| name.as_str()).collect();
     let names = names.join(";");
-    let lines: String = signed
-        .iter()
-        .map(|(name, value)| format!("{name}:{value}\n"))
-        .collect();
-    let payload = headers
-        .iter()
-        .find(|(name, _)| name == "x-amz-content-sha256");
+    let lines: String = signed.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+    let payload = headers.iter().find(|(name, _)| name == "x-amz-content-sha256");
     let payload = payload.map_or("UNSIGNED-PAYLOAD", |(_, value)| value.as_str());
     let canonical = format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{payload}");
     let (day, region) = (&stamp[..8], "us-east-1");
@@ -255,9 +230,7 @@ fn authorize(
         key = mac.finalize().into_bytes().to_vec();
     }
     let signature = hex(&key);
-    format!(
-        "AWS4-HMAC-SHA256 Credential={token}/{scope}, SignedHeaders={names}, Signature={signature}"
-    )
+    format!("AWS4-HMAC-SHA256 Credential={token}/{scope}, SignedHeaders={names}, Signature={signature}")
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -266,10 +239,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// `20261123T163107Z`, so many seconds from now.
 pub(crate) fn timestamp(shift: i64) -> String {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let time = UNIX_EPOCH + Duration::from_secs(now.checked_add_signed(shift).unwrap());
     let date = httpdate::fmt_http_date(time);
     let months = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -300,9 +270,7 @@ pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// The bytes the hash vectors are made of.
 pub(crate) fn pattern(size: usize) -> Vec<u8> {
-    let period: Vec<u8> = (0..251_u32)
-        .map(|index| ((index * 31 + 7) % 251) as u8)
-        .collect();
+    let period: Vec<u8> = (0..251_u32).map(|index| ((index * 31 + 7) % 251) as u8).collect();
     period.iter().copied().cycle().take(size).collect()
 }
 
@@ -349,11 +317,7 @@ impl Answer {
         while let Some((name, value)) = line(reader)?.split_once(':') {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        Ok(Self {
-            status: status.ok_or_else(cut)?,
-            headers,
-            body: Vec::new(),
-        })
+        Ok(Self { status: status.ok_or_else(cut)?, headers, body: Vec::new() })
     }
 
     /// A header; empty when it is absent.
@@ -380,21 +344,13 @@ impl Answer {
     pub(crate) fn elements(&self, name: &str) -> Vec<String> {
         let text = self.text();
         let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-        let inner = text
-            .split(&open)
-            .skip(1)
-            .filter_map(|rest| rest.split(&close).next());
+        let inner = text.split(&open).skip(1).filter_map(|rest| rest.split(&close).next());
         inner.map(str::to_owned).collect()
     }
 
     /// Status, error code and message in one line, to compare.
     pub(crate) fn refusal(&self) -> String {
-        format!(
-            "{} {}: {}",
-            self.status,
-            self.element("Code"),
-            self.element("Message")
-        )
+        format!("{} {}: {}", self.status, self.element("Code"), self.element("Message"))
     }
 
     #[track_caller]

@@ -12,10 +12,7 @@ const NAMES: [(&str, &str); 4] = [
     ("a3-quota", "common-files"),
     ("/a3user/", "/alice/"),
     // The MD5 of a part whose content was not kept, and that of "x".
-    (
-        "9e756ffd52785e71bd7b4f11fe5af3a1",
-        "9dd4e461268c8034f5c8564e155c67a6",
-    ),
+    ("9e756ffd52785e71bd7b4f11fe5af3a1", "9dd4e461268c8034f5c8564e155c67a6"),
 ];
 
 /// Headers that are compared when either answer has them. The length of documents differs.
@@ -41,9 +38,7 @@ const PRESENT: [&str; 2] = ["last-modified", "x-amz-request-id"];
 
 /// A recorded text with the names of this server.
 pub(crate) fn names(text: &str) -> String {
-    NAMES
-        .iter()
-        .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    NAMES.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 /// Where an answer differs from the recorded one; empty when it does not.
@@ -54,25 +49,14 @@ pub(crate) fn differences(sandbox: &Sandbox, recorded: &Value, answer: &Answer) 
             wrong.push(format!("{what} is {found:?}, recorded {recorded:?}"));
         }
     };
-    compare(
-        "status",
-        &recorded["status"].to_string(),
-        &answer.status.to_string(),
-    );
+    compare("status", &recorded["status"].to_string(), &answer.status.to_string());
     let header = |wanted: &str| {
         let headers = recorded["headers"].as_object().unwrap();
-        let found = headers
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        found
-            .map_or("", |(_, value)| value.as_str().unwrap())
-            .to_owned()
+        let found = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        found.map_or("", |(_, value)| value.as_str().unwrap()).to_owned()
     };
     let is_document = header("content-type") == "application/xml";
-    for name in HEADERS
-        .iter()
-        .filter(|name| !(is_document && **name == "content-length"))
-    {
+    for name in HEADERS.iter().filter(|name| !(is_document && **name == "content-length")) {
         compare(name, &header(name), answer.header(name));
     }
     for name in PRESENT {

@@ -54,14 +54,7 @@ fn damage_can_be_ordered() {
     sandbox.s3().damage_next_overwrite(KEY);
     assert!(put(KEY, "brand new").try_send(&sandbox).is_err());
     assert_eq!(get(KEY).send(&sandbox).text(), "bra");
-    assert_eq!(
-        get(KEY)
-            .header("Range", "bytes=0-1")
-            .send(&sandbox)
-            .expect(206)
-            .text(),
-        "br"
-    );
+    assert_eq!(get(KEY).header("Range", "bytes=0-1").send(&sandbox).expect(206).text(), "br");
     put(KEY, "brand new").send(&sandbox).expect(200);
     assert_eq!(get(KEY).send(&sandbox).text(), "brand new");
 }
@@ -74,10 +67,7 @@ fn an_object_shorter_than_its_entry_breaks_the_download() {
         sandbox.s3().damage_next_overwrite(KEY);
         assert!(put(KEY, pattern(size / 2)).try_send(&sandbox).is_err());
         assert!(get(KEY).try_send(&sandbox).is_err());
-        let start = get(KEY)
-            .header("Range", "bytes=0-4")
-            .send(&sandbox)
-            .expect(206);
+        let start = get(KEY).header("Range", "bytes=0-4").send(&sandbox).expect(206);
         assert_eq!(start.body, pattern(5));
         put(KEY, pattern(size)).send(&sandbox).expect(200);
         assert!(get(KEY).send(&sandbox).body == pattern(size));
@@ -90,9 +80,7 @@ fn a_client_that_goes_after_a_new_body_leaves_nothing_or_all() {
     for number in 0..20 {
         let key = format!("common-files/{number}");
         send_and_leave(&sandbox, &put(&key, "new"), Duration::ZERO);
-        wait_for("an end", || {
-            sandbox.tree().etag(&key).as_deref() != Some("temporary")
-        });
+        wait_for("an end", || sandbox.tree().etag(&key).as_deref() != Some("temporary"));
         if sandbox.tree().exists(&key) {
             assert_eq!(ask("GET", &key).send(&sandbox).text(), "new");
         }

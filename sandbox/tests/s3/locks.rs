@@ -32,9 +32,7 @@ fn a_writer_waits_for_a_reader() {
         std::thread::sleep(Duration::from_millis(80));
         assert!(!writer.is_finished());
         let mut rest = Vec::new();
-        reader
-            .set_read_timeout(Some(Duration::from_millis(300)))
-            .unwrap();
+        reader.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
         let _ = reader.read_to_end(&mut rest);
         assert!(rest.len() >= LARGE - 1000);
         drop(reader);
@@ -73,9 +71,7 @@ fn a_reader_waits_for_a_writer() {
         std::thread::sleep(Duration::from_millis(80));
         assert!(!reader.is_finished(), "after {:?}", started.elapsed());
         writer.write_all(b"45").unwrap();
-        Answer::read(&mut BufReader::new(writer), "PUT")
-            .unwrap()
-            .expect(200);
+        Answer::read(&mut BufReader::new(writer), "PUT").unwrap().expect(200);
         assert_eq!(reader.join().unwrap(), "12345");
     });
 }

@@ -18,10 +18,7 @@ fn ranges_are_answered() {
     ];
     for (asked, content, header) in partial {
         let answer = range(asked).expect(206);
-        assert_eq!(
-            (answer.text().as_str(), answer.header("content-range")),
-            (content, header)
-        );
+        assert_eq!((answer.text().as_str(), answer.header("content-range")), (content, header));
     }
     for whole in ["bytes=0-1,3-4", "lines=1-2"] {
         assert_eq!(range(whole).expect(200).text(), "0123456789");
@@ -29,10 +26,7 @@ fn ranges_are_answered() {
     for refused in ["bytes=10-", "bytes=-0", "bytes=9-1"] {
         assert_eq!(range(refused).expect(416).element("Code"), "InvalidRange");
     }
-    let head = ask("HEAD", KEY)
-        .header("Range", "bytes=0-1")
-        .send(&sandbox)
-        .expect(206);
+    let head = ask("HEAD", KEY).header("Range", "bytes=0-1").send(&sandbox).expect(206);
     assert_eq!(head.header("content-length"), "2");
     get(KEY).query("partNumber", "1").send(&sandbox).expect(206);
 }
@@ -42,10 +36,7 @@ fn conditions_count_for_head_alone() {
     let sandbox = sandbox();
     put(KEY, "x").send(&sandbox);
     let etag = format!("\"{}\"", sandbox.tree().etag(KEY).unwrap());
-    let (past, future) = (
-        "Mon, 23 Nov 2020 16:00:00 GMT",
-        "Mon, 23 Nov 2037 16:00:00 GMT",
-    );
+    let (past, future) = ("Mon, 23 Nov 2020 16:00:00 GMT", "Mon, 23 Nov 2037 16:00:00 GMT");
     let cases = [
         ("If-Match", "\"0123\"", 412),
         ("If-Match", "*", 412),
@@ -58,16 +49,10 @@ fn conditions_count_for_head_alone() {
         ("If-Unmodified-Since", future, 200),
     ];
     for (name, value, status) in cases {
-        ask("HEAD", KEY)
-            .header(name, value)
-            .send(&sandbox)
-            .expect(status);
+        ask("HEAD", KEY).header(name, value).send(&sandbox).expect(status);
         get(KEY).header(name, value).send(&sandbox).expect(200);
     }
-    put(KEY, "y")
-        .header("If-None-Match", "*")
-        .send(&sandbox)
-        .expect(200);
+    put(KEY, "y").header("If-None-Match", "*").send(&sandbox).expect(200);
 }
 
 #[test]
@@ -83,9 +68,7 @@ fn a_slash_at_the_end_is_no_matter() {
 fn the_other_bucket_is_the_same() {
     let sandbox = sandbox();
     put(KEY, "x").send(&sandbox);
-    let answer = Ask::to_path("GET", &format!("/data/{KEY}"))
-        .send(&sandbox)
-        .expect(200);
+    let answer = Ask::to_path("GET", &format!("/data/{KEY}")).send(&sandbox).expect(200);
     assert_eq!(answer.text(), "x");
 }
 
@@ -94,24 +77,15 @@ fn headers_can_be_overridden_and_unknown_parameters_are_refused() {
     let sandbox = sandbox();
     put(KEY, "x").send(&sandbox);
     let answer = get(KEY)
-        .query(
-            "response-content-disposition",
-            "attachment; filename=\"a b.txt\"",
-        )
+        .query("response-content-disposition", "attachment; filename=\"a b.txt\"")
         .query("response-content-type", "text/x-y")
         .query("response-cache-control", "no-store")
         .send(&sandbox)
         .expect(200);
-    assert_eq!(
-        answer.header("content-disposition"),
-        "attachment; filename=\"a b.txt\""
-    );
+    assert_eq!(answer.header("content-disposition"), "attachment; filename=\"a b.txt\"");
     assert_eq!(answer.header("content-type"), "text/x-y");
     assert_eq!(answer.header("cache-control"), "no-store");
-    get(KEY)
-        .query("versionId", "abc")
-        .send(&sandbox)
-        .expect(400);
+    get(KEY).query("versionId", "abc").send(&sandbox).expect(400);
     get(KEY).query("tagging", "").send(&sandbox).expect(501);
     get(KEY).query("torrent", "").send(&sandbox).expect(501);
 }
@@ -121,11 +95,7 @@ fn a_token_in_the_address_makes_an_attachment() {
     let sandbox = start(|config| config.strict_signatures = false);
     put(KEY, "x").send(&sandbox);
     let token = sandbox.token("alice");
-    let answer = get(KEY)
-        .unsigned()
-        .query("pydio_jwt", &token)
-        .send(&sandbox)
-        .expect(200);
+    let answer = get(KEY).unsigned().query("pydio_jwt", &token).send(&sandbox).expect(200);
     assert_eq!(answer.header("content-disposition"), "attachment");
 }
 
@@ -134,11 +104,7 @@ fn copies_are_refused_and_the_target_stays() {
     let sandbox = sandbox();
     put(KEY, "source").send(&sandbox);
     put("common-files/target", "old").send(&sandbox);
-    let copy = |source: &str, target: &str| {
-        put(target, "")
-            .header("x-amz-copy-source", source)
-            .send(&sandbox)
-    };
+    let copy = |source: &str, target: &str| put(target, "").header("x-amz-copy-source", source).send(&sandbox);
     copy(&format!("io/{KEY}"), "common-files/target").expect(500);
     copy("io/common-files/none", "common-files/target").expect(404);
     copy(&format!("/io/{KEY}"), KEY).expect(400);

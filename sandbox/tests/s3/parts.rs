@@ -12,34 +12,22 @@ const KEY: &str = "common-files/a/upload.bin";
 const MEBIBYTE: usize = 1 << 20;
 
 pub(crate) fn begin(sandbox: &Sandbox, key: &str) -> String {
-    ask("POST", key)
-        .query("uploads", "")
-        .send(sandbox)
-        .expect(200)
-        .element("UploadId")
+    ask("POST", key).query("uploads", "").send(sandbox).expect(200).element("UploadId")
 }
 
 pub(crate) fn part_request(key: &str, id: &str, number: u32, content: &[u8]) -> Ask {
-    put(key, content)
-        .query("partNumber", &number.to_string())
-        .query("uploadId", id)
+    put(key, content).query("partNumber", &number.to_string()).query("uploadId", id)
 }
 
 /// Sends a part and gives its ETag.
 pub(crate) fn part(sandbox: &Sandbox, key: &str, id: &str, number: u32, content: &[u8]) -> String {
-    part_request(key, id, number, content)
-        .send(sandbox)
-        .expect(200)
-        .etag()
-        .to_owned()
+    part_request(key, id, number, content).send(sandbox).expect(200).etag().to_owned()
 }
 
 pub(crate) fn complete_request(key: &str, id: &str, parts: &[(u32, String)]) -> Ask {
     let parts: String = parts
         .iter()
-        .map(|(number, etag)| {
-            format!("<Part><PartNumber>{number}</PartNumber><ETag>\"{etag}\"</ETag></Part>")
-        })
+        .map(|(number, etag)| format!("<Part><PartNumber>{number}</PartNumber><ETag>\"{etag}\"</ETag></Part>"))
         .collect();
     let list = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
     ask("POST", key).query("uploadId", id).body(list)
@@ -55,29 +43,18 @@ fn a_new_upload_shows_a_temporary_node_without_a_size() {
     let id = begin(&sandbox, KEY);
     assert_eq!(sandbox.tree().etag(KEY).as_deref(), Some("temporary"));
     let head = ask("HEAD", KEY).send(&sandbox).expect(200);
-    assert_eq!(
-        (head.header("content-length"), head.etag()),
-        ("0", "temporary")
-    );
+    assert_eq!((head.header("content-length"), head.etag()), ("0", "temporary"));
     get(KEY).send(&sandbox).expect(404);
-    get(KEY)
-        .header("Range", "bytes=0-1")
-        .send(&sandbox)
-        .expect(416);
+    get(KEY).header("Range", "bytes=0-1").send(&sandbox).expect(416);
     let pending = sandbox.s3().pending_uploads();
     assert_eq!(pending.len(), 1);
-    assert_eq!(
-        (pending[0].id.as_str(), pending[0].path.as_str()),
-        (id.as_str(), KEY)
-    );
+    assert_eq!((pending[0].id.as_str(), pending[0].path.as_str()), (id.as_str(), KEY));
 }
 
 #[test]
 fn the_announced_size_shows_until_the_true_one_is_known() {
     let sandbox = sandbox();
-    let create = ask("POST", KEY)
-        .query("uploads", "")
-        .header("x-amz-meta-pydio-clear-size", "99");
+    let create = ask("POST", KEY).query("uploads", "").header("x-amz-meta-pydio-clear-size", "99");
     let id = create.send(&sandbox).element("UploadId");
     assert_eq!(sandbox.tree().size(KEY), Some(99));
     let etag = part(&sandbox, KEY, &id, 1, b"hello");
@@ -109,15 +86,9 @@ fn parts_may_come_in_any_order_and_at_once() {
         chunks.reverse();
         let sends: Vec<_> = chunks
             .into_iter()
-            .map(|(chunk, number)| {
-                scope.spawn(move || (number, part(sandbox, KEY, id, number, chunk)))
-            })
+            .map(|(chunk, number)| scope.spawn(move || (number, part(sandbox, KEY, id, number, chunk))))
             .collect();
-        sends
-            .into_iter()
-            .rev()
-            .map(|send| send.join().unwrap())
-            .collect()
+        sends.into_iter().rev().map(|send| send.join().unwrap()).collect()
     });
     complete(&sandbox, KEY, &id, &etags).expect(200);
     assert!(get(KEY).send(&sandbox).body == content);
@@ -162,10 +133,7 @@ fn gaps_fail_once() {
     let sandbox = sandbox();
     let id = begin(&sandbox, KEY);
     let block = pattern(5 * MEBIBYTE);
-    let parts = [
-        (1, part(&sandbox, KEY, &id, 1, &block)),
-        (3, part(&sandbox, KEY, &id, 3, b"x")),
-    ];
+    let parts = [(1, part(&sandbox, KEY, &id, 1, &block)), (3, part(&sandbox, KEY, &id, 3, b"x"))];
     complete(&sandbox, KEY, &id, &parts).expect(500);
     complete(&sandbox, KEY, &id, &parts).expect(200);
     assert_eq!(sandbox.tree().hash(KEY), None);
@@ -176,32 +144,18 @@ fn gaps_fail_once() {
 fn parts_are_refused_for_what_is_wrong_with_them() {
     let sandbox = sandbox();
     let id = begin(&sandbox, KEY);
-    let ask = |number: &str| {
-        put(KEY, "abc")
-            .query("partNumber", number)
-            .query("uploadId", &id)
-    };
+    let ask = |number: &str| put(KEY, "abc").query("partNumber", number).query("uploadId", &id);
     assert_eq!(ask("0").send(&sandbox).element("Code"), "InvalidArgument");
     let empty = ask("1").body("").send(&sandbox).refusal();
-    assert!(
-        empty.starts_with("500 InternalError") && empty.contains("put.part.empty"),
-        "{empty}"
-    );
-    let right = ask("1")
-        .header("Content-MD5", "kAFQmDzST7DWlj99KOF/cg==")
-        .send(&sandbox);
+    assert!(empty.starts_with("500 InternalError") && empty.contains("put.part.empty"), "{empty}");
+    let right = ask("1").header("Content-MD5", "kAFQmDzST7DWlj99KOF/cg==").send(&sandbox);
     assert_eq!(right.element("Code"), "InvalidDigest");
     let wrong = "0".repeat(64);
     let bad = ask("1").payload(&wrong).send(&sandbox).refusal();
-    assert!(
-        bad.starts_with("500") && bad.contains("Bad sha256"),
-        "{bad}"
-    );
+    assert!(bad.starts_with("500") && bad.contains("Bad sha256"), "{bad}");
     let good = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     ask("1").payload(good).send(&sandbox).expect(200);
-    let copy = ask("1")
-        .header("x-amz-copy-source", "/io/common-files/x")
-        .send(&sandbox);
+    let copy = ask("1").header("x-amz-copy-source", "/io/common-files/x").send(&sandbox);
     assert_eq!(copy.status, 501);
     assert_eq!(sandbox.s3().pending_uploads()[0].parts, [1]);
 }
@@ -211,9 +165,7 @@ fn a_part_number_that_is_none_makes_a_plain_put() {
     let sandbox = sandbox();
     let id = begin(&sandbox, KEY);
     for number in ["-1", "one"] {
-        let request = put(KEY, number)
-            .query("partNumber", number)
-            .query("uploadId", &id);
+        let request = put(KEY, number).query("partNumber", number).query("uploadId", &id);
         request.send(&sandbox).expect(200);
         assert_eq!(get(KEY).send(&sandbox).text(), number);
     }
@@ -238,10 +190,7 @@ fn aborting_one_of_two_uploads_of_a_new_file_kills_the_other() {
     let sandbox = sandbox();
     let (first, second) = (begin(&sandbox, KEY), begin(&sandbox, KEY));
     let etag = part(&sandbox, KEY, &second, 1, b"x");
-    ask("DELETE", KEY)
-        .query("uploadId", &first)
-        .send(&sandbox)
-        .expect(204);
+    ask("DELETE", KEY).query("uploadId", &first).send(&sandbox).expect(204);
     complete(&sandbox, KEY, &second, &[(1, etag)]).expect(500);
 }
 
@@ -250,10 +199,7 @@ fn a_single_put_during_an_upload_succeeds() {
     let sandbox = sandbox();
     let id = begin(&sandbox, KEY);
     put(KEY, "single").send(&sandbox).expect(200);
-    ask("DELETE", KEY)
-        .query("uploadId", &id)
-        .send(&sandbox)
-        .expect(204);
+    ask("DELETE", KEY).query("uploadId", &id).send(&sandbox).expect(204);
     assert_eq!(get(KEY).send(&sandbox).text(), "single");
 }
 
@@ -261,10 +207,7 @@ fn a_single_put_during_an_upload_succeeds() {
 fn completing_onto_a_folder_loses_the_content() {
     let sandbox = sandbox();
     for key in ["common-files/folder", "common-files"] {
-        sandbox
-            .tree()
-            .put("common-files/folder/inside", "x")
-            .unwrap();
+        sandbox.tree().put("common-files/folder/inside", "x").unwrap();
         let id = begin(&sandbox, key);
         let etag = part(&sandbox, key, &id, 1, b"lost");
         let answer = complete(&sandbox, key, &id, &[(1, etag)]).expect(200);

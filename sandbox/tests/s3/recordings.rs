@@ -24,12 +24,7 @@ struct Case {
 }
 
 const fn case(file: &'static str, prepare: fn(&Sandbox) -> String) -> Case {
-    Case {
-        file,
-        prepare,
-        lax: false,
-        stale: false,
-    }
+    Case { file, prepare, lax: false, stale: false }
 }
 
 impl Case {
@@ -38,11 +33,7 @@ impl Case {
     }
 
     const fn stale(self) -> Self {
-        Self {
-            stale: true,
-            lax: true,
-            ..self
-        }
+        Self { stale: true, lax: true, ..self }
     }
 }
 
@@ -77,23 +68,15 @@ fn w_text(sandbox: &Sandbox) -> String {
 
 fn locked(sandbox: &Sandbox) -> String {
     sandbox.tree().mkdir("common-files/A3").unwrap();
-    sandbox
-        .lock("common-files/A3", Duration::from_secs(60))
-        .unwrap();
+    sandbox.lock("common-files/A3", Duration::from_secs(60)).unwrap();
     String::new()
 }
 
 /// Begins an upload and sends these parts: number and content.
 fn upload(sandbox: &Sandbox, key: &str, parts: &[(u32, &[u8])]) -> String {
-    let id = ask("POST", key)
-        .query("uploads", "")
-        .by("alice")
-        .send(sandbox)
-        .element("UploadId");
+    let id = ask("POST", key).query("uploads", "").by("alice").send(sandbox).element("UploadId");
     for (number, content) in parts {
-        let part = put(key, *content)
-            .by("alice")
-            .query("partNumber", &number.to_string());
+        let part = put(key, *content).by("alice").query("partNumber", &number.to_string());
         part.query("uploadId", &id).send(sandbox).expect(200);
     }
     id
@@ -102,29 +85,17 @@ fn upload(sandbox: &Sandbox, key: &str, parts: &[(u32, &[u8])]) -> String {
 /// Begins and ends an upload of one small part.
 fn finished(sandbox: &Sandbox, key: &str) -> String {
     let id = upload(sandbox, key, &[(1, b"x")]);
-    complete(
-        sandbox,
-        key,
-        &id,
-        &[(1, "9dd4e461268c8034f5c8564e155c67a6")],
-    )
-    .expect(200);
+    complete(sandbox, key, &id, &[(1, "9dd4e461268c8034f5c8564e155c67a6")]).expect(200);
     id
 }
 
 fn complete(sandbox: &Sandbox, key: &str, id: &str, parts: &[(u32, &str)]) -> Answer {
     let parts: String = parts
         .iter()
-        .map(|(number, etag)| {
-            format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>")
-        })
+        .map(|(number, etag)| format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"))
         .collect();
     let list = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
-    ask("POST", key)
-        .query("uploadId", id)
-        .by("alice")
-        .body(list)
-        .send(sandbox)
+    ask("POST", key).query("uploadId", id).by("alice").body(list).send(sandbox)
 }
 
 /// Two parts of 10 MiB of the recorded content.
@@ -167,9 +138,7 @@ const CASES: &[Case] = &[
     case("020-fake-signature-get", first_text).lax(),
     case("021-fake-signature-put", first_text).lax(),
     case("022-wrong-sha256", old_a),
-    case("030-listparts", |sandbox| {
-        upload(sandbox, "common-files/A3/lp.bin", &[])
-    }),
+    case("030-listparts", |sandbox| upload(sandbox, "common-files/A3/lp.bin", &[])),
     case("040-put-sha256", nothing),
     case("041-put-wrong-md5", old_a),
     case("042-put-malformed-md5", old_a),
@@ -178,15 +147,9 @@ const CASES: &[Case] = &[
     case("045-put-streaming-unsigned-trailer", nothing),
     case("046-put-te-chunked", nothing),
     case("047-put-zero", nothing),
-    case("048-get-zero", |sandbox| {
-        file(sandbox, "common-files/A3/put/zero.txt", "")
-    }),
-    case("049-put-parent-is-file", |sandbox| {
-        file(sandbox, "common-files/A3/put/ow.txt", "x")
-    }),
-    case("050-put-onto-folder", |sandbox| {
-        file(sandbox, "common-files/A3/put/x/y/z", "x")
-    }),
+    case("048-get-zero", |sandbox| file(sandbox, "common-files/A3/put/zero.txt", "")),
+    case("049-put-parent-is-file", |sandbox| file(sandbox, "common-files/A3/put/ow.txt", "x")),
+    case("050-put-onto-folder", |sandbox| file(sandbox, "common-files/A3/put/x/y/z", "x")),
     case("051-put-trailing-slash", nothing),
     case("052-put-dot-pydio", nothing),
     case("053-put-onto-workspace", nothing),
@@ -205,106 +168,58 @@ const CASES: &[Case] = &[
     }),
     case("064-put-wrong-base-url", nothing),
     case("070-mp-create", nothing),
-    case("071-mp-part", |sandbox| {
-        upload(sandbox, "personal-files/A3/mp/ok.bin", &[])
-    }),
+    case("071-mp-part", |sandbox| upload(sandbox, "personal-files/A3/mp/ok.bin", &[])),
     case("072-mp-complete", |sandbox| {
         let (first, second) = blocks();
         let third = &pattern(25 << 20)[20 << 20..];
         let parts = [(1, first.as_slice()), (2, second.as_slice()), (3, third)];
         upload(sandbox, "personal-files/A3/mp/ok.bin", &parts)
     }),
-    case("073-mp-complete-twice", |sandbox| {
-        finished(sandbox, "personal-files/A3/mp/ok.bin")
-    }),
-    case("074-mp-part-after-complete", |sandbox| {
-        finished(sandbox, "personal-files/A3/mp/ok.bin")
-    }),
-    case("075-mp-abort-after-complete", |sandbox| {
-        finished(sandbox, "personal-files/A3/mp/ok.bin")
-    }),
+    case("073-mp-complete-twice", |sandbox| finished(sandbox, "personal-files/A3/mp/ok.bin")),
+    case("074-mp-part-after-complete", |sandbox| finished(sandbox, "personal-files/A3/mp/ok.bin")),
+    case("075-mp-abort-after-complete", |sandbox| finished(sandbox, "personal-files/A3/mp/ok.bin")),
     case("076-mp-too-small", |sandbox| {
         let mut first = pattern(2 << 20);
         let second = first.split_off(1 << 20);
-        upload(
-            sandbox,
-            "personal-files/A3/mp/small.bin",
-            &[(1, &first), (2, &second)],
-        )
+        upload(sandbox, "personal-files/A3/mp/small.bin", &[(1, &first), (2, &second)])
     }),
     case("077-mp-complete-wrong-etag", |sandbox| {
         let (first, second) = blocks();
-        upload(
-            sandbox,
-            "personal-files/A3/mp/reold.bin",
-            &[(1, &second), (1, &first)],
-        )
+        upload(sandbox, "personal-files/A3/mp/reold.bin", &[(1, &second), (1, &first)])
     }),
     case("078-mp-gap", |sandbox| {
         let (first, second) = blocks();
-        upload(
-            sandbox,
-            "personal-files/A3/mp/gap.bin",
-            &[(1, &first), (3, &second)],
-        )
+        upload(sandbox, "personal-files/A3/mp/gap.bin", &[(1, &first), (3, &second)])
     }),
     case("079-mp-unlisted-part", |sandbox| {
         let (first, _) = blocks();
-        upload(
-            sandbox,
-            "personal-files/A3/mp/unlisted.bin",
-            &[(1, &first), (2, b"x")],
-        )
+        upload(sandbox, "personal-files/A3/mp/unlisted.bin", &[(1, &first), (2, b"x")])
     }),
     case("080-mp-part-not-uploaded", |sandbox| {
         let (first, _) = blocks();
         upload(sandbox, "personal-files/A3/mp/notup.bin", &[(1, &first)])
     }),
-    case("081-mp-order", |sandbox| {
-        upload(
-            sandbox,
-            "personal-files/A3/mp/order.bin",
-            &[(1, b"x"), (2, b"y")],
-        )
-    }),
-    case("082-mp-empty-list", |sandbox| {
-        upload(sandbox, "personal-files/A3/mp/none.bin", &[])
-    }),
-    case("083-mp-part-number-10001", |sandbox| {
-        upload(sandbox, "personal-files/A3/mp/n.bin", &[])
-    }),
-    case("084-mp-bad-upload-id", |sandbox| {
-        file(sandbox, "personal-files/A3/mp/ok.bin", "x")
-    }),
+    case("081-mp-order", |sandbox| upload(sandbox, "personal-files/A3/mp/order.bin", &[(1, b"x"), (2, b"y")])),
+    case("082-mp-empty-list", |sandbox| upload(sandbox, "personal-files/A3/mp/none.bin", &[])),
+    case("083-mp-part-number-10001", |sandbox| upload(sandbox, "personal-files/A3/mp/n.bin", &[])),
+    case("084-mp-bad-upload-id", |sandbox| file(sandbox, "personal-files/A3/mp/ok.bin", "x")),
     case("085-mp-part-absent-node", nothing),
-    case("086-mp-create-onto-folder", |sandbox| {
-        file(sandbox, "personal-files/A3/mp/x", "x")
-    }),
+    case("086-mp-create-onto-folder", |sandbox| file(sandbox, "personal-files/A3/mp/x", "x")),
     case("087-mp-create-clear-size", nothing),
-    case("088-list-multipart-uploads", |sandbox| {
-        upload(sandbox, "personal-files/A3/mp2/x", &[])
-    }),
+    case("088-list-multipart-uploads", |sandbox| upload(sandbox, "personal-files/A3/mp2/x", &[])),
     case("089-abort-twice", |sandbox| {
         let key = "personal-files/A3/mp2/lu.bin";
         let id = upload(sandbox, key, &[]);
-        ask("DELETE", key)
-            .query("uploadId", &id)
-            .by("alice")
-            .send(sandbox)
-            .expect(204);
+        ask("DELETE", key).query("uploadId", &id).by("alice").send(sandbox).expect(204);
         id
     }),
     case("090-mp-create-readonly", nothing),
-    case("091-mp-part-content-md5", |sandbox| {
-        upload(sandbox, "personal-files/A3/same/z.bin", &[])
-    }),
+    case("091-mp-part-content-md5", |sandbox| upload(sandbox, "personal-files/A3/same/z.bin", &[])),
     case("092-mp-part-quota", |sandbox| {
         sandbox.s3().set_quota("common-files", Some(4_000));
         upload(sandbox, "common-files/mp.bin", &[])
     }),
-    case("094-mp-part-nfd", |sandbox| {
-        upload(sandbox, "personal-files/A3/misc/e\u{301}-mp.bin", &[])
-    }),
+    case("094-mp-part-nfd", |sandbox| upload(sandbox, "personal-files/A3/misc/e\u{301}-mp.bin", &[])),
     case("095-listparts-node-gone", |sandbox| {
         let key = "personal-files/A3/misc/gone.bin";
         let id = upload(sandbox, key, &[]);
@@ -332,28 +247,18 @@ const CASES: &[Case] = &[
         sandbox.tree().put("a1-priv/x.txt", "x").unwrap();
         String::new()
     }),
-    case("114-get-temporary-multipart", |sandbox| {
-        upload(sandbox, "personal-files/A3/same/tmp.bin", &[])
-    }),
+    case("114-get-temporary-multipart", |sandbox| upload(sandbox, "personal-files/A3/same/tmp.bin", &[])),
     case("115-head-if-match-412", w_text),
     case("116-head-if-none-match-304", w_text),
     case("124-list-missing", nothing),
     case("125-list-small-folder", demo),
     case("127-list-v1", demo),
-    case("131-head-archive", |sandbox| {
-        file(sandbox, "personal-files/A3/misc/fold/x", "x")
-    }),
-    case("140-delete", |sandbox| {
-        file(sandbox, "personal-files/A3/del/a.txt", "x")
-    }),
+    case("131-head-archive", |sandbox| file(sandbox, "personal-files/A3/misc/fold/x", "x")),
+    case("140-delete", |sandbox| file(sandbox, "personal-files/A3/del/a.txt", "x")),
     case("141-delete-missing", nothing),
-    case("142-delete-folder", |sandbox| {
-        file(sandbox, "personal-files/A3/del/sub/x", "x")
-    }),
+    case("142-delete-folder", |sandbox| file(sandbox, "personal-files/A3/del/sub/x", "x")),
     case("143-bulk-delete", nothing),
-    case("144-copy", |sandbox| {
-        file(sandbox, "personal-files/A3/del/src.txt", "x")
-    }),
+    case("144-copy", |sandbox| file(sandbox, "personal-files/A3/del/src.txt", "x")),
     case("145-bucket-location", nothing),
     case("146-delete-denied", nothing),
 ];
@@ -362,20 +267,9 @@ const CASES: &[Case] = &[
 fn recorded_exchanges_are_answered_alike() {
     let threads = 4;
     let wrong: Vec<String> = std::thread::scope(|scope| {
-        let run = |share: usize| {
-            CASES
-                .iter()
-                .skip(share)
-                .step_by(threads)
-                .flat_map(ask_again)
-        };
-        let shares: Vec<_> = (0..threads)
-            .map(|share| scope.spawn(move || run(share).collect::<Vec<_>>()))
-            .collect();
-        shares
-            .into_iter()
-            .flat_map(|share| share.join().unwrap())
-            .collect()
+        let run = |share: usize| CASES.iter().skip(share).step_by(threads).flat_map(ask_again);
+        let shares: Vec<_> = (0..threads).map(|share| scope.spawn(move || run(share).collect::<Vec<_>>())).collect();
+        shares.into_iter().flat_map(|share| share.join().unwrap()).collect()
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -394,19 +288,13 @@ fn ask_again(case: &Case) -> Vec<String> {
         let answer = request.send(&sandbox);
         let mode = if strict { "strict" } else { "lax" };
         let found = differences(&sandbox, &recording["response"], &answer);
-        wrong.extend(
-            found
-                .into_iter()
-                .map(|text| format!("{} ({mode}): {text}", case.file)),
-        );
+        wrong.extend(found.into_iter().map(|text| format!("{} ({mode}): {text}", case.file)));
     }
     wrong
 }
 
 fn load(file: &str) -> Value {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/recordings/s3")
-        .join(format!("{file}.json"));
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/s3").join(format!("{file}.json"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -428,18 +316,9 @@ fn request(sandbox: &Sandbox, case: &Case, recorded: &Value, id: &str, strict: b
     let path = percent_encoding::percent_decode_str(recorded["path"].as_str().unwrap());
     let method = recorded["method"].as_str().unwrap();
     let mut ask = Ask::to_path(method, &localise(&path.decode_utf8().unwrap())).by("alice");
-    for pair in recorded["query"]
-        .as_str()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|it| !it.is_empty())
-    {
+    for pair in recorded["query"].as_str().unwrap_or_default().split('&').filter(|it| !it.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap();
-        let value = if name == "uploadId" && !id.is_empty() {
-            id.to_owned()
-        } else {
-            localise(value)
-        };
+        let value = if name == "uploadId" && !id.is_empty() { id.to_owned() } else { localise(value) };
         ask = ask.query(name, &value);
     }
     if !strict {
@@ -448,8 +327,7 @@ fn request(sandbox: &Sandbox, case: &Case, recorded: &Value, id: &str, strict: b
     for (name, value) in recorded["headers"].as_object().unwrap() {
         let value = localise(value.as_str().unwrap());
         let lower = name.to_ascii_lowercase();
-        let signs =
-            ["authorization", "x-amz-date", "x-amz-content-sha256"].contains(&lower.as_str());
+        let signs = ["authorization", "x-amz-date", "x-amz-content-sha256"].contains(&lower.as_str());
         match (strict && signs, lower.as_str()) {
             (true, "x-amz-content-sha256") => ask = ask.payload(&value),
             (true, _) => {}
@@ -468,16 +346,8 @@ fn body(recorded: &Value) -> Vec<u8> {
     if !text.starts_with('<') || text.starts_with("<C") || text.starts_with("<D") {
         return names(text).into_bytes();
     }
-    let length = recorded["headers"]["Content-Length"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    if text == "<5000 bytes>" {
-        vec![b'x'; length]
-    } else {
-        pattern(length)
-    }
+    let length = recorded["headers"]["Content-Length"].as_str().unwrap().parse().unwrap();
+    if text == "<5000 bytes>" { vec![b'x'; length] } else { pattern(length) }
 }
 
 /// Replaces the first stretch from `start` to `end`, if there is one as long as `by`.

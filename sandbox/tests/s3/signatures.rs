@@ -11,14 +11,8 @@ const KEY: &str = "common-files/file.txt";
 fn a_strict_server_takes_proper_signatures_alone() {
     let sandbox = sandbox();
     put(KEY, "x").send(&sandbox).expect(200);
-    put(KEY, "x")
-        .header("x-amz-meta-a", "  one   two ")
-        .send(&sandbox)
-        .expect(403);
-    put(KEY, "x")
-        .header("x-amz-meta-a", "one two")
-        .send(&sandbox)
-        .expect(200);
+    put(KEY, "x").header("x-amz-meta-a", "  one   two ").send(&sandbox).expect(403);
+    put(KEY, "x").header("x-amz-meta-a", "one two").send(&sandbox).expect(200);
     let token = sandbox.token("admin");
     let stamp = crate::client::timestamp(0);
     let scope = format!("{}/us-east-1/s3/aws4_request", &stamp[..8]);
@@ -36,15 +30,10 @@ fn a_strict_server_takes_proper_signatures_alone() {
     let lax = start(|config| config.strict_signatures = false);
     lax.tree().put(KEY, "x").unwrap();
     let token = lax.token("admin");
-    let forged = get(KEY)
-        .unsigned()
-        .header("x-amz-date", &stamp)
-        .header("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
-        .header(
+    let forged =
+        get(KEY).unsigned().header("x-amz-date", &stamp).header("x-amz-content-sha256", "UNSIGNED-PAYLOAD").header(
             "Authorization",
-            &format!(
-                "AWS4-HMAC-SHA256 Credential={token}/{scope}, SignedHeaders=host, Signature=00"
-            ),
+            &format!("AWS4-HMAC-SHA256 Credential={token}/{scope}, SignedHeaders=host, Signature=00"),
         );
     forged.send(&lax).expect(200);
 }
@@ -54,14 +43,8 @@ fn headers_that_are_not_signed_are_refused() {
     let sandbox = sandbox();
     sandbox.tree().put(KEY, "x").unwrap();
     get(KEY).send(&sandbox).expect(200);
-    get(KEY)
-        .header("x-other", "not signed and no matter")
-        .send(&sandbox)
-        .expect(200);
-    get(KEY)
-        .smuggle("x-amz-acl", "public-read")
-        .send(&sandbox)
-        .expect(403);
+    get(KEY).header("x-other", "not signed and no matter").send(&sandbox).expect(200);
+    get(KEY).smuggle("x-amz-acl", "public-read").send(&sandbox).expect(403);
 }
 
 #[test]
@@ -70,31 +53,14 @@ fn bare_tokens_are_for_lax_servers_and_single_objects() {
     for (sandbox, status) in [(&strict, 401), (&lax, 200)] {
         sandbox.tree().put(KEY, "x").unwrap();
         let token = sandbox.token("alice");
-        get(KEY)
-            .unsigned()
-            .header("X-Pydio-Bearer", &token)
-            .send(sandbox)
-            .expect(status);
-        get(KEY)
-            .unsigned()
-            .query("pydio_jwt", &token)
-            .send(sandbox)
-            .expect(status);
+        get(KEY).unsigned().header("X-Pydio-Bearer", &token).send(sandbox).expect(status);
+        get(KEY).unsigned().query("pydio_jwt", &token).send(sandbox).expect(status);
     }
-    let bare = |ask: Ask| {
-        ask.unsigned()
-            .header("X-Pydio-Bearer", &lax.token("alice"))
-            .send(&lax)
-    };
+    let bare = |ask: Ask| ask.unsigned().header("X-Pydio-Bearer", &lax.token("alice")).send(&lax);
     bare(put(KEY, "y")).expect(200);
     let create = bare(ask("POST", KEY).query("uploads", "")).expect(200);
     let id = create.element("UploadId");
-    bare(
-        put(KEY, "y")
-            .query("partNumber", "1")
-            .query("uploadId", &id),
-    )
-    .expect(200);
+    bare(put(KEY, "y").query("partNumber", "1").query("uploadId", &id)).expect(200);
     for refused in [
         ask("DELETE", KEY),
         ask("DELETE", KEY).query("uploadId", &id),
@@ -119,9 +85,7 @@ fn the_clocks_must_agree_to_a_quarter_of_an_hour() {
     sandbox.set_clock_offset(7_200);
     let refusal = get(KEY).send(&sandbox).expect(403);
     let server = httpdate::parse_http_date(refusal.header("date")).unwrap();
-    assert!(
-        server.duration_since(std::time::SystemTime::now()).unwrap() > Duration::from_secs(7_190)
-    );
+    assert!(server.duration_since(std::time::SystemTime::now()).unwrap() > Duration::from_secs(7_190));
     get(KEY).at(7_200).send(&sandbox).expect(200);
 }
 
@@ -146,29 +110,14 @@ fn what_does_not_parse_is_told_apart() {
     let good = format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=00");
     let now = Some(stamp.as_str());
     assert_eq!(with(&good, now, true).0, 200);
-    assert_eq!(
-        with(&good, now, false),
-        (403, "SignatureDoesNotMatch".to_owned())
-    );
+    assert_eq!(with(&good, now, false), (403, "SignatureDoesNotMatch".to_owned()));
     assert_eq!(with(&good, None, true), (400, "AccessDenied".to_owned()));
-    assert_eq!(
-        with(&good, Some("yesterday"), true),
-        (400, "MalformedDate".to_owned())
-    );
+    assert_eq!(with(&good, Some("yesterday"), true), (400, "MalformedDate".to_owned()));
     let unsigned = format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=");
-    assert_eq!(
-        with(&unsigned, now, true),
-        (400, "MissingFields".to_owned())
-    );
+    assert_eq!(with(&unsigned, now, true), (400, "MissingFields".to_owned()));
     let other = good.replace("/s3/", "/ec2/");
-    assert_eq!(
-        with(&other, now, true),
-        (400, "AuthorizationParametersError".to_owned())
-    );
-    assert_eq!(
-        with("Basic eDp5", now, true),
-        (400, "InvalidRequest".to_owned())
-    );
+    assert_eq!(with(&other, now, true), (400, "AuthorizationParametersError".to_owned()));
+    assert_eq!(with("Basic eDp5", now, true), (400, "InvalidRequest".to_owned()));
     assert_eq!(with(&format!("Bearer {token}"), now, true).0, 401);
     let long = good.replace(&token, &"x".repeat(16_400));
     assert_eq!(with(&long, now, true), (400, "MetadataTooLarge".to_owned()));
@@ -197,40 +146,16 @@ fn expired_and_scoped_tokens_are_limited() {
     let sandbox = sandbox();
     sandbox.tree().put("common-files/in/file", "x").unwrap();
     let scoped = |path: &str| {
-        let kind = TokenKind::Scoped {
-            path: path.to_owned(),
-            write: false,
-        };
+        let kind = TokenKind::Scoped { path: path.to_owned(), write: false };
         sandbox.issue_token("admin", kind)
     };
     let file = scoped("common-files/in/file");
-    get("common-files/in/file")
-        .token(&file)
-        .send(&sandbox)
-        .expect(200);
-    put("common-files/in/file", "y")
-        .token(&file)
-        .send(&sandbox)
-        .expect(403);
-    get("common-files/in")
-        .token(&file)
-        .send(&sandbox)
-        .expect(403);
+    get("common-files/in/file").token(&file).send(&sandbox).expect(200);
+    put("common-files/in/file", "y").token(&file).send(&sandbox).expect(403);
+    get("common-files/in").token(&file).send(&sandbox).expect(403);
     let folder = scoped("common-files/in");
-    get("common-files/in/file")
-        .token(&folder)
-        .send(&sandbox)
-        .expect(403);
+    get("common-files/in/file").token(&folder).send(&sandbox).expect(403);
     let expired = sandbox.issue_token("admin", TokenKind::Hard(Duration::ZERO));
-    let refusal = get("common-files/in/file")
-        .token(&expired)
-        .send(&sandbox)
-        .expect(403);
-    assert_eq!(
-        (
-            refusal.element("Code").as_str(),
-            refusal.element("Key").as_str()
-        ),
-        ("AccessDenied", "")
-    );
+    let refusal = get("common-files/in/file").token(&expired).send(&sandbox).expect(403);
+    assert_eq!((refusal.element("Code").as_str(), refusal.element("Key").as_str()), ("AccessDenied", ""));
 }
