@@ -269,7 +269,12 @@ impl Client {
     ///
     /// # Errors
     /// [`ApiErrorKind::NotFound`] if one of the nodes does not exist: then nothing is deleted.
+    /// [`ApiErrorKind::BadRequest`] for a workspace, which is not sent: the server may carry it out.
     pub async fn delete(&self, paths: &[RemotePath], permanently: bool) -> Result<Vec<DeleteJob>, ApiError> {
+        if let Some(whole) = paths.iter().find(|path| path.is_root() || path.is_workspace()) {
+            let message = format!("'{whole}' is a whole workspace, which is not to be deleted");
+            return Err(ApiError::new(ApiErrorKind::BadRequest, message));
+        }
         let nodes = paths.iter().map(|path| WirePath { path: path.to_string(), kind: None });
         let request = DeleteRequest { nodes: nodes.collect(), remove_permanently: permanently };
         match self.write::<DeleteAnswer>(Method::POST, "/a/tree/delete", &request).await {

@@ -2,7 +2,7 @@
 
 pub mod error;
 mod exchange;
-mod sign;
+pub mod sign;
 mod xml;
 
 pub use error::{S3Error, S3ErrorKind};

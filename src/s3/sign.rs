@@ -27,11 +27,14 @@ struct Key<'a> {
 /// Why a request could not be signed: something in it is no text that a header can hold.
 #[derive(Debug, thiserror::Error)]
 #[error("the request cannot be signed: {0}")]
-pub(super) struct Unsignable(String);
+pub struct Unsignable(String);
 
 /// The headers that make a request to the gateway a signed one. `present` are the headers that it carries already:
 /// all of its `x-amz-*` headers are signed with it. The content itself is not.
-pub(super) fn headers(
+///
+/// # Errors
+/// A URL or header that cannot be signed.
+pub fn headers(
     method: &Method,
     url: &Url,
     present: &HeaderMap,

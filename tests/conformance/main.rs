@@ -1,0 +1,38 @@
+//! What a Cells server does, as scenarios: always on the sandbox, and on a real server where `CEC_TEST_URL` and
+//! `CEC_TEST_TOKEN` name one (docs/conformance.md). The same assertions hold on both.
+
+mod answers;
+mod create;
+mod discovery;
+mod engine;
+mod errors;
+mod jobs;
+mod listing;
+mod multipart;
+mod names;
+mod objects;
+mod recycle;
+mod s3_access;
+mod s3_list;
+mod server;
+mod sessions;
+mod tokens;
+mod tree;
+
+/// Makes two tests of each scenario: `<scenario>::sandbox` and `<scenario>::real`.
+macro_rules! scenarios {
+    ($($name:ident,)*) => {
+        $(mod $name {
+            #[tokio::test]
+            async fn sandbox() {
+                crate::server::on_sandbox(super::$name).await;
+            }
+
+            #[tokio::test]
+            async fn real() {
+                crate::server::on_real(super::$name).await;
+            }
+        })*
+    };
+}
+pub(crate) use scenarios;
