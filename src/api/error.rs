@@ -486,7 +486,11 @@ mod tests {
         for foreign in
             [answer_of(404, "text/plain", "not found"), answer_of(404, "application/json", "{\"message\":\"no\"}")]
         {
-            assert_eq!(classify(&foreign).kind, NotCells, "what is no Cells server never says that a node is missing");
+            assert_eq!(
+                classify(&foreign).kind,
+                ApiErrorKind::NotCells,
+                "what is no Cells server never says that a node is missing"
+            );
         }
         let text = classify(&answer_of(503, "text/plain", "Service unavailable."));
         assert_eq!((text.kind, text.advice()), (Server, Advice::Retry));
