@@ -18,7 +18,8 @@ impl From<TransferError> for CliError {
             TransferError::Walk(error) => return error.into(),
             TransferError::Local { path, .. }
             | TransferError::LocalEntry { path, .. }
-            | TransferError::Changed(path) => Self::new(kind, message).about(path.display()),
+            | TransferError::Changed(path)
+            | TransferError::KeepsChanging(path) => Self::new(kind, message).about(path.display()),
             TransferError::LocalName { path, .. }
             | TransferError::Clash { path, .. }
             | TransferError::Integrity { path, .. }
@@ -28,6 +29,7 @@ impl From<TransferError> for CliError {
             | TransferError::Exists(path)
             | TransferError::NotAFolder(path)
             | TransferError::ReadOnly(path)
+            | TransferError::Unfinished(path)
             | TransferError::UploadLost(path) => Self::new(kind, message).about(path),
             TransferError::Name(_)
             | TransferError::NotFound(_)
@@ -53,12 +55,13 @@ impl Kind {
             | TransferError::LocalEntry { .. }
             | TransferError::LocalName { .. }
             | TransferError::Name(_)
-            | TransferError::Changed(_) => Self::Failure,
+            | TransferError::Changed(_)
+            | TransferError::KeepsChanging(_) => Self::Failure,
             TransferError::Exists(_) | TransferError::Clash { .. } | TransferError::NotAFolder(_) => Self::Exists,
             TransferError::Walk(WalkError::Pattern { .. })
             | TransferError::SameTarget { .. }
             | TransferError::Usage(_) => Self::Usage,
-            TransferError::NotFound(_) => Self::NotFound,
+            TransferError::NotFound(_) | TransferError::Unfinished(_) => Self::NotFound,
             TransferError::ReadOnly(_) => Self::Permission,
             TransferError::Integrity { .. } => Self::Integrity,
             TransferError::UploadLost(_) | TransferError::InDoubt { .. } | TransferError::ServerAway { .. } => {
@@ -84,7 +87,8 @@ fn hint(error: &TransferError) -> Option<&'static str> {
             "replace it with --force, or choose another policy: --if-exists skip|overwrite|update|rename"
         }
         TransferError::Clash { .. } => "choose another target, or move what is there away",
-        TransferError::Changed(_) => "run the command again once it is at rest",
+        TransferError::Unfinished(_) => "upload it again, or delete it",
+        TransferError::Changed(_) | TransferError::KeepsChanging(_) => "run the command again once it is at rest",
         TransferError::Integrity { .. } => "run the command again; if it stays so, the copy on the server is damaged",
         TransferError::InDoubt { .. } => "send it again until it succeeds: the same command with --force",
         TransferError::ServerAway { .. } => {

@@ -138,13 +138,10 @@ impl Outgoing {
             item: self.item,
             observer: self.observer.clone(),
             counted: self.counted.clone(),
+            end,
+            all_read: self.all_read.clone(),
         };
-        let all_read = self.all_read.clone();
-        tokio::task::spawn_blocking(move || {
-            let outcome = reader.run();
-            all_read.store(matches!(outcome, End::Whole(_)), Ordering::Release);
-            *lock(&end) = outcome;
-        });
+        tokio::task::spawn_blocking(move || reader.run());
         reqwest::Body::wrap_stream(stream::unfold(receiver, |mut receiver| async move {
             let chunk = receiver.recv().await?;
             Some((chunk, receiver))
@@ -212,10 +209,10 @@ fn open_at(snapshot: &Snapshot, offset: u64) -> Result<File, TransferError> {
 fn read_small(snapshot: &Snapshot, offset: u64, length: u64) -> Result<(Bytes, String), TransferError> {
     let mut file = open_at(snapshot, offset)?;
     let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    file.by_ref()
-        .take(length)
-        .read_to_end(&mut content)
-        .map_err(|error| TransferError::local(&snapshot.path, error))?;
+    // One byte more than asked for where the range ends the file: some files have more than they say (/proc).
+    let more = u64::from(offset + length == snapshot.size);
+    let read = file.by_ref().take(length + more).read_to_end(&mut content);
+    read.map_err(|error| TransferError::local(&snapshot.path, error))?;
     if content.len() as u64 != length {
         return Err(TransferError::Changed(snapshot.path.clone()));
     }
@@ -232,23 +229,23 @@ struct Reader {
     item: ItemNumber,
     observer: Arc<dyn Observer>,
     counted: Arc<Mutex<u64>>,
+    end: Arc<Mutex<End>>,
+    all_read: Arc<AtomicBool>,
 }
 
 impl Reader {
-    fn run(self) -> End {
-        match self.read() {
-            Ok(Some(md5)) => End::Whole(md5),
-            Ok(None) => End::Open,
-            Err(error) => {
-                // Breaks the body off, so that the server never takes a short one for whole.
-                let _ = self.sender.blocking_send(Err(io::Error::other(error.to_string())));
-                End::Failed(error)
-            }
+    fn run(self) {
+        if let Err(error) = self.read() {
+            let words = error.to_string();
+            // Known before the connection hears of it, or the request could fail without its cause.
+            *lock(&self.end) = End::Failed(error);
+            // Breaks the body off, so that the server never takes a short one for whole.
+            let _ = self.sender.blocking_send(Err(io::Error::other(words)));
         }
     }
 
-    /// Sends the range; `None` when the connection wanted no more.
-    fn read(&self) -> Result<Option<String>, TransferError> {
+    /// Sends the range, or as much of it as the connection wants.
+    fn read(&self) -> Result<(), TransferError> {
         let mut file = open_at(&self.snapshot, self.offset)?;
         let mut hasher = Hasher::new(Scheme::Whole);
         let mut left = self.length;
@@ -263,15 +260,18 @@ impl Reader {
             hasher.update(&chunk);
             left -= got as u64;
             if left == 0 {
-                // The last chunk goes out only when the file is known to be the one that was read from the start.
+                // The last chunk goes out only when the file is known to be the one that was read from the start, and
+                // its sum is known before the server can answer.
                 self.snapshot.check(&file)?;
+                *lock(&self.end) = End::Whole(hasher.clone().etag());
+                self.all_read.store(true, Ordering::Release);
             }
             if self.sender.blocking_send(Ok(chunk.into())).is_err() {
-                return Ok(None);
+                return Ok(());
             }
             *lock(&self.counted) += got as u64;
             self.observer.bytes(self.item, got as u64);
         }
-        Ok(Some(hasher.etag()))
+        Ok(())
     }
 }

@@ -47,6 +47,9 @@ impl Engine {
     /// # Errors
     /// Any [`TransferError`] that retrying did not mend.
     pub async fn download(&self, item: ItemNumber, candidate: &DownloadCandidate) -> Result<Downloaded, TransferError> {
+        if candidate.source.is_temporary() {
+            return Err(TransferError::Unfinished(candidate.source.path.to_string()));
+        }
         let mut target = candidate.target.clone();
         let etag = candidate.source.etag.clone();
         let reason = match self.decide_download(candidate).await? {
@@ -306,7 +309,9 @@ fn begin(target: &Path, etag: &str, size: u64, verify: bool) -> Result<Arrived, 
     };
     #[cfg(unix)]
     builder.permissions(permissions);
-    let file = builder.tempfile_in(folder).map_err(|error| TransferError::local(target, error))?;
+    // The error would name the temporary file, which tells the user nothing.
+    let file =
+        builder.tempfile_in(folder).map_err(|error| TransferError::local(target, io::Error::from(error.kind())))?;
     let scheme = Scheme::of_etag(etag, size).unwrap_or(Scheme::Parts(CELLS_BLOCK));
     Ok(Arrived { file, hasher: verify.then(|| Hasher::new(scheme)), bytes: 0, etag: etag.to_owned() })
 }

@@ -86,6 +86,12 @@ pub enum TransferError {
     /// The file was written to while it was read.
     #[error("{} changed while it was being read", .0.display())]
     Changed(PathBuf),
+    /// The file was written to, or has other content than its size tells, every time that it was read.
+    #[error("{} changes whenever it is read", .0.display())]
+    KeepsChanging(PathBuf),
+    /// The upload of a file on the server has not ended, and may never.
+    #[error("{0} has no content: its upload is still running, or was broken off")]
+    Unfinished(String),
     /// What arrived is not what was sent.
     #[error("{path}: the {what} is {found}, not {expected}")]
     Integrity {

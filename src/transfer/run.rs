@@ -179,14 +179,14 @@ impl Engine {
         };
         let ended = match &candidate {
             Candidate::Upload(upload) => {
-                self.upload(number, upload).await.map(|done| (done.outcome, done.target.marked(), done.etag))
+                self.upload(number, upload).await.map(|done| (done.outcome, done.target.marked(), done.etag, done.size))
             }
             Candidate::Download(download) => self
                 .download(number, download)
                 .await
-                .map(|done| (done.outcome, done.target.display().to_string(), done.etag)),
+                .map(|done| (done.outcome, done.target.display().to_string(), done.etag, candidate.size())),
         };
-        let (outcome, target, etag) = ended.unwrap_or_else(|error| {
+        let (outcome, target, etag, size) = ended.unwrap_or_else(|error| {
             // What another attempt might have mended was not to be tried again.
             let given_up = self.cancel.is_cancelled() && error.is_transient();
             let in_doubt = matches!(error, TransferError::InDoubt { .. });
@@ -195,9 +195,8 @@ impl Engine {
                 Candidate::Upload(upload) => upload.target().marked(),
                 Candidate::Download(download) => download.target.display().to_string(),
             };
-            (ItemOutcome::Failed(error), target, None)
+            (ItemOutcome::Failed(error), target, None, candidate.size())
         });
-        let size = candidate.size();
         let record = Record { direction, source, target, size, etag, outcome, elapsed: begun.elapsed() };
         Finished { number, candidate, record }
     }

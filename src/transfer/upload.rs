@@ -1,5 +1,7 @@
 //! Sending one file: the decision, the right way to send it, and the proof that it arrived.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::task::spawn_blocking;
 
 use super::body::{Outgoing, Snapshot};
@@ -22,7 +24,12 @@ pub struct Uploaded {
     pub target: RemotePath,
     /// The ETag of what is there, where known.
     pub etag: Option<String>,
+    /// Bytes, which may be others than the walk saw.
+    pub size: u64,
 }
+
+/// How often a file that changes under the reader's eyes is begun anew.
+const CHANGES: u32 = 3;
 
 impl Engine {
     /// Decides on a file and sends it if need be.
@@ -31,9 +38,11 @@ impl Engine {
     /// Any [`TransferError`] that retrying did not mend.
     pub async fn upload(&self, item: ItemNumber, candidate: &UploadCandidate) -> Result<Uploaded, TransferError> {
         let mut target = candidate.target();
+        let uploaded = |outcome, target, etag| Uploaded { outcome, target, etag, size: candidate.size };
         let existing = match candidate.folder.state().await {
             FolderState::New => None,
-            FolderState::Existing(children) => children.get(&candidate.name),
+            // What a broken upload left behind is nothing: it has a name and no content.
+            FolderState::Existing(children) => children.get(&candidate.name).filter(|node| !node.is_temporary()),
             FolderState::Blocked(_) => {
                 candidate.folder.ready().await?;
                 None
@@ -53,10 +62,10 @@ impl Engine {
             }
             Some(node) => match self.decide_upload(candidate, node).await? {
                 Decision::Unchanged => {
-                    return Ok(Uploaded { outcome: ItemOutcome::Unchanged, target, etag: node.etag.clone() });
+                    return Ok(uploaded(ItemOutcome::Unchanged, target, node.etag.clone()));
                 }
                 Decision::Skip => {
-                    return Ok(Uploaded { outcome: ItemOutcome::Skipped, target, etag: node.etag.clone() });
+                    return Ok(uploaded(ItemOutcome::Skipped, target, node.etag.clone()));
                 }
                 Decision::Exists => return Err(TransferError::Exists(target.to_string())),
                 Decision::Transfer(Reason::Renamed) => {
@@ -70,11 +79,11 @@ impl Engine {
             },
         };
         if self.options.dry_run {
-            return Ok(Uploaded { outcome: ItemOutcome::Transferred(reason), target, etag: None });
+            return Ok(uploaded(ItemOutcome::Transferred(reason), target, None));
         }
         candidate.folder.ready().await?;
-        let etag = self.send(item, candidate, &target, replaces).await?;
-        Ok(Uploaded { outcome: ItemOutcome::Transferred(reason), target, etag: Some(etag) })
+        let (etag, size) = self.send(item, candidate, &target, replaces).await?;
+        Ok(Uploaded { size, ..uploaded(ItemOutcome::Transferred(reason), target, Some(etag)) })
     }
 
     async fn decide_upload(&self, candidate: &UploadCandidate, node: &Node) -> Result<Decision, TransferError> {
@@ -112,30 +121,35 @@ impl Engine {
         candidate: &UploadCandidate,
         target: &RemotePath,
         replaces: bool,
-    ) -> Result<String, TransferError> {
+    ) -> Result<(String, u64), TransferError> {
         let label = candidate.source.display().to_string();
-        let in_doubt = std::sync::atomic::AtomicBool::new(false);
+        let in_doubt = AtomicBool::new(false);
+        let (label, in_doubt) = (label.as_str(), &in_doubt);
         let sent = retry::run_until(
             &self.options.retry,
             &self.cancel,
-            |_attempt| async {
+            |attempt| async move {
                 let path = candidate.source.clone();
                 let snapshot = spawn_blocking(move || Snapshot::take(&path))
                     .await
                     .map_err(|error| TransferError::local(&candidate.source, std::io::Error::other(error)))??;
-                let sent = if snapshot.size > self.options.multipart_threshold {
-                    self.send_in_parts(item, &label, snapshot, target).await
+                let size = snapshot.size;
+                let sent = if size > self.options.multipart_threshold {
+                    self.send_in_parts(item, label, snapshot, target).await
                 } else {
                     self.send_whole(item, snapshot, target).await
                 };
                 let doubt = matches!(&sent, Err(TransferError::S3(error)) if error.in_doubt);
-                in_doubt.fetch_or(doubt, std::sync::atomic::Ordering::Relaxed);
-                sent
+                in_doubt.fetch_or(doubt, Ordering::Relaxed);
+                match sent {
+                    Err(TransferError::Changed(path)) if attempt >= CHANGES => Err(TransferError::KeepsChanging(path)),
+                    sent => sent.map(|etag| (etag, size)),
+                }
             },
-            |attempt, error, pause| self.observer.item_retried(item, &label, attempt, error, pause),
+            |attempt, error, pause| self.observer.item_retried(item, label, attempt, error, pause),
         );
         let sent = sent.await;
-        if replaces && in_doubt.into_inner() {
+        if replaces && in_doubt.load(Ordering::Relaxed) {
             // The server may hold new bytes under the old size until a further PUT succeeds.
             return sent.map_err(|error| TransferError::InDoubt { path: target.to_string(), source: Box::new(error) });
         }
@@ -196,10 +210,14 @@ impl Engine {
         found: String,
     ) -> Result<String, TransferError> {
         match expected {
-            Some(expected) if self.options.verify && expected != found => {
-                Err(TransferError::Integrity { path: target.to_string(), what: "ETag", expected, found })
-            }
-            _ => Ok(found),
+            Some(expected) if expected == found => Ok(found),
+            _ if !self.options.verify => Ok(found),
+            expected => Err(TransferError::Integrity {
+                path: target.to_string(),
+                what: "ETag",
+                expected: expected.unwrap_or_else(|| "known".to_owned()),
+                found,
+            }),
         }
     }
 
