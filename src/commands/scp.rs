@@ -1,5 +1,6 @@
 //! `cec scp`: files and trees to the server and back.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use clap::builder::ArgPredicate;
 use futures_util::FutureExt;
 
+use crate::api::Node;
 use crate::context::Ctx;
 use crate::env::EnvError;
 use crate::error::{CliError, Kind, Outcome};
@@ -17,11 +19,17 @@ use crate::path::RemotePath;
 use crate::settings::parse_duration;
 use crate::transfer::options::{MAXIMUM_PARTS, PART_STEP};
 use crate::transfer::run::Job;
-use crate::transfer::{Engine, IfExists, Options, Summary, TransferError};
+use crate::transfer::{Engine, IfExists, Options, Summary, TransferError, event};
 use crate::ui::human;
 use crate::ui::progress::{Progress, ProgressMode};
 use crate::walk::glob;
 use crate::walk::local::{LinkPolicy, LocalOptions};
+
+/// The largest part, and the largest file that may go in one piece, in MiB: the gateway takes no more.
+const LARGEST_PART: u64 = 5 * 1024;
+
+/// How long a run may take to stop before it says what it waits for.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// How many failures the list at the end names.
 const LISTED_FAILURES: usize = 100;
@@ -51,7 +59,7 @@ The server keeps no modification times of uploads, so --preserve concerns downlo
 )]
 pub struct Args {
     /// One or more sources, then the target
-    #[arg(value_name = "PATH", num_args = 2.., required = true)]
+    #[arg(value_name = "PATH", required = true)]
     paths: Vec<OsString>,
 
     /// Replace files that exist (the same as --if-exists overwrite)
@@ -64,11 +72,11 @@ pub struct Args {
     if_exists: IfExistsArg,
 
     /// Replace files that exist only where the source is newer
-    #[arg(long, help_heading = "Overwriting", conflicts_with = "ignore_existing")]
+    #[arg(long, help_heading = "Overwriting", conflicts_with_all = ["if_exists", "ignore_existing"])]
     update: bool,
 
     /// Leave files that exist alone
-    #[arg(long, help_heading = "Overwriting")]
+    #[arg(long, help_heading = "Overwriting", conflicts_with = "if_exists")]
     ignore_existing: bool,
 
     /// Take wildcards in remote sources literally
@@ -166,7 +174,8 @@ enum LinksArg {
 
 /// What is copied where.
 enum Direction {
-    Up(Vec<PathBuf>, RemotePath),
+    /// Local sources, the target, and whether it was written as a folder, with a slash at its end.
+    Up(Vec<PathBuf>, RemotePath, bool),
     Down(Vec<RemotePath>, PathBuf),
 }
 
@@ -184,7 +193,7 @@ pub async fn run(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
         api: ctx.api().await?.clone(),
         s3: ctx.s3().await?.clone(),
         options: Arc::new(options),
-        observer: Arc::new(crate::transfer::event::Silent),
+        observer: Arc::new(event::Silent),
         cancel: ctx.cancel.clone(),
     };
     let jobs = tokio::select! {
@@ -195,7 +204,14 @@ pub async fn run(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     let mode = if args.no_progress { ProgressMode::None } else { args.progress.unwrap_or(ProgressMode::Auto) };
     let progress = Progress::start(ctx.ui.clone(), mode, args.verbose || args.dry_run);
     let engine = Engine { observer: progress.clone(), ..engine };
+    let (cancel, ui) = (ctx.cancel.clone(), ctx.ui.clone());
+    let farewell = tokio::spawn(async move {
+        cancel.cancelled().await;
+        tokio::time::sleep(FAREWELL).await;
+        ui.status("stopping: waiting for the answer to what has been sent; Ctrl-C again quits at once");
+    });
     let summary = engine.execute(jobs).boxed().await;
+    farewell.abort();
     progress.stop();
     report(ctx, summary, single, progress.folders(), args.dry_run)
 }
@@ -205,11 +221,17 @@ fn direction(paths: &[OsString]) -> Result<Direction, CliError> {
     let Some((target, sources)) = paths.split_last() else {
         return Err(usage("a source and a target are needed".to_owned()));
     };
+    if sources.is_empty() {
+        return Err(
+            usage(format!("'{}' has no target", target.display())).hint("name the target last: cec scp <SRC>... <DST>")
+        );
+    }
     let remote = |path: &OsString| path.to_str().filter(|text| RemotePath::is_marked(text)).map(str::to_owned);
     let remote_sources: Vec<String> = sources.iter().filter_map(remote).collect();
     match (remote(target), remote_sources.len()) {
         (Some(target), 0) => {
-            Ok(Direction::Up(sources.iter().map(PathBuf::from).collect(), RemotePath::parse_marked(&target)?))
+            let sources = sources.iter().map(PathBuf::from).collect();
+            Ok(Direction::Up(sources, RemotePath::parse_marked(&target)?, target.ends_with('/')))
         }
         (None, count) if count == sources.len() => {
             let sources = remote_sources.iter().map(|text| RemotePath::parse_marked(text)).collect::<Result<_, _>>()?;
@@ -222,11 +244,28 @@ fn direction(paths: &[OsString]) -> Result<Direction, CliError> {
     }
 }
 
+/// The nodes of a pattern without those that lie in another of them: a folder comes with all that it holds.
+fn topmost(nodes: Vec<Node>) -> Vec<Node> {
+    let mut folders: HashSet<RemotePath> = HashSet::new();
+    // They are sorted by path, so that a folder stands before what it holds.
+    let mut is_topmost = |node: &Node| {
+        let mut above = std::iter::successors(node.path.parent(), RemotePath::parent);
+        if above.any(|folder| folders.contains(&folder)) {
+            return false;
+        }
+        if node.is_folder() {
+            folders.insert(node.path.clone());
+        }
+        true
+    };
+    nodes.into_iter().filter(|node| is_topmost(node)).collect()
+}
+
 async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Vec<Job>, CliError> {
     match direction {
-        Direction::Up(sources, target) => Ok(engine.upload_jobs(&sources, &target).await?),
+        Direction::Up(sources, target, folder) => Ok(engine.upload_jobs(&sources, &target, folder).await?),
         Direction::Down(sources, target) => {
-            let mut nodes = Vec::new();
+            let (mut nodes, mut refused) = (Vec::new(), Vec::new());
             for source in &sources {
                 if source.is_root() {
                     return Err(CliError::new(
@@ -234,7 +273,14 @@ async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Ve
                         "name a workspace to download from, for example cells://common-files",
                     ));
                 }
-                let found = glob::expand(&engine.api, &engine.s3, source, literal).await?;
+                let found = topmost(glob::expand(&engine.api, &engine.s3, source, literal).await?);
+                if found.is_empty() && sources.len() > 1 {
+                    // One of many: the others go on, as with cp.
+                    let error = TransferError::NotFound(format!("'{source}' does not exist on the server"));
+                    let direction = event::Direction::Download;
+                    refused.push(Job::Refused { direction, source: source.marked(), error });
+                    continue;
+                }
                 if found.is_empty() {
                     return Err(
                         CliError::new(Kind::NotFound, format!("{source} does not exist on the server")).about(source)
@@ -242,7 +288,11 @@ async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Ve
                 }
                 nodes.extend(found);
             }
-            Ok(engine.download_jobs(nodes, &target).await?)
+            if nodes.is_empty() {
+                return Ok(refused);
+            }
+            refused.extend(engine.download_jobs(nodes, &target).await?);
+            Ok(refused)
         }
     }
 }
@@ -250,12 +300,13 @@ async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Ve
 fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
     let environment = &ctx.settings.environment;
     let part_size = pick(args.part_size, environment.value("CEC_PART_SIZE"))?.unwrap_or(50);
-    if part_size == 0 || !(part_size * MEBIBYTE).is_multiple_of(PART_STEP) {
+    if !part_size.is_multiple_of(PART_STEP / MEBIBYTE) {
         return Err(CliError::new(
             Kind::Usage,
             format!("the part size is {part_size} MiB, but must be a multiple of 10 MiB"),
         ));
     }
+    let threshold = pick(args.multipart_threshold, environment.value("CEC_MULTIPART_THRESHOLD"))?.unwrap_or(100);
     let transfers = pick(args.transfers, environment.value("CEC_TRANSFERS"))?.unwrap_or(8);
     let parts_in_flight = pick(args.parts_concurrency, environment.value("CEC_PARTS_CONCURRENCY"))?.unwrap_or(2);
     let maximum_parts = pick(args.max_parts_number, environment.value("CEC_MAX_PARTS_NUMBER"))?.unwrap_or(5000);
@@ -263,6 +314,8 @@ fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
     for (name, value, most) in [
         ("--transfers", transfers as u64, 256),
         ("--parts-concurrency", parts_in_flight as u64, 64),
+        ("--part-size", part_size, LARGEST_PART),
+        ("--multipart-threshold", threshold, LARGEST_PART),
         ("--max-parts-number", u64::from(maximum_parts), u64::from(MAXIMUM_PARTS)),
         ("--retry-max-attempts", u64::from(max_attempts), 1000),
     ] {
@@ -270,14 +323,13 @@ fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
             return Err(CliError::new(Kind::Usage, format!("{name} is {value}, but must be between 1 and {most}")));
         }
     }
-    let threshold = pick(args.multipart_threshold, environment.value("CEC_MULTIPART_THRESHOLD"))?.unwrap_or(100);
     let max_backoff = pick(args.retry_max_backoff, environment.read("CEC_RETRY_MAX_BACKOFF", parse_duration))?;
     Ok(Options {
         if_exists: if args.force { IfExists::Overwrite } else { args.if_exists.into() },
         transfers,
         part_size: part_size * MEBIBYTE,
         parts_in_flight,
-        multipart_threshold: threshold.saturating_mul(MEBIBYTE),
+        multipart_threshold: threshold * MEBIBYTE,
         maximum_parts,
         retry: RetryPolicy {
             max_attempts,
@@ -316,10 +368,13 @@ fn report(ctx: &Ctx, mut summary: Summary, single: bool, folders: u64, dry_run: 
         }))?;
     }
     if let Some(stopped) = summary.stopped.take() {
+        list_failures(ctx, &mut summary);
         ctx.ui.status(&summary_line(&summary, "stopped", folders));
         return Err(match stopped {
-            TransferError::Cancelled => CliError::new(Kind::Interrupted, "interrupted")
-                .hint("run the same command again: what is there already is not transferred twice"),
+            TransferError::Cancelled => CliError::new(Kind::Interrupted, "interrupted").hint(
+                "run the same command again, with --force where it names files that are there by now: \
+                 what is the same is not transferred twice",
+            ),
             error => error.into(),
         });
     }
@@ -327,7 +382,8 @@ fn report(ctx: &Ctx, mut summary: Summary, single: bool, folders: u64, dry_run: 
         && summary.failed == 1
         && let Some(failure) = summary.failures.pop()
     {
-        return Err(CliError::from(failure.error).about(failure.source));
+        let doing = format!("copying {}", failure.source);
+        return Err(CliError::from(failure.error).during(doing));
     }
     let word = if dry_run { "would do" } else { "done" };
     if summary.failed == 0 {
@@ -335,19 +391,7 @@ fn report(ctx: &Ctx, mut summary: Summary, single: bool, folders: u64, dry_run: 
         return Ok(Outcome::Done);
     }
     let succeeded = summary.transferred + summary.unchanged + summary.skipped > 0;
-    let hidden = summary.failed.saturating_sub(LISTED_FAILURES as u64);
-    let mut kinds = Vec::new();
-    let failures = std::mem::take(&mut summary.failures);
-    for (index, failure) in failures.into_iter().enumerate() {
-        let error = CliError::from(failure.error);
-        if index < LISTED_FAILURES {
-            ctx.ui.warn(&format!("failed: {}: {}", failure.source, error.message));
-        }
-        kinds.push(error.kind);
-    }
-    if hidden > 0 {
-        ctx.ui.warn(&format!("and {} more failed", human::count(hidden)));
-    }
+    let kinds = list_failures(ctx, &mut summary);
     ctx.ui.status(&summary_line(&summary, word, folders));
     let common = kinds.first().copied().filter(|first| kinds.iter().all(|kind| kind == first));
     Ok(match common {
@@ -355,6 +399,27 @@ fn report(ctx: &Ctx, mut summary: Summary, single: bool, folders: u64, dry_run: 
         Some(kind) => Outcome::Failed(kind),
         None => Outcome::Failed(Kind::Failure),
     })
+}
+
+/// Names what failed, the first hundred; gives the kinds of all that are known.
+fn list_failures(ctx: &Ctx, summary: &mut Summary) -> Vec<Kind> {
+    let mut kinds = Vec::with_capacity(summary.failures.len());
+    for (index, failure) in std::mem::take(&mut summary.failures).into_iter().enumerate() {
+        let error = CliError::from(failure.error);
+        if index < LISTED_FAILURES {
+            // Errors of the local file system name the file themselves.
+            let bare = failure.source.trim_start_matches("cells://");
+            let named = error.message.contains(bare);
+            let subject = if named { String::new() } else { format!("{}: ", failure.source) };
+            ctx.ui.warn(&format!("failed: {subject}{}", error.message));
+        }
+        kinds.push(error.kind);
+    }
+    let unlisted = summary.failed.saturating_sub(LISTED_FAILURES.min(kinds.len()) as u64);
+    if unlisted > 0 {
+        ctx.ui.warn(&format!("and {} more failed", human::count(unlisted)));
+    }
+    kinds
 }
 
 fn summary_line(summary: &Summary, word: &str, folders: u64) -> String {

@@ -1,5 +1,7 @@
 //! Sending one file in parts: a few in flight, in order, each verified, and the whole as well.
 
+use std::time::Duration;
+
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::body::{Outgoing, Snapshot};
@@ -9,6 +11,9 @@ use crate::hash::etag_of_parts;
 use crate::http::retry;
 use crate::path::RemotePath;
 use crate::s3::{S3ErrorKind, UploadId};
+
+/// How long giving up an upload may take.
+const ABORT_LIMIT: Duration = Duration::from_secs(10);
 
 /// One part of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +62,8 @@ impl Engine {
             self.observer.item_restarted(item);
             // The node that it left is removed by the server only if the upload is given up first. A failure here
             // changes nothing: the server sweeps unfinished uploads up after a day.
-            let _ = self.s3.abort_multipart(target, &upload).await;
+            let abort = self.s3.abort_multipart(target, &upload);
+            let _ = tokio::time::timeout(ABORT_LIMIT, abort).await;
         }
         outcome
     }

@@ -39,6 +39,15 @@ pub enum Job {
     DownloadFile(DownloadCandidate),
     /// A folder on the server.
     DownloadTree(TreeDownload),
+    /// A source that cannot be taken, among others that can.
+    Refused {
+        /// Which way it would have gone.
+        direction: Direction,
+        /// The source as the user wrote it.
+        source: String,
+        /// Why.
+        error: TransferError,
+    },
 }
 
 /// A file that could not be transferred.
@@ -132,6 +141,12 @@ impl Engine {
                 }
                 Job::DownloadFile(candidate) => {
                     if self.add_step(&steps, Step::File(Candidate::Download(candidate))).await.is_err() {
+                        return;
+                    }
+                }
+                Job::Refused { direction, source, error } => {
+                    let step = Step::Refused { direction, source, target: String::new(), error };
+                    if self.add_step(&steps, step).await.is_err() {
                         return;
                     }
                 }

@@ -9,6 +9,7 @@ use futures_util::TryStreamExt;
 use unicode_normalization::UnicodeNormalization;
 
 use super::body::Snapshot;
+use super::event::Direction;
 use super::folders::TargetFolder;
 use super::plan::{DownloadCandidate, UploadCandidate};
 use super::plan_download::TreeDownload;
@@ -33,35 +34,38 @@ enum Place<P> {
 }
 
 impl Engine {
-    /// The jobs that send local `sources` to `destination`.
+    /// The jobs that send local `sources` to `destination`; `is_folder` says that it was written as a folder.
     ///
     /// # Errors
     /// A source or the destination that is missing or of the wrong type; under [`IfExists::Fail`] a file that exists.
-    pub async fn upload_jobs(&self, sources: &[PathBuf], destination: &RemotePath) -> Result<Vec<Job>, TransferError> {
+    pub async fn upload_jobs(
+        &self,
+        sources: &[PathBuf],
+        destination: &RemotePath,
+        is_folder: bool,
+    ) -> Result<Vec<Job>, TransferError> {
         if destination.is_root() {
             return Err(TransferError::Usage("name a workspace to upload to, for example cells://common-files".into()));
         }
-        let place = self.remote_place(destination, sources.len() > 1).await?;
+        let needs_folder = sources.len() > 1 || (is_folder && sources.iter().all(|source| source.is_file()));
+        let place = self.remote_place(destination, needs_folder).await?;
         let mut wanted: Vec<(&PathBuf, fs::Metadata, RemotePath)> = Vec::with_capacity(sources.len());
+        let mut taken: HashMap<RemotePath, &PathBuf> = HashMap::new();
+        let mut jobs = Vec::with_capacity(sources.len());
         for source in sources {
-            let metadata = fs::metadata(source).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => TransferError::NotFound(format!("{} does not exist", source.display())),
-                _ => TransferError::local(source, error),
-            })?;
-            let target = match &place {
-                Place::Into(folder) => match source_name(source)? {
-                    Some(name) => {
-                        check_name(&name)?;
-                        folder.join(&name.nfc().collect::<String>())
-                    }
-                    None => folder.clone(),
-                },
-                Place::As(path) | Place::Onto(path, _) => {
-                    check_name(path.name())?;
-                    path.clone()
+            let (metadata, target) = match named_upload(source, &place) {
+                Ok(found) => found,
+                // One of many: the others go on, as with cp.
+                Err(error) if sources.len() > 1 => {
+                    let source = source.display().to_string();
+                    jobs.push(Job::Refused { direction: Direction::Upload, source, error });
+                    continue;
                 }
+                Err(error) => return Err(error),
             };
-            if let Some((first, ..)) = wanted.iter().find(|(.., other)| *other == target && metadata.is_file()) {
+            if metadata.is_file()
+                && let Some(first) = taken.insert(target.clone(), source)
+            {
                 return Err(TransferError::SameTarget {
                     first: first.display().to_string(),
                     second: source.display().to_string(),
@@ -71,16 +75,13 @@ impl Engine {
             wanted.push((source, metadata, target));
         }
         let existing = self.existing(&place, wanted.iter().map(|(.., target)| target)).await?;
-        let mut jobs = Vec::with_capacity(wanted.len());
         for (source, metadata, target) in wanted {
-            let there = existing.get(&target).cloned();
+            let there = existing.get(&target).filter(|node| !node.is_temporary()).cloned();
             jobs.push(if metadata.is_dir() {
                 self.check_tree(&target, there.as_ref())?;
                 Job::UploadTree(TreeUpload { source: source.clone(), target, existing: there })
-            } else if metadata.is_file() {
-                self.upload_file(source, &target, there)?
             } else {
-                return Err(TransferError::Usage(format!("{} is not a regular file or folder", source.display())));
+                self.upload_file(source, &target, there)?
             });
         }
         Ok(jobs)
@@ -131,6 +132,9 @@ impl Engine {
             None => {
                 let parent = destination.parent().unwrap_or_default();
                 match self.api.find(&parent).await? {
+                    None if parent.is_workspace() => {
+                        Err(TransferError::NotFound(format!("there is no workspace '{parent}' for this user")))
+                    }
                     None => Err(TransferError::NotFound(format!(
                         "{parent} does not exist on the server; make it with: cec mkdir -p '{parent}'"
                     ))),
@@ -139,7 +143,7 @@ impl Engine {
                     }
                     Some(node) if node.read_only => Err(TransferError::ReadOnly(parent.to_string())),
                     Some(_) if several => Err(TransferError::NotFound(format!(
-                        "{destination} does not exist, and several sources need a folder; make it with: cec mkdir '{destination}'"
+                        "{destination} is no folder that exists; make it with: cec mkdir '{destination}'"
                     ))),
                     Some(_) => Ok(Place::As(destination)),
                 }
@@ -212,6 +216,31 @@ impl Engine {
             _ => Ok(Job::DownloadFile(DownloadCandidate { source: node, target })),
         }
     }
+}
+
+/// What a source on the command line is, and where it goes.
+fn named_upload(source: &Path, place: &Place<RemotePath>) -> Result<(fs::Metadata, RemotePath), TransferError> {
+    let metadata = fs::metadata(source).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => TransferError::NotFound(format!("'{}' does not exist", source.display())),
+        _ => TransferError::local(source, error),
+    })?;
+    if !metadata.is_dir() && !metadata.is_file() {
+        return Err(TransferError::Usage(format!("'{}' is not a regular file or folder", source.display())));
+    }
+    let target = match place {
+        Place::Into(folder) => match source_name(source)? {
+            Some(name) => {
+                check_name(&name)?;
+                folder.join(&name.nfc().collect::<String>())
+            }
+            None => folder.clone(),
+        },
+        Place::As(path) | Place::Onto(path, _) => {
+            check_name(path.name())?;
+            path.clone()
+        }
+    };
+    Ok((metadata, target))
 }
 
 fn local_place(destination: &Path, several: bool) -> Result<Place<PathBuf>, TransferError> {

@@ -137,6 +137,8 @@ pub struct Progress {
     state: Arc<Mutex<State>>,
     bars: MultiProgress,
     ticker: Mutex<Option<JoinHandle<()>>>,
+    /// Set once nothing more is to be drawn; held while something is.
+    stopped: Mutex<bool>,
 }
 
 /// The JSON object of one file (docs/scripting.md).
@@ -191,6 +193,7 @@ impl Progress {
             state: Arc::default(),
             bars: MultiProgress::with_draw_target(target),
             ticker: Mutex::new(None),
+            stopped: Mutex::new(false),
         });
         let interval = match mode {
             ProgressMode::Bar => BAR_INTERVAL,
@@ -213,6 +216,9 @@ impl Progress {
         if let Some(ticker) = lock(&self.ticker).take() {
             ticker.abort();
         }
+        // A drawing that had begun ends before what it drew is cleared away.
+        let mut stopped = lock(&self.stopped);
+        *stopped = true;
         // Nothing can be done about a terminal that refuses.
         let _ = self.bars.clear();
     }
@@ -231,6 +237,10 @@ impl Progress {
                 (last_moved, last_time) = (state.moved, Instant::now());
                 (state.snapshot(), file_lines(&state))
             };
+            let stopped = lock(&self.stopped);
+            if *stopped {
+                return;
+            }
             match self.mode {
                 ProgressMode::Bar => lines.draw(&snapshot.line(), &files, self.ui.width().unwrap_or(80)),
                 ProgressMode::Plain => self.ui.status(&format!("progress: {}", snapshot.line())),

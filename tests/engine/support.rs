@@ -96,7 +96,7 @@ impl House {
     /// Uploads as `cec scp` does.
     pub(crate) async fn up(&self, sources: &[&str], target: &str) -> Result<Summary, TransferError> {
         let sources: Vec<PathBuf> = sources.iter().map(|source| self.local(source)).collect();
-        let jobs = self.engine.upload_jobs(&sources, &remote(target)).await?;
+        let jobs = self.engine.upload_jobs(&sources, &remote(target), target.ends_with('/')).await?;
         Ok(self.engine.clone().execute(jobs).await)
     }
 
