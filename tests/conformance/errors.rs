@@ -19,9 +19,9 @@ async fn wrong_methods_and_unknown_routes_are_told_in_text(server: &Server) {
     let stat = format!("/a/tree/stat/{}", server.workspace());
     let bearer = format!("Bearer {}", server.token);
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-    server.send("POST", &stat, &headers, Some(b"{}")).await.is_text(405, "405: Method Not Allowed");
-    server.send("GET", "/a/tree/stats", &headers, None).await.is_text(405, "405: Method Not Allowed");
-    server.send("GET", "/a/tree/no-such-route", &headers, None).await.is_text(404, "404: Page Not Found");
+    server.send("POST", &stat, &headers, Some(b"{}")).await.is_bare(405, "405: Method Not Allowed");
+    server.send("GET", "/a/tree/stats", &headers, None).await.is_bare(405, "405: Method Not Allowed");
+    server.send("GET", "/a/tree/no-such-route", &headers, None).await.is_bare(404, "404: Page Not Found");
     for method in ["HEAD", "OPTIONS"] {
         assert_eq!(server.send(method, &stat, &headers, None).await.status, 401, "{method}");
     }
@@ -78,7 +78,10 @@ async fn the_client_names_the_kinds_of_errors(server: &Server) {
     assert!(html.is_err() || html.is_ok_and(|answer| !answer.body.starts_with(b"{")));
     let unknown = cec::path::RemotePath::parse("no-such-workspace/x").expect("a path");
     assert_eq!(api.stat(&unknown).await.expect_err("unknown").kind, ApiErrorKind::NotFound);
-    assert_eq!(api.create_folders(std::slice::from_ref(&unknown)).await.expect_err("unknown").kind, ApiErrorKind::NotFound);
+    assert_eq!(
+        api.create_folders(std::slice::from_ref(&unknown)).await.expect_err("unknown").kind,
+        ApiErrorKind::NotFound
+    );
     let long = server.remote(&"n".repeat(256));
     let error = api.create_folders(&[long]).await.expect_err("too long");
     assert!(matches!(error.kind, ApiErrorKind::Server | ApiErrorKind::BadRequest), "{error:?}");
