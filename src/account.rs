@@ -56,7 +56,7 @@ impl ServerUrl {
         Ok(Self(url))
     }
 
-    /// The origin without a trailing slash, as config.json keeps it (auth.md §6.1).
+    /// The origin without a trailing slash, as config.json keeps it.
     pub fn origin(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
     }
@@ -95,7 +95,7 @@ impl ServerUrl {
         }
     }
 
-    /// The key of an account in config.json: `user@host:port` (auth.md §6.1).
+    /// The key of an account in config.json: `user@host:port`.
     pub fn account_id(&self, user: &str) -> String {
         format!("{user}@{}:{}", self.host(), self.port())
     }
@@ -117,7 +117,7 @@ impl fmt::Display for ServerUrl {
 pub enum Credentials {
     /// A personal access token, or any token given by hand: it cannot be refreshed.
     Token(SecretString),
-    /// A login and password, exchanged for a session when needed (auth.md §3.1).
+    /// A login and password, exchanged for a session when needed.
     Password {
         /// The login name.
         login: String,

@@ -69,7 +69,7 @@ pub enum Command {
     /// Write the content of files to standard output
     Cat(cat::Args),
     /// Copy files and folders to the server, or from it
-    Scp(scp::ScpArgs),
+    Scp(scp::Args),
 }
 
 /// The commands of `cec config`.

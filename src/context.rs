@@ -52,10 +52,10 @@ pub struct Opened {
 
 impl Ctx {
     /// A context in which nothing is opened yet.
-    pub fn new(settings: Settings, ui: Ui, cancel: CancellationToken) -> Self {
+    pub fn new(settings: Settings, ui: Arc<Ui>, cancel: CancellationToken) -> Self {
         Self {
             settings,
-            ui: Arc::new(ui),
+            ui,
             cancel,
             opened: OnceCell::new(),
             sender: OnceCell::new(),

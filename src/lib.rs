@@ -21,6 +21,7 @@ pub mod walk;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
@@ -48,42 +49,32 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(report(&Ui::new(&output), Err(error.into())));
         }
     };
-    let ui = Ui::new(&output);
-    let code = match run_command(cli, &environment, ui) {
-        Ok(code) => code,
-        Err((ui, error)) => report(&ui, Err(error)),
-    };
-    ExitCode::from(code)
+    let ui = Arc::new(Ui::new(&output));
+    let result = run_command(cli, &environment, &ui);
+    ExitCode::from(report(&ui, result))
 }
 
-/// Runs what the command line says. Errors from before there is a context come back with the screen to show them on.
-fn run_command(cli: Cli, environment: &Environment, ui: Ui) -> Result<u8, (Ui, CliError)> {
+/// Runs what the command line says.
+fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outcome, CliError> {
     // Offline commands need no runtime, no TLS and no file.
     if let Command::Version(arguments) = &cli.command {
-        let result = commands::version::run(&ui, arguments);
-        return Ok(report(&ui, result));
+        return commands::version::run(ui, arguments);
     }
-    let settings = match Settings::resolve(&cli.globals, environment) {
-        Ok(settings) => settings,
-        Err(error) => return Err((ui, error.into())),
-    };
-    if let Err(error) = cli::start_log(&settings.output) {
-        return Err((ui, error));
-    }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return Err((ui, CliError::from(error).during("starting"))),
-    };
-    let ctx = Ctx::new(settings, ui, CancellationToken::new());
-    let code = runtime.block_on(async {
+    let settings = Settings::resolve(&cli.globals, environment)?;
+    cli::start_log(&settings.output)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::from(error).during("starting"))?;
+    let ctx = Ctx::new(settings, Arc::clone(ui), CancellationToken::new());
+    let result = runtime.block_on(async {
         let result = commands::dispatch(&ctx, cli.command).await;
         ctx.close().await;
-        report(&ctx.ui, result)
+        result
     });
-    ctx.ui.settle();
     // A read of standard input that nobody waits for any more must not keep the program.
     runtime.shutdown_background();
-    Ok(code)
+    result
 }
 
 /// Shows how a command ended, and gives the exit code.

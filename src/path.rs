@@ -8,7 +8,7 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 /// Every byte but the unreserved ones of RFC 3986, which is what a SigV4 canonical URI wants as well.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The most characters that the server keeps of one name (s3.md §2).
+/// The most characters that the server keeps of one name.
 pub const MAXIMUM_NAME_CHARACTERS: usize = 255;
 
 /// Percent-encodes one name as UTF-8, everything but `A-Za-z0-9-._~`.
@@ -30,7 +30,7 @@ pub enum PathError {
     NotRemote(String),
 }
 
-/// Why a name cannot be written to the server (s3.md §0.9, §2).
+/// Why a name cannot be written to the server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// The server stores such a name and can never read it again.
@@ -173,7 +173,7 @@ impl RemotePath {
         if rest.is_empty() { Some("") } else { rest.strip_prefix('/') }
     }
 
-    /// The form that every write uses: S3 stores NFC only (s3.md §2).
+    /// The form that every write uses: S3 stores NFC only.
     #[must_use]
     pub fn nfc(&self) -> Self {
         if is_nfc(&self.0) { self.clone() } else { Self(self.0.nfc().collect()) }

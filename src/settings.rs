@@ -30,7 +30,7 @@ pub struct GlobalArgs {
     /// Personal access token, or - to read it from standard input [env: CEC_TOKEN]
     ///
     /// A token on the command line can be seen by other users of this machine; prefer CEC_TOKEN, --token-file or -.
-    #[arg(short, long, global = true, value_name = "TOKEN", conflicts_with = "token_file")]
+    #[arg(short, long, global = true, value_name = "TOKEN", conflicts_with = "token_file", allow_hyphen_values = true)]
     pub token: Option<SecretString>,
     /// File that holds the token [env: CEC_TOKEN_FILE]
     #[arg(long, alias = "token_file", global = true, value_name = "FILE", hide_short_help = true)]
@@ -41,7 +41,7 @@ pub struct GlobalArgs {
     /// Password [env: CEC_PASSWORD]
     ///
     /// A password on the command line can be seen by other users of this machine; prefer CEC_PASSWORD.
-    #[arg(long, global = true, value_name = "PASSWORD")]
+    #[arg(long, global = true, value_name = "PASSWORD", allow_hyphen_values = true)]
     pub password: Option<SecretString>,
     /// Stored account to use: its id or label [env: CEC_PROFILE]
     #[arg(long, global = true, value_name = "NAME")]

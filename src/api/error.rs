@@ -180,6 +180,9 @@ pub(super) fn classify(answer: &Answer) -> ApiError {
     match first_document(&answer.body) {
         Some(document) => {
             let words = Words::of(&document);
+            if words.is_foreign() && answer.status == StatusCode::NOT_FOUND {
+                return plain(answer);
+            }
             with_answer(answer, words.kind(answer.status), &words.message())
         }
         None => plain(answer),
@@ -237,6 +240,11 @@ impl Words {
             (title, detail)
         };
         Self { title: title.to_owned(), detail: detail.to_owned(), code, number: None }
+    }
+
+    /// Whether the document has nothing of what a Cells server says.
+    fn is_foreign(&self) -> bool {
+        self.title.is_empty() && self.detail.is_empty() && self.code.is_none()
     }
 
     fn kind(&self, status: StatusCode) -> ApiErrorKind {
@@ -361,7 +369,9 @@ fn plain(answer: &Answer) -> ApiError {
             (ApiErrorKind::BadRequest, "the request is larger than a proxy in front of the server allows".to_owned())
         }
         _ => {
-            let kind = by_status(status).unwrap_or(ApiErrorKind::Server);
+            // A Cells server says in a document of its own what it does not find.
+            let kind = by_status(status).filter(|kind| *kind != ApiErrorKind::NotFound);
+            let kind = kind.unwrap_or(if status < 500 { ApiErrorKind::NotCells } else { ApiErrorKind::Server });
             let words = if text.is_empty() { "no reason given".to_owned() } else { text };
             (kind, format!("the server answered HTTP {status}: {words}"))
         }
@@ -472,6 +482,15 @@ mod tests {
             assert_eq!(error.kind, kind, "{status} {detail}");
             let sentence = if title.starts_with("E_") { detail } else { title };
             assert_eq!(error.message, sentence);
+        }
+        for foreign in
+            [answer_of(404, "text/plain", "not found"), answer_of(404, "application/json", "{\"message\":\"no\"}")]
+        {
+            assert_eq!(
+                classify(&foreign).kind,
+                ApiErrorKind::NotCells,
+                "what is no Cells server never says that a node is missing"
+            );
         }
         let text = classify(&answer_of(503, "text/plain", "Service unavailable."));
         assert_eq!((text.kind, text.advice()), (Server, Advice::Retry));

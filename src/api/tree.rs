@@ -116,8 +116,11 @@ impl Client {
         }
         let answer: StatAnswer = self.get(&format!("/a/tree/stat/{}", path.encoded())).await?;
         match answer.node {
+            None => {
+                Err(ApiError::new(ApiErrorKind::NotCells, "the server answered without the node that was asked for"))
+            }
             Some(node) if !node.is_virtual() => Ok(node.into_node()),
-            _ => Err(ApiError::new(ApiErrorKind::NotFound, format!("'{path}' does not exist"))),
+            Some(_) => Err(ApiError::new(ApiErrorKind::NotFound, format!("'{path}' does not exist"))),
         }
     }
 

@@ -83,7 +83,7 @@ async fn write(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<(), CliError>
     let mut hasher: Option<Hasher> = None;
     let mut breaks = 0;
     while position < wanted.end || version.is_none() {
-        let range = (position > 0 || !whole).then(|| position..wanted.end);
+        let range = (position > 0 || !whole).then_some(position..wanted.end);
         let mut download = open(ctx, node, range).await?;
         match &version {
             None => hasher = whole.then(|| Scheme::of_etag(&download.info.etag, node.size)).flatten().map(Hasher::new),

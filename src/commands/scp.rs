@@ -26,22 +26,32 @@ use crate::walk::local::{LinkPolicy, LocalOptions};
 /// How many failures the list at the end names.
 const LISTED_FAILURES: usize = 100;
 
-/// Copy files and folders to the server, or from it
-///
-/// Examples:
-///   cec scp report.pdf cells://common-files/reports/
-///   cec scp -f photos cells://personal-files
-///   cec scp 'cells://common-files/reports/*.pdf' .
-///   cec scp --update --progress plain site cells://common-files/www
-///
-/// One side is remote: it starts with cells://. As with cp, a target that is a folder receives the sources under
-/// their own names; a target that does not exist becomes the one source's name. Every file is verified on the way.
-/// Run the same command again after a failure: what is there already is not sent twice.
+const EXAMPLES: &str = "\
+Examples:
+  cec scp report.pdf cells://common-files/reports/
+  cec scp -f photos cells://personal-files
+  cec scp 'cells://common-files/reports/*.pdf' .
+  cec scp --update --progress plain site cells://common-files/www";
+
+const NOTES: &str = "\
+One side is on the server: it starts with cells://. As with cp, a target that is a folder receives the sources under their
+own names, and a target that does not exist is the name that the one source gets. A folder merges into a folder.
+
+Every file is verified as it moves, and a download has its name only once it is whole. Run the same command again after a
+failure: what is there already is not transferred twice.
+
+The server keeps no modification times of uploads, so --preserve concerns downloads only.";
+
+/// Arguments of `cec scp`.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
-pub struct ScpArgs {
+#[command(
+    override_usage = "cec scp [OPTIONS] <SRC>... <DST>",
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{NOTES}")
+)]
+pub struct Args {
     /// One or more sources, then the target
-    #[arg(value_name = "SRC... DST", num_args = 2.., required = true)]
+    #[arg(value_name = "PATH", num_args = 2.., required = true)]
     paths: Vec<OsString>,
 
     /// Replace files that exist (the same as --if-exists overwrite)
@@ -164,9 +174,12 @@ enum Direction {
 ///
 /// # Errors
 /// What concerns the run as a whole, or its only file.
-pub async fn run(ctx: &Ctx, args: ScpArgs) -> Result<Outcome, CliError> {
+pub async fn run(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     let direction = direction(&args.paths)?;
     let options = options(ctx, &args)?;
+    if args.preserve && matches!(direction, Direction::Up(..)) {
+        ctx.ui.warn("the server keeps no modification times of uploads; --preserve has no effect here");
+    }
     let engine = Engine {
         api: ctx.api().await?.clone(),
         s3: ctx.s3().await?.clone(),
@@ -234,7 +247,7 @@ async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Ve
     }
 }
 
-fn options(ctx: &Ctx, args: &ScpArgs) -> Result<Options, CliError> {
+fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
     let environment = &ctx.settings.environment;
     let part_size = pick(args.part_size, environment.value("CEC_PART_SIZE"))?.unwrap_or(50);
     if part_size == 0 || !(part_size * MEBIBYTE).is_multiple_of(PART_STEP) {
@@ -353,12 +366,9 @@ fn summary_line(summary: &Summary, word: &str, folders: u64) -> String {
         human::duration(summary.elapsed)
     );
     let made = if folders == 1 { "folder made" } else { "folders made" };
-    for (count, what) in [
-        (folders, made),
-        (summary.unchanged, "unchanged"),
-        (summary.skipped, "skipped"),
-        (summary.failed, "failed"),
-    ] {
+    for (count, what) in
+        [(folders, made), (summary.unchanged, "unchanged"), (summary.skipped, "skipped"), (summary.failed, "failed")]
+    {
         if count > 0 {
             line.push_str(&format!(", {} {what}", human::count(count)));
         }

@@ -1,79 +1,95 @@
 //! What a failed transfer means for a command.
 
+use std::io;
+
 use super::convert::{of_api, of_s3};
 use super::{CliError, Kind};
 use crate::transfer::TransferError;
+use crate::walk::WalkError;
 use crate::walk::local::LocalError;
 
 impl From<TransferError> for CliError {
     fn from(error: TransferError) -> Self {
+        let (kind, hint) = (Kind::of_transfer(&error), hint(&error));
         let message = error.to_string();
-        match error {
-            TransferError::Api(error) => error.into(),
-            TransferError::S3(error) => error.into(),
-            TransferError::Walk(error) => error.into(),
-            TransferError::Local { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
-                Self::new(Kind::NotFound, message).about(path.display())
-            }
-            TransferError::Local { path, source } => {
-                let converted = Self::new(Kind::Failure, message).about(path.display());
-                match source.kind() {
-                    std::io::ErrorKind::StorageFull => {
-                        converted.hint("make room on the disk and run the command again")
-                    }
-                    _ => converted,
-                }
-            }
-            TransferError::LocalEntry { path, source } => {
-                let converted = Self::new(Kind::Failure, message).about(path.display());
-                match source {
-                    LocalError::NotUnicode => converted.hint("rename it: the server keeps only Unicode names"),
-                    LocalError::Io(_) | LocalError::Link => converted,
-                }
-            }
-            TransferError::Name(_) => Self::new(Kind::Failure, message).hint("rename it, or leave it out"),
-            TransferError::LocalName { path, .. } => Self::new(Kind::Failure, message).about(path),
-            TransferError::Exists(path) => Self::new(Kind::Exists, message)
-                .about(path)
-                .hint("replace it with --force, or choose another policy: --if-exists skip|overwrite|update|rename"),
-            TransferError::Clash { path, .. } => {
-                Self::new(Kind::Exists, message).about(path).hint("choose another target, or move what is there away")
-            }
-            TransferError::NotAFolder(path) => Self::new(Kind::Exists, message).about(path),
-            TransferError::SameTarget { target, .. } => Self::new(Kind::Usage, message).about(target),
-            TransferError::NotFound(_) => Self::new(Kind::NotFound, message),
-            TransferError::ReadOnly(path) => Self::new(Kind::Permission, message).about(path),
-            TransferError::Usage(_) => Self::new(Kind::Usage, message),
-            TransferError::Changed(path) => {
-                Self::new(Kind::Failure, message).about(path.display()).hint("run the command again once it is at rest")
-            }
-            TransferError::Integrity { path, .. } => Self::new(Kind::Integrity, message)
-                .about(path)
-                .hint("run the command again; if it stays so, the copy on the server is damaged"),
-            TransferError::UploadLost(path) => Self::new(Kind::Unreachable, message).about(path),
-            TransferError::InDoubt { path, .. } => Self::new(Kind::Unreachable, message)
-                .about(path)
-                .hint("send it again until it succeeds: the same command with --force"),
-            TransferError::Folder { source, .. } => {
-                let kind = kind_of(&source);
-                Self::new(kind, message)
-            }
-            TransferError::ServerAway { .. } => Self::new(Kind::Unreachable, message)
-                .hint("run the same command again: what is there already is not transferred twice"),
-            TransferError::Cancelled => Self::new(Kind::Interrupted, message),
+        let converted = match error {
+            TransferError::Api(error) => return error.into(),
+            TransferError::S3(error) => return error.into(),
+            TransferError::Walk(error) => return error.into(),
+            TransferError::Local { path, .. }
+            | TransferError::LocalEntry { path, .. }
+            | TransferError::Changed(path) => Self::new(kind, message).about(path.display()),
+            TransferError::LocalName { path, .. }
+            | TransferError::Clash { path, .. }
+            | TransferError::Integrity { path, .. }
+            | TransferError::InDoubt { path, .. }
+            | TransferError::SameTarget { target: path, .. }
+            | TransferError::Folder { folder: path, .. }
+            | TransferError::Exists(path)
+            | TransferError::NotAFolder(path)
+            | TransferError::ReadOnly(path)
+            | TransferError::UploadLost(path) => Self::new(kind, message).about(path),
+            TransferError::Name(_)
+            | TransferError::NotFound(_)
+            | TransferError::Usage(_)
+            | TransferError::ServerAway { .. }
+            | TransferError::Cancelled => Self::new(kind, message),
+        };
+        match hint {
+            Some(hint) => converted.hint(hint),
+            None => converted,
         }
     }
 }
 
-/// The kind of a failure that several items share, and that therefore cannot be taken apart.
-fn kind_of(error: &TransferError) -> Kind {
-    match error {
-        TransferError::Api(error) => of_api(error.kind).0,
-        TransferError::S3(error) => of_s3(error.kind).0,
-        TransferError::Exists(_) | TransferError::Clash { .. } => Kind::Exists,
-        TransferError::ReadOnly(_) => Kind::Permission,
-        TransferError::NotFound(_) => Kind::NotFound,
-        TransferError::Folder { source, .. } => kind_of(source),
-        _ => Kind::Failure,
+impl Kind {
+    /// The kind of a failed transfer.
+    pub fn of_transfer(error: &TransferError) -> Self {
+        match error {
+            TransferError::Api(error) | TransferError::Walk(WalkError::Api(error)) => of_api(error.kind).0,
+            TransferError::S3(error) | TransferError::Walk(WalkError::S3(error)) => of_s3(error.kind).0,
+            TransferError::Local { source, .. } if source.kind() == io::ErrorKind::NotFound => Self::NotFound,
+            TransferError::Local { .. }
+            | TransferError::LocalEntry { .. }
+            | TransferError::LocalName { .. }
+            | TransferError::Name(_)
+            | TransferError::Changed(_) => Self::Failure,
+            TransferError::Exists(_) | TransferError::Clash { .. } | TransferError::NotAFolder(_) => Self::Exists,
+            TransferError::Walk(WalkError::Pattern { .. })
+            | TransferError::SameTarget { .. }
+            | TransferError::Usage(_) => Self::Usage,
+            TransferError::NotFound(_) => Self::NotFound,
+            TransferError::ReadOnly(_) => Self::Permission,
+            TransferError::Integrity { .. } => Self::Integrity,
+            TransferError::UploadLost(_) | TransferError::InDoubt { .. } | TransferError::ServerAway { .. } => {
+                Self::Unreachable
+            }
+            TransferError::Folder { source, .. } => Self::of_transfer(source),
+            TransferError::Cancelled => Self::Interrupted,
+        }
     }
+}
+
+/// What the user can do.
+fn hint(error: &TransferError) -> Option<&'static str> {
+    Some(match error {
+        TransferError::Local { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            "make room on the disk and run the command again"
+        }
+        TransferError::LocalEntry { source: LocalError::NotUnicode, .. } => {
+            "rename it: the server keeps only Unicode names"
+        }
+        TransferError::Name(_) => "rename it, or leave it out",
+        TransferError::Exists(_) => {
+            "replace it with --force, or choose another policy: --if-exists skip|overwrite|update|rename"
+        }
+        TransferError::Clash { .. } => "choose another target, or move what is there away",
+        TransferError::Changed(_) => "run the command again once it is at rest",
+        TransferError::Integrity { .. } => "run the command again; if it stays so, the copy on the server is damaged",
+        TransferError::InDoubt { .. } => "send it again until it succeeds: the same command with --force",
+        TransferError::ServerAway { .. } => {
+            "run the same command again: what is there already is not transferred twice"
+        }
+        _ => return None,
+    })
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 /// The longest first pause; it doubles with each attempt.
@@ -68,12 +69,28 @@ where
     F: FnMut(u32) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    run_with(policy, rand::random::<f64>, attempt, on_retry).await
+    run_until(policy, &CancellationToken::new(), attempt, on_retry).await
 }
 
-/// [`run`] with its chance given by the caller: `random` gives numbers from 0 to 1.
+/// [`run`] that starts no further attempt once `stop` is cancelled; a pause ends at once then, with the last error.
+pub async fn run_until<T, E, F, Fut>(
+    policy: &RetryPolicy,
+    stop: &CancellationToken,
+    attempt: F,
+    on_retry: impl FnMut(u32, &E, Duration),
+) -> Result<T, E>
+where
+    E: Retryable,
+    F: FnMut(u32) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    run_with(policy, stop, rand::random::<f64>, attempt, on_retry).await
+}
+
+/// [`run_until`] with its chance given by the caller: `random` gives numbers from 0 to 1.
 pub async fn run_with<T, E, F, Fut>(
     policy: &RetryPolicy,
+    stop: &CancellationToken,
     mut random: impl FnMut() -> f64,
     mut attempt: F,
     mut on_retry: impl FnMut(u32, &E, Duration),
@@ -101,7 +118,10 @@ where
             return Err(error);
         }
         on_retry(number, &error, pause);
-        tokio::time::sleep(pause).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => return Err(error),
+        }
         number += 1;
     }
 }
@@ -160,6 +180,7 @@ mod tests {
         let mut attempts = 0;
         let result: Result<(), Failure> = run_with(
             policy,
+            &CancellationToken::new(),
             || chance,
             |number| {
                 attempts = number;

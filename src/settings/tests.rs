@@ -54,6 +54,9 @@ fn the_first_that_applies_is_used() {
         (&["--url", "https://f", "--login", "l", "--password", "p"], ENV, "https://f l password p"),
         (&["--url", "https://f", "--login", "l", "--password", "p", "-t", "T"], ENV, "https://f l token T"),
         (&["-u", "https://f", "-t", "-"], &[], "https://f ? token from input"),
+        // One token in 64 starts like this.
+        (&["-u", "https://f", "-t", "-Yx_"], &[], "https://f ? token -Yx_"),
+        (&["-u", "https://f", "--login", "l", "--password", "--p"], &[], "https://f l password --p"),
         (&["-u", "https://f", "--token-file", "/t"], &[("CEC_TOKEN", "x")], "https://f ? token in /t"),
         (&[], &[("CEC_URL", "https://e"), ("CEC_TOKEN_FILE", "/t")], "https://e ? token in /t"),
         (&[], &[("CEC_URL", "https://e"), ("CEC_TOKEN_COMMAND", "pass x")], "https://e ? token by pass x"),

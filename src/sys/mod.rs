@@ -4,3 +4,4 @@ pub mod atomic_file;
 pub mod local_name;
 pub mod lock;
 pub mod signal;
+pub mod tty;

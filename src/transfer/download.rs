@@ -65,8 +65,9 @@ impl Engine {
         let mut arrived = None;
         let mut hash_mismatch = None;
         let slot = tokio::sync::Mutex::new((&mut arrived, &mut hash_mismatch));
-        let fetched = retry::run(
+        let fetched = retry::run_until(
             &self.options.retry,
+            &self.cancel,
             |_attempt| async {
                 let mut slot = slot.lock().await;
                 let (arrived, mismatch) = &mut *slot;

@@ -80,8 +80,9 @@ impl Engine {
                 Err(error) => Err(outgoing.fault().unwrap_or(error)),
             }
         };
-        let etag = retry::run(
+        let etag = retry::run_until(
             &self.options.retry,
+            &self.cancel,
             |_attempt| attempt(),
             |number, error, pause| self.observer.item_retried(item, label, number, error, pause),
         );

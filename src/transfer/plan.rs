@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 use super::TransferError;
+use super::event::Direction;
 use super::folders::TargetFolder;
 use super::options::IfExists;
 use crate::api::Node;
@@ -147,9 +148,11 @@ pub enum Step {
     File(Candidate),
     /// Something that cannot be done; it counts as a failed item.
     Refused {
+        /// Which way it would have gone.
+        direction: Direction,
         /// What.
         source: String,
-        /// Where it would have gone.
+        /// Where it would have gone; empty where that is not known.
         target: String,
         /// Why.
         error: TransferError,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::event::Direction;
 use super::plan::{Candidate, DownloadCandidate, Step};
 use super::{Engine, TransferError};
 use crate::api::Node;
@@ -29,8 +30,8 @@ impl Engine {
     pub(super) async fn plan_tree_download(&self, tree: TreeDownload, steps: &mpsc::Sender<Step>) {
         let mut places = Places { blocked: HashMap::new(), tree: &tree, engine: self };
         if let Err(error) = places.make(&tree.source, &tree.target) {
-            let (source, target) = (tree.source.to_string(), tree.target.display().to_string());
-            let _ = steps.send(Step::Refused { source, target, error }).await;
+            let (source, target) = (tree.source.marked(), tree.target.display().to_string());
+            let _ = steps.send(Step::Refused { direction: Direction::Download, source, target, error }).await;
             return;
         }
         let mut walk = remote::walk(&self.api, &self.s3, &tree.source, RemoteOptions::default());
@@ -42,9 +43,12 @@ impl Engine {
                     path: node.path.to_string(),
                     text: "the recycle bin is left out; name it as a source to fetch it".to_owned(),
                 }),
-                RemoteItem::Failed { folder, error } => {
-                    Some(Step::Refused { source: folder.to_string(), target: String::new(), error: error.into() })
-                }
+                RemoteItem::Failed { folder, error } => Some(Step::Refused {
+                    direction: Direction::Download,
+                    source: folder.marked(),
+                    target: String::new(),
+                    error: error.into(),
+                }),
             };
             if let Some(step) = step
                 && self.add_step(steps, step).await.is_err()
@@ -83,7 +87,8 @@ impl Places<'_> {
                 let error = Arc::new(error);
                 self.blocked.insert(node.path.clone(), error.clone());
                 Some(Step::Refused {
-                    source: node.path.to_string(),
+                    direction: Direction::Download,
+                    source: node.path.marked(),
                     target: String::new(),
                     error: TransferError::Folder { folder: node.path.to_string(), source: error },
                 })
@@ -94,7 +99,12 @@ impl Places<'_> {
     fn file(&self, node: Node) -> Step {
         match self.place(&node) {
             Ok(target) => Step::File(Candidate::Download(DownloadCandidate { source: node, target })),
-            Err(error) => Step::Refused { source: node.path.to_string(), target: String::new(), error },
+            Err(error) => Step::Refused {
+                direction: Direction::Download,
+                source: node.path.marked(),
+                target: String::new(),
+                error,
+            },
         }
     }
 

@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use super::error::TransferError;
+use super::event::Direction;
 use super::folders::{FolderMaker, FolderState, TargetFolder};
 use super::plan::{Candidate, Step, UploadCandidate};
 use super::{Engine, IfExists};
@@ -63,7 +64,7 @@ impl Engine {
             Ok(root) => root,
             Err(error) => {
                 let (source, target) = (tree.source.display().to_string(), tree.target.to_string());
-                let _ = steps.send(Step::Refused { source, target, error }).await;
+                let _ = steps.send(Step::Refused { direction: Direction::Upload, source, target, error }).await;
                 return;
             }
         };
@@ -96,6 +97,7 @@ impl Engine {
                     text: format!("left out: {}", reason.reason()),
                 }),
                 LocalItem::Failed { path, error } => Some(Step::Refused {
+                    direction: Direction::Upload,
                     source: path.display().to_string(),
                     target: String::new(),
                     error: TransferError::LocalEntry { path, source: error },
@@ -158,9 +160,12 @@ impl Planner<'_> {
                 folder,
                 name,
             })),
-            Err(error) => {
-                Step::Refused { source: found.path.display().to_string(), target: folder.path.marked(), error }
-            }
+            Err(error) => Step::Refused {
+                direction: Direction::Upload,
+                source: found.path.display().to_string(),
+                target: folder.path.marked(),
+                error,
+            },
         })
     }
 

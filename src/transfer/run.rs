@@ -96,7 +96,8 @@ impl Engine {
     pub async fn execute(mut self, jobs: Vec<Job>) -> Summary {
         let begun = Instant::now();
         // What stops this run for its own reasons must not look like the user's Ctrl-C.
-        self.cancel = self.cancel.child_token();
+        let by_user = self.cancel.clone();
+        self.cancel = by_user.child_token();
         let (sender, receiver) = mpsc::channel(STEP_QUEUE);
         let planner = tokio::spawn(self.clone().plan(jobs, sender));
         let run = Run {
@@ -110,6 +111,9 @@ impl Engine {
         };
         let mut summary = run.all(receiver).await;
         planner.abort();
+        if by_user.is_cancelled() {
+            summary.stopped.get_or_insert(TransferError::Cancelled);
+        }
         summary.elapsed = begun.elapsed();
         summary
     }
@@ -183,6 +187,10 @@ impl Engine {
                 .map(|done| (done.outcome, done.target.display().to_string(), done.etag)),
         };
         let (outcome, target, etag) = ended.unwrap_or_else(|error| {
+            // What another attempt might have mended was not to be tried again.
+            let given_up = self.cancel.is_cancelled() && error.is_transient();
+            let in_doubt = matches!(error, TransferError::InDoubt { .. });
+            let error = if given_up && !in_doubt { TransferError::Cancelled } else { error };
             let target = match &candidate {
                 Candidate::Upload(upload) => upload.target().marked(),
                 Candidate::Download(download) => download.target.display().to_string(),
@@ -209,9 +217,6 @@ impl Run<'_> {
         }
         while !self.running.is_empty() {
             self.wait_for_one().await;
-        }
-        if self.engine.cancel.is_cancelled() && self.summary.stopped.is_none() {
-            self.summary.stopped = Some(TransferError::Cancelled);
         }
         self.summary
     }
@@ -247,10 +252,10 @@ impl Run<'_> {
         match step {
             Step::File(candidate) => self.start(candidate),
             Step::Notice { path, text } => self.engine.observer.notice(&path, &text),
-            Step::Refused { source, target, error } => {
+            Step::Refused { direction, source, target, error } => {
                 let number = self.number();
                 let record = Record {
-                    direction: Direction::Upload,
+                    direction,
                     source,
                     target,
                     size: 0,

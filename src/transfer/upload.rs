@@ -115,8 +115,9 @@ impl Engine {
     ) -> Result<String, TransferError> {
         let label = candidate.source.display().to_string();
         let in_doubt = std::sync::atomic::AtomicBool::new(false);
-        let sent = retry::run(
+        let sent = retry::run_until(
             &self.options.retry,
+            &self.cancel,
             |_attempt| async {
                 let path = candidate.source.clone();
                 let snapshot = spawn_blocking(move || Snapshot::take(&path))

@@ -10,7 +10,6 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -54,8 +53,6 @@ pub struct Ui {
     stdout_terminal: bool,
     stderr_terminal: bool,
     secrets: Mutex<Vec<SecretString>>,
-    /// A prompt without echo is on the screen, and the terminal must be set right before the process ends.
-    hiding: std::sync::Arc<AtomicBool>,
 }
 
 impl Ui {
@@ -71,7 +68,6 @@ impl Ui {
             stdout_terminal: io::stdout().is_terminal(),
             stderr_terminal: io::stderr().is_terminal(),
             secrets: Mutex::new(Vec::new()),
-            hiding: std::sync::Arc::default(),
         }
     }
 
@@ -260,14 +256,6 @@ impl Ui {
     /// A time as standard output shows it: how long ago on a terminal, RFC 3339 elsewhere.
     pub fn time(&self, time: jiff::Timestamp) -> String {
         if self.stdout_terminal { human::ago(time, jiff::Timestamp::now()) } else { time.to_string() }
-    }
-
-    /// Waits until a prompt without echo has set the terminal right again, for a moment at most.
-    pub fn settle(&self) {
-        let deadline = Instant::now() + Duration::from_millis(500);
-        while self.hiding.load(Ordering::Acquire) && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(5));
-        }
     }
 }
 

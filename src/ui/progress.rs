@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 use unicode_width::UnicodeWidthChar;
 
 use super::{Ui, escape, human};
+use crate::error::Kind;
+use crate::transfer::TransferError;
 use crate::transfer::event::{Direction, ItemNumber, ItemOutcome, Observer, Record};
 use crate::transfer::plan::Reason;
 
@@ -146,13 +148,25 @@ struct FileRecord<'a> {
     target: &'a str,
     size: u64,
     status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     etag: Option<&'a str>,
     seconds: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    error: Option<FileError>,
+}
+
+/// Why a file failed.
+#[derive(Serialize)]
+struct FileError {
+    code: u8,
+    kind: &'static str,
+    message: String,
+}
+
+impl FileError {
+    fn new(error: &TransferError) -> Self {
+        let kind = Kind::of_transfer(error);
+        Self { code: kind.code(), kind: kind.name(), message: error.to_string() }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -418,7 +432,7 @@ impl Observer for Progress {
                 etag: record.etag.as_deref(),
                 seconds: (record.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
                 error: match &record.outcome {
-                    ItemOutcome::Failed(error) => Some(error.to_string()),
+                    ItemOutcome::Failed(error) => Some(FileError::new(error)),
                     _ => None,
                 },
             };

@@ -1,16 +1,11 @@
 //! Questions. Silence, the end of input and anything but a clear yes mean No.
 
 use std::io::{self, BufRead, Write};
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use super::{Ui, escape};
-
-/// How long a signal may take to be heard of.
-const SIGNAL_ARRIVES: Duration = Duration::from_millis(500);
 
 /// What counts as a yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,26 +28,22 @@ impl Ui {
             Consent::Yes => "[y/N]",
             Consent::TypedYes => "Type 'yes' to go on:",
         };
-        self.write_prompt(&format!("{} {choices} ", escape(question)));
-        let answer = on_a_thread(move || read_answer(&mut io::stdin().lock(), consent)).await;
-        match answer {
-            Some(Answer::Given(yes)) => yes,
-            // The cursor still stands behind the question.
-            Some(Answer::End) | None => {
-                self.write_prompt("\n");
-                false
+        let unanswered = self.open_question(&format!("{} {choices} ", escape(question)));
+        match on_a_thread(move || read_answer(&mut io::stdin().lock(), consent)).await {
+            Some(Answer::Given(yes)) => {
+                unanswered.close();
+                yes
             }
+            Some(Answer::End) | None => false,
         }
     }
 
     /// Asks for a line of text; `None` at the end of input. Call it only where [`Ui::can_ask`].
     pub async fn ask(&self, question: &str) -> Option<String> {
-        self.write_prompt(&format!("{}: ", escape(question)));
-        let line = on_a_thread(|| read_line(&mut io::stdin().lock())).await.flatten();
-        if line.is_none() {
-            self.write_prompt("\n");
-        }
-        line
+        let unanswered = self.open_question(&format!("{}: ", escape(question)));
+        let line = on_a_thread(|| read_line(&mut io::stdin().lock())).await.flatten()?;
+        unanswered.close();
+        Some(line)
     }
 
     /// Asks for a choice by its number or name; an empty answer takes the first. `None` at the end of input. Call it
@@ -77,28 +68,26 @@ impl Ui {
     /// # Errors
     /// A terminal that cannot be switched.
     pub async fn ask_hidden(&self, question: &str) -> io::Result<Option<SecretString>> {
-        let prompt = format!("{}: ", escape(question));
-        let hiding = std::sync::Arc::clone(&self.hiding);
-        hiding.store(true, Ordering::Release);
-        let typed = on_a_thread(move || {
-            let typed = rpassword::prompt_password(prompt);
-            hiding.store(false, Ordering::Release);
-            typed
-        });
-        match typed.await {
-            Some(Ok(text)) if !text.trim().is_empty() => Ok(Some(SecretString::from(text.trim()))),
-            Some(Ok(_)) | None => Ok(None),
-            Some(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                self.write_prompt("\n");
-                Ok(None)
-            }
-            Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
-                self.write_prompt("\n");
-                // Ctrl-C has been raised as a signal, which is about to end the command.
-                tokio::time::sleep(SIGNAL_ARRIVES).await;
-                Ok(None)
-            }
+        let typed = self.read_hidden(&format!("{}: ", escape(question))).await?;
+        Ok(typed.filter(|text| !text.is_empty()).map(SecretString::from))
+    }
+
+    #[cfg(unix)]
+    async fn read_hidden(&self, prompt: &str) -> io::Result<Option<String>> {
+        let _hidden = crate::sys::tty::Hidden::start(io::stdin())?;
+        // The end of the line is not shown either.
+        let _new_line = self.open_question(prompt);
+        Ok(on_a_thread(|| read_line(&mut io::stdin().lock())).await.flatten())
+    }
+
+    #[cfg(not(unix))]
+    async fn read_hidden(&self, prompt: &str) -> io::Result<Option<String>> {
+        let prompt = prompt.to_owned();
+        match on_a_thread(move || rpassword::prompt_password(prompt)).await {
+            Some(Ok(text)) => Ok(Some(text.trim().to_owned())),
+            Some(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
             Some(Err(error)) => Err(error),
+            None => Ok(None),
         }
     }
 
@@ -107,11 +96,37 @@ impl Ui {
         self.write_prompt(&format!("{}\n", escape(text)));
     }
 
+    fn open_question(&self, text: &str) -> Unanswered<'_> {
+        self.write_prompt(text);
+        Unanswered { ui: self, open: true }
+    }
+
     fn write_prompt(&self, text: &str) {
         let _ = self.flush();
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes());
         let _ = stderr.flush();
+    }
+}
+
+/// A question whose answer was not typed, so that the cursor stands behind it: what comes next, whether the end of
+/// input or Ctrl-C, starts on a line of its own.
+struct Unanswered<'a> {
+    ui: &'a Ui,
+    open: bool,
+}
+
+impl Unanswered<'_> {
+    fn close(mut self) {
+        self.open = false;
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            self.ui.write_prompt("\n");
+        }
     }
 }
 

@@ -11,7 +11,20 @@ use crate::s3;
 
 /// Whether a name holds anything that a glob would read as a pattern.
 fn is_pattern(segment: &str) -> bool {
-    segment.contains(['*', '?', '[', '{'])
+    segment.contains(['*', '?', '{']) || segment.find('[').is_some_and(|open| segment[open..].contains(']'))
+}
+
+/// A pattern as shells read it: a `[` that nothing closes is itself, and stars in a row are one.
+fn tidy(pattern: &str) -> String {
+    let mut tidied = String::with_capacity(pattern.len());
+    for (index, character) in pattern.char_indices() {
+        match character {
+            '[' if !pattern[index..].contains(']') => tidied.push_str("[[]"),
+            '*' if tidied.ends_with('*') => {}
+            other => tidied.push(other),
+        }
+    }
+    tidied
 }
 
 /// Whether a path holds a pattern at all; `%` counts as its last segment only.
@@ -80,8 +93,9 @@ fn compile(path: &RemotePath) -> Result<Vec<Segment>, WalkError> {
         } else if is_pattern(text) {
             let mut alternatives = Vec::new();
             for alternative in expand_braces(text) {
+                let pattern = Pattern::new(&tidy(&alternative));
                 alternatives.push(
-                    Pattern::new(&alternative).map_err(|error| WalkError::Pattern {
+                    pattern.map_err(|error| WalkError::Pattern {
                         pattern: path.to_string(),
                         reason: error.msg.to_owned(),
                     })?,
@@ -181,15 +195,22 @@ mod tests {
         for text in ["ws/*", "ws/a?", "ws/[ab]/c", "ws/{a,b}", "ws/**/x", "ws/%"] {
             assert!(has_pattern(&parse(text)), "{text}");
         }
-        for text in ["ws/a", "ws/100%", "ws/%/a", "ws/(a)"] {
+        for text in ["ws/a", "ws/100%", "ws/%/a", "ws/(a)", "ws/[a", "ws/a]"] {
             assert!(!has_pattern(&parse(text)), "{text}");
         }
     }
 
     #[test]
+    fn a_bracket_that_nothing_closes_is_itself_and_stars_in_a_row_are_one() {
+        let segments = compile(&parse("ws/a[b**")).expect("segments");
+        let Segment::Pattern { alternatives, .. } = &segments[1] else { panic!("a pattern") };
+        assert!(matches(alternatives, "a[bc") && !matches(alternatives, "abc"));
+    }
+
+    #[test]
     fn a_broken_pattern_is_named() {
-        let error = compile(&parse("ws/[a")).err().expect("an error");
-        assert!(error.to_string().contains("ws/[a"), "{error}");
+        let error = compile(&parse("ws/a[]")).err().expect("an error");
+        assert!(error.to_string().contains("ws/a[]"), "{error}");
     }
 
     #[test]

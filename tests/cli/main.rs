@@ -5,6 +5,7 @@ mod support;
 mod cat;
 mod clear;
 mod configure;
+mod documents;
 mod failures;
 mod globs;
 mod info;

@@ -88,7 +88,7 @@ fn what_is_missing_is_named_with_its_own_code() {
         (vec!["scp", "one", "two"], 2, "cells://"),
         (vec!["scp", "cells://common-files/a", "cells://common-files/b"], 2, "both"),
         (vec!["scp", "one", "cells://"], 2, "workspace"),
-        (vec!["scp", "one"], 2, "DST"),
+        (vec!["scp", "one"], 2, "PATH"),
         (vec!["scp", "--part-size", "7", "one", "cells://common-files"], 2, "multiple of 10"),
         (vec!["scp", "--transfers", "0", "one", "cells://common-files"], 2, "--transfers"),
         (vec!["scp", "-f", "--update", "one", "cells://common-files"], 2, "cannot be used with"),
@@ -151,17 +151,34 @@ fn json_has_one_object_a_file_and_a_summary() {
         run.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(lines.len(), 3, "{}", run.stdout);
     let of = |status: &str| lines.iter().find(|line| line["status"] == status).expect(status);
-    assert_eq!(
-        fields(of("transferred")),
-        ["type", "direction", "source", "target", "size", "status", "reason", "etag", "seconds"]
-    );
+    for status in ["transferred", "failed"] {
+        assert_eq!(
+            fields(of(status)),
+            ["type", "direction", "source", "target", "size", "status", "reason", "etag", "seconds", "error"]
+        );
+    }
     assert_eq!(of("transferred")["target"], "cells://common-files/tree/a");
-    assert_eq!(fields(of("failed")), ["type", "direction", "source", "target", "size", "status", "seconds", "error"]);
+    assert_eq!(fields(&of("failed")["error"]), ["code", "kind", "message"]);
+    assert_eq!((&of("failed")["error"]["code"], &of("failed")["error"]["kind"]), (&5.into(), &"permission".into()));
     assert_eq!(
         fields(&lines[2]),
         ["type", "schema", "dry_run", "transferred", "bytes", "unchanged", "skipped", "failed", "folders", "seconds"]
     );
     assert_eq!((&lines[2]["type"], &lines[2]["failed"]), (&"summary".into(), &1.into()));
+}
+
+#[test]
+fn times_are_preserved_on_the_way_down_only() {
+    let world = World::new();
+    local(&world, "one", "1");
+    let run = world.cec(["scp", "-p", "one", "cells://common-files"]).run();
+    assert_eq!(run.code, 0);
+    assert!(run.stderr.contains("--preserve has no effect"), "{}", run.stderr);
+    world.tree().set_mtime("common-files/one", 1_500_000_000);
+    let run = world.cec(["scp", "-q", "-p", "cells://common-files/one", "back"]).run();
+    run.is(0, "", "");
+    let modified = fs::metadata(world.home().join("back")).and_then(|metadata| metadata.modified()).expect("a time");
+    assert_eq!(modified, std::time::UNIX_EPOCH + Duration::from_secs(1_500_000_000));
 }
 
 #[test]
@@ -212,7 +229,8 @@ fn an_interrupt_says_how_to_go_on_and_leaves_nothing_half() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     assert!(stderr.contains("run the same command again"), "{stderr}");
-    let names: Vec<_> = fs::read_dir(world.home().join("back")).expect("a folder").flatten().map(|e| e.file_name()).collect();
+    let names: Vec<_> =
+        fs::read_dir(world.home().join("back")).expect("a folder").flatten().map(|e| e.file_name()).collect();
     assert!(names.iter().all(|name| name == "done"), "{names:?}");
 }
 

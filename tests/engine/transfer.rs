@@ -262,6 +262,39 @@ async fn a_dead_token_ends_the_run_at_once() {
 }
 
 #[tokio::test]
+async fn fail_fast_stops_at_the_first_failure_and_says_so() {
+    let house = House::with(Options { fail_fast: true, transfers: 1, ..options() });
+    for number in 0..50 {
+        house.write(&format!("tree/{number}"), "x");
+    }
+    house.sandbox.faults().add(Fault::on("PUT", "/io/common-files/tree/").skip(3).status(403).always());
+    let summary = house.up(&["tree"], "common-files").await.expect("a run");
+    assert_eq!((summary.transferred, summary.failed), (3, 1), "{summary:#?}");
+    assert!(summary.stopped.is_none(), "nobody interrupted it");
+}
+
+#[tokio::test]
+async fn an_interrupt_does_not_wait_for_the_next_attempt() {
+    let retry = cec::http::retry::RetryPolicy {
+        max_attempts: 9,
+        max_backoff: Duration::from_secs(60),
+        max_elapsed: Duration::from_secs(600),
+    };
+    let house = House::with(Options { retry, ..options() });
+    house.write("file", "x");
+    let busy = Fault::on("PUT", "/io/common-files/file").status(429).header("Retry-After", "50").always();
+    house.sandbox.faults().add(busy);
+    let cancel = house.engine.cancel.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        cancel.cancel();
+    });
+    let run = tokio::time::timeout(Duration::from_secs(5), house.up(&["file"], "common-files"));
+    let summary = run.await.expect("in time").expect("a run");
+    assert!(matches!(summary.stopped, Some(TransferError::Cancelled)), "{summary:#?}");
+}
+
+#[tokio::test]
 async fn a_server_that_has_gone_ends_the_run_soon() {
     let house = House::new();
     for number in 0..200 {

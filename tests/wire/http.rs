@@ -240,7 +240,7 @@ async fn silence_ends_by_the_idle_time_out_and_slow_progress_does_not() {
     let error = clients.api.stat(&path("common-files")).await.expect_err("silence");
     assert_eq!(error.kind, ApiErrorKind::Transport);
     assert!(error.message.contains("silent"), "{error:?}");
-    assert!(started.elapsed() < Duration::from_secs(4), "three attempts");
+    assert!(started.elapsed() < Duration::from_secs(30), "a few attempts, not the usual 90 s of patience each");
     sandbox.faults().clear();
 
     // Twelve pieces, 100 ms apart: longer than the time-out in all, never silent.

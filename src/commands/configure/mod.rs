@@ -123,7 +123,7 @@ fn refuse_to_ask(ctx: &Ctx, has_url: bool, way: Option<Way>, with_token: bool) -
     match way {
         None => missing.push("--token (or --login and --password)"),
         Some(Way::Token) if parts.token.is_none() && !with_token => {
-            missing.push("--token, --token-file or --with-token")
+            missing.push("--token, --token-file or --with-token");
         }
         Some(Way::Password) => {
             if parts.login.is_none() {

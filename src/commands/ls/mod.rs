@@ -1,5 +1,6 @@
 //! `cec ls`.
 
+mod exists;
 mod recursive;
 mod show;
 
@@ -8,11 +9,11 @@ use futures_util::{StreamExt, TryStreamExt};
 
 use super::nodes;
 use super::operands::Operands;
-use crate::api::{ApiErrorKind, Client, Node};
+use crate::api::{Client, Node};
 use crate::context::Ctx;
-use crate::error::{CliError, Kind, Outcome};
+use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;
-use crate::walk::{WalkError, glob, remote};
+use crate::walk::{WalkError, remote};
 use crate::{s3, walk};
 use show::Show;
 
@@ -71,7 +72,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         paths => paths.to_vec(),
     };
     if arguments.exists {
-        return exists(ctx, &arguments, &paths).await;
+        return exists::run(ctx, &arguments, &paths).await;
     }
     let mut operands = Operands::new(&ctx.ui);
     let only_root = paths.iter().all(|path| RemotePath::parse(path).is_ok_and(|path| path.is_root()));
@@ -178,46 +179,6 @@ fn order(nodes: &mut [Node], arguments: &Args) {
     }
     if arguments.reverse {
         nodes.reverse();
-    }
-}
-
-async fn exists(ctx: &Ctx, arguments: &Args, paths: &[String]) -> Result<Outcome, CliError> {
-    let mut operands = Operands::new(&ctx.ui);
-    let mut records = Vec::new();
-    for typed in paths {
-        let answer = match nodes::parse(typed) {
-            Ok(path) => does_exist(ctx, arguments, &path).await,
-            Err(error) => Err(error),
-        };
-        match answer {
-            Ok(exists) => {
-                if ctx.ui.is_json() {
-                    records.push(serde_json::json!({"path": typed, "exists": exists}));
-                } else {
-                    ctx.ui.line(if exists { "true" } else { "false" })?;
-                }
-                if exists { operands.succeeded() } else { operands.silent(Kind::NotFound) }
-            }
-            Err(error) => operands.failed(error)?,
-        }
-    }
-    if ctx.ui.is_json() {
-        ctx.ui.json_document(&records)?;
-    }
-    Ok(operands.outcome())
-}
-
-async fn does_exist(ctx: &Ctx, arguments: &Args, path: &RemotePath) -> Result<bool, CliError> {
-    let (api, s3) = (ctx.api().await?, ctx.s3().await?);
-    if path.is_root() {
-        // It always does; what is asked is whether anybody is signed in.
-        api.workspaces().await?;
-        return Ok(true);
-    }
-    match glob::expand(api, s3, path, arguments.no_glob).await {
-        Ok(nodes) => Ok(!nodes.is_empty()),
-        Err(WalkError::Api(error)) if error.kind == ApiErrorKind::NotFound => Ok(false),
-        Err(error) => Err(CliError::from(error).during(format!("looking for {path}")).about(path)),
     }
 }
 

@@ -179,7 +179,10 @@ impl Cec<'_> {
     #[cfg(unix)]
     pub(crate) fn on_terminal(self, dialogue: &[(&str, &str)]) -> Option<(i32, String)> {
         use std::io::Read;
-        let script = ["/usr/bin/script", "/bin/script"].iter().map(Path::new).find(|path| path.exists())?;
+        let Some(script) = ["/usr/bin/script", "/bin/script"].iter().map(Path::new).find(|path| path.exists()) else {
+            let _ = writeln!(std::io::stdout(), "skipped: needs the program script");
+            return None;
+        };
         let quote = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
         let arguments: Vec<String> = self.arguments.iter().map(|argument| quote(argument)).collect();
         let line = format!("{} {}", quote(env!("CARGO_BIN_EXE_cec")), arguments.join(" "));

@@ -1,0 +1,51 @@
+//! `cec ls --exists`.
+
+use super::Args;
+use crate::api::ApiErrorKind;
+use crate::commands::nodes;
+use crate::commands::operands::Operands;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::path::RemotePath;
+use crate::walk::{WalkError, glob};
+
+/// Says of each path whether it exists.
+pub(super) async fn run(ctx: &Ctx, arguments: &Args, paths: &[String]) -> Result<Outcome, CliError> {
+    let mut operands = Operands::new(&ctx.ui);
+    let mut records = Vec::new();
+    for typed in paths {
+        let answer = match nodes::parse(typed) {
+            Ok(path) => does_exist(ctx, arguments, &path).await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(exists) => {
+                if ctx.ui.is_json() {
+                    records.push(serde_json::json!({"path": typed, "exists": exists}));
+                } else {
+                    ctx.ui.line(if exists { "true" } else { "false" })?;
+                }
+                if exists { operands.succeeded() } else { operands.silent(Kind::NotFound) }
+            }
+            Err(error) => operands.failed(error)?,
+        }
+    }
+    if ctx.ui.is_json() {
+        ctx.ui.json_document(&records)?;
+    }
+    Ok(operands.outcome())
+}
+
+async fn does_exist(ctx: &Ctx, arguments: &Args, path: &RemotePath) -> Result<bool, CliError> {
+    let (api, s3) = (ctx.api().await?, ctx.s3().await?);
+    if path.is_root() {
+        // It always does; what is asked is whether anybody is signed in.
+        api.workspaces().await?;
+        return Ok(true);
+    }
+    match glob::expand(api, s3, path, arguments.no_glob).await {
+        Ok(nodes) => Ok(!nodes.is_empty()),
+        Err(WalkError::Api(error)) if error.kind == ApiErrorKind::NotFound => Ok(false),
+        Err(error) => Err(CliError::from(error).during(format!("looking for {path}")).about(path)),
+    }
+}
