@@ -28,9 +28,13 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// What error texts call the node: the path below the workspace with a leading slash.
+    /// What error texts call the node: its path in the data source with a leading slash.
     pub(crate) fn shown(&self) -> String {
-        format!("/{}", self.relative)
+        match self.workspace.root_kind {
+            RootKind::Datasource => format!("/{}", self.relative),
+            RootKind::Personal => format!("/{}/{}", self.login, self.relative),
+            RootKind::Folder => format!("/{}-root/{}", self.workspace.slug, self.relative),
+        }
     }
 
     /// The path as the user writes it. That of a root ends with a slash.
@@ -261,16 +265,23 @@ pub(crate) fn find(forest: &Forest, place: &Place) -> Option<NodeId> {
 pub(crate) fn sniff(name: &str, content: &[u8]) -> &'static str {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension);
     match extension.map(str::to_ascii_lowercase).as_deref() {
-        Some("txt" | "md" | "csv" | "log") => "text/plain",
-        Some("json") => "application/json",
-        Some("html" | "htm") => "text/html",
+        Some("html" | "htm") => "text/html; charset=utf-8",
         Some("jpg" | "jpeg") => "image/jpeg",
         Some("png") => "image/png",
         Some("pdf") => "application/pdf",
         Some("zip") => "application/zip",
-        _ if content.iter().take(512).all(|byte| *byte >= 9) => "text/plain",
+        _ if is_page(content) => "text/html; charset=utf-8",
+        _ if content.iter().take(512).all(|byte| *byte >= 9) => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
+}
+
+/// Whether content starts as a web page does.
+fn is_page(content: &[u8]) -> bool {
+    let start = content.trim_ascii_start();
+    ["<html", "<!doctype html"]
+        .iter()
+        .any(|tag| start.get(..tag.len()).is_some_and(|it| it.eq_ignore_ascii_case(tag.as_bytes())))
 }
 
 /// A value shown from now on, or nothing: for tests that set what the server computes.

@@ -13,7 +13,7 @@ fn all_that_is_known_is_shown() {
         0,
         &format!(
             "Path\tcommon-files/doc/a.txt\nType\tfile\nSize\t4\nModified\t2026-11-23T18:11:45Z\nUUID\t{uuid}\n\
-             ETag\t{etag}\nHash\t{hash}\nMIME type\ttext/plain\n"
+             ETag\t{etag}\nHash\t{hash}\nMIME type\ttext/plain; charset=utf-8\n"
         ),
         "",
     );

@@ -189,6 +189,10 @@ fn page(forest: &Forest, sorted: &[NodeId], request: &BulkRequest) -> (Vec<NodeI
     let offset = usize::try_from(request.offset).unwrap_or(0);
     let limit = usize::try_from(request.limit).ok().filter(|limit| *limit > 0);
     let rest = sorted.get(offset..).unwrap_or_default();
+    // A negative limit is none to the index, and used up at once by what it gives.
+    if request.limit < 0 {
+        return (rest.first().copied().into_iter().collect(), false);
+    }
     let is_visible = |id: &&NodeId| forest.get(**id).is_some_and(|node| !node.name.starts_with('.'));
     let mut found: Vec<NodeId> = Vec::new();
     let mut pages = 0;

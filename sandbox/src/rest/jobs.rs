@@ -210,9 +210,8 @@ pub(super) async fn start(call: &mut Call, name: &str) -> RestResult {
 }
 
 fn start_transfer(call: &Call, transfer: Transfer, parameters: &str) -> RestResult {
-    let parameters: TransferParameters =
-        serde_json::from_str(parameters).map_err(|error| RestError::internal(&error.to_string()))?;
-    // The real handler takes the keys for granted and panics without them.
+    // The real handler takes the JSON and its keys for granted and panics without them.
+    let parameters: TransferParameters = serde_json::from_str(parameters).map_err(|_| RestError::Panic)?;
     let (Some(nodes), Some(target), Some(into_target)) = (parameters.nodes, parameters.target, parameters.into_target)
     else {
         return Err(RestError::Panic);

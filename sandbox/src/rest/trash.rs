@@ -11,6 +11,7 @@ use super::tree::NodeInput;
 use super::{Call, reply};
 use crate::jobs::{Action, Order};
 use crate::tree::{Access, Place, find};
+use crate::world::RootKind;
 
 message! {
     struct DeleteRequest {
@@ -57,7 +58,7 @@ pub(super) async fn delete(call: &mut Call) -> RestResult {
     let mut to_bin: BTreeMap<&'static str, Vec<Place>> = BTreeMap::new();
     let mut for_good = Vec::new();
     for input in &request.nodes {
-        let place = deletable(call, &input.path)?;
+        let place = deletable(call, &input.path, request.remove_permanently)?;
         if request.remove_permanently || place.is_in_bin() {
             for_good.push(place);
         } else {
@@ -74,7 +75,7 @@ pub(super) async fn delete(call: &mut Call) -> RestResult {
     reply(&DeleteAnswer { delete_jobs })
 }
 
-fn deletable(call: &Call, path: &str) -> Result<Place, RestError> {
+fn deletable(call: &Call, path: &str, for_good: bool) -> Result<Place, RestError> {
     let nodes = &call.shared.nodes;
     let place = match nodes.resolve(call.caller()?, path) {
         Access::Allowed(place) => place,
@@ -83,7 +84,8 @@ fn deletable(call: &Call, path: &str) -> Result<Place, RestError> {
         }
         Access::UnknownWorkspace(slug) => return Err(RestError::no_workspace(&slug)),
     };
-    if place.relative.is_empty() {
+    // The personal workspace of a user is deleted for good without a word: with all that is in it.
+    if place.relative.is_empty() && !(for_good && place.workspace.root_kind == RootKind::Personal) {
         let message = "please do not modify directly the root of a workspace";
         return Err(RestError::internal(message));
     }
@@ -138,6 +140,9 @@ fn erase(call: &Call, places: Vec<Place>) -> Result<JobAnswer, RestError> {
 /// `POST /a/tree/restore`: a job for each node.
 pub(super) async fn restore(call: &mut Call) -> RestResult {
     let request: RestoreRequest = call.message().await?;
+    if request.nodes.is_empty() {
+        return Err(RestError::internal("please provide at least one node"));
+    }
     let mut found = Vec::new();
     for input in &request.nodes {
         found.push(restorable(call, &input.path)?);

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::error::{RestError, RestResult};
 use super::json::{Field, JsonError, Value, message};
-use super::node::{Rendering, WireNode, WireType, quoted, render_id};
+use super::node::{Rendering, WireNode, WireType, quoted, render, render_id};
 use super::{Call, reply};
-use crate::tree::forest::TreeError;
+use crate::tree::forest::{LONGEST_NAME, TreeError};
 use crate::tree::node::Kind;
 use crate::tree::{Access, Place, find, root};
 
@@ -99,16 +99,14 @@ fn archive(call: &Call, place: &Place) -> Option<WireNode> {
     let folder = place.at(folder);
     call.shared.nodes.read(|forest| {
         let node = forest.get(find(forest, &folder)?)?;
-        let exists = node.kind == Kind::Folder && !folder.relative.is_empty();
-        exists.then(|| WireNode {
-            path: place.path(),
-            r#type: Some(WireType::Leaf),
-            size: "-1".to_owned(),
-            mtime: node.mtime.to_string(),
-            etag: "-1".to_owned(),
-            meta_store: BTreeMap::from([("name".to_owned(), quoted(place.name()))]),
-            ..WireNode::default()
-        })
+        if node.kind != Kind::Folder || folder.relative.is_empty() {
+            return None;
+        }
+        let mut shown = render(node, place.path(), Rendering::PLAIN);
+        shown.r#type = Some(WireType::Leaf);
+        shown.size = "-1".to_owned();
+        shown.meta_store.insert("name".to_owned(), quoted(place.name()));
+        Some(shown)
     })
 }
 
@@ -181,6 +179,9 @@ fn create_file(call: &Call, place: &Place, input: &NodeInput) -> Result<WireNode
     });
     if is_folder == Some(true) {
         return Err(TreeError::FolderInTheWay.into());
+    }
+    if place.name().chars().count() > LONGEST_NAME {
+        return Err(TreeError::NameTooLong.into());
     }
     let contents = input.meta_store.get("Contents").and_then(|json| serde_json::from_str::<String>(json).ok());
     let content = contents.as_deref().unwrap_or(" ");

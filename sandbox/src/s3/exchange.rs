@@ -106,10 +106,13 @@ impl Exchange {
         format!("{}://{host}{}", self.scheme, self.path)
     }
 
-    /// The announced length of the body. A body sent in chunks has none.
+    /// The announced length of the body. A body sent in chunks has none; without a word on it there is no body.
     pub(crate) fn content_length(&self) -> Result<u64, Failure> {
-        let length = self.header("content-length").and_then(|value| value.parse().ok());
-        length.ok_or_else(Failure::missing_content_length)
+        match self.header("content-length") {
+            Some(value) => value.parse().map_err(|_| Failure::missing_content_length()),
+            None if self.header("transfer-encoding").is_none() => Ok(0),
+            None => Err(Failure::missing_content_length()),
+        }
     }
 
     /// The headers of every answer of the gateway.

@@ -102,6 +102,10 @@ impl Stretch {
             return Ok(whole);
         };
         let number = |text: &str| text.parse::<u64>().ok();
+        // What is no number makes it no range at all.
+        if [first, last].iter().any(|text| !text.bytes().all(|byte| byte.is_ascii_digit())) {
+            return Ok(whole);
+        }
         let (start, end) = match (first, last) {
             ("", length) => (size.saturating_sub(number(length).unwrap_or(0)), size),
             (start, "") => (number(start).unwrap_or(u64::MAX), size),

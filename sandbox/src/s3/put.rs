@@ -17,6 +17,7 @@ use crate::random::hex;
 use crate::tokens::Caller;
 use crate::transport::Body;
 use crate::tree::forest::TreeError;
+use crate::tree::node::Kind;
 use crate::tree::{Finished, Nodes, Place, Upload, find, root, sniff};
 
 /// The largest body, announced or not: 5 TiB.
@@ -61,6 +62,9 @@ pub(super) async fn put(shared: &Arc<Shared>, exchange: &Exchange, caller: &Call
     exchange.client_is_there()?;
     let content_type = exchange.header("content-type");
     pending.commit(&place, &received, content_type, claimed_size(exchange))?;
+    if !unicode_normalization::is_nfc(&exchange.key) {
+        pending.becomes_folder();
+    }
     Ok(exchange.stored(&etag))
 }
 
@@ -205,6 +209,16 @@ impl PendingPut {
     /// Replaces the object of a file that exists; its index entry stays. Says whether it exists.
     fn store_object(&self, received: &Received) -> bool {
         store_object(&self.nodes, &self.upload, &received.body)
+    }
+
+    /// A new file under a name that is not composed is entered as a folder, which nobody can read any more.
+    fn becomes_folder(&self) {
+        self.nodes.write(|forest, _| {
+            let id = forest.by_uuid(&self.upload.uuid).filter(|_| self.upload.created);
+            if let Some(node) = id.and_then(|id| forest.get_mut(id)) {
+                node.kind = Kind::Folder;
+            }
+        });
     }
 
     /// Writes the index entry.

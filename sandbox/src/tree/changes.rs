@@ -74,7 +74,12 @@ impl Nodes {
     pub(crate) fn erase(&self, sources: &[Place]) {
         self.write(|forest, _| {
             for source in sources {
-                if let Some(id) = super::find(forest, source) {
+                let Some(id) = super::find(forest, source) else {
+                    continue;
+                };
+                // A root is there again as soon as anybody looks.
+                let gone = if source.relative.is_empty() { forest.children(id).to_vec() } else { vec![id] };
+                for id in gone {
                     forest.remove(id);
                 }
             }

