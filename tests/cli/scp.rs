@@ -79,7 +79,7 @@ fn what_is_missing_is_named_with_its_own_code() {
     let world = World::new();
     local(&world, "one", "1");
     for (arguments, code, text) in [
-        (vec!["scp", "none", "cells://common-files"], 3, "none does not exist"),
+        (vec!["scp", "none", "cells://common-files"], 3, "'none' does not exist"),
         (vec!["scp", "cells://common-files/none", "."], 3, "common-files/none does not exist"),
         (vec!["scp", "cells://common-files/*.none", "."], 3, "common-files/*.none does not exist"),
         (vec!["scp", "one", "cells://nowhere/x"], 3, "nowhere"),
@@ -88,7 +88,7 @@ fn what_is_missing_is_named_with_its_own_code() {
         (vec!["scp", "one", "two"], 2, "cells://"),
         (vec!["scp", "cells://common-files/a", "cells://common-files/b"], 2, "both"),
         (vec!["scp", "one", "cells://"], 2, "workspace"),
-        (vec!["scp", "one"], 2, "PATH"),
+        (vec!["scp", "one"], 2, "no target"),
         (vec!["scp", "--part-size", "7", "one", "cells://common-files"], 2, "multiple of 10"),
         (vec!["scp", "--transfers", "0", "one", "cells://common-files"], 2, "--transfers"),
         (vec!["scp", "-f", "--update", "one", "cells://common-files"], 2, "cannot be used with"),
@@ -205,6 +205,60 @@ fn globs_see_every_page_and_literal_names_win() {
     assert_eq!(fs::read(world.home().join("x")).expect("a file"), b"literal");
     let run = world.cec(["scp", "-q", "--no-glob", "cells://common-files/odd/?", "y"]).run();
     assert_eq!(run.code, 3, "{}", run.stderr);
+}
+
+#[test]
+fn flags_may_stand_anywhere() {
+    let world = World::new();
+    local(&world, "one", "1");
+    local(&world, "two", "2");
+    let run = world.cec(["scp", "one", "-q", "two", "-f", "cells://common-files", "--transfers", "2"]).run();
+    run.is(0, "", "");
+    assert_eq!(world.tree().list("common-files"), ["one", "two"]);
+}
+
+#[test]
+fn a_missing_source_among_others_does_not_stop_them() {
+    let world = World::new();
+    local(&world, "one", "1");
+    let run = world.cec(["scp", "nope", "one", "cells://common-files"]).run();
+    assert_eq!(run.code, 7, "{}", run.stderr);
+    assert!(run.stderr.contains("failed: 'nope' does not exist"), "{}", run.stderr);
+    assert_eq!(world.tree().list("common-files"), ["one"]);
+    fs::create_dir(world.home().join("back")).expect("a folder");
+    let run = world.cec(["scp", "cells://common-files/nope", "cells://common-files/one", "back"]).run();
+    assert_eq!(run.code, 7, "{}", run.stderr);
+    assert!(world.home().join("back/one").exists());
+}
+
+#[test]
+fn a_file_never_becomes_the_folder_that_was_meant() {
+    let world = World::new();
+    local(&world, "one", "1");
+    let run = world.cec(["scp", "one", "cells://common-files/new/"]).run();
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(world.tree().list("common-files").is_empty());
+}
+
+#[test]
+fn two_stars_take_each_file_once() {
+    let world = World::new();
+    world.put("common-files/tree/a", "1");
+    world.put("common-files/tree/sub/a", "2");
+    fs::create_dir(world.home().join("back")).expect("a folder");
+    let run = world.cec(["scp", "-q", "cells://common-files/tree/**", "back"]).run();
+    run.is(0, "", "");
+    assert_eq!(fs::read(world.home().join("back/sub/a")).expect("a file"), b"2");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_has_more_than_its_size_tells_is_never_sent_empty() {
+    let world = World::new();
+    let run = world.cec(["scp", "/proc/self/status", "cells://common-files"]).run();
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stderr.contains("changes whenever it is read"), "{}", run.stderr);
+    assert!(world.tree().list("common-files").is_empty());
 }
 
 #[cfg(unix)]

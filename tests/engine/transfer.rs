@@ -351,3 +351,18 @@ async fn names_that_meet_on_the_server_and_names_that_cannot_be_there_are_refuse
     let summary = house.up(&["tree"], "common-files").await.expect("a run");
     assert_eq!((summary.transferred, summary.failed), (2, 3), "{summary:#?}");
 }
+
+#[tokio::test]
+async fn what_a_broken_upload_left_behind_counts_for_nothing() {
+    for policy in [IfExists::Fail, IfExists::Skip, IfExists::Update, IfExists::Overwrite] {
+        let house = House::with(Options { if_exists: policy, ..options() });
+        house.write("tree/large", content(31 * MEBIBYTE));
+        let left = crate::support::remote("common-files/tree/large");
+        house.engine.s3.create_multipart(&left, Some(31 * MEBIBYTE)).await.expect("an upload");
+        let failed = house.down(&["common-files/tree"], "early").await.expect("a run");
+        assert!(matches!(failed.failures[0].error, TransferError::Unfinished(_)), "{failed:#?}");
+        let summary = house.up(&["tree"], "common-files").await.expect("an upload");
+        assert_eq!((summary.transferred, summary.failed), (1, 0), "{policy:?}: {summary:#?}");
+        assert!(house.sandbox.tree().read("common-files/tree/large") == Some(content(31 * MEBIBYTE)), "{policy:?}");
+    }
+}
