@@ -191,3 +191,15 @@ fn a_tree_of_many_pages_is_complete() {
     let sorted: Vec<&str> = run.stdout.lines().collect();
     assert!(sorted.is_sorted());
 }
+
+#[test]
+fn the_recycle_bin_is_entered_only_where_it_is_named() {
+    let world = World::new();
+    world.put("common-files/recycle_bin/old/a", "");
+    world.put("common-files/sub/recycle_bin/b", "");
+    let expected = "recycle_bin/\nsub/\nsub/recycle_bin/\nsub/recycle_bin/b\n";
+    world.cec(["ls", "-R", "common-files"]).run().is(0, expected, "");
+    let root = world.cec(["ls", "-R"]).run();
+    assert!(root.stdout.contains("common-files/recycle_bin/\n") && !root.stdout.contains("old"), "{root:?}");
+    world.cec(["ls", "-R", "common-files/recycle_bin"]).run().is(0, "old/\nold/a\n", "");
+}

@@ -19,7 +19,8 @@ use show::Show;
 
 /// Arguments of `cec ls`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cec ls\n  cec ls -d common-files/reports\n  cec ls -R --json common-files\n  \
+#[command(after_help = "A pattern does not match the recycle bin of a workspace, and -R does not enter it, unless \
+    it is named itself:\n  cec ls -R common-files/recycle_bin\n\nExamples:\n  cec ls\n  cec ls -d common-files/reports\n  cec ls -R --json common-files\n  \
     cec ls 'common-files/**/*.pdf'\n  cec ls -f common-files/done && echo there")]
 pub struct Args {
     /// Folders, files or patterns on the server; the workspaces where none is given
@@ -34,7 +35,7 @@ pub struct Args {
     /// Only say whether the path exists: true (exit code 0) or false (exit code 3)
     #[arg(short = 'f', long, conflicts_with_all = ["details", "raw", "recursive", "sort", "reverse", "all"], requires = "paths")]
     exists: bool,
-    /// List folders within folders as well
+    /// List folders within folders as well, without what is in recycle bins
     #[arg(short = 'R', long)]
     recursive: bool,
     /// Sort by name, by size (largest first) or by time (newest first)
