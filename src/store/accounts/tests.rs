@@ -75,6 +75,43 @@ fn older_lists_and_single_accounts_are_read() {
     }
 }
 
+#[test]
+fn storing_an_account_keeps_all_others_with_their_secrets() {
+    for name in [
+        "keyring-pat.json",
+        "legacy-list-labels.json",
+        "legacy-single-clientcreds-v1.json",
+        "legacy-single-oauth-v2.json",
+        "legacy-single-pat-v2.json",
+        "multi-mixed.json",
+        "oauth2-clear.json",
+        "oauth2-idtoken-only-clear.json",
+        "pat-clear.json",
+        "session-clear.json",
+    ] {
+        let before = parse(name);
+        let mut after = before.clone();
+        let account = Account {
+            url: ServerUrl::parse("http://127.0.0.1:8080").expect("a URL"),
+            login: None,
+            credentials: Credentials::Token(SecretString::from("new")),
+            stored_id: None,
+        };
+        let id = after.store(&account, "newcomer", false);
+        let mut after = Accounts::parse(&after.render()).expect(name);
+        assert_eq!(after.active, id, "{name}");
+        assert!(after.entries.remove(&id).is_some(), "{name}");
+        let ids: Vec<_> = after.entries.keys().collect();
+        assert_eq!(ids, before.entries.keys().collect::<Vec<_>>(), "{name}");
+        for (id, entry) in &before.entries {
+            assert_eq!(after.entries[id].ordered(), entry.ordered(), "{name} {id}");
+            for secret in ["idToken", "refreshToken", "password", "clientSecret"] {
+                assert_eq!(after.entries[id].text(secret), entry.text(secret), "{name} {id}");
+            }
+        }
+    }
+}
+
 fn parse_again(text: &str) -> Accounts {
     let accounts = Accounts::parse(text).expect("accounts");
     Accounts::parse(&accounts.render()).expect("accounts")
