@@ -35,7 +35,7 @@ fn every_kind_of_account_is_read() {
     let mixed = parse("multi-mixed.json");
     assert_eq!(mixed.active_id(), Some("alice@files.example.com:8443"));
     for (id, expected) in [
-        ("a2oauth@127.0.0.1:8080", "OAuth a2oauth http://127.0.0.1:8080"),
+        ("a2oauth@127.0.0.1:8080", "OAuth token a2oauth http://127.0.0.1:8080"),
         ("a2std@127.0.0.1:8080", "password a2std http://127.0.0.1:8080"),
         ("admin@127.0.0.1:8080", "personal access token admin http://127.0.0.1:8080"),
         (
@@ -51,7 +51,7 @@ fn every_kind_of_account_is_read() {
     }
     assert!(mixed.entries["alice@files.example.com:8443"].skip_verify());
     let id = "admin@127.0.0.1:8080";
-    assert_eq!(kind(&parse("oauth2-idtoken-only-clear.json"), id), "OAuth admin http://127.0.0.1:8080");
+    assert_eq!(kind(&parse("oauth2-idtoken-only-clear.json"), id), "OAuth token admin http://127.0.0.1:8080");
 }
 
 #[test]
@@ -59,10 +59,10 @@ fn older_lists_and_single_accounts_are_read() {
     let list = parse("legacy-list-labels.json");
     assert_eq!(kind(&list, "a2std@127.0.0.1:8080"), "password a2std http://127.0.0.1:8080");
     assert_eq!(kind(&list, "admin@127.0.0.1:8080"), "personal access token admin http://127.0.0.1:8080");
-    assert_eq!(kind(&list, "x@127.0.0.1:8080"), "OAuth x http://127.0.0.1:8080");
+    assert_eq!(kind(&list, "x@127.0.0.1:8080"), "OAuth token x http://127.0.0.1:8080");
     for (name, id, expected) in [
         ("legacy-single-clientcreds-v1.json", "a2std@127.0.0.1:8080", "password a2std http://127.0.0.1:8080"),
-        ("legacy-single-oauth-v2.json", "@127.0.0.1:8080", "OAuth  http://127.0.0.1:8080"),
+        ("legacy-single-oauth-v2.json", "@127.0.0.1:8080", "OAuth token  http://127.0.0.1:8080"),
         ("legacy-single-pat-v2.json", "admin@127.0.0.1:8080", "personal access token admin http://127.0.0.1:8080"),
     ] {
         let accounts = parse(name);
