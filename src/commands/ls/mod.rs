@@ -125,7 +125,8 @@ async fn list(
         None => {
             let mut children = lister.children(&base);
             let failed = |error: WalkError| listing_failed(error.into(), &base);
-            if arguments.sort.is_none() && !arguments.reverse {
+            // Hidden names come last, and have to be put in their places.
+            if arguments.sort.is_none() && !arguments.reverse && !arguments.all {
                 while let Some(node) = children.try_next().await.map_err(failed)? {
                     show.node(&node)?;
                 }
@@ -168,11 +169,11 @@ impl Lister {
     }
 }
 
-/// Sorts as asked; without being asked the server's order (that of the names' bytes) stays.
+/// Sorts as asked; without being asked the server's order stays, which is that of the names' bytes but for hidden ones.
 fn order(nodes: &mut [Node], arguments: &Args) {
     match arguments.sort {
-        None => {}
-        Some(SortKey::Name) => nodes.sort_by(|one, other| one.path.cmp(&other.path)),
+        None if !arguments.all => {}
+        None | Some(SortKey::Name) => nodes.sort_by(|one, other| one.path.cmp(&other.path)),
         Some(SortKey::Size) => nodes.sort_by(|one, other| other.size.cmp(&one.size).then(one.path.cmp(&other.path))),
         Some(SortKey::Time) => {
             nodes.sort_by(|one, other| other.modified.cmp(&one.modified).then(one.path.cmp(&other.path)));
@@ -225,6 +226,8 @@ mod tests {
         assert_eq!(ordered(&[]), ["b", "a", "c"]);
         assert_eq!(ordered(&["--reverse"]), ["c", "a", "b"]);
         assert_eq!(ordered(&["--sort", "name"]), ["a", "b", "c"]);
+        assert_eq!(ordered(&["--all"]), ["a", "b", "c"]);
+        assert_eq!(ordered(&["--all", "--reverse"]), ["c", "b", "a"]);
         assert_eq!(ordered(&["--sort", "size"]), ["a", "b", "c"]);
         assert_eq!(ordered(&["--sort", "time"]), ["c", "b", "a"]);
         assert_eq!(ordered(&["--sort", "time", "--reverse"]), ["a", "b", "c"]);
