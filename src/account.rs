@@ -136,12 +136,12 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// The name of the kind, for messages: `personal access token`, `password`, `OAuth`.
+    /// The name of the kind, for messages: `personal access token`, `password`, `OAuth token`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Token(_) => "personal access token",
             Self::Password { .. } => "password",
-            Self::OAuth { .. } => "OAuth",
+            Self::OAuth { .. } => "OAuth token",
         }
     }
 }

@@ -76,6 +76,16 @@ impl Node {
         self.path.name()
     }
 
+    /// The UUID that it goes by: of a workspace its own, where the answer carries it, not that of its root folder.
+    pub fn public_uuid(&self) -> Option<&str> {
+        self.text("ws_uuid").or(Some(self.uuid.as_str())).filter(|uuid| !uuid.is_empty())
+    }
+
+    /// A text of its metadata; `None` where it is empty as well.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.meta.get(name).and_then(serde_json::Value::as_str).filter(|text| !text.is_empty())
+    }
+
     /// Whether it can hold others.
     pub fn is_folder(&self) -> bool {
         self.kind != NodeKind::File

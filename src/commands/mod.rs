@@ -24,8 +24,9 @@ use crate::sys::signal::{self, Signal};
 /// The command's; [`Kind::Interrupted`] and [`Kind::Terminated`] after a signal.
 pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
     let signals = signal::watch(ctx.cancel.clone()).map_err(|error| CliError::from(error).during("starting"))?;
-    // A transfer stops by itself: an upload that has sent its last byte must be waited for.
-    let stops_itself = matches!(command, Command::Scp(_));
+    // A transfer stops by itself: an upload that has sent its last byte must be waited for. A removal does, to say
+    // how far it came.
+    let stops_itself = matches!(command, Command::Scp(_) | Command::Rm(_));
     let result = tokio::select! {
         // A command that has ended has ended, whatever was signalled in its last moment.
         biased;
@@ -37,9 +38,12 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
         Some(Signal::Terminate) => (Kind::Terminated, "terminated"),
         None => return result,
     };
-    // What an interrupted command has to say of how to go on is kept.
-    let hints = result.err().filter(|error| error.kind == Kind::Interrupted).map(|error| error.hints);
-    Err(CliError { hints: hints.unwrap_or_default(), ..CliError::new(kind, message) })
+    // What an interrupted command has to say of how far it came and how to go on is kept.
+    let Some(told) = result.err().filter(|error| error.kind == Kind::Interrupted) else {
+        return Err(CliError::new(kind, message));
+    };
+    let how_far = if told.message == "interrupted" { String::new() } else { format!(": {}", told.message) };
+    Err(CliError { hints: told.hints, ..CliError::new(kind, format!("{message}{how_far}")) })
 }
 
 async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {

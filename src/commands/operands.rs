@@ -27,10 +27,10 @@ impl<'a> Operands<'a> {
     /// One operand has failed; the error is shown now.
     ///
     /// # Errors
-    /// An error that ends everything (nobody signed in, a signal, a closed pipe) comes back, to be handed on; where
-    /// operands succeeded before it, it has been shown and counts as one of the failures.
+    /// An error that ends everything (nobody signed in, a signal, a standard output that takes no more) comes back, to
+    /// be handed on; where operands succeeded before it, it has been shown and counts as one of the failures.
     pub fn failed(&mut self, error: CliError) -> Result<(), CliError> {
-        if !error.kind.ends_everything() {
+        if !error.kind.ends_everything() && !self.ui.is_broken() {
             self.ui.error(&error);
             self.failures.push(error.kind);
             return Ok(());

@@ -2,7 +2,7 @@
 
 use super::nodes;
 use super::operands::Operands;
-use crate::api::Node;
+use crate::api::{Node, NodeKind};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::json::{NodeRecord, kind_name};
@@ -59,10 +59,22 @@ async fn found(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, CliEr
     let path = nodes::parse(typed)?;
     let found = nodes::named(ctx, &path, literal).await?;
     let paths: Vec<_> = found.iter().map(|node| node.path.clone()).collect();
-    let detailed = ctx.api().await?.stat_many(&paths).await;
-    let detailed = detailed.map_err(|error| CliError::from(error).during(format!("looking at {path}")).about(&path))?;
+    let failed = |error| CliError::from(error).during(format!("looking at {path}")).about(&path);
+    let api = ctx.api().await?;
+    let detailed = api.stat_many(&paths).await.map_err(failed)?;
     // One that went away in between is still shown as it was.
-    Ok(if detailed.len() == found.len() { detailed } else { found })
+    let mut nodes = if detailed.len() == found.len() { detailed } else { found };
+    if nodes.iter().any(|node| node.kind == NodeKind::Workspace) {
+        // What a workspace is called, and its own UUID, only the list of all tells.
+        let listed = api.workspaces().await.map_err(failed)?;
+        for node in &mut nodes {
+            let more = listed.iter().filter(|listed| listed.path == node.path).flat_map(|listed| &listed.meta);
+            for (name, value) in more {
+                node.meta.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
+    Ok(nodes)
 }
 
 fn show(ctx: &Ctx, node: &Node) -> Result<(), CliError> {
@@ -76,7 +88,10 @@ fn show(ctx: &Ctx, node: &Node) -> Result<(), CliError> {
     };
     add("Size", Some(size));
     add("Modified", node.modified.map(|time| with_age(ctx, time)));
-    add("UUID", Some(node.uuid.clone()).filter(|uuid| !uuid.is_empty()));
+    add("UUID", node.public_uuid().map(str::to_owned));
+    add("Label", node.text("ws_label").map(str::to_owned));
+    add("Description", node.text("ws_description").map(str::to_owned));
+    add("Permissions", node.text("ws_permissions").map(str::to_owned));
     add("ETag", node.etag.clone());
     add("Hash", node.hash.clone());
     add("MIME type", node.mime.clone());

@@ -289,11 +289,10 @@ impl Accounts {
         ids.next().filter(|_| ids.next().is_none()).map(String::as_str)
     }
 
-    /// Stores an account and makes it the active one; gives its id. An entry of the same server without a user,
-    /// left over from a very old file, is replaced by it.
+    /// Stores an account and makes it the active one; gives its id. Only an entry with that very id is replaced: one
+    /// of the same server without a user, left over from a very old file, may be somebody else's.
     pub fn store(&mut self, account: &Account, login: &str, skip_verify: bool) -> String {
         let id = account.url.account_id(login);
-        self.entries.remove(&account.url.account_id(""));
         let entry = Entry::new(account, login, skip_verify, self.entries.get(&id));
         self.entries.insert(id.clone(), entry);
         self.active.clone_from(&id);

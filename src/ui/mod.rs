@@ -43,6 +43,21 @@ impl From<io::Error> for OutputError {
 struct Output {
     writer: io::BufWriter<io::Stdout>,
     flushed: Instant,
+    /// Whether a write has failed, so that all others would.
+    broken: bool,
+}
+
+impl Output {
+    fn write(&mut self, pieces: &[&[u8]], flush: bool) -> io::Result<()> {
+        for piece in pieces {
+            self.writer.write_all(piece)?;
+        }
+        if flush {
+            self.writer.flush()?;
+            self.flushed = Instant::now();
+        }
+        Ok(())
+    }
 }
 
 /// The user's screen, or what stands in for it.
@@ -62,6 +77,7 @@ impl Ui {
             output: Mutex::new(Output {
                 writer: io::BufWriter::with_capacity(32 * 1024, io::stdout()),
                 flushed: Instant::now(),
+                broken: false,
             }),
             settings: settings.clone(),
             stdin_terminal: io::stdin().is_terminal(),
@@ -156,14 +172,15 @@ impl Ui {
 
     fn write(&self, pieces: &[&[u8]]) -> Result<(), OutputError> {
         let mut output = lock(&self.output);
-        for piece in pieces {
-            output.writer.write_all(piece)?;
-        }
-        if self.stdout_terminal || output.flushed.elapsed() >= FLUSH_INTERVAL {
-            output.writer.flush()?;
-            output.flushed = Instant::now();
-        }
-        Ok(())
+        let flush = self.stdout_terminal || output.flushed.elapsed() >= FLUSH_INTERVAL;
+        let result = output.write(pieces, flush);
+        output.broken |= result.is_err();
+        Ok(result?)
+    }
+
+    /// Whether standard output has failed: then no further result can be written.
+    pub fn is_broken(&self) -> bool {
+        lock(&self.output).broken
     }
 
     /// Hands all results over to the reader.
@@ -172,9 +189,9 @@ impl Ui {
     /// As [`Ui::line`].
     pub fn flush(&self) -> Result<(), OutputError> {
         let mut output = lock(&self.output);
-        output.writer.flush()?;
-        output.flushed = Instant::now();
-        Ok(())
+        let result = output.write(&[], true);
+        output.broken |= result.is_err();
+        Ok(result?)
     }
 
     /// Says what was done; silent with `--quiet` and `--json`.
@@ -221,7 +238,8 @@ impl Ui {
 
     /// Shows a failure; results written so far come first.
     pub fn error(&self, error: &crate::error::CliError) {
-        let _ = self.flush();
+        // Where that fails, it is told with the next result or at the end.
+        let _ = lock(&self.output).writer.flush();
         self.to_stderr(&error.render(self.is_json(), self.stderr_color()));
     }
 

@@ -1,5 +1,5 @@
 //! Remote globs: `*`, `?`, `[a-z]`, `{a,b}`, `**`, and `%` for `*` as a whole last segment, matched by us over all
-//! pages of every listing.
+//! pages of every listing. The recycle bin of a workspace is matched by its name only.
 
 use futures_util::TryStreamExt;
 use glob::{MatchOptions, Pattern};
@@ -111,7 +111,8 @@ fn compile(path: &RemotePath) -> Result<Vec<Segment>, WalkError> {
 
 /// The nodes that a typed path names, sorted by path: the node itself where it exists literally (that wins) or
 /// `literal` is asked for, else all that the pattern matches. Empty where nothing does. Dot names match only a
-/// segment that starts with a dot.
+/// segment that starts with a dot, and the recycle bin of a workspace, with all that is in it, only a pattern whose
+/// second segment is its very name.
 ///
 /// # Errors
 /// A listing that fails, or a pattern that cannot be read.
@@ -123,10 +124,14 @@ pub async fn expand(api: &Client, s3: &s3::Client, path: &RemotePath, literal: b
         return Ok(Vec::new());
     }
     let segments = compile(path)?;
+    let names_bin = matches!(segments.get(1), Some(Segment::Literal(name)) if name == remote::RECYCLE_BIN);
     let mut found = Vec::new();
     // What is left to look at: a folder (None for the root) and the index of the segment to match below it.
     let mut pending: Vec<(Option<Node>, usize)> = vec![(None, 0)];
     while let Some((folder, index)) = pending.pop() {
+        if !names_bin && folder.as_ref().is_some_and(|node| remote::is_recycle_bin(&node.path)) {
+            continue;
+        }
         let Some(segment) = segments.get(index) else {
             found.extend(folder);
             continue;
@@ -151,7 +156,7 @@ pub async fn expand(api: &Client, s3: &s3::Client, path: &RemotePath, literal: b
                     if child.is_folder() {
                         pending.push((Some(child.clone()), index));
                     }
-                    if last {
+                    if last && (names_bin || !remote::is_recycle_bin(&child.path)) {
                         found.push(child);
                     }
                 }

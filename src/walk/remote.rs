@@ -25,6 +25,17 @@ const STAT_BATCH: usize = 100;
 /// The name of the folder at a workspace's root that holds what was deleted.
 pub const RECYCLE_BIN: &str = "recycle_bin";
 
+/// Whether this is the recycle bin of a workspace itself.
+pub fn is_recycle_bin(path: &RemotePath) -> bool {
+    let mut below = path.segments().skip(1);
+    below.next() == Some(RECYCLE_BIN) && below.next().is_none()
+}
+
+/// Whether this is the recycle bin of a workspace, or lies in one.
+pub fn is_in_recycle_bin(path: &RemotePath) -> bool {
+    path.segments().nth(1) == Some(RECYCLE_BIN)
+}
+
 /// All children of a folder, dot names included.
 ///
 /// The REST listing leaves out names that start with a dot but counts them. Where the count says that some are

@@ -64,3 +64,23 @@ fn damage_on_the_way_is_noticed() {
     let run = world.cec(["cat", "cells://common-files/a.txt"]).run();
     assert_eq!(run.code, 9, "{run:?}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_output_is_told_once() {
+    let world = world();
+    world.put("common-files/big", &"x".repeat(100_000));
+    for arguments in [
+        &["cat", "common-files/a.txt"][..],
+        &["cat", "common-files/big", "common-files/a.txt"],
+        &["ls", "common-files", "common-files/big"],
+        &["stat", "common-files/big"],
+    ] {
+        let run = world.cec(arguments.iter().copied()).stdout_to("/dev/full").run();
+        assert_eq!((run.code, run.stderr.matches("error: ").count()), (1, 1), "{run:?}");
+        assert!(run.stderr.starts_with("error: cannot write to standard output: "), "{run:?}");
+    }
+    let arguments = ["ls", "common-files/big", "common-files/nope", "common-files/neither"];
+    let run = world.cec(arguments).stdout_to("/dev/full").run();
+    assert_eq!((run.code, run.stderr.matches("standard output").count()), (1, 1), "{run:?}");
+}

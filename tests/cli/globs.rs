@@ -70,3 +70,28 @@ fn rm_takes_everything_that_a_pattern_matches() {
     assert_eq!(world.tree().list("common-files/many"), ["keep.txt"]);
     assert_eq!(world.tree().list("common-files/recycle_bin").len(), 230);
 }
+
+#[test]
+fn the_recycle_bin_is_matched_by_its_name_only() {
+    let world = World::new();
+    for path in ["reports/a", "reports/recycle_bin", "recycle_bin/old/b", "recycle_bin/c"] {
+        world.put(&format!("common-files/{path}"), "");
+    }
+    let list = |path: &str| world.cec(["ls", "-r", path]).run().stdout;
+    for path in ["common-files/*", "common-files/re*", "common-files/{recycle_bin,reports}", "common-files/%"] {
+        assert_eq!(list(path), "common-files/reports/\n", "{path}");
+    }
+    for path in ["common-files/**", "common-f*/**"] {
+        assert_eq!(
+            list(path),
+            "common-files/reports/\ncommon-files/reports/a\ncommon-files/reports/recycle_bin\n",
+            "{path}"
+        );
+    }
+    assert_eq!(list("common-files/**/recycle_bin"), "common-files/reports/recycle_bin\n");
+    assert_eq!(list("common-files/*/old/*"), "");
+    for path in ["common-files/recycle_bin/*", "common-*/recycle_bin/*", "common-files/recycle_bin/{c,old}"] {
+        assert_eq!(list(path), "common-files/recycle_bin/c\ncommon-files/recycle_bin/old/\n", "{path}");
+    }
+    assert_eq!(list("common-*/recycle_bin"), "common-files/recycle_bin/\n");
+}

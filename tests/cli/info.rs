@@ -49,3 +49,13 @@ fn credentials_that_are_not_valid_are_exit_code_4() {
     world.sandbox.revoke_token(&token);
     assert_eq!(world.cec(["info", "--json"]).env("CEC_TOKEN", &token).run().json_error(4)["kind"], "auth");
 }
+
+#[test]
+fn a_dead_oauth_account_is_named() {
+    let world = World::new();
+    let text = include_str!("../recordings/config/oauth2-idtoken-only-clear.json");
+    world.install_config(text);
+    let run = world.signed_out(["info"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{run:?}");
+    assert!(run.stderr.starts_with("error: the OAuth token for admin is not valid on URL (any more)\n"), "{run:?}");
+}

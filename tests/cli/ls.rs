@@ -36,7 +36,7 @@ fn a_folder_lists_its_names_one_a_line_without_any_header() {
     {
         world.cec(["ls", path]).run().is(0, "one.txt\nsub/\ntw o.txt\n", "");
     }
-    world.cec(["ls", "-a", "personal-files/doc"]).run().is(0, "one.txt\nsub/\ntw o.txt\n.hidden\n", "");
+    world.cec(["ls", "-a", "personal-files/doc"]).run().is(0, ".hidden\none.txt\nsub/\ntw o.txt\n", "");
     world.cec(["ls", "personal-files/doc/one.txt"]).run().is(0, "one.txt\n", "");
     world.cec(["ls", "personal-files/doc/.hidden"]).run().is(0, ".hidden\n", "");
     world.mkdir("common-files/empty");
@@ -90,7 +90,7 @@ fn whole_trees_are_listed_in_order() {
     let full = world.cec(["ls", "-rR", "personal-files/doc"]).run();
     assert!(full.stdout.lines().all(|line| line.starts_with("personal-files/doc/")), "{full:?}");
     let all = world.cec(["ls", "-aR", "personal-files/doc"]).run();
-    assert!(all.stdout.lines().any(|line| line == ".hidden"), "{all:?}");
+    all.is(0, &format!(".hidden\n{short}"), "");
     let json = world.cec(["ls", "-R", "--json", "personal-files/doc"]).run();
     let records: Vec<serde_json::Value> =
         json.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -161,6 +161,14 @@ fn node_records_have_pinned_fields() {
     assert_eq!((&nodes[0]["size"], &nodes[0]["mtime"]), (&4.into(), &"2026-11-23T18:11:45Z".into()));
     let root = world.cec(["ls", "--json"]).run().json();
     assert!(root.as_array().expect("an array").iter().all(|node| node["type"] == "workspace"), "{root}");
+    let common = serde_json::json!({
+        "path": "common-files", "name": "common-files", "type": "workspace", "size": null, "mtime": null,
+        "uuid": "eb94815d-6bb6-41df-8224-7f151480ef2b", "hash": null, "etag": null, "mime": null, "read_only": false,
+        "hidden": false, "label": "Common Files", "description": "Data shared by all users", "permissions": "read,write",
+    });
+    assert_eq!(root[2], common);
+    assert_eq!(fields(&root[2]), [&expected[..], &["label", "description", "permissions"]].concat());
+    assert_eq!(world.cec(["ls", "--json", "common-f*"]).run().json()[0], common);
 }
 
 #[test]
@@ -190,4 +198,16 @@ fn a_tree_of_many_pages_is_complete() {
     assert_eq!((run.code, run.stdout.lines().count(), names.len()), (0, 1234, 1234));
     let sorted: Vec<&str> = run.stdout.lines().collect();
     assert!(sorted.is_sorted());
+}
+
+#[test]
+fn the_recycle_bin_is_entered_only_where_it_is_named() {
+    let world = World::new();
+    world.put("common-files/recycle_bin/old/a", "");
+    world.put("common-files/sub/recycle_bin/b", "");
+    let expected = "recycle_bin/\nsub/\nsub/recycle_bin/\nsub/recycle_bin/b\n";
+    world.cec(["ls", "-R", "common-files"]).run().is(0, expected, "");
+    let root = world.cec(["ls", "-R"]).run();
+    assert!(root.stdout.contains("common-files/recycle_bin/\n") && !root.stdout.contains("old"), "{root:?}");
+    world.cec(["ls", "-R", "common-files/recycle_bin"]).run().is(0, "old/\nold/a\n", "");
 }

@@ -149,3 +149,72 @@ fn json_says_what_was_done() {
         ])
     );
 }
+
+#[test]
+fn a_pattern_never_takes_the_recycle_bin() {
+    for pattern in ["common-files/*", "common-files/**", "common-files/re*", "*/re*", "common-files/{recycle_bin,rest}"]
+    {
+        let world = World::new();
+        world.put("common-files/rest", "");
+        world.put("common-files/recycle_bin/old/x", "");
+        let run = world.cec(["rm", "-f", pattern]).run();
+        run.is(0, "", "moved to the recycle bin: common-files/rest\n");
+        assert_eq!(world.tree().list("common-files/recycle_bin"), ["old", "rest"], "{pattern}");
+    }
+    let world = world();
+    world.put("common-files/recycle_bin/old", "");
+    world.cec(["rm", "-f", "common-files/*/old"]).run().is(3, "", "error: nothing matches 'common-files/*/old'\n");
+    world.cec(["rm", "-fp", "common-files/*"]).run();
+    assert_eq!(world.tree().list("common-files"), ["recycle_bin"]);
+    let run = world.cec(["rm", "-f", "common-files/recycle_bin/*"]).run();
+    run.is(0, "", "deleted common-files/recycle_bin/old\n");
+}
+
+#[test]
+fn the_recycle_bin_itself_goes_only_permanently() {
+    let world = world();
+    world.put("common-files/recycle_bin/old", "");
+    for path in ["common-files/recycle_bin", "cells://common-files/recycle_bin/", "common-*/recycle_bin"] {
+        world.cec(["rm", "-f", path]).run().is(
+            2,
+            "",
+            "error: 'common-files/recycle_bin' is the recycle bin itself\n  hint: 'cec rm -p common-files/recycle_bin' \
+             deletes it for good, with all that is in it\n",
+        );
+    }
+    assert!(world.tree().exists("common-files/recycle_bin/old"));
+    let run = world.cec(["rm", "-fp", "common-files/recycle_bin"]).run();
+    run.is(0, "", "deleted common-files/recycle_bin\n");
+    assert!(!world.tree().exists("common-files/recycle_bin/old"));
+}
+
+#[test]
+fn one_run_never_moves_and_deletes() {
+    let world = world();
+    world.put("common-files/recycle_bin/old", "");
+    let operands = ["common-files/a.txt", "common-files/recycle_bin/old"];
+    world.cec(["rm", "-f"].into_iter().chain(operands)).run().is(
+        2,
+        "",
+        "error: 'common-files/a.txt' would be moved to the recycle bin, and 'common-files/recycle_bin/old', which is in it \
+         already, deleted for good\n  hint: remove what is in the recycle bin in a run of its own\n  \
+         hint: or delete all of them for good with --permanently\n",
+    );
+    assert!(!world.sandbox.requests().iter().any(|request| request.path.contains("delete")));
+    let run = world.cec(["rm", "-fp"].into_iter().chain(operands)).run();
+    run.is(0, "", "deleted common-files/a.txt\ndeleted common-files/recycle_bin/old\n");
+}
+
+#[test]
+fn a_server_that_goes_away_ends_it_with_one_error() {
+    for (skipped, code, tally) in [(1, 7, "100 of 230 moved to the recycle bin, 30 not tried"), (0, 6, "0 of 230 ")] {
+        let world = World::new();
+        world.tree().generate("common-files/many", 230, 1).expect("files");
+        world.sandbox.faults().add(Fault::on("POST", "/a/tree/delete").status(503).skip(skipped).always());
+        let run = world.cec(["rm", "-f", "common-files/many/*"]).run();
+        assert_eq!((run.code, run.stdout.as_str(), run.stderr.matches("error:").count()), (code, "", 1), "{run:?}");
+        assert!(run.stderr.contains(tally), "{run:?}");
+        assert!(run.stderr.contains("while: deleting 100 items"), "{run:?}");
+        assert_eq!(run.stderr.lines().filter(|line| line.starts_with("moved")).count(), 100 * skipped, "{run:?}");
+    }
+}

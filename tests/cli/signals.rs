@@ -2,10 +2,11 @@
 
 #![cfg(unix)]
 
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use cells_sandbox::Fault;
+use cells_sandbox::{Config, Fault};
 
 use crate::support::World;
 
@@ -39,4 +40,45 @@ fn an_interrupt_ends_any_command() {
 #[test]
 fn a_termination_has_its_own_code() {
     assert_eq!(interrupted("-TERM"), (Some(143), "error: terminated\n".to_owned()));
+}
+
+#[test]
+fn an_interrupted_removal_says_how_far_it_came() {
+    let world = World::with(Config { job_effect_delay: Duration::from_millis(400), ..Config::default() });
+    world.tree().generate("common-files/many", 230, 1).expect("files");
+    let mut child = world.cec(["rm", "-f", "common-files/many/*"]).spawn();
+    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut text = String::new();
+    stderr.read_line(&mut text).expect("a line");
+    send(&child, "-INT");
+    stderr.read_to_string(&mut text).expect("text");
+    assert_eq!(child.wait().expect("an end").code(), Some(130));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.iter().filter(|line| line.starts_with("moved to the recycle bin: ")).count(), 100, "{text}");
+    assert_eq!(
+        lines[100..],
+        [
+            "error: interrupted: 100 of 230 moved to the recycle bin",
+            "  hint: the server goes on with what it was told last"
+        ]
+    );
+}
+
+#[test]
+fn an_interrupted_removal_still_writes_its_json() {
+    let world = World::with(Config { job_effect_delay: Duration::from_millis(400), ..Config::default() });
+    world.tree().generate("common-files/many", 230, 1).expect("files");
+    let child = world.cec(["rm", "-f", "--json", "common-files/many/*"]).spawn();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while world.sandbox.requests().iter().filter(|request| request.path.contains("delete")).count() < 2 {
+        assert!(Instant::now() < deadline, "the second request never came");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    send(&child, "-TERM");
+    let output = child.wait_with_output().expect("an end");
+    assert_eq!(output.status.code(), Some(143));
+    let records: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(records.as_array().expect("an array").len(), 100);
+    let error: serde_json::Value = serde_json::from_slice(&output.stderr).expect("JSON");
+    assert_eq!(error["message"], "terminated: 100 of 230 moved to the recycle bin");
 }

@@ -27,15 +27,17 @@ fn records_have_pinned_fields_and_metadata() {
     world.put("common-files/doc/a.txt", "1234");
     let json = world.cec(["stat", "--json", "common-files/doc/a.txt", "common-files"]).run().json();
     let nodes = json.as_array().expect("an array");
-    for node in nodes {
-        assert_eq!(
-            fields(node),
-            ["path", "name", "type", "size", "mtime", "uuid", "hash", "etag", "mime", "read_only", "hidden", "meta"]
-        );
-        assert!(node["meta"].is_object());
-    }
+    let common = ["path", "name", "type", "size", "mtime", "uuid", "hash", "etag", "mime", "read_only", "hidden"];
+    assert_eq!(fields(&nodes[0]), [&common[..], &["meta"]].concat());
+    let of_workspace = ["label", "description", "permissions", "meta"];
+    assert_eq!(fields(&nodes[1]), [&common[..], &of_workspace].concat());
+    assert!(nodes.iter().all(|node| node["meta"].is_object() && node["size"].is_u64()));
     assert_eq!((&nodes[0]["etag"], &nodes[0]["hidden"]), (&"81dc9bdb52d04dc20036dbd8313ed055".into(), &false.into()));
     assert_eq!(nodes[1]["type"], "workspace");
+    assert_eq!(nodes[1]["uuid"], "eb94815d-6bb6-41df-8224-7f151480ef2b");
+    assert_eq!((&nodes[1]["label"], &nodes[1]["permissions"]), (&"Common Files".into(), &"read,write".into()));
+    let shown = world.cec(["stat", "common-files"]).run().stdout;
+    assert!(shown.contains("UUID\teb94815d-6bb6-41df-8224-7f151480ef2b\nLabel\tCommon Files\n"), "{shown}");
 }
 
 #[test]

@@ -29,6 +29,10 @@ fn only_yes_moves_a_folder_to_the_recycle_bin() {
         assert_eq!(world.tree().exists("common-files/folder"), expected != 0, "{answer:?} {screen}");
         let asked = world.sandbox.requests().iter().any(|request| request.path.contains("delete"));
         assert_eq!(asked, expected == 0, "{answer:?}");
+        if answer == CTRL_C {
+            let end = "\n\u{1b}[1;31merror\u{1b}[0m\u{1b}[1m:\u{1b}[0m interrupted: nothing was deleted\n";
+            assert!(screen.ends_with(end), "{screen:?}");
+        }
     }
 }
 

@@ -19,7 +19,8 @@ use show::Show;
 
 /// Arguments of `cec ls`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cec ls\n  cec ls -d common-files/reports\n  cec ls -R --json common-files\n  \
+#[command(after_help = "A pattern does not match the recycle bin of a workspace, and -R does not enter it, unless \
+    it is named itself:\n  cec ls -R common-files/recycle_bin\n\nExamples:\n  cec ls\n  cec ls -d common-files/reports\n  cec ls -R --json common-files\n  \
     cec ls 'common-files/**/*.pdf'\n  cec ls -f common-files/done && echo there")]
 pub struct Args {
     /// Folders, files or patterns on the server; the workspaces where none is given
@@ -34,7 +35,7 @@ pub struct Args {
     /// Only say whether the path exists: true (exit code 0) or false (exit code 3)
     #[arg(short = 'f', long, conflicts_with_all = ["details", "raw", "recursive", "sort", "reverse", "all"], requires = "paths")]
     exists: bool,
-    /// List folders within folders as well
+    /// List folders within folders as well, without what is in recycle bins
     #[arg(short = 'R', long)]
     recursive: bool,
     /// Sort by name, by size (largest first) or by time (newest first)
@@ -124,7 +125,8 @@ async fn list(
         None => {
             let mut children = lister.children(&base);
             let failed = |error: WalkError| listing_failed(error.into(), &base);
-            if arguments.sort.is_none() && !arguments.reverse {
+            // Hidden names come last, and have to be put in their places.
+            if arguments.sort.is_none() && !arguments.reverse && !arguments.all {
                 while let Some(node) = children.try_next().await.map_err(failed)? {
                     show.node(&node)?;
                 }
@@ -167,11 +169,11 @@ impl Lister {
     }
 }
 
-/// Sorts as asked; without being asked the server's order (that of the names' bytes) stays.
+/// Sorts as asked; without being asked the server's order stays, which is that of the names' bytes but for hidden ones.
 fn order(nodes: &mut [Node], arguments: &Args) {
     match arguments.sort {
-        None => {}
-        Some(SortKey::Name) => nodes.sort_by(|one, other| one.path.cmp(&other.path)),
+        None if !arguments.all => {}
+        None | Some(SortKey::Name) => nodes.sort_by(|one, other| one.path.cmp(&other.path)),
         Some(SortKey::Size) => nodes.sort_by(|one, other| other.size.cmp(&one.size).then(one.path.cmp(&other.path))),
         Some(SortKey::Time) => {
             nodes.sort_by(|one, other| other.modified.cmp(&one.modified).then(one.path.cmp(&other.path)));
@@ -224,6 +226,8 @@ mod tests {
         assert_eq!(ordered(&[]), ["b", "a", "c"]);
         assert_eq!(ordered(&["--reverse"]), ["c", "a", "b"]);
         assert_eq!(ordered(&["--sort", "name"]), ["a", "b", "c"]);
+        assert_eq!(ordered(&["--all"]), ["a", "b", "c"]);
+        assert_eq!(ordered(&["--all", "--reverse"]), ["c", "b", "a"]);
         assert_eq!(ordered(&["--sort", "size"]), ["a", "b", "c"]);
         assert_eq!(ordered(&["--sort", "time"]), ["c", "b", "a"]);
         assert_eq!(ordered(&["--sort", "time", "--reverse"]), ["a", "b", "c"]);

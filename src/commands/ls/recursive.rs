@@ -10,7 +10,7 @@ use crate::commands::operands::Operands;
 use crate::error::{CliError, Kind};
 use crate::path::RemotePath;
 use crate::walk::WalkError;
-use crate::walk::remote::LISTINGS_IN_FLIGHT;
+use crate::walk::remote::{LISTINGS_IN_FLIGHT, is_recycle_bin};
 
 type Listing = AbortOnDropHandle<Result<Vec<Node>, WalkError>>;
 
@@ -20,7 +20,7 @@ struct Waiting {
     listing: Option<Listing>,
 }
 
-/// Shows everything below `root`. A folder that cannot be listed is a failure of its own; the rest goes on.
+/// Shows everything below `root`; the recycle bin of a workspace is shown but not entered. A folder that cannot be listed is a failure of its own; the rest goes on.
 ///
 /// # Errors
 /// `root` cannot be listed, or standard output takes no more.
@@ -48,7 +48,8 @@ pub(super) async fn list(
 
 /// The next folders, as they will be shown, are listed while others are being waited for.
 fn fetch_ahead(lister: &Lister, waiting: &mut [Waiting]) {
-    let folders = waiting.iter_mut().rev().filter(|waiting| waiting.node.is_folder());
+    let is_entered = |node: &Node| node.is_folder() && !is_recycle_bin(&node.path);
+    let folders = waiting.iter_mut().rev().filter(|waiting| is_entered(&waiting.node));
     for waiting in folders.take(LISTINGS_IN_FLIGHT) {
         if waiting.listing.is_none() {
             waiting.listing = Some(start(lister, &waiting.node.path));

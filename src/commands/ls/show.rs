@@ -144,7 +144,7 @@ fn node_cells(ui: &Ui, node: &Node, name: &str) -> Vec<String> {
     let size = if node.is_folder() { NOTHING.to_owned() } else { ui.size(node.size) };
     vec![
         kind.to_owned(),
-        or_nothing(&node.uuid).into_owned(),
+        node.public_uuid().unwrap_or(NOTHING).to_owned(),
         name.to_owned(),
         size,
         node.modified.map_or_else(|| NOTHING.to_owned(), |time| ui.time(time)),
@@ -153,10 +153,10 @@ fn node_cells(ui: &Ui, node: &Node, name: &str) -> Vec<String> {
 }
 
 fn workspace_cells(node: &Node) -> Vec<String> {
-    let meta = |name: &str| node.meta.get(name).and_then(Value::as_str).unwrap_or_default();
-    let uuid = if meta("ws_uuid").is_empty() { node.uuid.as_str() } else { meta("ws_uuid") };
-    ["Workspace", uuid, node.name(), meta("ws_label"), meta("ws_description"), meta("ws_permissions")]
-        .map(|text| or_nothing(text).into_owned())
+    let text = |name: &str| node.text(name).unwrap_or(NOTHING);
+    let uuid = node.public_uuid().unwrap_or(NOTHING);
+    ["Workspace", uuid, node.name(), text("ws_label"), text("ws_description"), text("ws_permissions")]
+        .map(str::to_owned)
         .to_vec()
 }
 

@@ -2,7 +2,7 @@
 
 mod wait;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::nodes;
 use super::operands::Operands;
@@ -13,7 +13,7 @@ use crate::path::RemotePath;
 use crate::ui::human;
 use crate::ui::json::kind_name;
 use crate::ui::prompt::Consent;
-use crate::walk::remote::RECYCLE_BIN;
+use crate::walk::remote::{is_in_recycle_bin, is_recycle_bin};
 
 /// How many nodes one request names.
 const BATCH: usize = 100;
@@ -25,8 +25,9 @@ const SHOWN: usize = 5;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "One file goes to the recycle bin without a question; a folder, or several, after one. Deleting for \
-    good always asks,\nand so does anything that is in the recycle bin already. Where nobody can answer, nothing is \
-    done (exit code 2).\n\nExamples:\n  cec rm common-files/old.txt\n  cec rm -f 'common-files/*.tmp'\n  \
+    good always asks,\nand so does what is in the recycle bin already; one run never does both. A pattern does not match the recycle bin, \
+    nor\nwhat is in it, unless it is named: 'common-files/recycle_bin/*'. Where nobody can answer, nothing is done (exit \
+    code 2).\n\nExamples:\n  cec rm common-files/old.txt\n  cec rm -f 'common-files/*.tmp'\n  \
     cec rm -p common-files/secret"
 )]
 pub struct Args {
@@ -51,37 +52,42 @@ pub struct Args {
 /// operands are told and counted.
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let mut operands = Operands::new(&ctx.ui);
+    let found = tokio::select! {
+        biased;
+        found = agreed(ctx, &arguments, &mut operands) => found?,
+        () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was deleted")),
+    };
+    let permanently = arguments.permanently || found.first().is_some_and(|node| is_in_recycle_bin(&node.path));
+    let mut removal = Removal { ctx, permanently, operands, total: found.len(), settled: 0, gone: Vec::new() };
+    let result = removal.remove(&found).await;
+    if ctx.ui.is_json() && (!removal.gone.is_empty() || (result.is_ok() && !removal.operands.all_failed())) {
+        ctx.ui.json_document(&removal.gone)?;
+    }
+    result?;
+    Ok(removal.operands.outcome())
+}
+
+/// The nodes to remove, all of one kind (to the recycle bin, or for good), once the user has agreed to it.
+async fn agreed(ctx: &Ctx, arguments: &Args, operands: &mut Operands<'_>) -> Result<Vec<Node>, CliError> {
     let mut found = Vec::new();
     for typed in &arguments.paths {
-        match removable(ctx, typed, arguments.no_glob).await {
+        match removable(ctx, typed, arguments).await {
             Ok(nodes) => found.extend(nodes),
+            Err(error) if is_gone_server(&error) => return Err(error.hint("nothing was deleted")),
             Err(error) => operands.failed(error)?,
         }
     }
     let found = outermost(found);
+    if !arguments.permanently {
+        refuse_both_kinds(&found)?;
+    }
     if !found.is_empty() && !arguments.force {
         ask(ctx, &found, arguments.permanently).await?;
     }
-    let mut records = Vec::new();
-    for batch in found.chunks(BATCH) {
-        for (node, result) in remove(ctx, batch, arguments.permanently).await {
-            let for_good = arguments.permanently || is_in_bin(&node.path);
-            if result.is_ok() {
-                let done = if for_good { "deleted" } else { "moved to the recycle bin:" };
-                ctx.ui.status(&format!("{done} {}", node.path));
-                let path = node.path.as_str();
-                records.push(json!({"path": path, "type": kind_name(node.kind), "permanently": for_good}));
-            }
-            operands.take(result)?;
-        }
-    }
-    if ctx.ui.is_json() && !operands.all_failed() {
-        ctx.ui.json_document(&records)?;
-    }
-    Ok(operands.outcome())
+    Ok(found)
 }
 
-async fn removable(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, CliError> {
+async fn removable(ctx: &Ctx, typed: &str, arguments: &Args) -> Result<Vec<Node>, CliError> {
     let path = nodes::parse(typed)?;
     let refused = |path: &RemotePath| {
         CliError::new(Kind::Usage, format!("'{path}' is a whole workspace, which cannot be removed like this"))
@@ -90,11 +96,32 @@ async fn removable(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, C
     if path.is_workspace() && !crate::walk::glob::has_pattern(&path) {
         return Err(refused(&path));
     }
-    let found = nodes::named(ctx, &path, literal).await?;
-    match found.iter().find(|node| node.path.is_workspace()) {
-        Some(workspace) => Err(refused(&workspace.path)),
-        None => Ok(found),
+    let found = nodes::named(ctx, &path, arguments.no_glob).await?;
+    if let Some(workspace) = found.iter().find(|node| node.path.is_workspace()) {
+        return Err(refused(&workspace.path));
     }
+    match found.iter().find(|node| is_recycle_bin(&node.path)) {
+        Some(bin) if !arguments.permanently => {
+            Err(CliError::new(Kind::Usage, format!("'{}' is the recycle bin itself", bin.path))
+                .hint(format!("'cec rm -p {}' deletes it for good, with all that is in it", bin.path))
+                .about(&bin.path))
+        }
+        _ => Ok(found),
+    }
+}
+
+/// What is in a recycle bin goes for good, and what is not goes there: never both in one run.
+fn refuse_both_kinds(nodes: &[Node]) -> Result<(), CliError> {
+    let inside = nodes.iter().find(|node| is_in_recycle_bin(&node.path));
+    let outside = nodes.iter().find(|node| !is_in_recycle_bin(&node.path));
+    let (Some(inside), Some(outside)) = (inside, outside) else { return Ok(()) };
+    let message = format!(
+        "'{}' would be moved to the recycle bin, and '{}', which is in it already, deleted for good",
+        outside.path, inside.path
+    );
+    Err(CliError::new(Kind::Usage, message)
+        .hint("remove what is in the recycle bin in a run of its own")
+        .hint("or delete all of them for good with --permanently"))
 }
 
 /// Leaves out what is named twice, and what lies in a folder that is removed anyway.
@@ -112,14 +139,9 @@ fn outermost(mut nodes: Vec<Node>) -> Vec<Node> {
     nodes
 }
 
-/// Whether a node is a recycle bin or lies in one: the server deletes such nodes for good.
-fn is_in_bin(path: &RemotePath) -> bool {
-    path.segments().nth(1) == Some(RECYCLE_BIN)
-}
-
 /// Asks where that is due.
 async fn ask(ctx: &Ctx, nodes: &[Node], permanently: bool) -> Result<(), CliError> {
-    let for_good = permanently || nodes.iter().any(|node| is_in_bin(&node.path));
+    let for_good = permanently || nodes.iter().any(|node| is_in_recycle_bin(&node.path));
     if !for_good && nodes.len() == 1 && !nodes[0].is_folder() {
         return Ok(());
     }
@@ -148,32 +170,117 @@ async fn ask(ctx: &Ctx, nodes: &[Node], permanently: bool) -> Result<(), CliErro
     if yes { Ok(()) } else { Err(CliError::new(Kind::Failure, "nothing was deleted")) }
 }
 
-/// Removes a batch, and says of each node what became of it. One that the server does not take as a whole is tried
-/// node by node, so that the failure is that of the node it belongs to.
-async fn remove<'n>(ctx: &Ctx, batch: &'n [Node], permanently: bool) -> Vec<(&'n Node, Result<(), CliError>)> {
-    let error = match wait::remove(ctx, batch, permanently).await {
-        Ok(()) => return batch.iter().map(|node| (node, Ok(()))).collect(),
-        Err(error) => error,
-    };
-    if let [node] = batch {
-        return vec![(node, Err(error))];
-    }
-    if error.kind.ends_everything() {
-        return vec![(&batch[0], Err(error))];
-    }
-    let mut results = Vec::with_capacity(batch.len());
-    for node in batch {
-        let result = match wait::is_gone(ctx, node).await {
-            Ok(true) => Ok(()),
-            _ => wait::remove(ctx, std::slice::from_ref(node), permanently).await,
-        };
-        let stop = result.as_ref().is_err_and(|error| error.kind.ends_everything());
-        results.push((node, result));
-        if stop {
-            break;
+/// Whether the server itself cannot be reached, so that the next request would fail in the same way: no answer at all,
+/// or that of a proxy that has nobody behind it.
+fn is_gone_server(error: &CliError) -> bool {
+    error.kind == Kind::Unreachable && matches!(error.http_status, None | Some(502 | 503))
+}
+
+/// A removal that is going on.
+struct Removal<'a> {
+    ctx: &'a Ctx,
+    /// Whether all of them go for good.
+    permanently: bool,
+    operands: Operands<'a>,
+    total: usize,
+    /// How many have been removed or have failed.
+    settled: usize,
+    /// The records of what is gone.
+    gone: Vec<Value>,
+}
+
+impl Removal<'_> {
+    /// Removes all, batch by batch, each told once it is gone.
+    async fn remove(&mut self, nodes: &[Node]) -> Result<(), CliError> {
+        let cancel = &self.ctx.cancel;
+        for batch in nodes.chunks(BATCH) {
+            if cancel.is_cancelled() {
+                return Err(self.interrupted());
+            }
+            let before = self.settled;
+            let removed = tokio::select! {
+                biased;
+                result = self.remove_batch(batch) => Some(result),
+                () = cancel.cancelled() => None,
+            };
+            match removed {
+                Some(Ok(())) => {}
+                Some(Err(error)) if is_gone_server(&error) => {
+                    return self.stop(error, self.total - before - batch.len());
+                }
+                Some(Err(error)) => return Err(error),
+                None => {
+                    let open = &batch[self.settled - before..];
+                    for node in wait::gone_by_now(self.ctx, open).await {
+                        self.settle(node, Ok(()))?;
+                    }
+                    return Err(self.interrupted().hint("the server goes on with what it was told last"));
+                }
+            }
         }
+        if cancel.is_cancelled() { Err(self.interrupted()) } else { Ok(()) }
     }
-    results
+
+    /// Removes a batch. One that the server does not take as a whole is tried node by node, so that the failure is
+    /// that of the node it belongs to.
+    async fn remove_batch(&mut self, batch: &[Node]) -> Result<(), CliError> {
+        match wait::remove(self.ctx, batch, self.permanently).await {
+            Ok(()) => return batch.iter().try_for_each(|node| self.settle(node, Ok(()))),
+            Err(error) if is_gone_server(&error) => return Err(error),
+            Err(error) => {
+                if let [node] = batch {
+                    return self.settle(node, Err(error));
+                }
+                if error.kind.ends_everything() {
+                    return self.settle(&batch[0], Err(error));
+                }
+            }
+        }
+        for node in batch {
+            let result = match wait::is_gone(self.ctx, node).await {
+                Ok(true) => Ok(()),
+                _ => wait::remove(self.ctx, std::slice::from_ref(node), self.permanently).await,
+            };
+            match result {
+                Err(error) if is_gone_server(&error) => return Err(error),
+                result => self.settle(node, result)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells what became of a node.
+    fn settle(&mut self, node: &Node, result: Result<(), CliError>) -> Result<(), CliError> {
+        self.settled += 1;
+        if result.is_ok() {
+            let done = if self.permanently { "deleted" } else { "moved to the recycle bin:" };
+            self.ctx.ui.status(&format!("{done} {}", node.path));
+            let path = node.path.as_str();
+            self.gone.push(json!({"path": path, "type": kind_name(node.kind), "permanently": self.permanently}));
+        }
+        self.operands.take(result)
+    }
+
+    fn tally(&self) -> String {
+        let done = if self.permanently { "deleted" } else { "moved to the recycle bin" };
+        format!("{} of {} {done}", self.gone.len(), self.total)
+    }
+
+    fn interrupted(&self) -> CliError {
+        CliError::new(Kind::Interrupted, self.tally())
+    }
+
+    /// Ends a removal whose server has gone away.
+    fn stop(&mut self, error: CliError, not_tried: usize) -> Result<(), CliError> {
+        let mut error = error;
+        if self.total > 1 {
+            error = error.hint(format!("{}, {not_tried} not tried", self.tally()));
+        }
+        if self.gone.is_empty() {
+            return Err(error);
+        }
+        self.operands.failed(error)
+    }
 }
 
 #[cfg(test)]
@@ -206,15 +313,9 @@ mod tests {
     }
 
     #[test]
-    fn the_recycle_bin_is_that_of_the_workspace() {
-        for (path, expected) in [
-            ("ws/recycle_bin", true),
-            ("ws/recycle_bin/a", true),
-            ("ws/a/recycle_bin", false),
-            ("ws/recycle_bins", false),
-            ("recycle_bin", false),
-        ] {
-            assert_eq!(is_in_bin(&RemotePath::from_server(path)), expected, "{path}");
-        }
+    fn one_run_removes_in_one_way() {
+        assert!(refuse_both_kinds(&nodes(&["w/a", "w/b/recycle_bin/c", "w/recycle_bins"])).is_ok());
+        assert!(refuse_both_kinds(&nodes(&["w/recycle_bin/a", "v/recycle_bin/b"])).is_ok());
+        assert_eq!(refuse_both_kinds(&nodes(&["w/recycle_bin/a", "v/a"])).expect_err("refused").kind, Kind::Usage);
     }
 }

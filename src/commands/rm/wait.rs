@@ -24,6 +24,9 @@ const GRACE: Duration = Duration::from_secs(30);
 /// How long to look for the effect of a request whose answer was lost: some ten times what it takes.
 const LOST_ANSWER: Duration = Duration::from_secs(3);
 
+/// How long an interrupted run looks for what is gone already.
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
 /// Deletes nodes and waits until they are gone.
 ///
 /// # Errors
@@ -64,6 +67,15 @@ async fn vanish(api: &Client, nodes: &[Node]) -> bool {
 /// Whether a node is gone, or another has taken its place.
 pub(super) async fn is_gone(ctx: &Ctx, node: &Node) -> Result<bool, CliError> {
     Ok(left(ctx.api().await?, std::slice::from_ref(node)).await?.is_empty())
+}
+
+/// Those of the nodes that are gone, as far as a short look tells.
+pub(super) async fn gone_by_now<'n>(ctx: &Ctx, nodes: &'n [Node]) -> Vec<&'n Node> {
+    let look = async { left(ctx.api().await?, nodes).await };
+    match tokio::time::timeout(LAST_LOOK, look).await {
+        Ok(Ok(left)) => nodes.iter().filter(|node| !left.iter().any(|left| is_same(node, left))).collect(),
+        _ => Vec::new(),
+    }
 }
 
 async fn wait(api: &Client, nodes: &[Node], jobs: Vec<JobId>) -> Result<(), CliError> {

@@ -35,7 +35,7 @@ fn every_kind_of_account_is_read() {
     let mixed = parse("multi-mixed.json");
     assert_eq!(mixed.active_id(), Some("alice@files.example.com:8443"));
     for (id, expected) in [
-        ("a2oauth@127.0.0.1:8080", "OAuth a2oauth http://127.0.0.1:8080"),
+        ("a2oauth@127.0.0.1:8080", "OAuth token a2oauth http://127.0.0.1:8080"),
         ("a2std@127.0.0.1:8080", "password a2std http://127.0.0.1:8080"),
         ("admin@127.0.0.1:8080", "personal access token admin http://127.0.0.1:8080"),
         (
@@ -51,7 +51,7 @@ fn every_kind_of_account_is_read() {
     }
     assert!(mixed.entries["alice@files.example.com:8443"].skip_verify());
     let id = "admin@127.0.0.1:8080";
-    assert_eq!(kind(&parse("oauth2-idtoken-only-clear.json"), id), "OAuth admin http://127.0.0.1:8080");
+    assert_eq!(kind(&parse("oauth2-idtoken-only-clear.json"), id), "OAuth token admin http://127.0.0.1:8080");
 }
 
 #[test]
@@ -59,10 +59,10 @@ fn older_lists_and_single_accounts_are_read() {
     let list = parse("legacy-list-labels.json");
     assert_eq!(kind(&list, "a2std@127.0.0.1:8080"), "password a2std http://127.0.0.1:8080");
     assert_eq!(kind(&list, "admin@127.0.0.1:8080"), "personal access token admin http://127.0.0.1:8080");
-    assert_eq!(kind(&list, "x@127.0.0.1:8080"), "OAuth x http://127.0.0.1:8080");
+    assert_eq!(kind(&list, "x@127.0.0.1:8080"), "OAuth token x http://127.0.0.1:8080");
     for (name, id, expected) in [
         ("legacy-single-clientcreds-v1.json", "a2std@127.0.0.1:8080", "password a2std http://127.0.0.1:8080"),
-        ("legacy-single-oauth-v2.json", "@127.0.0.1:8080", "OAuth  http://127.0.0.1:8080"),
+        ("legacy-single-oauth-v2.json", "@127.0.0.1:8080", "OAuth token  http://127.0.0.1:8080"),
         ("legacy-single-pat-v2.json", "admin@127.0.0.1:8080", "personal access token admin http://127.0.0.1:8080"),
     ] {
         let accounts = parse(name);
@@ -72,6 +72,43 @@ fn older_lists_and_single_accounts_are_read() {
         assert_eq!(Accounts::parse(&rendered).expect(name), parse_again(&rendered), "{name}");
         assert!(!rendered.contains("\"refreshToken\": \"\""), "{rendered}");
         assert!(rendered.contains("\"skipKeyring\": true"), "{rendered}");
+    }
+}
+
+#[test]
+fn storing_an_account_keeps_all_others_with_their_secrets() {
+    for name in [
+        "keyring-pat.json",
+        "legacy-list-labels.json",
+        "legacy-single-clientcreds-v1.json",
+        "legacy-single-oauth-v2.json",
+        "legacy-single-pat-v2.json",
+        "multi-mixed.json",
+        "oauth2-clear.json",
+        "oauth2-idtoken-only-clear.json",
+        "pat-clear.json",
+        "session-clear.json",
+    ] {
+        let before = parse(name);
+        let mut after = before.clone();
+        let account = Account {
+            url: ServerUrl::parse("http://127.0.0.1:8080").expect("a URL"),
+            login: None,
+            credentials: Credentials::Token(SecretString::from("new")),
+            stored_id: None,
+        };
+        let id = after.store(&account, "newcomer", false);
+        let mut after = Accounts::parse(&after.render()).expect(name);
+        assert_eq!(after.active, id, "{name}");
+        assert!(after.entries.remove(&id).is_some(), "{name}");
+        let ids: Vec<_> = after.entries.keys().collect();
+        assert_eq!(ids, before.entries.keys().collect::<Vec<_>>(), "{name}");
+        for (id, entry) in &before.entries {
+            assert_eq!(after.entries[id].ordered(), entry.ordered(), "{name} {id}");
+            for secret in ["idToken", "refreshToken", "password", "clientSecret"] {
+                assert_eq!(after.entries[id].text(secret), entry.text(secret), "{name} {id}");
+            }
+        }
     }
 }
 

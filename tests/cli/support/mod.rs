@@ -96,6 +96,7 @@ impl World {
             arguments: arguments.into_iter().map(str::to_owned).collect(),
             variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             input: Vec::new(),
+            stdout: None,
         }
     }
 
@@ -120,6 +121,7 @@ pub(crate) struct Cec<'a> {
     arguments: Vec<String>,
     variables: BTreeMap<String, String>,
     input: Vec<u8>,
+    stdout: Option<PathBuf>,
 }
 
 impl Cec<'_> {
@@ -138,6 +140,13 @@ impl Cec<'_> {
         self
     }
 
+    /// Sends standard output to a file that exists.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn stdout_to(mut self, path: &str) -> Self {
+        self.stdout = Some(path.into());
+        self
+    }
+
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(&self.variables).current_dir(self.world.home());
@@ -149,7 +158,10 @@ impl Cec<'_> {
         self.command(Path::new(env!("CARGO_BIN_EXE_cec")))
             .args(&self.arguments)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(match &self.stdout {
+                Some(path) => fs::OpenOptions::new().write(true).open(path).expect("a file").into(),
+                None => Stdio::piped(),
+            })
             .stderr(Stdio::piped())
             .spawn()
             .expect("cec starts")
