@@ -4,7 +4,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::OnceCell;
@@ -17,10 +17,14 @@ use crate::http::{Http, HttpOptions};
 use crate::settings::{Claim, GivenSecret, Selection, Settings, TokenOrigin};
 use crate::store::{Accounts, ConfigFile};
 use crate::ui::Ui;
+use crate::ui::prompt::Extent;
 use crate::{api, s3};
 
 /// The longest token file that is read.
 const LONGEST_TOKEN: u64 = 64 * 1024;
+
+/// How long the command in CEC_TOKEN_COMMAND may take.
+const TOKEN_COMMAND_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long the end of a session may keep the program.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -80,9 +84,10 @@ impl Ctx {
         let opened = match self.settings.selection()? {
             Selection::Given { url, login, secret } => {
                 let credentials = match secret {
-                    GivenSecret::Token(origin) => Credentials::Token(read_token(&origin).await?),
+                    GivenSecret::Token(origin) => Credentials::Token(read_token(&self.ui, &origin).await?),
                     GivenSecret::Password(password) => {
                         // A password is only ever selected together with a login name.
+                        let password = read_password(&self.ui, &password).await?;
                         Credentials::Password { login: login.clone().unwrap_or_default(), password }
                     }
                 };
@@ -225,15 +230,16 @@ fn choose<'a>(accounts: &'a Accounts, profile: Option<&str>) -> Result<&'a str, 
     }
 }
 
-/// Reads a token from where it is.
+/// Reads a token from where it is. What is typed on a terminal is not shown.
 ///
 /// # Errors
-/// It cannot be read, or is empty.
-pub async fn read_token(origin: &TokenOrigin) -> Result<SecretString, CliError> {
+/// It cannot be read, is empty, or holds what no token holds.
+pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, CliError> {
     let text = match origin {
-        TokenOrigin::Inline(token) => return Ok(SecretString::from(token.expose_secret().trim())),
+        TokenOrigin::Inline(token) => token.expose_secret().to_owned(),
         TokenOrigin::StandardInput => {
-            read_limited(std::io::stdin()).map_err(|error| failed("standard input", &error))?
+            let read = ui.read_secret("Token", LONGEST_TOKEN, Extent::Everything).await;
+            read.map_err(|error| failed("the token", "standard input", &error))?
         }
         TokenOrigin::File(path) => {
             let name = path.display().to_string();
@@ -241,19 +247,43 @@ pub async fn read_token(origin: &TokenOrigin) -> Result<SecretString, CliError> 
                 let kind = CliError::from(std::io::Error::from(error.kind())).kind;
                 CliError::new(kind, format!("cannot read the token file {name}: {error}"))
             })?;
-            read_limited(file).map_err(|error| failed(&name, &error))?
+            read_limited(file).map_err(|error| failed("the token", &name, &error))?
         }
-        TokenOrigin::Command(command) => run_token_command(command).await?,
+        TokenOrigin::Command(command) => run_token_command(command, TOKEN_COMMAND_LIMIT).await?,
     };
     let token = text.trim();
     if token.is_empty() {
         return Err(CliError::new(Kind::Usage, "the token that was given is empty"));
     }
+    if !token.chars().all(|character| character.is_ascii_graphic()) {
+        return Err(CliError::new(
+            Kind::Usage,
+            "the token that was given is not one: it holds a blank, a line break or another character that no token has",
+        ));
+    }
     Ok(SecretString::from(token))
 }
 
-fn failed(place: &str, error: &std::io::Error) -> CliError {
-    CliError::new(Kind::Failure, format!("cannot read the token from {place}: {error}"))
+/// A password as it was given; `-` reads a line of standard input. What is typed on a terminal is not shown.
+///
+/// # Errors
+/// It cannot be read, or is empty.
+pub async fn read_password(ui: &Ui, given: &SecretString) -> Result<SecretString, CliError> {
+    let password = match given.expose_secret() {
+        "-" => {
+            let read = ui.read_secret("Password", LONGEST_TOKEN, Extent::Line).await;
+            read.map(SecretString::from).map_err(|error| failed("the password", "standard input", &error))?
+        }
+        _ => given.clone(),
+    };
+    if password.expose_secret().is_empty() {
+        return Err(CliError::new(Kind::Usage, "the password that was given is empty"));
+    }
+    Ok(password)
+}
+
+fn failed(what: &str, place: &str, error: &std::io::Error) -> CliError {
+    CliError::new(Kind::Failure, format!("cannot read {what} from {place}: {error}"))
 }
 
 fn read_limited(source: impl std::io::Read) -> std::io::Result<String> {
@@ -262,19 +292,38 @@ fn read_limited(source: impl std::io::Read) -> std::io::Result<String> {
     Ok(text)
 }
 
-async fn run_token_command(command: &str) -> Result<String, CliError> {
+async fn run_token_command(command: &str, limit: Duration) -> Result<String, CliError> {
     let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+    let cannot = |error: std::io::Error| {
+        CliError::new(Kind::Auth, format!("the command in CEC_TOKEN_COMMAND cannot be run: {error}"))
+    };
+    let ended = Instant::now() + limit;
     let mut process = std::process::Command::new(shell);
-    process.arg(flag).arg(command).stderr(std::process::Stdio::inherit());
-    let ran = tokio::task::spawn_blocking(move || process.output()).await;
-    match ran {
-        Ok(Ok(output)) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        Ok(Ok(output)) => {
-            Err(CliError::new(Kind::Auth, format!("the command in CEC_TOKEN_COMMAND failed ({})", output.status)))
+    process.arg(flag).arg(command);
+    process.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped());
+    let mut child = process.spawn().map_err(cannot)?;
+    let output = child.stdout.take();
+    let reading = tokio::task::spawn_blocking(move || output.map_or_else(|| Ok(String::new()), read_limited));
+    let read = tokio::time::timeout(limit, reading).await;
+    let status = loop {
+        match child.try_wait().map_err(cannot)? {
+            Some(status) if read.is_ok() => break Some(status),
+            _ if read.is_err() || Instant::now() >= ended => break None,
+            _ => tokio::time::sleep(Duration::from_millis(5)).await,
         }
-        Ok(Err(error)) => {
-            Err(CliError::new(Kind::Auth, format!("the command in CEC_TOKEN_COMMAND cannot be run: {error}")))
-        }
+    };
+    let (Some(status), Ok(read)) = (status, read) else {
+        // One that has ended in this moment needs no ending.
+        let _ = child.kill();
+        let _ = child.try_wait();
+        let message = format!("the command in CEC_TOKEN_COMMAND did not end within {} seconds", limit.as_secs());
+        return Err(CliError::new(Kind::Auth, message));
+    };
+    if !status.success() {
+        return Err(CliError::new(Kind::Auth, format!("the command in CEC_TOKEN_COMMAND failed ({status})")));
+    }
+    match read {
+        Ok(text) => text.map_err(cannot),
         Err(error) => Err(CliError::new(Kind::Failure, format!("the command in CEC_TOKEN_COMMAND was lost: {error}"))),
     }
 }
@@ -282,6 +331,10 @@ async fn run_token_command(command: &str) -> Result<String, CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn ui() -> Ui {
+        Ui::new(&crate::settings::OutputSettings::default())
+    }
 
     fn accounts(active: &str) -> Accounts {
         let text = include_str!("../tests/recordings/config/multi-mixed.json");
@@ -307,19 +360,43 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("token");
         std::fs::write(&path, "  abc\n").expect("a file");
-        let token = read_token(&TokenOrigin::File(path.clone())).await.expect("a token");
+        let token = read_token(&ui(), &TokenOrigin::File(path.clone())).await.expect("a token");
         assert_eq!(token.expose_secret(), "abc");
         std::fs::write(&path, "\n").expect("a file");
-        assert_eq!(read_token(&TokenOrigin::File(path)).await.expect_err("empty").kind, Kind::Usage);
-        let missing = read_token(&TokenOrigin::File("/no/such/file".into())).await.expect_err("missing");
+        assert_eq!(read_token(&ui(), &TokenOrigin::File(path)).await.expect_err("empty").kind, Kind::Usage);
+        let missing = read_token(&ui(), &TokenOrigin::File("/no/such/file".into())).await.expect_err("missing");
         assert_eq!(missing.kind, Kind::NotFound);
     }
 
     #[cfg(unix)]
     #[tokio::test]
     async fn tokens_come_from_commands() {
-        let token = read_token(&TokenOrigin::Command("printf 'x%s\\n' yz".to_owned())).await.expect("a token");
+        let token = read_token(&ui(), &TokenOrigin::Command("printf 'x%s\\n' yz".to_owned())).await.expect("a token");
         assert_eq!(token.expose_secret(), "xyz");
-        assert_eq!(read_token(&TokenOrigin::Command("exit 3".to_owned())).await.expect_err("failed").kind, Kind::Auth);
+        assert_eq!(
+            read_token(&ui(), &TokenOrigin::Command("exit 3".to_owned())).await.expect_err("failed").kind,
+            Kind::Auth
+        );
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_command_that_does_not_end_is_not_waited_for() {
+        let started = Instant::now();
+        let error = run_token_command("exec sleep 20", Duration::from_millis(200)).await.expect_err("too long");
+        assert_eq!(error.kind, Kind::Auth);
+        assert!(error.message.contains("did not end"), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    #[tokio::test]
+    async fn tokens_hold_what_a_header_can_carry() {
+        for text in ["", "  ", "x y", "x\ny", "t\u{f6}ken", "a\u{1}b"] {
+            let error = read_token(&ui(), &TokenOrigin::Inline(text.into())).await.expect_err(text);
+            assert_eq!(error.kind, Kind::Usage, "{text:?}");
+            assert!(text.trim().is_empty() || !error.message.contains(text), "{error}");
+        }
+        assert_eq!(read_password(&ui(), &"".into()).await.expect_err("empty").kind, Kind::Usage);
+        assert_eq!(read_password(&ui(), &" p w ".into()).await.expect("a password").expose_secret(), " p w ");
     }
 }

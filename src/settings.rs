@@ -35,12 +35,12 @@ pub struct GlobalArgs {
     /// File that holds the token [env: CEC_TOKEN_FILE]
     #[arg(long, alias = "token_file", global = true, value_name = "FILE", hide_short_help = true)]
     pub token_file: Option<PathBuf>,
-    /// Login name [env: CEC_LOGIN]
+    /// Login name, used together with a password [env: CEC_LOGIN]
     #[arg(long, global = true, value_name = "NAME")]
     pub login: Option<String>,
-    /// Password [env: CEC_PASSWORD]
+    /// Password, or - to read it from standard input [env: CEC_PASSWORD]
     ///
-    /// A password on the command line can be seen by other users of this machine; prefer CEC_PASSWORD.
+    /// A password on the command line can be seen by other users of this machine; prefer CEC_PASSWORD or -.
     #[arg(long, global = true, value_name = "PASSWORD", allow_hyphen_values = true)]
     pub password: Option<SecretString>,
     /// Stored account to use: its id or label [env: CEC_PROFILE]

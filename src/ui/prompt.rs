@@ -1,6 +1,6 @@
 //! Questions. Silence, the end of input and anything but a clear yes mean No.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 
 use secrecy::SecretString;
 use tokio::sync::oneshot;
@@ -14,6 +14,15 @@ pub enum Consent {
     Yes,
     /// The word `yes` in full, for what cannot.
     TypedYes,
+}
+
+/// How much of standard input is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The first line, without its end.
+    Line,
+    /// All of it.
+    Everything,
 }
 
 impl Ui {
@@ -70,6 +79,22 @@ impl Ui {
     pub async fn ask_hidden(&self, question: &str) -> io::Result<Option<SecretString>> {
         let typed = self.read_hidden(&format!("{}: ", escape(question))).await?;
         Ok(typed.filter(|text| !text.is_empty()).map(SecretString::from))
+    }
+
+    /// Reads a secret that the user said is on standard input: a line that is not shown where that is a terminal,
+    /// else what comes through the pipe, `limit` bytes at most. The end of input gives an empty text.
+    ///
+    /// # Errors
+    /// Input that cannot be read, or a terminal where nothing may be asked.
+    pub async fn read_secret(&self, question: &str, limit: u64, extent: Extent) -> io::Result<String> {
+        if self.stdin_terminal {
+            if self.settings.no_input {
+                return Err(io::Error::other("it is a terminal, and nothing may be asked"));
+            }
+            return Ok(self.read_hidden(&format!("{}: ", escape(question))).await?.unwrap_or_default());
+        }
+        let read = on_a_thread(move || read_piped(&mut io::stdin().lock(), limit, extent)).await;
+        read.unwrap_or_else(|| Ok(String::new()))
     }
 
     #[cfg(unix)]
@@ -165,6 +190,26 @@ fn read_line(input: &mut impl BufRead) -> Option<String> {
     }
 }
 
+fn read_piped(input: &mut impl BufRead, limit: u64, extent: Extent) -> io::Result<String> {
+    let mut text = String::new();
+    let mut input = input.take(limit);
+    match extent {
+        Extent::Everything => {
+            input.read_to_string(&mut text)?;
+        }
+        Extent::Line => {
+            input.read_line(&mut text)?;
+            if text.ends_with('\n') {
+                text.pop();
+                if text.ends_with('\r') {
+                    text.pop();
+                }
+            }
+        }
+    }
+    Ok(text)
+}
+
 fn find_choice(answer: &str, choices: &[&str]) -> Option<usize> {
     if answer.is_empty() {
         return Some(0);
@@ -208,6 +253,16 @@ mod tests {
             assert_eq!(answer(text, Consent::Yes), Answer::End, "{text:?}");
         }
         assert_eq!(read_answer(&mut &b"\xff\n"[..], Consent::Yes), Answer::End);
+    }
+
+    #[test]
+    fn piped_secrets_lose_the_end_of_their_line_only() {
+        let read = |text: &str, extent| read_piped(&mut text.as_bytes(), 20, extent).expect("a text");
+        for text in [" pass word ", " pass word \n", " pass word \r\n", " pass word \nmore\n"] {
+            assert_eq!(read(text, Extent::Line), " pass word ", "{text:?}");
+        }
+        assert_eq!(read("", Extent::Line), "");
+        assert_eq!(read("a\nb\n", Extent::Everything), "a\nb\n");
     }
 
     #[test]

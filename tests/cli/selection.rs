@@ -114,6 +114,33 @@ fn flags_stand_before_and_after_the_command() {
 }
 
 #[test]
+fn secrets_that_are_none_are_refused_before_anything_is_sent() {
+    let world = World::new();
+    let empty = "error: the token that was given is empty\n";
+    world.signed_out(["ls", "-u", world.url(), "-t", ""]).run().is(2, "", empty);
+    world.signed_out(["ls", "-u", world.url(), "-t", "-"]).input("\n").run().is(2, "", empty);
+    let run = world.signed_out(["ls", "-u", world.url(), "-t", "a\nb"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
+    let run = world.signed_out(["ls", "-u", world.url(), "--login", "alice", "--password", "-"]).run();
+    run.is(2, "", "error: the password that was given is empty\n");
+    let run = world.signed_out(["ls", "-u", world.url()]).env("CEC_TOKEN", "").run();
+    assert_eq!(run.code, 4, "{run:?}");
+    assert!(world.sandbox.requests().is_empty());
+}
+
+#[test]
+fn passwords_come_from_standard_input() {
+    let world = World::new();
+    let password = format!("{}\nwhat follows\n", world.sandbox.password("alice"));
+    let flags = ["-u", world.url(), "--login", "alice", "--password", "-"];
+    let run = world.signed_out(["info", "--json"].into_iter().chain(flags)).input(&password).run();
+    assert_eq!(run.json()["user"], "alice");
+    let configure = world.signed_out(["configure", "client-auth", "--skip-keyring"].into_iter().chain(flags));
+    assert_eq!(configure.input(&password).run().code, 0);
+    assert_eq!(world.signed_out(["ls", "-f", "common-files"]).run().code, 0);
+}
+
+#[test]
 fn accounts_that_cannot_be_used_say_why() {
     let world = World::new();
     world.signed_out(["ls"]).run().is(

@@ -104,6 +104,20 @@ fn configure_takes_a_password_and_stops_at_ctrl_c() {
 }
 
 #[test]
+fn secrets_from_standard_input_are_typed_unseen() {
+    let world = World::new();
+    let token = format!("{}\n", world.sandbox.token("alice"));
+    let password = format!("{}\n", world.sandbox.password("alice"));
+    let ls = world.signed_out(["ls", "-f", "common-files", "-u", world.url(), "-t", "-"]);
+    let Some((code, screen)) = ls.on_terminal(&[("Token: ", &token)]) else { return };
+    assert_eq!((code, screen.as_str()), (0, "Token: \ntrue\n"));
+    let flags = ["-u", world.url(), "--login", "alice", "--password", "-"];
+    let ls = world.signed_out(["ls", "-f", "common-files"].into_iter().chain(flags));
+    let (code, screen) = ls.on_terminal(&[("Password: ", &password)]).expect("a terminal");
+    assert_eq!((code, screen.as_str()), (0, "Password: \ntrue\n"));
+}
+
+#[test]
 fn clear_asks_first() {
     let world = World::new();
     world.install_config(include_str!("../recordings/config/pat-clear.json"));

@@ -5,7 +5,7 @@ mod sign_in;
 use secrecy::SecretString;
 
 use crate::account::{Credentials, ServerUrl};
-use crate::context::{Ctx, read_token};
+use crate::context::{Ctx, read_password, read_token};
 use crate::error::{CliError, Kind, Outcome};
 use crate::settings::{Given, TokenOrigin, parse_url};
 
@@ -171,12 +171,12 @@ async fn ask_hidden(ctx: &Ctx, question: &str) -> Result<SecretString, CliError>
 
 async fn token(ctx: &Ctx, url: &Given<ServerUrl>, with_token: bool) -> Result<SecretString, CliError> {
     if with_token {
-        return read_token(&TokenOrigin::StandardInput).await;
+        return read_token(&ctx.ui, &TokenOrigin::StandardInput).await;
     }
     match &ctx.settings.account.token {
         Some(token) => {
             ctx.settings.account.check_destination(token, url)?;
-            read_token(&token.value).await
+            read_token(&ctx.ui, &token.value).await
         }
         None => ask_hidden(ctx, "Token").await,
     }
@@ -191,7 +191,7 @@ async fn password(ctx: &Ctx, url: &Given<ServerUrl>) -> Result<Credentials, CliE
     let password = match &parts.password {
         Some(password) => {
             parts.check_destination(password, url)?;
-            password.value.clone()
+            read_password(&ctx.ui, &password.value).await?
         }
         None => ask_hidden(ctx, "Password").await?,
     };
