@@ -20,7 +20,7 @@ use show::Show;
 /// Arguments of `cec ls`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "A pattern does not match the recycle bin of a workspace, and -R does not enter it, unless \
-    it is named itself:\n  cec ls -R common-files/recycle_bin\n\nExamples:\n  cec ls\n  cec ls -d common-files/reports\n  cec ls -R --json common-files\n  \
+    it is named itself.\n\nExamples:\n  cec ls\n  cec ls -d common-files/reports\n  cec ls -R --json common-files\n  \
     cec ls 'common-files/**/*.pdf'\n  cec ls -f common-files/done && echo there")]
 pub struct Args {
     /// Folders, files or patterns on the server; the workspaces where none is given

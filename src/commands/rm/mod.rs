@@ -25,9 +25,9 @@ const SHOWN: usize = 5;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "One file goes to the recycle bin without a question; a folder, or several, after one. Deleting for \
-    good always asks,\nand so does what is in the recycle bin already; one run never does both. A pattern does not match the recycle bin, \
-    nor\nwhat is in it, unless it is named: 'common-files/recycle_bin/*'. Where nobody can answer, nothing is done (exit \
-    code 2).\n\nExamples:\n  cec rm common-files/old.txt\n  cec rm -f 'common-files/*.tmp'\n  \
+    good always asks, and so does what is in the recycle bin already; one run never does both. A pattern does not match \
+    the recycle bin, nor what is in it, unless it is named: 'common-files/recycle_bin/*'. Where nobody can answer, \
+    nothing is done (exit code 2).\n\nExamples:\n  cec rm common-files/old.txt\n  cec rm -f 'common-files/*.tmp'\n  \
     cec rm -p common-files/secret"
 )]
 pub struct Args {
