@@ -37,6 +37,9 @@ enum Method {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+        cec configure token https://files.example.com --skip-keyring\n  \
+        cec configure token https://files.example.com --skip-keyring --with-token < token.txt")]
 struct TokenArgs {
     /// Read the token from standard input
     #[arg(long, conflicts_with_all = ["token", "token_file"])]
@@ -44,6 +47,9 @@ struct TokenArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+        cec configure client-auth https://files.example.com --skip-keyring --login alice\n  \
+        cec configure client-auth https://files.example.com --skip-keyring --login alice --password - < password.txt")]
 struct ClientAuthArgs {}
 
 /// What the user chose, once it is known.
