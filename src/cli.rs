@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
+use std::io::{IsTerminal as _, Write as _};
 
+use clap::builder::{Resettable, StyledStr};
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -12,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use crate::commands::{cat, clear, configure, info, ls, mkdir, rm, scp, stat, version};
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
-use crate::settings::{GlobalArgs, LogLevel, OutputSettings};
+use crate::settings::{ColorChoice, GlobalArgs, LogLevel, OutputSettings};
 
 /// The command-line client of Pydio Cells servers
 ///
@@ -25,7 +27,7 @@ use crate::settings::{GlobalArgs, LogLevel, OutputSettings};
     disable_help_subcommand = false,
     arg_required_else_help = true,
     max_term_width = 100,
-    after_help = "Start with 'cec configure', or set CEC_URL and CEC_TOKEN.",
+    after_help = SHORT_END,
     after_long_help = LONG_END
 )]
 pub struct Cli {
@@ -37,10 +39,27 @@ pub struct Cli {
     pub command: Command,
 }
 
+const SHORT_END: &str = "\
+Examples:
+  cec configure https://files.example.com --skip-keyring
+  cec ls common-files
+  cec scp report.pdf cells://common-files/reports/
+
+Start with 'cec configure', or set CEC_URL and CEC_TOKEN.";
+
 const LONG_END: &str = "\
+Examples:
+  cec configure https://files.example.com --skip-keyring
+  cec ls common-files
+  cec scp report.pdf cells://common-files/reports/
+
 Exit codes:
-  0 done, 1 failure, 2 usage, 3 not found, 4 not signed in, 5 permission denied, 6 server unreachable,
-  7 some items failed, 8 target exists, 9 integrity, 10 a server job failed, 130 interrupted
+  0 done, 1 failure, 2 usage, 3 not found, 4 not signed in, 5 permission denied,
+  6 server unreachable, 7 some items failed, 8 target exists, 9 integrity,
+  10 a server job failed, 130 interrupted, 143 terminated
+
+A token or password on the command line can be seen by other users of this machine; prefer CEC_TOKEN, --token-file, \
+CEC_PASSWORD, or - to read standard input.
 
 Start with 'cec configure', or set CEC_URL and CEC_TOKEN.";
 
@@ -84,18 +103,188 @@ pub enum ConfigCommand {
 /// Says what is wrong with the command line, or gives the help that was asked for. Gives the exit code.
 pub fn report_usage(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
     let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let json = arguments.iter().any(|argument| argument == "--json")
-        || matches!(environment.switch(env::JSON), Ok(Some(true)));
-    if json && !asked_for {
-        let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    if asked_for {
+        // Nobody is left to tell where this fails.
+        let _ = error.print();
+        return 0;
+    }
+    let json = wants_json(arguments, environment);
+    if json {
         let ui = crate::ui::Ui::new(&OutputSettings { json, ..OutputSettings::default() });
-        ui.error(&CliError::new(Kind::Usage, message).hint("see 'cec --help'"));
+        ui.error(&usage_error(error));
         return Kind::Usage.code();
     }
-    // Nobody is left to tell where this fails.
-    let _ = error.print();
-    if asked_for { 0 } else { Kind::Usage.code() }
+    let text = match wanted_color(arguments, environment) {
+        ColorChoice::Never => error.render().to_string(),
+        ColorChoice::Always => error.render().ansi().to_string(),
+        ColorChoice::Auto if std::io::stderr().is_terminal() => error.render().ansi().to_string(),
+        ColorChoice::Auto => error.render().to_string(),
+    };
+    let _ = std::io::stderr().lock().write_all(env::plain_words(&text).as_bytes());
+    Kind::Usage.code()
+}
+
+fn wants_json(arguments: &[OsString], environment: &Environment) -> bool {
+    let flags = arguments.iter().take_while(|argument| *argument != "--").filter_map(|argument| argument.to_str());
+    let flag = flags.filter_map(|flag| match flag.strip_prefix("--json")? {
+        "" => Some(true),
+        value => env::parse_switch(value.strip_prefix('=')?).ok(),
+    });
+    flag.last().unwrap_or_else(|| matches!(environment.switch(env::JSON), Ok(Some(true))))
+}
+
+/// What clap says on several lines, as an error of ours: one sentence, and what can be done.
+fn usage_error(error: &clap::Error) -> CliError {
+    let text = env::plain_words(&error.render().to_string());
+    let (complaint, usage) = text.split_once("Usage: ").unwrap_or((&text, ""));
+    let command: Vec<&str> = usage
+        .split_whitespace()
+        .take_while(|word| word.chars().all(|character| character.is_ascii_lowercase() || character == '-'))
+        .take_while(|word| !word.starts_with('-'))
+        .collect();
+    let help = match command.as_slice() {
+        [] => "see 'cec --help'".to_owned(),
+        words => format!("see '{} --help'", words.join(" ")),
+    };
+    if matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand) {
+        return CliError::new(Kind::Usage, "no command is given").hint(help);
+    }
+    let complaint = complaint.split("For more information").next().unwrap_or_default();
+    let lines = complaint.lines().map(str::trim).filter(|line| !line.is_empty());
+    let (tips, lines): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with("tip: "));
+    let message = lines.join(" ");
+    let error = CliError::new(Kind::Usage, message.trim_start_matches("error: "));
+    tips.iter().fold(error, |error, tip| error.hint(tip.trim_start_matches("tip: "))).hint(help)
+}
+
+/// The long tree, for `--help` and `help`, tells every flag; the short one, for `-h`, the common ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HelpSize {
+    Short,
+    Long,
+}
+
+/// What the command line may hold, laid out as help shows it: what a command is for, examples, usage, flags on a line
+/// each, notes.
+pub fn command() -> clap::Command {
+    sized_command(HelpSize::Short)
+}
+
+fn sized_command(size: HelpSize) -> clap::Command {
+    lay_out(<Cli as clap::CommandFactory>::command(), size).args_override_self(true)
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// What cannot be read, and the wish for help.
+pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Cli, clap::Error> {
+    let own = || arguments.iter().skip(1).take_while(|argument| *argument != "--");
+    let long = own().any(|argument| argument == "--help" || argument == "help");
+    let size = if long { HelpSize::Long } else { HelpSize::Short };
+    let color = match wanted_color(arguments, environment) {
+        ColorChoice::Auto => clap::ColorChoice::Auto,
+        ColorChoice::Always => clap::ColorChoice::Always,
+        ColorChoice::Never => clap::ColorChoice::Never,
+    };
+    let read = |arguments: &[OsString]| {
+        let mut command = sized_command(size).color(color);
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    };
+    read(arguments).map_err(|error| {
+        // The complaint repeats what was typed: it must not act on the terminal.
+        let shown: Vec<OsString> = arguments.iter().map(|argument| shown(argument)).collect();
+        if shown == arguments { error } else { read(&shown).err().unwrap_or(error) }
+    })
+}
+
+fn shown(argument: &OsString) -> OsString {
+    argument.to_str().map_or_else(|| argument.clone(), |text| crate::ui::escape(text).into_owned().into())
+}
+
+/// The colours of help and of complaints about the command line, which are due before that could be read.
+fn wanted_color(arguments: &[OsString], environment: &Environment) -> ColorChoice {
+    let mut texts = arguments.iter().map_while(|argument| Some(argument.to_str().unwrap_or_default()));
+    let mut flag = None;
+    while let Some(text) = texts.next().filter(|text| *text != "--") {
+        let value = if text == "--color" { texts.next() } else { text.strip_prefix("--color=") };
+        flag = value.and_then(|value| value.parse().ok()).or(flag);
+    }
+    let flags = GlobalArgs { color: flag, ..GlobalArgs::default() };
+    OutputSettings::resolve(&flags, environment).map(|output| output.color).unwrap_or_default()
+}
+
+const TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+/// Lays out the help of a command and of those below it. No text is left that only clap's own long help would show,
+/// so that both sizes have their flags on a line each.
+fn lay_out(command: clap::Command, size: HelpSize) -> clap::Command {
+    let text = |text: Option<&StyledStr>| text.map(ToString::to_string);
+    let about = text(command.get_about()).unwrap_or_default();
+    let long_about = text(command.get_long_about()).unwrap_or_default();
+    let notes = text(command.get_after_help()).unwrap_or_default();
+    let long_notes = text(command.get_after_long_help()).unwrap_or_else(|| notes.clone());
+    let notes = match size {
+        HelpSize::Short => notes,
+        HelpSize::Long => format!("{}\n\n{long_notes}", long_about.trim_start_matches(&about)),
+    };
+    let examples = examples(command.get_name());
+    let (examples, notes): (Vec<&str>, Vec<&str>) = examples
+        .into_iter()
+        .chain(notes.split("\n\n").map(str::trim_end).filter(|paragraph| !paragraph.trim().is_empty()))
+        .partition(|paragraph| paragraph.starts_with("Examples:"));
+    let (examples, notes) = (examples.join("\n\n"), notes.into_iter().map(flowing).collect::<Vec<_>>().join("\n\n"));
+    command
+        .help_template(TEMPLATE)
+        .long_about(None::<&str>)
+        .before_help(filled(examples))
+        .after_help(filled(notes))
+        .after_long_help(None::<&str>)
+        .mut_args(|argument| lay_out_argument(argument, size))
+        .mut_subcommands(|command| lay_out(command, size))
+}
+
+fn filled(text: String) -> Resettable<StyledStr> {
+    if text.is_empty() { Resettable::Reset } else { Resettable::Value(text.into()) }
+}
+
+/// Examples of commands that have no more to say.
+fn examples(command: &str) -> Option<&'static str> {
+    match command {
+        "info" => Some("Examples:\n  cec info\n  cec info --json --profile alice@files.example.com"),
+        "config" => Some("Examples:\n  cec config add https://files.example.com --skip-keyring\n  cec config status"),
+        "status" => Some("Examples:\n  cec config status\n  cec config status --json"),
+        _ => None,
+    }
+}
+
+/// A paragraph whose lines are the terminal's affair; one with indented lines stays as it is.
+fn flowing(paragraph: &str) -> String {
+    if paragraph.contains("\n ") { paragraph.to_owned() } else { paragraph.replace('\n', " ") }
+}
+
+fn lay_out_argument(argument: clap::Arg, size: HelpSize) -> clap::Arg {
+    let takes_values = argument.get_action().takes_values();
+    let values = if takes_values { argument.get_possible_values() } else { Vec::new() };
+    let argument = if values.is_empty() { argument } else { argument.ignore_case(true) };
+    let told: Vec<String> =
+        values.iter().filter_map(|value| Some(format!("\n- {}: {}", value.get_name(), value.get_help()?))).collect();
+    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    let tells_values = !told.is_empty() && !argument.is_global_set();
+    let argument = if tells_values && size == HelpSize::Long {
+        argument.help(help + &told.concat()).hide_possible_values(true)
+    } else if told.is_empty() {
+        argument
+    } else {
+        // Without the help of each value, which clap would take for a reason to show its long help.
+        let names = values.iter().map(clap::builder::PossibleValue::get_name).collect::<Vec<_>>().join(", ");
+        argument.help(format!("{help} [possible values: {names}]")).hide_possible_values(true)
+    };
+    match size {
+        HelpSize::Short => argument.long_help(None::<&str>),
+        HelpSize::Long => argument.long_help(None::<&str>).hide_short_help(false),
+    }
 }
 
 /// Starts the log where one is wanted. Only this program's own lines are taken: those of libraries could hold
@@ -135,10 +324,71 @@ pub fn start_log(settings: &OutputSettings) -> Result<(), CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
+
+    fn parsed(arguments: &[&str]) -> Result<Cli, clap::Error> {
+        let arguments: Vec<OsString> = ["cec"].iter().chain(arguments).map(OsString::from).collect();
+        parse(&arguments, &Environment::default())
+    }
 
     #[test]
     fn the_command_tree_is_sound() {
-        Cli::command().debug_assert();
+        command().debug_assert();
+        sized_command(HelpSize::Long).debug_assert();
+    }
+
+    #[test]
+    fn of_repeated_flags_the_last_counts_and_headers_add_up() {
+        let cli =
+            parsed(&["--json", "--json", "-u", "A", "ls", "-a", "-a", "-u", "B", "-u", "C", "--json"]).expect("flags");
+        assert_eq!((cli.globals.json, cli.globals.url.as_deref()), (Some(true), Some("C")));
+        let cli =
+            parsed(&["ls", "--sort", "name", "--sort", "SIZE", "--header", "A: 1", "--header", "B: 2"]).expect("flags");
+        assert_eq!(cli.globals.header.len(), 2);
+        let cli = parsed(&["-q", "ls", "--quiet=false", "--json=no", "-da"]).expect("flags");
+        assert_eq!((cli.globals.quiet, cli.globals.json), (Some(false), Some(false)));
+        assert!(parsed(&["ls", "--token", "x", "--token-file", "y"]).is_err(), "they exclude each other");
+    }
+
+    #[test]
+    fn help_opens_with_examples_and_fits() {
+        fn check(command: &clap::Command, path: &[&str]) {
+            for flag in ["-h", "--help"] {
+                let help = parsed(&[path, &[flag]].concat()).expect_err("help").to_string();
+                let mut lines = help.lines().skip(1);
+                assert_eq!((lines.next(), lines.next()), (Some(""), Some("Examples:")), "{path:?}: {help}");
+                assert!(help.lines().all(|line| line.chars().count() <= 100), "{path:?}: {help}");
+                let globals = help.split_once("Global options:\n").expect("global options").1;
+                let globals = globals.split("\n\n").next().expect("options");
+                assert!(globals.contains("--json"), "{path:?}: {help}");
+                assert_eq!(globals.contains("--connect-timeout"), flag == "--help", "{path:?}: {help}");
+            }
+            for command in command.get_subcommands() {
+                check(command, &[path, &[command.get_name()]].concat());
+            }
+        }
+        check(&command(), &[]);
+    }
+
+    #[test]
+    fn complaints_become_one_sentence() {
+        for (arguments, message, hints) in [
+            (
+                &["stat"][..],
+                "the following required arguments were not provided: <PATH>...",
+                &["see 'cec stat --help'"][..],
+            ),
+            (&["lss"], "unrecognized subcommand 'lss'", &["a similar subcommand exists: 'ls'", "see 'cec --help'"]),
+            (&["-q"], "no command is given", &["see 'cec --help'"]),
+            (&[], "no command is given", &["see 'cec --help'"]),
+            (
+                &["cat", "--count", "many", "x"],
+                "invalid value 'many' for '--count <BYTES>': expected a whole number",
+                &["see 'cec --help'"],
+            ),
+        ] {
+            let error = usage_error(&parsed(arguments).expect_err("no command line"));
+            assert_eq!(error.message, message);
+            assert_eq!(error.hints, hints, "{arguments:?}");
+        }
     }
 }

@@ -121,7 +121,7 @@ impl Environment {
         T: FromStr,
         T::Err: fmt::Display,
     {
-        self.read(name, |text| text.parse::<T>().map_err(|error| error.to_string()))
+        self.read(name, |text| text.parse::<T>().map_err(|error| plain_words(&error.to_string())))
     }
 
     /// The value of a switch: true, 1, yes, on, or their opposites, in any case.
@@ -167,6 +167,14 @@ impl<N: Into<String>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
     }
 }
 
+/// A complaint about a number in plain words instead of those of the standard library.
+pub fn plain_words(text: &str) -> String {
+    text.replace("invalid digit found in string", "expected a whole number")
+        .replace("cannot parse integer from empty string", "expected a whole number")
+        .replace("number too large to fit in target type", "the number is too large")
+        .replace("number too small to fit in target type", "the number is too small")
+}
+
 /// Reads a switch as people write it.
 ///
 /// # Errors
@@ -205,7 +213,7 @@ mod tests {
         assert_eq!(environment.value::<u32>("missing"), Ok(None));
         assert_eq!(environment.text("P"), Ok(Some("a=b=c")));
         let error = environment.value::<u32>("B").expect_err("not a number");
-        assert!(error.to_string().starts_with("the environment variable B has a bad value"), "{error}");
+        assert_eq!(error.to_string(), "the environment variable B has a bad value: expected a whole number");
     }
 
     #[test]

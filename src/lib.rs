@@ -23,7 +23,6 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
 use cli::{Cli, Command};
@@ -38,14 +37,14 @@ use ui::Ui;
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let environment = Environment::of_process();
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli = match cli::parse(&arguments, &environment) {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(cli::report_usage(&error, &arguments, &environment)),
     };
     let output = match OutputSettings::resolve(&cli.globals, &environment) {
         Ok(output) => output,
         Err(error) => {
-            let output = OutputSettings { json: cli.globals.json, ..OutputSettings::default() };
+            let output = OutputSettings { json: cli.globals.json.unwrap_or(false), ..OutputSettings::default() };
             return ExitCode::from(report(&Ui::new(&output), Err(error.into())));
         }
     };

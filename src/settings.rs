@@ -80,17 +80,26 @@ pub struct GlobalArgs {
     #[arg(long, alias = "log_file", global = true, value_name = "FILE", hide_short_help = true)]
     pub log_file: Option<PathBuf>,
     /// No status lines, only results, warnings and errors [env: CEC_QUIET]
-    #[arg(short, long, global = true)]
-    pub quiet: bool,
+    #[arg(
+        short, long, global = true, value_name = "BOOL", value_parser = env::parse_switch,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true"
+    )]
+    pub quiet: Option<bool>,
     /// When to use colours [env: CEC_COLOR, NO_COLOR, CLICOLOR_FORCE]
     #[arg(long, global = true, value_name = "WHEN", value_enum, hide_short_help = true)]
     pub color: Option<ColorChoice>,
     /// Never ask; fail where a question would be due [env: CEC_NO_INPUT, CI]
-    #[arg(long, alias = "no_input", global = true, hide_short_help = true)]
-    pub no_input: bool,
+    #[arg(
+        long, alias = "no_input", global = true, value_name = "BOOL", value_parser = env::parse_switch,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_short_help = true
+    )]
+    pub no_input: Option<bool>,
     /// Results as JSON on standard output, errors as JSON on standard error [env: CEC_JSON]
-    #[arg(long, global = true)]
-    pub json: bool,
+    #[arg(
+        long, global = true, value_name = "BOOL", value_parser = env::parse_switch,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true"
+    )]
+    pub json: Option<bool>,
     /// How long a connection may stay silent, such as 90s or 2m [env: CEC_TIMEOUT; default 90s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration, hide_short_help = true)]
     pub timeout: Option<Duration>,
@@ -200,15 +209,19 @@ impl OutputSettings {
             Some(level) => Some(level),
             None => environment.value(env::LOG)?.or_else(|| log_file.as_ref().map(|_| LogLevel::Info)),
         };
+        let switch = |flag: Option<bool>, name, default| match flag {
+            Some(flag) => Ok(flag),
+            None => environment.switch(name).map(|variable| variable.unwrap_or(default)),
+        };
         let ci = matches!(environment.switch(env::CI), Ok(Some(true)));
         Ok(Self {
-            json: flags.json || environment.switch(env::JSON)?.unwrap_or(false),
-            quiet: flags.quiet || environment.switch(env::QUIET)?.unwrap_or(false),
+            json: switch(flags.json, env::JSON, false)?,
+            quiet: switch(flags.quiet, env::QUIET, false)?,
             color: match flags.color {
                 Some(choice) => choice,
                 None => environment.value(env::COLOR)?.unwrap_or_else(|| conventional_color(environment)),
             },
-            no_input: flags.no_input || environment.switch(env::NO_INPUT)?.unwrap_or(ci),
+            no_input: switch(flags.no_input, env::NO_INPUT, ci)?,
             log,
             log_file,
         })
@@ -403,6 +416,9 @@ fn token(flags: &GlobalArgs, environment: &Environment) -> Result<Option<Given<T
         "-" => TokenOrigin::StandardInput,
         text => TokenOrigin::Inline(SecretString::from(text)),
     };
+    if flags.token.is_some() && flags.token_file.is_some() {
+        return Err(SettingsError::new("--token and --token-file exclude each other"));
+    }
     if let Some(token) = &flags.token {
         return Ok(Some(Given::flag(inline(token.expose_secret()), "--token")));
     }

@@ -6,6 +6,7 @@ use crate::ui::prompt::Consent;
 
 /// Arguments of `cec clear`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cec clear\n  cec clear -f")]
 pub struct Args {
     /// Do not ask
     #[arg(short, long)]

@@ -7,6 +7,7 @@ use crate::ui::Ui;
 
 /// Arguments of `cec version`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cec version\n  cec version --json")]
 pub struct Args {}
 
 /// What the program knows of itself.

@@ -237,6 +237,7 @@ impl Accounts {
     /// # Errors
     /// The reason in words where it is not such a file.
     pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim_start_matches('\u{feff}');
         if text.trim().is_empty() {
             return Ok(Self::default());
         }

@@ -96,6 +96,47 @@ fn what_is_missing_is_named_where_nobody_can_be_asked() {
 }
 
 #[test]
+fn a_mistyped_way_to_sign_in_is_no_server() {
+    let world = World::new();
+    world.signed_out(["configure", "tokn"]).run().is(
+        2,
+        "",
+        "error: 'tokn' is neither a way to sign in nor the URL of a server\n  hint: did you mean 'token'?\n",
+    );
+    world.signed_out(["configure", "oauth", "--skip-keyring"]).run().is(
+        2,
+        "",
+        "error: 'configure oauth' is not in this version yet\n  \
+         hint: sign in with 'cec configure token' or 'cec configure client-auth'\n",
+    );
+    assert_eq!(world.signed_out(["configure", "check-keyring"]).run().code, 2);
+    let two = ["configure", "https://a.example", "token", "https://b.example", "--skip-keyring", "-t", "x"];
+    let run = world.signed_out(two).run();
+    run.is(2, "", "error: two servers are named: https://b.example and https://a.example\n");
+}
+
+#[test]
+fn a_certificate_authority_is_needed_from_now_on() {
+    let world = World::new();
+    let token = world.sandbox.token("admin");
+    let certificate = world.home().join("ca.pem");
+    let authority = rcgen::generate_simple_self_signed(vec!["h.example".to_owned()]).expect("a certificate");
+    fs::write(&certificate, authority.cert.pem()).expect("a file");
+    let arguments = ["configure", "token", world.url(), "--skip-keyring", "-t", &token, "--ca-cert", "ca.pem"];
+    let run = world.signed_out(arguments).run();
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("set CEC_CA_CERT=HOME/ca.pem from now on"), "{run:?}");
+}
+
+#[test]
+fn a_byte_order_mark_is_no_harm() {
+    let world = World::new();
+    world.install_config(&format!("\u{feff}{}", include_str!("../recordings/config/keyring-pat.json")));
+    let run = world.signed_out(["ls"]).run();
+    assert!(run.code == 4 && run.stderr.contains("in the system keyring"), "{run:?}");
+}
+
+#[test]
 fn tokens_come_from_input_files_and_the_environment() {
     let world = World::new();
     let token = world.sandbox.token("alice");
@@ -110,6 +151,8 @@ fn tokens_come_from_input_files_and_the_environment() {
         (&["configure", "token"], "", Some(("CEC_TOKEN", token.as_str()))),
         (&["config", "add", world.url()], "", Some(("CEC_TOKEN_FILE", path.as_str()))),
         (&["configure", world.url(), "token"], "", Some(("CEC_TOKEN", token.as_str()))),
+        (&["configure", "token", world.url()], "", Some(("CEC_TOKEN", token.as_str()))),
+        (&["configure", world.url(), "token", world.url(), "--with-token"], token.as_str(), None),
     ] {
         let mut cec = world.signed_out([arguments, &["--skip-keyring"]].concat()).input(input);
         if let Some((name, value)) = variable {

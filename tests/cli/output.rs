@@ -41,6 +41,12 @@ fn usage_errors_suggest_and_have_their_exit_code() {
     assert!(alone.stderr.contains("Usage: cec"), "{alone:?}");
     let json = world.signed_out(["lss", "--json"]).run().json_error(2);
     assert_eq!(json["message"], "unrecognized subcommand 'lss'");
+    assert_eq!(json["hint"], "a similar subcommand exists: 'ls'; see 'cec --help'");
+    let json = world.signed_out(["--json", "stat"]).run().json_error(2);
+    assert_eq!(json["message"], "the following required arguments were not provided: <PATH>...");
+    assert_eq!(json["hint"], "see 'cec stat --help'");
+    let number = world.signed_out(["scp", "--transfers", "99999999999999999999999", "a", "cells://b"]).run();
+    assert!(number.code == 2 && number.stderr.contains("the number is too large"), "{number:?}");
     assert!(world.sandbox.requests().is_empty());
 }
 
@@ -53,6 +59,46 @@ fn help_goes_to_standard_output() {
         assert!(run.stdout.contains("Usage: cec"), "{arguments:?}");
         assert!(!run.stdout.contains("skip_verify"), "old spellings stay hidden");
     }
+}
+
+#[test]
+fn repeated_flags_are_no_error() {
+    let world = World::new();
+    world.put("common-files/a", "");
+    let json = world.cec(["--json", "--json", "ls", "common-files", "--json"]).run().json();
+    assert_eq!(json.as_array().map(Vec::len), Some(1));
+    world.cec(["ls", "-a", "-a", "common-files"]).run().is(0, "a\n", "");
+    world.cec(["ls", "--json=false", "common-files"]).env("CEC_JSON", "1").run().is(0, "a\n", "");
+    let token = world.sandbox.token("admin");
+    let flags = ["-u", "https://h.example", "-t", &token, "-u", world.url()];
+    world.signed_out(["ls", "common-files", "--log", "ERROR"].into_iter().chain(flags)).run().is(0, "a\n", "");
+    assert_eq!(world.cec(["ls", "--header", "X-One: 1", "--header", "X-Two: 2"]).run().code, 0);
+    let requests = world.sandbox.requests();
+    let last = requests.last().expect("a request");
+    assert_eq!((last.header("x-one"), last.header("x-two")), ("1", "2"));
+}
+
+#[test]
+fn usage_errors_heed_colour_and_cannot_act_on_the_terminal() {
+    let world = World::new();
+    for (arguments, variables, colored) in [
+        (&["--color", "always", "lss"][..], &[][..], true),
+        (&["lss", "--color=always"], &[], true),
+        (&["lss", "--color", "never"], &[("CLICOLOR_FORCE", "1")], false),
+        (&["lss"], &[("CEC_COLOR", "ALWAYS")], true),
+        (&["lss"], &[], false),
+    ] {
+        let cec = world.signed_out(arguments.iter().copied());
+        let run = variables.iter().fold(cec, |cec, (name, value)| cec.env(name, value)).run();
+        assert_eq!((run.code, run.stderr.contains('\u{1b}')), (2, colored), "{arguments:?} {run:?}");
+    }
+    assert!(world.signed_out(["--color", "always", "ls", "-h"]).run().stdout.contains('\u{1b}'));
+    let run = world.signed_out(["l\u{9b}s\u{202e}\n\u{7}\u{1b}[2J"]).run();
+    assert_eq!(run.code, 2);
+    assert!(
+        run.stderr.starts_with("error: unrecognized subcommand 'l\\u{9b}s\\u{202e}\\n\\u{7}\\u{1b}[2J'\n"),
+        "{run:?}"
+    );
 }
 
 #[test]

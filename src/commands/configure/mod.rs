@@ -37,14 +37,33 @@ enum Method {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+        cec configure token https://files.example.com --skip-keyring\n  \
+        cec configure token https://files.example.com --skip-keyring --with-token < token.txt")]
 struct TokenArgs {
+    /// URL of the server
+    #[arg(value_name = "URL")]
+    server: Option<String>,
     /// Read the token from standard input
     #[arg(long, conflicts_with_all = ["token", "token_file"])]
     with_token: bool,
 }
 
 #[derive(Debug, clap::Args)]
-struct ClientAuthArgs {}
+#[command(after_help = "Examples:\n  \
+        cec configure client-auth https://files.example.com --skip-keyring --login alice\n  \
+        cec configure client-auth https://files.example.com --skip-keyring --login alice --password - < password.txt")]
+struct ClientAuthArgs {
+    /// URL of the server
+    #[arg(value_name = "URL")]
+    server: Option<String>,
+}
+
+/// The names of the ways to sign in.
+const METHODS: [&str; 3] = ["token", "client-auth", "password"];
+
+/// What the older client has besides.
+const LATER: [&str; 2] = ["oauth", "check-keyring"];
 
 /// What the user chose, once it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +78,8 @@ enum Way {
 /// [`Kind::Usage`] where something is missing and nobody can be asked; what the server answers; a file that cannot be
 /// written.
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let servers = servers(&arguments);
+    servers.iter().try_for_each(|text| refuse_method(text))?;
     if !ctx.settings.skip_keyring {
         return Err(CliError::new(Kind::Usage, "this version cannot keep secrets in the system keyring yet")
             .hint("add --skip-keyring to keep the secret in config.json, readable by you only")
@@ -69,7 +90,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         Some(Method::ClientAuth(_)) => (Some(Way::Password), false),
         None => (given_way(ctx), false),
     };
-    let url_given = given_url(ctx, arguments.server.as_deref())?;
+    let url_given = given_url(ctx, &servers)?;
     if !ctx.ui.can_ask() {
         refuse_to_ask(ctx, url_given.is_some(), way, with_token)?;
     }
@@ -101,16 +122,63 @@ fn given_way(ctx: &Ctx) -> Option<Way> {
     flag.or_else(|| given.iter().find(|(_, given)| *given)).map(|(way, _)| *way)
 }
 
-fn given_url(ctx: &Ctx, argument: Option<&str>) -> Result<Option<Given<ServerUrl>>, CliError> {
-    let flag = ctx.settings.account.url()?;
-    let Some(text) = argument else { return Ok(flag) };
-    let url = Given::flag(parse_url(text)?, "the URL");
-    match flag {
-        Some(flag) if flag.by_flag && flag.value != url.value => {
-            Err(CliError::new(Kind::Usage, format!("two servers are named: {} and {}", url.value, flag.value)))
-        }
-        _ => Ok(Some(url)),
+/// What was typed as the server, before and after the way to sign in.
+fn servers(arguments: &Args) -> Vec<&str> {
+    let after = match &arguments.method {
+        Some(Method::Token(arguments)) => arguments.server.as_deref(),
+        Some(Method::ClientAuth(arguments)) => arguments.server.as_deref(),
+        None => None,
+    };
+    arguments.server.as_deref().into_iter().chain(after).collect()
+}
+
+/// A single word is not a server but a way to sign in, mistyped or of another version.
+fn refuse_method(text: &str) -> Result<(), CliError> {
+    let word = text.trim().to_lowercase();
+    if word.contains(['.', ':', '/', '@']) || word == "localhost" {
+        return Ok(());
     }
+    if LATER.contains(&word.as_str()) {
+        return Err(CliError::new(Kind::Usage, format!("'configure {word}' is not in this version yet"))
+            .hint("sign in with 'cec configure token' or 'cec configure client-auth'"));
+    }
+    let close = METHODS.iter().find(|name| edits(&word, name) <= 2);
+    let hint = match close {
+        Some(name) => format!("did you mean '{name}'?"),
+        None => "the ways to sign in are token and client-auth; a server's URL looks like https://files.example.com"
+            .to_owned(),
+    };
+    Err(CliError::new(Kind::Usage, format!("'{text}' is neither a way to sign in nor the URL of a server")).hint(hint))
+}
+
+/// How many characters must be added, left out or replaced to make one word of another.
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (line, character) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for column in 0..to.len() {
+            let replaced = diagonal + usize::from(to[column] != character);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+fn given_url(ctx: &Ctx, servers: &[&str]) -> Result<Option<Given<ServerUrl>>, CliError> {
+    let flag = ctx.settings.account.url()?;
+    let mut given = flag.clone().filter(|flag| flag.by_flag);
+    for text in servers {
+        let url = Given::flag(parse_url(text)?, "the URL");
+        if let Some(other) = given.as_ref().filter(|other| other.value != url.value) {
+            let message = format!("two servers are named: {} and {}", url.value, other.value);
+            return Err(CliError::new(Kind::Usage, message));
+        }
+        given = Some(url);
+    }
+    Ok(given.or(flag))
 }
 
 /// Says what is missing where nobody can be asked for it.
@@ -196,4 +264,36 @@ async fn password(ctx: &Ctx, url: &Given<ServerUrl>) -> Result<Credentials, CliE
         None => ask_hidden(ctx, "Password").await?,
     };
     Ok(Credentials::Password { login, password })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_no_servers() {
+        for (text, hint) in [
+            ("tokn", "did you mean 'token'?"),
+            ("Tokens", "did you mean 'token'?"),
+            ("client-aut", "did you mean 'client-auth'?"),
+            ("passwrod", "did you mean 'password'?"),
+            ("oauth", "sign in with 'cec configure token' or 'cec configure client-auth'"),
+        ] {
+            let error = refuse_method(text).expect_err(text);
+            assert_eq!((error.kind, error.hints), (Kind::Usage, vec![hint.to_owned()]), "{text}");
+        }
+        assert!(refuse_method("files").expect_err("a word").hints[0].contains("token and client-auth"));
+        for text in ["localhost", "files.example.com", "https://files", "files:8080"] {
+            assert!(refuse_method(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn edits_are_counted() {
+        for (from, to, count) in
+            [("", "abc", 3), ("abc", "abc", 0), ("ab", "abc", 1), ("xbc", "abc", 1), ("kitten", "sitting", 3)]
+        {
+            assert_eq!(edits(from, to), count, "{from} {to}");
+        }
+    }
 }

@@ -106,6 +106,13 @@ fn tell(ctx: &Ctx, account: &Account, user: &User, server: &ServerInfo, id: &str
     if user.must_change_password {
         ctx.ui.warn(&format!("the server wants {} to change the password, in a browser", user.login));
     }
+    if let Some(file) = &ctx.settings.connection.ca_cert {
+        let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        ctx.ui.hint(&format!(
+            "the certificate authority is not stored: set CEC_CA_CERT={} from now on, or add --ca-cert",
+            file.display()
+        ));
+    }
     ctx.ui.hint("try: cec ls");
     if ctx.ui.is_json() {
         ctx.ui.json_document(&Record {
