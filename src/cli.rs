@@ -194,7 +194,7 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Cli, c
     };
     read(arguments).map_err(|error| {
         // The complaint repeats what was typed: it must not act on the terminal.
-        let shown: Vec<OsString> = arguments.iter().map(|argument| shown(argument)).collect();
+        let shown: Vec<OsString> = arguments.iter().map(shown).collect();
         if shown == arguments { error } else { read(&shown).err().unwrap_or(error) }
     })
 }
