@@ -42,8 +42,9 @@ async fn folders_are_made_with_their_parents_and_again_without_harm(server: &Ser
     };
     assert_eq!(uuids(&first.json()), uuids(&again.json()));
     assert_eq!(server.node(&server.path("z/y")).await["Type"], "COLLECTION");
-    let unasked =
-        server.post("/a/tree/create", &json!({"Nodes": [{"Path": server.path("p/q"), "Type": "COLLECTION"}]})).await;
+    let unasked = server
+        .post("/a/tree/create", &json!({"Nodes": [{"Path": server.path("p/q"), "Type": "COLLECTION"}]}))
+        .await;
     assert_eq!(unasked.status, 200, "parents are made without being asked for");
 }
 

@@ -67,7 +67,6 @@ async fn the_client_learns_who_and_what(server: &Server) {
     let user = api.user().await.expect("an answer").expect("a user");
     assert!(!user.login.is_empty());
     api.server_info().await.expect("information");
-    let slugs: Vec<String> =
-        api.workspaces().await.expect("workspaces").iter().map(|node| node.path.to_string()).collect();
+    let slugs: Vec<String> = api.workspaces().await.expect("workspaces").iter().map(|node| node.path.to_string()).collect();
     assert!(slugs.iter().any(|slug| slug == server.workspace()), "{slugs:?}");
 }

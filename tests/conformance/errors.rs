@@ -78,10 +78,7 @@ async fn the_client_names_the_kinds_of_errors(server: &Server) {
     assert!(html.is_err() || html.is_ok_and(|answer| !answer.body.starts_with(b"{")));
     let unknown = cec::path::RemotePath::parse("no-such-workspace/x").expect("a path");
     assert_eq!(api.stat(&unknown).await.expect_err("unknown").kind, ApiErrorKind::NotFound);
-    assert_eq!(
-        api.create_folders(std::slice::from_ref(&unknown)).await.expect_err("unknown").kind,
-        ApiErrorKind::NotFound
-    );
+    assert_eq!(api.create_folders(std::slice::from_ref(&unknown)).await.expect_err("unknown").kind, ApiErrorKind::NotFound);
     let long = server.remote(&"n".repeat(256));
     let error = api.create_folders(&[long]).await.expect_err("too long");
     assert!(matches!(error.kind, ApiErrorKind::Server | ApiErrorKind::BadRequest), "{error:?}");

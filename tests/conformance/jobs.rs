@@ -176,8 +176,7 @@ async fn an_unknown_job_is_refused_with_two_documents(server: &Server) {
 
 async fn a_missing_parameter_closes_the_connection(server: &Server) {
     server.write("file", "x").await;
-    for parameters in
-        [json!({"nodes": [server.path("file")]}), json!({"target": server.path("to"), "targetParent": true})]
+    for parameters in [json!({"nodes": [server.path("file")]}), json!({"target": server.path("to"), "targetParent": true})]
     {
         let body = json!({"JsonParameters": parameters.to_string()});
         let reply = server.rest_as(&server.token, "PUT", "/a/jobs/user/copy", Some(&body)).await;

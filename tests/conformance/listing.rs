@@ -31,7 +31,8 @@ scenarios! {
 }
 
 async fn folders(server: &Server, names: &[&str]) {
-    let nodes: Vec<Value> = names.iter().map(|name| json!({"Path": server.path(name), "Type": "COLLECTION"})).collect();
+    let nodes: Vec<Value> =
+        names.iter().map(|name| json!({"Path": server.path(name), "Type": "COLLECTION"})).collect();
     let reply = server.post("/a/tree/create", &json!({"Nodes": nodes, "Recursive": true})).await;
     assert_eq!(reply.status, 200, "{reply:?}");
 }
@@ -158,21 +159,13 @@ async fn pages_say_where_they_stand(server: &Server) {
             10,
             json!({"Limit": 10, "CurrentOffset": 10, "Total": 25, "CurrentPage": 2, "TotalPages": 3, "NextOffset": 20}),
         ),
-        (
-            20,
-            5,
-            json!({"Limit": 10, "CurrentOffset": 20, "Total": 25, "CurrentPage": 3, "TotalPages": 3, "PrevOffset": 10}),
-        ),
+        (20, 5, json!({"Limit": 10, "CurrentOffset": 20, "Total": 25, "CurrentPage": 3, "TotalPages": 3, "PrevOffset": 10})),
         (
             5,
             10,
             json!({"Limit": 10, "CurrentOffset": 5, "Total": 25, "CurrentPage": 1, "TotalPages": 3, "NextOffset": 15}),
         ),
-        (
-            40,
-            0,
-            json!({"Limit": 10, "CurrentOffset": 40, "Total": 25, "CurrentPage": 5, "TotalPages": 3, "PrevOffset": 30}),
-        ),
+        (40, 0, json!({"Limit": 10, "CurrentOffset": 40, "Total": 25, "CurrentPage": 5, "TotalPages": 3, "PrevOffset": 30})),
     ] {
         let answer = page(server, "d", 10, offset).await;
         assert_eq!(answer["Pagination"], wanted, "offset {offset}");

@@ -23,37 +23,8 @@ const COMPOSED: &str = "caf\u{e9}";
 const DECOMPOSED: &str = "cafe\u{301}";
 
 const ODD: [&str; 32] = [
-    "a b",
-    " lead",
-    "trail ",
-    "a+b",
-    "a#b",
-    "a%b",
-    "a%41b",
-    "a?b",
-    "it's",
-    "say \"x\"",
-    "a|b",
-    "a<b>c",
-    "a:b",
-    "a;b",
-    "a&b",
-    "a=b",
-    "[x]",
-    "{x}",
-    "~x",
-    "$x",
-    "a,b",
-    "a@b",
-    "!x",
-    "^x",
-    "`x`",
-    "dot.",
-    "...",
-    "..x",
-    "con",
-    "\u{1f680} rocket",
-    "漢字",
+    "a b", " lead", "trail ", "a+b", "a#b", "a%b", "a%41b", "a?b", "it's", "say \"x\"", "a|b", "a<b>c", "a:b", "a;b", "a&b",
+    "a=b", "[x]", "{x}", "~x", "$x", "a,b", "a@b", "!x", "^x", "`x`", "dot.", "...", "..x", "con", "\u{1f680} rocket", "漢字",
     "שלום",
 ];
 
@@ -132,12 +103,10 @@ async fn a_backslash_cannot_be_reached(server: &Server) {
     server.s3("GET", &server.path("d/back\\slash"), "", &[], None).await.refused(404, "NoSuchKey");
     let reply = server.bulk(&json!({"NodePaths": [server.path("d/back\\slash")]})).await;
     assert_eq!(reply.text(), "{}");
-    assert!(
-        cec::path::RemotePath::parse(&server.path("d/back\\slash")).is_err() || {
-            let made = server.api().create_folders(&[server.remote("d/other\\one")]).await;
-            made.is_err() || made.is_ok()
-        }
-    );
+    assert!(cec::path::RemotePath::parse(&server.path("d/back\\slash")).is_err() || {
+        let made = server.api().create_folders(&[server.remote("d/other\\one")]).await;
+        made.is_err() || made.is_ok()
+    });
 }
 
 async fn a_star_as_a_name_means_the_children_in_bulk(server: &Server) {

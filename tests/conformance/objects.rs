@@ -133,8 +133,7 @@ async fn promises_that_are_not_understood_are_refused_at_once(server: &Server) {
     let right = put(server, "file", &[("content-md5", "nd/l0fHm6ZZIn78ng/a7Ow==")], b"x").await;
     assert!(right.status == 200 || right.status == 503, "{right:?}");
     put(server, "tagged", &[("x-amz-tagging", "a=b")], b"x").await.refused(501, "NotImplemented");
-    let locked =
-        [("x-amz-object-lock-mode", "GOVERNANCE"), ("x-amz-object-lock-retain-until-date", "2030-01-01T00:00:00Z")];
+    let locked = [("x-amz-object-lock-mode", "GOVERNANCE"), ("x-amz-object-lock-retain-until-date", "2030-01-01T00:00:00Z")];
     assert_eq!(put(server, "locked", &locked, b"x").await.status, 400);
     let checksum = put(server, "checked", &[("x-amz-checksum-crc32", "AAAAAA==")], b"x").await;
     assert_eq!(checksum.status, 200, "other checksums are not looked at: {checksum:?}");
@@ -153,16 +152,13 @@ async fn metadata_is_dropped_and_the_type_is_kept(server: &Server) {
     let node = server.node(&server.path("file")).await;
     assert!(node["MTime"].as_str().and_then(|time| time.parse::<i64>().ok()).is_some_and(|time| time > 1_600_000_000));
     server
-        .until("the type is there", async || {
-            head(server, "file", &[]).await.header("content-type") == "application/x-own"
-        })
+        .until("the type is there", async || head(server, "file", &[]).await.header("content-type") == "application/x-own")
         .await;
     assert_eq!(put(server, "sniffed", &[], b"<html><body>x</body></html>").await.status, 200);
     server
         .until("the type is found", async || {
             let reply = server.bulk(&json!({"NodePaths": [server.path("sniffed")]})).await;
-            meta(&reply.nodes()[0], "mime")
-                .is_some_and(|mime| mime.as_str().is_some_and(|it| it.starts_with("text/html")))
+            meta(&reply.nodes()[0], "mime").is_some_and(|mime| mime.as_str().is_some_and(|it| it.starts_with("text/html")))
         })
         .await;
 }
@@ -180,10 +176,7 @@ async fn unclean_keys_are_redirected(server: &Server) {
 
 async fn too_long_and_broken_names_are_failures_of_the_server(server: &Server) {
     let long = put(server, &"n".repeat(256), &[], b"x").await;
-    assert!(
-        long.status == 500 && long.element("Message").is_some_and(|it| it.contains("Data too long for column 'name'")),
-        "{long:?}"
-    );
+    assert!(long.status == 500 && long.element("Message").is_some_and(|it| it.contains("Data too long for column 'name'")), "{long:?}");
     assert_eq!(put(server, &"n".repeat(255), &[], b"x").await.status, 200);
     assert_eq!(put(server, &"é".repeat(255), &[], b"x").await.status, 200);
     let path = format!("/io/{}/%ff%fe", encoded(&server.folder));
@@ -216,11 +209,7 @@ async fn ranges_are_cut_out(server: &Server) {
         ("bytes=0-0", "0", "bytes 0-0/10"),
     ] {
         let reply = get(server, "file", &[("range", range)]).await;
-        assert_eq!(
-            (reply.status, reply.text().as_str(), reply.header("content-range")),
-            (206, content, place),
-            "{range}"
-        );
+        assert_eq!((reply.status, reply.text().as_str(), reply.header("content-range")), (206, content, place), "{range}");
         let reply = head(server, "file", &[("range", range)]).await;
         assert_eq!((reply.status, reply.header("content-range")), (206, place), "{range}");
     }
@@ -233,13 +222,9 @@ async fn ranges_are_cut_out(server: &Server) {
 async fn impossible_ranges_are_refused(server: &Server) {
     server.write("file", "0123456789").await;
     server.write("empty", "").await;
-    for (name, range) in [
-        ("file", "bytes=10-"),
-        ("file", "bytes=10-12"),
-        ("file", "bytes=-0"),
-        ("empty", "bytes=0-0"),
-        ("empty", "bytes=0-"),
-    ] {
+    for (name, range) in
+        [("file", "bytes=10-"), ("file", "bytes=10-12"), ("file", "bytes=-0"), ("empty", "bytes=0-0"), ("empty", "bytes=0-")]
+    {
         let reply = get(server, name, &[("range", range)]).await;
         reply.refused(416, "InvalidRange");
         assert_eq!(reply.header("content-range"), "", "{range}");

@@ -86,8 +86,7 @@ async fn a_signature_needs_its_parts(server: &Server) {
         (&authorization, &hash, "yesterday", 400, "MalformedDate"),
     ] {
         let mut headers = vec![("authorization", authorization.as_str())];
-        headers
-            .extend([("x-amz-content-sha256", hash), ("x-amz-date", date)].into_iter().filter(|it| !it.1.is_empty()));
+        headers.extend([("x-amz-content-sha256", hash), ("x-amz-date", date)].into_iter().filter(|it| !it.1.is_empty()));
         let reply = server.send("GET", &path, &headers, None).await;
         assert_eq!((reply.status, reply.code().as_str()), (status, code), "{reply:?}");
     }

@@ -127,8 +127,7 @@ async fn the_client_lists_a_folder(server: &Server) {
     tree(server).await;
     server.write("d/a b+c&<é>.txt", "x").await;
     let entries: Vec<_> = server.gateway().list(&server.remote("d")).try_collect().await.expect("entries");
-    let named =
-        |folder| sorted(entries.iter().filter(|it| it.folder == folder).map(|it| it.path.name().to_owned()).collect());
+    let named = |folder| sorted(entries.iter().filter(|it| it.folder == folder).map(|it| it.path.name().to_owned()).collect());
     assert_eq!(named(false), [".hidden", "a b+c&<é>.txt", "b.txt"]);
     assert_eq!(named(true), [".dots", "sub"]);
     let file = entries.iter().find(|entry| entry.path.name() == "b.txt").expect("the file");

@@ -132,8 +132,7 @@ async fn the_hash_comes_late_and_replaces_the_old_one_late(server: &Server) {
         meta(&node, "x-cells-hash").map(|hash| hash.as_str().unwrap_or_default().to_owned())
     };
     // MD5 of the MD5 of the one block.
-    for (content, wanted) in [("one", "f9b4018028d097c99d5827f9fd8a6557"), ("two", "c8288b8072be5f59c0c143fb416b2634")]
-    {
+    for (content, wanted) in [("one", "f9b4018028d097c99d5827f9fd8a6557"), ("two", "c8288b8072be5f59c0c143fb416b2634")] {
         server.write("file", content).await;
         server.until("the hash is there", async || hash().await.as_deref() == Some(wanted)).await;
     }
