@@ -16,6 +16,8 @@ use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::settings::{ColorChoice, GlobalArgs, LogLevel, OutputSettings};
 
+mod topics;
+
 /// The command-line client of Pydio Cells servers
 ///
 /// A path on the server is workspace/folder/file; it may be written with the prefix cells:// everywhere.
@@ -60,6 +62,8 @@ Exit codes:
 
 A token or password on the command line can be seen by other users of this machine; prefer CEC_TOKEN, --token-file, \
 CEC_PASSWORD, or - to read standard input.
+
+More: 'cec help exit-codes', 'cec help environment', 'cec help paths'.
 
 Start with 'cec configure', or set CEC_URL and CEC_TOKEN.";
 
@@ -108,20 +112,44 @@ pub fn report_usage(error: &clap::Error, arguments: &[OsString], environment: &E
         let _ = error.print();
         return 0;
     }
+    if let Some(text) = topic(arguments) {
+        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+        return 0;
+    }
     let json = wants_json(arguments, environment);
     if json {
         let ui = crate::ui::Ui::new(&OutputSettings { json, ..OutputSettings::default() });
         ui.error(&usage_error(error));
         return Kind::Usage.code();
     }
+    let rendered = match error.kind() {
+        // Flags alone: the same as nothing at all.
+        ErrorKind::MissingSubcommand if command_of(error) == "cec" => sized_command(HelpSize::Short).render_help(),
+        _ => error.render(),
+    };
     let text = match wanted_color(arguments, environment) {
-        ColorChoice::Never => error.render().to_string(),
-        ColorChoice::Always => error.render().ansi().to_string(),
-        ColorChoice::Auto if std::io::stderr().is_terminal() => error.render().ansi().to_string(),
-        ColorChoice::Auto => error.render().to_string(),
+        ColorChoice::Never => rendered.to_string(),
+        ColorChoice::Always => rendered.ansi().to_string(),
+        ColorChoice::Auto if std::io::stderr().is_terminal() => rendered.ansi().to_string(),
+        ColorChoice::Auto => rendered.to_string(),
     };
     let _ = std::io::stderr().lock().write_all(env::plain_words(&text).as_bytes());
     Kind::Usage.code()
+}
+
+/// What `cec help` was asked about that is no command.
+fn topic(arguments: &[OsString]) -> Option<&'static str> {
+    let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
+    words.next().filter(|word| *word == "help")?;
+    topics::text(words.next()?)
+}
+
+/// The command that a complaint is about, by its usage line.
+fn command_of(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let usage = text.split_once("Usage: ").map_or("cec", |(_, usage)| usage);
+    let is_name = |word: &&str| word.starts_with(|first: char| first.is_ascii_lowercase());
+    usage.split_whitespace().take_while(is_name).collect::<Vec<_>>().join(" ")
 }
 
 fn wants_json(arguments: &[OsString], environment: &Environment) -> bool {
@@ -136,16 +164,8 @@ fn wants_json(arguments: &[OsString], environment: &Environment) -> bool {
 /// What clap says on several lines, as an error of ours: one sentence, and what can be done.
 fn usage_error(error: &clap::Error) -> CliError {
     let text = env::plain_words(&error.render().to_string());
-    let (complaint, usage) = text.split_once("Usage: ").unwrap_or((&text, ""));
-    let command: Vec<&str> = usage
-        .split_whitespace()
-        .take_while(|word| word.chars().all(|character| character.is_ascii_lowercase() || character == '-'))
-        .take_while(|word| !word.starts_with('-'))
-        .collect();
-    let help = match command.as_slice() {
-        [] => "see 'cec --help'".to_owned(),
-        words => format!("see '{} --help'", words.join(" ")),
-    };
+    let complaint = text.split("Usage: ").next().unwrap_or_default();
+    let help = format!("see '{} --help'", command_of(error));
     if matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand) {
         return CliError::new(Kind::Usage, "no command is given").hint(help);
     }
@@ -271,9 +291,12 @@ fn lay_out_argument(argument: clap::Arg, size: HelpSize) -> clap::Arg {
     let told: Vec<String> =
         values.iter().filter_map(|value| Some(format!("\n- {}: {}", value.get_name(), value.get_help()?))).collect();
     let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    let default: Vec<String> =
+        argument.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
+    let default = if default.is_empty() { String::new() } else { format!(" [default: {}]", default.join(" ")) };
     let tells_values = !told.is_empty() && !argument.is_global_set();
     let argument = if tells_values && size == HelpSize::Long {
-        argument.help(help + &told.concat()).hide_possible_values(true)
+        argument.help(help + &default + &told.concat()).hide_possible_values(true).hide_default_value(true)
     } else if told.is_empty() {
         argument
     } else {

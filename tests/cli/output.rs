@@ -39,6 +39,7 @@ fn usage_errors_suggest_and_have_their_exit_code() {
     let alone = world.signed_out([]).run();
     assert_eq!((alone.code, alone.stdout.as_str()), (2, ""));
     assert!(alone.stderr.contains("Usage: cec"), "{alone:?}");
+    world.signed_out(["-q"]).run().is(2, "", &alone.stderr);
     let json = world.signed_out(["lss", "--json"]).run().json_error(2);
     assert_eq!(json["message"], "unrecognized subcommand 'lss'");
     assert_eq!(json["hint"], "a similar subcommand exists: 'ls'; see 'cec --help'");
@@ -59,6 +60,18 @@ fn help_goes_to_standard_output() {
         assert!(run.stdout.contains("Usage: cec"), "{arguments:?}");
         assert!(!run.stdout.contains("skip_verify"), "old spellings stay hidden");
     }
+}
+
+#[test]
+fn help_knows_topics() {
+    let world = World::new();
+    for (topic, words) in [("exit-codes", "not signed in"), ("environment", "CEC_TOKEN_COMMAND"), ("paths", "cells://")]
+    {
+        let run = world.signed_out(["help", topic]).run();
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{topic}");
+        assert!(run.stdout.contains(words), "{topic}: {}", run.stdout);
+    }
+    assert_eq!(world.signed_out(["help", "nothing"]).run().code, 2);
 }
 
 #[test]

@@ -52,7 +52,7 @@ struct TokenArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
         cec configure client-auth https://files.example.com --skip-keyring --login alice\n  \
-        cec configure client-auth https://files.example.com --skip-keyring --login alice --password - < password.txt")]
+        cec configure client-auth files.example.com --skip-keyring --login alice --password - < pw.txt")]
 struct ClientAuthArgs {
     /// URL of the server
     #[arg(value_name = "URL")]

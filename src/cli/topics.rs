@@ -1,0 +1,107 @@
+//! What `cec help` says of things that are no command.
+
+/// The text of a topic.
+pub(super) fn text(topic: &str) -> Option<&'static str> {
+    match topic {
+        "exit-codes" => Some(EXIT_CODES),
+        "environment" => Some(ENVIRONMENT),
+        "paths" => Some(PATHS),
+        _ => None,
+    }
+}
+
+const EXIT_CODES: &str = "\
+Exit codes
+
+  0    done
+  1    failure: local I/O, a question answered No, differences found, a limit reached
+  2    usage: an unknown command or flag, a bad value, a confirmation that nobody can give
+  3    something does not exist: on the server, or a local file; ls --exists said false
+  4    not signed in, or the token or password is refused
+  5    permission denied, read-only, quota used up
+  6    server unreachable, time-out, TLS refused, not a Cells server
+  7    some items failed, others did not
+  8    the target exists
+  9    integrity: bytes differ from what they should be
+  10   a job on the server failed
+  130  ended by SIGINT (Ctrl-C)
+  143  ended by SIGTERM
+
+With one operand the code is that operand's. With several it is 7 if any succeeded, else the code
+that all failures have in common, else 1.
+";
+
+const ENVIRONMENT: &str = "\
+Environment variables
+
+A flag wins over its variable; a variable set to nothing counts as not set. Switches take true, 1,
+yes, on and their opposites.
+
+Account:
+  CEC_URL                  server (--url)
+  CEC_TOKEN                personal access token, or - for standard input (--token)
+  CEC_TOKEN_FILE           file that holds the token (--token-file)
+  CEC_TOKEN_COMMAND        shell command that prints the token within 30 seconds
+  CEC_LOGIN                login name (--login)
+  CEC_PASSWORD             password, or - for standard input (--password)
+  CEC_PROFILE              stored account, by id or label (--profile)
+  CEC_CONFIG               folder of config.json (--config)
+  CEC_SKIP_KEYRING         keep secrets in config.json (--skip-keyring)
+
+Connection:
+  CEC_SKIP_VERIFY          accept any TLS certificate (--skip-verify)
+  CEC_CA_CERT              PEM file of further certificate authorities (--ca-cert)
+  CEC_CLIENT_CERT          PEM file of a client certificate (--client-cert)
+  CEC_CLIENT_KEY           PEM file of its key (--client-key)
+  CEC_HEADER               further request headers, one a line (--header)
+  CEC_PROXY                proxy; else HTTPS_PROXY, ALL_PROXY, NO_PROXY (--proxy)
+  CEC_TIMEOUT              longest silence of a connection, such as 90s (--timeout)
+  CEC_CONNECT_TIMEOUT      longest time to make a connection (--connect-timeout)
+
+Output:
+  CEC_JSON                 results and errors as JSON (--json)
+  CEC_QUIET                no status lines (--quiet)
+  CEC_COLOR                auto, always or never (--color); NO_COLOR, CLICOLOR_FORCE and
+                           TERM=dumb are heeded too
+  CEC_NO_INPUT             never ask (--no-input); CI=true does the same
+  CEC_LOG                  error, warn, info, debug or trace (--log)
+  CEC_LOG_FILE             file for the log (--log-file)
+
+Transfers (see cec scp --help):
+  CEC_PART_SIZE, CEC_TRANSFERS, CEC_PARTS_CONCURRENCY, CEC_MAX_PARTS_NUMBER,
+  CEC_MULTIPART_THRESHOLD, CEC_RETRY_MAX_ATTEMPTS, CEC_RETRY_MAX_BACKOFF
+
+The older client's CELLS_CLIENT_TARGET_URL, CELLS_CLIENT_USER_LOGIN, CELLS_CLIENT_USER_PWD and
+CELLS_CLIENT_SKIP_VERIFY are read where the CEC_ variable of the same meaning is not set.
+";
+
+const PATHS: &str = "\
+Paths
+
+A path on the server is workspace/folder/file. It may be written with the prefix cells:// in every
+command, and must be in scp, which tells the two sides apart by it. Without a path, ls lists the
+workspaces.
+
+The pattern * stands for any text within a name, and ** for any folders. Quote patterns, or the
+shell takes them for local ones; --no-glob takes names as they are.
+
+Examples:
+  cec ls common-files/reports
+  cec ls 'common-files/**/*.pdf'
+  cec scp 'cells://common-files/reports/*.pdf' .
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_fit_and_name_every_variable() {
+        for topic in ["exit-codes", "environment", "paths"] {
+            assert!(text(topic).expect(topic).lines().all(|line| line.chars().count() <= 100), "{topic}");
+        }
+        let code = include_str!("../env.rs").split("#[cfg(test)]").next().expect("code");
+        let names = code.split('"').filter(|word| word.starts_with("CEC_") || word.starts_with("CELLS_CLIENT_"));
+        names.for_each(|name| assert!(ENVIRONMENT.contains(name), "{name}"));
+    }
+}
