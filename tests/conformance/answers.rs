@@ -89,6 +89,13 @@ impl Reply {
         assert!(self.detail().starts_with(words), "not '{words}': {self:?}");
     }
 
+    /// Asserts words whose type is text, or that lost their type when they were compressed.
+    #[track_caller]
+    pub(crate) fn is_bare(&self, status: u16, words: &str) {
+        let typed = matches!(self.media(), "" | "text/plain");
+        assert!(self.status == status && typed && self.text() == words, "not {status}: {self:?}");
+    }
+
     /// Asserts a text.
     #[track_caller]
     pub(crate) fn is_text(&self, status: u16, words: &str) {

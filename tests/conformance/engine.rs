@@ -83,7 +83,7 @@ impl<'a> Desk<'a> {
         } else {
             self.server.remote(target)
         };
-        let jobs = self.engine.upload_jobs(&sources, &target).await?;
+        let jobs = self.engine.upload_jobs(&sources, &target, false).await?;
         Ok(self.engine.clone().execute(jobs).await)
     }
 

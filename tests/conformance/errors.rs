@@ -19,9 +19,9 @@ async fn wrong_methods_and_unknown_routes_are_told_in_text(server: &Server) {
     let stat = format!("/a/tree/stat/{}", server.workspace());
     let bearer = format!("Bearer {}", server.token);
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-    server.send("POST", &stat, &headers, Some(b"{}")).await.is_text(405, "405: Method Not Allowed");
-    server.send("GET", "/a/tree/stats", &headers, None).await.is_text(405, "405: Method Not Allowed");
-    server.send("GET", "/a/tree/no-such-route", &headers, None).await.is_text(404, "404: Page Not Found");
+    server.send("POST", &stat, &headers, Some(b"{}")).await.is_bare(405, "405: Method Not Allowed");
+    server.send("GET", "/a/tree/stats", &headers, None).await.is_bare(405, "405: Method Not Allowed");
+    server.send("GET", "/a/tree/no-such-route", &headers, None).await.is_bare(404, "404: Page Not Found");
     for method in ["HEAD", "OPTIONS"] {
         assert_eq!(server.send(method, &stat, &headers, None).await.status, 401, "{method}");
     }

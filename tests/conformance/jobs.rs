@@ -176,10 +176,12 @@ async fn an_unknown_job_is_refused_with_two_documents(server: &Server) {
 
 async fn a_missing_parameter_closes_the_connection(server: &Server) {
     server.write("file", "x").await;
-    for parameters in
-        [json!({"nodes": [server.path("file")]}), json!({"target": server.path("to"), "targetParent": true})]
-    {
-        let body = json!({"JsonParameters": parameters.to_string()});
+    for parameters in [
+        json!({"nodes": [server.path("file")]}).to_string(),
+        json!({"target": server.path("to"), "targetParent": true}).to_string(),
+        "no JSON".to_owned(),
+    ] {
+        let body = json!({"JsonParameters": parameters});
         let reply = server.rest_as(&server.token, "PUT", "/a/jobs/user/copy", Some(&body)).await;
         assert!(reply.is_none(), "{parameters}: {reply:?}");
     }
@@ -192,6 +194,7 @@ async fn jobs_of_others_and_unknown_ones_are_not_told(server: &Server) {
     server.write("file", "x").await;
     let job = transfer(server, "copy", &["file"], "copied", false).await;
     assert_eq!(poll(server, &job).await["ID"], job.as_str());
+    appears(server, "copied").await;
     for owner in [Value::Null, json!("*")] {
         let request = json!({"JobIDs": [job], "LoadTasks": "Any", "Owner": owner});
         let reply = server.rest_as(&other.token, "POST", "/a/jobs/user", Some(&request)).await.expect("an answer");

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::answers::{Reply, meta};
 use crate::scenarios;
-use crate::server::{Server, encoded};
+use crate::server::{Kind, Server, encoded};
 
 scenarios! {
     a_write_is_answered_with_the_digest_of_the_content,
@@ -186,7 +186,7 @@ async fn too_long_and_broken_names_are_failures_of_the_server(server: &Server) {
     );
     assert_eq!(put(server, &"n".repeat(255), &[], b"x").await.status, 200);
     assert_eq!(put(server, &"é".repeat(255), &[], b"x").await.status, 200);
-    let path = format!("/io/{}/%ff%fe", encoded(&server.folder));
+    let path = format!("/io/{}/%FF%FE", encoded(&server.folder));
     let broken = server.s3_at(&server.token, std::time::SystemTime::now(), "PUT", &path, &[], Some(b"x")).await;
     assert_eq!(broken.status, 500, "{broken:?}");
 }
@@ -224,7 +224,7 @@ async fn ranges_are_cut_out(server: &Server) {
         let reply = head(server, "file", &[("range", range)]).await;
         assert_eq!((reply.status, reply.header("content-range")), (206, place), "{range}");
     }
-    for whole in ["bytes=0-1,4-5", "lines=1-2", "nonsense"] {
+    for whole in ["bytes=0-1,4-5", "lines=1-2", "nonsense", "bytes=a-b"] {
         let reply = get(server, "file", &[("range", whole)]).await;
         assert_eq!((reply.status, reply.text().as_str()), (200, "0123456789"), "{whole}");
     }
@@ -293,6 +293,10 @@ async fn a_missing_object_is_not_found(server: &Server) {
 
 async fn an_archive_of_a_folder_is_made_on_the_way(server: &Server) {
     server.write("folder/file.txt", "hello").await;
+    if server.kind == Kind::Sandbox {
+        server.left_out("the sandbox knows of the archives and does not make them");
+        return;
+    }
     for (ending, magic) in [("zip", b"PK".as_slice()), ("tar.gz", &[0x1f, 0x8b])] {
         let reply = get(server, &format!("folder.{ending}"), &[]).await;
         assert_eq!((reply.status, reply.header("content-length")), (200, ""), "{ending}");

@@ -164,11 +164,6 @@ impl Server {
         self.folder.split('/').next().unwrap_or_default()
     }
 
-    /// A path as error messages show it: without its workspace.
-    pub(crate) fn shown(&self, below: &str) -> String {
-        self.path(below)[self.workspace().len()..].to_owned()
-    }
-
     // Requests. A path is absolute and percent-encoded.
 
     /// Any request, as it is.
@@ -276,11 +271,19 @@ impl Server {
         self.post("/a/tree/delete", &json!({"Nodes": nodes, "RemovePermanently": for_good})).await
     }
 
-    /// Removes a node for good and waits until it is gone.
+    /// Removes a node for good and waits until it is gone. A deletion may come to nothing where a job is at work in
+    /// the folder: it is asked for again.
     pub(crate) async fn erase(&self, path: &str) {
-        let reply = self.delete(&[path], true).await;
-        assert!(reply.status == 200 || reply.status == 404, "{reply:?}");
-        self.until(&format!("{path} is gone"), async || !self.exists(path).await).await;
+        let mut asked: Option<Instant> = None;
+        self.until(&format!("{path} is gone"), async || {
+            if asked.is_none_or(|asked| asked.elapsed() > Duration::from_secs(3)) {
+                let reply = self.delete(&[path], true).await;
+                assert!(reply.status == 200 || reply.status == 404, "{reply:?}");
+                asked = Some(Instant::now());
+            }
+            !self.exists(path).await
+        })
+        .await;
     }
 
     /// Waits until something has come true.
