@@ -113,11 +113,6 @@ impl Outgoing {
         })
     }
 
-    /// Bytes.
-    pub fn length(&self) -> u64 {
-        self.length
-    }
-
     /// The body from its start. Only the newest one counts for [`Outgoing::md5`] and [`Outgoing::fault`].
     pub fn body(&self) -> reqwest::Body {
         self.uncount();

@@ -217,11 +217,8 @@ impl Engine {
             }
         }
         // Parts of an unknown size: the server's own hash decides, if it is the one of this very content.
-        let known = match source.etag.as_ref() == Some(&arrived.etag) {
-            true => source.hash.clone(),
-            false => None,
-        };
-        let known = match known {
+        let listed = source.hash.clone().filter(|_| source.etag.as_ref() == Some(&arrived.etag));
+        let known = match listed {
             Some(hash) => Some(hash),
             None => self.api.stat_many(std::slice::from_ref(&source.path)).await?.pop().and_then(|node| node.hash),
         };

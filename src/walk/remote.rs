@@ -19,9 +19,6 @@ pub const LISTINGS_IN_FLIGHT: usize = 4;
 /// How many found nodes wait to be taken before the walk pauses.
 const QUEUE: usize = 1024;
 
-/// How many hidden nodes one stat call asks for.
-const STAT_BATCH: usize = 100;
-
 /// The name of the folder at a workspace's root that holds what was deleted.
 pub const RECYCLE_BIN: &str = "recycle_bin";
 
@@ -91,11 +88,7 @@ async fn hidden_children(api: &Client, s3: &s3::Client, folder: &RemotePath) -> 
         .try_filter_map(async |entry| Ok(entry.path.name().starts_with('.').then_some(entry.path)))
         .try_collect()
         .await?;
-    let mut nodes = Vec::with_capacity(hidden.len());
-    for batch in hidden.chunks(STAT_BATCH) {
-        nodes.extend(api.stat_many(batch).await?);
-    }
-    Ok(nodes)
+    Ok(api.stat_many(&hidden).await?)
 }
 
 /// One step of a walk.

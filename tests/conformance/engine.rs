@@ -1,8 +1,7 @@
 //! The transfer engine: trees both ways.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::scenarios;
 use crate::server::Server;
+use crate::trees::{content, tree};
 
 scenarios! {
     a_tree_goes_up_and_comes_back_the_same,
@@ -92,29 +92,6 @@ impl<'a> Desk<'a> {
         let jobs = self.engine.download_jobs(vec![node], &self.local(target)).await?;
         Ok(self.engine.clone().execute(jobs).await)
     }
-}
-
-/// A local tree: folders end with a slash.
-fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut waiting = vec![root.to_owned()];
-    while let Some(folder) = waiting.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            let name = path.strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
-            if path.is_dir() {
-                found.insert(format!("{name}/"), Vec::new());
-                waiting.push(path);
-            } else {
-                found.insert(name, fs::read(&path).expect("a file"));
-            }
-        }
-    }
-    found
-}
-
-fn content(size: u64) -> Vec<u8> {
-    (0..size).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }
 
 #[track_caller]

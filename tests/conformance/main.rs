@@ -4,6 +4,9 @@
 // What is left out is said where --nocapture lets it be seen.
 #![allow(clippy::print_stdout)]
 
+#[path = "../support/trees.rs"]
+mod trees;
+
 mod answers;
 mod create;
 mod discovery;

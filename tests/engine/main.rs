@@ -1,4 +1,7 @@
 //! The transfer engine against the sandbox: trees both ways, verification, and bad days.
 
+#[path = "../support/trees.rs"]
+mod trees;
+
 mod support;
 mod transfer;

@@ -1,8 +1,7 @@
 //! An engine on a sandbox of its own.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,30 +112,6 @@ impl House {
 
 pub(crate) fn remote(path: &str) -> RemotePath {
     RemotePath::parse(path).expect("a path")
-}
-
-/// Bytes that differ from place to place.
-pub(crate) fn content(size: u64) -> Vec<u8> {
-    (0..size).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
-}
-
-/// A local tree as a map from relative path to content; folders end with a slash and have none.
-pub(crate) fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut waiting = vec![root.to_owned()];
-    while let Some(folder) = waiting.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            let name = path.strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
-            if path.is_dir() {
-                found.insert(format!("{name}/"), Vec::new());
-                waiting.push(path);
-            } else {
-                found.insert(name, fs::read(&path).expect("a file"));
-            }
-        }
-    }
-    found
 }
 
 /// Asserts that nothing failed.

@@ -8,7 +8,8 @@ use cec::hash::MEBIBYTE;
 use cec::transfer::{IfExists, Options, TransferError};
 use cells_sandbox::Fault;
 
-use crate::support::{House, assert_whole, content, options, tree};
+use crate::support::{House, assert_whole, options};
+use crate::trees::{content, tree};
 
 #[tokio::test]
 async fn a_tree_goes_up_and_comes_back_the_same() {

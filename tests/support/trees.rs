@@ -1,0 +1,29 @@
+//! Local contents and trees, for the tests that send them and compare what comes back.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// Bytes that differ from place to place.
+pub(crate) fn content(size: u64) -> Vec<u8> {
+    (0..size).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
+/// A local tree as a map from relative path to content; folders end with a slash and have none.
+pub(crate) fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut waiting = vec![root.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
+            if path.is_dir() {
+                found.insert(format!("{name}/"), Vec::new());
+                waiting.push(path);
+            } else {
+                found.insert(name, fs::read(&path).expect("a file"));
+            }
+        }
+    }
+    found
+}
