@@ -154,11 +154,14 @@ fn command_of(error: &clap::Error) -> String {
 
 fn wants_json(arguments: &[OsString], environment: &Environment) -> bool {
     let flags = arguments.iter().take_while(|argument| *argument != "--").filter_map(|argument| argument.to_str());
-    let flag = flags.filter_map(|flag| match flag.strip_prefix("--json")? {
-        "" => Some(true),
-        value => env::parse_switch(value.strip_prefix('=')?).ok(),
+    let flag = flags.filter_map(|flag| match flag.strip_prefix("--json") {
+        None => (flag == "--jq" || flag.starts_with("--jq=")).then_some(true),
+        Some("") => Some(true),
+        Some(value) => env::parse_switch(value.strip_prefix('=')?).ok(),
     });
-    flag.last().unwrap_or_else(|| matches!(environment.switch(env::JSON), Ok(Some(true))))
+    flag.last().unwrap_or_else(|| {
+        matches!(environment.switch(env::JSON), Ok(Some(true))) || matches!(environment.text(env::JQ), Ok(Some(_)))
+    })
 }
 
 /// What clap says on several lines, as an error of ours: one sentence, and what can be done.

@@ -48,6 +48,8 @@ pub const COLOR: &str = "CEC_COLOR";
 pub const NO_INPUT: &str = "CEC_NO_INPUT";
 /// Results as JSON (`--json`).
 pub const JSON: &str = "CEC_JSON";
+/// A jq expression for the JSON results (`--jq`).
+pub const JQ: &str = "CEC_JQ";
 /// How long a connection may stay silent (`--timeout`).
 pub const TIMEOUT: &str = "CEC_TIMEOUT";
 /// How long a connection may take to be made (`--connect-timeout`).

@@ -31,6 +31,7 @@ use env::Environment;
 use error::{CliError, Kind, Outcome};
 use settings::{OutputSettings, Settings};
 use ui::Ui;
+use ui::jq::JsonFilter;
 
 /// The whole program: the arguments, the program's name first → its exit code. The environment and the standard
 /// streams are those of the process.
@@ -48,7 +49,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(report(&Ui::new(&output), Err(error.into())));
         }
     };
-    let ui = Arc::new(Ui::new(&output));
+    let ui = Ui::new(&output);
+    let filter = match output.jq.as_deref().map(JsonFilter::compile).transpose() {
+        Ok(filter) => filter,
+        Err(complaint) => {
+            let error =
+                CliError::new(Kind::Usage, complaint).hint("the language is that of jq: cec ls --jq '.[].name'");
+            return ExitCode::from(report(&ui, Err(error)));
+        }
+    };
+    let ui = Arc::new(ui.filtered(filter));
     let result = run_command(cli, &environment, &ui);
     ExitCode::from(report(&ui, result))
 }

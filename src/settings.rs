@@ -100,6 +100,9 @@ pub struct GlobalArgs {
         num_args = 0..=1, require_equals = true, default_missing_value = "true"
     )]
     pub json: Option<bool>,
+    /// Put the JSON results through a jq expression; texts come out raw (implies --json) [env: CEC_JQ]
+    #[arg(long, global = true, value_name = "EXPRESSION", hide_short_help = true)]
+    pub jq: Option<String>,
     /// How long a connection may stay silent, such as 90s or 2m [env: CEC_TIMEOUT; default 90s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration, hide_short_help = true)]
     pub timeout: Option<Duration>,
@@ -186,6 +189,8 @@ impl From<EnvError> for SettingsError {
 pub struct OutputSettings {
     /// Results as JSON.
     pub json: bool,
+    /// A jq expression that they go through; implies `json`.
+    pub jq: Option<String>,
     /// No status lines.
     pub quiet: bool,
     /// When to use colours, the conventions of the environment taken in.
@@ -214,8 +219,14 @@ impl OutputSettings {
             None => environment.switch(name).map(|variable| variable.unwrap_or(default)),
         };
         let ci = matches!(environment.switch(env::CI), Ok(Some(true)));
+        let jq = match &flags.jq {
+            Some(expression) => Some(expression.clone()),
+            // An expression of the environment does not turn a plain listing into JSON against a flag.
+            None => environment.text(env::JQ)?.filter(|_| flags.json != Some(false)).map(str::to_owned),
+        };
         Ok(Self {
-            json: switch(flags.json, env::JSON, false)?,
+            json: jq.is_some() || switch(flags.json, env::JSON, false)?,
+            jq,
             quiet: switch(flags.quiet, env::QUIET, false)?,
             color: match flags.color {
                 Some(choice) => choice,

@@ -60,6 +60,7 @@ Connection:
 
 Output:
   CEC_JSON                 results and errors as JSON (--json)
+  CEC_JQ                   jq expression that JSON results go through (--jq)
   CEC_QUIET                no status lines (--quiet)
   CEC_COLOR                auto, always or never (--color); NO_COLOR, CLICOLOR_FORCE and
                            TERM=dumb are heeded too

@@ -203,6 +203,8 @@ impl From<OutputError> for CliError {
         match error {
             OutputError::Closed => Self::new(Kind::ClosedPipe, "the reader of standard output is gone"),
             OutputError::Io(error) => Self::new(Kind::Failure, format!("cannot write to standard output: {error}")),
+            OutputError::Filter(complaint) => Self::new(Kind::Failure, complaint)
+                .hint("the same command with --json shows what the expression was given"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the user sees: results on standard output, everything else on standard error.
 
 pub mod human;
+pub mod jq;
 pub mod json;
 pub mod progress;
 pub mod prompt;
@@ -32,6 +33,9 @@ pub enum OutputError {
     /// It cannot be written.
     #[error(transparent)]
     Io(io::Error),
+    /// The expression of `--jq` does not fit a result.
+    #[error("{0}")]
+    Filter(String),
 }
 
 impl From<io::Error> for OutputError {
@@ -68,6 +72,7 @@ pub struct Ui {
     stdout_terminal: bool,
     stderr_terminal: bool,
     secrets: Mutex<Vec<SecretString>>,
+    filter: Option<jq::JsonFilter>,
 }
 
 impl Ui {
@@ -84,7 +89,14 @@ impl Ui {
             stdout_terminal: io::stdout().is_terminal(),
             stderr_terminal: io::stderr().is_terminal(),
             secrets: Mutex::new(Vec::new()),
+            filter: None,
         }
+    }
+
+    /// The same with a filter that all JSON results go through.
+    #[must_use]
+    pub fn filtered(self, filter: Option<jq::JsonFilter>) -> Self {
+        Self { filter, ..self }
     }
 
     /// Whether results are JSON.
@@ -155,7 +167,14 @@ impl Ui {
     /// As [`Ui::line`].
     pub fn json_line(&self, value: &impl Serialize) -> Result<(), OutputError> {
         let text = serde_json::to_string(value).map_err(io::Error::from)?;
-        self.line(&json_safe(&text))
+        let Some(filter) = &self.filter else { return self.line(&json_safe(&text)) };
+        for given in filter.apply(&text).map_err(OutputError::Filter)? {
+            match given {
+                jq::Given::Text(text) => self.line(&self.shown(&text))?,
+                jq::Given::Json(text) => self.line(&json_safe(&text))?,
+            }
+        }
+        Ok(())
     }
 
     /// Writes the one JSON document of a command: indented on a terminal, on one line in a pipe.
@@ -163,7 +182,7 @@ impl Ui {
     /// # Errors
     /// As [`Ui::line`].
     pub fn json_document(&self, value: &impl Serialize) -> Result<(), OutputError> {
-        if !self.stdout_terminal {
+        if !self.stdout_terminal || self.filter.is_some() {
             return self.json_line(value);
         }
         let text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;

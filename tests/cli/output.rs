@@ -175,3 +175,30 @@ fn colours_are_for_terminals_unless_asked_for() {
     assert_eq!(list(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], &[]), "f/\n");
     assert_eq!(list(&[("CEC_COLOR", "always")], &["--color", "never"]), "f/\n");
 }
+
+#[test]
+fn results_go_through_a_jq_expression() {
+    let world = World::new();
+    world.put("common-files/a b.txt", "twelve bytes");
+    world.put("common-files/c.txt", "x");
+    let ls = |expression| world.cec(["ls", "common-files", "--jq", expression]).run();
+    ls(".[].name").is(0, "a b.txt\nc.txt\n", "");
+    ls("map(.size) | add").is(0, "13\n", "");
+    ls("empty").is(0, "", "");
+    // Streams: each line by itself.
+    let lines = world.cec(["ls", "-R", "common-files"]).env("CEC_JQ", "[.type, .size // .files] | @csv").run();
+    lines.is(0, "\"file\",12\n\"file\",1\n\"summary\",2\n", "");
+    world.cec(["version", "--jq", ".name"]).run().is(0, "Cells Client\n", "");
+}
+
+#[test]
+fn a_jq_expression_that_cannot_be_used_is_told_before_anything_is_done() {
+    let world = World::new();
+    for (expression, words) in [(".[", "closing bracket"), ("nosuch(1)", "there is no filter"), ("", "--jq")] {
+        let error = world.cec(["rm", "-f", "common-files/x", "--jq", expression]).run().json_error(2);
+        assert!(error["message"].as_str().expect("words").contains(words), "{error}");
+    }
+    assert!(world.sandbox.requests().is_empty());
+    let misfit = world.cec(["ls", "--jq", ".name"]).run().json_error(1);
+    assert!(misfit["message"].as_str().expect("words").contains("does not fit"), "{misfit}");
+}
