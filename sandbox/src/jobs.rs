@@ -76,6 +76,37 @@ struct Job {
     end: Option<End>,
 }
 
+/// The user that the server's own jobs belong to.
+const SYSTEM_USER: &str = "pydio.system.user";
+
+/// Jobs that every server has: id, label, action.
+const SYSTEM_JOBS: [(&str, &str, &str); 2] = [
+    ("actions.auth.prune.tokens", "Prune revoked tokens and expired reset password keys", "actions.auth.prune.tokens"),
+    ("clean-user-data", "Clean or transfer user data on deletion", "actions.idm.clean-user-data"),
+];
+
+impl Job {
+    /// A job that waits for its time and has never run.
+    fn of_system(id: &str, label: &str, action: &'static str, now: i64) -> Self {
+        Self {
+            id: id.to_owned(),
+            order: Order {
+                prefix: "",
+                label: label.to_owned(),
+                owner: SYSTEM_USER.to_owned(),
+                action: Action { id: action, paths: Vec::new(), parameters: BTreeMap::new() },
+                running: String::new(),
+            },
+            created: now,
+            began: Instant::now(),
+            task_id: crate::random::uuid(),
+            task_deleted: true,
+            stopped: false,
+            end: None,
+        }
+    }
+}
+
 /// All jobs of one sandbox. Copies share the same list.
 #[derive(Clone, Debug)]
 pub(crate) struct Jobs {
@@ -89,14 +120,28 @@ pub(crate) struct Jobs {
 
 impl Jobs {
     pub(crate) fn new(clock: Clock, effect_delay: Duration, status_delay: Duration) -> Self {
-        Self { jobs: Arc::default(), clock, effect_delay, status_delay, crashed: Arc::default() }
+        let jobs =
+            SYSTEM_JOBS.iter().map(|(id, label, action)| Job::of_system(id, label, action, clock.now())).collect();
+        Self { jobs: Arc::new(Mutex::new(jobs)), clock, effect_delay, status_delay, crashed: Arc::default() }
     }
 
     /// Starts a job and gives its id. `work` is done after the effect delay; its error is what
     /// the task reports. Must be called on the server's runtime.
     pub(crate) fn start(&self, order: Order, work: impl FnOnce() -> Result<(), String> + Send + 'static) -> String {
         let id = format!("{}-{}", order.prefix, crate::random::uuid());
-        self.lock().push(Job {
+        self.start_as(id, order, work)
+    }
+
+    /// Starts a job under an id of its own; one that has it already runs anew.
+    pub(crate) fn start_as(
+        &self,
+        id: String,
+        order: Order,
+        work: impl FnOnce() -> Result<(), String> + Send + 'static,
+    ) -> String {
+        let mut jobs = self.lock();
+        jobs.retain(|job| job.id != id);
+        jobs.push(Job {
             id: id.clone(),
             order,
             created: self.clock.now(),
@@ -106,6 +151,7 @@ impl Jobs {
             stopped: false,
             end: None,
         });
+        drop(jobs);
         let (jobs, name) = (self.clone(), id.clone());
         tokio::spawn(async move {
             tokio::time::sleep(jobs.effect_delay).await;

@@ -21,9 +21,12 @@
 mod clock;
 mod content;
 pub mod demo;
+mod directory;
 mod faults;
 mod jobs;
+mod links;
 mod path_rules;
+mod public;
 mod random;
 mod request_log;
 mod rest;
@@ -35,6 +38,7 @@ mod tls;
 mod tokens;
 mod transport;
 mod tree;
+mod user_meta;
 mod world;
 
 pub use faults::{Fault, Faults};

@@ -12,13 +12,16 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
 use crate::content::Store;
+use crate::directory::Directory;
 use crate::faults::Faults;
 use crate::jobs::Jobs;
+use crate::links::Links;
 use crate::request_log::{RequestLog, RequestRecord};
 use crate::sessions::Sessions;
 use crate::tokens::{Caller, Scope, TokenKind, Tokens};
 use crate::tree::node::NodeId;
 use crate::tree::{Access, Nodes, Tree, find};
+use crate::user_meta::Namespaces;
 use crate::world::{self, LoginGuard};
 use crate::{random, s3, server, tls};
 
@@ -77,6 +80,9 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) nodes: Nodes,
     pub(crate) jobs: Jobs,
+    pub(crate) links: Links,
+    pub(crate) directory: Directory,
+    pub(crate) namespaces: Namespaces,
     pub(crate) s3: Arc<s3::State>,
     pub(crate) faults: Faults,
     pub(crate) requests: RequestLog,
@@ -120,6 +126,9 @@ impl Sandbox {
             sessions: Sessions::new(clock.clone()),
             nodes: Nodes::new(clock.clone(), config.hash_delay, store),
             jobs: Jobs::new(clock.clone(), config.job_effect_delay, config.job_status_delay),
+            links: Links::default(),
+            directory: Directory::default(),
+            namespaces: Namespaces::default(),
             s3: s3::State::new(config.strict_signatures, config.lock_timeout),
             faults: Faults::default(),
             requests: RequestLog::default(),

@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::faults::{self, Plan};
 use crate::request_log::RequestRecord;
 use crate::transport::{Answer, Dropped, Request, Response, decode, full, header, respond, web_page};
-use crate::{Shared, path_rules, rest, s3, tokens};
+use crate::{Shared, path_rules, public, rest, s3, tokens};
 
 /// Accepts connections for ever.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
@@ -168,6 +168,9 @@ async fn route(shared: &Arc<Shared>, request: Request) -> Answer {
     let path = request.uri().path();
     if path == "/a" || path.starts_with("/a/") {
         return rest::handle(shared, request).await;
+    }
+    if let Some(rest) = path.strip_prefix("/public/") {
+        return Ok(public::page(shared, rest));
     }
     if s3::is_mine(path) || s3::asks_for_buckets(&request) {
         return s3::handle(shared, request).await;

@@ -157,6 +157,19 @@ impl Nodes {
         }
     }
 
+    /// Where `caller` finds the node of that Uuid, and whether it may only be read there.
+    pub(crate) fn reach(&self, caller: &Caller, uuid: &str) -> Option<(Place, NodeId, bool)> {
+        self.read(|forest| {
+            let id = forest.by_uuid(uuid)?;
+            world::WORKSPACES.iter().find_map(|workspace| {
+                let right = workspace.right_of(&caller.login)?;
+                let top = forest.root(workspace, &caller.login)?;
+                let place = Place { workspace, login: caller.login.clone(), relative: forest.path(id) };
+                forest.is_inside(id, top).then_some((place, id, right == Right::Read))
+            })
+        })
+    }
+
     fn is_scope(&self, place: &Place, scope: &Scope) -> bool {
         self.read(|forest| {
             let id = find(forest, place);

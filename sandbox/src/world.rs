@@ -147,25 +147,42 @@ pub(crate) enum PasswordCheck {
 #[derive(Debug, Default)]
 pub(crate) struct LoginGuard {
     failures: Mutex<HashMap<String, u32>>,
+    /// Passwords that were set while the server runs.
+    changed: Mutex<HashMap<String, String>>,
 }
 
 impl LoginGuard {
     /// Checks a password and keeps the count that leads to a lock.
     pub(crate) fn check(&self, login: &str, password: &str) -> PasswordCheck {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(user) = user(login) else {
+        if self.password(login).is_none() {
             return PasswordCheck::Refused;
-        };
+        }
         let count = failures.entry(login.to_owned()).or_default();
         if *count >= FAILURES_UNTIL_LOCKED {
             return PasswordCheck::Locked;
         }
-        if user.password == password {
+        if self.is_password(login, password) {
             *count = 0;
             return PasswordCheck::Accepted;
         }
         *count += 1;
         if *count >= FAILURES_UNTIL_LOCKED { PasswordCheck::Locked } else { PasswordCheck::Refused }
+    }
+
+    /// Whether this is the password of that user.
+    pub(crate) fn is_password(&self, login: &str, password: &str) -> bool {
+        self.password(login).is_some_and(|known| known == password)
+    }
+
+    /// Gives a user a password, known or not.
+    pub(crate) fn set_password(&self, login: &str, password: &str) {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(login.to_owned(), password.to_owned());
+    }
+
+    fn password(&self, login: &str) -> Option<String> {
+        let changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner).get(login).cloned();
+        changed.or_else(|| user(login).map(|user| user.password.to_owned()))
     }
 
     /// Whether wrong passwords have locked this user.

@@ -14,6 +14,7 @@ pub(crate) enum Prefix {
     Conflict,
     Locked,
     Unauthorized,
+    BadRequest,
     Internal,
 }
 
@@ -25,6 +26,7 @@ impl Prefix {
             Self::Conflict => "Conflict: ",
             Self::Locked => "Locked: ",
             Self::Unauthorized => "Unauthorized: ",
+            Self::BadRequest => "Bad Request: ",
             Self::Internal => "Internal Server Error: ",
         }
     }

@@ -201,12 +201,40 @@ pub(super) async fn start(call: &mut Call, name: &str) -> RestResult {
     match name {
         "copy" => start_transfer(call, Transfer::Copy, &request.json_parameters),
         "move" => start_transfer(call, Transfer::Move, &request.json_parameters),
+        "datasource-resync" => start_resync(call, &request.json_parameters),
         "remote-download" => {
             let message = "you are not allowed to use this feature";
             Err(RestError::internal(message))
         }
         _ => Err(RestError::internal("unknown job name").followed_by("{}")),
     }
+}
+
+#[derive(Deserialize)]
+struct ResyncParameters {
+    #[serde(rename = "dsName")]
+    name: String,
+}
+
+/// Compares a data source with its storage: the id is always the same, and an unknown name is found out by the job.
+fn start_resync(call: &Call, parameters: &str) -> RestResult {
+    let ResyncParameters { name } = serde_json::from_str(parameters).map_err(|_| RestError::Panic)?;
+    call.require_admin()?;
+    let order = Order {
+        prefix: "resync-ds",
+        label: format!("Resync datasource {name}"),
+        owner: call.caller()?.login.clone(),
+        action: Action {
+            id: "actions.cmd.resync",
+            paths: Vec::new(),
+            parameters: BTreeMap::from([("service", format!("pydio.grpc.data.sync.{name}"))]),
+        },
+        running: format!("Resyncing {name}"),
+    };
+    let known = super::datasources::is_known(&name);
+    let work = move || if known { Ok(()) } else { Err("service is not known by the registry".to_owned()) };
+    let job_uuid = call.shared.jobs.start_as(format!("resync-ds-{name}"), order, work);
+    reply(&StartAnswer { job_uuid })
 }
 
 fn start_transfer(call: &Call, transfer: Transfer, parameters: &str) -> RestResult {

@@ -3,15 +3,20 @@
 mod admin;
 mod auth;
 mod bulk;
+mod datasources;
 mod discovery;
 mod error;
 mod frontend;
+mod idm;
+mod job_logs;
 mod jobs;
 mod json;
 mod node;
 mod session;
+mod share;
 mod trash;
 mod tree;
+mod user_meta;
 
 use std::sync::Arc;
 
@@ -30,7 +35,8 @@ use json::Field;
 const LONGEST_BUFFERED: usize = 2048;
 
 /// The services of the interface. Every other name leads to the web page.
-const SERVICES: [&str; 6] = ["tree", "meta", "jobs", "frontend", "config", "auth"];
+const SERVICES: [&str; 12] =
+    ["tree", "meta", "jobs", "frontend", "config", "auth", "share", "user", "role", "workspace", "acl", "user-meta"];
 
 /// A request on its way through the interface.
 pub(crate) struct Call {
@@ -87,6 +93,9 @@ async fn dispatch(call: &mut Call) -> RestResult {
         return tree::meta_get(call, node).await;
     }
     match path.split('/').next() {
+        Some("share") => dispatch_shares(call, &path).await,
+        Some("user" | "role" | "workspace" | "acl") => dispatch_idm(call, &path).await,
+        Some("user-meta") => dispatch_user_meta(call, &path).await,
         Some("jobs") => dispatch_jobs(call, path.trim_end_matches('/')).await,
         Some("tree" | "meta") => {
             let known =
@@ -116,13 +125,63 @@ async fn dispatch_jobs(call: &mut Call, path: &str) -> RestResult {
         ("jobs/user", &Method::POST) => jobs::list(call).await,
         ("jobs/user", &Method::PUT) => jobs::control(call).await,
         ("jobs/tasks/delete", &Method::POST) => jobs::delete_tasks(call).await,
-        ("jobs/user" | "jobs/tasks/delete", _) => Err(RestError::wrong_method()),
+        ("jobs/tasks/logs", &Method::POST) => job_logs::list(call).await,
+        ("jobs/user" | "jobs/tasks/delete" | "jobs/tasks/logs", _) => Err(RestError::wrong_method()),
         _ => match path.strip_prefix("jobs/user/") {
             Some(name) if !name.contains('/') => {
                 call.expect(&Method::PUT)?;
                 jobs::start(call, name).await
             }
             _ => Err(RestError::no_route()),
+        },
+    }
+}
+
+async fn dispatch_idm(call: &mut Call, path: &str) -> RestResult {
+    let (service, rest) = path.split_once('/').unwrap_or((path, ""));
+    let method = call.method.clone();
+    match (service, rest, &method) {
+        ("user", "", &Method::POST) => idm::search_users(call).await,
+        ("role", "", &Method::POST) => idm::search_roles(call).await,
+        ("workspace", "", &Method::POST) => idm::search_workspaces(call).await,
+        ("acl", "", &Method::POST) => idm::search_acls(call).await,
+        ("acl", "", &Method::PUT) => idm::put_acl(call).await,
+        ("acl", "bulk/delete", &Method::POST) => idm::delete_acls(call).await,
+        (_, "", _) => Err(RestError::wrong_method()),
+        ("user", login, &Method::GET) => idm::get_user(call, login),
+        ("user", login, &Method::PUT) => idm::put_user(call, login).await,
+        ("user", login, &Method::DELETE) => idm::delete_user(call, login),
+        ("role", uuid, &Method::GET) => idm::get_role(call, uuid),
+        ("workspace", slug, &Method::DELETE) => idm::delete_workspace(call, slug),
+        _ => Err(RestError::wrong_method()),
+    }
+}
+
+async fn dispatch_user_meta(call: &mut Call, path: &str) -> RestResult {
+    let method = call.method.clone();
+    match (path, &method) {
+        ("user-meta/namespace", &Method::GET) => user_meta::namespaces(call),
+        ("user-meta/namespace", &Method::PUT) => user_meta::define(call).await,
+        ("user-meta/update", &Method::PUT) => user_meta::update(call).await,
+        ("user-meta/search", &Method::POST) => user_meta::search(call).await,
+        _ => match path.strip_prefix("user-meta/tags/") {
+            Some(namespace) if method == Method::GET => user_meta::tags(call, namespace),
+            Some(_) => Err(RestError::wrong_method()),
+            None => Err(RestError::no_route()),
+        },
+    }
+}
+
+async fn dispatch_shares(call: &mut Call, path: &str) -> RestResult {
+    match (path, &call.method) {
+        ("share/link", &Method::PUT) => share::put_link(call).await,
+        ("share/resources", &Method::POST) => Ok(respond(StatusCode::OK, "application/json", full(""))),
+        ("share/link" | "share/resources", _) => Err(RestError::wrong_method()),
+        _ => match (path.strip_prefix("share/link/"), &call.method) {
+            (Some(uuid), &Method::GET) => share::get_link(call, uuid),
+            (Some(uuid), &Method::DELETE) => share::delete_link(call, uuid),
+            (Some(_), _) => Err(RestError::wrong_method()),
+            (None, _) => Err(RestError::no_route()),
         },
     }
 }
@@ -150,6 +209,10 @@ async fn dispatch_server(call: &mut Call, path: &str) -> RestResult {
             call.expect(&Method::GET)?;
             discovery::openapi()
         }
+        "config/datasource" => {
+            call.expect(&Method::GET)?;
+            datasources::list(call)
+        }
         "auth/token/document" => {
             call.expect(&Method::POST)?;
             auth::document(call).await
@@ -158,7 +221,13 @@ async fn dispatch_server(call: &mut Call, path: &str) -> RestResult {
             call.expect(&Method::POST)?;
             auth::revoke(call).await
         }
-        _ => Err(RestError::no_route()),
+        _ => match path.strip_prefix("config/datasource/") {
+            Some(name) => {
+                call.expect(&Method::GET)?;
+                datasources::get(call, name)
+            }
+            None => Err(RestError::no_route()),
+        },
     }
 }
 

@@ -99,6 +99,7 @@ pub(crate) fn render(node: &Node, path: String, rendering: Rendering) -> WireNod
         meta.insert("ChildrenFiles".to_owned(), files.to_string());
         meta.insert("ChildrenFolders".to_owned(), folders.to_string());
     }
+    meta.extend(node.extra.iter().map(|(name, value)| (name.clone(), value.clone())));
     WireNode {
         uuid: node.uuid.to_string(),
         path,

@@ -100,6 +100,15 @@ impl Forest {
         self.by_uuid.get(uuid).copied()
     }
 
+    /// The nodes that carry something under that name beside what the server itself knows.
+    pub(crate) fn with_extra(&self, name: &str) -> Vec<NodeId> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes
+            .filter(|(_, node)| node.as_ref().is_some_and(|node| node.extra.contains_key(name)))
+            .map(|(index, _)| NodeId(index))
+            .collect()
+    }
+
     /// The node at `path` below `root`.
     pub(crate) fn find(&self, root: NodeId, path: &str) -> Option<NodeId> {
         segments(path).into_iter().try_fold(root, |id, name| self.child(id, name))

@@ -90,6 +90,8 @@ pub(crate) struct Node {
     pub(crate) implied: bool,
     /// Where a node in the recycle bin came from: its path below the workspace root.
     pub(crate) origin: Option<String>,
+    /// What users have attached to it, and its shares: JSON texts by namespace.
+    pub(crate) extra: BTreeMap<String, String>,
     pub(super) parent: Option<NodeId>,
     pub(super) children: Option<Box<Children>>,
 }
@@ -112,6 +114,7 @@ impl Node {
             body: None,
             implied: false,
             origin: None,
+            extra: BTreeMap::new(),
             parent: None,
             children: None,
         }

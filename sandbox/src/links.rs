@@ -1,0 +1,155 @@
+//! Public links: who made them, what they open, and for how long.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::random;
+
+/// A public link, which is a workspace of its own to the server.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    /// The Uuid of the link and of its workspace.
+    pub(crate) uuid: String,
+    /// The last part of its URL.
+    pub(crate) hash: String,
+    pub(crate) label: String,
+    pub(crate) description: String,
+    /// The slug of its workspace.
+    pub(crate) slug: String,
+    /// What it opens; the server does not mind an empty list.
+    pub(crate) node_uuids: Vec<String>,
+    /// `Preview`, `Download`, `Upload`.
+    pub(crate) permissions: Vec<&'static str>,
+    pub(crate) password: Option<String>,
+    /// Seconds since the Unix epoch; 0 for ever.
+    pub(crate) access_end: i64,
+    /// 0 for any number.
+    pub(crate) max_downloads: i64,
+    /// The login of who made it.
+    pub(crate) owner: String,
+    /// The hidden user that visitors are signed in as.
+    pub(crate) user_uuid: String,
+    pub(crate) user_login: String,
+    pub(crate) updated: i64,
+}
+
+impl Link {
+    /// A link of that user, with all that the server makes up.
+    pub(crate) fn new(owner: &str, now: i64) -> Self {
+        let user_uuid = random::uuid();
+        Self {
+            uuid: random::uuid(),
+            hash: random::uuid().replace('-', "").chars().take(12).collect(),
+            label: String::new(),
+            description: String::new(),
+            slug: String::new(),
+            node_uuids: Vec::new(),
+            permissions: Vec::new(),
+            password: None,
+            access_end: 0,
+            max_downloads: 0,
+            owner: owner.to_owned(),
+            user_login: user_uuid.replace('-', "").chars().take(16).collect(),
+            user_uuid,
+            updated: now,
+        }
+    }
+
+    /// Whether visitors are still let in.
+    pub(crate) fn is_open(&self, now: i64) -> bool {
+        self.access_end == 0 || now < self.access_end
+    }
+}
+
+/// A workspace of a link that was never completed.
+#[derive(Clone, Debug)]
+pub(crate) struct Orphan {
+    pub(crate) uuid: String,
+    pub(crate) label: String,
+    pub(crate) slug: String,
+    pub(crate) owner: String,
+    pub(crate) updated: i64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    links: Vec<Link>,
+    orphans: Vec<Orphan>,
+}
+
+/// All public links of a sandbox.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    state: Mutex<State>,
+}
+
+impl Links {
+    /// The link of that Uuid.
+    pub(crate) fn get(&self, uuid: &str) -> Option<Link> {
+        self.lock().links.iter().find(|link| link.uuid == uuid).cloned()
+    }
+
+    /// The link of that hash.
+    pub(crate) fn by_hash(&self, hash: &str) -> Option<Link> {
+        self.lock().links.iter().find(|link| link.hash == hash).cloned()
+    }
+
+    /// All links, oldest first.
+    pub(crate) fn all(&self) -> Vec<Link> {
+        self.lock().links.clone()
+    }
+
+    /// The workspaces without a link, oldest first.
+    pub(crate) fn orphans(&self) -> Vec<Orphan> {
+        self.lock().orphans.clone()
+    }
+
+    /// The workspace without a link of that Uuid.
+    pub(crate) fn orphan(&self, uuid: &str) -> Option<Orphan> {
+        self.lock().orphans.iter().find(|orphan| orphan.uuid == uuid).cloned()
+    }
+
+    /// A slug that no other link has.
+    pub(crate) fn free_slug(&self, label: &str) -> String {
+        let base: String = label
+            .chars()
+            .map(|character| if character.is_ascii_alphanumeric() { character.to_ascii_lowercase() } else { '-' })
+            .collect();
+        let state = self.lock();
+        let taken = |slug: &str| {
+            state.links.iter().any(|link| link.slug == slug) || state.orphans.iter().any(|orphan| orphan.slug == slug)
+        };
+        let numbered = (1..).map(|number| format!("{base}-{number}"));
+        std::iter::once(base.clone()).chain(numbered).find(|slug| !taken(slug)).unwrap_or_default()
+    }
+
+    /// Adds a link, or replaces the one of the same Uuid.
+    pub(crate) fn put(&self, link: Link) {
+        let mut state = self.lock();
+        match state.links.iter_mut().find(|known| known.uuid == link.uuid) {
+            Some(known) => *known = link,
+            None => state.links.push(link),
+        }
+    }
+
+    /// Leaves a workspace without a link behind.
+    pub(crate) fn abandon(&self, link: &Link) {
+        self.lock().orphans.push(Orphan {
+            uuid: link.uuid.clone(),
+            label: link.label.clone(),
+            slug: link.slug.clone(),
+            owner: link.owner.clone(),
+            updated: link.updated,
+        });
+    }
+
+    /// Removes the link of that Uuid, or the workspace without one.
+    pub(crate) fn remove(&self, uuid: &str) {
+        let mut state = self.lock();
+        state.links.retain(|link| link.uuid != uuid);
+        state.orphans.retain(|orphan| orphan.uuid != uuid);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
