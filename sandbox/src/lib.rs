@@ -25,6 +25,7 @@ mod directory;
 mod faults;
 mod jobs;
 mod links;
+mod oauth;
 mod path_rules;
 mod public;
 mod random;
@@ -42,9 +43,11 @@ mod user_meta;
 mod world;
 
 pub use faults::{Fault, Faults};
+pub use oauth::control::Pair;
 pub use request_log::RequestRecord;
 pub use s3::{PendingUpload, S3};
 pub use sandbox::{Config, Sandbox};
+pub use sessions::{Lifetimes, Race};
 pub use tokens::TokenKind;
 pub use tree::Tree;
 

@@ -16,6 +16,7 @@ use crate::directory::Directory;
 use crate::faults::Faults;
 use crate::jobs::Jobs;
 use crate::links::Links;
+use crate::oauth::Authorizations;
 use crate::request_log::{RequestLog, RequestRecord};
 use crate::sessions::Sessions;
 use crate::tokens::{Caller, Scope, TokenKind, Tokens};
@@ -78,6 +79,7 @@ pub(crate) struct Shared {
     pub(crate) tokens: Tokens,
     pub(crate) logins: LoginGuard,
     pub(crate) sessions: Sessions,
+    pub(crate) authorizations: Authorizations,
     pub(crate) nodes: Nodes,
     pub(crate) jobs: Jobs,
     pub(crate) links: Links,
@@ -91,7 +93,7 @@ pub(crate) struct Shared {
 /// A running server. It stops, and its files go, when this is dropped.
 #[derive(Debug)]
 pub struct Sandbox {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     ca_pem: Option<String>,
     long_lived: Mutex<HashMap<String, String>>,
     stop: Option<oneshot::Sender<()>>,
@@ -118,12 +120,13 @@ impl Sandbox {
         };
         let clock = Clock::default();
         let store = Store::new().context("cannot make a temporary folder")?;
+        let url = format!("{scheme}://{}", reachable(address));
         let shared = Arc::new(Shared {
             address,
-            url: format!("{scheme}://{}", reachable(address)),
             tokens: Tokens::new(clock.clone()),
             logins: LoginGuard::default(),
-            sessions: Sessions::new(clock.clone()),
+            sessions: Sessions::new(clock.clone(), &url),
+            authorizations: Authorizations::new(clock.clone(), &url),
             nodes: Nodes::new(clock.clone(), config.hash_delay, store),
             jobs: Jobs::new(clock.clone(), config.job_effect_delay, config.job_status_delay),
             links: Links::default(),
@@ -133,6 +136,7 @@ impl Sandbox {
             faults: Faults::default(),
             requests: RequestLog::default(),
             clock,
+            url,
         });
         let (stop, thread) = spawn(listener, acceptor, Arc::clone(&shared))?;
         Ok(Self { shared, ca_pem, long_lived: Mutex::default(), stop: Some(stop), thread: Some(thread) })

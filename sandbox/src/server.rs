@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::faults::{self, Plan};
 use crate::request_log::RequestRecord;
 use crate::transport::{Answer, Dropped, Request, Response, decode, full, header, respond, web_page};
-use crate::{Shared, path_rules, public, rest, s3, tokens};
+use crate::{Shared, oauth, path_rules, public, rest, s3, tokens};
 
 /// Accepts connections for ever.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
@@ -49,7 +49,8 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
         let shared = Arc::clone(&shared);
         let client = Arc::new(());
         request.extensions_mut().insert(Arc::downgrade(&client));
-        let outlives = s3::outlives_client(request.method(), request.uri().path());
+        let (method, path) = (request.method(), request.uri().path());
+        let outlives = s3::outlives_client(method, path) || oauth::outlives_client(method, path);
         let work = async move { answer(&shared, request).await };
         // Begun here and not when it is first polled: a client that is gone by then has its
         // request carried out all the same.
@@ -175,7 +176,10 @@ async fn route(shared: &Arc<Shared>, request: Request) -> Answer {
     if s3::is_mine(path) || s3::asks_for_buckets(&request) {
         return s3::handle(shared, request).await;
     }
-    Ok(web_page())
+    if path == "/oidc" || path.starts_with("/oidc/") {
+        return oauth::handle(shared, request).await;
+    }
+    Ok(oauth::pages::page(shared, &request).unwrap_or_else(web_page))
 }
 
 /// Only requests for the address the server is bound to are answered; others get an empty 200, as

@@ -102,6 +102,12 @@ impl Tokens {
         Some(entry.caller.clone())
     }
 
+    /// Whether a token is alive, without using it.
+    pub(crate) fn is_alive(&self, token: &str) -> bool {
+        let now = self.clock.now_millis();
+        self.lock().get(token).is_some_and(|entry| now < entry.expires_millis)
+    }
+
     /// Kills a token at once; an unknown one is ignored.
     pub(crate) fn revoke(&self, token: &str) {
         self.lock().remove(token);

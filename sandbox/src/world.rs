@@ -143,10 +143,19 @@ pub(crate) enum PasswordCheck {
     Locked,
 }
 
-/// Counts wrong passwords for each user.
+/// What the server knows of a user's logins.
+#[derive(Clone, Copy, Debug, Default)]
+struct Standing {
+    failures: u32,
+    locked: bool,
+    must_change_password: bool,
+}
+
+/// Counts wrong passwords for each user, and keeps who may not log in.
 #[derive(Debug, Default)]
 pub(crate) struct LoginGuard {
-    failures: Mutex<HashMap<String, u32>>,
+    standings: Mutex<HashMap<String, Standing>>,
+    second_factors: Mutex<HashMap<String, String>>,
     /// Passwords that were set while the server runs.
     changed: Mutex<HashMap<String, String>>,
 }
@@ -154,20 +163,27 @@ pub(crate) struct LoginGuard {
 impl LoginGuard {
     /// Checks a password and keeps the count that leads to a lock.
     pub(crate) fn check(&self, login: &str, password: &str) -> PasswordCheck {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if self.password(login).is_none() {
             return PasswordCheck::Refused;
         }
-        let count = failures.entry(login.to_owned()).or_default();
-        if *count >= FAILURES_UNTIL_LOCKED {
-            return PasswordCheck::Locked;
+        self.change(login, |standing| {
+            if standing.locked {
+                return PasswordCheck::Locked;
+            }
+            if self.is_password(login, password) {
+                standing.failures = 0;
+                return PasswordCheck::Accepted;
+            }
+            standing.fail()
+        })
+    }
+
+    /// Counts a login that failed although the password may have been right.
+    pub(crate) fn fail(&self, login: &str) -> PasswordCheck {
+        if self.password(login).is_none() {
+            return PasswordCheck::Refused;
         }
-        if self.is_password(login, password) {
-            *count = 0;
-            return PasswordCheck::Accepted;
-        }
-        *count += 1;
-        if *count >= FAILURES_UNTIL_LOCKED { PasswordCheck::Locked } else { PasswordCheck::Refused }
+        self.change(login, Standing::fail)
     }
 
     /// Whether this is the password of that user.
@@ -185,12 +201,51 @@ impl LoginGuard {
         changed.or_else(|| user(login).map(|user| user.password.to_owned()))
     }
 
-    /// Whether wrong passwords have locked this user.
+    /// Whether the user may do nothing at all.
     pub(crate) fn is_locked(&self, login: &str) -> bool {
-        self.failures
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(login)
-            .is_some_and(|count| *count >= FAILURES_UNTIL_LOCKED)
+        self.change(login, |standing| standing.locked)
+    }
+
+    /// Locks a user, or takes the lock away together with the count.
+    pub(crate) fn set_locked(&self, login: &str, locked: bool) {
+        self.change(login, |standing| {
+            standing.locked = locked;
+            standing.failures = if locked { FAILURES_UNTIL_LOCKED } else { 0 };
+        });
+    }
+
+    /// Whether the user is to change the password in the browser first; only the state says so.
+    pub(crate) fn must_change_password(&self, login: &str) -> bool {
+        self.change(login, |standing| standing.must_change_password)
+    }
+
+    pub(crate) fn set_must_change_password(&self, login: &str, must: bool) {
+        self.change(login, |standing| standing.must_change_password = must);
+    }
+
+    /// The name of the further step that this user has to take after the password.
+    pub(crate) fn second_factor(&self, login: &str) -> Option<String> {
+        self.second_factors.lock().unwrap_or_else(PoisonError::into_inner).get(login).cloned()
+    }
+
+    pub(crate) fn set_second_factor(&self, login: &str, name: Option<&str>) {
+        let mut factors = self.second_factors.lock().unwrap_or_else(PoisonError::into_inner);
+        match name {
+            Some(name) => factors.insert(login.to_owned(), name.to_owned()),
+            None => factors.remove(login),
+        };
+    }
+
+    fn change<T>(&self, login: &str, change: impl FnOnce(&mut Standing) -> T) -> T {
+        let mut standings = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
+        change(standings.entry(login.to_owned()).or_default())
+    }
+}
+
+impl Standing {
+    fn fail(&mut self) -> PasswordCheck {
+        self.failures += 1;
+        self.locked |= self.failures >= FAILURES_UNTIL_LOCKED;
+        if self.locked { PasswordCheck::Locked } else { PasswordCheck::Refused }
     }
 }

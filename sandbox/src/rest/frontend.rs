@@ -91,7 +91,7 @@ pub(super) fn state(call: &Call) -> RestResult {
             None => repositories(&caller.login),
         };
         let name = world::user(&caller.login).map_or("", |user| user.display_name);
-        let rights = if caller.admin { "   <special_rights is_admin=\"1\"></special_rights>\n" } else { "" };
+        let rights = special_rights(caller.admin, call.shared.logins.must_change_password(&caller.login));
         let _ = write!(
             xml,
             "  <user id=\"{}\">\n   <active_repo id=\"homepage\"></active_repo>\n   \
@@ -104,6 +104,18 @@ pub(super) fn state(call: &Call) -> RestResult {
     }
     xml.push_str(" </pydio_registry>");
     Ok(respond(StatusCode::OK, "application/xml", chunked(xml)))
+}
+
+/// What sets a user apart; an element without attributes is left out.
+fn special_rights(admin: bool, must_change_password: bool) -> String {
+    let mut attributes = String::new();
+    if admin {
+        attributes.push_str(" is_admin=\"1\"");
+    }
+    if must_change_password {
+        attributes.push_str(" lock=\"pass_change\"");
+    }
+    if attributes.is_empty() { attributes } else { format!("   <special_rights{attributes}></special_rights>\n") }
 }
 
 fn repositories(login: &str) -> String {

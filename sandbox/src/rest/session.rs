@@ -1,6 +1,8 @@
-//! `POST /a/frontend/session`: log in with a password, refresh, log out.
+//! `POST /a/frontend/session`: log in with a password, refresh, log out; and the login step of the authorization
+//! server, which is the same with a challenge.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +13,8 @@ use serde::Serialize;
 use super::error::{Prefix, RestError, RestResult};
 use super::json::message;
 use super::{Call, reply};
-use crate::sessions::Grant;
+use crate::Shared;
+use crate::sessions::{ALL_SCOPES, FRONTEND, Grant};
 use crate::transport::header;
 use crate::world::PasswordCheck;
 
@@ -34,6 +37,21 @@ struct SessionAnswer {
     expire_time: Option<i64>,
     #[serde(rename = "Token", skip_serializing_if = "Option::is_none")]
     token: Option<TokenAnswer>,
+    /// Where the browser goes next: back to the client, with a code.
+    #[serde(rename = "RedirectTo", skip_serializing_if = "Option::is_none")]
+    redirect_to: Option<String>,
+    /// A further step that the user has to take.
+    #[serde(rename = "Trigger", skip_serializing_if = "Option::is_none")]
+    trigger: Option<String>,
+    #[serde(rename = "TriggerInfo", skip_serializing_if = "BTreeMap::is_empty")]
+    trigger_info: BTreeMap<String, String>,
+}
+
+/// What a login leads to.
+enum Step {
+    Tokens(Box<Grant>),
+    Redirect(String),
+    SecondFactor(String),
 }
 
 #[derive(Debug, Serialize)]
@@ -53,23 +71,30 @@ pub(super) async fn post(call: &mut Call) -> RestResult {
     let sent = refresh_token(&call.headers);
     let (outcome, cookie) = match field("type") {
         "credentials" => {
-            let outcome = log_in(call, field("login"), field("password"));
+            let outcome = log_in(call, field("login"), field("password"), field("challenge"));
             (outcome.map(Some), Cookie::Kept)
         }
-        "refresh" => (refresh(call, sent.as_deref()).map(Some), Cookie::Kept),
+        "refresh" => {
+            let shared = Arc::clone(&call.shared);
+            let grant = refresh(&shared, sent.as_deref()).await;
+            (grant.map(|grant| Some(Step::Tokens(Box::new(grant)))), Cookie::Kept)
+        }
         "logout" => {
             if let Some(token) = sent {
-                call.shared.sessions.end(&token, &call.shared.tokens);
+                call.shared.sessions.end(&token, FRONTEND, &call.shared.tokens);
             }
             (Ok(None), Cookie::Forgotten)
         }
-        "external" => (Err(login_failed()), Cookie::Kept),
+        "external" => (external(call, sent.as_deref(), field("challenge")).map(Some), Cookie::Kept),
         _ => (Ok(None), Cookie::Kept),
     };
-    let content = outcome.as_ref().ok().and_then(Option::as_ref);
+    let content = match &outcome {
+        Ok(Some(Step::Tokens(grant))) => Some(&**grant),
+        _ => None,
+    };
     let cookie = set_cookie(call, content, cookie);
     let mut response = match outcome {
-        Ok(grant) => reply(&grant.map(SessionAnswer::from).unwrap_or_default())?,
+        Ok(step) => reply(&step.map(SessionAnswer::from).unwrap_or_default())?,
         Err(error) => error.into_answer().map_err(|_| RestError::Panic)?,
     };
     if let Ok(value) = HeaderValue::from_str(&cookie) {
@@ -78,41 +103,74 @@ pub(super) async fn post(call: &mut Call) -> RestResult {
     Ok(response)
 }
 
-fn log_in(call: &Call, login: &str, password: &str) -> Result<Grant, RestError> {
-    match call.shared.logins.check(login, password) {
-        PasswordCheck::Accepted => Ok(call.shared.sessions.begin(login, &call.shared.tokens)),
-        PasswordCheck::Refused => Err(login_failed()),
-        PasswordCheck::Locked => Err(RestError::typed(
-            StatusCode::UNAUTHORIZED,
-            Prefix::Unauthorized,
-            "User is locked - Please contact your admin",
-        )),
+fn log_in(call: &Call, login: &str, password: &str, challenge: &str) -> Result<Step, RestError> {
+    let (shared, logins) = (&call.shared, &call.shared.logins);
+    let lifetimes = shared.sessions.lifetimes();
+    // A challenge that cannot be met counts as a wrong password.
+    let can_be_met = challenge.is_empty() || shared.authorizations.can_be_met(challenge);
+    match if can_be_met { logins.check(login, password) } else { logins.fail(login) } {
+        PasswordCheck::Accepted => {}
+        PasswordCheck::Refused => return Err(login_failed()),
+        PasswordCheck::Locked => return Err(locked()),
     }
+    if let Some(name) = logins.second_factor(login) {
+        return Ok(Step::SecondFactor(name));
+    }
+    if challenge.is_empty() {
+        let grant = shared.sessions.begin(login, FRONTEND, ALL_SCOPES, &shared.tokens);
+        return Ok(Step::Tokens(Box::new(grant)));
+    }
+    shared.authorizations.authorize(challenge, login, lifetimes).map(Step::Redirect).ok_or_else(login_failed)
 }
 
-fn refresh(call: &Call, token: Option<&str>) -> Result<Grant, RestError> {
+/// A browser that has a session gets its code without a question.
+fn external(call: &Call, token: Option<&str>, challenge: &str) -> Result<Step, RestError> {
+    let shared = &call.shared;
+    let login = token.and_then(|token| shared.sessions.user_of(token)).ok_or_else(login_failed)?;
+    if shared.logins.is_locked(&login) {
+        return Err(locked());
+    }
+    let redirect = shared.authorizations.authorize(challenge, &login, shared.sessions.lifetimes());
+    redirect.map(Step::Redirect).ok_or_else(login_failed)
+}
+
+async fn refresh(shared: &Shared, token: Option<&str>) -> Result<Grant, RestError> {
     let unauthorized = StatusCode::UNAUTHORIZED;
     let token = token.ok_or_else(|| RestError::untyped(unauthorized, "No refresh token"))?;
-    call.shared
+    shared
         .sessions
-        .refresh(token, &call.shared.tokens)
-        .ok_or_else(|| RestError::nested(unauthorized, "token_inactive"))
+        .refresh(token, FRONTEND, &shared.tokens)
+        .await
+        .map_err(|_| RestError::nested(unauthorized, "token_inactive"))
+}
+
+fn locked() -> RestError {
+    RestError::typed(StatusCode::UNAUTHORIZED, Prefix::Unauthorized, "User is locked - Please contact your admin")
 }
 
 fn login_failed() -> RestError {
     RestError::typed(StatusCode::UNAUTHORIZED, Prefix::Unauthorized, "Login failed")
 }
 
-impl From<Grant> for SessionAnswer {
-    fn from(grant: Grant) -> Self {
-        Self {
-            jwt: Some(grant.access.clone()),
-            expire_time: Some(grant.expires),
-            token: Some(TokenAnswer {
-                access_token: grant.access,
-                identity_token: grant.identity,
-                expires_at: grant.expires.to_string(),
-            }),
+impl From<Step> for SessionAnswer {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Tokens(grant) => Self {
+                jwt: Some(grant.access.clone()),
+                expire_time: Some(grant.expires),
+                token: Some(TokenAnswer {
+                    access_token: grant.access,
+                    identity_token: grant.identity,
+                    expires_at: grant.expires.to_string(),
+                }),
+                ..Self::default()
+            },
+            Step::Redirect(url) => Self { redirect_to: Some(url), ..Self::default() },
+            Step::SecondFactor(name) => Self {
+                trigger_info: BTreeMap::from([("type".to_owned(), name.clone())]),
+                trigger: Some(name),
+                ..Self::default()
+            },
         }
     }
 }

@@ -4,6 +4,8 @@
 
 mod faults;
 mod jobs;
+mod oauth;
+mod oauth_recordings;
 mod paging;
 mod recordings;
 mod sessions;

@@ -14,11 +14,13 @@ const FOLDER: &str = "common-files/A1/rec-1795454102";
 
 /// Whose token a request carries.
 #[derive(Clone, Copy, Debug)]
-enum Token {
+pub(crate) enum Token {
     /// Of whoever the recording names; a bad one if it names nobody but carries one.
     Recorded,
     Admin,
     Bob,
+    /// The recorded one, which the replacements have put a new one in the place of.
+    Replaced,
     Expired,
     Garbage,
     /// Of admin, but for one path.
@@ -26,10 +28,10 @@ enum Token {
 }
 
 /// Texts to replace in a recording, in the request and in the answer.
-type Replacements = Vec<(&'static str, String)>;
+pub(crate) type Replacements = Vec<(&'static str, String)>;
 
 /// A recording and what must be the case before it is asked again.
-struct Case {
+pub(crate) struct Case {
     file: &'static str,
     token: Token,
     prepare: fn(&Sandbox) -> Replacements,
@@ -37,12 +39,12 @@ struct Case {
     config: fn() -> Config,
 }
 
-const fn case(file: &'static str, prepare: fn(&Sandbox) -> Replacements) -> Case {
+pub(crate) const fn case(file: &'static str, prepare: fn(&Sandbox) -> Replacements) -> Case {
     Case { file, token: Token::Recorded, prepare, lists: Lists::InOrder, config: quick }
 }
 
 impl Case {
-    const fn by(mut self, token: Token) -> Self {
+    pub(crate) const fn by(mut self, token: Token) -> Self {
         self.token = token;
         self
     }
@@ -77,7 +79,7 @@ fn slow_effect() -> Config {
     Config { job_effect_delay: Duration::from_secs(3600), ..quick() }
 }
 
-fn nothing(_: &Sandbox) -> Replacements {
+pub(crate) fn nothing(_: &Sandbox) -> Replacements {
     Vec::new()
 }
 
@@ -220,7 +222,7 @@ fn log_in(sandbox: &Sandbox) -> String {
     cookie.split(';').next().unwrap().to_owned()
 }
 
-fn passwords(sandbox: &Sandbox) -> Replacements {
+pub(crate) fn passwords(sandbox: &Sandbox) -> Replacements {
     vec![
         ("\"PASSWORD\"", format!("{:?}", sandbox.password("alice"))),
         ("\"P@ssw0rd!\"", format!("{:?}", sandbox.password("admin"))),
@@ -228,7 +230,7 @@ fn passwords(sandbox: &Sandbox) -> Replacements {
 }
 
 /// A user who has sent ten wrong passwords; alice stands for the recorded one.
-fn locked_user(sandbox: &Sandbox) -> Replacements {
+pub(crate) fn locked_user(sandbox: &Sandbox) -> Replacements {
     let info = json!({"AuthInfo": {"type": "credentials", "login": "alice", "password": "wrong"}});
     for _ in 0..10 {
         Ask::post("/a/frontend/session", &info).send(sandbox).unwrap();
@@ -495,18 +497,23 @@ fn the_state_names_the_user_of_a_valid_token_only() {
 
 /// A recorded exchange.
 #[derive(Clone, Debug)]
-struct Recording {
+pub(crate) struct Recording {
     request: Value,
-    response: Value,
+    pub(crate) response: Value,
     user: Option<String>,
 }
 
 impl Recording {
-    fn load(file: &str) -> Self {
+    pub(crate) fn load(file: &str) -> Self {
+        Self::from_text(&Self::whole(file).to_string())
+    }
+
+    /// A recording that is no exchange.
+    pub(crate) fn whole(file: &str) -> Value {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
         let path = folder.join(format!("{file}.json"));
         let text = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("no {path:?}"));
-        Self::from_text(&text)
+        serde_json::from_str(&text).unwrap()
     }
 
     fn from_text(text: &str) -> Self {
@@ -518,7 +525,7 @@ impl Recording {
         }
     }
 
-    fn replaced(&self, replacements: &Replacements) -> Self {
+    pub(crate) fn replaced(&self, replacements: &Replacements) -> Self {
         let value = json!({"request": self.request, "response": self.response, "user": self.user});
         let mut text = value.to_string();
         for (old, new) in replacements {
@@ -527,7 +534,7 @@ impl Recording {
         Self::from_text(&text)
     }
 
-    fn ask(&self, sandbox: &Sandbox, case: &Case) -> std::io::Result<crate::support::Answer> {
+    pub(crate) fn ask(&self, sandbox: &Sandbox, case: &Case) -> std::io::Result<crate::support::Answer> {
         let method = self.request["method"].as_str().unwrap();
         let target = match self.request["path"].as_str() {
             Some(path) => path.to_owned(),
@@ -538,11 +545,16 @@ impl Recording {
         };
         let mut ask = Ask::new(method, &target);
         for (name, value) in self.request["headers"].as_object().unwrap() {
-            if name != "Authorization" {
+            let value_is_bearer = value.as_str().is_some_and(|value| value.starts_with("Bearer"));
+            if name != "Authorization" || !value_is_bearer || token_is_sent_as_recorded(case) {
                 ask = ask.header(name, value.as_str().unwrap());
             } else if let Some(token) = self.token(sandbox, case.token) {
                 ask = ask.bearer(&token);
             }
+        }
+        if let Some(form) = self.request["form"].as_object() {
+            let pairs: Vec<String> = form.iter().map(|(name, value)| pair(name, value.as_str().unwrap())).collect();
+            return ask.body(pairs.join("&")).send(sandbox);
         }
         let has_type = self.request["headers"].get("Content-Type").is_some();
         ask = match (&self.request["body"], &self.request["json"]) {
@@ -557,6 +569,7 @@ impl Recording {
 
     fn token(&self, sandbox: &Sandbox, token: Token) -> Option<String> {
         Some(match token {
+            Token::Replaced => return None,
             Token::Recorded => match self.user.as_deref() {
                 Some(login) => sandbox.token(login),
                 None => "garbage".to_owned(),
@@ -576,7 +589,7 @@ impl Recording {
         self.response["status"].as_u64().unwrap()
     }
 
-    fn header(&self, wanted: &str) -> Option<String> {
+    pub(crate) fn header(&self, wanted: &str) -> Option<String> {
         let is_wanted = |name: &str| name.eq_ignore_ascii_case(wanted);
         match &self.response["headers"] {
             Value::Object(headers) => {
@@ -590,6 +603,15 @@ impl Recording {
             _ => None,
         }
     }
+}
+
+/// One field of a form.
+pub(crate) fn pair(name: &str, value: &str) -> String {
+    format!("{name}={}", value.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>())
+}
+
+fn token_is_sent_as_recorded(case: &Case) -> bool {
+    matches!(case.token, Token::Replaced)
 }
 
 /// JSON as the recorder wrote it, with a space after each comma and colon: errors count columns.
@@ -606,7 +628,7 @@ fn spaced(value: &Value) -> String {
 }
 
 /// Asks every case on a sandbox of its own and reports all differences at once.
-fn check(cases: &[Case]) {
+pub(crate) fn check(cases: &[Case]) {
     let found: Vec<String> =
         cases.iter().flat_map(|case| problems(case).into_iter().map(|text| format!("{}: {text}", case.file))).collect();
     assert!(found.is_empty(), "\n{}", found.join("\n"));
@@ -630,7 +652,7 @@ fn problems(case: &Case) -> Vec<String> {
     if answer.header("content-type") != content_type {
         problems.push(format!("type {:?}, not {content_type:?}", answer.header("content-type")));
     }
-    for name in ["Set-Cookie", "Location"] {
+    for name in ["Set-Cookie", "Location", "Cache-Control", "Pragma", "Www-Authenticate"] {
         let recorded = recording.header(name).is_some();
         if recorded == answer.header(&name.to_ascii_lowercase()).is_empty() {
             problems.push(format!("{name}: {:?}", answer.headers));

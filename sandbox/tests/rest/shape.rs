@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 /// Strings that are the same on every server.
-const EXACT: [&str; 14] = [
+const EXACT: [&str; 19] = [
     "Title",
     "Detail",
     "Type",
@@ -19,6 +19,11 @@ const EXACT: [&str; 14] = [
     "ws_slug",
     "PackageType",
     "Msg",
+    "error",
+    "error_description",
+    "scope",
+    "token_type",
+    "authSource",
 ];
 
 /// Numbers that describe a page rather than a moment.
