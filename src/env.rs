@@ -55,6 +55,23 @@ pub const TIMEOUT: &str = "CEC_TIMEOUT";
 /// How long a connection may take to be made (`--connect-timeout`).
 pub const CONNECT_TIMEOUT: &str = "CEC_CONNECT_TIMEOUT";
 
+/// How many files move at once (`scp --transfers`).
+pub const TRANSFERS: &str = "CEC_TRANSFERS";
+/// The size of a part in MiB (`scp --part-size`).
+pub const PART_SIZE: &str = "CEC_PART_SIZE";
+/// How many parts of one file move at once (`scp --parts-concurrency`).
+pub const PARTS_CONCURRENCY: &str = "CEC_PARTS_CONCURRENCY";
+/// The size in MiB above which files go in parts (`scp --multipart-threshold`).
+pub const MULTIPART_THRESHOLD: &str = "CEC_MULTIPART_THRESHOLD";
+/// The most parts of one file (`scp --max-parts-number`).
+pub const MAX_PARTS_NUMBER: &str = "CEC_MAX_PARTS_NUMBER";
+/// Do not compare hashes (`scp --skip-md5`).
+pub const SKIP_MD5: &str = "CEC_SKIP_MD5";
+/// How often a request is tried (`scp --retry-max-attempts`).
+pub const RETRY_MAX_ATTEMPTS: &str = "CEC_RETRY_MAX_ATTEMPTS";
+/// The longest pause between two attempts (`scp --retry-max-backoff`).
+pub const RETRY_MAX_BACKOFF: &str = "CEC_RETRY_MAX_BACKOFF";
+
 /// The older client's name for [`URL`], read where that is not set.
 pub const LEGACY_URL: &str = "CELLS_CLIENT_TARGET_URL";
 /// The older client's name for [`LOGIN`], read where that is not set.

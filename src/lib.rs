@@ -29,7 +29,7 @@ use cli::{Cli, Command};
 use context::Ctx;
 use env::Environment;
 use error::{CliError, Kind, Outcome};
-use settings::{OutputSettings, Settings};
+use settings::{LogLevel, OutputSettings, Settings};
 use ui::Ui;
 use ui::jq::JsonFilter;
 
@@ -69,7 +69,10 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
     if let Command::Version(arguments) = &cli.command {
         return commands::version::run(ui, arguments);
     }
-    let settings = Settings::resolve(&cli.globals, environment)?;
+    let mut settings = Settings::resolve(&cli.globals, environment)?;
+    if matches!(&cli.command, Command::Scp(arguments) if arguments.wants_log()) {
+        settings.output.log.get_or_insert(LogLevel::Debug);
+    }
     cli::start_log(&settings.output)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

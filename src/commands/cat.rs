@@ -69,6 +69,14 @@ fn wanted(size: u64, arguments: &Args) -> Range<u64> {
     start..end
 }
 
+/// Writes the whole content of a file to standard output, verified where its entity tag tells.
+///
+/// # Errors
+/// A folder; a content that cannot be read, or differs from what the server says; a reader that has gone.
+pub async fn write_whole(ctx: &Ctx, node: &Node) -> Result<(), CliError> {
+    write(ctx, node, &Args { paths: Vec::new(), offset: 0, count: None, no_glob: true }).await
+}
+
 async fn write(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<(), CliError> {
     if node.is_folder() {
         return Err(CliError::new(Kind::Failure, format!("'{}' is a folder", node.path)));

@@ -30,10 +30,12 @@ impl From<TransferError> for CliError {
             | TransferError::NotAFolder(path)
             | TransferError::ReadOnly(path)
             | TransferError::Unfinished(path)
+            | TransferError::StreamLost(path)
             | TransferError::UploadLost(path) => Self::new(kind, message).about(path),
             TransferError::Name(_)
             | TransferError::NotFound(_)
             | TransferError::Usage(_)
+            | TransferError::TooManyParts(_)
             | TransferError::ServerAway { .. }
             | TransferError::Cancelled => Self::new(kind, message),
         };
@@ -56,6 +58,7 @@ impl Kind {
             | TransferError::LocalName { .. }
             | TransferError::Name(_)
             | TransferError::Changed(_)
+            | TransferError::TooManyParts(_)
             | TransferError::KeepsChanging(_) => Self::Failure,
             TransferError::Exists(_) | TransferError::Clash { .. } | TransferError::NotAFolder(_) => Self::Exists,
             TransferError::Walk(WalkError::Pattern { .. })
@@ -64,9 +67,10 @@ impl Kind {
             TransferError::NotFound(_) | TransferError::Unfinished(_) => Self::NotFound,
             TransferError::ReadOnly(_) => Self::Permission,
             TransferError::Integrity { .. } => Self::Integrity,
-            TransferError::UploadLost(_) | TransferError::InDoubt { .. } | TransferError::ServerAway { .. } => {
-                Self::Unreachable
-            }
+            TransferError::UploadLost(_)
+            | TransferError::StreamLost(_)
+            | TransferError::InDoubt { .. }
+            | TransferError::ServerAway { .. } => Self::Unreachable,
             TransferError::Folder { source, .. } => Self::of_transfer(source),
             TransferError::Cancelled => Self::Interrupted,
         }
@@ -82,6 +86,9 @@ fn hint(error: &TransferError) -> Option<&'static str> {
         TransferError::LocalEntry { source: LocalError::NotUnicode, .. } => {
             "rename it: the server keeps only Unicode names"
         }
+        TransferError::LocalEntry { source: LocalError::Special, .. } => {
+            "a content that is piped goes to the server with: cec scp - <TARGET>"
+        }
         TransferError::Name(_) => "rename it, or leave it out",
         TransferError::Exists(_) => {
             "replace it with --force, or choose another policy: --if-exists skip|overwrite|update|rename"
@@ -90,6 +97,8 @@ fn hint(error: &TransferError) -> Option<&'static str> {
         TransferError::Unfinished(_) => "upload it again, or delete it",
         TransferError::Changed(_) | TransferError::KeepsChanging(_) => "run the command again once it is at rest",
         TransferError::Integrity { .. } => "run the command again; if it stays so, the copy on the server is damaged",
+        TransferError::TooManyParts(_) => "give a larger --part-size, or more parts with --max-parts-number",
+        TransferError::StreamLost(_) => "run the whole pipe again",
         TransferError::InDoubt { .. } => "send it again until it succeeds: the same command with --force",
         TransferError::ServerAway { .. } => {
             "run the same command again: what is there already is not transferred twice"

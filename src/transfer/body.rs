@@ -73,7 +73,7 @@ pub struct Outgoing {
     snapshot: Snapshot,
     offset: u64,
     length: u64,
-    memory: Option<(Bytes, String)>,
+    memory: Option<(Vec<Bytes>, String)>,
     end: Mutex<Arc<Mutex<End>>>,
     all_read: Arc<AtomicBool>,
     counted: Arc<Mutex<u64>>,
@@ -96,31 +96,53 @@ impl Outgoing {
         let memory = if length <= IN_MEMORY {
             let file = snapshot.clone();
             let read = tokio::task::spawn_blocking(move || read_small(&file, offset, length));
-            Some(read.await.map_err(|error| TransferError::local(&snapshot.path, io::Error::other(error)))??)
+            let (bytes, md5) =
+                read.await.map_err(|error| TransferError::local(&snapshot.path, io::Error::other(error)))??;
+            Some((vec![bytes], md5))
         } else {
             None
         };
-        Ok(Self {
+        Ok(Self { memory, ..Self::empty(snapshot, offset, length, item, observer) })
+    }
+
+    /// The body of what was read before, with its MD5.
+    pub fn of_memory(chunks: Vec<Bytes>, md5: String, item: ItemNumber, observer: Arc<dyn Observer>) -> Self {
+        let length = chunks.iter().map(|chunk| chunk.len() as u64).sum();
+        let nowhere = Snapshot { path: PathBuf::new(), size: length, modified: None };
+        Self { memory: Some((chunks, md5)), ..Self::empty(nowhere, 0, length, item, observer) }
+    }
+
+    fn empty(snapshot: Snapshot, offset: u64, length: u64, item: ItemNumber, observer: Arc<dyn Observer>) -> Self {
+        Self {
             snapshot,
             offset,
             length,
-            memory,
+            memory: None,
             end: Mutex::new(Arc::new(Mutex::new(End::Open))),
             all_read: Arc::new(AtomicBool::new(false)),
             counted: Arc::new(Mutex::new(0)),
             item,
             observer,
-        })
+        }
+    }
+
+    /// Bytes.
+    pub fn length(&self) -> u64 {
+        self.length
     }
 
     /// The body from its start. Only the newest one counts for [`Outgoing::md5`] and [`Outgoing::fault`].
     pub fn body(&self) -> reqwest::Body {
         self.uncount();
         self.all_read.store(false, Ordering::Release);
-        if let Some((bytes, _)) = &self.memory {
-            self.count(self.length);
-            self.all_read.store(true, Ordering::Release);
-            return reqwest::Body::from(bytes.clone());
+        match &self.memory {
+            Some((chunks, _)) if chunks.len() > 1 => return self.chunks(chunks.clone()),
+            Some((chunks, _)) => {
+                self.count(self.length);
+                self.all_read.store(true, Ordering::Release);
+                return reqwest::Body::from(chunks.first().cloned().unwrap_or_default());
+            }
+            None => {}
         }
         let end = Arc::new(Mutex::new(End::Open));
         *lock(&self.end) = end.clone();
@@ -141,6 +163,19 @@ impl Outgoing {
             let chunk = receiver.recv().await?;
             Some((chunk, receiver))
         }))
+    }
+
+    /// A body of what is in memory, counted as the connection takes it.
+    fn chunks(&self, chunks: Vec<Bytes>) -> reqwest::Body {
+        let (counted, all_read) = (self.counted.clone(), self.all_read.clone());
+        let (observer, item, last) = (self.observer.clone(), self.item, chunks.len());
+        let chunks = (1..).zip(chunks).map(move |(number, chunk)| {
+            *lock(&counted) += chunk.len() as u64;
+            observer.bytes(item, chunk.len() as u64);
+            all_read.fetch_or(number == last, Ordering::AcqRel);
+            Ok::<_, io::Error>(chunk)
+        });
+        reqwest::Body::wrap_stream(stream::iter(chunks))
     }
 
     /// The MD5 of what the newest body gave, once all of it was read.

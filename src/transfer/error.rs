@@ -107,6 +107,12 @@ pub enum TransferError {
     /// The server forgot an upload in parts before it was complete; all of it must be sent again.
     #[error("{0}: the server has forgotten the parts that were sent")]
     UploadLost(String),
+    /// The server forgot the parts of a stream, which cannot be read again.
+    #[error("{0}: the server has forgotten the parts that were sent, and standard input cannot be read again")]
+    StreamLost(String),
+    /// A stream is longer than so many parts can hold.
+    #[error("standard input is longer than {0} parts can hold")]
+    TooManyParts(u32),
     /// A replaced file may be damaged on the server: the answer to the last attempt was lost.
     #[error("{path} may be damaged on the server, because the answer to its replacement was lost: {source}")]
     InDoubt {

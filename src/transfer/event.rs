@@ -54,6 +54,8 @@ pub struct Record {
 pub trait Observer: Send + Sync {
     /// Another file of so many bytes was found.
     fn found(&self, _bytes: u64) {}
+    /// A file whose length is not known beforehand has so many bytes more.
+    fn grew(&self, _item: ItemNumber, _bytes: u64) {}
     /// The walk has ended: what was found is the total.
     fn walk_finished(&self) {}
     /// A folder was made (or would be, in a dry run).

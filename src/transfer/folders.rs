@@ -1,8 +1,8 @@
 //! The folders on the server that an upload writes to: what is known of each, and their making in batches that
 //! overlaps with the transfers.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{SetOnce, mpsc};
 
@@ -34,12 +34,13 @@ pub struct TargetFolder {
     pub path: RemotePath,
     state: SetOnce<FolderState>,
     made: SetOnce<Result<(), Arc<TransferError>>>,
+    claimed: Mutex<HashSet<String>>,
 }
 
 impl TargetFolder {
     /// A folder of which nothing is known yet.
     pub fn unknown(path: RemotePath) -> Arc<Self> {
-        Arc::new(Self { path, state: SetOnce::new(), made: SetOnce::new() })
+        Arc::new(Self { path, state: SetOnce::new(), made: SetOnce::new(), claimed: Mutex::default() })
     }
 
     /// A folder that exists, with those of its children that matter.
@@ -47,6 +48,11 @@ impl TargetFolder {
         let folder = Self::unknown(path);
         folder.learn(FolderState::Existing(children));
         folder
+    }
+
+    /// Takes a name for a file of this run; false where another has it.
+    pub fn claim(&self, name: &str) -> bool {
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned())
     }
 
     /// Says what is known; the first word counts.

@@ -12,6 +12,7 @@ pub mod plan;
 pub mod plan_download;
 pub mod plan_upload;
 pub mod run;
+pub mod stream;
 pub mod target;
 pub mod upload;
 pub mod verify;

@@ -50,7 +50,13 @@ impl Engine {
         let upload = self.unless_cancelled(create, || false).await?;
         let part_size = self.options.part_size_for(size);
         let sent: Result<Vec<(u32, String)>, TransferError> = stream::iter(parts(size, part_size))
-            .map(|part| self.send_part(item, label, &snapshot, target, &upload, part))
+            .map(|part| {
+                let (snapshot, observer, upload) = (snapshot.clone(), self.observer.clone(), &upload);
+                async move {
+                    let outgoing = Outgoing::new(snapshot, part.offset, part.length, item, observer).await?;
+                    self.send_part(item, label, &outgoing, target, upload, part.number).await
+                }
+            })
             .buffered(self.options.parts_in_flight.max(1))
             .try_collect()
             .await;
@@ -59,28 +65,32 @@ impl Engine {
             Err(error) => Err(error),
         };
         if outcome.is_err() {
-            self.observer.item_restarted(item);
-            // The node that it left is removed by the server only if the upload is given up first. A failure here
-            // changes nothing: the server sweeps unfinished uploads up after a day.
-            let abort = self.s3.abort_multipart(target, &upload);
-            let _ = tokio::time::timeout(ABORT_LIMIT, abort).await;
+            self.give_up(item, target, &upload).await;
         }
         outcome
     }
 
-    async fn send_part(
+    /// Gives an upload up, so that the server removes the node that it left. A failure here changes nothing: the server
+    /// sweeps unfinished uploads up after a day.
+    pub(super) async fn give_up(&self, item: ItemNumber, target: &RemotePath, upload: &UploadId) {
+        self.observer.item_restarted(item);
+        let abort = self.s3.abort_multipart(target, upload);
+        let _ = tokio::time::timeout(ABORT_LIMIT, abort).await;
+    }
+
+    /// Sends one part until it has arrived; gives its number and its ETag.
+    pub(super) async fn send_part(
         &self,
         item: ItemNumber,
         label: &str,
-        snapshot: &Snapshot,
+        outgoing: &Outgoing,
         target: &RemotePath,
         upload: &UploadId,
-        part: Part,
+        number: u32,
     ) -> Result<(u32, String), TransferError> {
-        let outgoing = Outgoing::new(snapshot.clone(), part.offset, part.length, item, self.observer.clone()).await?;
         let make_body = || outgoing.body();
         let attempt = async || {
-            let put = self.s3.put_part(target, upload, part.number, part.length, &make_body);
+            let put = self.s3.put_part(target, upload, number, outgoing.length(), &make_body);
             match self.unless_cancelled(put, || false).await {
                 Ok(etag) => self.compare_etag(target, outgoing.md5(), etag),
                 Err(error) => Err(outgoing.fault().unwrap_or(error)),
@@ -90,14 +100,14 @@ impl Engine {
             &self.options.retry,
             &self.cancel,
             |_attempt| attempt(),
-            |number, error, pause| self.observer.item_retried(item, label, number, error, pause),
+            |count, error, pause| self.observer.item_retried(item, label, count, error, pause),
         );
-        Ok((part.number, etag.await?))
+        Ok((number, etag.await?))
     }
 
     /// Puts the parts together. It is never broken off in the middle, and a lost answer is cleared up by a stat:
     /// each failed Complete makes the server forget the hashes of the parts.
-    async fn complete(
+    pub(super) async fn complete(
         &self,
         target: &RemotePath,
         size: u64,

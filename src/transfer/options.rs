@@ -34,6 +34,8 @@ pub struct Options {
     pub transfers: usize,
     /// The size of a part in bytes, a multiple of [`PART_STEP`].
     pub part_size: u64,
+    /// The size of the first parts of what is read to an unknown end, in bytes, a multiple of [`PART_STEP`].
+    pub stream_part_size: u64,
     /// How many parts of one file move at once.
     pub parts_in_flight: usize,
     /// Files of more bytes than this are sent in parts.
@@ -62,6 +64,13 @@ impl Options {
         let least = size.div_ceil(most).div_ceil(PART_STEP) * PART_STEP;
         self.part_size.max(least).max(PART_STEP)
     }
+
+    /// The size of a part, numbered from 1, of what is read to an unknown end: it grows by [`PART_STEP`] with each
+    /// tenth of the parts that there may be, so that much fits in and the first parts stay small.
+    pub fn stream_part_size_of(&self, number: u32) -> u64 {
+        let tenth = (self.maximum_parts.clamp(1, MAXIMUM_PARTS) / 10).max(1);
+        self.stream_part_size.max(PART_STEP) + u64::from(number.saturating_sub(1) / tenth) * PART_STEP
+    }
 }
 
 #[cfg(test)]
@@ -76,6 +85,7 @@ pub(crate) mod tests {
             if_exists: IfExists::Fail,
             transfers: 4,
             part_size: 50 * MEBIBYTE,
+            stream_part_size: PART_STEP,
             parts_in_flight: 2,
             multipart_threshold: 100 * MEBIBYTE,
             maximum_parts: 5000,
@@ -98,7 +108,16 @@ pub(crate) mod tests {
         assert_eq!(options.part_size_for(200 * MEBIBYTE), 50 * MEBIBYTE);
         assert_eq!(options.part_size_for(5000 * 50 * MEBIBYTE), 50 * MEBIBYTE);
         assert_eq!(options.part_size_for(5000 * 50 * MEBIBYTE + 1), 60 * MEBIBYTE);
-        let few = Options { maximum_parts: 3, ..options };
+        let few = Options { maximum_parts: 3, ..options.clone() };
         assert_eq!(few.part_size_for(301 * MEBIBYTE), 110 * MEBIBYTE);
+    }
+
+    #[test]
+    fn parts_of_unknown_length_grow_with_each_tenth_of_their_number() {
+        let options = options();
+        let sizes = [1, 500, 501, 1000, 1001, 5000].map(|number| options.stream_part_size_of(number) / MEBIBYTE);
+        assert_eq!(sizes, [10, 10, 20, 20, 30, 100]);
+        let few = Options { maximum_parts: 1, stream_part_size: 30 * MEBIBYTE, ..options };
+        assert_eq!([1, 2].map(|number| few.stream_part_size_of(number) / MEBIBYTE), [30, 40]);
     }
 }

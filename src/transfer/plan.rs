@@ -12,6 +12,7 @@ use super::folders::TargetFolder;
 use super::options::IfExists;
 use crate::api::Node;
 use crate::path::RemotePath;
+use crate::walk::local::LeftOut;
 
 /// Why a file is transferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +165,13 @@ pub enum Step {
         /// Why.
         text: String,
     },
+}
+
+impl Step {
+    /// An entry of a local tree, or a source, that is left out.
+    pub fn left_out(path: String, reason: LeftOut) -> Self {
+        Self::Notice { path, text: format!("left out: {}", reason.reason()) }
+    }
 }
 
 #[cfg(test)]

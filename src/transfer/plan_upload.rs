@@ -92,10 +92,7 @@ impl Engine {
                     planner.open.remove(&number);
                     None
                 }
-                LocalItem::LeftOut { path, reason } => Some(Step::Notice {
-                    path: path.display().to_string(),
-                    text: format!("left out: {}", reason.reason()),
-                }),
+                LocalItem::LeftOut { path, reason } => Some(Step::left_out(path.display().to_string(), reason)),
                 LocalItem::Failed { path, error } => Some(Step::Refused {
                     direction: Direction::Upload,
                     source: path.display().to_string(),

@@ -14,6 +14,7 @@ use super::plan_upload::TreeUpload;
 use super::{Engine, TransferError};
 use crate::api::ApiErrorKind;
 use crate::path::RemotePath;
+use crate::walk::local::LeftOut;
 
 /// How many steps wait between the planner and the transfers: enough to know the total of most trees early, few enough
 /// to take some megabytes only.
@@ -39,6 +40,13 @@ pub enum Job {
     DownloadFile(DownloadCandidate),
     /// A folder on the server.
     DownloadTree(TreeDownload),
+    /// A source that is left out without being a failure.
+    LeftOut {
+        /// The source as the user wrote it.
+        source: String,
+        /// Why.
+        reason: LeftOut,
+    },
     /// A source that cannot be taken, among others that can.
     Refused {
         /// Which way it would have gone.
@@ -83,6 +91,27 @@ pub struct Summary {
     pub elapsed: Duration,
 }
 
+impl Summary {
+    /// Takes in what became of an item. One that was interrupted is none.
+    pub fn count(&mut self, record: Record) {
+        match record.outcome {
+            ItemOutcome::Transferred(_) => {
+                self.transferred += 1;
+                self.bytes += record.size;
+            }
+            ItemOutcome::Unchanged => self.unchanged += 1,
+            ItemOutcome::Skipped => self.skipped += 1,
+            ItemOutcome::Failed(TransferError::Cancelled) => {}
+            ItemOutcome::Failed(error) => {
+                self.failed += 1;
+                if self.failures.len() < KEPT_FAILURES {
+                    self.failures.push(Failure { source: record.source, error });
+                }
+            }
+        }
+    }
+}
+
 /// What a finished task gives back.
 struct Finished {
     number: ItemNumber,
@@ -95,7 +124,7 @@ struct Run<'a> {
     summary: Summary,
     running: JoinSet<Finished>,
     next_number: ItemNumber,
-    again: Vec<Candidate>,
+    again: Vec<Finished>,
     last_pass: bool,
     server_failures: usize,
 }
@@ -147,6 +176,11 @@ impl Engine {
                 Job::Refused { direction, source, error } => {
                     let step = Step::Refused { direction, source, target: String::new(), error };
                     if self.add_step(&steps, step).await.is_err() {
+                        return;
+                    }
+                }
+                Job::LeftOut { source, reason } => {
+                    if self.add_step(&steps, Step::left_out(source, reason)).await.is_err() {
                         return;
                     }
                 }
@@ -223,7 +257,14 @@ impl Run<'_> {
         drop(steps);
         self.last_pass = true;
         let again = std::mem::take(&mut self.again);
-        for candidate in again {
+        // Where there was nothing else to do meanwhile, it would only be more of the same attempts in a row.
+        let alone = self.next_number == 1;
+        for Finished { number, candidate, record } in again {
+            // A run that was stopped still tells what it left behind: a replaced file may be damaged.
+            if alone || self.engine.cancel.is_cancelled() {
+                self.report(number, record);
+                continue;
+            }
             while self.running.len() >= self.engine.options.transfers {
                 self.wait_for_one().await;
             }
@@ -311,8 +352,9 @@ impl Run<'_> {
                 if transient && !self.last_pass && self.again.len() < LAST_PASS && !self.engine.cancel.is_cancelled() {
                     self.engine.observer.item_restarted(number);
                     self.engine.observer.item_postponed(number);
-                    self.again.push(candidate);
-                    self.give_up_on_a_dead_server(&record);
+                    let cause = error.to_string();
+                    self.again.push(Finished { number, candidate, record });
+                    self.give_up_on_a_dead_server(cause);
                     return;
                 }
             }
@@ -322,43 +364,27 @@ impl Run<'_> {
     }
 
     /// A server that has failed so often in a row is away: going on would only take long.
-    fn give_up_on_a_dead_server(&mut self, record: &Record) {
+    fn give_up_on_a_dead_server(&mut self, cause: String) {
         let limit = (2 * self.engine.options.transfers).max(8);
-        if self.server_failures < limit {
-            return;
-        }
-        if let ItemOutcome::Failed(error) = &record.outcome {
-            let untried = self.again.len();
-            self.summary.failed += untried as u64;
-            self.again.clear();
-            self.stop(TransferError::ServerAway { failures: limit, cause: error.to_string() });
+        if self.server_failures >= limit {
+            self.stop(TransferError::ServerAway { failures: limit, cause });
         }
     }
 
     fn report(&mut self, number: ItemNumber, record: Record) {
         self.engine.observer.item_done(number, &record);
-        let summary = &mut self.summary;
         match record.outcome {
-            ItemOutcome::Transferred(_) => {
-                summary.transferred += 1;
-                summary.bytes += record.size;
+            ItemOutcome::Failed(error) if error.reach() == Reach::Everything => {
+                self.summary.failed += 1;
+                self.stop(error);
             }
-            ItemOutcome::Unchanged => summary.unchanged += 1,
-            ItemOutcome::Skipped => summary.skipped += 1,
-            ItemOutcome::Failed(TransferError::Cancelled) => {}
-            ItemOutcome::Failed(error) => {
-                summary.failed += 1;
-                if error.reach() == Reach::Everything {
-                    self.stop(error);
-                    return;
-                }
-                if summary.failures.len() < KEPT_FAILURES {
-                    summary.failures.push(Failure { source: record.source, error });
-                }
+            ItemOutcome::Failed(_) => {
+                self.summary.count(record);
                 if self.engine.options.fail_fast {
                     self.engine.cancel.cancel();
                 }
             }
+            _ => self.summary.count(record),
         }
     }
 

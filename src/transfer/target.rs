@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use unicode_normalization::UnicodeNormalization;
@@ -19,12 +20,13 @@ use super::{Engine, IfExists, TransferError};
 use crate::api::Node;
 use crate::path::{RemotePath, check_name};
 use crate::sys::local_name;
+use crate::walk::local::{LeftOut, LinkPolicy, LocalError};
 
 /// From this many sources on, their targets are looked up in one listing of the folder instead of one by one.
 const LIST_FROM: usize = 20;
 
 /// Where several sources go, or one: what the destination turned out to be.
-enum Place<P> {
+pub(super) enum Place<P> {
     /// A folder that exists: sources go into it.
     Into(P),
     /// A name that is free, in a folder that exists: the one source takes it.
@@ -53,8 +55,12 @@ impl Engine {
         let mut taken: HashMap<RemotePath, &PathBuf> = HashMap::new();
         let mut jobs = Vec::with_capacity(sources.len());
         for source in sources {
-            let (metadata, target) = match named_upload(source, &place) {
-                Ok(found) => found,
+            let (metadata, target) = match named_upload(source, &place, self.options.local.links, sources.len() > 1) {
+                Ok(Named::Taken(metadata, target)) => (metadata, target),
+                Ok(Named::LeftOut(reason)) => {
+                    jobs.push(Job::LeftOut { source: source.display().to_string(), reason });
+                    continue;
+                }
                 // One of many: the others go on, as with cp.
                 Err(error) if sources.len() > 1 => {
                     let source = source.display().to_string();
@@ -63,9 +69,7 @@ impl Engine {
                 }
                 Err(error) => return Err(error),
             };
-            if metadata.is_file()
-                && let Some(first) = taken.insert(target.clone(), source)
-            {
+            if let Some(first) = taken.insert(target.clone(), source) {
                 return Err(TransferError::SameTarget {
                     first: first.display().to_string(),
                     second: source.display().to_string(),
@@ -75,21 +79,35 @@ impl Engine {
             wanted.push((source, metadata, target));
         }
         let existing = self.existing(&place, wanted.iter().map(|(.., target)| target)).await?;
+        let parent = match &place {
+            Place::Into(folder) => folder.clone(),
+            Place::As(path) | Place::Onto(path, _) => path.parent().unwrap_or_default(),
+        };
+        let children = existing.values().map(|node| (node.name().to_owned(), node.clone())).collect();
+        let folder = TargetFolder::existing(parent, children);
         for (source, metadata, target) in wanted {
             let there = existing.get(&target).filter(|node| !node.is_temporary()).cloned();
             jobs.push(if metadata.is_dir() {
                 self.check_tree(&target, there.as_ref())?;
                 Job::UploadTree(TreeUpload { source: source.clone(), target, existing: there })
             } else {
-                self.upload_file(source, &target, there)?
+                // No file that has to give way takes the name of another source.
+                folder.claim(target.name());
+                self.upload_file(source, &target, there.as_ref(), folder.clone())?
             });
         }
         Ok(jobs)
     }
 
-    fn upload_file(&self, source: &Path, target: &RemotePath, there: Option<Node>) -> Result<Job, TransferError> {
+    fn upload_file(
+        &self,
+        source: &Path,
+        target: &RemotePath,
+        there: Option<&Node>,
+        folder: Arc<TargetFolder>,
+    ) -> Result<Job, TransferError> {
         let snapshot = Snapshot::take(source)?;
-        match &there {
+        match there {
             Some(node) if node.is_folder() && self.options.if_exists != IfExists::Overwrite => {
                 return Err(TransferError::Clash { path: target.to_string(), kind: "folder" });
             }
@@ -98,13 +116,11 @@ impl Engine {
             }
             _ => {}
         }
-        let children = there.map(|node| (target.name().to_owned(), node)).into_iter().collect();
-        let parent = target.parent().unwrap_or_default();
         Ok(Job::UploadFile(UploadCandidate {
             source: source.to_owned(),
             size: snapshot.size,
             modified: snapshot.modified,
-            folder: TargetFolder::existing(parent, children),
+            folder,
             name: target.name().to_owned(),
         }))
     }
@@ -119,7 +135,11 @@ impl Engine {
         }
     }
 
-    async fn remote_place(&self, typed: &RemotePath, several: bool) -> Result<Place<RemotePath>, TransferError> {
+    pub(super) async fn remote_place(
+        &self,
+        typed: &RemotePath,
+        several: bool,
+    ) -> Result<Place<RemotePath>, TransferError> {
         let destination = typed.nfc();
         match self.api.find(typed).await? {
             Some(node) if node.read_only => Err(TransferError::ReadOnly(node.path.to_string())),
@@ -218,14 +238,35 @@ impl Engine {
     }
 }
 
-/// What a source on the command line is, and where it goes.
-fn named_upload(source: &Path, place: &Place<RemotePath>) -> Result<(fs::Metadata, RemotePath), TransferError> {
+/// What is to be done with a source on the command line.
+enum Named {
+    /// It goes there.
+    Taken(fs::Metadata, RemotePath),
+    /// It is left out.
+    LeftOut(LeftOut),
+}
+
+/// What a source on the command line is, and where it goes. One of many that is no file is left out, as in a tree.
+fn named_upload(
+    source: &Path,
+    place: &Place<RemotePath>,
+    links: LinkPolicy,
+    several: bool,
+) -> Result<Named, TransferError> {
+    let refused = |source_error| TransferError::LocalEntry { path: source.to_owned(), source: source_error };
+    if links != LinkPolicy::Follow && source.is_symlink() {
+        return if links == LinkPolicy::Error {
+            Err(refused(LocalError::Link))
+        } else {
+            Ok(Named::LeftOut(LeftOut::Link))
+        };
+    }
     let metadata = fs::metadata(source).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => TransferError::NotFound(format!("'{}' does not exist", source.display())),
         _ => TransferError::local(source, error),
     })?;
     if !metadata.is_dir() && !metadata.is_file() {
-        return Err(TransferError::Usage(format!("'{}' is not a regular file or folder", source.display())));
+        return if several { Ok(Named::LeftOut(LeftOut::Special)) } else { Err(refused(LocalError::Special)) };
     }
     let target = match place {
         Place::Into(folder) => match source_name(source)? {
@@ -240,7 +281,7 @@ fn named_upload(source: &Path, place: &Place<RemotePath>) -> Result<(fs::Metadat
             path.clone()
         }
     };
-    Ok((metadata, target))
+    Ok(Named::Taken(metadata, target))
 }
 
 fn local_place(destination: &Path, several: bool) -> Result<Place<PathBuf>, TransferError> {
@@ -270,9 +311,10 @@ fn local_place(destination: &Path, several: bool) -> Result<Place<PathBuf>, Tran
 fn source_name(source: &Path) -> Result<Option<String>, TransferError> {
     let last = source.components().next_back();
     match last {
-        Some(Component::Normal(name)) => name.to_str().map(|name| Some(name.to_owned())).ok_or_else(|| {
-            TransferError::LocalEntry { path: source.to_owned(), source: crate::walk::local::LocalError::NotUnicode }
-        }),
+        Some(Component::Normal(name)) => name
+            .to_str()
+            .map(|name| Some(name.to_owned()))
+            .ok_or_else(|| TransferError::LocalEntry { path: source.to_owned(), source: LocalError::NotUnicode }),
         _ => Ok(None),
     }
 }

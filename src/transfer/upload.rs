@@ -1,12 +1,14 @@
 //! Sending one file: the decision, the right way to send it, and the proof that it arrived.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::spawn_blocking;
+use unicode_normalization::UnicodeNormalization;
 
 use super::body::{Outgoing, Snapshot};
 use super::event::{ItemNumber, ItemOutcome};
-use super::folders::FolderState;
+use super::folders::{FolderState, TargetFolder};
 use super::plan::{Comparison, Decision, Reason, UploadCandidate, decide, free_names, is_newer};
 use super::verify::same_content;
 use super::{Engine, IfExists, TransferError};
@@ -69,7 +71,7 @@ impl Engine {
                 }
                 Decision::Exists => return Err(TransferError::Exists(target.to_string())),
                 Decision::Transfer(Reason::Renamed) => {
-                    target = self.free_target(candidate).await?;
+                    target = self.free_target(&candidate.folder, &candidate.name, Some(&candidate.source)).await?;
                     Reason::Renamed
                 }
                 Decision::Transfer(reason) => {
@@ -100,18 +102,26 @@ impl Engine {
         Ok(decide(self.options.if_exists, Some(Comparison { same_content, source_is_newer })))
     }
 
-    async fn free_target(&self, candidate: &UploadCandidate) -> Result<RemotePath, TransferError> {
-        for name in free_names(&candidate.name) {
-            let path = candidate.folder.path.join(&name);
-            let taken = match candidate.folder.state().await {
+    /// A name beside one that is taken: free on the server, and wanted by no other file of this run.
+    pub(super) async fn free_target(
+        &self,
+        folder: &TargetFolder,
+        name: &str,
+        local: Option<&Path>,
+    ) -> Result<RemotePath, TransferError> {
+        for name in free_names(name) {
+            let path = folder.path.join(&name);
+            let is_wanted = local.is_some_and(|source| has_sibling(source, &name));
+            let taken = match folder.state().await {
+                _ if is_wanted => true,
                 FolderState::Existing(children) if children.contains_key(&name) => true,
                 _ => self.api.find(&path).await?.is_some(),
             };
-            if !taken {
+            if !taken && folder.claim(&name) {
                 return Ok(path);
             }
         }
-        Err(TransferError::Exists(candidate.target().to_string()))
+        Err(TransferError::Exists(folder.path.join(name).to_string()))
     }
 
     /// Sends a file's content to its target and gives the ETag, which is the one that was expected.
@@ -137,7 +147,10 @@ impl Engine {
                 let sent = if size > self.options.multipart_threshold {
                     self.send_in_parts(item, label, snapshot, target).await
                 } else {
-                    self.send_whole(item, snapshot, target).await
+                    match Outgoing::new(snapshot, 0, size, item, self.observer.clone()).await {
+                        Ok(outgoing) => self.send_whole(&outgoing, target).await,
+                        Err(error) => Err(error),
+                    }
                 };
                 let doubt = matches!(&sent, Err(TransferError::S3(error)) if error.in_doubt);
                 in_doubt.fetch_or(doubt, Ordering::Relaxed);
@@ -156,15 +169,9 @@ impl Engine {
         sent
     }
 
-    /// One attempt to send a file in one piece.
-    async fn send_whole(
-        &self,
-        item: ItemNumber,
-        snapshot: Snapshot,
-        target: &RemotePath,
-    ) -> Result<String, TransferError> {
-        let size = snapshot.size;
-        let outgoing = Outgoing::new(snapshot, 0, size, item, self.observer.clone()).await?;
+    /// One attempt to send a content in one piece.
+    pub(super) async fn send_whole(&self, outgoing: &Outgoing, target: &RemotePath) -> Result<String, TransferError> {
+        let size = outgoing.length();
         let make_body = || outgoing.body();
         let answer = self.unless_cancelled(self.s3.put(target, size, &make_body), || outgoing.all_read()).await;
         let etag = match answer {
@@ -235,4 +242,10 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether beside a local file there is one that goes to the server as `name`, which is in NFC.
+fn has_sibling(source: &Path, name: &str) -> bool {
+    let decomposed: String = name.nfd().collect();
+    [name, &decomposed].iter().any(|name| source.with_file_name(name).symlink_metadata().is_ok())
 }

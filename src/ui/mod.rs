@@ -3,6 +3,7 @@
 pub mod human;
 pub mod jq;
 pub mod json;
+pub mod manifest;
 pub mod progress;
 pub mod prompt;
 pub mod table;
@@ -107,6 +108,11 @@ impl Ui {
     /// Whether status lines are silenced.
     pub fn is_quiet(&self) -> bool {
         self.settings.quiet
+    }
+
+    /// Whether somebody types what is read.
+    pub fn stdin_is_terminal(&self) -> bool {
+        self.stdin_terminal
     }
 
     /// Whether results go to a terminal.

@@ -68,6 +68,9 @@ pub enum LocalError {
     /// A link, and links are errors.
     #[error("a symbolic link, and --links is 'error'")]
     Link,
+    /// A FIFO, socket or device, where a file or folder was named.
+    #[error("not a regular file or folder, but a pipe, socket or device")]
+    Special,
 }
 
 /// A folder of a walk; the root is number 0.

@@ -1,5 +1,8 @@
 //! The whole program, run as a user runs it, against a sandbox server and in a sealed environment.
 
+#[path = "../support/trees.rs"]
+mod trees;
+
 mod support;
 
 mod cat;
@@ -12,6 +15,7 @@ mod info;
 mod ls;
 mod mkdir;
 mod output;
+mod pipes;
 mod rm;
 mod scp;
 mod selection;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use cells_sandbox::Fault;
 
 use crate::support::{World, fields};
+use crate::trees::tree;
 
 fn local(world: &World, path: &str, content: &str) {
     let path = world.home().join(path);
@@ -50,7 +51,7 @@ fn a_tree_merges_and_a_second_run_finds_it_unchanged() {
     assert_eq!((run.code, summary(&run.stderr).as_str()), (0, "done: 0 files (0 B), 2 unchanged"));
     let run = world.cec(["scp", "cells://common-files/tree", "back"]).run();
     assert_eq!((run.code, summary(&run.stderr).as_str()), (0, "done: 2 files (2 B), 3 folders made"));
-    assert!(world.home().join("back/sub/.hidden").exists() && world.home().join("back/empty").is_dir());
+    assert_eq!(tree(&world.home().join("back")), tree(&world.home().join("tree")));
 }
 
 #[test]
@@ -187,8 +188,14 @@ fn a_dry_run_says_what_it_would_do() {
     local(&world, "tree/a", "1");
     let run = world.cec(["scp", "--dry-run", "tree", "cells://common-files"]).run();
     assert_eq!(run.code, 0);
-    assert!(run.stderr.contains("new tree/a -> cells://common-files/tree/a"), "{}", run.stderr);
+    assert_eq!(run.stdout, "folder\t-\tcells://common-files/tree\t-\nnew\ttree/a\tcells://common-files/tree/a\t1\n");
     assert_eq!(summary(&run.stderr), "would do: 1 file (1 B), 1 folder made");
+    let run = world.cec(["scp", "--dry-run", "--json", "tree", "cells://common-files"]).run();
+    let lines: Vec<serde_json::Value> =
+        run.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!((run.code, lines.len()), (0, 2), "{}", run.stdout);
+    assert_eq!((&lines[0]["status"], &lines[0]["reason"]), (&"planned".into(), &"new".into()));
+    assert_eq!((&lines[1]["dry_run"], &lines[1]["transferred"]), (&true.into(), &1.into()));
     assert!(world.tree().list("common-files").is_empty());
 }
 

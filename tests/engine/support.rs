@@ -30,6 +30,7 @@ pub(crate) fn options() -> Options {
         if_exists: IfExists::Fail,
         transfers: 4,
         part_size: 10 * MEBIBYTE,
+        stream_part_size: 10 * MEBIBYTE,
         parts_in_flight: 2,
         multipart_threshold: 20 * MEBIBYTE,
         maximum_parts: 5000,

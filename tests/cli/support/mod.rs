@@ -135,8 +135,12 @@ impl Cec<'_> {
         self.env("CEC_TOKEN", &token)
     }
 
-    pub(crate) fn input(mut self, text: &str) -> Self {
-        self.input = text.as_bytes().to_vec();
+    pub(crate) fn input(self, text: &str) -> Self {
+        self.input_bytes(text.as_bytes())
+    }
+
+    pub(crate) fn input_bytes(mut self, bytes: &[u8]) -> Self {
+        self.input = bytes.to_vec();
         self
     }
 

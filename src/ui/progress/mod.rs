@@ -6,16 +6,20 @@ use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde::Serialize;
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use tokio::task::JoinHandle;
-use unicode_width::UnicodeWidthChar;
 
-use super::{Ui, escape, human};
-use crate::error::Kind;
-use crate::transfer::TransferError;
-use crate::transfer::event::{Direction, ItemNumber, ItemOutcome, Observer, Record};
-use crate::transfer::plan::Reason;
+use super::{Ui, human};
+use crate::transfer::event::{ItemNumber, ItemOutcome, Observer, Record};
+use crate::ui::manifest::Manifest;
+
+mod lines;
+mod record;
+mod snapshot;
+
+use lines::{Lines, file_lines};
+use record::FileRecord;
+use snapshot::{Snapshot, json_progress};
 
 /// How often bars are drawn anew.
 const BAR_INTERVAL: Duration = Duration::from_millis(100);
@@ -23,10 +27,6 @@ const BAR_INTERVAL: Duration = Duration::from_millis(100);
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 /// How often a JSON object is written.
 const JSON_INTERVAL: Duration = Duration::from_secs(1);
-/// A file gets a line of its own only when it has taken this long: small ones would only flicker.
-const SHOWN_AFTER: Duration = Duration::from_millis(500);
-/// The most lines of files below the total.
-const FILE_LINES: usize = 4;
 /// The span over which the rate is smoothed, in seconds.
 const SMOOTHING: f64 = 5.0;
 
@@ -45,6 +45,19 @@ pub enum ProgressMode {
     None,
 }
 
+/// What is shown of a run.
+#[derive(Debug)]
+pub struct Show {
+    /// How progress is shown.
+    pub mode: ProgressMode,
+    /// Say every file as it ends, and every attempt that is repeated.
+    pub verbose: bool,
+    /// Nothing is done: the plan is the result.
+    pub dry_run: bool,
+    /// Where each file is recorded.
+    pub manifest: Option<Manifest>,
+}
+
 #[derive(Debug)]
 struct Active {
     name: String,
@@ -58,23 +71,14 @@ struct State {
     found_files: u64,
     found_bytes: u64,
     walk_finished: bool,
+    /// Something of unknown length is being read.
+    open_ended: bool,
     done_files: u64,
     failed: u64,
     folders: u64,
     moved: u64,
     active: BTreeMap<ItemNumber, Active>,
     rate: f64,
-}
-
-/// What is shown at one moment.
-struct Snapshot {
-    files: u64,
-    found_files: u64,
-    bytes: u64,
-    found_bytes: u64,
-    total_known: bool,
-    rate: f64,
-    failed: u64,
 }
 
 impl State {
@@ -87,53 +91,15 @@ impl State {
             total_known: self.walk_finished,
             rate: self.rate,
             failed: self.failed,
+            open_ended: self.open_ended,
         }
-    }
-}
-
-impl Snapshot {
-    /// The share that is done, in whole percent: of the bytes, or of the files where there are none.
-    fn percent(&self) -> Option<u64> {
-        let share = |done: u64, all: u64| {
-            (all > 0).then(|| u64::try_from(u128::from(done) * 100 / u128::from(all)).unwrap_or(100))
-        };
-        share(self.bytes, self.found_bytes).or_else(|| share(self.files, self.found_files)).filter(|_| self.total_known)
-    }
-
-    /// How long the rest takes at the present rate.
-    fn eta(&self) -> Option<Duration> {
-        let left = self.found_bytes.saturating_sub(self.bytes);
-        (self.total_known && self.rate >= 1.0).then(|| Duration::from_secs_f64((left as f64 / self.rate).min(1e8)))
-    }
-
-    fn line(&self) -> String {
-        let so_far = if self.total_known { "" } else { " so far" };
-        let mut line = format!(
-            "{}/{} files{so_far}  {} / {}",
-            human::count(self.files),
-            human::count(self.found_files),
-            human::bytes(self.bytes),
-            human::bytes(self.found_bytes),
-        );
-        if let Some(percent) = self.percent() {
-            line.push_str(&format!("  {percent}%"));
-        }
-        line.push_str(&format!("  {}/s", human::bytes(self.rate as u64)));
-        if let Some(eta) = self.eta() {
-            line.push_str(&format!("  eta {}", human::duration(eta)));
-        }
-        if self.failed > 0 {
-            line.push_str(&format!("  {} failed", self.failed));
-        }
-        line
     }
 }
 
 /// Shows a transfer as it goes on.
 pub struct Progress {
     ui: Arc<Ui>,
-    mode: ProgressMode,
-    verbose: bool,
+    show: Show,
     state: Arc<Mutex<State>>,
     bars: MultiProgress,
     ticker: Mutex<Option<JoinHandle<()>>>,
@@ -141,44 +107,14 @@ pub struct Progress {
     stopped: Mutex<bool>,
 }
 
-/// The JSON object of one file (docs/scripting.md).
-#[derive(Serialize)]
-struct FileRecord<'a> {
-    r#type: &'static str,
-    direction: &'static str,
-    source: &'a str,
-    target: &'a str,
-    size: u64,
-    status: &'static str,
-    reason: Option<&'static str>,
-    etag: Option<&'a str>,
-    seconds: f64,
-    error: Option<FileError>,
-}
-
-/// Why a file failed.
-#[derive(Serialize)]
-struct FileError {
-    code: u8,
-    kind: &'static str,
-    message: String,
-}
-
-impl FileError {
-    fn new(error: &TransferError) -> Self {
-        let kind = Kind::of_transfer(error);
-        Self { code: kind.code(), kind: kind.name(), message: error.to_string() }
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Progress {
-    /// Starts to show; `verbose` says every file as it ends. Needs a running runtime.
-    pub fn start(ui: Arc<Ui>, mode: ProgressMode, verbose: bool) -> Arc<Self> {
-        let mode = match mode {
+    /// Starts to show. Needs a running runtime.
+    pub fn start(ui: Arc<Ui>, show: Show) -> Arc<Self> {
+        let mode = match show.mode {
             ProgressMode::Auto if ui.is_quiet() || ui.is_json() => ProgressMode::None,
             ProgressMode::Auto if ui.stderr_is_terminal() => ProgressMode::Bar,
             ProgressMode::Auto => ProgressMode::Plain,
@@ -188,8 +124,7 @@ impl Progress {
             if mode == ProgressMode::Bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let progress = Arc::new(Self {
             ui,
-            mode,
-            verbose,
+            show: Show { mode, ..show },
             state: Arc::default(),
             bars: MultiProgress::with_draw_target(target),
             ticker: Mutex::new(None),
@@ -209,6 +144,18 @@ impl Progress {
     /// How many folders were made.
     pub fn folders(&self) -> u64 {
         lock(&self.state).folders
+    }
+
+    /// Adds the last line to the manifest, where there is one.
+    pub fn end_manifest(&self, summary: &serde_json::Value) {
+        if let Some(manifest) = &self.show.manifest {
+            manifest.end(summary);
+        }
+    }
+
+    /// Why the manifest is not complete, if it is not.
+    pub fn manifest_failure(&self) -> Option<String> {
+        self.show.manifest.as_ref()?.failure()
     }
 
     /// Stops showing and clears the bars away.
@@ -241,7 +188,7 @@ impl Progress {
             if *stopped {
                 return;
             }
-            match self.mode {
+            match self.show.mode {
                 ProgressMode::Bar => lines.draw(&snapshot.line(), &files, self.ui.width().unwrap_or(80)),
                 ProgressMode::Plain => self.ui.status(&format!("progress: {}", snapshot.line())),
                 ProgressMode::Json => self.ui.json_status(&json_progress(&snapshot)),
@@ -250,111 +197,26 @@ impl Progress {
         }
     }
 
+    /// A line of the plan, which is a dry run's result: for people, or as columns.
+    fn plan_line(&self, word: &str, source: &str, target: &str, size: Option<u64>) {
+        self.aside(|ui| {
+            let line = if ui.stdout_is_terminal() {
+                let (source, target) = (ui.shown(source), ui.shown(target));
+                let from = if size.is_some() { format!("{source} -> ") } else { String::new() };
+                let size = size.map(|size| format!("  ({})", human::bytes(size))).unwrap_or_default();
+                format!("{word:<9} {from}{target}{size}")
+            } else {
+                let size = size.map_or_else(|| "-".to_owned(), |size| size.to_string());
+                format!("{word}\t{source}\t{target}\t{size}")
+            };
+            // A reader that has gone is noticed at the end.
+            drop(ui.line(&line));
+        });
+    }
+
     /// Writes something without tearing the bars apart.
     fn aside(&self, write: impl FnOnce(&Ui)) {
         self.bars.suspend(|| write(&self.ui));
-    }
-}
-
-fn json_progress(snapshot: &Snapshot) -> serde_json::Value {
-    serde_json::json!({
-        "type": "progress",
-        "files": snapshot.files,
-        "files_found": snapshot.found_files,
-        "bytes": snapshot.bytes,
-        "bytes_found": snapshot.found_bytes,
-        "walk_finished": snapshot.total_known,
-        "bytes_per_second": snapshot.rate as u64,
-        "failed": snapshot.failed,
-    })
-}
-
-/// The lines of the files that have been moving for a while, the oldest first.
-fn file_lines(state: &State) -> Vec<String> {
-    let long = state.active.values().filter(|active| active.since.elapsed() >= SHOWN_AFTER && active.moved > 0);
-    long.take(FILE_LINES)
-        .map(|active| {
-            let percent = (u128::from(active.moved) * 100).checked_div(u128::from(active.size)).unwrap_or(100).min(100);
-            format!("  {percent:>3}%  {:>10}  {}", human::bytes(active.size), escape(&active.name))
-        })
-        .collect()
-}
-
-/// The lines on the terminal: the total first, then as many files as there are to show.
-struct Lines {
-    bars: MultiProgress,
-    shown: Vec<ProgressBar>,
-    style: ProgressStyle,
-}
-
-impl Lines {
-    fn new(bars: MultiProgress) -> Self {
-        let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
-        Self { bars, shown: Vec::new(), style }
-    }
-
-    fn draw(&mut self, total: &str, files: &[String], width: usize) {
-        let wanted = 1 + files.len();
-        while self.shown.len() > wanted {
-            if let Some(bar) = self.shown.pop() {
-                self.bars.remove(&bar);
-            }
-        }
-        while self.shown.len() < wanted {
-            let bar = self.bars.add(ProgressBar::new(0));
-            bar.set_style(self.style.clone());
-            self.shown.push(bar);
-        }
-        let lines = std::iter::once(total).chain(files.iter().map(String::as_str));
-        for (bar, line) in self.shown.iter().zip(lines) {
-            bar.set_message(cut(line, width.saturating_sub(1)));
-        }
-    }
-}
-
-/// A line cut to the columns of the terminal; a path loses its middle, since its end tells more.
-fn cut(line: &str, width: usize) -> String {
-    let columns = |text: &str| text.chars().map(|character| character.width().unwrap_or(0)).sum::<usize>();
-    if columns(line) <= width {
-        return line.to_owned();
-    }
-    let head_width = width.saturating_sub(1) / 2;
-    let mut used = 0;
-    let head: String = line
-        .chars()
-        .take_while(|character| {
-            used += character.width().unwrap_or(0);
-            used <= head_width
-        })
-        .collect();
-    let tail_width = width.saturating_sub(columns(&head) + 1);
-    let mut used = 0;
-    let tail: Vec<char> = line
-        .chars()
-        .rev()
-        .take_while(|character| {
-            used += character.width().unwrap_or(0);
-            used <= tail_width
-        })
-        .collect();
-    head + "…" + &tail.into_iter().rev().collect::<String>()
-}
-
-fn status_word(outcome: &ItemOutcome) -> &'static str {
-    match outcome {
-        ItemOutcome::Transferred(_) => "transferred",
-        ItemOutcome::Unchanged => "unchanged",
-        ItemOutcome::Skipped => "skipped",
-        ItemOutcome::Failed(_) => "failed",
-    }
-}
-
-fn reason_word(reason: Reason) -> &'static str {
-    match reason {
-        Reason::New => "new",
-        Reason::Replaces => "replaces",
-        Reason::Newer => "newer",
-        Reason::Renamed => "renamed",
     }
 }
 
@@ -365,13 +227,24 @@ impl Observer for Progress {
         state.found_bytes += bytes;
     }
 
+    fn grew(&self, item: ItemNumber, bytes: u64) {
+        let mut state = lock(&self.state);
+        state.open_ended = true;
+        state.found_bytes += bytes;
+        if let Some(active) = state.active.get_mut(&item) {
+            active.size += bytes;
+        }
+    }
+
     fn walk_finished(&self) {
         lock(&self.state).walk_finished = true;
     }
 
     fn folder_made(&self, path: &str) {
         lock(&self.state).folders += 1;
-        if self.verbose {
+        if self.show.dry_run && !self.ui.is_json() {
+            self.plan_line("folder", "-", path, None);
+        } else if self.show.verbose {
             self.aside(|ui| ui.status(&format!("folder {path}")));
         }
     }
@@ -404,7 +277,7 @@ impl Observer for Progress {
     }
 
     fn item_retried(&self, _item: ItemNumber, name: &str, attempt: u32, error: &dyn Display, pause: Duration) {
-        if self.verbose {
+        if self.show.verbose {
             let seconds = pause.as_secs_f64();
             let text = format!("{name}: attempt {attempt} failed, trying again in {seconds:.1} s: {error}");
             self.aside(|ui| ui.status(&text));
@@ -427,33 +300,19 @@ impl Observer for Progress {
             }
             state.done_files += u64::from(!matches!(record.outcome, ItemOutcome::Failed(_)));
         }
+        let shown = FileRecord::new(record, self.show.dry_run);
+        if let Some(manifest) = &self.show.manifest {
+            manifest.write(&shown);
+        }
+        // A reader that has gone is noticed when the summary is written.
         if self.ui.is_json() {
-            let record = FileRecord {
-                r#type: "file",
-                direction: if record.direction == Direction::Upload { "upload" } else { "download" },
-                source: &record.source,
-                target: &record.target,
-                size: record.size,
-                status: status_word(&record.outcome),
-                reason: match record.outcome {
-                    ItemOutcome::Transferred(reason) => Some(reason_word(reason)),
-                    _ => None,
-                },
-                etag: record.etag.as_deref(),
-                seconds: (record.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
-                error: match &record.outcome {
-                    ItemOutcome::Failed(error) => Some(FileError::new(error)),
-                    _ => None,
-                },
-            };
-            // A reader that has gone is noticed when the summary is written.
-            self.aside(|ui| drop(ui.json_line(&record)));
-        } else if self.verbose && !matches!(record.outcome, ItemOutcome::Failed(_)) {
-            let word = match record.outcome {
-                ItemOutcome::Transferred(reason) => reason_word(reason),
-                ref other => status_word(other),
-            };
-            self.aside(|ui| ui.status(&format!("{word} {} -> {}", record.source, record.target)));
+            self.aside(|ui| drop(ui.json_line(&shown)));
+        } else if matches!(record.outcome, ItemOutcome::Failed(_)) {
+            // All of them are listed at the end.
+        } else if self.show.dry_run {
+            self.plan_line(shown.word(), &record.source, &record.target, Some(record.size));
+        } else if self.show.verbose {
+            self.aside(|ui| ui.status(&format!("{} {} -> {}", shown.word(), record.source, record.target)));
         }
     }
 
@@ -474,13 +333,5 @@ mod tests {
         state.walk_finished = true;
         let line = state.snapshot().line();
         assert!(line.contains("50%") && line.contains("eta"), "{line}");
-    }
-
-    #[test]
-    fn long_lines_lose_their_middle() {
-        assert_eq!(cut("short", 10), "short");
-        let line = cut("0123456789abcdef", 9);
-        assert_eq!(line, "0123…cdef");
-        assert_eq!(cut("日本語日本語", 7), "日…本語");
     }
 }

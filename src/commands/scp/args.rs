@@ -1,0 +1,245 @@
+//! What `cec scp` takes; the doc comments are its help.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::ArgPredicate;
+
+use crate::settings::parse_duration;
+use crate::transfer::IfExists;
+use crate::ui::progress::ProgressMode;
+use crate::walk::local::LinkPolicy;
+
+const EXAMPLES: &str = "\
+Examples:
+  cec scp report.pdf cells://common-files/reports/
+  cec scp -f photos cells://personal-files
+  cec scp 'cells://common-files/reports/*.pdf' .
+  cec scp --update --progress plain site cells://common-files/www
+  pg_dump shop | cec scp - cells://personal-files/shop.sql
+  cec scp cells://personal-files/site.tar - | tar x";
+
+const NOTES: &str = "\
+One side is on the server: it starts with cells://. As with cp, a target that is a folder receives the sources under their
+own names, and a target that does not exist is the name that the one source gets. A folder merges into a folder.
+
+A - is standard input or output. What is piped in goes in parts of 10 MiB that grow when there are very many; it is read
+once, so that it cannot be sent again as a whole.
+
+Every file is verified as it moves, and a download has its name only once it is whole. Run the same command again after a
+failure: what is there already is not transferred twice.
+
+A folder of the server is never replaced by a file, nor a file by a folder, but with --force, which moves what is in the
+way to the recycle bin.
+
+The server keeps no modification times of uploads, so --preserve concerns downloads only.
+
+The flags for speed and retries have variables as well: CEC_TRANSFERS, CEC_PART_SIZE and so on.";
+
+/// Arguments of `cec scp`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    override_usage = "cec scp [OPTIONS] <SRC>... <DST>",
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{NOTES}")
+)]
+pub struct Args {
+    /// One or more sources, then the target; - is standard input or output
+    #[arg(value_name = "PATH", required = true)]
+    pub(super) paths: Vec<OsString>,
+
+    /// Replace files that exist (the same as --if-exists overwrite)
+    #[arg(short, long, help_heading = "Overwriting", conflicts_with_all = ["if_exists", "update", "ignore_existing"])]
+    pub(super) force: bool,
+
+    /// What to do with a target file that exists and differs
+    #[arg(long, value_name = "POLICY", help_heading = "Overwriting", value_enum, default_value = "fail")]
+    #[arg(default_value_ifs = [("update", ArgPredicate::IsPresent, "update"), ("ignore_existing", ArgPredicate::IsPresent, "skip")])]
+    pub(super) if_exists: IfExistsArg,
+
+    /// Replace files that exist only where the source is newer
+    #[arg(long, help_heading = "Overwriting", conflicts_with_all = ["if_exists", "ignore_existing"])]
+    pub(super) update: bool,
+
+    /// Leave files that exist alone
+    #[arg(long, help_heading = "Overwriting", conflicts_with = "if_exists")]
+    pub(super) ignore_existing: bool,
+
+    /// Take wildcards in remote sources literally
+    #[arg(long, help_heading = "Selection")]
+    pub(super) no_glob: bool,
+
+    /// Leave out local names that start with a dot
+    #[arg(long, help_heading = "Selection")]
+    pub(super) no_hidden: bool,
+
+    /// What to do with local symbolic links
+    #[arg(long, value_name = "POLICY", help_heading = "Selection", value_enum, default_value = "follow")]
+    pub(super) links: LinksArg,
+
+    /// Set the modification times of downloaded files to the server's
+    #[arg(short, long)]
+    pub(super) preserve: bool,
+
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Stop at the first file that fails
+    #[arg(long)]
+    pub(super) fail_fast: bool,
+
+    /// Show no progress (the same as --progress none)
+    #[arg(short, long, alias = "no_progress", help_heading = "Output")]
+    pub(super) no_progress: bool,
+
+    /// How to show progress
+    #[arg(long, value_name = "FORM", help_heading = "Output", value_enum, conflicts_with = "no_progress")]
+    pub(super) progress: Option<ProgressMode>,
+
+    /// Say every file as it is done, and every attempt that is repeated
+    #[arg(short, long, help_heading = "Output")]
+    pub(super) verbose: bool,
+
+    /// Say every request to the server as well, without its secrets (the same as -v --log debug)
+    #[arg(short = 'w', long, alias = "very_verbose", help_heading = "Output")]
+    pub(super) very_verbose: bool,
+
+    /// Write a JSON record for each file to this file, as it is done
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(super) manifest: Option<PathBuf>,
+
+    /// Of the older client: log these events; any of them now means --log debug
+    #[arg(
+        long,
+        alias = "multipart_debug_flags",
+        value_name = "EVENTS",
+        value_enum,
+        value_delimiter = ',',
+        hide = true
+    )]
+    pub(super) multipart_debug_flags: Vec<DebugEvent>,
+
+    /// How many files move at once [default: 8]
+    #[arg(long, value_name = "N", help_heading = "Speed")]
+    pub(super) transfers: Option<usize>,
+
+    /// The size of a part, in MiB, a multiple of 10 [default: 50; of standard input 10]
+    #[arg(long, alias = "part_size", value_name = "MIB", help_heading = "Speed")]
+    pub(super) part_size: Option<u64>,
+
+    /// How many parts of one file move at once [default: 2]
+    #[arg(long, alias = "parts_concurrency", value_name = "N", help_heading = "Speed")]
+    pub(super) parts_concurrency: Option<usize>,
+
+    /// Files above this size, in MiB, are sent in parts [default: 100]
+    #[arg(long, alias = "multipart_threshold", value_name = "MIB", help_heading = "Speed")]
+    pub(super) multipart_threshold: Option<u64>,
+
+    /// The most parts of one file; parts grow to keep to it [default: 5000]
+    #[arg(long, alias = "max_parts_number", value_name = "N", help_heading = "Speed")]
+    pub(super) max_parts_number: Option<u32>,
+
+    /// Do not compare hashes after a transfer
+    #[arg(long, alias = "skip_md5", help_heading = "Retries and verification")]
+    pub(super) skip_md5: bool,
+
+    /// How often a request is tried in all [default: 8]
+    #[arg(long, alias = "retry_max_attempts", value_name = "N", help_heading = "Retries and verification")]
+    pub(super) retry_max_attempts: Option<u32>,
+
+    /// The longest pause between two attempts, such as 30s or 2m [default: 30s]
+    #[arg(
+        long, alias = "retry_max_backoff", value_name = "DURATION", help_heading = "Retries and verification",
+        value_parser = parse_duration
+    )]
+    pub(super) retry_max_backoff: Option<Duration>,
+}
+
+impl Args {
+    /// Whether requests are to be logged although no `--log` says so.
+    pub fn wants_log(&self) -> bool {
+        self.very_verbose || !self.multipart_debug_flags.is_empty()
+    }
+
+    /// Whether every file and every repeated attempt is to be told.
+    pub(super) fn is_verbose(&self) -> bool {
+        self.verbose || self.very_verbose
+    }
+
+    /// What to do with files that exist.
+    pub(super) fn policy(&self) -> IfExists {
+        if self.force { IfExists::Overwrite } else { self.if_exists.into() }
+    }
+}
+
+/// What the older client could be told to log of an upload in parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(super) enum DebugEvent {
+    /// Signatures.
+    Signing,
+    /// Attempts.
+    Retry,
+    /// Requests.
+    Request,
+    /// Requests with their bodies.
+    RequestWithBody,
+    /// Answers.
+    Response,
+    /// Answers with their bodies.
+    ResponseWithBody,
+    /// What is out of date.
+    DeprecatedUsage,
+    /// Events of requests.
+    RequestEventMessage,
+    /// Events of answers.
+    ResponseEventMessage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum IfExistsArg {
+    /// Fail
+    Fail,
+    /// Leave it alone
+    Skip,
+    /// Replace it
+    Overwrite,
+    /// Replace it where the source is newer
+    Update,
+    /// Put the source beside it, under a free name
+    Rename,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum LinksArg {
+    /// Take what they point at
+    Follow,
+    /// Leave them out
+    Skip,
+    /// Count each as a failure
+    Error,
+}
+
+impl From<IfExistsArg> for IfExists {
+    fn from(argument: IfExistsArg) -> Self {
+        match argument {
+            IfExistsArg::Fail => Self::Fail,
+            IfExistsArg::Skip => Self::Skip,
+            IfExistsArg::Overwrite => Self::Overwrite,
+            IfExistsArg::Update => Self::Update,
+            IfExistsArg::Rename => Self::Rename,
+        }
+    }
+}
+
+impl From<LinksArg> for LinkPolicy {
+    fn from(argument: LinksArg) -> Self {
+        match argument {
+            LinksArg::Follow => Self::Follow,
+            LinksArg::Skip => Self::Skip,
+            LinksArg::Error => Self::Error,
+        }
+    }
+}

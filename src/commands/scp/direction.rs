@@ -1,0 +1,59 @@
+//! Which way things go: the operands sorted into sources and target, local, remote and piped.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::error::{CliError, Kind};
+use crate::path::RemotePath;
+
+/// Standard input or output, as an operand.
+const PIPE: &str = "-";
+
+/// What is copied where.
+pub(super) enum Direction {
+    /// Local sources, the target, and whether it was written as a folder, with a slash at its end.
+    Up(Vec<PathBuf>, RemotePath, bool),
+    Down(Vec<RemotePath>, PathBuf),
+    /// Standard input, and the target as for [`Direction::Up`].
+    PipeUp(RemotePath, bool),
+    /// Sources whose contents go to standard output.
+    PipeDown(Vec<RemotePath>),
+}
+
+/// Sorts out the operands.
+///
+/// # Errors
+/// What cannot be meant, always a matter of usage.
+pub(super) fn direction(paths: &[OsString]) -> Result<Direction, CliError> {
+    let usage = |message: String| CliError::new(Kind::Usage, message);
+    let Some((target, sources)) = paths.split_last() else {
+        return Err(usage("a source and a target are needed".to_owned()));
+    };
+    if sources.is_empty() {
+        return Err(
+            usage(format!("'{}' has no target", target.display())).hint("name the target last: cec scp <SRC>... <DST>")
+        );
+    }
+    let remote = |path: &OsString| path.to_str().filter(|text| RemotePath::is_marked(text)).map(str::to_owned);
+    let remote_sources: Vec<String> = sources.iter().filter_map(remote).collect();
+    let piped = sources.iter().any(|source| source == PIPE);
+    match (remote(target), remote_sources.len()) {
+        (Some(_), 0) if piped && sources.len() > 1 => {
+            Err(usage("standard input cannot be one of several sources".to_owned()).hint("a file of that name is ./-"))
+        }
+        (Some(target), 0) => {
+            let (path, is_folder) = (RemotePath::parse_marked(&target)?, target.ends_with('/'));
+            let sources = sources.iter().map(PathBuf::from).collect();
+            Ok(if piped { Direction::PipeUp(path, is_folder) } else { Direction::Up(sources, path, is_folder) })
+        }
+        (None, count) if count == sources.len() => {
+            let sources = remote_sources.iter().map(|text| RemotePath::parse_marked(text)).collect::<Result<_, _>>()?;
+            let to_pipe = target == PIPE;
+            Ok(if to_pipe { Direction::PipeDown(sources) } else { Direction::Down(sources, PathBuf::from(target)) })
+        }
+        (None, 0) => Err(usage("neither the sources nor the target are on the server".to_owned())
+            .hint("mark the remote side: cells://workspace/path")),
+        (Some(_), _) => Err(usage("both the sources and the target are on the server".to_owned())),
+        (None, _) => Err(usage("local and remote sources cannot be mixed".to_owned())),
+    }
+}

@@ -1,0 +1,110 @@
+//! Standard input to the server, and files of the server to standard output.
+
+use std::time::Instant;
+
+use secrecy::ExposeSecret as _;
+
+use super::args::Args;
+use super::report::{Facts, report};
+use super::{engine, found, manifest, progress, supervise, unless_interrupted};
+use crate::api::Node;
+use crate::commands::cat;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::path::RemotePath;
+use crate::settings::{GivenSecret, Selection, TokenOrigin};
+use crate::transfer::event::{Direction, ItemOutcome, Observer, Record};
+use crate::transfer::plan::Reason;
+use crate::transfer::{Engine, Options, Summary};
+
+/// Sends standard input to one file on the server.
+pub(super) async fn up(
+    ctx: &Ctx,
+    args: &Args,
+    options: Options,
+    target: &RemotePath,
+    is_folder: bool,
+) -> Result<Outcome, CliError> {
+    if secret_is_piped(ctx)? {
+        let message = "standard input cannot be the file and hold the secret to sign in with as well";
+        return Err(CliError::new(Kind::Usage, message).hint("give the token by --token-file or CEC_TOKEN"));
+    }
+    let engine = engine(ctx, options).await?;
+    let manifest = manifest(args)?;
+    let planned = async { Ok(engine.stream_target(target, is_folder).await?) };
+    let target = unless_interrupted(ctx, planned).await?;
+    if ctx.ui.stdin_is_terminal() && !args.dry_run {
+        ctx.ui.status("reading standard input; Ctrl-D ends it");
+    }
+    let progress = progress(ctx, args, manifest);
+    let engine = Engine { observer: progress.clone(), ..engine };
+    let summary = supervise(ctx, &progress, engine.upload_stream(Box::new(std::io::stdin()), target)).await;
+    report(ctx, summary, &Facts { single: true, dry_run: args.dry_run, progress: &progress })
+}
+
+fn secret_is_piped(ctx: &Ctx) -> Result<bool, CliError> {
+    Ok(match ctx.settings.selection()? {
+        Selection::Given { secret: GivenSecret::Token(TokenOrigin::StandardInput), .. } => true,
+        Selection::Given { secret: GivenSecret::Password(password), .. } => password.expose_secret() == "-",
+        Selection::Given { .. } | Selection::Stored { .. } => false,
+    })
+}
+
+/// Writes files to standard output, one after the other, as `cec cat` does.
+pub(super) async fn down(
+    ctx: &Ctx,
+    args: &Args,
+    options: Options,
+    sources: &[RemotePath],
+) -> Result<Outcome, CliError> {
+    if ctx.ui.is_json() {
+        return Err(CliError::new(Kind::Usage, "--json and a content on standard output exclude each other"));
+    }
+    let engine = engine(ctx, options).await?;
+    let manifest = manifest(args)?;
+    let nodes = unless_interrupted(ctx, files(&engine, sources, args.no_glob)).await?;
+    // Bars would be torn apart by a content on the same terminal.
+    let quiet = Args { no_progress: true, ..args.clone() };
+    let progress = progress(ctx, &quiet, manifest);
+    let begun = Instant::now();
+    let mut summary = Summary::default();
+    for (number, node) in (1..).zip(&nodes) {
+        let started = Instant::now();
+        if !args.dry_run {
+            let written = unless_interrupted(ctx, cat::write_whole(ctx, node)).await;
+            written.map_err(|error| error.during(format!("reading {}", node.path)).about(&node.path))?;
+        }
+        let record = Record {
+            direction: Direction::Download,
+            source: node.path.marked(),
+            target: "-".to_owned(),
+            size: node.size,
+            etag: node.etag.clone(),
+            outcome: ItemOutcome::Transferred(Reason::New),
+            elapsed: started.elapsed(),
+        };
+        progress.item_done(number, &record);
+        summary.count(record);
+    }
+    progress.stop();
+    summary.elapsed = begun.elapsed();
+    report(ctx, summary, &Facts { single: false, dry_run: args.dry_run, progress: &progress })
+}
+
+/// The files that sources name; a folder among them has no content.
+async fn files(engine: &Engine, sources: &[RemotePath], literal: bool) -> Result<Vec<Node>, CliError> {
+    let mut nodes = Vec::new();
+    for source in sources {
+        let named = found(engine, source, literal).await?;
+        if named.is_empty() {
+            let message = format!("{source} does not exist on the server");
+            return Err(CliError::new(Kind::NotFound, message).about(source));
+        }
+        if let Some(folder) = named.iter().find(|node| node.is_folder()) {
+            let message = format!("'{}' is a folder, and standard output takes files only", folder.path);
+            return Err(CliError::new(Kind::Usage, message).about(&folder.path));
+        }
+        nodes.extend(named);
+    }
+    Ok(nodes)
+}

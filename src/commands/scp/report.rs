@@ -1,0 +1,129 @@
+//! How a run ended: the failures by name, the summary, the exit code.
+
+use super::{Progress, Summary, TransferError};
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::ui::human;
+
+/// How many failures the list at the end names.
+const LISTED_FAILURES: usize = 100;
+
+/// What else there is to know of a run.
+pub(super) struct Facts<'a> {
+    /// It was about one file, whose failure is that of the command.
+    pub(super) single: bool,
+    /// Nothing was done.
+    pub(super) dry_run: bool,
+    /// What was shown of it.
+    pub(super) progress: &'a Progress,
+}
+
+impl Facts<'_> {
+    fn folders(&self) -> u64 {
+        self.progress.folders()
+    }
+}
+
+/// Tells how a run ended.
+pub(super) fn report(ctx: &Ctx, mut summary: Summary, facts: &Facts<'_>) -> Result<Outcome, CliError> {
+    let record = summary_record(&summary, facts);
+    facts.progress.end_manifest(&record);
+    if ctx.ui.is_json() {
+        ctx.ui.json_line(&record)?;
+    }
+    let outcome = outcome(ctx, &mut summary, facts)?;
+    match facts.progress.manifest_failure() {
+        Some(message) => Err(CliError::new(Kind::Failure, message)),
+        None => Ok(outcome),
+    }
+}
+
+fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcome, CliError> {
+    if let Some(stopped) = summary.stopped.take() {
+        list_failures(ctx, summary);
+        ctx.ui.status(&summary_line(summary, "stopped", facts.folders()));
+        return Err(match stopped {
+            TransferError::Cancelled => CliError::new(Kind::Interrupted, "interrupted").hint(
+                "run the same command again, with --force where it names files that are there by now: \
+                 what is the same is not transferred twice",
+            ),
+            error => error.into(),
+        });
+    }
+    if facts.single
+        && summary.failed == 1
+        && let Some(failure) = summary.failures.pop()
+    {
+        let doing = format!("copying {}", failure.source);
+        return Err(CliError::from(failure.error).during(doing));
+    }
+    let word = if facts.dry_run { "would do" } else { "done" };
+    let succeeded = summary.transferred + summary.unchanged + summary.skipped > 0;
+    let kinds = list_failures(ctx, summary);
+    ctx.ui.status(&summary_line(summary, word, facts.folders()));
+    if summary.failed == 0 {
+        return Ok(Outcome::Done);
+    }
+    let common = kinds.first().copied().filter(|first| kinds.iter().all(|kind| kind == first));
+    Ok(match common {
+        _ if succeeded => Outcome::Partial,
+        Some(kind) => Outcome::Failed(kind),
+        None => Outcome::Failed(Kind::Failure),
+    })
+}
+
+/// The last JSON object of a run (docs/scripting.md).
+fn summary_record(summary: &Summary, facts: &Facts<'_>) -> serde_json::Value {
+    serde_json::json!({
+        "type": "summary",
+        "schema": 1,
+        "dry_run": facts.dry_run,
+        "transferred": summary.transferred,
+        "bytes": summary.bytes,
+        "unchanged": summary.unchanged,
+        "skipped": summary.skipped,
+        "failed": summary.failed,
+        "folders": facts.folders(),
+        "seconds": (summary.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
+    })
+}
+
+/// Names what failed, the first hundred; gives the kinds of all that are known.
+fn list_failures(ctx: &Ctx, summary: &mut Summary) -> Vec<Kind> {
+    let mut kinds = Vec::with_capacity(summary.failures.len());
+    for (index, failure) in std::mem::take(&mut summary.failures).into_iter().enumerate() {
+        let error = CliError::from(failure.error);
+        if index < LISTED_FAILURES {
+            // Errors of the local file system name the file themselves.
+            let bare = failure.source.trim_start_matches("cells://");
+            let named = error.message.contains(bare);
+            let subject = if named { String::new() } else { format!("{}: ", failure.source) };
+            ctx.ui.warn(&format!("failed: {subject}{}", error.message));
+        }
+        kinds.push(error.kind);
+    }
+    let unlisted = summary.failed.saturating_sub(LISTED_FAILURES.min(kinds.len()) as u64);
+    if unlisted > 0 {
+        ctx.ui.warn(&format!("and {} more failed", human::count(unlisted)));
+    }
+    kinds
+}
+
+fn summary_line(summary: &Summary, word: &str, folders: u64) -> String {
+    let files = |count: u64| format!("{} file{}", human::count(count), if count == 1 { "" } else { "s" });
+    let mut line = format!(
+        "{word}: {} ({}) in {}",
+        files(summary.transferred),
+        human::bytes(summary.bytes),
+        human::duration(summary.elapsed)
+    );
+    let made = if folders == 1 { "folder made" } else { "folders made" };
+    for (count, what) in
+        [(folders, made), (summary.unchanged, "unchanged"), (summary.skipped, "skipped"), (summary.failed, "failed")]
+    {
+        if count > 0 {
+            line.push_str(&format!(", {} {what}", human::count(count)));
+        }
+    }
+    line
+}

@@ -1,0 +1,345 @@
+//! Sending what can be read once only and whose length nobody knows: one PUT if it is short, else parts that are kept in
+//! memory until they have arrived, so many at a time that memory stays bounded.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::stream::{self, TryStreamExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::body::{CHUNK, Outgoing};
+use super::event::{Direction, ItemNumber, ItemOutcome, Record};
+use super::folders::TargetFolder;
+use super::options::PART_STEP;
+use super::plan::{Comparison, Decision, Reason, decide};
+use super::target::Place;
+use super::{Engine, Summary, TransferError};
+use crate::api::Node;
+use crate::hash::{Hasher, Scheme};
+use crate::http::retry;
+use crate::path::{RemotePath, check_name};
+use crate::s3::UploadId;
+
+/// How many chunks wait between the reader and the parts.
+const QUEUE: usize = 2;
+
+/// The memory for parts, in steps of [`PART_STEP`], where the options do not need more.
+const LEAST_STEPS: usize = 4;
+
+/// A stream is the only item of its run.
+const ITEM: ItemNumber = 1;
+
+/// What the stream is called in messages.
+const LABEL: &str = "standard input";
+
+/// Where a stream goes, decided before anything is read.
+#[derive(Debug)]
+pub struct StreamTarget {
+    path: RemotePath,
+    decision: Decision,
+}
+
+/// Some of the stream: a part, or all of it.
+struct Block {
+    chunks: Vec<Bytes>,
+    length: u64,
+    _room: OwnedSemaphorePermit,
+}
+
+/// The stream, cut into blocks.
+struct Source {
+    chunks: mpsc::Receiver<std::io::Result<Bytes>>,
+    /// A chunk that was looked at and belongs to the next block.
+    next: Option<Bytes>,
+    room: Arc<Semaphore>,
+    all_room: u32,
+}
+
+impl Engine {
+    /// Where a stream goes that is to be written to `destination`; `is_folder` says that it was written as a folder.
+    ///
+    /// # Errors
+    /// A folder, for a stream has no name of its own; a file that exists, where the policy is to fail; a missing place.
+    pub async fn stream_target(
+        &self,
+        destination: &RemotePath,
+        is_folder: bool,
+    ) -> Result<StreamTarget, TransferError> {
+        if destination.is_root() {
+            return Err(TransferError::Usage("name a file to write to, for example cells://common-files/name".into()));
+        }
+        let nameless = |folder: &RemotePath| {
+            TransferError::Usage(format!(
+                "standard input has no name of its own; name the file: {}",
+                folder.join("NAME").marked()
+            ))
+        };
+        let (path, existing) = match self.remote_place(destination, is_folder).await? {
+            Place::Into(folder) => return Err(nameless(&folder)),
+            Place::As(path) => (path, None),
+            Place::Onto(path, node) => (path, node.filter(|node| !node.is_temporary())),
+        };
+        check_name(path.name())?;
+        // What is read now is newer than whatever is there, and nobody knows whether it is the same.
+        let comparison = existing.as_ref().map(|_| Comparison { same_content: false, source_is_newer: true });
+        let decision = decide(self.options.if_exists, comparison);
+        let path = match (&decision, existing) {
+            (Decision::Exists, _) => return Err(TransferError::Exists(path.to_string())),
+            (Decision::Transfer(Reason::Renamed), Some(node)) => {
+                self.free_target(&folder_of(&path, node), path.name(), None).await?
+            }
+            _ => path,
+        };
+        Ok(StreamTarget { path, decision })
+    }
+
+    /// Reads a stream to its end and writes it to its target. The failure, if there is one, is in the summary.
+    pub async fn upload_stream(self, reader: Box<dyn Read + Send>, target: StreamTarget) -> Summary {
+        let begun = Instant::now();
+        self.observer.found(0);
+        self.observer.item_started(ITEM, LABEL, 0);
+        let sent = match target.decision {
+            Decision::Transfer(reason) if self.options.dry_run => Ok((ItemOutcome::Transferred(reason), None, 0)),
+            Decision::Transfer(reason) => self
+                .send_stream(reader, &target.path, !matches!(reason, Reason::New | Reason::Renamed))
+                .await
+                .map(|(etag, size)| (ItemOutcome::Transferred(reason), Some(etag), size)),
+            _ => Ok((ItemOutcome::Skipped, None, 0)),
+        };
+        let (outcome, etag, size) = sent.unwrap_or_else(|error| (ItemOutcome::Failed(error), None, 0));
+        let interrupted = matches!(outcome, ItemOutcome::Failed(TransferError::Cancelled));
+        let record = Record {
+            direction: Direction::Upload,
+            source: "-".to_owned(),
+            target: target.path.marked(),
+            size,
+            etag,
+            outcome,
+            elapsed: begun.elapsed(),
+        };
+        self.observer.item_done(ITEM, &record);
+        let mut summary = Summary { elapsed: begun.elapsed(), ..Summary::default() };
+        summary.count(record);
+        if interrupted {
+            summary.stopped = Some(TransferError::Cancelled);
+        }
+        summary
+    }
+
+    async fn send_stream(
+        &self,
+        reader: Box<dyn Read + Send>,
+        target: &RemotePath,
+        replaces: bool,
+    ) -> Result<(String, u64), TransferError> {
+        let mut source = self.open_stream(reader);
+        let first = self.block(&mut source, 1).await?;
+        let in_doubt = AtomicBool::new(false);
+        let sent = if self.is_at_end(&mut source).await? {
+            self.observer.walk_finished();
+            self.send_only_block(first, target, &in_doubt).await
+        } else {
+            self.send_blocks(first, source, target, &in_doubt).await
+        };
+        if replaces && in_doubt.load(Ordering::Relaxed) {
+            return sent.map_err(|error| TransferError::InDoubt { path: target.to_string(), source: Box::new(error) });
+        }
+        sent
+    }
+
+    /// Sends a stream that was short enough to be kept.
+    async fn send_only_block(
+        &self,
+        block: Block,
+        target: &RemotePath,
+        in_doubt: &AtomicBool,
+    ) -> Result<(String, u64), TransferError> {
+        let (size, outgoing) = (block.length, self.outgoing(block.chunks).await?);
+        let attempt = async || {
+            let sent = self.send_whole(&outgoing, target).await;
+            let doubt = matches!(&sent, Err(TransferError::S3(error)) if error.in_doubt);
+            in_doubt.fetch_or(doubt, Ordering::Relaxed);
+            sent
+        };
+        let sent = retry::run_until(
+            &self.options.retry,
+            &self.cancel,
+            |_attempt| attempt(),
+            |number, error, pause| self.observer.item_retried(ITEM, LABEL, number, error, pause),
+        );
+        Ok((sent.await?, size))
+    }
+
+    async fn send_blocks(
+        &self,
+        first: Block,
+        source: Source,
+        target: &RemotePath,
+        in_doubt: &AtomicBool,
+    ) -> Result<(String, u64), TransferError> {
+        let create = self.s3.create_multipart(target, None);
+        let upload = self.unless_cancelled(create, || false).await?;
+        let blocks = stream::try_unfold((Some(first), source, 1), |(kept, mut source, number)| async move {
+            let block = match kept {
+                Some(first) => first,
+                None => self.block(&mut source, number).await?,
+            };
+            if block.length == 0 {
+                self.observer.walk_finished();
+                return Ok(None);
+            }
+            if number > self.options.maximum_parts {
+                return Err(TransferError::TooManyParts(self.options.maximum_parts));
+            }
+            Ok(Some(((number, block), (None, source, number + 1))))
+        });
+        let upload_id = &upload;
+        let sent: Result<Vec<(u32, String, u64)>, TransferError> = blocks
+            .map_ok(|(number, block)| async move {
+                let Block { chunks, length, _room } = block;
+                let outgoing = self.outgoing(chunks).await?;
+                let (number, etag) = self.send_part(ITEM, LABEL, &outgoing, target, upload_id, number).await?;
+                Ok((number, etag, length))
+            })
+            .try_buffered(self.options.parts_in_flight.max(1))
+            .try_collect()
+            .await;
+        let outcome = match sent {
+            Ok(sent) => {
+                let size = sent.iter().map(|(_, _, length)| length).sum();
+                let parts: Vec<(u32, String)> = sent.into_iter().map(|(number, etag, _)| (number, etag)).collect();
+                self.complete_patiently(target, size, &upload, &parts, in_doubt).await.map(|etag| (etag, size))
+            }
+            Err(error) => Err(error),
+        };
+        if outcome.is_err() {
+            self.give_up(ITEM, target, &upload).await;
+        }
+        outcome
+    }
+
+    /// Puts the parts together, again and again if need be while the server still has them: they cannot be read anew.
+    async fn complete_patiently(
+        &self,
+        target: &RemotePath,
+        size: u64,
+        upload: &UploadId,
+        parts: &[(u32, String)],
+        in_doubt: &AtomicBool,
+    ) -> Result<String, TransferError> {
+        let attempt = async |number: u32| {
+            if number > 1 && !self.s3.multipart_alive(target, upload).await? {
+                return Err(TransferError::StreamLost(target.to_string()));
+            }
+            let done = self.complete(target, size, upload, parts).await;
+            match done {
+                Err(TransferError::UploadLost(_)) => {
+                    in_doubt.store(true, Ordering::Relaxed);
+                    Err(TransferError::StreamLost(target.to_string()))
+                }
+                Err(error @ TransferError::Integrity { .. }) => Err(error),
+                Err(error) => {
+                    let doubt = matches!(&error, TransferError::S3(error) if error.in_doubt);
+                    in_doubt.fetch_or(doubt, Ordering::Relaxed);
+                    Err(error)
+                }
+                Ok(etag) => Ok(etag),
+            }
+        };
+        retry::run_until(&self.options.retry, &self.cancel, attempt, |number, error, pause| {
+            self.observer.item_retried(ITEM, LABEL, number, error, pause)
+        })
+        .await
+    }
+
+    /// Starts to read on a thread of its own.
+    fn open_stream(&self, reader: Box<dyn Read + Send>) -> Source {
+        let (sender, chunks) = mpsc::channel(QUEUE);
+        tokio::task::spawn_blocking(move || read_chunks(reader, &sender));
+        let first_part = usize::try_from(self.options.stream_part_size_of(1) / PART_STEP).unwrap_or(usize::MAX);
+        let steps = first_part.saturating_mul(self.options.parts_in_flight + 1).clamp(LEAST_STEPS, 1 << 20);
+        let all_room = u32::try_from(steps).unwrap_or(u32::MAX);
+        Source { chunks, next: None, room: Arc::new(Semaphore::new(steps)), all_room }
+    }
+
+    /// The next block of a stream, as large as the part of that number; shorter, or empty, at the end of the stream.
+    async fn block(&self, source: &mut Source, number: u32) -> Result<Block, TransferError> {
+        let size = self.options.stream_part_size_of(number);
+        let steps = u32::try_from(size / PART_STEP).unwrap_or(u32::MAX).min(source.all_room);
+        let room = self.or_cancelled(source.room.clone().acquire_many_owned(steps)).await?;
+        let room = room.map_err(|_| TransferError::Cancelled)?;
+        let mut block = Block { chunks: Vec::new(), length: 0, _room: room };
+        while block.length < size {
+            let Some(chunk) = self.chunk(source).await? else { break };
+            block.length += chunk.len() as u64;
+            block.chunks.push(chunk);
+        }
+        Ok(block)
+    }
+
+    async fn is_at_end(&self, source: &mut Source) -> Result<bool, TransferError> {
+        source.next = self.chunk(source).await?;
+        Ok(source.next.is_none())
+    }
+
+    async fn chunk(&self, source: &mut Source) -> Result<Option<Bytes>, TransferError> {
+        if let Some(chunk) = source.next.take() {
+            return Ok(Some(chunk));
+        }
+        match self.or_cancelled(source.chunks.recv()).await? {
+            None => Ok(None),
+            Some(Ok(chunk)) => {
+                self.observer.grew(ITEM, chunk.len() as u64);
+                Ok(Some(chunk))
+            }
+            Some(Err(error)) => Err(TransferError::local(LABEL, error)),
+        }
+    }
+
+    async fn or_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, TransferError> {
+        tokio::select! {
+            done = work => Ok(done),
+            () = self.cancel.cancelled() => Err(TransferError::Cancelled),
+        }
+    }
+
+    /// The body of a block.
+    async fn outgoing(&self, chunks: Vec<Bytes>) -> Result<Outgoing, TransferError> {
+        let hashed = tokio::task::spawn_blocking(move || {
+            let mut hasher = Hasher::new(Scheme::Whole);
+            chunks.iter().for_each(|chunk| hasher.update(chunk));
+            (hasher.etag(), chunks)
+        });
+        let (md5, chunks) = hashed.await.map_err(|error| TransferError::local(LABEL, std::io::Error::other(error)))?;
+        Ok(Outgoing::of_memory(chunks, md5, ITEM, self.observer.clone()))
+    }
+}
+
+/// The folder of a file that exists.
+fn folder_of(path: &RemotePath, node: Node) -> Arc<TargetFolder> {
+    let children = [(path.name().to_owned(), node)].into_iter().collect();
+    TargetFolder::existing(path.parent().unwrap_or_default(), children)
+}
+
+/// Reads to the end, in chunks that are full but for the last.
+fn read_chunks(mut reader: Box<dyn Read + Send>, sender: &mpsc::Sender<std::io::Result<Bytes>>) {
+    loop {
+        let mut chunk = Vec::with_capacity(CHUNK);
+        let read = reader.by_ref().take(CHUNK as u64).read_to_end(&mut chunk);
+        let ended = chunk.len() < CHUNK;
+        if !chunk.is_empty() && sender.blocking_send(Ok(chunk.into())).is_err() {
+            return;
+        }
+        if let Err(error) = read {
+            // Nobody may listen any more.
+            let _ = sender.blocking_send(Err(error));
+            return;
+        }
+        if ended {
+            return;
+        }
+    }
+}

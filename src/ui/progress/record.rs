@@ -1,0 +1,82 @@
+//! The record of one file, as it goes out in JSON, to a manifest, or in words.
+
+use serde::Serialize;
+
+use crate::error::Kind;
+use crate::transfer::TransferError;
+use crate::transfer::event::{Direction, ItemOutcome, Record};
+use crate::transfer::plan::Reason;
+
+/// The JSON object of one file (docs/scripting.md).
+#[derive(Serialize)]
+pub(super) struct FileRecord<'a> {
+    r#type: &'static str,
+    direction: &'static str,
+    source: &'a str,
+    target: &'a str,
+    size: u64,
+    status: &'static str,
+    reason: Option<&'static str>,
+    etag: Option<&'a str>,
+    seconds: f64,
+    error: Option<FileError>,
+}
+
+/// Why a file failed.
+#[derive(Serialize)]
+struct FileError {
+    code: u8,
+    kind: &'static str,
+    message: String,
+}
+
+impl FileError {
+    fn new(error: &TransferError) -> Self {
+        let kind = Kind::of_transfer(error);
+        Self { code: kind.code(), kind: kind.name(), message: error.to_string() }
+    }
+}
+
+impl<'a> FileRecord<'a> {
+    /// What became of a file, or in a dry run would.
+    pub(super) fn new(record: &'a Record, dry_run: bool) -> Self {
+        Self {
+            r#type: "file",
+            direction: if record.direction == Direction::Upload { "upload" } else { "download" },
+            source: &record.source,
+            target: &record.target,
+            size: record.size,
+            status: match record.outcome {
+                ItemOutcome::Transferred(_) if dry_run => "planned",
+                ItemOutcome::Transferred(_) => "transferred",
+                ItemOutcome::Unchanged => "unchanged",
+                ItemOutcome::Skipped => "skipped",
+                ItemOutcome::Failed(_) => "failed",
+            },
+            reason: match record.outcome {
+                ItemOutcome::Transferred(reason) => Some(reason_word(reason)),
+                _ => None,
+            },
+            etag: record.etag.as_deref(),
+            seconds: (record.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
+            error: match &record.outcome {
+                ItemOutcome::Failed(error) => Some(FileError::new(error)),
+                _ => None,
+            },
+        }
+    }
+
+    /// What is done with it, in one word: why it moves, or why not.
+    pub(super) fn word(&self) -> &'static str {
+        self.reason.unwrap_or(self.status)
+    }
+}
+
+fn reason_word(reason: Reason) -> &'static str {
+    match reason {
+        Reason::New => "new",
+        Reason::Replaces => "replaces",
+        Reason::Newer => "newer",
+        Reason::Renamed => "renamed",
+    }
+}
