@@ -250,7 +250,7 @@ impl Engine {
             }
         };
         retry::run_until(&self.options.retry, &self.cancel, attempt, |number, error, pause| {
-            self.observer.item_retried(ITEM, LABEL, number, error, pause)
+            self.observer.item_retried(ITEM, LABEL, number, error, pause);
         })
         .await
     }

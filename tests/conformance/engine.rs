@@ -38,6 +38,7 @@ fn options(if_exists: IfExists) -> Options {
         if_exists,
         transfers: 4,
         part_size: 10 * MEBIBYTE,
+        stream_part_size: 10 * MEBIBYTE,
         parts_in_flight: 2,
         multipart_threshold: 20 * MEBIBYTE,
         maximum_parts: 5000,
