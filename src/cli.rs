@@ -11,7 +11,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::commands::{cat, clear, configure, info, ls, mkdir, rm, scp, stat, version};
+use crate::commands::{cat, clear, configure, doc, info, ls, mkdir, rm, scp, stat, tools, version};
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::settings::{ColorChoice, GlobalArgs, LogLevel, OutputSettings};
@@ -38,7 +38,7 @@ pub struct Cli {
     pub globals: GlobalArgs,
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: AnyCommand,
 }
 
 const SHORT_END: &str = "\
@@ -67,7 +67,31 @@ More: 'cec help exit-codes', 'cec help environment', 'cec help paths'.
 
 Start with 'cec configure', or set CEC_URL and CEC_TOKEN.";
 
-/// The commands.
+/// All commands.
+#[derive(Debug, Subcommand)]
+pub enum AnyCommand {
+    /// Those that may talk to a server.
+    #[command(flatten)]
+    Online(Command),
+    /// Those that never do.
+    #[command(flatten)]
+    Offline(OfflineCommand),
+}
+
+/// The commands that need nothing but themselves.
+#[derive(Debug, Subcommand)]
+pub enum OfflineCommand {
+    /// Show the version of this program
+    Version(version::Args),
+    /// Hash local files, compare version numbers
+    #[command(subcommand)]
+    Tools(tools::Command),
+    /// Write the help of all commands as documents
+    #[command(hide = true)]
+    Doc(doc::Args),
+}
+
+/// The commands that work on a server, or with stored accounts.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Sign in to a server and store the account
@@ -79,8 +103,6 @@ pub enum Command {
     Info(info::Args),
     /// Forget all stored accounts
     Clear(clear::Args),
-    /// Show the version of this program
-    Version(version::Args),
     /// List workspaces, folders and files
     Ls(ls::Args),
     /// Show all that is known of files and folders
@@ -187,10 +209,10 @@ enum HelpSize {
     Long,
 }
 
-/// What the command line may hold, laid out as help shows it: what a command is for, examples, usage, flags on a line
-/// each, notes.
+/// What the command line may hold, laid out as `--help` shows it: what a command is for, examples, usage, flags on a
+/// line each, notes.
 pub fn command() -> clap::Command {
-    sized_command(HelpSize::Short)
+    sized_command(HelpSize::Long)
 }
 
 fn sized_command(size: HelpSize) -> clap::Command {

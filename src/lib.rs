@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use cli::{Cli, Command};
+use cli::{AnyCommand, Cli, Command};
 use context::Ctx;
 use env::Environment;
 use error::{CliError, Kind, Outcome};
@@ -65,12 +65,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Runs what the command line says.
 fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outcome, CliError> {
-    // Offline commands need no runtime, no TLS and no file.
-    if let Command::Version(arguments) = &cli.command {
-        return commands::version::run(ui, arguments);
-    }
+    let command = match cli.command {
+        // No runtime, no TLS, no file of settings.
+        AnyCommand::Offline(command) => return commands::offline(ui, command, cli::command),
+        AnyCommand::Online(command) => command,
+    };
     let mut settings = Settings::resolve(&cli.globals, environment)?;
-    if matches!(&cli.command, Command::Scp(arguments) if arguments.wants_log()) {
+    if matches!(&command, Command::Scp(arguments) if arguments.wants_log()) {
         settings.output.log.get_or_insert(LogLevel::Debug);
     }
     cli::start_log(&settings.output)?;
@@ -80,7 +81,7 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
         .map_err(|error| CliError::from(error).during("starting"))?;
     let ctx = Ctx::new(settings, Arc::clone(ui), CancellationToken::new());
     let result = runtime.block_on(async {
-        let result = commands::dispatch(&ctx, cli.command).await;
+        let result = commands::dispatch(&ctx, command).await;
         ctx.close().await;
         result
     });

@@ -66,6 +66,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("ui::progress", "error::Kind", "the record of a failed file tells its exit code"),
     ("ui", "error::CliError", "the screen shows errors; how they read is up to `error`"),
     ("commands", "cli::Command", "the dispatcher matches on what was typed"),
+    ("commands", "cli::OfflineCommand", "the dispatcher matches on what was typed"),
     ("commands", "cli::ConfigCommand", "the dispatcher matches on what was typed"),
 ];
 

@@ -3,6 +3,7 @@
 pub mod cat;
 pub mod clear;
 pub mod configure;
+pub mod doc;
 pub mod info;
 pub mod ls;
 pub mod mkdir;
@@ -11,12 +12,14 @@ pub mod operands;
 pub mod rm;
 pub mod scp;
 pub mod stat;
+pub mod tools;
 pub mod version;
 
-use crate::cli::{Command, ConfigCommand};
+use crate::cli::{Command, ConfigCommand, OfflineCommand};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::sys::signal::{self, Signal};
+use crate::ui::Ui;
 
 /// Runs a command until it ends or a signal ends it.
 ///
@@ -46,6 +49,18 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
     Err(CliError { hints: told.hints, ..CliError::new(kind, format!("{message}{how_far}")) })
 }
 
+/// Runs a command that needs neither server nor account; `tree` gives the command tree.
+///
+/// # Errors
+/// The command's.
+pub fn offline(ui: &Ui, command: OfflineCommand, tree: impl FnOnce() -> clap::Command) -> Result<Outcome, CliError> {
+    match command {
+        OfflineCommand::Version(arguments) => version::run(ui, &arguments),
+        OfflineCommand::Tools(command) => tools::run(ui, &command),
+        OfflineCommand::Doc(arguments) => doc::run(ui, &arguments, tree()),
+    }
+}
+
 async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
     match command {
         Command::Configure(arguments) | Command::Config(ConfigCommand::Add(arguments)) => {
@@ -53,7 +68,6 @@ async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
         }
         Command::Info(arguments) | Command::Config(ConfigCommand::Status(arguments)) => info::run(ctx, arguments).await,
         Command::Clear(arguments) => clear::run(ctx, arguments).await,
-        Command::Version(arguments) => version::run(&ctx.ui, &arguments),
         Command::Ls(arguments) => ls::run(ctx, arguments).await,
         Command::Stat(arguments) => stat::run(ctx, arguments).await,
         Command::Mkdir(arguments) => mkdir::run(ctx, arguments).await,

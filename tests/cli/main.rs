@@ -22,4 +22,5 @@ mod selection;
 mod signals;
 mod stat;
 mod terminal;
+mod tools;
 mod version;

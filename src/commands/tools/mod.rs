@@ -1,0 +1,28 @@
+//! `cec tools`: what helps scripts and needs neither server nor account.
+
+pub mod hash;
+pub mod version;
+
+use crate::error::{CliError, Outcome};
+use crate::ui::Ui;
+
+/// The commands of `cec tools`.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Hash local files as the server does, or compare them with a list of hashes
+    Hash(hash::Args),
+    /// Ask about version numbers
+    #[command(subcommand)]
+    Version(version::Command),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The command's.
+pub fn run(ui: &Ui, command: &Command) -> Result<Outcome, CliError> {
+    match command {
+        Command::Hash(arguments) => hash::run(ui, arguments),
+        Command::Version(command) => version::run(ui, command),
+    }
+}
