@@ -13,6 +13,8 @@ use crate::error::{CliError, Kind, Outcome};
 use crate::hash::{Hasher, Scheme};
 use crate::http::retry::{self, RetryPolicy};
 use crate::s3::{Download, S3Error};
+use crate::transfer::TransferError;
+use crate::transfer::verify::is_cut_short;
 
 /// How often a download that broke off is taken up again without any byte in between.
 const MOST_BREAKS: u32 = 4;
@@ -82,70 +84,117 @@ async fn write(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<(), CliError>
         return Err(CliError::new(Kind::Failure, format!("'{}' is a folder", node.path)));
     }
     let wanted = wanted(node.size, arguments);
-    let whole = wanted == (0..node.size);
-    if wanted.is_empty() && !whole {
+    let is_whole = wanted == (0..node.size);
+    if wanted.is_empty() && !is_whole {
         return Ok(());
     }
-    let mut position = wanted.start;
-    let mut version: Option<String> = None;
-    let mut hasher: Option<Hasher> = None;
+    let mut reading =
+        Reading { ctx, node, is_whole, position: wanted.start, end: wanted.end, version: None, hasher: None };
     let mut breaks = 0;
-    while position < wanted.end || version.is_none() {
-        let range = (position > 0 || !whole).then_some(position..wanted.end);
-        let mut download = open(ctx, node, range).await?;
-        match &version {
-            None => hasher = whole.then(|| Scheme::of_etag(&download.info.etag, node.size)).flatten().map(Hasher::new),
-            Some(version) if *version != download.info.etag => {
-                return Err(CliError::new(Kind::Integrity, format!("'{}' changed while it was being read", node.path)));
+    while reading.version.is_none() || reading.position < reading.end {
+        let before = reading.position;
+        let Err(error) = reading.go_on().await? else {
+            if reading.position == before && before < reading.end {
+                return Err(CliError::new(Kind::Integrity, format!("'{}' is shorter than the server says", node.path)));
             }
-            Some(_) => {}
+            continue;
+        };
+        breaks = if reading.position > before { 1 } else { breaks + 1 };
+        if breaks > 1 && error.is_broken_off() {
+            reading.refuse_damaged().await?;
         }
-        version = Some(download.info.etag.clone());
+        if breaks > MOST_BREAKS || retry::Retryable::advice(&error) == retry::Advice::Stop {
+            return Err(error.into());
+        }
+        tracing::debug!(%error, position = reading.position, "going on where it broke off");
+    }
+    ctx.ui.flush()?;
+    reading.check()
+}
+
+/// A file on its way to standard output.
+struct Reading<'a> {
+    ctx: &'a Ctx,
+    node: &'a Node,
+    /// Whether all of it is asked for, and not a part.
+    is_whole: bool,
+    /// The next byte, and the one to stop before.
+    position: u64,
+    end: u64,
+    /// The entity tag of the content, once it has begun.
+    version: Option<String>,
+    hasher: Option<Hasher>,
+}
+
+impl Reading<'_> {
+    /// Writes as much as one answer brings; the inner error is that of a connection which broke off.
+    async fn go_on(&mut self) -> Result<Result<(), S3Error>, CliError> {
+        let mut download = self.open().await?;
         loop {
             match download.body.try_next().await {
                 Ok(Some(bytes)) => {
-                    ctx.ui.bytes(&bytes)?;
-                    position += bytes.len() as u64;
-                    breaks = 0;
-                    hasher.iter_mut().for_each(|hasher| hasher.update(&bytes));
+                    self.ctx.ui.bytes(&bytes)?;
+                    self.position += bytes.len() as u64;
+                    self.hasher.iter_mut().for_each(|hasher| hasher.update(&bytes));
                 }
-                Ok(None) if position >= wanted.end => break,
-                Ok(None) => {
-                    return Err(CliError::new(
-                        Kind::Integrity,
-                        format!("'{}' is shorter than the server says", node.path),
-                    ));
-                }
-                Err(error) => {
-                    breaks += 1;
-                    if breaks > MOST_BREAKS || retry::Retryable::advice(&error) == retry::Advice::Stop {
-                        return Err(error.into());
-                    }
-                    tracing::debug!(%error, position, "going on where it broke off");
-                    break;
-                }
+                Ok(None) => return Ok(Ok(())),
+                Err(error) => return Ok(Err(error)),
             }
         }
     }
-    ctx.ui.flush()?;
-    check(node, hasher, version.as_deref().unwrap_or_default())
-}
 
-async fn open(ctx: &Ctx, node: &Node, range: Option<Range<u64>>) -> Result<Download, CliError> {
-    let s3 = ctx.s3().await?;
-    let attempt = |_| s3.get(&node.path, range.clone());
-    let on_retry =
-        |number: u32, error: &S3Error, pause: Duration| tracing::debug!(number, %error, ?pause, "trying again");
-    Ok(retry::run(&RetryPolicy::default(), attempt, on_retry).await?)
-}
-
-/// Compares what was written with the entity tag, where that tells.
-fn check(node: &Node, hasher: Option<Hasher>, version: &str) -> Result<(), CliError> {
-    match hasher.map(Hasher::etag) {
-        Some(etag) if etag != version => {
-            Err(CliError::new(Kind::Integrity, format!("'{}' did not arrive as the server has it", node.path)))
+    /// Asks for what is still missing, of the content that was begun with.
+    async fn open(&mut self) -> Result<Download, CliError> {
+        let (s3, path) = (self.ctx.s3().await?, &self.node.path);
+        let range = (self.position > 0 || !self.is_whole).then_some(self.position..self.end);
+        let on_retry =
+            |number: u32, error: &S3Error, pause: Duration| tracing::debug!(number, %error, ?pause, "trying again");
+        let download = match retry::run(&RetryPolicy::default(), |_| s3.get(path, range.clone()), on_retry).await {
+            Ok(download) => download,
+            Err(error) => {
+                if error.is_broken_off() {
+                    self.refuse_damaged().await?;
+                }
+                return Err(error.into());
+            }
+        };
+        let etag = &download.info.etag;
+        match &self.version {
+            Some(version) if version == etag => {}
+            Some(_) => {
+                return Err(CliError::new(Kind::Integrity, format!("'{path}' changed while it was being read")));
+            }
+            None => {
+                // It may have been replaced since it was looked at.
+                self.end = self.position + download.info.length;
+                let scheme = self.is_whole.then(|| Scheme::of_etag(etag, self.end)).flatten();
+                self.hasher = scheme.map(Hasher::new);
+                self.version = Some(etag.clone());
+            }
         }
-        _ => Ok(()),
+        Ok(download)
+    }
+
+    /// Fails where it is the server's copy that ends too soon, and not the connection.
+    async fn refuse_damaged(&self) -> Result<(), CliError> {
+        let path = &self.node.path;
+        if !is_cut_short(self.ctx.s3().await?, path).await {
+            return Ok(());
+        }
+        let why = format!("the connection ends after {} of {} bytes, every time", self.position, self.node.size);
+        Err(TransferError::Damaged { path: path.to_string(), why }.into())
+    }
+
+    /// Compares what was written with the entity tag, where that tells.
+    fn check(self) -> Result<(), CliError> {
+        match (self.hasher.map(Hasher::etag), self.version) {
+            (Some(etag), Some(version)) if etag != version => {
+                let message = format!("'{}' did not arrive as the server has it", self.node.path);
+                Err(CliError::new(Kind::Integrity, message)
+                    .hint("read it again; if it stays so, the copy there is damaged"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

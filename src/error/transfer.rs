@@ -5,6 +5,7 @@ use std::io;
 use super::convert::{of_api, of_s3};
 use super::{CliError, Kind};
 use crate::transfer::TransferError;
+use crate::transfer::error::Reach;
 use crate::walk::WalkError;
 use crate::walk::local::LocalError;
 
@@ -23,6 +24,7 @@ impl From<TransferError> for CliError {
             TransferError::LocalName { path, .. }
             | TransferError::Clash { path, .. }
             | TransferError::Integrity { path, .. }
+            | TransferError::Damaged { path, .. }
             | TransferError::InDoubt { path, .. }
             | TransferError::SameTarget { target: path, .. }
             | TransferError::Folder { folder: path, .. }
@@ -36,7 +38,7 @@ impl From<TransferError> for CliError {
             | TransferError::NotFound(_)
             | TransferError::Usage(_)
             | TransferError::TooManyParts(_)
-            | TransferError::ServerAway { .. }
+            | TransferError::GaveUp { .. }
             | TransferError::Cancelled => Self::new(kind, message),
         };
         match hint {
@@ -66,11 +68,12 @@ impl Kind {
             | TransferError::Usage(_) => Self::Usage,
             TransferError::NotFound(_) | TransferError::Unfinished(_) => Self::NotFound,
             TransferError::ReadOnly(_) => Self::Permission,
-            TransferError::Integrity { .. } => Self::Integrity,
+            TransferError::Integrity { .. } | TransferError::Damaged { .. } => Self::Integrity,
+            TransferError::GaveUp { reach: Reach::Disk, .. } => Self::Failure,
             TransferError::UploadLost(_)
             | TransferError::StreamLost(_)
             | TransferError::InDoubt { .. }
-            | TransferError::ServerAway { .. } => Self::Unreachable,
+            | TransferError::GaveUp { .. } => Self::Unreachable,
             TransferError::Folder { source, .. } => Self::of_transfer(source),
             TransferError::Cancelled => Self::Interrupted,
         }
@@ -99,10 +102,12 @@ fn hint(error: &TransferError) -> Option<&'static str> {
         TransferError::Integrity { .. } => "run the command again; if it stays so, the copy on the server is damaged",
         TransferError::TooManyParts(_) => "give a larger --part-size, or more parts with --max-parts-number",
         TransferError::StreamLost(_) => "run the whole pipe again",
+        TransferError::Damaged { .. } => "upload it again, or have it restored from a backup",
         TransferError::InDoubt { .. } => "send it again until it succeeds: the same command with --force",
-        TransferError::ServerAway { .. } => {
-            "run the same command again: what is there already is not transferred twice"
+        TransferError::GaveUp { reach: Reach::Disk, .. } => {
+            "make room on the disk and run the same command again: what is there already is not transferred twice"
         }
+        TransferError::GaveUp { .. } => "run the same command again: what is there already is not transferred twice",
         _ => return None,
     })
 }

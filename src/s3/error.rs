@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::xml::Document;
 use crate::auth::AuthError;
 use crate::http::retry::{Advice, Retryable, retry_after};
-use crate::http::{HttpError, redact};
+use crate::http::{HttpError, HttpErrorKind, redact};
 
 /// How long a lock is left alone before the next try: it lasts as long as the job that holds it.
 const LOCK_PAUSE: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ pub enum S3ErrorKind {
     Quota,
     /// The request is refused as it is.
     BadRequest,
-    /// The range lies outside the object.
+    /// The range lies outside the object, or the answer is not the one that was asked for.
     Range,
     /// 413: a proxy limits the body.
     TooLarge,
@@ -132,6 +132,11 @@ impl S3Error {
             (Some(403), code) => matches!(code, None | Some("AccessDenied" | "UnauthorizedAccess")),
             _ => false,
         }
+    }
+
+    /// Whether the connection was closed before the answer was whole.
+    pub fn is_broken_off(&self) -> bool {
+        matches!(&self.source, Some(Cause::Http(error)) if error.kind == HttpErrorKind::Closed)
     }
 
     /// Whether the answer gave any reason of its own, or was a page.

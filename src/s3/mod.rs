@@ -119,8 +119,8 @@ impl Client {
     /// Opens an object, or a range of it (the end is not included).
     ///
     /// # Errors
-    /// [`S3ErrorKind::Range`] where the range starts beyond the end, and for any range of an empty object. An answer
-    /// that ignores the range, or does not say how long it is, is [`S3ErrorKind::Server`].
+    /// [`S3ErrorKind::Range`] where the range starts beyond the end, for any range of an empty object, and for an answer
+    /// that is another range. One that does not say how long it is, is [`S3ErrorKind::Server`].
     pub async fn get(&self, key: &RemotePath, range: Option<Range<u64>>) -> Result<Download, S3Error> {
         let mut call = Call::about(key, Method::GET, "");
         if let Some(range) = &range {
@@ -386,7 +386,7 @@ fn check_range(info: &ObjectInfo, status: StatusCode, headers: &HeaderMap, range
     }
     Err(S3Error {
         status: Some(status.as_u16()),
-        ..S3Error::new(S3ErrorKind::Server, "the answer is not the range that was asked for")
+        ..S3Error::new(S3ErrorKind::Range, "the answer is not the range that was asked for")
     })
 }
 

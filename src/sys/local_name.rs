@@ -1,5 +1,9 @@
 //! Names from the server that can be names here.
 
+use std::path::Path;
+
+use unicode_normalization::UnicodeNormalization;
+
 /// Device names that Windows reserves, with any extension.
 const DEVICES: [&str; 4] = ["CON", "PRN", "AUX", "NUL"];
 
@@ -41,6 +45,22 @@ fn check_for(name: &str, windows: bool) -> Result<(), &'static str> {
         return Err("the name is that of a Windows device");
     }
     Ok(())
+}
+
+/// Whether the file system of a folder takes names for one that differ in upper and lower case, or in how their accents
+/// are written. False where nothing can be written there to find out. Blocking.
+pub fn is_folding(folder: &Path) -> bool {
+    let Ok(probe) = tempfile::Builder::new().prefix(".cec-CASE-\u{e9}-").suffix(".part").tempfile_in(folder) else {
+        return false;
+    };
+    let name = probe.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let others = [name.replace("CASE", "case"), name.nfd().collect()];
+    others.iter().any(|other| folder.join(other).exists())
+}
+
+/// The one form of all names that such a file system takes for the same.
+pub fn folded(name: &str) -> String {
+    name.nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub enum TransferError {
     Clash {
         /// The target.
         path: String,
-        /// What it is: `file` or `folder`.
+        /// What it is, for example `file`.
         kind: &'static str,
     },
     /// Several sources, and the target is a file.
@@ -104,6 +104,14 @@ pub enum TransferError {
         /// What it is.
         found: String,
     },
+    /// The server's own copy is not what the server says of it; fetching it again gives the same.
+    #[error("the server's copy of {path} is damaged: {why}")]
+    Damaged {
+        /// The file on the server.
+        path: String,
+        /// How that shows.
+        why: String,
+    },
     /// The server forgot an upload in parts before it was complete; all of it must be sent again.
     #[error("{0}: the server has forgotten the parts that were sent")]
     UploadLost(String),
@@ -129,13 +137,15 @@ pub enum TransferError {
         /// Why.
         source: Arc<TransferError>,
     },
-    /// Too many files in a row failed for reasons of the server.
+    /// Too many files in a row failed for reasons of the server, or of a full disk.
     #[error("gave up after {failures} failures in a row: {cause}")]
-    ServerAway {
+    GaveUp {
         /// How many.
         failures: usize,
         /// The last one.
         cause: String,
+        /// Whose reasons they were.
+        reach: Reach,
     },
     /// The run was stopped before this item was done.
     #[error("interrupted")]
@@ -149,6 +159,8 @@ pub enum Reach {
     Item,
     /// The server could not be reached or failed; if that goes on, the run is pointless.
     Server,
+    /// The local disk is full; if that goes on, the run is pointless.
+    Disk,
     /// Nothing further can succeed: no valid token.
     Everything,
 }
@@ -168,6 +180,12 @@ impl TransferError {
             Self::Walk(WalkError::S3(error)) => reach_of_s3(error.kind),
             Self::InDoubt { source, .. } => source.reach(),
             Self::Folder { source, .. } => source.reach(),
+            Self::Local { source, .. }
+                if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+            {
+                Reach::Disk
+            }
+            Self::GaveUp { reach, .. } => *reach,
             _ => Reach::Item,
         }
     }

@@ -1,10 +1,12 @@
 //! The transfer engine: plans what is to move, moves it several files at once, verifies it, and reports through an
 //! [`event::Observer`]. It prints nothing and reads no environment.
 
+mod arrived;
 pub mod body;
 pub mod download;
 pub mod error;
 pub mod event;
+mod fetch;
 pub mod folders;
 pub mod multipart;
 pub mod options;

@@ -1,7 +1,8 @@
 //! Planning a download: a remote tree becomes steps while it is walked; local folders are made on the way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +17,12 @@ use crate::path::RemotePath;
 use crate::sys::local_name;
 use crate::walk::remote::{self, RemoteItem, RemoteOptions};
 
+/// What is said of a node that was listed in a folder that it is not in.
+const OUTSIDE: &str = "it lies outside the folder that was asked for";
+
+/// What is said of the second of two names that are one here.
+const SAME_HERE: &str = "its folder holds another name that is the same here, but for upper and lower case or accents";
+
 /// A tree that is to come from the server.
 #[derive(Debug)]
 pub struct TreeDownload {
@@ -28,11 +35,14 @@ pub struct TreeDownload {
 impl Engine {
     /// Walks a remote tree and sends its steps. Ends early when nobody takes them any more.
     pub(super) async fn plan_tree_download(&self, tree: TreeDownload, steps: &mpsc::Sender<Step>) {
-        let mut places = Places { blocked: HashMap::new(), tree: &tree, engine: self };
+        let mut places = Places { blocked: HashMap::new(), taken: None, tree: &tree, engine: self };
         if let Err(error) = places.make(&tree.source, &tree.target) {
             let (source, target) = (tree.source.marked(), tree.target.display().to_string());
             let _ = steps.send(Step::Refused { direction: Direction::Download, source, target, error }).await;
             return;
+        }
+        if !self.options.dry_run && local_name::is_folding(&tree.target) {
+            places.taken = Some(Taken::default());
         }
         let mut walk = remote::walk(&self.api, &self.s3, &tree.source, RemoteOptions::default());
         while let Some(item) = walk.recv().await {
@@ -62,21 +72,31 @@ impl Engine {
 /// Where the nodes of a tree go, and which folders cannot be used.
 struct Places<'a> {
     blocked: HashMap<RemotePath, Arc<TransferError>>,
+    /// The names so far, where two that differ may be one here.
+    taken: Option<Taken>,
     tree: &'a TreeDownload,
     engine: &'a Engine,
 }
 
 impl Places<'_> {
     /// The local path of a node, if its folder can be used and its name can be a local one.
-    fn place(&self, node: &Node) -> Result<PathBuf, TransferError> {
+    fn place(&mut self, node: &Node) -> Result<PathBuf, TransferError> {
+        let refused = |reason| TransferError::LocalName { path: node.path.to_string(), reason };
         let parent = node.path.parent().unwrap_or_default();
         if let Some(cause) = self.blocked.get(&parent) {
             return Err(TransferError::Folder { folder: parent.to_string(), source: cause.clone() });
         }
-        local_name::check(node.name())
-            .map_err(|reason| TransferError::LocalName { path: node.path.to_string(), reason })?;
-        let relative = node.path.relative_to(&self.tree.source).unwrap_or_default();
-        Ok(relative.split('/').fold(self.tree.target.clone(), |path, name| path.join(name)))
+        // A server may say what it likes, but nothing that it says leads out of the target folder.
+        let relative = node.path.relative_to(&self.tree.source).ok_or_else(|| refused(OUTSIDE))?;
+        let mut place = self.tree.target.clone();
+        for name in relative.split('/') {
+            local_name::check(name).map_err(refused)?;
+            place.push(name);
+        }
+        if self.taken.as_mut().is_some_and(|taken| taken.is_taken(&node.path)) {
+            return Err(refused(SAME_HERE));
+        }
+        Ok(place)
     }
 
     fn folder(&mut self, node: &Node) -> Option<Step> {
@@ -96,7 +116,7 @@ impl Places<'_> {
         }
     }
 
-    fn file(&self, node: Node) -> Step {
+    fn file(&mut self, node: Node) -> Step {
         match self.place(&node) {
             Ok(target) => Step::File(Candidate::Download(DownloadCandidate { source: node, target })),
             Err(error) => Step::Refused {
@@ -116,9 +136,42 @@ impl Places<'_> {
             Err(error) => return Err(TransferError::local(place, error)),
         }
         if !self.engine.options.dry_run {
-            fs::create_dir(place).map_err(|error| TransferError::local(place, error))?;
+            match fs::create_dir(place) {
+                Ok(()) => {}
+                // Another run was quicker.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && place.is_dir() => return Ok(()),
+                Err(error) => return Err(TransferError::local(place, error)),
+            }
         }
         self.engine.observer.folder_made(&source.to_string());
         Ok(())
+    }
+}
+
+/// The names of a tree as a file system knows them that takes some that differ for one. Of each only a sum is kept: a
+/// tree may have hundreds of thousands.
+#[derive(Default)]
+struct Taken(HashSet<u64>);
+
+impl Taken {
+    /// Whether another path of the same folder has the same name here; takes it.
+    fn is_taken(&mut self, path: &RemotePath) -> bool {
+        let mut sum = DefaultHasher::new();
+        (path.parent().unwrap_or_default(), local_name::folded(path.name())).hash(&mut sum);
+        !self.0.insert(sum.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_one_here_are_taken_once_in_each_folder() {
+        let mut taken = Taken::default();
+        let mut is_taken = |path: &str| taken.is_taken(&RemotePath::from_server(path));
+        assert!(!is_taken("ws/a/Report") && !is_taken("ws/a/caf\u{e9}"));
+        assert!(is_taken("ws/a/REPORT") && is_taken("ws/a/cafe\u{301}") && is_taken("ws/a/CAF\u{c9}"));
+        assert!(!is_taken("ws/b/report") && !is_taken("ws/a/reports") && !is_taken("ws/a/cafe"));
     }
 }

@@ -126,7 +126,7 @@ struct Run<'a> {
     next_number: ItemNumber,
     again: Vec<Finished>,
     last_pass: bool,
-    server_failures: usize,
+    failures_in_a_row: usize,
 }
 
 impl Engine {
@@ -145,7 +145,7 @@ impl Engine {
             next_number: 0,
             again: Vec::new(),
             last_pass: false,
-            server_failures: 0,
+            failures_in_a_row: 0,
         };
         let mut summary = run.all(receiver).await;
         planner.abort();
@@ -348,26 +348,29 @@ impl Run<'_> {
         match &record.outcome {
             ItemOutcome::Failed(error) => {
                 let transient = error.is_transient() && !self.engine.options.fail_fast;
-                self.server_failures = if error.reach() == Reach::Server { self.server_failures + 1 } else { 0 };
+                let shared = matches!(error.reach(), Reach::Server | Reach::Disk);
+                self.failures_in_a_row = if shared { self.failures_in_a_row + 1 } else { 0 };
                 if transient && !self.last_pass && self.again.len() < LAST_PASS && !self.engine.cancel.is_cancelled() {
                     self.engine.observer.item_restarted(number);
                     self.engine.observer.item_postponed(number);
-                    let cause = error.to_string();
+                    self.give_up_where_all_fails(error);
                     self.again.push(Finished { number, candidate, record });
-                    self.give_up_on_a_dead_server(cause);
                     return;
                 }
+                self.give_up_where_all_fails(error);
             }
-            _ => self.server_failures = 0,
+            _ => self.failures_in_a_row = 0,
         }
         self.report(number, record);
     }
 
-    /// A server that has failed so often in a row is away: going on would only take long.
-    fn give_up_on_a_dead_server(&mut self, cause: String) {
+    /// A server that has failed so often in a row is away, and a disk that was full so often stays so: going on would
+    /// only take long.
+    fn give_up_where_all_fails(&mut self, error: &TransferError) {
         let limit = (2 * self.engine.options.transfers).max(8);
-        if self.server_failures >= limit {
-            self.stop(TransferError::ServerAway { failures: limit, cause });
+        // The last pass is short enough to be gone through.
+        if self.failures_in_a_row >= limit && !self.last_pass {
+            self.stop(TransferError::GaveUp { failures: limit, cause: error.to_string(), reach: error.reach() });
         }
     }
 

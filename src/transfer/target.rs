@@ -193,19 +193,35 @@ impl Engine {
     /// # Errors
     /// As [`Engine::upload_jobs`].
     pub async fn download_jobs(&self, sources: Vec<Node>, destination: &Path) -> Result<Vec<Job>, TransferError> {
-        let place = local_place(destination, sources.len() > 1)?;
+        let several = sources.len() > 1;
+        let place = local_place(destination, several)?;
+        let is_folding = several && !self.options.dry_run && local_name::is_folding(destination);
         let mut jobs: Vec<Job> = Vec::with_capacity(sources.len());
         let mut taken: HashMap<PathBuf, RemotePath> = HashMap::new();
         for node in sources {
             let target = match &place {
-                Place::Into(folder) => {
-                    local_name::check(node.name())
-                        .map_err(|reason| TransferError::LocalName { path: node.path.to_string(), reason })?;
-                    folder.join(node.name())
+                Place::Into(folder) => match local_name::check(node.name()) {
+                    Ok(()) => folder.join(node.name()),
+                    Err(reason) => {
+                        let error = TransferError::LocalName { path: node.path.to_string(), reason };
+                        if !several {
+                            return Err(error);
+                        }
+                        // One of many: the others go on, as with cp.
+                        jobs.push(Job::Refused { direction: Direction::Download, source: node.path.marked(), error });
+                        continue;
+                    }
+                },
+                Place::As(path) if is_written_as_folder(path) && !node.is_folder() => {
+                    let shown = destination.display();
+                    return Err(TransferError::NotFound(format!(
+                        "the local folder {shown} does not exist; make it with: mkdir '{shown}'"
+                    )));
                 }
                 Place::As(path) | Place::Onto(path, _) => path.clone(),
             };
-            if let Some(first) = taken.insert(target.clone(), node.path.clone()) {
+            let key = if is_folding { target.with_file_name(local_name::folded(node.name())) } else { target.clone() };
+            if let Some(first) = taken.insert(key, node.path.clone()) {
                 return Err(TransferError::SameTarget {
                     first: first.to_string(),
                     second: node.path.to_string(),
@@ -305,6 +321,11 @@ fn local_place(destination: &Path, several: bool) -> Result<Place<PathBuf>, Tran
         }
         Err(error) => Err(TransferError::local(destination, error)),
     }
+}
+
+/// Whether a local path ends with a slash.
+fn is_written_as_folder(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().last().is_some_and(|last| std::path::is_separator(char::from(*last)))
 }
 
 /// The name that a source has at its target; `None` for `.` and the like, whose contents go straight in.

@@ -4,9 +4,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use futures_util::TryStreamExt;
+
 use super::body::CHUNK;
 use crate::api::Node;
 use crate::hash::{CELLS_BLOCK, Hasher, Scheme};
+use crate::path::RemotePath;
+use crate::s3::{self, S3Error};
 
 /// Hashes a whole file. Blocking.
 ///
@@ -48,4 +52,19 @@ pub fn same_content(path: &Path, local_size: u64, node: &Node) -> io::Result<boo
         return Ok(false);
     };
     Ok(hash_file(path, Scheme::Parts(CELLS_BLOCK))?.cells_hash().as_ref() == Some(hash))
+}
+
+/// Whether the server describes a file whose last byte it cannot give: its copy is shorter than its index says
+/// (docs/protocol.md §5.3). A server that is away does not describe it, a connection that is bad gives it now and then.
+pub async fn is_cut_short(s3: &s3::Client, path: &RemotePath) -> bool {
+    let Ok(info) = s3.head(path).await else { return false };
+    let Some(last) = info.length.checked_sub(1) else { return false };
+    for _ in 0..2 {
+        let download = s3.get(path, Some(last..info.length)).await;
+        let received = async { download?.body.try_collect::<Vec<_>>().await };
+        if !received.await.is_err_and(|error: S3Error| error.is_broken_off()) {
+            return false;
+        }
+    }
+    true
 }

@@ -304,7 +304,7 @@ async fn a_server_that_has_gone_ends_the_run_soon() {
     house.sandbox.faults().add(Fault::on("*", "/").skip(30).close_before().always());
     let summary = tokio::time::timeout(Duration::from_secs(30), house.up(&["tree"], "common-files")).await;
     let summary = summary.expect("in time").expect("a run");
-    assert!(matches!(summary.stopped, Some(TransferError::ServerAway { .. })), "{summary:#?}");
+    assert!(matches!(summary.stopped, Some(TransferError::GaveUp { .. })), "{summary:#?}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ mod recursive;
 mod show;
 
 use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
 
 use super::nodes;
 use super::operands::Operands;
@@ -13,6 +13,7 @@ use crate::api::{Client, Node};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;
+use crate::ui::OutputError;
 use crate::walk::{WalkError, remote};
 use crate::{s3, walk};
 use show::Show;
@@ -127,7 +128,7 @@ async fn list(
             let failed = |error: WalkError| listing_failed(error.into(), &base);
             // Hidden names come last, and have to be put in their places.
             if arguments.sort.is_none() && !arguments.reverse && !arguments.all {
-                while let Some(node) = children.try_next().await.map_err(failed)? {
+                while let Some(node) = next_flushed(ctx, &mut children).await?.transpose().map_err(failed)? {
                     show.node(&node)?;
                 }
                 return Ok(());
@@ -137,6 +138,15 @@ async fn list(
             nodes.iter().try_for_each(|node| Ok(show.node(node)?))
         }
     }
+}
+
+/// The next node; what is shown already reaches its reader before it is waited for.
+async fn next_flushed<T>(ctx: &Ctx, nodes: &mut BoxStream<'_, T>) -> Result<Option<T>, OutputError> {
+    if let Some(ready) = nodes.next().now_or_never() {
+        return Ok(ready);
+    }
+    ctx.ui.flush()?;
+    Ok(nodes.next().await)
 }
 
 fn listing_failed(error: CliError, folder: &RemotePath) -> CliError {

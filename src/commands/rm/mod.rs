@@ -2,6 +2,8 @@
 
 mod wait;
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::nodes;
@@ -126,15 +128,11 @@ fn refuse_both_kinds(nodes: &[Node]) -> Result<(), CliError> {
 
 /// Leaves out what is named twice, and what lies in a folder that is removed anyway.
 fn outermost(mut nodes: Vec<Node>) -> Vec<Node> {
-    let paths: Vec<RemotePath> = nodes.iter().map(|node| node.path.clone()).collect();
-    let mut index = 0;
+    let named: HashSet<RemotePath> = nodes.iter().map(|node| node.path.clone()).collect();
+    let mut kept = HashSet::new();
     nodes.retain(|node| {
-        let covered = paths.iter().enumerate().any(|(other, path)| {
-            let inside = node.path.relative_to(path);
-            (other < index && inside == Some("")) || inside.is_some_and(|rest| !rest.is_empty())
-        });
-        index += 1;
-        !covered
+        let mut above = std::iter::successors(node.path.parent(), RemotePath::parent);
+        !above.any(|folder| named.contains(&folder)) && kept.insert(node.path.clone())
     });
     nodes
 }

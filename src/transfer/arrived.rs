@@ -1,0 +1,110 @@
+//! What has arrived of a file: kept in a temporary file beside its place, hashed as it comes, and given its name only
+//! at the end.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use tempfile::NamedTempFile;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use super::TransferError;
+use super::verify::hash_file;
+use crate::hash::{CELLS_BLOCK, Hasher, Scheme};
+
+/// What has arrived of a file so far. Its temporary file goes with it.
+pub(super) struct Arrived {
+    file: NamedTempFile,
+    /// The ETag of the content that it is a part of.
+    pub(super) etag: String,
+    /// The sum of it, where it is to be verified.
+    pub(super) hasher: Option<Hasher>,
+    /// How many bytes have arrived.
+    pub(super) bytes: u64,
+    /// How many bytes make it whole.
+    pub(super) total: u64,
+}
+
+impl Arrived {
+    /// Nothing of the content with that ETag, which will have `total` bytes. `place` says which folder it is kept in.
+    pub(super) fn begin(place: &Path, etag: &str, total: u64, verify: bool) -> Result<Self, TransferError> {
+        let folder = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".cec-").suffix(".part");
+        #[cfg(unix)]
+        let permissions = {
+            use std::os::unix::fs::PermissionsExt;
+            // What the umask leaves of this is what any new file of the user has.
+            fs::Permissions::from_mode(0o666)
+        };
+        #[cfg(unix)]
+        builder.permissions(permissions);
+        let file = builder.tempfile_in(folder).map_err(|error| TransferError::local(place, without_path(error)))?;
+        let scheme = Scheme::of_etag(etag, total).unwrap_or(Scheme::Parts(CELLS_BLOCK));
+        Ok(Self { file, etag: etag.to_owned(), hasher: verify.then(|| Hasher::new(scheme)), bytes: 0, total })
+    }
+
+    /// Whether all of it is there.
+    pub(super) fn is_whole(&self) -> bool {
+        self.bytes == self.total
+    }
+
+    /// Takes further bytes until no more come. Blocking.
+    pub(super) fn write_all(mut self, mut receiver: mpsc::Receiver<Bytes>) -> io::Result<Self> {
+        while let Some(chunk) = receiver.blocking_recv() {
+            self.file.write_all(&chunk).map_err(without_path)?;
+            if let Some(hasher) = &mut self.hasher {
+                hasher.update(&chunk);
+            }
+            self.bytes += chunk.len() as u64;
+        }
+        Ok(self)
+    }
+
+    /// The x-cells-hash of what was hashed in another way as it came.
+    pub(super) async fn hash_again(&self) -> io::Result<String> {
+        let path = self.file.path().to_owned();
+        let hashed = spawn_blocking(move || hash_file(&path, Scheme::Parts(CELLS_BLOCK))).await;
+        let hasher = hashed.map_err(io::Error::other).and_then(|hasher| hasher)?;
+        Ok(hasher.cells_hash().unwrap_or_default())
+    }
+
+    /// Flushes it and gives it its name; gives it back where that is taken and not to be replaced. Blocking.
+    pub(super) fn publish(self, place: &Path, modified: Option<SystemTime>, replace: bool) -> io::Result<Option<Self>> {
+        let Self { file, etag, hasher, bytes, total } = self;
+        prepare(file.as_file(), place, modified)?;
+        let persisted = if replace { file.persist(place) } else { file.persist_noclobber(place) };
+        match persisted {
+            Ok(_) => Ok(None),
+            Err(error) if !replace && error.error.kind() == io::ErrorKind::AlreadyExists => {
+                Ok(Some(Self { file: error.file, etag, hasher, bytes, total }))
+            }
+            Err(error) => Err(without_path(error.error)),
+        }
+    }
+}
+
+fn prepare(file: &File, place: &Path, modified: Option<SystemTime>) -> io::Result<()> {
+    if let Some(modified) = modified {
+        file.set_modified(modified)?;
+    }
+    // A file that replaces another keeps the other's permissions.
+    if let Ok(metadata) = fs::metadata(place)
+        && metadata.is_file()
+    {
+        file.set_permissions(metadata.permissions())?;
+    }
+    file.sync_all()
+}
+
+/// The system's own error, without the name of the temporary file around it, which tells the user nothing.
+fn without_path(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|wrapped| wrapped.source()?.downcast_ref::<io::Error>());
+    match inner.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
+    }
+}

@@ -1,0 +1,242 @@
+//! Fetching the bytes of one file, attempt by attempt: into a temporary file beside its target, hashed on the way, and
+//! compared with what the server says of them.
+
+use std::io;
+use std::path::Path;
+
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use super::arrived::Arrived;
+use super::event::ItemNumber;
+use super::verify::is_cut_short;
+use super::{Engine, TransferError};
+use crate::api::Node;
+use crate::hash::Scheme;
+use crate::http::retry;
+use crate::s3::{Download, S3ErrorKind};
+
+/// How many chunks wait between the connection and the disk.
+const QUEUE: usize = 16;
+
+/// What the attempts at one file hand on to each other.
+#[derive(Default)]
+struct Attempts {
+    /// What has arrived, to be gone on with.
+    kept: Option<Arrived>,
+    /// At which byte the connection ended the last time.
+    broke_at: Option<u64>,
+    /// The sum of the last whole content, which was not the one that the server tells.
+    wrong: Option<String>,
+}
+
+impl Engine {
+    /// Fetches a file until it is whole and compared, as often as the policy allows. `target` says which folder it is
+    /// kept in meanwhile.
+    ///
+    /// # Errors
+    /// Any [`TransferError`] that retrying did not mend.
+    pub(super) async fn fetch(&self, item: ItemNumber, source: &Node, target: &Path) -> Result<Arrived, TransferError> {
+        let label = source.path.to_string();
+        let attempts = tokio::sync::Mutex::new(Attempts::default());
+        retry::run_until(
+            &self.options.retry,
+            &self.cancel,
+            |_attempt| async {
+                let mut attempts = attempts.lock().await;
+                match self.attempt(item, source, target, &mut attempts).await {
+                    Ok(arrived) => Ok(arrived),
+                    Err(error) => Err(self.judge(source, &mut attempts, error).await),
+                }
+            },
+            |attempt, error, pause| self.observer.item_retried(item, &label, attempt, error, pause),
+        )
+        .await
+    }
+
+    /// One attempt: from where the last one stopped, if the server still has the same content.
+    async fn attempt(
+        &self,
+        item: ItemNumber,
+        source: &Node,
+        target: &Path,
+        attempts: &mut Attempts,
+    ) -> Result<Arrived, TransferError> {
+        let arrived = match attempts.kept.take_if(|kept| kept.is_whole()) {
+            Some(whole) => whole,
+            None => {
+                let download = self.open(item, source, attempts).await?;
+                let total = download.info.total.unwrap_or(download.info.length);
+                let begun = match attempts.kept.take() {
+                    Some(kept) => kept,
+                    None => Arrived::begin(target, &download.info.etag, total, self.options.verify)?,
+                };
+                let (outcome, arrived) = self.receive(item, begun, download, target).await?;
+                if let Err(error) = outcome {
+                    attempts.kept = Some(arrived);
+                    return Err(error);
+                }
+                arrived
+            }
+        };
+        self.check(item, source, arrived, target, attempts).await
+    }
+
+    /// What a failed attempt means. A connection that ends twice at the same byte is looked into: so it does where the
+    /// server's copy is shorter than the server says (docs/protocol.md §5.3).
+    async fn judge(&self, source: &Node, attempts: &mut Attempts, error: TransferError) -> TransferError {
+        if !matches!(&error, TransferError::S3(cause) if cause.is_broken_off()) {
+            return error;
+        }
+        let at = attempts.kept.as_ref().map_or(0, |kept| kept.bytes);
+        if attempts.broke_at.replace(at) == Some(at) && is_cut_short(&self.s3, &source.path).await {
+            let why = format!("the connection ends after {at} of {} bytes, every time", source.size);
+            return TransferError::Damaged { path: source.path.to_string(), why };
+        }
+        error
+    }
+
+    /// Asks for what is still missing. A content other than the one begun with starts all over.
+    async fn open(&self, item: ItemNumber, source: &Node, attempts: &mut Attempts) -> Result<Download, TransferError> {
+        if let Some(kept) = attempts.kept.as_ref().filter(|kept| kept.bytes > 0) {
+            let rest = kept.bytes..kept.total;
+            match self.unless_cancelled(self.s3.get(&source.path, Some(rest)), || false).await {
+                Ok(download)
+                    if download.info.etag == kept.etag
+                        && download.info.total == Some(kept.total)
+                        && kept.bytes + download.info.length == kept.total =>
+                {
+                    return Ok(download);
+                }
+                Ok(_) => {}
+                Err(TransferError::S3(error)) if error.kind == S3ErrorKind::Range => {}
+                // What has arrived waits for the next attempt.
+                Err(error) => return Err(error),
+            }
+        }
+        if attempts.kept.take().is_some() {
+            self.observer.item_restarted(item);
+        }
+        self.unless_cancelled(self.s3.get(&source.path, None), || false).await
+    }
+
+    /// Writes a body to the temporary file, hashing on the way. The outer error is that of the local disk.
+    async fn receive(
+        &self,
+        item: ItemNumber,
+        arrived: Arrived,
+        mut download: Download,
+        target: &Path,
+    ) -> Result<(Result<(), TransferError>, Arrived), TransferError> {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let writer = spawn_blocking(move || arrived.write_all(receiver));
+        let mut outcome = Ok(());
+        loop {
+            let next = tokio::select! {
+                next = download.body.next() => next,
+                () = self.cancel.cancelled() => {
+                    outcome = Err(TransferError::Cancelled);
+                    break;
+                }
+            };
+            match next {
+                None => break,
+                Some(Err(error)) => {
+                    outcome = Err(error.into());
+                    break;
+                }
+                Some(Ok(chunk)) => {
+                    let length = chunk.len() as u64;
+                    // A writer that has ended says why below.
+                    if sender.send(chunk).await.is_err() {
+                        break;
+                    }
+                    self.observer.bytes(item, length);
+                }
+            }
+        }
+        drop(sender);
+        let written = writer.await.map_err(io::Error::other).and_then(|written| written);
+        // The user knows the target; the temporary file tells nothing.
+        Ok((outcome, written.map_err(|error| TransferError::local(target, error))?))
+    }
+
+    /// Compares what has arrived with the ETag, or with x-cells-hash where the ETag does not tell.
+    async fn check(
+        &self,
+        item: ItemNumber,
+        source: &Node,
+        arrived: Arrived,
+        target: &Path,
+        attempts: &mut Attempts,
+    ) -> Result<Arrived, TransferError> {
+        let Some(hasher) = &arrived.hasher else {
+            return Ok(arrived);
+        };
+        let by_etag = Scheme::of_etag(&arrived.etag, arrived.bytes);
+        if by_etag.is_some() {
+            let found = hasher.clone().etag();
+            if found == arrived.etag {
+                return Ok(arrived);
+            }
+            if by_etag == Some(Scheme::Whole) {
+                return Err(self.wrong_sum(item, source, attempts, &arrived.etag, found));
+            }
+        }
+        let found = match hasher.clone().cells_hash() {
+            Some(hash) => hash,
+            None => arrived.hash_again().await.map_err(|error| TransferError::local(target, error))?,
+        };
+        // Parts of an unknown size: the server's own hash decides. It lags behind a write, so what was listed earlier
+        // proves nothing against the content, nor does it where the content is another by now.
+        let listed = source.hash.as_ref().filter(|_| source.etag.as_ref() == Some(&arrived.etag));
+        if listed == Some(&found) {
+            return Ok(arrived);
+        }
+        let told = match self.api.stat_many(std::slice::from_ref(&source.path)).await {
+            Ok(mut nodes) => nodes.pop().and_then(|node| node.hash),
+            Err(error) => {
+                attempts.kept = Some(arrived);
+                return Err(error.into());
+            }
+        };
+        let Some(expected) = told else {
+            self.observer.notice(&source.path.to_string(), "could not be verified: the server tells no hash of it");
+            return Ok(arrived);
+        };
+        if found == expected {
+            return Ok(arrived);
+        }
+        if attempts.wrong.as_ref() == Some(&found) {
+            // Twice the same bytes: it is the server's hash that is stale, which happens for good.
+            self.observer.notice(
+                &source.path.to_string(),
+                "arrived twice with the same content, but the server's hash of it is another; kept",
+            );
+            return Ok(arrived);
+        }
+        attempts.wrong = Some(found.clone());
+        self.observer.item_restarted(item);
+        Err(TransferError::Integrity { path: source.path.to_string(), what: "x-cells-hash", expected, found })
+    }
+
+    /// A content whose MD5 is not its ETag. The same one twice is no accident on the way.
+    fn wrong_sum(
+        &self,
+        item: ItemNumber,
+        source: &Node,
+        attempts: &mut Attempts,
+        expected: &str,
+        found: String,
+    ) -> TransferError {
+        self.observer.item_restarted(item);
+        let (path, expected) = (source.path.to_string(), expected.to_owned());
+        if attempts.wrong.as_ref() == Some(&found) {
+            let why = format!("it has twice come with the MD5 {found}, and should have {expected}");
+            return TransferError::Damaged { path, why };
+        }
+        attempts.wrong = Some(found.clone());
+        TransferError::Integrity { path, what: "ETag", expected, found }
+    }
+}
