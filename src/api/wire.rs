@@ -265,6 +265,17 @@ mod tests {
     }
 
     #[test]
+    fn the_hash_counts_only_in_its_current_version() {
+        let hash = |version: &str| {
+            let text = format!(r#"{{"Path":"ws/a","Type":"LEAF","MetaStore":{{{version}"x-cells-hash":"\"abc\""}}}}"#);
+            serde_json::from_str::<WireNode>(&text).expect("a node").into_node().hash
+        };
+        assert_eq!(hash(r#""hashing_version":"\"v4\"","#).as_deref(), Some("abc"));
+        assert_eq!(hash(r#""hashing_version":"\"v3\"","#), None);
+        assert_eq!(hash(""), None);
+    }
+
+    #[test]
     fn requests_hold_no_more_than_every_release_knows() {
         let request = BulkRequest { node_paths: vec!["ws/*".to_owned()], limit: 500, offset: 0 };
         assert_eq!(serde_json::to_string(&request).expect("JSON"), r#"{"NodePaths":["ws/*"],"Limit":500}"#);

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, future};
 
 use super::body::CHUNK;
 use crate::api::Node;
@@ -54,17 +54,15 @@ pub fn same_content(path: &Path, local_size: u64, node: &Node) -> io::Result<boo
     Ok(hash_file(path, Scheme::Parts(CELLS_BLOCK))?.cells_hash().as_ref() == Some(hash))
 }
 
-/// Whether the server describes a file whose last byte it cannot give: its copy is shorter than its index says
-/// (docs/protocol.md §5.3). A server that is away does not describe it, a connection that is bad gives it now and then.
+/// Whether the server's copy of a file is shorter than its index says (docs/protocol.md §5.3): it gives the first byte
+/// but never the last. A server that is in trouble gives neither, a bad connection now and then both.
 pub async fn is_cut_short(s3: &s3::Client, path: &RemotePath) -> bool {
     let Ok(info) = s3.head(path).await else { return false };
     let Some(last) = info.length.checked_sub(1) else { return false };
-    for _ in 0..2 {
-        let download = s3.get(path, Some(last..info.length)).await;
-        let received = async { download?.body.try_collect::<Vec<_>>().await };
-        if !received.await.is_err_and(|error: S3Error| error.is_broken_off()) {
-            return false;
-        }
-    }
-    true
+    let byte = async |at: u64| -> Result<(), S3Error> {
+        let body = s3.get(path, Some(at..at + 1)).await?.body;
+        body.try_for_each(|_| future::ready(Ok(()))).await
+    };
+    let never = |result: Result<(), S3Error>| result.is_err_and(|error| error.is_broken_off());
+    never(byte(last).await) && byte(0).await.is_ok() && never(byte(last).await)
 }

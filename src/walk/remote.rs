@@ -168,7 +168,10 @@ async fn list_folder(
             // A change between two pages can show a node under its old and its new place.
             Ok(node) if !names.insert(node.name().to_owned()) => continue,
             Ok(node) if node.is_folder() => {
-                folders.push(node.path.clone());
+                // A server that lists a folder in another one must not send the walk round in circles.
+                if node.path.parent().as_ref() == Some(folder) {
+                    folders.push(node.path.clone());
+                }
                 RemoteItem::Folder(node)
             }
             Ok(node) => RemoteItem::File(node),

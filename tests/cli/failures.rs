@@ -125,3 +125,58 @@ fn an_unreadable_folder_does_not_keep_the_rest_of_a_tree() {
     assert_eq!(run.stdout.lines().count(), 5, "{run:?}");
     assert!(run.stdout.lines().any(|line| line == "c/"), "{run:?}");
 }
+
+#[test]
+fn what_is_missing_or_unknown_is_never_exit_0() {
+    let world = World::new();
+    world.put("common-files/a.txt", "x");
+    for (arguments, code) in [
+        (&["ls", "common-files/nope"][..], 3),
+        (&["ls", "nope"], 3),
+        (&["ls", "tools"], 3),
+        (&["ls", "common-files/a.txt/below"], 3),
+        (&["ls", "--exists", "common-files/nope"], 3),
+        (&["ls", "common-files/nope*"], 3),
+        (&["stat", "common-files/nope"], 3),
+        (&["cat", "cells://common-files/nope"], 3),
+        (&["cat", "cells://common-files/a.txt/below"], 3),
+        (&["mkdir", "nope/new"], 3),
+        (&["rm", "common-files/nope"], 3),
+        (&["rm", "-f", "common-files/a.txt/below"], 3),
+        (&["scp", "cells://common-files/nope", "."], 3),
+        (&["scp", "nope", "cells://common-files"], 3),
+        (&["nope"], 2),
+        (&["ls", "--nope"], 2),
+        (&["stat"], 2),
+        (&["cat"], 2),
+        (&["mkdir"], 2),
+        (&["rm"], 2),
+        (&["scp"], 2),
+        (&["scp", "cells://common-files/a.txt"], 2),
+        (&["ls", "--exists"], 2),
+    ] {
+        let run = world.cec(arguments.iter().copied()).run();
+        let said = if arguments.contains(&"--exists") && code == 3 { "false\n" } else { "" };
+        assert_eq!((run.code, run.stdout.as_str()), (code, said), "{arguments:?} {run:?}");
+    }
+}
+
+#[test]
+fn standard_output_holds_results_alone() {
+    let world = World::new();
+    world.put("common-files/a.txt", "content");
+    world.put("common-files/b.txt", "content");
+    let log = ["--log", "debug"];
+    for (arguments, code, stdout) in [
+        (&["ls", "common-files"][..], 0, "a.txt\nb.txt\n"),
+        (&["ls", "common-files/nope", "common-files/a.txt"], 7, "common-files/a.txt\n"),
+        (&["cat", "common-files/nope", "common-files/a.txt"], 7, "content"),
+        (&["mkdir", "common-files/new"], 0, ""),
+        (&["rm", "common-files/b.txt"], 0, ""),
+        (&["scp", "cells://common-files/a.txt", "."], 0, ""),
+    ] {
+        let run = world.cec(arguments.iter().copied().chain(log)).run();
+        assert_eq!((run.code, run.stdout.as_str()), (code, stdout), "{arguments:?} {run:?}");
+        assert!(run.stderr.contains("DEBUG"), "{arguments:?}: the log goes to standard error: {run:?}");
+    }
+}

@@ -218,3 +218,20 @@ fn a_server_that_goes_away_ends_it_with_one_error() {
         assert_eq!(run.stderr.lines().filter(|line| line.starts_with("moved")).count(), 100 * skipped, "{run:?}");
     }
 }
+
+#[test]
+fn a_job_that_fails_is_exit_10() {
+    let world = world();
+    let job = "{\"DeleteJobs\":[{\"Uuid\":\"copy-move-1\",\"Label\":\"Deleting\"}]}";
+    world.sandbox.faults().add(Fault::on("POST", "/a/tree/delete").body("application/json", job));
+    let poll = "{\"Jobs\":[{\"ID\":\"copy-move-1\",\"Label\":\"Deleting\",\"Tasks\":[{\"ID\":\"t\",\"JobID\":\"copy-move-1\",\
+                \"Status\":\"Error\",\"StatusMessage\":\"the disk of the server is full\"}]}]}";
+    world.sandbox.faults().add(Fault::on("POST", "/a/jobs/user").body("application/json", poll).always());
+    let run = world.cec(["rm", "common-files/a.txt"]).run();
+    run.is(
+        10,
+        "",
+        "error: the server's job failed: the disk of the server is full\n  while: deleting common-files/a.txt\n",
+    );
+    assert!(world.tree().exists("common-files/a.txt"));
+}

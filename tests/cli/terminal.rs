@@ -75,6 +75,30 @@ fn listings_have_columns_and_a_header() {
 }
 
 #[test]
+fn names_cannot_act_on_the_terminal() {
+    let name = "evil\u{1b}[2J\u{9b}31m\r\u{202e}\nname";
+    let shown = "evil\\u{1b}[2J\\u{9b}31m\\r\\u{202e}\\nname";
+    let world = World::new();
+    world.put(&format!("common-files/tree/{name}"), "x");
+    for arguments in [
+        &["ls", "common-files/tree"][..],
+        &["ls", "-r", "common-files/tree"],
+        &["ls", "-d", "common-files/tree"],
+        &["ls", "-R", "common-files"],
+        &["stat", "common-files/tree/*"],
+        &["ls", "common-files/nope\u{1b}[2J"],
+        &["scp", "-nv", "cells://common-files/tree", "."],
+        &["rm", "-f", "common-files/tree/*"],
+    ] {
+        let run = world.cec(arguments.iter().copied().chain(["--color", "never"]));
+        let Some((_, screen)) = run.on_terminal(&[]) else { return };
+        let acts = |character: char| character.is_control() && character != '\n' || character == '\u{202e}';
+        assert!(!screen.contains(acts), "{arguments:?} {screen:?}");
+        assert!(screen.contains(shown) || screen.contains("nope\\u{1b}[2J"), "{arguments:?} {screen:?}");
+    }
+}
+
+#[test]
 fn configure_asks_for_what_is_missing_and_hides_the_secret() {
     let world = World::new();
     let token = world.sandbox.token("alice");

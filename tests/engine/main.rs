@@ -3,5 +3,6 @@
 #[path = "../support/trees.rs"]
 mod trees;
 
+mod downloads;
 mod support;
 mod transfer;

@@ -58,6 +58,15 @@ impl House {
     }
 
     pub(crate) fn of_user(login: &str, options: Options) -> Self {
+        Self::of(login, options, Duration::from_secs(5))
+    }
+
+    /// That gives up a connection which has been silent for that long.
+    pub(crate) fn impatient(options: Options, idle_timeout: Duration) -> Self {
+        Self::of("admin", options, idle_timeout)
+    }
+
+    fn of(login: &str, options: Options, idle_timeout: Duration) -> Self {
         let sandbox = Sandbox::start(Config::default()).expect("a sandbox");
         let folder = tempfile::tempdir().expect("a folder");
         let account = Account {
@@ -66,8 +75,7 @@ impl House {
             credentials: Credentials::Token(sandbox.token(login).into()),
             stored_id: None,
         };
-        let http = Http::new(&HttpOptions { idle_timeout: Duration::from_secs(5), ..HttpOptions::default() })
-            .expect("an HTTP core");
+        let http = Http::new(&HttpOptions { idle_timeout, ..HttpOptions::default() }).expect("an HTTP core");
         let tokens = TokenSource::new(http.clone(), &account);
         let sender = Arc::new(Sender::new(http, account.url, tokens));
         let engine = Engine {

@@ -225,3 +225,12 @@ async fn conflicts_and_locks_are_told_apart() {
     let error = clients.s3.put(&path("personal-files/a"), 5, &body(b"hello")).await.expect_err("full");
     assert_eq!(error.kind, S3ErrorKind::Quota, "{error:?}");
 }
+
+#[tokio::test]
+async fn what_comes_after_the_announced_length_is_not_taken() {
+    let answer =
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"5d41402abc4b2a76b9719d911017c592\"\r\n\r\nhello and more";
+    let server = Listener::answering(answer).await;
+    let clients = clients_of(&format!("http://{}", server.address), token("a-token"), &options());
+    assert_eq!(content(&clients, "common-files/a", None).await.expect("a content"), b"hello");
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use cells_sandbox::{Config, Sandbox, Tree};
@@ -177,17 +177,48 @@ impl Cec<'_> {
         // It may not read its input at all.
         let _ = child.stdin.take().expect("a pipe").write_all(&self.input);
         let output = child.wait_with_output().expect("cec ends");
+        self.seen(&output)
+    }
+
+    /// What a run left behind, once it is certain that no secret is in it.
+    fn seen(&self, output: &Output) -> Run {
         let run = Run {
             code: output.status.code().unwrap_or(-1),
             stdout: self.world.normalized(&output.stdout),
             stderr: self.world.normalized(&output.stderr),
-            bytes: output.stdout,
+            bytes: output.stdout.clone(),
         };
         for secret in self.world.secrets() {
             assert!(!run.stdout.contains(&secret), "a secret in standard output of {:?}", self.arguments);
             assert!(!run.stderr.contains(&secret), "a secret in standard error of {:?}", self.arguments);
         }
         run
+    }
+
+    /// Runs it where a folder of the home is a small file system of its own, mounted with these options and gone with
+    /// the run. Gives what the run left there as well: paths and sizes of files, sorted. `None` where mounting is not
+    /// allowed.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn on_disk(self, folder: &str, options: &str) -> Option<(Run, Vec<String>)> {
+        const LEFT: &str = ".left-on-disk";
+        let script = format!(
+            "mount -t tmpfs -o \"$2\" cec \"$1\" && touch {LEFT} || exit; folder=$1; shift 2; \"$@\"; code=$?; \
+             find \"$folder\" -type f -printf '%P %s\\n' | sort > {LEFT}; exit $code"
+        );
+        fs::create_dir_all(self.world.home().join(folder)).expect("a folder");
+        let list = self.world.home().join(LEFT);
+        for namespace in [&["--mount"][..], &["--mount", "--map-root-user"]] {
+            let mut command = self.command(Path::new("unshare"));
+            command.args(namespace).args(["sh", "-c", &script, "sh", folder, options]);
+            command.arg(env!("CARGO_BIN_EXE_cec")).args(&self.arguments).stdin(Stdio::null());
+            let output = command.output().ok();
+            if let (Some(output), Ok(left)) = (output, fs::read_to_string(&list)) {
+                fs::remove_file(&list).expect("a file");
+                return Some((self.seen(&output), left.lines().map(str::to_owned).collect()));
+            }
+        }
+        let _ = writeln!(std::io::stdout(), "skipped: needs mounts of its own: run as root, or allow user namespaces");
+        None
     }
 
     /// Runs it on a terminal, by way of `script`: waits for each question and then types the answer. Gives the exit
