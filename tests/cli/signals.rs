@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
@@ -42,15 +42,23 @@ fn a_termination_has_its_own_code() {
     assert_eq!(interrupted("-TERM"), (Some(143), "error: terminated\n".to_owned()));
 }
 
+fn await_second_removal(world: &World) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while world.sandbox.requests().iter().filter(|request| request.path.contains("delete")).count() < 2 {
+        assert!(Instant::now() < deadline, "the second request never came");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn an_interrupted_removal_says_how_far_it_came() {
-    let world = World::with(Config { job_effect_delay: Duration::from_millis(400), ..Config::default() });
+    let world = World::with(Config { job_effect_delay: Duration::from_secs(1), ..Config::default() });
     world.tree().generate("common-files/many", 230, 1).expect("files");
     let mut child = world.cec(["rm", "-f", "common-files/many/*"]).spawn();
-    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-    let mut text = String::new();
-    stderr.read_line(&mut text).expect("a line");
+    let mut stderr = child.stderr.take().expect("a pipe");
+    await_second_removal(&world);
     send(&child, "-INT");
+    let mut text = String::new();
     stderr.read_to_string(&mut text).expect("text");
     assert_eq!(child.wait().expect("an end").code(), Some(130));
     let lines: Vec<&str> = text.lines().collect();
@@ -66,14 +74,10 @@ fn an_interrupted_removal_says_how_far_it_came() {
 
 #[test]
 fn an_interrupted_removal_still_writes_its_json() {
-    let world = World::with(Config { job_effect_delay: Duration::from_millis(400), ..Config::default() });
+    let world = World::with(Config { job_effect_delay: Duration::from_secs(1), ..Config::default() });
     world.tree().generate("common-files/many", 230, 1).expect("files");
     let child = world.cec(["rm", "-f", "--json", "common-files/many/*"]).spawn();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while world.sandbox.requests().iter().filter(|request| request.path.contains("delete")).count() < 2 {
-        assert!(Instant::now() < deadline, "the second request never came");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    await_second_removal(&world);
     send(&child, "-TERM");
     let output = child.wait_with_output().expect("an end");
     assert_eq!(output.status.code(), Some(143));
