@@ -13,12 +13,13 @@ use crate::path::{NameError, PathError};
 use crate::s3::error::Cause as S3Cause;
 use crate::s3::{S3Error, S3ErrorKind};
 use crate::settings::SettingsError;
-use crate::store::StoreError;
+use crate::store::{KeyringError, StoreError};
 use crate::ui::OutputError;
 use crate::walk::WalkError;
 
 /// How to sign in (again).
 pub(crate) const SIGN_IN: &str = "run 'cec configure token --skip-keyring', or set CEC_URL and CEC_TOKEN";
+const UNLOCK: &str = "unlock the keyring (log in to the desktop, or run its own program), then try again";
 const NOT_CELLS: &str = "check the URL, and what answers in front of the server (proxy, sign-in page)";
 const SERVER: &str = "the server or a service behind it is in trouble; try again later, or see its log";
 
@@ -184,9 +185,24 @@ impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
         match error {
-            StoreError::Keyring { .. } => Self::new(Kind::Auth, message)
-                .hint("sign in again with its secret in the file: cec configure token --skip-keyring")
-                .hint("or set CEC_URL and CEC_TOKEN"),
+            StoreError::Keyring { source, .. } => {
+                let converted = Self::new(Kind::Auth, message);
+                let converted = match source {
+                    KeyringError::Locked | KeyringError::Silent => converted.hint(UNLOCK),
+                    KeyringError::Absent(_) | KeyringError::Failed(_) => converted,
+                };
+                converted
+                    .hint("to keep the secret in config.json instead, sign in again: cec configure --skip-keyring")
+                    .hint("or set CEC_URL and CEC_TOKEN")
+            }
+            StoreError::NotKept(source) => {
+                let converted = Self::new(Kind::Auth, message);
+                match source {
+                    KeyringError::Locked | KeyringError::Silent => converted.hint(UNLOCK),
+                    KeyringError::Absent(_) | KeyringError::Failed(_) => converted,
+                }
+                .hint("add --skip-keyring to keep the secret in config.json, readable by you only")
+            }
             StoreError::NoSecret { .. } | StoreError::Type { .. } => Self::new(Kind::Auth, message).hint(SIGN_IN),
             StoreError::Url { .. } => Self::new(Kind::Usage, message),
             StoreError::Format { .. } => {

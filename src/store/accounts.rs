@@ -11,8 +11,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::keyring::encoding;
 use super::{StoreError, migrate};
 use crate::account::{Account, Credentials, ServerUrl};
+use crate::hash;
 use crate::sys::{atomic_file, lock};
 
 /// The name of the file.
@@ -39,6 +41,25 @@ const FIELDS: [(&str, bool); 13] = [
     ("createdAtVersion", false),
 ];
 
+/// The fields that are secret.
+const SECRETS: [&str; 3] = ["idToken", "refreshToken", "password"];
+
+/// A field of ours: the life of a new access token in seconds. The older client does not know it, and drops it.
+const LIFE: &str = "tokenLifetime";
+
+/// A pair of tokens as a refresh yields it.
+#[derive(Debug, Clone)]
+pub struct Pair {
+    /// The access token.
+    pub access: SecretString,
+    /// The refresh token; `None` where there is none, or not any more.
+    pub refresh: Option<SecretString>,
+    /// When the access token ends, seconds since the epoch.
+    pub expires_at: Option<i64>,
+    /// The life of a new access token, in seconds.
+    pub life: Option<u64>,
+}
+
 /// One stored account. Its secrets never show in Debug.
 #[derive(Clone, PartialEq)]
 pub struct Entry(Map<String, Value>);
@@ -62,7 +83,7 @@ impl Entry {
     /// it says about headers, are kept.
     pub fn new(account: &Account, login: &str, skip_verify: bool, previous: Option<&Self>) -> Self {
         let mut fields = previous.map(|entry| entry.0.clone()).unwrap_or_default();
-        for secret in ["idToken", "refreshToken", "tokenExpiresAt", "password", "clientKey", "clientSecret"] {
+        for secret in SECRETS.into_iter().chain(["tokenExpiresAt", LIFE, "clientKey", "clientSecret"]) {
             fields.shift_remove(secret);
         }
         let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
@@ -165,34 +186,105 @@ impl Entry {
 
     /// Whether a secret is in the file itself.
     pub fn holds_secret(&self) -> bool {
-        ["idToken", "refreshToken", "password"].iter().any(|name| self.has_text(name))
+        SECRETS.iter().any(|name| self.has_text(name))
     }
 
-    /// The account, for use.
+    /// Takes the secrets out, as an account has it whose secret is in the keyring.
+    pub(super) fn move_to_keyring(&mut self) {
+        for secret in SECRETS {
+            self.0.shift_remove(secret);
+        }
+        self.set("skipKeyring", false.into());
+    }
+
+    /// Whether the secret is to be looked for in the keyring: it is not in the file, and the file does not say that
+    /// there is none.
+    pub fn is_in_keyring(&self) -> bool {
+        !self.holds_secret() && !self.flag("skipKeyring")
+    }
+
+    /// Puts a new pair of tokens in place of the old one; in the file only where the old one was.
+    pub(super) fn set_pair(&mut self, pair: &Pair) {
+        if !self.is_in_keyring() {
+            self.set("idToken", pair.access.expose_secret().into());
+            match &pair.refresh {
+                Some(refresh) => self.set("refreshToken", refresh.expose_secret().into()),
+                None => drop(self.0.shift_remove("refreshToken")),
+            }
+        }
+        match pair.expires_at {
+            Some(seconds) => self.set("tokenExpiresAt", seconds.into()),
+            None => drop(self.0.shift_remove("tokenExpiresAt")),
+        }
+        match pair.life {
+            Some(seconds) => self.set(LIFE, seconds.into()),
+            None => drop(self.0.shift_remove(LIFE)),
+        }
+    }
+
+    /// The life of the access token when it was new, in seconds, where this version stored it.
+    pub fn token_life(&self) -> Option<u64> {
+        self.0.get(LIFE).and_then(Value::as_u64)
+    }
+
+    /// The name of the type as this version writes it: `pat`, `session`, `oauth2`, or what else is stored.
+    pub fn kind(&self) -> &str {
+        self.auth_type()
+    }
+
+    /// When the access token ends, seconds since the epoch, where that is stored.
+    pub fn expires_at(&self) -> Option<i64> {
+        self.0.get("tokenExpiresAt").and_then(Value::as_i64).filter(|seconds| *seconds > 0)
+    }
+
+    /// The account, for use, its secret being in the file.
     ///
     /// # Errors
-    /// An account whose secret is elsewhere or missing, of an unknown type, or with a URL that cannot be used.
+    /// An account whose secret is missing, of an unknown type, or with a URL that cannot be used.
     pub fn account(&self, id: &str) -> Result<Account, StoreError> {
-        let id = || id.to_owned();
-        let url = ServerUrl::parse(self.url()).map_err(|reason| StoreError::Url { id: id(), reason })?;
-        let missing = || {
-            if self.flag("skipKeyring") { StoreError::NoSecret { id: id() } } else { StoreError::Keyring { id: id() } }
-        };
+        self.account_with(id, self.secret("idToken"), self.secret("refreshToken"), self.secret("password"))
+    }
+
+    /// The account, for use, with the value that the keyring holds for it.
+    ///
+    /// # Errors
+    /// As [`Entry::account`].
+    pub(super) fn account_of_item(&self, id: &str, item: Option<&SecretString>) -> Result<Account, StoreError> {
+        let Some(item) = item else { return self.account_with(id, None, None, None) };
+        match self.auth_type() {
+            "oauth2" => {
+                let (access, refresh) = encoding::split(item);
+                self.account_with(id, access, refresh, None)
+            }
+            "session" => self.account_with(id, None, None, Some(item.clone())),
+            _ => self.account_with(id, Some(item.clone()), None, None),
+        }
+    }
+
+    fn account_with(
+        &self,
+        id: &str,
+        access: Option<SecretString>,
+        refresh: Option<SecretString>,
+        password: Option<SecretString>,
+    ) -> Result<Account, StoreError> {
+        let stored_id = id.to_owned();
+        let url = ServerUrl::parse(self.url()).map_err(|reason| StoreError::Url { id: stored_id.clone(), reason })?;
+        let missing = || StoreError::NoSecret { id: stored_id.clone() };
         let credentials = match self.auth_type() {
-            "pat" => Credentials::Token(self.secret("idToken").ok_or_else(missing)?),
-            "session" => Credentials::Password {
-                login: self.user().to_owned(),
-                password: self.secret("password").ok_or_else(missing)?,
-            },
+            "pat" => Credentials::Token(access.ok_or_else(missing)?),
+            "session" => {
+                Credentials::Password { login: self.user().to_owned(), password: password.ok_or_else(missing)? }
+            }
             "oauth2" => Credentials::OAuth {
-                access: self.secret("idToken").ok_or_else(missing)?,
-                refresh: self.secret("refreshToken"),
-                expires_at: self.0.get("tokenExpiresAt").and_then(Value::as_i64).filter(|seconds| *seconds > 0),
+                access: access.ok_or_else(missing)?,
+                refresh,
+                expires_at: self.expires_at(),
             },
-            name => return Err(StoreError::Type { id: id(), name: name.to_owned() }),
+            name => return Err(StoreError::Type { id: stored_id, name: name.to_owned() }),
         };
         let login = Some(self.user()).filter(|user| !user.is_empty()).map(str::to_owned);
-        Ok(Account { url, login, credentials, stored_id: Some(id()) })
+        Ok(Account { url, login, credentials, stored_id: Some(stored_id) })
     }
 
     /// The fields in the order of the older client, then those it does not know.
@@ -290,6 +382,16 @@ impl Accounts {
         ids.next().filter(|_| ids.next().is_none()).map(String::as_str)
     }
 
+    /// Forgets an account. Where it was the active one, another takes its place: the older client cannot do without.
+    /// Gives what was stored.
+    pub fn remove(&mut self, id: &str) -> Option<Entry> {
+        let removed = self.entries.remove(id);
+        if !self.entries.contains_key(&self.active) {
+            self.active = self.entries.keys().next().cloned().unwrap_or_default();
+        }
+        removed
+    }
+
     /// Stores an account and makes it the active one; gives its id. Only an entry with that very id is replaced: one
     /// of the same server without a user, left over from a very old file, may be somebody else's.
     pub fn store(&mut self, account: &Account, login: &str, skip_verify: bool) -> String {
@@ -379,7 +481,29 @@ impl ConfigFile {
         atomic_file::remove(&path).map_err(|source| StoreError::Io { doing: "remove", path, source })
     }
 
+    /// The lock of one account, held while its tokens are renewed.
+    ///
+    /// # Errors
+    /// A lock file that cannot be made; another process that holds it for longer than `patience`.
+    pub(super) fn lock_account(&self, id: &str, patience: Duration) -> Result<lock::FileLock, StoreError> {
+        self.prepare_folder()?;
+        // An id may hold characters that no file name can.
+        let name = format!("{FILE_NAME}.{}.lock", &hash::hex(&hash::md5(id.as_bytes()))[..16]);
+        self.acquire(&self.folder.join(name), patience)
+    }
+
     fn lock(&self) -> Result<lock::FileLock, StoreError> {
+        self.prepare_folder()?;
+        self.acquire(&self.folder.join("config.json.lock"), PATIENCE)
+    }
+
+    fn acquire(&self, path: &Path, patience: Duration) -> Result<lock::FileLock, StoreError> {
+        lock::acquire(path, patience)
+            .map_err(|source| StoreError::Io { doing: "lock", path: path.to_owned(), source })?
+            .ok_or_else(|| StoreError::Busy { path: self.path() })
+    }
+
+    fn prepare_folder(&self) -> Result<(), StoreError> {
         let failed = |doing, path: &Path| {
             let path = path.to_owned();
             move |source| StoreError::Io { doing, path, source }
@@ -388,10 +512,7 @@ impl ConfigFile {
         if self.is_ours_alone() {
             atomic_file::make_private(&self.folder).map_err(failed("protect", &self.folder))?;
         }
-        let path = self.folder.join("config.json.lock");
-        lock::acquire(&path, PATIENCE)
-            .map_err(failed("lock", &path))?
-            .ok_or_else(|| StoreError::Busy { path: self.path() })
+        Ok(())
     }
 
     /// Whether the folder holds nothing but what cec keeps there. One given by `--config` may hold anything, and its

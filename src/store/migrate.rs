@@ -1,9 +1,11 @@
 //! The forms of config.json that versions of the older client wrote: today's list, the list with other type names,
 //! and the single account as one flat object, with or without a type.
 
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::accounts::{Accounts, Entry};
+use super::keyring::encoding;
 use crate::account::ServerUrl;
 
 /// Reads a config.json of any form.
@@ -67,4 +69,31 @@ fn set_type(entry: &mut Entry) {
         _ => return,
     };
     entry.set("authType", name.into());
+}
+
+/// The keyring's value for an account, out of the value that an old version kept under another name; `None` where that
+/// is of no use to the account. An account without a type gets the one that its secret shows.
+pub(super) fn item(entry: &mut Entry, legacy_user: &str, value: &SecretString) -> Option<SecretString> {
+    let (first, second) = encoding::split(value);
+    if legacy_user.ends_with("::ClientCredentials") {
+        // A client secret that nobody uses any more, then the password.
+        if !matches!(entry.kind(), "session" | "") {
+            return None;
+        }
+        entry.set("authType", "session".into());
+        return second;
+    }
+    let access = first?;
+    match (entry.kind(), second) {
+        ("oauth2", refresh) => Some(encoding::join(&access, refresh.as_ref())),
+        ("", Some(refresh)) => {
+            entry.set("authType", "oauth2".into());
+            Some(encoding::join(&access, Some(&refresh)))
+        }
+        ("pat" | "", _) => {
+            entry.set("authType", "pat".into());
+            Some(access)
+        }
+        _ => None,
+    }
 }

@@ -1,14 +1,18 @@
-//! What is kept between runs: accounts.
+//! What is kept between runs: accounts in config.json, their secrets in the system keyring.
 
 pub mod accounts;
+pub mod keyring;
 mod migrate;
+pub mod vault;
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::account::UrlError;
 
-pub use accounts::{Accounts, ConfigFile, Entry};
+pub use accounts::{Accounts, ConfigFile, Entry, Pair};
+pub use keyring::{Keyring, KeyringError};
+pub use vault::{Place, Saved, Vault};
 
 /// Why accounts cannot be read, used or written.
 #[derive(Debug, thiserror::Error)]
@@ -40,12 +44,17 @@ pub enum StoreError {
     /// The environment names no place for it.
     #[error("there is no folder to keep accounts in")]
     NoFolder,
-    /// The account's secret is in the system keyring.
-    #[error("the secret of {id} is in the system keyring, which this version cannot read yet")]
+    /// The account's secret is in the system keyring, which does not give it.
+    #[error("the secret of {id} is in the system keyring: {source}")]
     Keyring {
         /// The account.
         id: String,
+        /// Why.
+        source: KeyringError,
     },
+    /// A secret was to be kept in the system keyring, which does not take it.
+    #[error("the secret cannot be kept: {0}")]
+    NotKept(KeyringError),
     /// The account has no secret at all.
     #[error("no secret is stored for {id}")]
     NoSecret {

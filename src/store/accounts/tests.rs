@@ -40,11 +40,11 @@ fn every_kind_of_account_is_read() {
         ("admin@127.0.0.1:8080", "personal access token admin http://127.0.0.1:8080"),
         (
             "admin@files.example.com:443",
-            "the secret of admin@files.example.com:443 is in the system keyring, which this version cannot read yet",
+            "no secret is stored for admin@files.example.com:443",
         ),
         (
             "bob@10.0.0.5:8080",
-            "the secret of bob@10.0.0.5:8080 is in the system keyring, which this version cannot read yet",
+            "no secret is stored for bob@10.0.0.5:8080",
         ),
     ] {
         assert_eq!(kind(&mixed, id), expected);

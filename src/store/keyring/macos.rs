@@ -1,0 +1,51 @@
+//! The Keychain of macOS.
+
+use secrecy::{ExposeSecret, SecretString};
+use security_framework::base::Error;
+use security_framework::passwords::{delete_generic_password, get_generic_password, set_generic_password};
+
+use super::encoding::{self, SERVICE};
+use super::{Keyring, KeyringError};
+
+/// The status of an item that is not there.
+const NOT_FOUND: i32 = -25300;
+
+/// The status where the user would have to be asked, and cannot be.
+const INTERACTION_NOT_ALLOWED: i32 = -25308;
+
+/// The login keychain.
+#[derive(Debug)]
+pub(super) struct Keychain;
+
+impl Keyring for Keychain {
+    fn get(&self, user: &str) -> Result<Option<SecretString>, KeyringError> {
+        match get_generic_password(SERVICE, user) {
+            Ok(bytes) => match encoding::macos_read(&bytes) {
+                Some(secret) => Ok(Some(secret)),
+                None => Err(KeyringError::Failed("what it holds for this account is not text".to_owned())),
+            },
+            Err(error) if error.code() == NOT_FOUND => Ok(None),
+            Err(error) => Err(told(error)),
+        }
+    }
+
+    fn set(&self, user: &str, secret: &SecretString) -> Result<(), KeyringError> {
+        let value = encoding::macos_write(secret);
+        set_generic_password(SERVICE, user, value.expose_secret().as_bytes()).map_err(told)
+    }
+
+    fn remove(&self, user: &str) -> Result<bool, KeyringError> {
+        match delete_generic_password(SERVICE, user) {
+            Ok(()) => Ok(true),
+            Err(error) if error.code() == NOT_FOUND => Ok(false),
+            Err(error) => Err(told(error)),
+        }
+    }
+}
+
+fn told(error: Error) -> KeyringError {
+    if error.code() == INTERACTION_NOT_ALLOWED {
+        return KeyringError::Locked;
+    }
+    KeyringError::Failed(error.to_string())
+}

@@ -1,0 +1,123 @@
+//! The Secret Service of Linux and its kin: GNOME Keyring, KWallet, KeePassXC.
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+
+use secrecy::{ExposeSecret, SecretString};
+use secret_service::blocking::{Collection, Item, SecretService};
+use secret_service::{EncryptionType, Error};
+
+use super::encoding::{self, SERVICE};
+use super::{Keyring, KeyringError};
+
+/// How the older client says what its secrets are.
+const CONTENT_TYPE: &str = "text/plain; charset=utf8";
+
+/// The Secret Service on the session bus.
+#[derive(Debug)]
+pub(super) struct SecretServiceKeyring;
+
+impl Keyring for SecretServiceKeyring {
+    fn get(&self, user: &str) -> Result<Option<SecretString>, KeyringError> {
+        let service = connect()?;
+        let items = find(&service, user)?;
+        let Some(item) = items.first() else { return Ok(None) };
+        let secret = item.get_secret().map_err(told)?;
+        let text = String::from_utf8(secret)
+            .map_err(|_| KeyringError::Failed("what it holds for this account is not text".to_owned()))?;
+        Ok(Some(SecretString::from(text)))
+    }
+
+    fn set(&self, user: &str, secret: &SecretString) -> Result<(), KeyringError> {
+        let service = connect()?;
+        let items = find(&service, user)?;
+        let bytes = secret.expose_secret().as_bytes();
+        if let Some((newest, older)) = items.split_first() {
+            newest.set_secret(bytes, CONTENT_TYPE).map_err(told)?;
+            // Two items for one account, in two collections: an outdated one must not be found first by others.
+            return older.iter().try_for_each(|item| item.delete().map_err(told));
+        }
+        let collection = collection(&service)?;
+        unlock_collection(&collection)?;
+        collection
+            .create_item(&encoding::label(user), attributes(user), bytes, true, CONTENT_TYPE)
+            .map_err(told)?;
+        Ok(())
+    }
+
+    fn remove(&self, user: &str) -> Result<bool, KeyringError> {
+        let service = connect()?;
+        let items = find(&service, user)?;
+        items.iter().try_for_each(|item| item.delete().map_err(told))?;
+        Ok(!items.is_empty())
+    }
+}
+
+fn connect() -> Result<SecretService<'static>, KeyringError> {
+    SecretService::connect(EncryptionType::Dh).map_err(|error| match &error {
+        Error::Unavailable => KeyringError::Absent("there is no session bus".to_owned()),
+        _ if nobody_there(&error) => KeyringError::Absent("nothing on the session bus keeps secrets".to_owned()),
+        _ => told(error),
+    })
+}
+
+/// Whether a failed connection means that there is no bus, or no such service on it and none to be started.
+fn nobody_there(error: &Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(current) = cause {
+        if let Some(io) = current.downcast_ref::<std::io::Error>() {
+            return matches!(io.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused);
+        }
+        cause = current.source();
+    }
+    let text = error.to_string();
+    ["ServiceUnknown", "NameHasNoOwner", "Error.Spawn"].iter().any(|name| text.contains(name))
+}
+
+fn attributes(user: &str) -> HashMap<&str, &str> {
+    HashMap::from([("service", SERVICE), ("username", user)])
+}
+
+/// The items of a user, unlocked, the newest first. Unlocking may have to wait for the user, which is for the caller
+/// to limit.
+fn find<'a>(service: &'a SecretService<'_>, user: &str) -> Result<Vec<Item<'a>>, KeyringError> {
+    let found = service.search_items(attributes(user)).map_err(told)?;
+    let mut items = found.unlocked;
+    // What is open is enough to be read; an outdated one in a locked collection is nobody's first choice.
+    if items.is_empty() {
+        for item in found.locked {
+            item.unlock().map_err(told)?;
+            item.ensure_unlocked().map_err(told)?;
+            items.push(item);
+        }
+    }
+    items.sort_by_cached_key(|item| std::cmp::Reverse(item.get_modified().unwrap_or(0)));
+    Ok(items)
+}
+
+/// Where the older client looks first: the collection `login`, else the default one.
+fn collection<'a>(service: &'a SecretService<'_>) -> Result<Collection<'a>, KeyringError> {
+    let all = service.get_all_collections().map_err(told)?;
+    let login = all.into_iter().find(|collection| collection.collection_path.as_str().ends_with("/login"));
+    match login {
+        Some(collection) => Ok(collection),
+        None => service.get_any_collection().map_err(|error| match error {
+            Error::NoResult => KeyringError::Absent("it has no collection to keep secrets in".to_owned()),
+            error => told(error),
+        }),
+    }
+}
+
+fn unlock_collection(collection: &Collection<'_>) -> Result<(), KeyringError> {
+    if collection.is_locked().map_err(told)? {
+        collection.unlock().map_err(told)?;
+    }
+    collection.ensure_unlocked().map_err(told)
+}
+
+fn told(error: Error) -> KeyringError {
+    match error {
+        Error::Locked | Error::Prompt | Error::PromptDisconnected => KeyringError::Locked,
+        error => KeyringError::Failed(error.to_string()),
+    }
+}
