@@ -43,7 +43,7 @@ pub struct Cli {
 
 const SHORT_END: &str = "\
 Examples:
-  cec configure https://files.example.com --skip-keyring
+  cec configure https://files.example.com
   cec ls common-files
   cec scp report.pdf cells://common-files/reports/
 
@@ -51,7 +51,7 @@ Start with 'cec configure', or set CEC_URL and CEC_TOKEN.";
 
 const LONG_END: &str = "\
 Examples:
-  cec configure https://files.example.com --skip-keyring
+  cec configure https://files.example.com
   cec ls common-files
   cec scp report.pdf cells://common-files/reports/
 
@@ -298,7 +298,7 @@ fn filled(text: String) -> Resettable<StyledStr> {
 fn examples(command: &str) -> Option<&'static str> {
     match command {
         "info" => Some("Examples:\n  cec info\n  cec info --json --profile alice@files.example.com"),
-        "config" => Some("Examples:\n  cec config add https://files.example.com --skip-keyring\n  cec config status"),
+        "config" => Some("Examples:\n  cec config add https://files.example.com\n  cec config status"),
         "status" => Some("Examples:\n  cec config status\n  cec config status --json"),
         _ => None,
     }

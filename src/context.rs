@@ -15,7 +15,8 @@ use crate::auth::{Sender, TokenSource};
 use crate::error::{CliError, Kind};
 use crate::http::{Http, HttpOptions};
 use crate::settings::{Claim, GivenSecret, Selection, Settings, TokenOrigin};
-use crate::store::{Accounts, ConfigFile};
+use crate::store::keyring::{self, Keyring, NoKeyring};
+use crate::store::{Accounts, ConfigFile, Place, Saved, Vault};
 use crate::ui::Ui;
 use crate::ui::prompt::Extent;
 use crate::{api, s3};
@@ -52,6 +53,10 @@ pub struct Opened {
     pub skip_verify: bool,
     /// The headers that its entry adds.
     pub headers: Vec<(String, String)>,
+    /// The life of a new access token in seconds, where it is known.
+    pub token_life: Option<u64>,
+    /// Where its secret is stored, if it is.
+    pub place: Option<Place>,
 }
 
 impl Ctx {
@@ -92,9 +97,9 @@ impl Ctx {
                     }
                 };
                 let account = Account { url, login, credentials, stored_id: None };
-                Opened { account, skip_verify: false, headers: Vec::new() }
+                Opened { account, skip_verify: false, headers: Vec::new(), token_life: None, place: None }
             }
-            Selection::Stored { profile, claim } => self.open_stored(profile.as_deref(), &claim)?,
+            Selection::Stored { profile, claim } => self.open_stored(profile.as_deref(), &claim).await?,
         };
         match &opened.account.credentials {
             Credentials::Token(secret) => self.ui.keep_secret(secret),
@@ -107,18 +112,17 @@ impl Ctx {
         Ok(opened)
     }
 
-    fn open_stored(&self, profile: Option<&str>, claim: &Claim) -> Result<Opened, CliError> {
-        let file = self.config_file()?;
-        let loaded = file.load()?;
+    async fn open_stored(&self, profile: Option<&str>, claim: &Claim) -> Result<Opened, CliError> {
+        let vault = self.vault()?;
+        let loaded = vault.load()?;
         if loaded.readable_by_others {
-            let path = file.path();
+            let path = vault.file().path();
             self.ui.warn(&format!("others can read the secrets in {0}; run: chmod 600 {0}", path.display()));
         }
         let id = choose(&loaded.accounts, profile)?;
         let entry = &loaded.accounts.entries[id];
-        let account = entry.account(id)?;
-        if let Some(url) = claim.url.as_ref().filter(|url| url.value != account.url) {
-            let message = format!("{} names {}, but {id} is an account on {}", url.name, url.value, account.url);
+        if let Some(url) = claim.url.as_ref().filter(|url| url.value.origin() != entry.url().trim_end_matches('/')) {
+            let message = format!("{} names {}, but {id} is an account on {}", url.name, url.value, entry.url());
             let other = loaded.accounts.entries.iter().find(|(_, entry)| entry.url() == url.value.origin());
             let hint = match other {
                 Some((id, _)) => format!("choose the stored account with --profile {id}, or give its credentials"),
@@ -128,11 +132,48 @@ impl Ctx {
             };
             return Err(CliError::new(Kind::Usage, message).hint(hint));
         }
-        if let Some(login) = claim.login.as_ref().filter(|login| account.login.as_ref() != Some(&login.value)) {
+        if let Some(login) = claim.login.as_ref().filter(|login| entry.user() != login.value) {
             let message = format!("{} is {}, but the stored account is {id}", login.name, login.value);
             return Err(CliError::new(Kind::Usage, message).hint("add --password, or choose an account with --profile"));
         }
-        Ok(Opened { account, skip_verify: entry.skip_verify(), headers: entry.headers() })
+        let (id, accounts) = (id.to_owned(), loaded.accounts);
+        let found = waiting(move || vault.find(&accounts, &id)).await??;
+        Ok(Opened {
+            skip_verify: found.entry.skip_verify(),
+            headers: found.entry.headers(),
+            token_life: found.entry.token_life(),
+            place: Some(found.place),
+            account: found.account,
+        })
+    }
+
+    /// The stored accounts with their secrets. What it does may wait: see [`waiting`].
+    ///
+    /// # Errors
+    /// As [`Ctx::config_file`].
+    pub fn vault(&self) -> Result<Vault, CliError> {
+        let keyring: Arc<dyn Keyring> = match self.settings.no_keyring {
+            true => Arc::new(NoKeyring::because("CEC_KEYRING says so")),
+            false => keyring::system(),
+        };
+        Ok(Vault::new(self.config_file()?, keyring, self.settings.skip_keyring))
+    }
+
+    /// Stores an account as the active one, its secret in the keyring or in config.json.
+    ///
+    /// # Errors
+    /// A keyring that is there but takes nothing; a file that cannot be written.
+    pub async fn save_account(&self, account: &Account, login: &str, skip_verify: bool) -> Result<Saved, CliError> {
+        let (vault, account, login) = (self.vault()?, account.clone(), login.to_owned());
+        Ok(waiting(move || vault.save(&account, &login, skip_verify)).await??)
+    }
+
+    /// Where the secret of the account in use is stored; `None` where it was given by flags or environment.
+    ///
+    /// # Errors
+    /// As [`Ctx::account`].
+    pub async fn place(&self) -> Result<Option<&Place>, CliError> {
+        Ok(self.opened().await?.place.as_ref())
     }
 
     /// Where accounts are stored.
@@ -203,6 +244,16 @@ impl Ctx {
             let _ = tokio::time::timeout(FAREWELL, sender.tokens.close()).await;
         }
     }
+}
+
+/// Runs on a thread that may wait, for a lock or for the keyring.
+///
+/// # Errors
+/// What was run broke down.
+pub async fn waiting<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> Result<T, CliError> {
+    tokio::task::spawn_blocking(what)
+        .await
+        .map_err(|error| CliError::new(Kind::Failure, format!("the accounts could not be reached: {error}")))
 }
 
 /// The id of the account that is used.

@@ -36,6 +36,8 @@ pub const HEADER: &str = "CEC_HEADER";
 pub const PROXY: &str = "CEC_PROXY";
 /// Keep secrets in config.json (`--skip-keyring`).
 pub const SKIP_KEYRING: &str = "CEC_SKIP_KEYRING";
+/// `none` takes the system keyring for missing, `system` is the default.
+pub const KEYRING: &str = "CEC_KEYRING";
 /// The least severe level that is logged (`--log`).
 pub const LOG: &str = "CEC_LOG";
 /// A file that the log goes to (`--log-file`).

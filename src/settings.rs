@@ -478,6 +478,8 @@ pub struct Settings {
     pub config_folder: Option<PathBuf>,
     /// Whether secrets go to config.json rather than the system keyring.
     pub skip_keyring: bool,
+    /// Whether the system keyring counts as missing.
+    pub no_keyring: bool,
     /// The environment, for the tuning variables of single commands.
     pub environment: Environment,
 }
@@ -501,8 +503,18 @@ impl Settings {
                 Some(flag) => flag,
                 None => environment.switch(env::SKIP_KEYRING)?.unwrap_or(false),
             },
+            no_keyring: environment.read(env::KEYRING, parse_keyring)?.unwrap_or(false),
             environment: environment.clone(),
         })
+    }
+}
+
+/// Reads which keyring there is: whether it is none.
+fn parse_keyring(text: &str) -> Result<bool, String> {
+    match text {
+        "none" => Ok(true),
+        "system" => Ok(false),
+        _ => Err("expected system or none".to_owned()),
     }
 }
 

@@ -47,6 +47,7 @@ Account:
   CEC_PROFILE              stored account, by id or label (--profile)
   CEC_CONFIG               folder of config.json (--config)
   CEC_SKIP_KEYRING         keep secrets in config.json (--skip-keyring)
+  CEC_KEYRING              none: as if there were no system keyring; system is the default
 
 Connection:
   CEC_SKIP_VERIFY          accept any TLS certificate (--skip-verify)

@@ -1,7 +1,8 @@
 //! `cec clear`.
 
-use crate::context::Ctx;
+use crate::context::{Ctx, waiting};
 use crate::error::{CliError, Kind, Outcome};
+use crate::store::vault::Removed;
 use crate::ui::prompt::Consent;
 
 /// Arguments of `cec clear`.
@@ -18,10 +19,10 @@ pub struct Args {
 /// # Errors
 /// [`Kind::NotFound`] where nothing is stored; [`Kind::Usage`] where nobody can be asked; [`Kind::Failure`] after a No.
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let file = ctx.config_file()?;
-    let path = file.path();
+    let vault = ctx.vault()?;
+    let path = vault.file().path();
     // A file that cannot be understood can be removed all the same.
-    let accounts = file.load().map(|loaded| loaded.accounts).unwrap_or_default();
+    let accounts = vault.load().map(|loaded| loaded.accounts).unwrap_or_default();
     if std::fs::symlink_metadata(&path).is_err() {
         return Err(CliError::new(Kind::NotFound, format!("no account is stored in {}", path.display())));
     }
@@ -37,14 +38,13 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
             return Err(CliError::new(Kind::Failure, "nothing was removed"));
         }
     }
-    file.remove()?;
+    let removed = waiting(move || vault.clear()).await??;
     ctx.ui.status(&format!("removed {}", path.display()));
-    for (id, entry) in accounts.entries.iter().filter(|(_, entry)| !entry.holds_secret()) {
-        ctx.ui.warn(&format!(
-            "the secret of {id} stays in the system keyring (user {}::{})",
-            entry.url(),
-            entry.user()
-        ));
+    for Removed { entry, left_in_keyring } in removed {
+        if let Some(error) = left_in_keyring {
+            let (url, user) = (entry.url(), entry.user());
+            ctx.ui.warn(&format!("a secret may stay in the system keyring, as user {url}::{user}: {error}"));
+        }
     }
     Ok(Outcome::Done)
 }

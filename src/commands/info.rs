@@ -63,10 +63,7 @@ async fn record(ctx: &Ctx, user: User, server: ServerInfo) -> Result<Record, Cli
         Credentials::Password { .. } => ("password", None),
         Credentials::OAuth { .. } => ("oauth", ctx.sender().await?.tokens.expires_at()),
     };
-    let stored_in = match account.stored_id {
-        Some(_) => Some(ctx.config_file()?.path().display().to_string()),
-        None => None,
-    };
+    let stored_in = ctx.place().await?.map(ToString::to_string);
     Ok(Record {
         user: user.login,
         display_name: user.display_name,

@@ -18,7 +18,7 @@ use crate::ui::OutputError;
 use crate::walk::WalkError;
 
 /// How to sign in (again).
-pub(crate) const SIGN_IN: &str = "run 'cec configure token --skip-keyring', or set CEC_URL and CEC_TOKEN";
+pub(crate) const SIGN_IN: &str = "run 'cec configure' to sign in, or set CEC_URL and CEC_TOKEN";
 const UNLOCK: &str = "unlock the keyring (log in to the desktop, or run its own program), then try again";
 const NOT_CELLS: &str = "check the URL, and what answers in front of the server (proxy, sign-in page)";
 const SERVER: &str = "the server or a service behind it is in trouble; try again later, or see its log";

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::accounts::{Accounts, ConfigFile, Entry, Loaded, Pair};
 use super::keyring::{Keyring, KeyringError, encoding};
@@ -178,7 +178,14 @@ impl Vault {
         let item = self.keyring.get(&user).map_err(told)?;
         let (entry, item) = match item {
             Some(item) => (entry, Some(item)),
-            None => self.migrate(entry, &user).map_err(told)?,
+            None => {
+                let before = entry.clone();
+                let (entry, item) = self.migrate(entry, &user).map_err(told)?;
+                if entry != before {
+                    self.file.update(|accounts| accounts.entries.insert(id.to_owned(), entry.clone()))?;
+                }
+                (entry, item)
+            }
         };
         Ok(Found { account: entry.account_of_item(id, item.as_ref())?, entry, place: Place::Keyring })
     }

@@ -4,10 +4,6 @@ use cells_sandbox::Fault;
 
 use crate::support::{World, fields};
 
-const NO_KEYRING: &str = "error: this version cannot keep secrets in the system keyring yet\n  \
-    hint: add --skip-keyring to keep the secret in config.json, readable by you only\n  \
-    hint: or store nothing: set CEC_URL and CEC_TOKEN\n";
-
 const KEPT: &str = "is kept in clear text in HOME/.config/pydio/cells-client/config.json, which only you can read\n\
                     hint: try: cec ls\n";
 
@@ -57,19 +53,16 @@ fn only_the_user_can_read_what_is_stored() {
 }
 
 #[test]
-fn without_skip_keyring_nothing_is_asked_or_sent() {
+fn without_a_keyring_the_secret_goes_to_the_file_with_one_warning() {
     let world = World::new();
-    let token = world.sandbox.token("admin");
-    for arguments in [
-        &["configure"][..],
-        &["configure", world.url()],
-        &["configure", "token", "--url", world.url(), "--token", &token],
-        &["config", "add", "client-auth", "--url", world.url(), "--login", "alice", "--password", "whatever-it-is"],
-    ] {
-        world.signed_out(arguments.iter().copied()).run().is(2, "", NO_KEYRING);
-    }
-    assert!(world.sandbox.requests().is_empty());
-    assert!(!world.config_folder().exists());
+    let token = world.sandbox.token("alice");
+    let run = world.signed_out(["configure", "token", "--url", world.url(), "--token", &token]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
+    let warning = "warning: the token is kept in clear text in HOME/.config/pydio/cells-client/config.json, which only \
+                   you can read; there is no system keyring (CEC_KEYRING says so)\n";
+    assert!(run.stderr.contains(warning), "{run:?}");
+    assert!(stored(&world).contains("\"skipKeyring\": true"));
+    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
 }
 
 #[test]

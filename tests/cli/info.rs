@@ -42,7 +42,7 @@ fn credentials_that_are_not_valid_are_exit_code_4() {
         4,
         "",
         "error: the personal access token is not valid on URL (any more)\n  \
-         hint: run 'cec configure token --skip-keyring', or set CEC_URL and CEC_TOKEN\n",
+         hint: run 'cec configure' to sign in, or set CEC_URL and CEC_TOKEN\n",
     );
     assert_eq!(world.signed_out(["info"]).run().code, 4);
     let token = world.sandbox.token("bob");

@@ -147,7 +147,7 @@ fn accounts_that_cannot_be_used_say_why() {
         4,
         "",
         "error: not signed in: no account is stored\n  \
-         hint: run 'cec configure token --skip-keyring', or set CEC_URL and CEC_TOKEN\n",
+         hint: run 'cec configure' to sign in, or set CEC_URL and CEC_TOKEN\n",
     );
     world.install_config(include_str!("../recordings/config/empty-list.json"));
     assert_eq!(world.signed_out(["ls"]).run().code, 4);
@@ -155,8 +155,9 @@ fn accounts_that_cannot_be_used_say_why() {
     world.signed_out(["ls"]).run().is(
         4,
         "",
-        "error: the secret of admin@files.example.com:443 is in the system keyring, which this version cannot read yet\n  \
-         hint: sign in again with its secret in the file: cec configure token --skip-keyring\n  \
+        "error: the secret of admin@files.example.com:443 is in the system keyring: there is no system keyring here \
+         (CEC_KEYRING says so)\n  \
+         hint: to keep the secret in config.json instead, sign in again: cec configure --skip-keyring\n  \
          hint: or set CEC_URL and CEC_TOKEN\n",
     );
     let run = world.signed_out(["ls", "--profile", "nobody"]).run();

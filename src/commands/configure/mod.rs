@@ -12,9 +12,9 @@ use crate::settings::{Given, TokenOrigin, parse_url};
 /// Arguments of `cec configure`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-        cec configure https://files.example.com --skip-keyring\n  \
-        cec configure token --skip-keyring --url https://files.example.com --with-token < token.txt\n  \
-        cec configure client-auth --skip-keyring --url https://files.example.com --login alice")]
+        cec configure https://files.example.com\n  \
+        cec configure token --url https://files.example.com --with-token < token.txt\n  \
+        cec configure client-auth --url https://files.example.com --login alice")]
 pub struct Args {
     /// URL of the server
     #[arg(value_name = "URL")]
@@ -38,8 +38,8 @@ enum Method {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-        cec configure token https://files.example.com --skip-keyring\n  \
-        cec configure token https://files.example.com --skip-keyring --with-token < token.txt")]
+        cec configure token https://files.example.com\n  \
+        cec configure token https://files.example.com --with-token < token.txt")]
 struct TokenArgs {
     /// URL of the server
     #[arg(value_name = "URL")]
@@ -51,8 +51,8 @@ struct TokenArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-        cec configure client-auth https://files.example.com --skip-keyring --login alice\n  \
-        cec configure client-auth files.example.com --skip-keyring --login alice --password - < pw.txt")]
+        cec configure client-auth https://files.example.com --login alice\n  \
+        cec configure client-auth files.example.com --login alice --password - < pw.txt")]
 struct ClientAuthArgs {
     /// URL of the server
     #[arg(value_name = "URL")]
@@ -80,11 +80,6 @@ enum Way {
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let servers = servers(&arguments);
     servers.iter().try_for_each(|text| refuse_method(text))?;
-    if !ctx.settings.skip_keyring {
-        return Err(CliError::new(Kind::Usage, "this version cannot keep secrets in the system keyring yet")
-            .hint("add --skip-keyring to keep the secret in config.json, readable by you only")
-            .hint("or store nothing: set CEC_URL and CEC_TOKEN"));
-    }
     let (way, with_token) = match &arguments.method {
         Some(Method::Token(arguments)) => (Some(Way::Token), arguments.with_token),
         Some(Method::ClientAuth(_)) => (Some(Way::Password), false),

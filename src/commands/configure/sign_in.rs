@@ -12,6 +12,7 @@ use crate::auth::{Sender, TokenSource};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::http::Http;
+use crate::store::{Place, Saved};
 
 /// How long the end of the trial session may keep the program.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -62,9 +63,8 @@ pub(super) async fn sign_in(ctx: &Ctx, url: ServerUrl, credentials: Credentials)
         );
     }
     let skip_verify = ctx.settings.connection.skip_verify.unwrap_or(false);
-    let file = ctx.config_file()?;
-    let id = file.update(|accounts| accounts.store(&account, &user.login, skip_verify))?;
-    tell(ctx, &account, &user, &server, &id)?;
+    let saved = ctx.save_account(&account, &user.login, skip_verify).await?;
+    tell(ctx, &account, &user, &server, &saved)?;
     Ok(Outcome::Done)
 }
 
@@ -89,11 +89,11 @@ async fn ask(http: &Http, account: &Account) -> Result<(User, ServerInfo), CliEr
     Ok((user, server))
 }
 
-fn tell(ctx: &Ctx, account: &Account, user: &User, server: &ServerInfo, id: &str) -> Result<(), CliError> {
-    let path = ctx.config_file()?.path();
-    let (kind, name) = match &account.credentials {
-        Credentials::Password { .. } => ("password", "password"),
-        Credentials::Token(_) | Credentials::OAuth { .. } => ("token", "token"),
+fn tell(ctx: &Ctx, account: &Account, user: &User, server: &ServerInfo, saved: &Saved) -> Result<(), CliError> {
+    let kind = match &account.credentials {
+        Credentials::Password { .. } => "password",
+        Credentials::Token(_) => "token",
+        Credentials::OAuth { .. } => "oauth",
     };
     let version = match (&server.product, &server.version) {
         (Some(product), Some(version)) => format!(" ({product} {version})"),
@@ -102,7 +102,12 @@ fn tell(ctx: &Ctx, account: &Account, user: &User, server: &ServerInfo, id: &str
         (None, None) => String::new(),
     };
     ctx.ui.status(&format!("signed in as {} on {}{version}", user.login, account.url));
-    ctx.ui.warn(&format!("the {name} is kept in clear text in {}, which only you can read", path.display()));
+    if let Place::File(path) = &saved.place {
+        let name = if kind == "password" { "password" } else { "token" };
+        let why = saved.no_keyring.as_ref().map(|reason| format!("; there is no system keyring ({reason})"));
+        let (path, why) = (path.display(), why.unwrap_or_default());
+        ctx.ui.warn(&format!("the {name} is kept in clear text in {path}, which only you can read{why}"));
+    }
     if user.must_change_password {
         ctx.ui.warn(&format!("the server wants {} to change the password, in a browser", user.login));
     }
@@ -116,11 +121,11 @@ fn tell(ctx: &Ctx, account: &Account, user: &User, server: &ServerInfo, id: &str
     ctx.ui.hint("try: cec ls");
     if ctx.ui.is_json() {
         ctx.ui.json_document(&Record {
-            account_id: id.to_owned(),
+            account_id: saved.id.clone(),
             user: user.login.clone(),
             url: account.url.to_string(),
             credentials: kind,
-            stored_in: path.display().to_string(),
+            stored_in: saved.place.to_string(),
         })?;
     }
     Ok(())

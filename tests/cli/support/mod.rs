@@ -90,6 +90,8 @@ impl World {
             ("XDG_CONFIG_HOME", format!("{home}/.config")),
             ("PATH", "/usr/bin:/bin".to_owned()),
             ("TERM", "xterm".to_owned()),
+            // Never the keyring of whoever runs the tests.
+            ("CEC_KEYRING", "none".to_owned()),
         ];
         Cec {
             world: self,
