@@ -11,7 +11,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::commands::{cat, clear, configure, doc, info, ls, mkdir, rm, scp, stat, tools, version};
+use crate::commands::{cat, clear, config, configure, doc, info, ls, mkdir, rm, scp, stat, tools, version};
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::settings::{ColorChoice, GlobalArgs, LogLevel, OutputSettings};
@@ -124,6 +124,20 @@ pub enum ConfigCommand {
     Add(configure::Args),
     /// Show who is signed in where
     Status(info::Args),
+    /// List the stored accounts
+    Ls(config::list::Args),
+    /// Make a stored account the active one
+    Use(config::select::Args),
+    /// Forget a stored account, and end its session on the server
+    Rm(config::remove::Args),
+    /// Sign in again to a stored account
+    Relog(config::relog::Args),
+    /// Print a token that is good now, for other programs
+    Token(config::token::Args),
+    /// Print the account as a configuration of rclone, aws or s5cmd
+    Export(config::export::Args),
+    /// See whether the system keyring works
+    CheckKeyring,
 }
 
 /// Says what is wrong with the command line, or gives the help that was asked for. Gives the exit code.

@@ -27,9 +27,6 @@ const LONGEST_TOKEN: u64 = 64 * 1024;
 /// How long the command in CEC_TOKEN_COMMAND may take.
 const TOKEN_COMMAND_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long the end of a session may keep the program.
-const FAREWELL: Duration = Duration::from_secs(2);
-
 /// What a command works with.
 pub struct Ctx {
     /// What flags and environment say.
@@ -215,7 +212,11 @@ impl Ctx {
             .get_or_try_init(async || {
                 let opened = self.opened().await?;
                 let http = self.http(opened.skip_verify, &opened.headers)?;
-                let tokens = TokenSource::new(http.clone(), &opened.account);
+                let account = &opened.account;
+                let tokens = match account.stored_id {
+                    Some(_) => TokenSource::of_stored(http.clone(), account, self.vault()?, opened.token_life),
+                    None => TokenSource::new(http.clone(), account),
+                };
                 Ok(Arc::new(Sender::new(http, opened.account.url.clone(), tokens)))
             })
             .await
@@ -241,7 +242,7 @@ impl Ctx {
     pub async fn close(&self) {
         if let Some(sender) = self.sender.get() {
             // A server that does not answer must not keep the program.
-            let _ = tokio::time::timeout(FAREWELL, sender.tokens.close()).await;
+            let _ = tokio::time::timeout(sender.tokens.farewell(), sender.tokens.close()).await;
         }
     }
 }

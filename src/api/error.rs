@@ -113,9 +113,12 @@ impl From<AuthError> for ApiError {
             AuthError::Http(_) => ApiErrorKind::Transport,
             AuthError::Expired => ApiErrorKind::Unauthenticated,
             AuthError::NotCells(_) => ApiErrorKind::NotCells,
-            AuthError::WrongPassword | AuthError::Locked | AuthError::FurtherStep(_) | AuthError::Server { .. } => {
-                ApiErrorKind::Auth
-            }
+            AuthError::WrongPassword
+            | AuthError::Locked
+            | AuthError::SessionLost
+            | AuthError::Store(_)
+            | AuthError::FurtherStep(_)
+            | AuthError::Server { .. } => ApiErrorKind::Auth,
         };
         let message = error.to_string();
         let source = match error {

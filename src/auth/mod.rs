@@ -1,13 +1,16 @@
 //! Tokens, and the authenticated sender that the REST and the S3 client share.
 
+pub mod oauth;
 #[cfg(test)]
 pub(crate) mod recording;
+mod renewal;
 mod sender;
 mod session;
 
 pub use sender::{Answer, Sender, is_dead_token_answer};
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -17,6 +20,8 @@ use tokio::time::Instant;
 
 use crate::account::{Account, Credentials};
 use crate::http::{Http, HttpError};
+use crate::store::{Pair, Vault};
+use renewal::Renewal;
 use session::Session;
 
 /// A bearer token as it is sent. Cheap to clone, redacted in Debug.
@@ -32,6 +37,10 @@ impl Token {
     /// The text, for the place where it is sent.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+
+    fn is_text(&self, text: &SecretString) -> bool {
+        self.expose() == text.expose_secret()
     }
 
     fn is(&self, other: &Self) -> bool {
@@ -51,6 +60,12 @@ pub enum AuthError {
     /// The token is not valid any more and cannot be renewed.
     #[error("the token is not valid any more")]
     Expired,
+    /// The answer to a renewal was lost, and with it the session: asking again would be taken for a theft.
+    #[error("the session is lost: the server's answer with its new tokens did not arrive")]
+    SessionLost,
+    /// Tokens could not be read from where they are stored, or not be stored.
+    #[error("the renewed session cannot be stored: {0}")]
+    Store(String),
     /// The server asks for a further step (second factor, single sign-on).
     #[error("the server asks for a further sign-in step: {0}")]
     FurtherStep(String),
@@ -76,28 +91,41 @@ pub struct TokenSource {
     kind: Kind,
     /// The token that REST accepted last, and when it was asked.
     proven: Mutex<Option<(Token, Instant)>>,
+    /// Whether a password session outlives this process, since its token was handed out.
+    kept: AtomicBool,
 }
 
 #[derive(Debug)]
 enum Kind {
-    Fixed { token: Token, expires_at: Option<Timestamp> },
+    Fixed(Token),
+    OAuth(Renewal),
     Session(Box<Session>),
 }
 
 impl TokenSource {
     /// The source for an account. Nothing is sent before the first token is wanted.
     pub fn new(http: Http, account: &Account) -> Self {
+        Self::with_store(http, account, None, None)
+    }
+
+    /// The source for an account of `vault`, where OAuth tokens that are renewed are stored. `token_life` is how long an
+    /// access token lives when it is new, in seconds, where that is known.
+    pub fn of_stored(http: Http, account: &Account, vault: Vault, token_life: Option<u64>) -> Self {
+        Self::with_store(http, account, account.stored_id.clone().map(|id| (vault, id)), token_life)
+    }
+
+    fn with_store(http: Http, account: &Account, store: Option<(Vault, String)>, life: Option<u64>) -> Self {
         let kind = match &account.credentials {
-            Credentials::Token(secret) => Kind::Fixed { token: Token(Arc::new(secret.clone())), expires_at: None },
-            Credentials::OAuth { access, expires_at, .. } => Kind::Fixed {
-                token: Token(Arc::new(access.clone())),
-                expires_at: expires_at.and_then(|seconds| Timestamp::from_second(seconds).ok()),
-            },
+            Credentials::Token(secret) => Kind::Fixed(Token(Arc::new(secret.clone()))),
+            Credentials::OAuth { access, refresh, expires_at } => {
+                let pair = Pair { access: access.clone(), refresh: refresh.clone(), expires_at: *expires_at, life };
+                Kind::OAuth(Renewal::new(http, account.url.clone(), &pair, store))
+            }
             Credentials::Password { login, password } => {
                 Kind::Session(Box::new(Session::new(http, account.url.clone(), login.clone(), password.clone())))
             }
         };
-        Self { kind, proven: Mutex::new(None) }
+        Self { kind, proven: Mutex::new(None), kept: AtomicBool::new(false) }
     }
 
     /// A token that is good for at least `minimum_life`, renewed first where that is possible and needed. A life that
@@ -108,7 +136,8 @@ impl TokenSource {
     /// See [`AuthError`].
     pub async fn token(&self, minimum_life: Duration) -> Result<Token, AuthError> {
         match &self.kind {
-            Kind::Fixed { token, .. } => Ok(token.clone()),
+            Kind::Fixed(token) => Ok(token.clone()),
+            Kind::OAuth(renewal) => renewal.token(minimum_life).await,
             Kind::Session(session) => session.token(minimum_life).await,
         }
     }
@@ -119,7 +148,8 @@ impl TokenSource {
     /// [`AuthError::Expired`] where the credentials cannot be renewed.
     pub async fn renew(&self, refused: &Token) -> Result<Token, AuthError> {
         match &self.kind {
-            Kind::Fixed { .. } => Err(AuthError::Expired),
+            Kind::Fixed(_) => Err(AuthError::Expired),
+            Kind::OAuth(renewal) => renewal.renew(refused).await,
             Kind::Session(session) => session.renew(refused).await,
         }
     }
@@ -127,15 +157,33 @@ impl TokenSource {
     /// When the present token ends, where known.
     pub fn expires_at(&self) -> Option<Timestamp> {
         match &self.kind {
-            Kind::Fixed { expires_at, .. } => *expires_at,
+            Kind::Fixed(_) => None,
+            Kind::OAuth(renewal) => renewal.expires_at(),
             Kind::Session(session) => session.expires_at(),
         }
     }
 
-    /// Ends a password session on the server, if one was opened; errors are of no consequence.
+    /// Ends a password session on the server, if one was opened; errors are of no consequence. A renewal that is on its
+    /// way is waited for: its answer is all that there is of the session then.
     pub async fn close(&self) {
-        if let Kind::Session(session) = &self.kind {
-            session.close().await;
+        match &self.kind {
+            Kind::Fixed(_) => {}
+            Kind::OAuth(renewal) => renewal.settle().await,
+            Kind::Session(_) if self.kept.load(Ordering::SeqCst) => {}
+            Kind::Session(session) => session.close().await,
+        }
+    }
+
+    /// Leaves a password session alone at the end: somebody else goes on using its token, until that ends by itself.
+    pub fn keep(&self) {
+        self.kept.store(true, Ordering::SeqCst);
+    }
+
+    /// How long [`TokenSource::close`] deserves to be waited for.
+    pub fn farewell(&self) -> Duration {
+        match &self.kind {
+            Kind::Fixed(_) | Kind::Session(_) => Duration::from_secs(2),
+            Kind::OAuth(_) => Duration::from_secs(10),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `cec clear`.
 
+use crate::commands::config::remove::{Revoked, revoke};
 use crate::context::{Ctx, waiting};
 use crate::error::{CliError, Kind, Outcome};
 use crate::store::vault::Removed;
@@ -38,8 +39,16 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
             return Err(CliError::new(Kind::Failure, "nothing was removed"));
         }
     }
+    // The sessions are ended all at once: a server that is gone holds nobody up for long.
+    let revoking = accounts.entries.keys().map(|id| revoke(ctx, &vault, &accounts, id));
+    let revoked = futures_util::future::join_all(revoking).await;
     let removed = waiting(move || vault.clear()).await??;
     ctx.ui.status(&format!("removed {}", path.display()));
+    for reason in revoked {
+        if let Revoked::GoesOn(reason) = reason {
+            ctx.ui.warn(&reason);
+        }
+    }
     for Removed { entry, left_in_keyring } in removed {
         if let Some(error) = left_in_keyring {
             let (url, user) = (entry.url(), entry.user());

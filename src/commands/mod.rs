@@ -2,6 +2,7 @@
 
 pub mod cat;
 pub mod clear;
+pub mod config;
 pub mod configure;
 pub mod doc;
 pub mod info;
@@ -67,6 +68,13 @@ async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
             configure::run(ctx, arguments).await
         }
         Command::Info(arguments) | Command::Config(ConfigCommand::Status(arguments)) => info::run(ctx, arguments).await,
+        Command::Config(ConfigCommand::Ls(arguments)) => config::list::run(ctx, arguments).await,
+        Command::Config(ConfigCommand::Use(arguments)) => config::select::run(ctx, arguments).await,
+        Command::Config(ConfigCommand::Rm(arguments)) => config::remove::run(ctx, arguments).await,
+        Command::Config(ConfigCommand::Relog(arguments)) => config::relog::run(ctx, arguments).await,
+        Command::Config(ConfigCommand::Token(arguments)) => config::token::run(ctx, arguments).await,
+        Command::Config(ConfigCommand::Export(arguments)) => config::export::run(ctx, arguments).await,
+        Command::Config(ConfigCommand::CheckKeyring) => config::check::run(ctx).await,
         Command::Clear(arguments) => clear::run(ctx, arguments).await,
         Command::Ls(arguments) => ls::run(ctx, arguments).await,
         Command::Stat(arguments) => stat::run(ctx, arguments).await,

@@ -162,9 +162,12 @@ impl From<AuthError> for S3Error {
             AuthError::Http(error) => return error.into(),
             AuthError::Expired => S3ErrorKind::Unauthenticated,
             AuthError::NotCells(_) => S3ErrorKind::NotCells,
-            AuthError::WrongPassword | AuthError::Locked | AuthError::FurtherStep(_) | AuthError::Server { .. } => {
-                S3ErrorKind::Auth
-            }
+            AuthError::WrongPassword
+            | AuthError::Locked
+            | AuthError::SessionLost
+            | AuthError::Store(_)
+            | AuthError::FurtherStep(_)
+            | AuthError::Server { .. } => S3ErrorKind::Auth,
         };
         Self { source: Some(Cause::Auth(error.clone())), ..Self::new(kind, error.to_string()) }
     }

@@ -276,11 +276,9 @@ impl Entry {
             "session" => {
                 Credentials::Password { login: self.user().to_owned(), password: password.ok_or_else(missing)? }
             }
-            "oauth2" => Credentials::OAuth {
-                access: access.ok_or_else(missing)?,
-                refresh,
-                expires_at: self.expires_at(),
-            },
+            "oauth2" => {
+                Credentials::OAuth { access: access.ok_or_else(missing)?, refresh, expires_at: self.expires_at() }
+            }
             name => return Err(StoreError::Type { id: stored_id, name: name.to_owned() }),
         };
         let login = Some(self.user()).filter(|user| !user.is_empty()).map(str::to_owned);

@@ -203,6 +203,19 @@ impl Vault {
         Ok((entry, None))
     }
 
+    /// The OAuth tokens of an account as they are stored now; `None` where there is no such account (any more), or one of
+    /// another kind.
+    ///
+    /// # Errors
+    /// As [`Vault::find`].
+    pub fn pair(&self, id: &str) -> Result<Option<Pair>, StoreError> {
+        let accounts = self.load()?.accounts;
+        if !accounts.entries.contains_key(id) {
+            return Ok(None);
+        }
+        Ok(self.find(&accounts, id)?.pair())
+    }
+
     /// Keeps others from renewing the tokens of an account, in this process and in any other, until it is dropped.
     ///
     /// # Errors
@@ -221,7 +234,9 @@ impl Vault {
         let entry = loaded.accounts.entries.get(id).ok_or_else(missing)?;
         if entry.is_in_keyring() {
             let user = encoding::user(origin(entry), entry.user());
-            self.keyring.set(&user, &encoding::join(&pair.access, pair.refresh.as_ref())).map_err(StoreError::NotKept)?;
+            self.keyring
+                .set(&user, &encoding::join(&pair.access, pair.refresh.as_ref()))
+                .map_err(StoreError::NotKept)?;
         }
         self.file.update(|accounts| {
             if let Some(entry) = accounts.entries.get_mut(id) {

@@ -13,7 +13,8 @@ fn accounts_are_forgotten_on_request() {
     let run = world.signed_out(["clear", "-f"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (0, ""));
     assert!(run.stderr.starts_with("removed HOME/.config/pydio/cells-client/config.json\n"), "{run:?}");
-    let stays = "warning: a secret may stay in the system keyring, as user http://10.0.0.5:8080::bob: there is no system";
+    let stays =
+        "warning: a secret may stay in the system keyring, as user http://10.0.0.5:8080::bob: there is no system";
     assert!(run.stderr.contains(stays), "{run:?}");
     assert!(!world.config_file().exists());
     let again = world.signed_out(["clear", "--force"]).run();

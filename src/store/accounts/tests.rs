@@ -38,14 +38,8 @@ fn every_kind_of_account_is_read() {
         ("a2oauth@127.0.0.1:8080", "OAuth token a2oauth http://127.0.0.1:8080"),
         ("a2std@127.0.0.1:8080", "password a2std http://127.0.0.1:8080"),
         ("admin@127.0.0.1:8080", "personal access token admin http://127.0.0.1:8080"),
-        (
-            "admin@files.example.com:443",
-            "no secret is stored for admin@files.example.com:443",
-        ),
-        (
-            "bob@10.0.0.5:8080",
-            "no secret is stored for bob@10.0.0.5:8080",
-        ),
+        ("admin@files.example.com:443", "no secret is stored for admin@files.example.com:443"),
+        ("bob@10.0.0.5:8080", "no secret is stored for bob@10.0.0.5:8080"),
     ] {
         assert_eq!(kind(&mixed, id), expected);
     }

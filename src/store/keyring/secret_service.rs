@@ -39,9 +39,7 @@ impl Keyring for SecretServiceKeyring {
         }
         let collection = collection(&service)?;
         unlock_collection(&collection)?;
-        collection
-            .create_item(&encoding::label(user), attributes(user), bytes, true, CONTENT_TYPE)
-            .map_err(told)?;
+        collection.create_item(&encoding::label(user), attributes(user), bytes, true, CONTENT_TYPE).map_err(told)?;
         Ok(())
     }
 

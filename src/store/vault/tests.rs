@@ -145,7 +145,8 @@ fn items_of_old_versions_are_renamed() {
 
 #[test]
 fn a_new_pair_goes_where_the_old_one_was() {
-    let pair = Pair { access: "A2".into(), refresh: Some("R2".into()), expires_at: Some(2_000_000_000), life: Some(600) };
+    let pair =
+        Pair { access: "A2".into(), refresh: Some("R2".into()), expires_at: Some(2_000_000_000), life: Some(600) };
     for keep_in_file in [false, true] {
         let place = Home::new();
         let vault = Vault::new(place.file(), Arc::clone(&place.keyring) as Arc<dyn Keyring>, keep_in_file);

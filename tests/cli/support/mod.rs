@@ -102,6 +102,27 @@ impl World {
         }
     }
 
+    /// Signs a user in with OAuth tokens that config.json keeps, as `admin@127.0.0.1:PORT` and so on. A life in the past
+    /// makes the access token look expired; the server decides for itself.
+    pub(crate) fn store_session(&self, login: &str, ends_in_seconds: i64) -> cells_sandbox::Pair {
+        let pair = self.sandbox.sign_in(login);
+        let text = self.session_entry(login, &pair, ends_in_seconds);
+        self.install_config(&text);
+        pair
+    }
+
+    fn session_entry(&self, login: &str, pair: &cells_sandbox::Pair, ends_in_seconds: i64) -> String {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_secs();
+        let id = format!("{login}@127.0.0.1:{}", self.port());
+        let entry = serde_json::json!({
+            "authType": "oauth2", "url": self.url(), "user": login, "idToken": pair.access,
+            "refreshToken": pair.refresh, "tokenExpiresAt": i64::try_from(now).expect("a time") + ends_in_seconds,
+            "skipVerify": false, "useTokenCache": true, "CustomHeaders": null, "label": format!("{login}@127.0.0.1"),
+            "skipKeyring": true, "createdAtVersion": "4.4.0-alpha3",
+        });
+        serde_json::json!({ "ActiveConfigID": id, "Configs": { id.clone(): entry } }).to_string()
+    }
+
     /// What must never be seen.
     fn secrets(&self) -> Vec<String> {
         let users = ["admin", "alice", "bob"];

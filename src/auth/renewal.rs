@@ -1,0 +1,354 @@
+//! OAuth tokens that renew themselves. A refresh token is good for one use, by whichever process: one at a time reads
+//! the store, renews and writes the store, under a lock, and all others take what it wrote.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use http::header::{ACCEPT, AUTHORIZATION};
+use http::{HeaderValue, Method};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::oauth::{OAuth, OAuthError, Tokens};
+use super::{AuthError, Token, in_the_future, is_dead_token_answer};
+use crate::account::ServerUrl;
+use crate::http::Http;
+use crate::store::{Pair, StoreError, Vault};
+use crate::sys::lock::FileLock;
+
+/// What is asked to see whether a token is alive: any name will do, since only the token is at stake.
+const PROBE: &str = "/a/tree/stat/-";
+
+/// The longest answer to a probe that is looked at.
+const PROBE_LIMIT: usize = 16 * 1024;
+
+/// The life of a token of which only the end is known.
+const USUAL_LIFE: Duration = Duration::from_secs(600);
+
+/// How long to wait for the pair of another client, which knows no lock and was quicker.
+const OTHERS_WRITE: Duration = Duration::from_millis(1500);
+
+/// How long to pause between two looks into the store.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The tokens of an account, renewed when they are about to end. What it does goes on when the caller is gone: a
+/// refresh that nobody waits for would lose the session.
+#[derive(Debug, Clone)]
+pub(super) struct Renewal(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    http: Http,
+    url: ServerUrl,
+    oauth: OAuth,
+    /// Where the pair is kept, under this id; nowhere for credentials that are not stored.
+    store: Option<(Vault, String)>,
+    state: Mutex<State>,
+    /// Counts finished renewals, failed ones too, so that those who waited for one share its outcome.
+    rounds: AtomicU64,
+    expires_at: std::sync::Mutex<Option<Timestamp>>,
+}
+
+#[derive(Debug)]
+struct State {
+    current: Issued,
+    last_failure: Option<AuthError>,
+}
+
+#[derive(Debug, Clone)]
+struct Issued {
+    token: Token,
+    /// Taken out before it is sent, so that it is never sent twice.
+    refresh: Option<SecretString>,
+    life: Duration,
+    /// `None` where nobody knows: the server's clock decides.
+    ends: Option<Instant>,
+}
+
+/// What a token must be like.
+#[derive(Debug, Clone)]
+enum Need {
+    /// Good for that long.
+    Life(Duration),
+    /// Another one than this, which the server refused.
+    Other(Token),
+}
+
+impl Issued {
+    fn of(pair: &Pair) -> Self {
+        let remaining = pair.expires_at.map(|end| {
+            let seconds = end.saturating_sub(Timestamp::now().as_second());
+            Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+        });
+        Self {
+            token: Token(Arc::new(pair.access.clone())),
+            refresh: pair.refresh.clone(),
+            life: pair.life.map_or(USUAL_LIFE, Duration::from_secs),
+            ends: remaining.map(|remaining| Instant::now() + remaining),
+        }
+    }
+
+    fn remaining(&self) -> Option<Duration> {
+        Some(self.ends?.saturating_duration_since(Instant::now()))
+    }
+
+    fn meets(&self, need: &Need) -> bool {
+        match need {
+            Need::Other(refused) => !self.token.is(refused),
+            Need::Life(minimum) => {
+                let margin = Duration::from_secs(60).min(self.life / 5);
+                let wanted = (*minimum).min(self.life / 2).max(margin);
+                self.remaining().is_none_or(|remaining| remaining >= wanted)
+            }
+        }
+    }
+}
+
+impl Renewal {
+    pub(super) fn new(http: Http, url: ServerUrl, pair: &Pair, store: Option<(Vault, String)>) -> Self {
+        let expires_at = pair.expires_at.and_then(|seconds| Timestamp::from_second(seconds).ok());
+        Self(Arc::new(Inner {
+            oauth: OAuth::new(http.clone(), url.clone()),
+            http,
+            url,
+            store,
+            state: Mutex::new(State { current: Issued::of(pair), last_failure: None }),
+            rounds: AtomicU64::new(0),
+            expires_at: std::sync::Mutex::new(expires_at),
+        }))
+    }
+
+    pub(super) async fn token(&self, minimum_life: Duration) -> Result<Token, AuthError> {
+        self.have(Need::Life(minimum_life)).await
+    }
+
+    pub(super) async fn renew(&self, refused: &Token) -> Result<Token, AuthError> {
+        self.have(Need::Other(refused.clone())).await
+    }
+
+    pub(super) fn expires_at(&self) -> Option<Timestamp> {
+        *self.0.expires_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until no renewal is on its way.
+    pub(super) async fn settle(&self) {
+        drop(self.0.state.lock().await);
+    }
+
+    async fn have(&self, need: Need) -> Result<Token, AuthError> {
+        let inner = Arc::clone(&self.0);
+        let having = tokio::spawn(async move { inner.have(&need).await });
+        having.await.unwrap_or_else(|error| Err(AuthError::Store(format!("the renewal broke down: {error}"))))
+    }
+}
+
+impl Inner {
+    /// The present token if it will do, else a new one. Those who come while one is being fetched wait for it and
+    /// share what became of it.
+    async fn have(&self, need: &Need) -> Result<Token, AuthError> {
+        let before = self.rounds.load(Ordering::SeqCst);
+        let mut state = self.state.lock().await;
+        if state.current.meets(need) {
+            return Ok(state.current.token.clone());
+        }
+        // Without a refresh token and a place to find one, the server's clock decides.
+        let hopeless = state.current.refresh.is_none() && self.store.is_none();
+        if hopeless {
+            return match need {
+                Need::Life(_) => Ok(state.current.token.clone()),
+                Need::Other(_) => Err(state.last_failure.clone().unwrap_or(AuthError::Expired)),
+            };
+        }
+        if self.rounds.load(Ordering::SeqCst) != before
+            && let Some(failure) = &state.last_failure
+        {
+            return Err(failure.clone());
+        }
+        let result = self.fetch(&mut state.current, need).await;
+        self.rounds.fetch_add(1, Ordering::SeqCst);
+        state.last_failure = result.as_ref().err().cloned();
+        let end = state.current.remaining().and_then(in_the_future);
+        *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = end;
+        match result {
+            Ok(()) => Ok(state.current.token.clone()),
+            // It was only a precaution: what is still good goes on being used.
+            Err(error) if may_go_on(&state.current, need, &error) => {
+                tracing::debug!(%error, "the token could not be renewed early");
+                Ok(state.current.token.clone())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn fetch(&self, current: &mut Issued, need: &Need) -> Result<(), AuthError> {
+        let Some((vault, id)) = &self.store else {
+            let refresh = current.refresh.take().ok_or(AuthError::Expired)?;
+            let tokens = self.ask(current, refresh).await?;
+            *current = Issued::of(&pair_of(tokens));
+            return Ok(());
+        };
+        let (lock, stored) = read_locked(vault, id).await?;
+        if let Some(stored) = stored.filter(|stored| !current.token.is_text(&stored.access)) {
+            *current = Issued::of(&stored);
+            if current.meets(need) {
+                return Ok(());
+            }
+        }
+        let result = self.renew_stored(current, need, vault, id).await;
+        drop(lock);
+        result
+    }
+
+    /// Renews the pair in the store, whose lock is held.
+    async fn renew_stored(&self, current: &mut Issued, need: &Need, vault: &Vault, id: &str) -> Result<(), AuthError> {
+        let Some(refresh) = current.refresh.take() else {
+            return match need {
+                Need::Life(_) => Ok(()),
+                Need::Other(_) => Err(AuthError::Expired),
+            };
+        };
+        match self.ask(current, refresh).await {
+            Ok(tokens) => self.keep(current, pair_of(tokens), vault, id).await,
+            // Somebody without our lock may have been quicker: what he stored is good.
+            Err(AuthError::Expired) if self.adopt(current, vault, id).await? => Ok(()),
+            Err(error @ (AuthError::Expired | AuthError::SessionLost)) => {
+                // It is spent, or may be: no later process shall try it.
+                let spent = Pair { refresh: None, ..pair_of_issued(current) };
+                write(vault, id, spent).await?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends the refresh token, once. It is given back only where it is certain that the server did not take it.
+    async fn ask(&self, current: &mut Issued, refresh: SecretString) -> Result<Tokens, AuthError> {
+        tracing::debug!("renewing the token");
+        match self.oauth.refresh(&refresh).await {
+            Ok(tokens) => Ok(tokens),
+            Err(OAuthError::Refused { code, description, .. }) => {
+                tracing::debug!(code, description, "the renewal was refused");
+                let over = matches!(code.as_str(), "token_inactive" | "invalid_grant" | "invalid_request");
+                Err(if over { AuthError::Expired } else { AuthError::Server { status: 400, message: description } })
+            }
+            Err(OAuthError::Http(error)) if !error.unsent => {
+                tracing::debug!(%error, "the answer to the renewal was lost");
+                Err(AuthError::SessionLost)
+            }
+            Err(error) => {
+                // Nothing was sent, or a proxy answered for a server that is down.
+                current.refresh = Some(refresh);
+                Err(match error {
+                    OAuthError::Http(error) => AuthError::Http(error),
+                    error => AuthError::NotCells(error.to_string()),
+                })
+            }
+        }
+    }
+
+    /// Makes a new pair last, then looks whether it is the one that is alive: of two refreshes at the same moment both
+    /// may seem to succeed.
+    async fn keep(&self, current: &mut Issued, pair: Pair, vault: &Vault, id: &str) -> Result<(), AuthError> {
+        let before = current.clone();
+        let stored = read(vault, id).await?;
+        let overtaken = stored.is_some_and(|stored| !before.token.is_text(&stored.access));
+        if overtaken && self.is_dead(&pair.access).await {
+            return if self.adopt(current, vault, id).await? { Ok(()) } else { Err(AuthError::Expired) };
+        }
+        let fresh = Issued::of(&pair);
+        write(vault, id, pair.clone()).await?;
+        *current = fresh;
+        if !overtaken && self.is_dead(&pair.access).await {
+            // The winner stores his pair in a moment. Ours must not be used: that would kill his.
+            if self.adopt(current, vault, id).await? {
+                return Ok(());
+            }
+            current.refresh = None;
+            write(vault, id, Pair { refresh: None, ..pair }).await?;
+            return Err(AuthError::Expired);
+        }
+        Ok(())
+    }
+
+    /// Takes over a pair that somebody else stores within a moment. Gives whether there was one.
+    async fn adopt(&self, current: &mut Issued, vault: &Vault, id: &str) -> Result<bool, AuthError> {
+        let deadline = Instant::now() + OTHERS_WRITE;
+        loop {
+            if let Some(stored) = read(vault, id).await?.filter(|stored| !current.token.is_text(&stored.access)) {
+                *current = Issued::of(&stored);
+                return Ok(true);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Whether REST says that a token is dead; without an answer nothing is known, and it may be used.
+    async fn is_dead(&self, access: &SecretString) -> bool {
+        let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {}", access.expose_secret())) else { return false };
+        value.set_sensitive(true);
+        let Ok(request) = self.http.server_request(Method::GET, &self.url, PROBE) else { return false };
+        let request = request.header(AUTHORIZATION, value).header(ACCEPT, "application/json");
+        let Ok(response) = self.http.send(request).await else { return false };
+        let status = response.status();
+        let body = self.http.read(response, PROBE_LIMIT).await.unwrap_or_default();
+        is_dead_token_answer(status, &body)
+    }
+}
+
+/// Whether a token that was to be renewed early can still be used although that failed.
+fn may_go_on(current: &Issued, need: &Need, error: &AuthError) -> bool {
+    let passing = matches!(error, AuthError::Http(_) | AuthError::NotCells(_) | AuthError::Server { .. });
+    let alive = current.remaining().is_none_or(|remaining| !remaining.is_zero());
+    matches!(need, Need::Life(_)) && passing && alive
+}
+
+fn pair_of(tokens: Tokens) -> Pair {
+    let Tokens { access, refresh, life, expires_at } = tokens;
+    Pair { access, refresh, expires_at, life: Some(life.as_secs()) }
+}
+
+fn pair_of_issued(issued: &Issued) -> Pair {
+    let end = issued.remaining().and_then(in_the_future);
+    Pair {
+        access: SecretString::from(issued.token.expose()),
+        refresh: issued.refresh.clone(),
+        expires_at: end.map(Timestamp::as_second),
+        life: Some(issued.life.as_secs()),
+    }
+}
+
+/// Runs on a thread that may wait.
+async fn waiting<T: Send + 'static>(
+    what: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, AuthError> {
+    match tokio::task::spawn_blocking(what).await {
+        Ok(result) => result.map_err(|error| AuthError::Store(error.to_string())),
+        Err(error) => Err(AuthError::Store(error.to_string())),
+    }
+}
+
+async fn read_locked(vault: &Vault, id: &str) -> Result<(FileLock, Option<Pair>), AuthError> {
+    let (vault, id) = (vault.clone(), id.to_owned());
+    waiting(move || {
+        let lock = vault.lock(&id)?;
+        let pair = vault.pair(&id)?;
+        Ok((lock, pair))
+    })
+    .await
+}
+
+async fn read(vault: &Vault, id: &str) -> Result<Option<Pair>, AuthError> {
+    let (vault, id) = (vault.clone(), id.to_owned());
+    waiting(move || vault.pair(&id)).await
+}
+
+async fn write(vault: &Vault, id: &str, pair: Pair) -> Result<(), AuthError> {
+    let (vault, id) = (vault.clone(), id.to_owned());
+    waiting(move || vault.store_pair(&id, &pair)).await
+}

@@ -1,0 +1,38 @@
+//! `cec config check-keyring` and `cec configure check-keyring`.
+
+use serde::Serialize;
+
+use crate::context::{Ctx, waiting};
+use crate::error::{CliError, Kind, Outcome};
+use crate::store::keyring::{self, KeyringError, encoding};
+
+/// What the keyring can do.
+#[derive(Debug, Serialize)]
+struct Record {
+    works: bool,
+    service: &'static str,
+    reason: Option<String>,
+}
+
+/// Writes, reads and removes an item of the system keyring.
+///
+/// # Errors
+/// One that is there but does not work: [`Kind::Auth`].
+pub async fn run(ctx: &Ctx) -> Result<Outcome, CliError> {
+    let vault = ctx.vault()?;
+    ctx.ui.status(&format!("checking the system keyring, service {}", encoding::SERVICE));
+    let result = waiting(move || keyring::check(vault.keyring())).await?;
+    if ctx.ui.is_json() {
+        let reason = result.as_ref().err().map(ToString::to_string);
+        ctx.ui.json_document(&Record { works: result.is_ok(), service: encoding::SERVICE, reason })?;
+    }
+    match result {
+        Ok(()) => {
+            ctx.ui.status("it works: secrets are kept there");
+            Ok(Outcome::Done)
+        }
+        Err(error @ KeyringError::Absent(_)) => Err(CliError::new(Kind::Failure, error.to_string())
+            .hint("secrets are kept in clear text in config.json, readable by you only")),
+        Err(error) => Err(crate::store::StoreError::NotKept(error).into()),
+    }
+}

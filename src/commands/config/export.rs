@@ -1,0 +1,85 @@
+//! `cec config export`: the account in use as a configuration of other programs. What they can and cannot do is in
+//! docs/other-clients.md.
+
+use std::time::Duration;
+
+use crate::account::Credentials;
+use crate::context::Ctx;
+use crate::error::{CliError, Outcome};
+
+/// How long the exported token has to be good for, as far as the server's tokens live that long.
+const LIFE: Duration = Duration::from_secs(300);
+
+/// Arguments of `cec config export`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+        cec config export --rclone >> ~/.config/rclone/rclone.conf\n  \
+        cec config export --aws >> ~/.aws/config\n  \
+        eval \"$(cec config export --s5cmd)\"")]
+pub struct Args {
+    #[command(flatten)]
+    format: Format,
+}
+
+/// For which program.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Format {
+    /// A remote called cells, for rclone.conf
+    #[arg(long)]
+    rclone: bool,
+    /// A profile called cells, for ~/.aws/config
+    #[arg(long)]
+    aws: bool,
+    /// Variables for s5cmd, to be read by a shell
+    #[arg(long)]
+    s5cmd: bool,
+}
+
+/// Prints the account in use as a configuration of another program.
+///
+/// # Errors
+/// Nobody is signed in, or not any more.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let account = ctx.account().await?;
+    let tokens = &ctx.sender().await?.tokens;
+    let token = tokens.token(LIFE).await?;
+    let (url, token) = (account.url.origin(), token.expose());
+    let text = match arguments.format {
+        Format { rclone: true, .. } => rclone(url, token),
+        Format { aws: true, .. } => aws(url, token),
+        Format { .. } => s5cmd(url, token),
+    };
+    ctx.ui.line(text.trim_end())?;
+    tokens.keep();
+    ctx.ui.status("the bucket is io; a key starts with the workspace: io/personal-files/folder/file");
+    if !matches!(account.credentials, Credentials::Token(_)) {
+        let end = tokens.expires_at().map(|end| format!(" at {}", ctx.ui.time(end))).unwrap_or_default();
+        ctx.ui.warn(&format!("the token in it ends{end}: a personal access token lasts longer"));
+    }
+    Ok(Outcome::Done)
+}
+
+fn rclone(url: &str, token: &str) -> String {
+    format!(
+        "[cells]\ntype = s3\nprovider = Other\naccess_key_id = {token}\nsecret_access_key = gatewaysecret\n\
+         region = us-east-1\nendpoint = {url}\nforce_path_style = true\nno_check_bucket = true\n\
+         list_chunk = 1000000\nlist_url_encode = true\nupload_cutoff = 5G\n"
+    )
+}
+
+fn aws(url: &str, token: &str) -> String {
+    format!(
+        "[profile cells]\naws_access_key_id = {token}\naws_secret_access_key = gatewaysecret\nregion = us-east-1\n\
+         endpoint_url = {url}\nrequest_checksum_calculation = when_required\n\
+         response_checksum_validation = when_required\ns3 =\n  addressing_style = path\n  \
+         payload_signing_enabled = false\n  multipart_threshold = 50MB\n  multipart_chunksize = 50MB\n"
+    )
+}
+
+fn s5cmd(url: &str, token: &str) -> String {
+    format!(
+        "export AWS_ACCESS_KEY_ID={token}\nexport AWS_SECRET_ACCESS_KEY=gatewaysecret\nexport AWS_REGION=us-east-1\n\
+         export S3_ENDPOINT_URL={url}\n"
+    )
+}

@@ -1,0 +1,109 @@
+//! `cec config rm`, and the end of a session on the server.
+
+use std::time::Duration;
+
+use super::named;
+use crate::account::{Account, Credentials};
+use crate::auth::oauth::OAuth;
+use crate::context::{Ctx, waiting};
+use crate::error::{CliError, Kind, Outcome};
+use crate::store::{Accounts, Vault};
+use crate::ui::prompt::Consent;
+
+/// How long the server may take to end a session.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Arguments of `cec config rm`.
+#[derive(Debug, clap::Args)]
+#[command(
+    visible_alias = "remove",
+    after_help = "Examples:\n  cec config rm alice@files.example.com:443\n  cec config rm -f alice@files.example.com"
+)]
+pub struct Args {
+    /// Its id or label; asked for where it is left out
+    #[arg(value_name = "ID")]
+    account: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+}
+
+/// What became of a session on the server.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Revoked {
+    /// It is ended.
+    Ended,
+    /// There was nothing to end: each run of a password account has a session of its own.
+    Nothing,
+    /// It goes on, for this reason.
+    GoesOn(String),
+}
+
+/// Ends the session of a stored account on its server, and forgets it.
+///
+/// # Errors
+/// [`Kind::NotFound`] for an unknown one; a file that cannot be written.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let vault = ctx.vault()?;
+    let accounts = vault.load()?.accounts;
+    let id = named(ctx, &accounts, arguments.account.as_deref(), "Which account shall be forgotten?").await?;
+    if !arguments.force && ctx.ui.can_ask() && !ctx.ui.confirm(&format!("Forget {id}?"), Consent::Yes).await {
+        return Err(CliError::new(Kind::Failure, "nothing was removed"));
+    }
+    let revoked = revoke(ctx, &vault, &accounts, &id).await;
+    let (removing, name) = (vault.clone(), id.clone());
+    let Some(removed) = waiting(move || removing.remove(&name)).await?? else {
+        return Err(CliError::new(Kind::NotFound, format!("there is no account '{id}' (any more)")));
+    };
+    tell(ctx, &id, &revoked);
+    if let Some(error) = removed.left_in_keyring {
+        ctx.ui.warn(&format!("its secret may stay in the system keyring: {error}"));
+    }
+    let now = vault.load()?.accounts;
+    if accounts.active == id && !now.active.is_empty() {
+        ctx.ui.status(&format!("the active account is now {}", now.active));
+    }
+    Ok(Outcome::Done)
+}
+
+fn tell(ctx: &Ctx, id: &str, revoked: &Revoked) {
+    match revoked {
+        Revoked::Ended => ctx.ui.status(&format!("{id} is forgotten, and its session ended on the server")),
+        Revoked::Nothing => ctx.ui.status(&format!("{id} is forgotten")),
+        Revoked::GoesOn(reason) => {
+            ctx.ui.status(&format!("{id} is forgotten"));
+            ctx.ui.warn(reason);
+        }
+    }
+}
+
+/// Ends the session of an account on its server, if it has one and it can be ended.
+pub(crate) async fn revoke(ctx: &Ctx, vault: &Vault, accounts: &Accounts, id: &str) -> Revoked {
+    let goes_on =
+        |reason: &dyn std::fmt::Display| Revoked::GoesOn(format!("the session of {id} was not ended: {reason}"));
+    let (vault, accounts, name) = (vault.clone(), accounts.clone(), id.to_owned());
+    let found = match waiting(move || vault.find(&accounts, &name)).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => return goes_on(&error),
+        Err(error) => return goes_on(&error.message),
+    };
+    let Account { url, credentials, .. } = &found.account;
+    let token = match credentials {
+        Credentials::Password { .. } => return Revoked::Nothing,
+        Credentials::Token(_) => {
+            let reason =
+                format!("the token of {id} goes on being valid: only an administrator of the server can revoke it");
+            return Revoked::GoesOn(reason);
+        }
+        Credentials::OAuth { access, refresh, .. } => refresh.as_ref().unwrap_or(access),
+    };
+    let http = match ctx.http(found.entry.skip_verify(), &found.entry.headers()) {
+        Ok(http) => http,
+        Err(error) => return goes_on(&error.message),
+    };
+    match tokio::time::timeout(PATIENCE, OAuth::new(http, url.clone()).revoke(token)).await {
+        Ok(Ok(())) => Revoked::Ended,
+        Ok(Err(error)) => goes_on(&error),
+        Err(_) => goes_on(&"the server did not answer"),
+    }
+}

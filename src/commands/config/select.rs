@@ -1,0 +1,27 @@
+//! `cec config use`.
+
+use super::named;
+use crate::context::Ctx;
+use crate::error::{CliError, Outcome};
+
+/// Arguments of `cec config use`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cec config use alice@files.example.com:443\n  cec config use")]
+pub struct Args {
+    /// Its id or label; asked for where it is left out
+    #[arg(value_name = "ID")]
+    account: Option<String>,
+}
+
+/// Makes a stored account the active one.
+///
+/// # Errors
+/// [`Kind::NotFound`](crate::error::Kind) for an unknown one; a file that cannot be written.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let vault = ctx.vault()?;
+    let accounts = vault.load()?.accounts;
+    let id = named(ctx, &accounts, arguments.account.as_deref(), "Which account shall be used?").await?;
+    vault.file().update(|accounts| accounts.active.clone_from(&id))?;
+    ctx.ui.status(&format!("the active account is now {id}"));
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,48 @@
+//! `cec config token`.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::context::Ctx;
+use crate::error::{CliError, Outcome};
+
+/// Arguments of `cec config token`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  curl -H \"Authorization: Bearer $(cec config token)\" https://files.example.com/a/tree/stat/personal-files\n  cec config token --profile alice@files.example.com:443"
+)]
+pub struct Args {
+    /// How long it has to be good for, as far as the server's tokens live that long
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = crate::settings::parse_duration)]
+    min_life: Duration,
+}
+
+/// A token that is good now.
+#[derive(Debug, Serialize)]
+struct Record {
+    token: String,
+    url: String,
+    expires_at: Option<String>,
+}
+
+/// Prints a token that is good now, renewed where it is needed.
+///
+/// # Errors
+/// Nobody is signed in, or not any more.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let account = ctx.account().await?;
+    let tokens = &ctx.sender().await?.tokens;
+    let token = tokens.token(arguments.min_life).await?;
+    let expires_at = tokens.expires_at().map(|end| end.to_string());
+    // The one command whose result is a secret.
+    if ctx.ui.is_json() {
+        let record = Record { token: token.expose().to_owned(), url: account.url.to_string(), expires_at };
+        ctx.ui.json_document(&record)?;
+    } else {
+        ctx.ui.line(token.expose())?;
+    }
+    // A session that is closed when this program ends would take its token along.
+    tokens.keep();
+    Ok(Outcome::Done)
+}

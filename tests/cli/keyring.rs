@@ -1,0 +1,238 @@
+//! The system keyring of Linux: a real one, on a session bus of its own, with a home of its own.
+
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{Cec, World};
+
+/// A session bus with a keyring on it.
+struct Desktop {
+    bus: Child,
+    keyring: Option<Child>,
+    address: String,
+    variables: Vec<(String, String)>,
+}
+
+impl Drop for Desktop {
+    fn drop(&mut self) {
+        for child in self.keyring.iter_mut().chain([&mut self.bus]) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Desktop {
+    /// `None`, with a word about it, where the programs are not there. With `unlocked` the keyring is open.
+    fn start(world: &World, unlocked: bool) -> Option<Self> {
+        for (program, package) in
+            [("dbus-daemon", "dbus"), ("gnome-keyring-daemon", "gnome-keyring"), ("secret-tool", "libsecret-tools")]
+        {
+            if !Path::new("/usr/bin").join(program).exists() {
+                let _ = writeln!(std::io::stdout(), "skipped: needs {program} (apt-get install {package})");
+                return None;
+            }
+        }
+        let home = world.home().display().to_string();
+        let runtime = world.home().join("run");
+        fs::create_dir_all(&runtime).expect("a folder");
+        let variables: Vec<(String, String)> = [
+            ("HOME", home.clone()),
+            ("PATH", "/usr/bin:/bin".to_owned()),
+            ("XDG_RUNTIME_DIR", runtime.display().to_string()),
+            ("XDG_DATA_HOME", format!("{home}/data")),
+            ("XDG_CONFIG_HOME", format!("{home}/.config")),
+            ("XDG_CACHE_HOME", format!("{home}/cache")),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec();
+        let mut bus = Command::new("dbus-daemon")
+            .args(["--session", "--nofork", "--print-address"])
+            .env_clear()
+            .envs(variables.iter().cloned())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a bus");
+        let mut address = String::new();
+        BufReader::new(bus.stdout.take().expect("a pipe")).read_line(&mut address).expect("an address");
+        let mut desktop = Self { bus, keyring: None, address: address.trim().to_owned(), variables };
+        // The first start makes the collection, with this password.
+        desktop.start_keyring(Some("a keyring password"));
+        if !unlocked {
+            desktop.stop_keyring();
+            desktop.start_keyring(None);
+        }
+        Some(desktop)
+    }
+
+    fn start_keyring(&mut self, password: Option<&str>) {
+        let mut command = Command::new("gnome-keyring-daemon");
+        command.args(["--foreground", "--components=secrets"]);
+        if password.is_some() {
+            command.arg("--unlock");
+        }
+        let mut child = command
+            .env_clear()
+            .envs(self.variables.iter().cloned())
+            .env("DBUS_SESSION_BUS_ADDRESS", &self.address)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a keyring");
+        if let Some(password) = password {
+            child.stdin.take().expect("a pipe").write_all(password.as_bytes()).expect("a password");
+        }
+        self.keyring = Some(child);
+        for _ in 0..400 {
+            let found = self.tool(&["search", "service", "nothing"], None);
+            if found.is_some_and(|(_, complaint)| {
+                !complaint.contains("ServiceUnknown") && !complaint.contains("not provided")
+            }) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(25));
+        }
+        panic!("no keyring came up");
+    }
+
+    fn stop_keyring(&mut self) {
+        if let Some(mut keyring) = self.keyring.take() {
+            let _ = keyring.kill();
+            let _ = keyring.wait();
+        }
+    }
+
+    /// Runs secret-tool; gives what it printed and what it complained of.
+    fn tool(&self, arguments: &[&str], input: Option<&str>) -> Option<(String, String)> {
+        let mut child = Command::new("secret-tool")
+            .args(arguments)
+            .env_clear()
+            .envs(self.variables.iter().cloned())
+            .env("DBUS_SESSION_BUS_ADDRESS", &self.address)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .ok()?;
+        let mut pipe = child.stdin.take()?;
+        pipe.write_all(input.unwrap_or_default().as_bytes()).ok()?;
+        drop(pipe);
+        let output = child.wait_with_output().ok()?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Some((text(&output.stdout), text(&output.stderr)))
+    }
+
+    /// What the keyring holds for a user.
+    fn item(&self, user: &str) -> String {
+        self.tool(&["lookup", "service", "com.pydio.cells-client", "username", user], None).expect("secret-tool").0
+    }
+
+    fn put(&self, user: &str, secret: &str) {
+        let label = format!("Password for '{user}' on 'com.pydio.cells-client'");
+        let arguments = ["store", "--label", &label, "service", "com.pydio.cells-client", "username", user];
+        self.tool(&arguments, Some(secret)).expect("secret-tool");
+    }
+
+    /// `cec` on this desktop, signed in nowhere.
+    fn cec<'a>(&self, world: &'a World, arguments: &[&'a str]) -> Cec<'a> {
+        let run = world.signed_out(arguments.iter().copied()).env("CEC_KEYRING", "system");
+        let run = run.env("DBUS_SESSION_BUS_ADDRESS", &self.address);
+        self.variables.iter().fold(run, |run, (name, value)| run.env(name, value))
+    }
+}
+
+const ALICES: &str = "a1-ro/\ncommon-files/\npersonal-files/\n";
+
+#[test]
+fn secrets_go_to_the_keyring_where_both_clients_find_them() {
+    let world = World::new();
+    let Some(desktop) = Desktop::start(&world, true) else { return };
+    let token = world.sandbox.token("alice");
+    let run = desktop.cec(&world, &["configure", "token", "--url", world.url(), "-t", &token]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
+    assert!(!run.stderr.contains("clear text"), "{run:?}");
+    let file = fs::read_to_string(world.config_file()).expect("config.json");
+    assert!(!file.contains(&token) && file.contains("\"skipKeyring\": false"), "{file}");
+    let user = format!("{}::alice", world.url());
+    assert_eq!(desktop.item(&user), token);
+    let (found, more) =
+        desktop.tool(&["search", "--all", "service", "com.pydio.cells-client"], None).expect("a search");
+    let found = found + &more;
+    for line in [
+        format!("label = Password for '{user}' on 'com.pydio.cells-client'"),
+        "attribute.service = com.pydio.cells-client".to_owned(),
+        format!("attribute.username = {user}"),
+    ] {
+        assert!(found.contains(&line), "{line}\n{found}");
+    }
+    desktop.cec(&world, &["ls"]).run().is(0, ALICES, "");
+    let info = desktop.cec(&world, &["info", "--json"]).run().json();
+    assert_eq!(info["stored_in"], "the system keyring");
+    assert_eq!(desktop.cec(&world, &["clear", "-f"]).run().code, 0);
+    assert_eq!(desktop.item(&user), "");
+}
+
+#[test]
+fn items_of_the_older_client_are_read_renewed_and_renamed() {
+    let world = World::new();
+    let Some(desktop) = Desktop::start(&world, true) else { return };
+    world.install_config(
+        &include_str!("../recordings/config/keyring-pat.json")
+            .replace("https://files.example.com", "http://127.0.0.1:8080")
+            .replace("\"admin\"", "\"alice\""),
+    );
+    let user = format!("{}::alice", world.url());
+    desktop.put(&user, &world.sandbox.token("alice"));
+    desktop.cec(&world, &["ls"]).run().is(0, ALICES, "");
+    // A session whose token has ended, under the name that old versions gave it.
+    let pair = world.sandbox.sign_in("alice");
+    world.sandbox.revoke_token(&pair.access);
+    desktop.put(&format!("{}::IdToken", world.url()), &format!("{}__//__{}", pair.access, pair.refresh));
+    desktop.tool(&["clear", "service", "com.pydio.cells-client", "username", &user], None);
+    world.install_config(
+        &include_str!("../recordings/config/keyring-pat.json")
+            .replace("https://files.example.com", "http://127.0.0.1:8080")
+            .replace("\"admin\"", "\"alice\"")
+            .replace("\"pat\"", "\"oauth2\""),
+    );
+    desktop.cec(&world, &["ls"]).run().is(0, ALICES, "");
+    assert_eq!(desktop.item(&format!("{}::IdToken", world.url())), "");
+    let item = desktop.item(&user);
+    let (access, refresh) = item.split_once("__//__").expect("a pair");
+    assert!(world.sandbox.is_alive(access) && refresh != pair.refresh);
+}
+
+#[test]
+fn a_locked_keyring_is_given_up_after_three_seconds() {
+    let world = World::new();
+    let Some(desktop) = Desktop::start(&world, false) else { return };
+    let token = world.sandbox.token("alice");
+    let run = desktop.cec(&world, &["configure", "token", "--url", world.url(), "-t", &token]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{run:?}");
+    assert!(run.stderr.contains("keyring") && run.stderr.contains("--skip-keyring"), "{run:?}");
+    assert!(!world.config_file().exists());
+    let run = desktop.cec(&world, &["configure", "token", "--url", world.url(), "-t", &token, "--skip-keyring"]).run();
+    assert_eq!(run.code, 0, "{run:?}");
+    desktop.cec(&world, &["ls"]).run().is(0, ALICES, "");
+}
+
+#[test]
+fn without_a_bus_there_is_no_keyring() {
+    let world = World::new();
+    let token = world.sandbox.token("alice");
+    let address = format!("unix:path={}/nowhere", world.home().display());
+    let run = world
+        .signed_out(["configure", "token", "--url", world.url(), "-t", &token])
+        .env("CEC_KEYRING", "system")
+        .env("DBUS_SESSION_BUS_ADDRESS", &address)
+        .run();
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(run.stderr.matches("warning:").count(), 1, "{run:?}");
+    assert!(run.stderr.contains("there is no system keyring"), "{run:?}");
+}
