@@ -7,6 +7,7 @@ mod support;
 
 mod cat;
 mod clear;
+mod completion;
 mod configure;
 mod documents;
 mod downloads;

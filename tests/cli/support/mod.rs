@@ -217,7 +217,7 @@ impl Cec<'_> {
                 return Some((self.seen(&output), left.lines().map(str::to_owned).collect()));
             }
         }
-        let _ = writeln!(std::io::stdout(), "skipped: needs mounts of its own: run as root, or allow user namespaces");
+        skipped("mounts of its own: run as root, or allow user namespaces");
         None
     }
 
@@ -227,7 +227,7 @@ impl Cec<'_> {
     pub(crate) fn on_terminal(self, dialogue: &[(&str, &str)]) -> Option<(i32, String)> {
         use std::io::Read;
         let Some(script) = ["/usr/bin/script", "/bin/script"].iter().map(Path::new).find(|path| path.exists()) else {
-            let _ = writeln!(std::io::stdout(), "skipped: needs the program script");
+            skipped("the program script");
             return None;
         };
         let quote = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
@@ -264,6 +264,11 @@ impl Cec<'_> {
         }
         Some((code, screen))
     }
+}
+
+/// Says what a test lacks, and so does not test; in CI that is a failure.
+pub(crate) fn skipped(what: &str) {
+    let _ = writeln!(std::io::stdout(), "skipped: needs {what}");
 }
 
 /// What a run left behind. The server's URL, its port and the home folder are written `URL`, `PORT` and `HOME`.
