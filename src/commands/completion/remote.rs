@@ -35,7 +35,7 @@ pub async fn candidates(ctx: &Ctx, typed: &str) -> Vec<String> {
     };
     let Ok(path) = RemotePath::parse(folder.unwrap_or_default()) else { return Vec::new() };
     let Ok(Some(children)) = tokio::time::timeout(LIMIT, children(ctx, &path)).await else { return Vec::new() };
-    let before = folder.map(|folder| format!("{marker}{folder}/")).unwrap_or_else(|| marker.to_owned());
+    let before = folder.map_or_else(|| marker.to_owned(), |folder| format!("{marker}{folder}/"));
     children
         .into_iter()
         .filter(|Child(name, _)| name.starts_with(leaf) && !name.chars().any(char::is_control))
