@@ -26,4 +26,6 @@ mod signals;
 mod stat;
 mod terminal;
 mod tools;
+mod tuning;
+mod uploads;
 mod version;
