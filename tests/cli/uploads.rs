@@ -217,7 +217,7 @@ fn no_variable_turns_overwriting_on_and_results_stand_alone() {
 
 // 12
 #[test]
-fn what_arrives_is_verified_and_small_files_do_not_wait_for_each_other() {
+fn what_arrives_is_verified() {
     let world = World::new();
     local(&world, "one", "content");
     let wrong = Fault::on("PUT", "/io/").set_header("Etag", "\"0123456789abcdef0123456789abcdef\"");

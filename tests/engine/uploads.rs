@@ -1,7 +1,7 @@
 //! Bad days of uploads: whatever happens, what is on the server is whole, or the failure is told.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -162,8 +162,8 @@ async fn meddled(size: u64, times: usize, meddle: impl Fn(PathBuf, usize) + Send
 }
 
 /// Adds a byte, or takes half away.
-fn change(path: PathBuf, grow: bool) {
-    let file = fs::OpenOptions::new().write(true).open(&path).expect("a file");
+fn change(path: &Path, grow: bool) {
+    let file = fs::OpenOptions::new().write(true).open(path).expect("a file");
     let length = file.metadata().expect("a length").len();
     file.set_len(if grow { length + 1 } else { length / 2 }).expect("a new length");
 }
@@ -172,7 +172,7 @@ fn change(path: PathBuf, grow: bool) {
 async fn a_file_that_changes_once_while_it_is_read_arrives_as_it_is_then() {
     for size in [3 * MEBIBYTE, 25 * MEBIBYTE] {
         for grow in [true, false] {
-            let (house, summary) = meddled(size, 1, move |path, _| change(path, grow)).await;
+            let (house, summary) = meddled(size, 1, move |path, _| change(&path, grow)).await;
             assert_whole(&summary);
             let now = fs::read(house.local("tree/file")).expect("a file");
             assert!(house.sandbox.tree().read("common-files/tree/file") == Some(now), "{size} {grow}");
@@ -183,7 +183,7 @@ async fn a_file_that_changes_once_while_it_is_read_arrives_as_it_is_then() {
 #[tokio::test]
 async fn a_file_that_never_rests_is_a_failed_item_and_what_was_there_stays() {
     for size in [3 * MEBIBYTE, 25 * MEBIBYTE] {
-        let (house, summary) = meddled(size, usize::MAX, |path, _| change(path, true)).await;
+        let (house, summary) = meddled(size, usize::MAX, |path, _| change(&path, true)).await;
         assert_eq!((summary.transferred, summary.failed), (1, 1), "{summary:#?}");
         let error = &summary.failures[0].error;
         assert!(matches!(error, TransferError::KeepsChanging(_)), "{error}");
