@@ -85,7 +85,7 @@ fn what_cannot_be_read_is_a_failed_item_and_the_rest_goes() {
     for path in ["tree/closed", "tree/locked"] {
         fs::set_permissions(world.home().join(path), fs::Permissions::from_mode(0o000)).expect("a mode");
     }
-    let run = world.cec(["scp", "tree", "cells://common-files"]).as_nobody().run();
+    let run = world.cec(["scp", "tree", "cells://common-files"]).by_nobody().run();
     fs::set_permissions(world.home().join("tree/closed"), fs::Permissions::from_mode(0o755)).expect("a mode");
     assert_eq!((run.code, run.stdout.as_str()), (7, ""), "{}", run.stderr);
     for path in ["tree/closed", "tree/locked"] {

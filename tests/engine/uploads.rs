@@ -457,6 +457,35 @@ async fn a_folder_that_cannot_be_made_fails_what_it_holds_and_the_rest_goes() {
     assert_eq!(Kind::of_transfer(&summary.failures[0].error), Kind::Exists, "{summary:#?}");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn an_empty_folder_that_cannot_be_made_is_a_failed_item_too() {
+    let house = House::new();
+    house.sandbox.tree().put("common-files/tree/clash", "a file").expect("a file");
+    for folder in ["tree/clash", "tree/back\\slash", "tree/refused"] {
+        fs::create_dir_all(house.local(folder)).expect("a folder");
+    }
+    let refused = "{\"Title\":\"x\",\"Detail\":\"Forbidden: path is not writeable\"}";
+    let fault = Fault::on("POST", "/a/tree/create").status(500).body("application/json", refused);
+    house.sandbox.faults().add(fault.always());
+    let summary = house.up(&["tree"], "common-files").await.expect("a run");
+    let mut kinds: Vec<_> = summary.failures.iter().map(|failure| Kind::of_transfer(&failure.error).code()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, [1, 5, 8], "{summary:#?}");
+}
+
+#[tokio::test]
+async fn a_run_ends_only_when_its_empty_folders_are_made() {
+    let house = House::new();
+    for number in 0..230 {
+        fs::create_dir_all(house.local(&format!("tree/{number}"))).expect("folders");
+    }
+    let slow = Fault::on("POST", "/a/tree/create").delay(Duration::from_millis(50)).always();
+    house.sandbox.faults().add(slow);
+    assert_whole(&house.up(&["tree"], "common-files").await.expect("an upload"));
+    assert_eq!(house.sandbox.tree().list("common-files/tree").len(), 230);
+}
+
 #[tokio::test]
 async fn two_runs_at_once_on_one_target_leave_one_whole_content() {
     let (house, other) = (House::new(), tempfile::tempdir().expect("a folder"));

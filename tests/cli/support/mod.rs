@@ -157,7 +157,7 @@ impl Cec<'_> {
 
     /// Runs it as a user whom file permissions hold back: they do not hold root.
     #[cfg(unix)]
-    pub(crate) fn as_nobody(mut self) -> Self {
+    pub(crate) fn by_nobody(mut self) -> Self {
         use std::os::unix::fs::{MetadataExt, PermissionsExt};
         self.nobody = fs::metadata(self.world.home()).expect("a home").uid() == 0;
         if self.nobody {
