@@ -305,7 +305,7 @@ async fn an_overwrite_in_doubt_is_told_even_where_the_run_is_stopped() {
     house.sandbox.faults().add(Fault::on("PUT", "/io/common-files/tree/there").status(503).always());
     house.sandbox.faults().add(Fault::on("PUT", "/io/common-files/tree/").close_before().always());
     let summary = house.up(&["tree"], "common-files").await.expect("a run");
-    assert!(matches!(summary.stopped, Some(TransferError::ServerAway { .. })), "{summary:#?}");
+    assert!(matches!(summary.stopped, Some(TransferError::GaveUp { .. })), "{summary:#?}");
     let reported = summary.failures.iter().any(|failure| matches!(failure.error, TransferError::InDoubt { .. }));
     let tried = house.sandbox.requests().iter().any(|request| request.path.ends_with("tree/there"));
     assert_eq!(reported, tried, "{summary:#?}");
