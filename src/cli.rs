@@ -11,11 +11,12 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::commands::{cat, clear, config, configure, doc, info, ls, mkdir, rm, scp, stat, tools, version};
+use crate::commands::{cat, clear, completion, config, configure, doc, info, ls, mkdir, rm, scp, stat, tools, version};
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::settings::{ColorChoice, GlobalArgs, LogLevel, OutputSettings};
 
+pub mod complete;
 mod topics;
 
 /// The command-line client of Pydio Cells servers
@@ -76,6 +77,19 @@ pub enum AnyCommand {
     /// Those that never do.
     #[command(flatten)]
     Offline(OfflineCommand),
+    /// Says what could stand at the cursor of a command line; for the scripts of `cec completion`
+    #[command(name = "__complete", hide = true)]
+    Complete(CompleteArgs),
+}
+
+/// What a shell knows when it asks for candidates.
+#[derive(Debug, clap::Args)]
+pub struct CompleteArgs {
+    /// Which shell asks, and so the form of what it tells: bash, zsh or fish
+    pub shell: String,
+    /// bash: the line up to the cursor; else the words before the cursor, and the one under it
+    #[arg(last = true)]
+    pub words: Vec<String>,
 }
 
 /// The commands that need nothing but themselves.
@@ -86,6 +100,8 @@ pub enum OfflineCommand {
     /// Hash local files, compare version numbers
     #[command(subcommand)]
     Tools(tools::Command),
+    /// Print the script that makes a shell complete commands, options and remote paths
+    Completion(completion::Args),
     /// Write the help of all commands as documents
     #[command(hide = true)]
     Doc(doc::Args),

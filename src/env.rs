@@ -52,6 +52,8 @@ pub const NO_INPUT: &str = "CEC_NO_INPUT";
 pub const JSON: &str = "CEC_JSON";
 /// A jq expression for the JSON results (`--jq`).
 pub const JQ: &str = "CEC_JQ";
+/// Keep no listings between completions (`--no-cache`).
+pub const NO_CACHE: &str = "CEC_NO_CACHE";
 /// How long a connection may stay silent (`--timeout`).
 pub const TIMEOUT: &str = "CEC_TIMEOUT";
 /// How long a connection may take to be made (`--connect-timeout`).
@@ -107,6 +109,12 @@ pub const BROWSER: &str = "BROWSER";
 pub const HOME: &str = "HOME";
 /// Where configuration goes on Linux, instead of ~/.config.
 pub const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+/// Where what may be lost goes on Linux, instead of ~/.cache.
+pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
+/// Where what may be lost goes on Windows.
+pub const LOCALAPPDATA: &str = "LOCALAPPDATA";
+/// What bash tells the completion: the characters at which it begins a new word.
+pub const COMPLETE_BREAKS: &str = "CEC_COMPLETE_BREAKS";
 /// Where configuration goes on Windows.
 pub const APPDATA: &str = "APPDATA";
 

@@ -100,6 +100,12 @@ pub struct GlobalArgs {
         num_args = 0..=1, require_equals = true, default_missing_value = "true"
     )]
     pub json: Option<bool>,
+    /// Keep no listings for the next completion of a path [env: CEC_NO_CACHE]
+    #[arg(
+        long, alias = "no_cache", global = true, value_name = "BOOL", value_parser = env::parse_switch,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_short_help = true
+    )]
+    pub no_cache: Option<bool>,
     /// Put the JSON results through a jq expression; texts come out raw (implies --json) [env: CEC_JQ]
     #[arg(long, global = true, value_name = "EXPRESSION", hide_short_help = true)]
     pub jq: Option<String>,
@@ -480,6 +486,8 @@ pub struct Settings {
     pub skip_keyring: bool,
     /// Whether the system keyring counts as missing.
     pub no_keyring: bool,
+    /// Whether listings are asked for anew at every completion.
+    pub no_cache: bool,
     /// The environment, for the tuning variables of single commands.
     pub environment: Environment,
 }
@@ -504,6 +512,10 @@ impl Settings {
                 None => environment.switch(env::SKIP_KEYRING)?.unwrap_or(false),
             },
             no_keyring: environment.read(env::KEYRING, parse_keyring)?.unwrap_or(false),
+            no_cache: match flags.no_cache {
+                Some(flag) => flag,
+                None => environment.switch(env::NO_CACHE)?.unwrap_or(false),
+            },
             environment: environment.clone(),
         })
     }

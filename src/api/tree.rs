@@ -102,6 +102,26 @@ impl Node {
     }
 }
 
+#[cfg(test)]
+impl Node {
+    /// A node of which nothing else is known, for tests.
+    pub(crate) fn bare(path: &str, kind: NodeKind) -> Self {
+        Self {
+            path: RemotePath::from_server(path),
+            uuid: String::new(),
+            kind,
+            size: 0,
+            modified: None,
+            etag: None,
+            hash: None,
+            mime: None,
+            children: None,
+            read_only: false,
+            meta: BTreeMap::new(),
+        }
+    }
+}
+
 /// What became of a deletion request.
 #[derive(Debug, Clone)]
 pub struct DeleteJob {

@@ -62,6 +62,7 @@ Connection:
 Output:
   CEC_JSON                 results and errors as JSON (--json)
   CEC_JQ                   jq expression that JSON results go through (--jq)
+  CEC_NO_CACHE             keep no listings between completions (--no-cache)
   CEC_QUIET                no status lines (--quiet)
   CEC_COLOR                auto, always or never (--color); NO_COLOR, CLICOLOR_FORCE and
                            TERM=dumb are heeded too
@@ -72,6 +73,8 @@ Output:
 Transfers (see cec scp --help):
   CEC_PART_SIZE, CEC_TRANSFERS, CEC_PARTS_CONCURRENCY, CEC_MAX_PARTS_NUMBER,
   CEC_MULTIPART_THRESHOLD, CEC_SKIP_MD5, CEC_RETRY_MAX_ATTEMPTS, CEC_RETRY_MAX_BACKOFF
+
+The completion script of bash sets CEC_COMPLETE_BREAKS for itself.
 
 The older client's CELLS_CLIENT_TARGET_URL, CELLS_CLIENT_USER_LOGIN, CELLS_CLIENT_USER_PWD and
 CELLS_CLIENT_SKIP_VERIFY are read where the CEC_ variable of the same meaning is not set.

@@ -2,6 +2,7 @@
 
 pub mod cat;
 pub mod clear;
+pub mod completion;
 pub mod config;
 pub mod configure;
 pub mod doc;
@@ -58,6 +59,7 @@ pub fn offline(ui: &Ui, command: OfflineCommand, tree: impl FnOnce() -> clap::Co
     match command {
         OfflineCommand::Version(arguments) => version::run(ui, &arguments),
         OfflineCommand::Tools(command) => tools::run(ui, &command),
+        OfflineCommand::Completion(arguments) => completion::run(ui, &arguments, tree()),
         OfflineCommand::Doc(arguments) => doc::run(ui, &arguments, tree()),
     }
 }

@@ -135,7 +135,9 @@ pub(super) fn of_s3(kind: S3ErrorKind) -> (Kind, Option<&'static str>) {
         S3ErrorKind::TooMany => (Kind::Unreachable, Some("the server asks for fewer requests; try again later")),
         S3ErrorKind::TooLarge => (
             Kind::Failure,
-            Some("a proxy limits the size of a request: lower --part-size (at least 10), or raise the limit there"),
+            Some(
+                "a proxy limits the size of a request: lower --part-size and --multipart-threshold (to 10 or more), or raise the limit there",
+            ),
         ),
         S3ErrorKind::Signature => {
             (Kind::Failure, Some("a proxy may change the path or the Host header; also compare this machine's clock"))

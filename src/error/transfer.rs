@@ -83,7 +83,7 @@ impl Kind {
 /// What the user can do.
 fn hint(error: &TransferError) -> Option<&'static str> {
     Some(match error {
-        TransferError::Local { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+        TransferError::Local { .. } if error.reach() == Reach::Disk => {
             "make room on the disk and run the command again"
         }
         TransferError::LocalEntry { source: LocalError::NotUnicode, .. } => {

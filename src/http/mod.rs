@@ -371,11 +371,13 @@ fn redirect(from: &Url, location: &HeaderValue) -> HttpError {
 
 fn log(method: &Method, url: &Url, started: Instant, result: Result<&reqwest::Response, &HttpError>) {
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (path, query) = (url.path(), redact::query(url));
+    let query = query.as_deref();
     match result {
         Ok(response) => {
-            tracing::debug!(%method, path = url.path(), status = response.status().as_u16(), millis, "answer");
+            tracing::debug!(%method, path, query, status = response.status().as_u16(), millis, "answer");
         }
-        Err(error) => tracing::debug!(%method, path = url.path(), error = %error, millis, "no answer"),
+        Err(error) => tracing::debug!(%method, path, query, error = %error, millis, "no answer"),
     }
 }
 

@@ -22,6 +22,14 @@ pub fn url(url: &Url) -> String {
     format!("{}{}", origin(url), url.path())
 }
 
+/// The parts of a query that tell one request from another and are never secret; `None` where there are none.
+pub fn query(url: &Url) -> Option<String> {
+    const TOLD: [&str; 6] = ["partNumber", "uploadId", "uploads", "list-type", "prefix", "delimiter"];
+    let told: Vec<&str> =
+        url.query()?.split('&').filter(|pair| TOLD.contains(&pair.split('=').next().unwrap_or_default())).collect();
+    (!told.is_empty()).then(|| told.join("&"))
+}
+
 /// Whether the value of a header is a secret.
 pub fn is_secret(name: &HeaderName) -> bool {
     let name = name.as_str();

@@ -130,7 +130,7 @@ pub enum TransferError {
         source: Box<TransferError>,
     },
     /// The folder that the item belongs in could not be made.
-    #[error("its folder {folder} could not be used: {source}")]
+    #[error("the folder {folder} could not be used: {source}")]
     Folder {
         /// The folder.
         folder: String,

@@ -8,7 +8,7 @@ use super::body::{Outgoing, Snapshot};
 use super::event::ItemNumber;
 use super::{Engine, TransferError};
 use crate::hash::etag_of_parts;
-use crate::http::retry;
+use crate::http::retry::{self, Advice, Retryable};
 use crate::path::RemotePath;
 use crate::s3::{S3ErrorKind, UploadId};
 
@@ -34,6 +34,19 @@ pub fn parts(size: u64, part_size: u64) -> impl Iterator<Item = Part> {
         *offset += length;
         (length > 0).then_some(part)
     })
+}
+
+/// Why a part did not arrive.
+struct PartError(TransferError);
+
+impl Retryable for PartError {
+    /// Another attempt at the part alone is of use only where the rest of the upload still stands.
+    fn advice(&self) -> Advice {
+        match &self.0 {
+            TransferError::Changed(_) | TransferError::UploadLost(_) => Advice::Stop,
+            error => error.advice(),
+        }
+    }
 }
 
 impl Engine {
@@ -91,18 +104,22 @@ impl Engine {
         let make_body = || outgoing.body();
         let attempt = async || {
             let put = self.s3.put_part(target, upload, number, outgoing.length(), &make_body);
-            match self.unless_cancelled(put, || false).await {
+            let sent = match self.unless_cancelled(put, || false).await {
                 Ok(etag) => self.compare_etag(target, outgoing.md5(), etag),
+                Err(TransferError::S3(error)) if error.kind == S3ErrorKind::UploadGone => {
+                    Err(TransferError::UploadLost(target.to_string()))
+                }
                 Err(error) => Err(outgoing.fault().unwrap_or(error)),
-            }
+            };
+            sent.map_err(PartError)
         };
         let etag = retry::run_until(
             &self.options.retry,
             &self.cancel,
             |_attempt| attempt(),
-            |count, error, pause| self.observer.item_retried(item, label, count, error, pause),
+            |count, error, pause| self.observer.item_retried(item, label, count, &error.0, pause),
         );
-        Ok((number, etag.await?))
+        Ok((number, etag.await.map_err(|error| error.0)?))
     }
 
     /// Puts the parts together. It is never broken off in the middle, and a lost answer is cleared up by a stat:

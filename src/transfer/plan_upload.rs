@@ -37,6 +37,10 @@ pub struct TreeUpload {
 /// A folder of the walk and the names that were met in it, as far as they could meet again in NFC.
 struct Open {
     folder: Arc<TargetFolder>,
+    /// Where it is here.
+    source: PathBuf,
+    /// Whether a file in it tells if it cannot be used.
+    has_files: bool,
     composed: HashSet<String>,
 }
 
@@ -78,8 +82,8 @@ impl Engine {
         let mut walk = local::walk(tree.source, self.options.local);
         while let Some(item) = walk.recv().await {
             let step = match item {
-                LocalItem::Folder { number, parent: None, .. } => {
-                    planner.open.insert(number, Open { folder: root.clone(), composed: HashSet::new() });
+                LocalItem::Folder { number, parent: None, path, .. } => {
+                    planner.open.insert(number, Open::new(root.clone(), path));
                     None
                 }
                 LocalItem::Folder { number, parent: Some(parent), name, path } => {
@@ -89,7 +93,9 @@ impl Engine {
                     planner.file(FoundFile { folder, name, path, size, modified })
                 }
                 LocalItem::FolderDone(number) => {
-                    planner.open.remove(&number);
+                    if let Some(open) = planner.open.remove(&number) {
+                        open.close(steps.clone());
+                    }
                     None
                 }
                 LocalItem::LeftOut { path, reason } => Some(Step::left_out(path.display().to_string(), reason)),
@@ -128,6 +134,27 @@ impl Engine {
     }
 }
 
+impl Open {
+    fn new(folder: Arc<TargetFolder>, source: PathBuf) -> Self {
+        Self { folder, source, has_files: false, composed: HashSet::new() }
+    }
+
+    /// Nothing more comes of this folder. Without a file in it, nobody else waits until it is made, and tells where it
+    /// could not be.
+    fn close(self, steps: mpsc::Sender<Step>) {
+        if self.has_files || matches!(self.folder.state_now(), Some(FolderState::Existing(_))) {
+            return;
+        }
+        tokio::spawn(async move {
+            if let Err(error) = self.folder.ready().await {
+                let (source, target) = (self.source.display().to_string(), self.folder.path.marked());
+                // Nobody listens any more where the run was stopped.
+                let _ = steps.send(Step::Refused { direction: Direction::Upload, source, target, error }).await;
+            }
+        });
+    }
+}
+
 impl Planner<'_> {
     /// The name of an entry on the server, or why it can have none there.
     fn name_of(&mut self, parent: FolderNumber, name: &str, path: &Path) -> Result<String, TransferError> {
@@ -148,7 +175,9 @@ impl Planner<'_> {
     }
 
     fn file(&mut self, found: FoundFile) -> Option<Step> {
-        let folder = self.open.get(&found.folder)?.folder.clone();
+        let open = self.open.get_mut(&found.folder)?;
+        open.has_files = true;
+        let folder = open.folder.clone();
         Some(match self.name_of(found.folder, &found.name, &found.path) {
             Ok(name) => Step::File(Candidate::Upload(UploadCandidate {
                 source: found.path,
@@ -174,7 +203,7 @@ impl Planner<'_> {
             Err(error) => (name.to_owned(), Some(error)),
         };
         let folder = TargetFolder::unknown(above.path.join(&name));
-        self.open.insert(number, Open { folder: folder.clone(), composed: HashSet::new() });
+        self.open.insert(number, Open::new(folder.clone(), path.to_owned()));
         if let Some(error) = refused {
             folder.learn(FolderState::Blocked(Arc::new(error)));
             return None;

@@ -213,6 +213,7 @@ impl Engine {
                 let parts: Vec<(u32, String)> = sent.into_iter().map(|(number, etag, _)| (number, etag)).collect();
                 self.complete_patiently(target, size, &upload, &parts, in_doubt).await.map(|etag| (etag, size))
             }
+            Err(TransferError::UploadLost(_)) => Err(TransferError::StreamLost(target.to_string())),
             Err(error) => Err(error),
         };
         if outcome.is_err() {

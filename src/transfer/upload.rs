@@ -16,7 +16,7 @@ use crate::api::Node;
 use crate::hash::etag_of_put;
 use crate::http::retry;
 use crate::path::RemotePath;
-use crate::s3::S3ErrorKind;
+use crate::s3::{S3Error, S3ErrorKind};
 
 /// How an upload ended: the outcome, the target (which a rename changes) and the server's ETag.
 pub struct Uploaded {
@@ -155,6 +155,9 @@ impl Engine {
                 let doubt = matches!(&sent, Err(TransferError::S3(error)) if error.in_doubt);
                 in_doubt.fetch_or(doubt, Ordering::Relaxed);
                 match sent {
+                    Err(TransferError::S3(error)) if error.kind == S3ErrorKind::NameInUse && !replaces => {
+                        Err(self.lost_race(target, error).await)
+                    }
                     Err(TransferError::Changed(path)) if attempt >= CHANGES => Err(TransferError::KeepsChanging(path)),
                     sent => sent.map(|etag| (etag, size)),
                 }
@@ -167,6 +170,18 @@ impl Engine {
             return sent.map_err(|error| TransferError::InDoubt { path: target.to_string(), source: Box::new(error) });
         }
         sent
+    }
+
+    /// What to do where another client is making the same new file: wait for its end, and then leave what it made alone
+    /// unless the policy is to replace it.
+    async fn lost_race(&self, target: &RemotePath, error: S3Error) -> TransferError {
+        if self.options.if_exists == IfExists::Overwrite {
+            return error.into();
+        }
+        match self.api.find(target).await {
+            Ok(Some(node)) if !node.is_temporary() => TransferError::Exists(target.to_string()),
+            _ => error.into(),
+        }
     }
 
     /// One attempt to send a content in one piece.

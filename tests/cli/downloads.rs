@@ -53,6 +53,7 @@ fn a_token_that_dies_in_the_middle_is_exit_4() {
     let run = world.cec(["scp", "--transfers", "2", "cells://common-files/many", "many"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{run:?}");
     assert!(run.stderr.contains("\nerror: the token is not valid any more\n"), "{run:?}");
+    assert!(!run.stderr.contains("more failed"), "what ended the run is told once: {run:?}");
     assert!(files(&world.home().join("many")).values().all(|content| content.len() == 100));
 }
 
@@ -68,6 +69,33 @@ fn a_server_that_goes_away_in_the_middle_is_exit_6() {
     assert!(run.stderr.contains("hint: run the same command again"), "{run:?}");
     let arrived = files(&world.home().join("many"));
     assert!(arrived.len() >= 20 && arrived.values().all(|content| content.len() == 100), "{}", arrived.len());
+}
+
+#[test]
+fn each_answer_that_is_no_file_has_its_exit_code() {
+    type Trouble = fn(Fault) -> Fault;
+    let cases: [(&str, Trouble, u8); 8] = [
+        ("permission denied", |fault| fault.status(403), 5),
+        ("no such file", |fault| fault.status(404), 3),
+        ("", |fault| fault.status(429), 6),
+        ("503", |fault| fault.status(503), 6),
+        ("a web page", Fault::html, 6),
+        ("not one of the Cells gateway", Fault::empty_ok, 6),
+        ("redirects to http://elsewhere.example/", |fault| fault.redirect("http://elsewhere.example/io"), 6),
+        ("closed the connection", Fault::close_before, 6),
+    ];
+    for (words, trouble, code) in cases {
+        let world = World::new();
+        world.put("common-files/file", "content");
+        world.sandbox.faults().add(trouble(Fault::on("GET", "/io/common-files/file")).always());
+        let flags = ["scp", "--retry-max-attempts", "2", "--retry-max-backoff", "10ms"];
+        let run = world.cec(flags.into_iter().chain(["cells://common-files/file", "."])).run();
+        assert_eq!((run.code, run.stdout.as_str()), (i32::from(code), ""), "{words}: {run:?}");
+        assert!(run.stderr.starts_with("error: ") && run.stderr.contains(words), "{words}: {run:?}");
+        assert!(files(world.home()).is_empty(), "{words}");
+        let run = world.cec(["cat", "common-files/file"]).run();
+        assert_eq!((run.code, run.stdout.as_str()), (i32::from(code), ""), "{words}: {run:?}");
+    }
 }
 
 #[test]

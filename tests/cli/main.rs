@@ -7,6 +7,7 @@ mod support;
 
 mod cat;
 mod clear;
+mod completion;
 mod configure;
 mod documents;
 mod downloads;
@@ -27,4 +28,6 @@ mod signals;
 mod stat;
 mod terminal;
 mod tools;
+mod tuning;
+mod uploads;
 mod version;

@@ -9,9 +9,14 @@ use crate::support::World;
 fn a_closed_pipe_ends_quietly() {
     let world = World::new();
     world.tree().generate("common-files/many", 3000, 1).expect("files");
-    for arguments in
-        [&["ls", "common-files/many"][..], &["ls", "-R", "common-files"], &["ls", "-d", "common-files/many"]]
-    {
+    world.put("common-files/long", &"a line\n".repeat(500_000));
+    for arguments in [
+        &["ls", "common-files/many"][..],
+        &["ls", "-R", "common-files"],
+        &["ls", "-d", "common-files/many"],
+        &["cat", "common-files/long"],
+        &["cat", "common-files/long", "common-files/long"],
+    ] {
         let mut child = world.cec(arguments.iter().copied()).spawn();
         let mut start = [0; 5];
         child.stdout.take().expect("a pipe").read_exact(&mut start).expect("the first names");

@@ -6,3 +6,4 @@ mod trees;
 mod downloads;
 mod support;
 mod transfer;
+mod uploads;

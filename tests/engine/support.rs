@@ -58,16 +58,21 @@ impl House {
     }
 
     pub(crate) fn of_user(login: &str, options: Options) -> Self {
-        Self::of(login, options, Duration::from_secs(5))
+        Self::of(Config::default(), login, options)
+    }
+
+    /// On a sandbox of that kind.
+    pub(crate) fn of(config: Config, login: &str, options: Options) -> Self {
+        Self::build(config, login, options, Duration::from_secs(5))
     }
 
     /// That gives up a connection which has been silent for that long.
     pub(crate) fn impatient(options: Options, idle_timeout: Duration) -> Self {
-        Self::of("admin", options, idle_timeout)
+        Self::build(Config::default(), "admin", options, idle_timeout)
     }
 
-    fn of(login: &str, options: Options, idle_timeout: Duration) -> Self {
-        let sandbox = Sandbox::start(Config::default()).expect("a sandbox");
+    fn build(config: Config, login: &str, options: Options, idle_timeout: Duration) -> Self {
+        let sandbox = Sandbox::start(config).expect("a sandbox");
         let folder = tempfile::tempdir().expect("a folder");
         let account = Account {
             url: ServerUrl::parse(sandbox.url()).expect("a URL"),

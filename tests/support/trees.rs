@@ -6,7 +6,10 @@ use std::path::Path;
 
 /// Bytes that differ from place to place.
 pub(crate) fn content(size: u64) -> Vec<u8> {
-    (0..size).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+    let words = (0..size.div_ceil(8)).map(|index| index.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+    let mut bytes = words.collect::<Vec<_>>().concat();
+    bytes.truncate(size as usize);
+    bytes
 }
 
 /// A local tree as a map from relative path to content; folders end with a slash and have none.

@@ -200,19 +200,8 @@ mod tests {
     use crate::api::NodeKind;
 
     fn node(path: &str, size: u64, seconds: Option<i64>) -> Node {
-        Node {
-            path: RemotePath::from_server(path),
-            uuid: String::new(),
-            kind: NodeKind::File,
-            size,
-            modified: seconds.map(|seconds| jiff::Timestamp::from_second(seconds).expect("a time")),
-            etag: None,
-            hash: None,
-            mime: None,
-            children: None,
-            read_only: false,
-            meta: std::collections::BTreeMap::new(),
-        }
+        let modified = seconds.map(|seconds| jiff::Timestamp::from_second(seconds).expect("a time"));
+        Node { size, modified, ..Node::bare(path, NodeKind::File) }
     }
 
     #[derive(clap::Parser)]

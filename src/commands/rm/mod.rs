@@ -287,20 +287,7 @@ mod tests {
     use crate::api::NodeKind;
 
     fn nodes(paths: &[&str]) -> Vec<Node> {
-        let node = |path: &&str| Node {
-            path: RemotePath::from_server(path),
-            uuid: String::new(),
-            kind: NodeKind::Folder,
-            size: 0,
-            modified: None,
-            etag: None,
-            hash: None,
-            mime: None,
-            children: None,
-            read_only: false,
-            meta: std::collections::BTreeMap::new(),
-        };
-        paths.iter().map(node).collect()
+        paths.iter().map(|path| Node::bare(path, NodeKind::Folder)).collect()
     }
 
     #[test]

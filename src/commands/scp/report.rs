@@ -3,6 +3,7 @@
 use super::{Progress, Summary, TransferError};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
+use crate::transfer::error::Reach;
 use crate::ui::human;
 
 /// How many failures the list at the end names.
@@ -40,7 +41,9 @@ pub(super) fn report(ctx: &Ctx, mut summary: Summary, facts: &Facts<'_>) -> Resu
 
 fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcome, CliError> {
     if let Some(stopped) = summary.stopped.take() {
-        list_failures(ctx, summary);
+        // The files that failed for what ended everything have no other failure than that.
+        let failed = if stopped.reach() == Reach::Everything { summary.failures.len() as u64 } else { summary.failed };
+        list_failures(ctx, summary, failed);
         ctx.ui.status(&summary_line(summary, "stopped", facts.folders()));
         return Err(match stopped {
             TransferError::Cancelled => CliError::new(Kind::Interrupted, "interrupted").hint(
@@ -59,7 +62,8 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
     }
     let word = if facts.dry_run { "would do" } else { "done" };
     let succeeded = summary.transferred + summary.unchanged + summary.skipped > 0;
-    let kinds = list_failures(ctx, summary);
+    let failed = summary.failed;
+    let kinds = list_failures(ctx, summary, failed);
     ctx.ui.status(&summary_line(summary, word, facts.folders()));
     if summary.failed == 0 {
         return Ok(Outcome::Done);
@@ -88,8 +92,8 @@ fn summary_record(summary: &Summary, facts: &Facts<'_>) -> serde_json::Value {
     })
 }
 
-/// Names what failed, the first hundred; gives the kinds of all that are known.
-fn list_failures(ctx: &Ctx, summary: &mut Summary) -> Vec<Kind> {
+/// Names the first hundred of `failed` files; gives the kinds of all that are known.
+fn list_failures(ctx: &Ctx, summary: &mut Summary, failed: u64) -> Vec<Kind> {
     let mut kinds = Vec::with_capacity(summary.failures.len());
     for (index, failure) in std::mem::take(&mut summary.failures).into_iter().enumerate() {
         let error = CliError::from(failure.error);
@@ -102,7 +106,7 @@ fn list_failures(ctx: &Ctx, summary: &mut Summary) -> Vec<Kind> {
         }
         kinds.push(error.kind);
     }
-    let unlisted = summary.failed.saturating_sub(LISTED_FAILURES.min(kinds.len()) as u64);
+    let unlisted = failed.saturating_sub(LISTED_FAILURES.min(kinds.len()) as u64);
     if unlisted > 0 {
         ctx.ui.warn(&format!("and {} more failed", human::count(unlisted)));
     }

@@ -1,0 +1,64 @@
+//! `cec completion`: what a shell needs to complete commands, options and paths on the server.
+
+pub mod remote;
+pub mod words;
+
+use clap_complete::aot;
+
+use crate::error::{CliError, Outcome};
+use crate::ui::Ui;
+
+const EXAMPLES: &str = "\
+Examples:
+  source <(cec completion bash)                                   # in ~/.bashrc
+  source <(cec completion zsh)                                    # in ~/.zshrc, after compinit
+  cec completion fish > ~/.config/fish/completions/cec.fish
+  cec completion powershell | Out-String | Invoke-Expression      # in $PROFILE
+  eval (cec completion elvish | slurp)                            # in rc.elv";
+
+const NOTES: &str = "\
+In bash, zsh and fish, paths on the server are completed too. A server that does not answer within a second is not waited \
+for, and nothing is said. Listings are kept for ten seconds; --no-cache, or CEC_NO_CACHE=1, asks every time. A session \
+that would have to be renewed first is left alone.";
+
+/// Arguments of `cec completion`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{NOTES}"))]
+pub struct Args {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    #[value(alias = "pwsh")]
+    Powershell,
+    Elvish,
+}
+
+/// Prints the script.
+///
+/// # Errors
+/// Standard output takes no more.
+pub fn run(ui: &Ui, arguments: &Args, mut tree: clap::Command) -> Result<Outcome, CliError> {
+    let mut generated = Vec::new();
+    let script = match arguments.shell {
+        Shell::Bash => include_str!("cec.bash").as_bytes(),
+        Shell::Zsh => include_str!("cec.zsh").as_bytes(),
+        Shell::Fish => include_str!("cec.fish").as_bytes(),
+        Shell::Powershell => {
+            aot::generate(aot::PowerShell, &mut tree, "cec", &mut generated);
+            &generated
+        }
+        Shell::Elvish => {
+            aot::generate(aot::Elvish, &mut tree, "cec", &mut generated);
+            &generated
+        }
+    };
+    ui.bytes(script)?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,135 @@
+//! Paths on the server and local ones, as candidates of a completion.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use futures_util::TryStreamExt;
+use serde::{Deserialize, Serialize};
+
+use crate::context::Ctx;
+use crate::env;
+use crate::hash::{hex, md5};
+use crate::path::RemotePath;
+use crate::sys::atomic_file;
+
+/// How long a completion may take in all.
+pub const LIMIT: Duration = Duration::from_millis(900);
+
+/// How long a listing may be given again without asking.
+const CACHE_LIFE: Duration = Duration::from_secs(10);
+
+/// The most candidates of one folder: nobody reads more, and shells become slow.
+const MOST: usize = 2000;
+
+/// A child of a folder: its name, and whether it can be gone into.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Child(String, bool);
+
+/// The paths on the server that begin as `typed` does, a marker such as `cells://` included; folders end in a slash.
+/// Nothing where the server is too slow, or gives no listing.
+pub async fn candidates(ctx: &Ctx, typed: &str) -> Vec<String> {
+    let marker = marker(typed);
+    let (folder, leaf) = match typed[marker.len()..].rsplit_once('/') {
+        Some((folder, leaf)) => (Some(folder), leaf),
+        None => (None, &typed[marker.len()..]),
+    };
+    let Ok(path) = RemotePath::parse(folder.unwrap_or_default()) else { return Vec::new() };
+    let Ok(Some(children)) = tokio::time::timeout(LIMIT, children(ctx, &path)).await else { return Vec::new() };
+    let before = folder.map_or_else(|| marker.to_owned(), |folder| format!("{marker}{folder}/"));
+    children
+        .into_iter()
+        .filter(|Child(name, _)| name.starts_with(leaf) && !name.chars().any(char::is_control))
+        .take(MOST)
+        .map(|Child(name, is_folder)| format!("{before}{name}{}", if is_folder { "/" } else { "" }))
+        .collect()
+}
+
+/// The marker that a remote path begins with, as it was typed; empty where there is none.
+fn marker(typed: &str) -> &str {
+    ["cells:///", "cells://", "cells//"].into_iter().find(|marker| typed.starts_with(marker)).unwrap_or_default()
+}
+
+async fn children(ctx: &Ctx, folder: &RemotePath) -> Option<Vec<Child>> {
+    let account = ctx.account().await.ok()?;
+    let who = format!("{} {} {folder}", account.url, account.login.as_deref().unwrap_or_default());
+    let cache = Cache::new(ctx, &who, account.stored_id.is_some());
+    if let Some(children) = cache.as_ref().and_then(Cache::load) {
+        return Some(children);
+    }
+    let api = ctx.api().await.ok()?;
+    let nodes =
+        if folder.is_root() { api.workspaces().await.ok()? } else { api.children(folder).try_collect().await.ok()? };
+    let mut children: Vec<Child> = nodes.iter().map(|node| Child(node.name().to_owned(), node.is_folder())).collect();
+    children.sort_by(|one, other| one.0.cmp(&other.0));
+    if let Some(cache) = cache {
+        cache.store(&children);
+    }
+    Some(children)
+}
+
+/// The file that keeps a listing. Only those of stored accounts are kept: credentials that were given for one call
+/// leave nothing behind.
+struct Cache(PathBuf);
+
+impl Cache {
+    fn new(ctx: &Ctx, who: &str, is_stored: bool) -> Option<Self> {
+        if ctx.settings.no_cache || !is_stored {
+            return None;
+        }
+        let environment = &ctx.settings.environment;
+        let base = environment
+            .path(env::XDG_CACHE_HOME)
+            .or_else(|| environment.path(env::LOCALAPPDATA))
+            .or_else(|| environment.path(env::HOME).map(|home| home.join(".cache")))?;
+        Some(Self(base.join("cec").join(format!("listing-{}.json", hex(&md5(who.as_bytes()))))))
+    }
+
+    fn load(&self) -> Option<Vec<Child>> {
+        let age = SystemTime::now().duration_since(std::fs::metadata(&self.0).ok()?.modified().ok()?).ok()?;
+        if age > CACHE_LIFE {
+            return None;
+        }
+        serde_json::from_slice(&std::fs::read(&self.0).ok()?).ok()
+    }
+
+    /// Keeps a listing, and drops those that are out of date. A completion does not fail where this does.
+    fn store(&self, children: &[Child]) {
+        let Some(folder) = self.0.parent() else { return };
+        if atomic_file::create_private_folder(folder).is_err() {
+            return;
+        }
+        let old = std::fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| {
+            let age = entry.metadata().ok().and_then(|found| found.modified().ok()?.elapsed().ok());
+            entry.file_name().to_string_lossy().starts_with("listing-") && age.is_some_and(|age| age > CACHE_LIFE)
+        });
+        for entry in old {
+            let _ = std::fs::remove_file(entry.path());
+        }
+        if let Ok(text) = serde_json::to_vec(children) {
+            let _ = atomic_file::write_private(&self.0, &text);
+        }
+    }
+}
+
+/// The local paths that begin as `typed` does; folders end in a slash. `~/` stands for the home folder.
+pub fn local_candidates(typed: &str, home: Option<&Path>, only_folders: bool) -> Vec<String> {
+    let (before, leaf) = typed.rsplit_once('/').map_or(("", typed), |(folder, leaf)| (&typed[..=folder.len()], leaf));
+    let folder = match (before.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ if before.is_empty() => PathBuf::from("."),
+        _ => PathBuf::from(before),
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<String> = entries
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let fits = name.starts_with(leaf) && (leaf.starts_with('.') || !name.starts_with('.'));
+            let is_folder = entry.path().is_dir();
+            let wanted = fits && (is_folder || !only_folders) && !name.chars().any(char::is_control);
+            wanted.then(|| format!("{before}{name}{}", if is_folder { "/" } else { "" }))
+        })
+        .collect();
+    found.sort();
+    found.truncate(MOST);
+    found
+}

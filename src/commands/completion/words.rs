@@ -1,0 +1,138 @@
+//! Words of a bash command line: how they are typed, and how candidates must be given back.
+
+/// How the word under the cursor was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quote {
+    None,
+    Single,
+    Double,
+}
+
+/// A command line up to the cursor, taken apart as bash does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The words before the one under the cursor, the program's name first, without their quotes.
+    pub before: Vec<String>,
+    /// The word under the cursor without its quotes; may be empty.
+    pub current: String,
+    /// The part of it that bash keeps, so that candidates must come without it, in characters.
+    kept: usize,
+    quote: Quote,
+}
+
+impl Line {
+    /// Takes a line apart. `breaks` are the characters at which bash begins a new word to complete (COMP_WORDBREAKS).
+    pub fn parse(text: &str, breaks: &str) -> Self {
+        let mut line = Self { before: Vec::new(), current: String::new(), kept: 0, quote: Quote::None };
+        let mut started = false;
+        let mut characters = text.chars();
+        while let Some(character) = characters.next() {
+            match (line.quote, character) {
+                (Quote::None, ' ' | '\t' | '\n') => {
+                    if started {
+                        line.before.push(std::mem::take(&mut line.current));
+                    }
+                    (started, line.kept) = (false, 0);
+                    continue;
+                }
+                (Quote::None, '|' | ';' | '&') => {
+                    line.before.clear();
+                    line.current.clear();
+                    (started, line.kept) = (false, 0);
+                    continue;
+                }
+                (Quote::None, '\'') => line.open(Quote::Single),
+                (Quote::None, '"') => line.open(Quote::Double),
+                (Quote::Single, '\'') | (Quote::Double, '"') => line.quote = Quote::None,
+                (Quote::None, '\\') => line.current.extend(characters.next()),
+                (Quote::Double, '\\') => match characters.next() {
+                    Some(next @ ('"' | '\\' | '$' | '`')) => line.current.push(next),
+                    Some(next) => line.current.extend(['\\', next]),
+                    None => line.current.push('\\'),
+                },
+                (Quote::None, character) => {
+                    line.current.push(character);
+                    if breaks.contains(character) {
+                        line.kept = line.current.chars().count();
+                    }
+                }
+                (_, character) => line.current.push(character),
+            }
+            started = true;
+        }
+        line
+    }
+
+    fn open(&mut self, quote: Quote) {
+        self.quote = quote;
+        self.kept = self.current.chars().count();
+    }
+
+    /// A candidate for the whole current word as bash is to put it in: quoted as the word was begun, without what bash
+    /// keeps, and with a space behind it unless it goes on.
+    pub fn give_back(&self, candidate: &str) -> String {
+        let rest: String = candidate.chars().skip(self.kept).collect();
+        let open = candidate.ends_with('/') || candidate.ends_with('=');
+        match self.quote {
+            Quote::None => escaped(&rest) + if open { "" } else { " " },
+            Quote::Single => rest.replace('\'', "'\\''") + if open { "" } else { "' " },
+            Quote::Double => {
+                let special = |character| matches!(character, '"' | '\\' | '$' | '`');
+                escape(&rest, special) + if open { "" } else { "\" " }
+            }
+        }
+    }
+}
+
+fn escaped(text: &str) -> String {
+    escape(text, |character| !character.is_alphanumeric() && !"/._-+,%^:=@".contains(character))
+}
+
+fn escape(text: &str, special: impl Fn(char) -> bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if special(character) {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BREAKS: &str = " \t\n\"'><=;|&(:";
+
+    fn give_back(text: &str, candidate: &str) -> String {
+        Line::parse(text, BREAKS).give_back(candidate)
+    }
+
+    #[test]
+    fn a_line_is_taken_apart_as_bash_does() {
+        let line = Line::parse("x; cec ls 'a b' c\\ d \"e \\\" f\" g\\", BREAKS);
+        assert_eq!(line.before, ["cec", "ls", "a b", "c d", "e \" f"]);
+        assert_eq!(line.current, "g");
+        assert_eq!(Line::parse("cec ls ", BREAKS).current, "");
+        assert_eq!(Line::parse("cec ls ''", BREAKS).before, ["cec", "ls"]);
+        assert_eq!(Line::parse("cec ls \"a b", BREAKS).current, "a b");
+    }
+
+    #[test]
+    fn candidates_are_quoted_as_the_word_was_begun() {
+        assert_eq!(give_back("cec ls ws/a", "ws/a b'c"), "ws/a\\ b\\'c ");
+        assert_eq!(give_back("cec ls ws/a\\ ", "ws/a b/"), "ws/a\\ b/");
+        assert_eq!(give_back("cec ls 'ws/a", "ws/a b'c"), "ws/a b'\\''c' ");
+        assert_eq!(give_back("cec ls \"ws/a", "ws/a $b/"), "ws/a \\$b/");
+        assert_eq!(give_back("cec ls \"ws/a", "ws/a b"), "ws/a b\" ");
+    }
+
+    #[test]
+    fn what_bash_keeps_is_left_out() {
+        assert_eq!(give_back("cec scp cells://ws/a", "cells://ws/ab:c"), "//ws/ab:c ");
+        assert_eq!(give_back("cec scp 'cells://ws/a", "cells://ws/ab"), "cells://ws/ab' ");
+        assert_eq!(give_back("cec ls --sort=s", "--sort=size"), "size ");
+        assert_eq!(Line::parse("cec scp cells://ws/a", " \t\n").give_back("cells://ws/ab"), "cells://ws/ab ");
+    }
+}
