@@ -303,6 +303,10 @@ impl Inner {
 
 /// Whether a token that was to be renewed early can still be used although that failed.
 fn may_go_on(current: &Issued, need: &Need, error: &AuthError) -> bool {
+    // The renewal was refused, but by whose clock has the token ended? The server tells.
+    if matches!((need, error), (Need::Life(_), AuthError::Expired)) {
+        return true;
+    }
     let passing = matches!(error, AuthError::Http(_) | AuthError::NotCells(_) | AuthError::Server { .. });
     let alive = current.remaining().is_none_or(|remaining| !remaining.is_zero());
     matches!(need, Need::Life(_)) && passing && alive
