@@ -4,6 +4,8 @@ pub mod error;
 pub mod frontend;
 pub mod jobs;
 pub mod page;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod properties;
 pub mod tree;
 mod wire;
 

@@ -2,6 +2,8 @@
 
 pub mod accounts;
 mod migrate;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod properties;
 
 use std::io;
 use std::path::PathBuf;
