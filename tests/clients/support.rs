@@ -24,9 +24,10 @@ pub(crate) struct Place {
     pub(crate) variables: Vec<(String, OsString)>,
 }
 
-/// A place to run a program in, or `None`, and a word on it, where there is no such program.
+/// A place to run a program in, or `None`, and a word on it, where there is no such program. The server is like the
+/// real one that was tried: it looks at the access key of a signature alone.
 pub(crate) fn place(program: &str, how: &str) -> Option<Place> {
-    place_with(program, how, Config::default())
+    place_with(program, how, Config { strict_signatures: false, ..Config::default() })
 }
 
 /// The same with a server of some other kind.
