@@ -15,8 +15,10 @@ use unicode_normalization::UnicodeNormalization;
 use super::support::{House, assert_whole, options, remote};
 use super::trees::{content, tree};
 
-/// Where everything goes on the server.
+/// Where everything goes on the server: a workspace, and the folder in it that has the name of the local one.
+const WORKSPACE: &str = "personal-files";
 const TARGET: &str = "personal-files/target";
+const LOCAL: &str = "target";
 
 /// Sizes at which something changes: nothing, one byte, and the edges of parts.
 const EDGES: [u64; 8] = [
@@ -142,12 +144,12 @@ fn some_options() -> impl Strategy<Value = Options> {
     )
 }
 
-fn write(house: &House, folder: &str, tree: &Tree) {
-    fs::create_dir_all(house.local(folder)).expect("a folder");
+fn write(house: &House, tree: &Tree) {
+    fs::create_dir_all(house.local(LOCAL)).expect("a folder");
     for (path, content) in tree {
         match path.strip_suffix('/') {
-            Some(path) => fs::create_dir_all(house.local(folder).join(path)).expect("a folder"),
-            None => drop(house.write(&format!("{folder}/{path}"), content)),
+            Some(path) => fs::create_dir_all(house.local(LOCAL).join(path)).expect("a folder"),
+            None => drop(house.write(&format!("{LOCAL}/{path}"), content)),
         }
     }
 }
@@ -252,7 +254,7 @@ async fn up(house: &House, faults: &[Fault]) -> bool {
     for fault in faults {
         house.sandbox.faults().add(fault.clone());
     }
-    let result = house.up(&["source"], TARGET).await;
+    let result = house.up(&[LOCAL], WORKSPACE).await;
     house.sandbox.faults().clear();
     result.is_ok_and(|summary| summary.failed == 0 && summary.stopped.is_none())
 }
@@ -275,9 +277,9 @@ proptest! {
     #[test]
     fn random_trees_come_back_as_they_went(source in tree_with_edges(), options in some_options()) {
         let house = House::with(options);
-        write(&house, "source", &source);
+        write(&house, &source);
         block_on(async {
-            assert_whole(&house.up(&["source"], TARGET).await.expect("an upload"));
+            assert_whole(&house.up(&[LOCAL], WORKSPACE).await.expect("an upload"));
             assert!(on_server(&house) == source, "sent {:?}, there is {:?}", source.keys(), on_server(&house).keys());
             assert_whole(&house.down(&[TARGET], "back").await.expect("a download"));
         });
@@ -298,7 +300,7 @@ proptest! {
     ) {
         let policy = if overwrite { IfExists::Overwrite } else { IfExists::Fail };
         let house = House::with(Options { if_exists: policy, ..options });
-        write(&house, "source", &source);
+        write(&house, &source);
         let old = b"what was there before";
         let first = source.iter().find(|(path, content)| !path.contains('/') && content.len() > 1);
         if let Some((path, _)) = first.filter(|_| overwrite) {
