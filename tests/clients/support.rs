@@ -27,18 +27,20 @@ pub(crate) struct Place {
 /// A place to run a program in, or `None`, and a word on it, where there is no such program. The server is like the
 /// real one that was tried: it looks at the access key of a signature alone.
 pub(crate) fn place(program: &str, how: &str) -> Option<Place> {
-    place_with(program, how, Config { strict_signatures: false, ..Config::default() })
+    place_with(program, how, |config| config.strict_signatures = false)
 }
 
 /// The same with a server of some other kind.
-pub(crate) fn place_with(program: &str, how: &str, config: Config) -> Option<Place> {
+pub(crate) fn place_with(program: &str, how: &str, change: impl FnOnce(&mut Config)) -> Option<Place> {
     let path = std::env::var_os("PATH")?;
     let Some(program) = std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
     else {
         let _ = writeln!(std::io::stdout(), "skipped: needs {program} ({how})");
         return None;
     };
-    let sandbox = Sandbox::start(Config { hash_delay: Duration::ZERO, ..config }).expect("a sandbox");
+    let mut config = Config { hash_delay: Duration::ZERO, ..Config::default() };
+    change(&mut config);
+    let sandbox = Sandbox::start(config).expect("a sandbox");
     sandbox.tree().mkdir(FOLDER).expect("a folder");
     let folder = tempfile::tempdir().expect("a folder");
     let variables = vec![
