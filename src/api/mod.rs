@@ -7,6 +7,7 @@ pub mod page;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
 pub mod tree;
+pub mod update;
 mod wire;
 
 pub use error::{ApiError, ApiErrorKind};

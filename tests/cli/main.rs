@@ -27,5 +27,6 @@ mod stat;
 mod terminal;
 mod tools;
 mod tuning;
+mod update;
 mod uploads;
 mod version;
