@@ -201,7 +201,9 @@ mod tests {
     use super::*;
 
     fn offers(versions: &[&str]) -> Vec<Offer> {
-        versions.iter().map(|version| Offer { version: (*version).to_owned(), ..Offer::default() }).collect()
+        let offer =
+            |version: &&str| serde_json::from_value(serde_json::json!({ "Version": version })).expect("an offer");
+        versions.iter().map(offer).collect()
     }
 
     #[test]
