@@ -5,6 +5,7 @@ mod trees;
 
 mod support;
 
+mod browser;
 mod cat;
 mod clear;
 mod completion;
