@@ -24,6 +24,13 @@ quickstart:
 sandbox *ARGUMENTS:
     cargo run --release --locked --example sandbox -- {{ ARGUMENTS }}
 
+# Let a fuzz target run for a while; needs cargo-fuzz and a C++ compiler. The targets are in fuzz/fuzz_targets
+fuzz TARGET SECONDS="600":
+    cp Cargo.lock fuzz/Cargo.lock
+    mkdir -p fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }}
+    RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none {{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -- \
+        -max_total_time={{ SECONDS }} -timeout=20 -max_len=4096 -dict=fuzz/words.dict
+
 # All that CI checks on Linux
 ci:
     .ci/run

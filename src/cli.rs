@@ -11,7 +11,9 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::commands::{cat, clear, completion, config, configure, doc, info, ls, mkdir, rm, scp, stat, tools, version};
+use crate::commands::{
+    cat, clear, completion, config, configure, doc, info, ls, mkdir, rm, scp, stat, tools, update, version,
+};
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::settings::{ColorChoice, GlobalArgs, LogLevel, OutputSettings};
@@ -131,6 +133,8 @@ pub enum Command {
     Cat(cat::Args),
     /// Copy files and folders to the server, or from it
     Scp(scp::Args),
+    /// Replace this program by a newer version of itself
+    Update(update::Args),
 }
 
 /// The commands of `cec config`.

@@ -54,6 +54,10 @@ pub const JSON: &str = "CEC_JSON";
 pub const JQ: &str = "CEC_JQ";
 /// Keep no listings between completions (`--no-cache`).
 pub const NO_CACHE: &str = "CEC_NO_CACHE";
+/// Where `cec update` asks, instead of the place set when the program was built.
+pub const UPDATE_URL: &str = "CEC_UPDATE_URL";
+/// The PEM file of the public key that updates must be signed with, instead of the key set when the program was built.
+pub const UPDATE_KEY: &str = "CEC_UPDATE_KEY";
 /// How long a connection may stay silent (`--timeout`).
 pub const TIMEOUT: &str = "CEC_TIMEOUT";
 /// How long a connection may take to be made (`--connect-timeout`).

@@ -11,6 +11,8 @@ use crate::account::{ServerUrl, UrlError};
 use crate::env::{self, EnvError, Environment};
 
 mod choose;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod properties;
 
 pub use choose::{Claim, GivenSecret, Selection, TokenOrigin};
 

@@ -39,6 +39,7 @@ mod tls;
 mod tokens;
 mod transport;
 mod tree;
+mod updates;
 mod user_meta;
 mod world;
 
@@ -50,5 +51,6 @@ pub use sandbox::{Config, Sandbox};
 pub use sessions::{Lifetimes, Race};
 pub use tokens::TokenKind;
 pub use tree::Tree;
+pub use updates::Release;
 
 pub(crate) use sandbox::Shared;

@@ -2,6 +2,7 @@
 
 mod archive;
 mod auth;
+mod bucket;
 mod error;
 mod exchange;
 mod list;
@@ -21,7 +22,6 @@ use http::{Method, StatusCode};
 pub(crate) use state::State;
 pub use state::{PendingUpload, S3};
 
-use auth::Identity;
 use error::Failure;
 use exchange::Exchange;
 
@@ -89,7 +89,7 @@ type Outcome = Result<Response, Stop>;
 async fn answer(shared: &Arc<Shared>, exchange: &Arc<Exchange>, body: Body) -> Outcome {
     if exchange.path == "/" {
         auth::identify(shared, exchange)?;
-        return Ok(exchange.document(list::buckets(&BUCKETS)));
+        return Ok(exchange.document(list::buckets(&BUCKETS, shared.clock.now())));
     }
     if !exchange.path.trim_start_matches('/').contains('/') {
         return Ok(exchange.moved_to_bucket());
@@ -99,7 +99,7 @@ async fn answer(shared: &Arc<Shared>, exchange: &Arc<Exchange>, body: Body) -> O
         return Err(Failure::internal("invalid UTF-8").into());
     }
     if exchange.key.is_empty() {
-        return of_bucket(shared, exchange, &identity);
+        return bucket::answer(shared, exchange, &identity);
     }
     let upload = exchange.parameter("uploadId");
     let caller = &identity.caller;
@@ -121,6 +121,7 @@ async fn answer(shared: &Arc<Shared>, exchange: &Arc<Exchange>, body: Body) -> O
         (&Method::GET, Some(id)) => multipart::list_parts(shared, exchange, caller, id),
         (&Method::DELETE, Some(id)) => multipart::abort(shared, exchange, caller, id),
         (&Method::DELETE, None) => Ok(delete(shared, exchange, caller)),
+        (&Method::GET, None) if exchange.parameter("acl").is_some() => Ok(bucket::access_control()),
         (&Method::GET, None) => object::get(shared, exchange, &identity).await,
         (&Method::HEAD, _) => object::head(shared, exchange, caller),
         _ => Err(Failure::method_not_allowed().into()),
@@ -129,31 +130,6 @@ async fn answer(shared: &Arc<Shared>, exchange: &Arc<Exchange>, body: Body) -> O
 
 /// The header that makes a copy of a PUT.
 const COPY_SOURCE: &str = "x-amz-copy-source";
-
-/// What the gateway knows about the bucket but does not implement.
-const UNKNOWN_OF_BUCKET: [&str; 6] = ["versioning", "lifecycle", "encryption", "tagging", "object-lock", "replication"];
-
-/// Requests without a key.
-fn of_bucket(shared: &Shared, exchange: &Exchange, identity: &Identity) -> Outcome {
-    if UNKNOWN_OF_BUCKET.iter().any(|name| exchange.parameter(name).is_some()) {
-        return Err(Failure::not_implemented().into());
-    }
-    if identity.bare_token {
-        return Err(Failure::access_denied().into());
-    }
-    let has = |name| exchange.parameter(name).is_some();
-    match *exchange.method() {
-        Method::GET if has("location") => Ok(exchange.document(list::location())),
-        Method::GET if has("uploads") => Ok(exchange.document(list::uploads(exchange))),
-        Method::GET => Ok(exchange.document(list::objects(shared, exchange, &identity.caller)?)),
-        Method::POST if has("delete") => Err(match exchange.header("content-md5") {
-            Some(_) => Failure::bad_gateway().into(),
-            None => Failure::missing_content_md5().into(),
-        }),
-        Method::HEAD => Err(Failure::bad_request().into()),
-        _ => Err(Failure::method_not_allowed().into()),
-    }
-}
 
 /// Where the caller may read, or the refusal.
 fn readable(shared: &Shared, caller: &Caller, key: &str) -> Result<Place, Failure> {
@@ -188,12 +164,14 @@ fn delete(shared: &Shared, exchange: &Exchange, caller: &Caller) -> Response {
     exchange.empty(StatusCode::NO_CONTENT)
 }
 
-/// Copying within the gateway fails on the storage that is measured; the target stays as it was.
+/// Copying within the gateway fails on the storage that is measured; the target stays as it was. So does copying an
+/// object onto itself, by which some clients set times.
 fn copy(shared: &Shared, exchange: &Exchange, caller: &Caller, source: &str) -> Outcome {
     let source = crate::transport::decode(source);
     let source = source.trim_start_matches('/');
     let (_, source) = source.split_once('/').unwrap_or(("", source));
-    if source == exchange.key {
+    let replaces = exchange.header("x-amz-metadata-directive").is_some_and(|it| it.eq_ignore_ascii_case("REPLACE"));
+    if source == exchange.key && !replaces {
         return Err(Failure::invalid_copy().into());
     }
     let place = readable(shared, caller, source)?;
@@ -201,5 +179,6 @@ fn copy(shared: &Shared, exchange: &Exchange, caller: &Caller, source: &str) -> 
         return Err(Failure::no_such_key().into());
     }
     writable(shared, caller, &exchange.key)?;
-    Err(Failure::internal("Object name cannot be empty").into())
+    let cause = if source == exchange.key { "" } else { "Object name cannot be empty" };
+    Err(Failure::internal(cause).into())
 }

@@ -22,6 +22,7 @@ use crate::sessions::Sessions;
 use crate::tokens::{Caller, Scope, TokenKind, Tokens};
 use crate::tree::node::NodeId;
 use crate::tree::{Access, Nodes, Tree, find};
+use crate::updates::{Release, Updates};
 use crate::user_meta::Namespaces;
 use crate::world::{self, LoginGuard};
 use crate::{random, s3, server, tls};
@@ -85,6 +86,7 @@ pub(crate) struct Shared {
     pub(crate) links: Links,
     pub(crate) directory: Directory,
     pub(crate) namespaces: Namespaces,
+    pub(crate) updates: Updates,
     pub(crate) s3: Arc<s3::State>,
     pub(crate) faults: Faults,
     pub(crate) requests: RequestLog,
@@ -132,6 +134,7 @@ impl Sandbox {
             links: Links::default(),
             directory: Directory::default(),
             namespaces: Namespaces::default(),
+            updates: Updates::default(),
             s3: s3::State::new(config.strict_signatures, config.lock_timeout),
             faults: Faults::default(),
             requests: RequestLog::default(),
@@ -218,6 +221,11 @@ impl Sandbox {
                 anyhow::bail!("{path} is in no workspace")
             }
         }
+    }
+
+    /// Puts a program on offer on the update server.
+    pub fn offer(&self, release: Release) {
+        self.shared.updates.offer(release);
     }
 
     /// What goes wrong.

@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::faults::{self, Plan};
 use crate::request_log::RequestRecord;
 use crate::transport::{Answer, Dropped, Request, Response, decode, full, header, respond, web_page};
-use crate::{Shared, oauth, path_rules, public, rest, s3, tokens};
+use crate::{Shared, oauth, path_rules, public, rest, s3, tokens, updates};
 
 /// Accepts connections for ever.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
@@ -167,6 +167,9 @@ async fn route(shared: &Arc<Shared>, request: Request) -> Answer {
         return Ok(moved(request.method(), request.uri(), &clean));
     }
     let path = request.uri().path();
+    if path.starts_with(updates::PATH) {
+        return updates::handle(shared, request).await;
+    }
     if path == "/a" || path.starts_with("/a/") {
         return rest::handle(shared, request).await;
     }

@@ -107,7 +107,7 @@ fn is_version(text: &str) -> bool {
 
 /// Reads the `<user>` element out of the state, which is large and holds it near the end; what comes after it is not
 /// read.
-async fn read_user(body: impl AsyncBufRead + Unpin) -> Result<Option<User>, ApiError> {
+pub(super) async fn read_user(body: impl AsyncBufRead + Unpin) -> Result<Option<User>, ApiError> {
     let mut reader = Reader::from_reader(body);
     let mut buffer = Vec::new();
     let mut user: Option<User> = None;

@@ -41,14 +41,14 @@ pub struct Job {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct JobsAnswer {
+pub(super) struct JobsAnswer {
     #[serde(deserialize_with = "list")]
-    jobs: Vec<WireJob>,
+    pub(super) jobs: Vec<WireJob>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct WireJob {
+pub(super) struct WireJob {
     #[serde(rename = "ID")]
     id: String,
     #[serde(rename = "Label")]
@@ -102,7 +102,7 @@ impl Client {
 }
 
 impl WireJob {
-    fn into_job(self) -> Job {
+    pub(super) fn into_job(self) -> Job {
         let mut job = Job {
             id: JobId(self.id),
             label: self.label,

@@ -4,7 +4,10 @@ pub mod error;
 pub mod frontend;
 pub mod jobs;
 pub mod page;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod properties;
 pub mod tree;
+pub mod update;
 mod wire;
 
 pub use error::{ApiError, ApiErrorKind};

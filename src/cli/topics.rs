@@ -74,6 +74,10 @@ Transfers (see cec scp --help):
   CEC_PART_SIZE, CEC_TRANSFERS, CEC_PARTS_CONCURRENCY, CEC_MAX_PARTS_NUMBER,
   CEC_MULTIPART_THRESHOLD, CEC_SKIP_MD5, CEC_RETRY_MAX_ATTEMPTS, CEC_RETRY_MAX_BACKOFF
 
+Updates (see cec update --help):
+  CEC_UPDATE_URL           where to ask
+  CEC_UPDATE_KEY           PEM file of the public key that updates must be signed with
+
 The completion script of bash sets CEC_COMPLETE_BREAKS for itself.
 
 The older client's CELLS_CLIENT_TARGET_URL, CELLS_CLIENT_USER_LOGIN, CELLS_CLIENT_USER_PWD and

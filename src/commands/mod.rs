@@ -15,6 +15,7 @@ pub mod rm;
 pub mod scp;
 pub mod stat;
 pub mod tools;
+pub mod update;
 pub mod version;
 
 use crate::cli::{Command, ConfigCommand, OfflineCommand};
@@ -84,5 +85,6 @@ async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
         Command::Rm(arguments) => rm::run(ctx, arguments).await,
         Command::Cat(arguments) => cat::run(ctx, arguments).await,
         Command::Scp(arguments) => scp::run(ctx, arguments).await,
+        Command::Update(arguments) => update::run(ctx, arguments).await,
     }
 }

@@ -22,7 +22,7 @@ struct Record {
 }
 
 /// The operating system and the processor under the names that the older client gives them.
-fn platform() -> (&'static str, &'static str) {
+pub(super) fn platform() -> (&'static str, &'static str) {
     let os = match std::env::consts::OS {
         "macos" => "darwin",
         os => os,

@@ -5,6 +5,7 @@ use std::io;
 use super::{CliError, Kind};
 use crate::account::UrlError;
 use crate::api::error::Cause as ApiCause;
+use crate::api::update::UpdateError;
 use crate::api::{ApiError, ApiErrorKind};
 use crate::auth::AuthError;
 use crate::auth::oauth::OAuthError;
@@ -173,6 +174,18 @@ impl From<WalkError> for CliError {
             WalkError::Pattern { .. } => {
                 Self::new(Kind::Usage, error.to_string()).hint("--no-glob takes names as they are")
             }
+        }
+    }
+}
+
+impl From<UpdateError> for CliError {
+    fn from(error: UpdateError) -> Self {
+        let message = error.to_string();
+        match error {
+            UpdateError::Http(error) => error.into(),
+            UpdateError::Url(_) | UpdateError::Key => Self::new(Kind::Usage, message),
+            UpdateError::Server(_) => Self::new(Kind::Unreachable, message),
+            UpdateError::Refused(_) => Self::new(Kind::Integrity, message).hint("nothing was changed"),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod body;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod properties;
 pub mod redact;
 pub mod retry;
 mod tls;

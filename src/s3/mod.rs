@@ -2,6 +2,8 @@
 
 pub mod error;
 mod exchange;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod properties;
 pub mod sign;
 mod xml;
 

@@ -3,6 +3,8 @@
 pub mod accounts;
 pub mod keyring;
 mod migrate;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod properties;
 pub mod vault;
 
 use std::io;

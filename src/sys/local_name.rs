@@ -4,6 +4,9 @@ use std::path::Path;
 
 use unicode_normalization::UnicodeNormalization;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod properties;
+
 /// Device names that Windows reserves, with any extension.
 const DEVICES: [&str; 4] = ["CON", "PRN", "AUX", "NUL"];
 

@@ -64,8 +64,11 @@ impl Arrived {
         Ok(self)
     }
 
-    /// The x-cells-hash of what was hashed in another way as it came.
-    pub(super) async fn hash_again(&self) -> io::Result<String> {
+    /// The x-cells-hash of it; read again where it was hashed in another way as it came.
+    pub(super) async fn cells_hash(&self) -> io::Result<String> {
+        if let Some(hash) = self.hasher.clone().and_then(Hasher::cells_hash) {
+            return Ok(hash);
+        }
         let path = self.file.path().to_owned();
         let hashed = spawn_blocking(move || hash_file(&path, Scheme::Parts(CELLS_BLOCK))).await;
         let hasher = hashed.map_err(io::Error::other).and_then(|hasher| hasher)?;

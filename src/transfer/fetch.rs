@@ -184,12 +184,20 @@ impl Engine {
                 return Err(self.wrong_sum(item, source, attempts, &arrived.etag, found));
             }
         }
-        let found = match hasher.clone().cells_hash() {
-            Some(hash) => hash,
-            None => arrived.hash_again().await.map_err(|error| TransferError::local(target, error))?,
-        };
-        // Parts of an unknown size: the server's own hash decides. It lags behind a write, so what was listed earlier
-        // proves nothing against the content, nor does it where the content is another by now.
+        self.check_hash(item, source, arrived, target, attempts).await
+    }
+
+    /// Compares a content of parts of an unknown size with the server's own hash of it. It lags behind a write, so what
+    /// was listed earlier proves nothing against the content, nor does it where the content is another by now.
+    async fn check_hash(
+        &self,
+        item: ItemNumber,
+        source: &Node,
+        arrived: Arrived,
+        target: &Path,
+        attempts: &mut Attempts,
+    ) -> Result<Arrived, TransferError> {
+        let found = arrived.cells_hash().await.map_err(|error| TransferError::local(target, error))?;
         let listed = source.hash.as_ref().filter(|_| source.etag.as_ref() == Some(&arrived.etag));
         if listed == Some(&found) {
             return Ok(arrived);

@@ -6,6 +6,8 @@ pub mod json;
 pub mod manifest;
 pub mod progress;
 pub mod prompt;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod properties;
 pub mod table;
 
 use std::borrow::Cow;

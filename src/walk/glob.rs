@@ -9,6 +9,9 @@ use crate::api::{Client, Node};
 use crate::path::RemotePath;
 use crate::s3;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod properties;
+
 /// Whether a name holds anything that a glob would read as a pattern.
 fn is_pattern(segment: &str) -> bool {
     segment.contains(['*', '?', '{']) || segment.find('[').is_some_and(|open| segment[open..].contains(']'))
@@ -50,19 +53,31 @@ fn matches(alternatives: &[Pattern], name: &str) -> bool {
     alternatives.iter().any(|pattern| pattern.matches_with(name, MATCH))
 }
 
-/// The patterns that `{a,b}` stands for, nested ones included; a brace without its partner is itself.
-fn expand_braces(pattern: &str) -> Vec<String> {
-    let Some((open, close, commas)) = first_braces(pattern) else {
-        return vec![pattern.to_owned()];
-    };
-    let (before, after) = (&pattern[..open], &pattern[close + 1..]);
-    let mut bounds = vec![open];
-    bounds.extend(commas);
-    bounds.push(close);
-    bounds
-        .windows(2)
-        .flat_map(|bound| expand_braces(&format!("{before}{}{after}", &pattern[bound[0] + 1..bound[1]])))
-        .collect()
+/// How many patterns one segment with braces may stand for.
+const MOST_ALTERNATIVES: usize = 10_000;
+
+/// The patterns that `{a,b}` stands for, nested ones included, in order; a brace without its partner is itself. `None`
+/// where there are more than [`MOST_ALTERNATIVES`].
+fn expand_braces(pattern: &str) -> Option<Vec<String>> {
+    let mut pending = vec![pattern.to_owned()];
+    let mut expanded = Vec::new();
+    while let Some(pattern) = pending.pop() {
+        let Some((open, close, commas)) = first_braces(&pattern) else {
+            expanded.push(pattern);
+            continue;
+        };
+        let (before, after) = (&pattern[..open], &pattern[close + 1..]);
+        let mut bounds = vec![open];
+        bounds.extend(commas);
+        bounds.push(close);
+        if pending.len() + expanded.len() + bounds.len() > MOST_ALTERNATIVES {
+            return None;
+        }
+        // The last one in is the first one out.
+        let alternatives = bounds.windows(2).rev();
+        pending.extend(alternatives.map(|bound| format!("{before}{}{after}", &pattern[bound[0] + 1..bound[1]])));
+    }
+    Some(expanded)
 }
 
 /// Where the first matched pair of braces stands, and the commas directly inside it.
@@ -91,15 +106,11 @@ fn compile(path: &RemotePath) -> Result<Vec<Segment>, WalkError> {
         segments.push(if text == "**" {
             Segment::AnyDepth
         } else if is_pattern(text) {
-            let mut alternatives = Vec::new();
-            for alternative in expand_braces(text) {
-                let pattern = Pattern::new(&tidy(&alternative));
-                alternatives.push(
-                    pattern.map_err(|error| WalkError::Pattern {
-                        pattern: path.to_string(),
-                        reason: error.msg.to_owned(),
-                    })?,
-                );
+            let refused = |reason: &str| WalkError::Pattern { pattern: path.to_string(), reason: reason.to_owned() };
+            let expanded = expand_braces(text).ok_or_else(|| refused("its braces stand for too many patterns"))?;
+            let mut alternatives = Vec::with_capacity(expanded.len());
+            for alternative in expanded {
+                alternatives.push(Pattern::new(&tidy(&alternative)).map_err(|error| refused(error.msg))?);
             }
             Segment::Pattern { alternatives, hidden: text.starts_with('.') }
         } else {
@@ -233,8 +244,17 @@ mod tests {
 
     #[test]
     fn braces_are_alternatives_nested_or_alone() {
-        assert_eq!(expand_braces("a{b,c{d,e},}f"), ["abf", "acdf", "acef", "af"]);
-        assert_eq!(expand_braces("{x}y{1,2}"), ["xy1", "xy2"]);
-        assert_eq!(expand_braces("a}b{c"), ["a}b{c"]);
+        let expanded = |pattern| expand_braces(pattern).expect("not too many");
+        assert_eq!(expanded("a{b,c{d,e},}f"), ["abf", "acdf", "acef", "af"]);
+        assert_eq!(expanded("{x}y{1,2}"), ["xy1", "xy2"]);
+        assert_eq!(expanded("a}b{c"), ["a}b{c"]);
+    }
+
+    #[test]
+    fn braces_that_multiply_beyond_reason_are_refused() {
+        let pattern = format!("ws/{}", "{a,b}".repeat(64));
+        assert!(matches!(compile(&parse(&pattern)), Err(WalkError::Pattern { .. })));
+        let nested = format!("ws/{}x{}", "{".repeat(500), "}".repeat(500));
+        assert_eq!(compile(&parse(&nested)).expect("one pattern").len(), 2);
     }
 }

@@ -5,6 +5,7 @@ mod trees;
 
 mod support;
 
+mod browser;
 mod cat;
 mod clear;
 mod completion;
@@ -29,5 +30,6 @@ mod stat;
 mod terminal;
 mod tools;
 mod tuning;
+mod update;
 mod uploads;
 mod version;

@@ -4,6 +4,7 @@
 mod trees;
 
 mod downloads;
+mod random;
 mod support;
 mod transfer;
 mod uploads;

@@ -106,7 +106,8 @@ fn check_date<'a>(shared: &Shared, exchange: &'a Exchange) -> Result<&'a str, Fa
 /// A request without an `Authorization` header.
 fn without_header(shared: &Shared, exchange: &Exchange) -> Result<Identity, Failure> {
     let in_query = exchange.parameter("pydio_jwt");
-    let presigned = exchange.parameter("X-Amz-Signature").is_some();
+    let old_presigned = exchange.parameter("AWSAccessKeyId").is_some();
+    let presigned = old_presigned || exchange.parameter("X-Amz-Signature").is_some();
     let token = in_query.or_else(|| bearer(exchange));
     let Some(token) = token else {
         return Err(match presigned {

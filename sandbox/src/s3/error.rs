@@ -53,6 +53,8 @@ failures! {
     signature_does_not_match = 403 "SignatureDoesNotMatch" "The request signature we calculated does not match the signature you provided. Check your key and signing method.";
     invalid_access_key_id = 403 "InvalidAccessKeyId" "The Access Key Id you provided does not exist in our records.";
     no_such_key = 404 "NoSuchKey" "The specified key does not exist.";
+    no_such_cors = 404 "NoSuchCORSConfiguration" "The CORS configuration does not exist";
+    no_such_website = 404 "NoSuchWebsiteConfiguration" "The specified bucket does not have a website configuration";
     no_such_upload = 404 "NoSuchUpload" "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.";
     missing_content_length = 411 "MissingContentLength" "You must provide the Content-Length HTTP header.";
     precondition_failed = 412 "PreconditionFailed" "At least one of the pre-conditions you specified did not hold";

@@ -18,8 +18,8 @@ const DEFAULT_LIMIT: usize = 4500;
 /// The owner of everything.
 pub(super) const OWNER: &str = "02d6176db174dc93cb1b899f7c6078f08654445fe8cf1b6ce98d8855f66bdbf4";
 
-/// `GET /`: the buckets, made at the beginning of time.
-pub(super) fn buckets(names: &[&str]) -> Writer {
+/// `GET /`: the buckets, made just now whenever they are asked for.
+pub(super) fn buckets(names: &[&str], now: i64) -> Writer {
     let mut xml = Writer::document();
     xml.root("ListAllMyBucketsResult");
     write_owner(&mut xml);
@@ -27,7 +27,7 @@ pub(super) fn buckets(names: &[&str]) -> Writer {
     for name in names {
         xml.open("Bucket");
         xml.text("Name", name);
-        xml.value("CreationDate", timestamp(0));
+        xml.value("CreationDate", timestamp(now));
         xml.close("Bucket");
     }
     xml.close("Buckets");
@@ -92,7 +92,7 @@ pub(super) fn objects(shared: &Shared, exchange: &Exchange, caller: &Caller) -> 
     }
     let asked = exchange.parameter("max-keys").and_then(|number| number.parse().ok());
     let limit = asked.filter(|limit| *limit > 0).unwrap_or(DEFAULT_LIMIT);
-    let prefix = exchange.parameter("prefix").unwrap_or_default();
+    let prefix = exchange.parameter("prefix").unwrap_or_default().trim_start_matches('/');
     let delimiter = exchange.parameter("delimiter").unwrap_or_default();
     let mut listing = collect(shared, caller, prefix, delimiter.is_empty());
     listing.files.truncate(limit);
@@ -100,7 +100,8 @@ pub(super) fn objects(shared: &Shared, exchange: &Exchange, caller: &Caller) -> 
     Ok(write(exchange, prefix, delimiter, limit, &listing))
 }
 
-/// What is below a prefix, which has to be a whole folder path.
+/// What is below a prefix, which has to be a whole folder path, with or without a slash at its end. A folder with files
+/// in it is listed itself, just as it was asked for.
 fn collect(shared: &Shared, caller: &Caller, prefix: &str, recursive: bool) -> Listing {
     let mut listing = Listing::default();
     if prefix.is_empty() {
@@ -117,7 +118,7 @@ fn collect(shared: &Shared, caller: &Caller, prefix: &str, recursive: bool) -> L
     }
     collect_folder(shared, caller, prefix.trim_end_matches('/'), recursive, &mut listing);
     if !listing.files.is_empty() {
-        listing.prefixes.push(format!("{}/", prefix.trim_end_matches('/')));
+        listing.prefixes.push(prefix.to_owned());
     }
     listing
 }
@@ -147,10 +148,10 @@ fn below(forest: &Forest, folder: NodeId, path: &str, recursive: bool, listing: 
                 listing.files.push(Entry { key, etag, size, mtime });
             }
             Kind::Folder => {
+                listing.prefixes.push(format!("{key}/"));
                 if recursive {
                     below(forest, *id, &key, true, listing);
                 }
-                listing.prefixes.push(format!("{key}/"));
             }
         }
     }

@@ -1,10 +1,9 @@
 //! `cec rm`.
 
+mod removal;
 mod wait;
 
 use std::collections::HashSet;
-
-use serde_json::{Value, json};
 
 use super::nodes;
 use super::operands::Operands;
@@ -13,12 +12,9 @@ use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
 use crate::ui::human;
-use crate::ui::json::kind_name;
 use crate::ui::prompt::Consent;
 use crate::walk::remote::{is_in_recycle_bin, is_recycle_bin};
-
-/// How many nodes one request names.
-const BATCH: usize = 100;
+use removal::Removal;
 
 /// How many paths are shown before asking.
 const SHOWN: usize = 5;
@@ -60,7 +56,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was deleted")),
     };
     let permanently = arguments.permanently || found.first().is_some_and(|node| is_in_recycle_bin(&node.path));
-    let mut removal = Removal { ctx, permanently, operands, total: found.len(), settled: 0, gone: Vec::new() };
+    let mut removal = Removal::new(ctx, permanently, operands, found.len());
     let result = removal.remove(&found).await;
     if ctx.ui.is_json() && (!removal.gone.is_empty() || (result.is_ok() && !removal.operands.all_failed())) {
         ctx.ui.json_document(&removal.gone)?;
@@ -172,113 +168,6 @@ async fn ask(ctx: &Ctx, nodes: &[Node], permanently: bool) -> Result<(), CliErro
 /// or that of a proxy that has nobody behind it.
 fn is_gone_server(error: &CliError) -> bool {
     error.kind == Kind::Unreachable && matches!(error.http_status, None | Some(502 | 503))
-}
-
-/// A removal that is going on.
-struct Removal<'a> {
-    ctx: &'a Ctx,
-    /// Whether all of them go for good.
-    permanently: bool,
-    operands: Operands<'a>,
-    total: usize,
-    /// How many have been removed or have failed.
-    settled: usize,
-    /// The records of what is gone.
-    gone: Vec<Value>,
-}
-
-impl Removal<'_> {
-    /// Removes all, batch by batch, each told once it is gone.
-    async fn remove(&mut self, nodes: &[Node]) -> Result<(), CliError> {
-        let cancel = &self.ctx.cancel;
-        for batch in nodes.chunks(BATCH) {
-            if cancel.is_cancelled() {
-                return Err(self.interrupted());
-            }
-            let before = self.settled;
-            let removed = tokio::select! {
-                biased;
-                result = self.remove_batch(batch) => Some(result),
-                () = cancel.cancelled() => None,
-            };
-            match removed {
-                Some(Ok(())) => {}
-                Some(Err(error)) if is_gone_server(&error) => {
-                    return self.stop(error, self.total - before - batch.len());
-                }
-                Some(Err(error)) => return Err(error),
-                None => {
-                    let open = &batch[self.settled - before..];
-                    for node in wait::gone_by_now(self.ctx, open).await {
-                        self.settle(node, Ok(()))?;
-                    }
-                    return Err(self.interrupted().hint("the server goes on with what it was told last"));
-                }
-            }
-        }
-        if cancel.is_cancelled() { Err(self.interrupted()) } else { Ok(()) }
-    }
-
-    /// Removes a batch. One that the server does not take as a whole is tried node by node, so that the failure is
-    /// that of the node it belongs to.
-    async fn remove_batch(&mut self, batch: &[Node]) -> Result<(), CliError> {
-        match wait::remove(self.ctx, batch, self.permanently).await {
-            Ok(()) => return batch.iter().try_for_each(|node| self.settle(node, Ok(()))),
-            Err(error) if is_gone_server(&error) => return Err(error),
-            Err(error) => {
-                if let [node] = batch {
-                    return self.settle(node, Err(error));
-                }
-                if error.kind.ends_everything() {
-                    return self.settle(&batch[0], Err(error));
-                }
-            }
-        }
-        for node in batch {
-            let result = match wait::is_gone(self.ctx, node).await {
-                Ok(true) => Ok(()),
-                _ => wait::remove(self.ctx, std::slice::from_ref(node), self.permanently).await,
-            };
-            match result {
-                Err(error) if is_gone_server(&error) => return Err(error),
-                result => self.settle(node, result)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells what became of a node.
-    fn settle(&mut self, node: &Node, result: Result<(), CliError>) -> Result<(), CliError> {
-        self.settled += 1;
-        if result.is_ok() {
-            let done = if self.permanently { "deleted" } else { "moved to the recycle bin:" };
-            self.ctx.ui.status(&format!("{done} {}", node.path));
-            let path = node.path.as_str();
-            self.gone.push(json!({"path": path, "type": kind_name(node.kind), "permanently": self.permanently}));
-        }
-        self.operands.take(result)
-    }
-
-    fn tally(&self) -> String {
-        let done = if self.permanently { "deleted" } else { "moved to the recycle bin" };
-        format!("{} of {} {done}", self.gone.len(), self.total)
-    }
-
-    fn interrupted(&self) -> CliError {
-        CliError::new(Kind::Interrupted, self.tally())
-    }
-
-    /// Ends a removal whose server has gone away.
-    fn stop(&mut self, error: CliError, not_tried: usize) -> Result<(), CliError> {
-        let mut error = error;
-        if self.total > 1 {
-            error = error.hint(format!("{}, {not_tried} not tried", self.tally()));
-        }
-        if self.gone.is_empty() {
-            return Err(error);
-        }
-        self.operands.failed(error)
-    }
 }
 
 #[cfg(test)]

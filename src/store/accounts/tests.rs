@@ -129,6 +129,15 @@ fn what_is_no_such_file_is_refused_without_repeating_it() {
     }
 }
 
+/// Found by fuzzing: a number that no integer type holds lost its last digits with each write.
+#[test]
+fn numbers_do_not_drift_from_write_to_write() {
+    let text = "{\"ActiveConfigID\": \"\", \"Configs\": {\"a\": {}}, \"future\": [118446744073709551616, 1e23, 0.1]}";
+    let once = Accounts::parse(text).expect("accounts").render();
+    assert!(once.contains("1.1844674407370955e+20") && once.contains("1e+23"), "{once}");
+    assert_eq!(parse_again(&once).render(), once);
+}
+
 #[test]
 fn unknown_fields_stay_at_every_level() {
     let text = "{\n\t\"ActiveConfigID\": \"a@h:443\",\n\t\"Configs\": {\n\t\t\"a@h:443\": {\n\t\t\t\"authType\": \"pat\",\n\t\t\t\

@@ -69,7 +69,9 @@ fn nobody_there(error: &Error) -> bool {
         cause = current.source();
     }
     let text = error.to_string();
-    ["ServiceUnknown", "NameHasNoOwner", "Error.Spawn", "Failed to connect to address"].iter().any(|name| text.contains(name))
+    ["ServiceUnknown", "NameHasNoOwner", "Error.Spawn", "Failed to connect to address"]
+        .iter()
+        .any(|name| text.contains(name))
 }
 
 fn attributes(user: &str) -> HashMap<&str, &str> {

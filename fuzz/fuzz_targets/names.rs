@@ -1,0 +1,7 @@
+//! Names from a server: as local names, and on a terminal.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|name: &str| {
+    cec::sys::local_name::properties::local_name(name);
+    cec::ui::properties::escaped(name);
+});

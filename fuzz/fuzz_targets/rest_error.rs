@@ -1,0 +1,7 @@
+//! The REST services' answers, refusals above all.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: (u16, bool, &[u8])| {
+    let (status, html, body) = input;
+    cec::api::properties::answer(100 + status % 500, html, body);
+});

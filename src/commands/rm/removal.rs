@@ -1,0 +1,125 @@
+//! A removal that has been agreed on: batch by batch, each node told once it is gone.
+
+use serde_json::{Value, json};
+
+use super::{is_gone_server, wait};
+use crate::api::Node;
+use crate::commands::operands::Operands;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind};
+use crate::ui::json::kind_name;
+
+/// How many nodes one request names.
+const BATCH: usize = 100;
+
+/// A removal that is going on.
+pub(super) struct Removal<'a> {
+    ctx: &'a Ctx,
+    /// Whether all of them go for good.
+    permanently: bool,
+    pub(super) operands: Operands<'a>,
+    total: usize,
+    /// How many have been removed or have failed.
+    settled: usize,
+    /// The records of what is gone.
+    pub(super) gone: Vec<Value>,
+}
+
+impl<'a> Removal<'a> {
+    /// Nothing of `total` nodes is removed yet.
+    pub(super) fn new(ctx: &'a Ctx, permanently: bool, operands: Operands<'a>, total: usize) -> Self {
+        Self { ctx, permanently, operands, total, settled: 0, gone: Vec::new() }
+    }
+
+    /// Removes all, batch by batch, each told once it is gone.
+    pub(super) async fn remove(&mut self, nodes: &[Node]) -> Result<(), CliError> {
+        let cancel = &self.ctx.cancel;
+        for batch in nodes.chunks(BATCH) {
+            if cancel.is_cancelled() {
+                return Err(self.interrupted());
+            }
+            let before = self.settled;
+            let removed = tokio::select! {
+                biased;
+                result = self.remove_batch(batch) => Some(result),
+                () = cancel.cancelled() => None,
+            };
+            match removed {
+                Some(Ok(())) => {}
+                Some(Err(error)) if is_gone_server(&error) => {
+                    return self.stop(error, self.total - before - batch.len());
+                }
+                Some(Err(error)) => return Err(error),
+                None => {
+                    let open = &batch[self.settled - before..];
+                    for node in wait::gone_by_now(self.ctx, open).await {
+                        self.settle(node, Ok(()))?;
+                    }
+                    return Err(self.interrupted().hint("the server goes on with what it was told last"));
+                }
+            }
+        }
+        if cancel.is_cancelled() { Err(self.interrupted()) } else { Ok(()) }
+    }
+
+    /// Removes a batch. One that the server does not take as a whole is tried node by node, so that the failure is
+    /// that of the node it belongs to.
+    async fn remove_batch(&mut self, batch: &[Node]) -> Result<(), CliError> {
+        match wait::remove(self.ctx, batch, self.permanently).await {
+            Ok(()) => return batch.iter().try_for_each(|node| self.settle(node, Ok(()))),
+            Err(error) if is_gone_server(&error) => return Err(error),
+            Err(error) => {
+                if let [node] = batch {
+                    return self.settle(node, Err(error));
+                }
+                if error.kind.ends_everything() {
+                    return self.settle(&batch[0], Err(error));
+                }
+            }
+        }
+        for node in batch {
+            let result = match wait::is_gone(self.ctx, node).await {
+                Ok(true) => Ok(()),
+                _ => wait::remove(self.ctx, std::slice::from_ref(node), self.permanently).await,
+            };
+            match result {
+                Err(error) if is_gone_server(&error) => return Err(error),
+                result => self.settle(node, result)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells what became of a node.
+    fn settle(&mut self, node: &Node, result: Result<(), CliError>) -> Result<(), CliError> {
+        self.settled += 1;
+        if result.is_ok() {
+            let done = if self.permanently { "deleted" } else { "moved to the recycle bin:" };
+            self.ctx.ui.status(&format!("{done} {}", node.path));
+            let path = node.path.as_str();
+            self.gone.push(json!({"path": path, "type": kind_name(node.kind), "permanently": self.permanently}));
+        }
+        self.operands.take(result)
+    }
+
+    fn tally(&self) -> String {
+        let done = if self.permanently { "deleted" } else { "moved to the recycle bin" };
+        format!("{} of {} {done}", self.gone.len(), self.total)
+    }
+
+    fn interrupted(&self) -> CliError {
+        CliError::new(Kind::Interrupted, self.tally())
+    }
+
+    /// Ends a removal whose server has gone away.
+    fn stop(&mut self, error: CliError, not_tried: usize) -> Result<(), CliError> {
+        let mut error = error;
+        if self.total > 1 {
+            error = error.hint(format!("{}, {not_tried} not tried", self.tally()));
+        }
+        if self.gone.is_empty() {
+            return Err(error);
+        }
+        self.operands.failed(error)
+    }
+}

@@ -1,0 +1,222 @@
+//! `cec update`.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use semver::Version;
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+use super::version::platform;
+use crate::api::update::{Offer, PublicKey, UpdateServer};
+use crate::context::Ctx;
+use crate::env;
+use crate::error::{CliError, Kind, Outcome};
+
+/// How long the new program may take to say its version.
+const TRIAL: Duration = Duration::from_secs(20);
+
+const EXAMPLES: &str = "\
+Examples:
+  cec update --dry-run
+  cec update
+  cec update --version 1.4.2";
+
+const NOTES: &str = "\
+The program is taken from the update server that was set when it was built, or that CEC_UPDATE_URL names. It must have the \
+right checksum, be signed with the key that was set when this program was built or that CEC_UPDATE_KEY names (a PEM file), \
+and start; only then it takes this program's place, at once. The old program is kept beside config.json as cec-VERSION. \
+A program that was built with neither server nor key changes nothing.";
+
+/// Arguments of `cec update`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{NOTES}"))]
+pub struct Args {
+    /// This version, be it older, instead of the newest
+    #[arg(short, long, value_name = "VERSION")]
+    version: Option<Version>,
+
+    /// Say what would be done, and do nothing
+    #[arg(short, long)]
+    dry_run: bool,
+
+    /// Take versions that are not released yet, too
+    #[arg(long)]
+    dev: bool,
+}
+
+/// What `update` did.
+#[derive(Debug, Serialize)]
+struct Record {
+    current: &'static str,
+    available: Option<String>,
+    updated: bool,
+    kept: Option<String>,
+    dry_run: bool,
+}
+
+/// Looks for a newer program and puts it in this one's place.
+///
+/// # Errors
+/// [`Kind::Failure`] where no channel is set; [`Kind::NotFound`] where the wanted version is not offered;
+/// [`Kind::Permission`] where this program's folder cannot be written to; [`Kind::Integrity`] where the new program is
+/// not what it should be.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let (url, key) = channel(ctx)?;
+    let server = UpdateServer::new(ctx.http(false, &[])?, &url)?;
+    let (os, arch) = platform();
+    let current = env!("CARGO_PKG_VERSION");
+    let channel = if arguments.dev { "dev" } else { "stable" };
+    ctx.ui.status(&format!("asking {url} for updates"));
+    let offers = server.offers(channel, current, os, arch).await?;
+    let mut record = Record { current, available: None, updated: false, kept: None, dry_run: arguments.dry_run };
+    let Some((version, offer)) = choose(offers, arguments.version.as_ref())? else {
+        ctx.ui.status(&format!("cec {current} is the newest version"));
+        return finish(ctx, &record);
+    };
+    record.available = Some(version.to_string());
+    if arguments.dry_run {
+        ctx.ui.status(&format!("cec {version} would take the place of {current}{}", described(&offer)));
+        return finish(ctx, &record);
+    }
+    let program = std::env::current_exe().and_then(fs::canonicalize)?;
+    let fresh = beside(&program)?;
+    ctx.ui.status(&format!("fetching cec {version}{}", described(&offer)));
+    let content = server.fetch(&offer, &key).await?;
+    let fresh = fill(fresh, &content)?;
+    try_out(&fresh, &version).await?;
+    record.kept = Some(keep(ctx, &program, current)?.display().to_string());
+    self_replace::self_replace(&fresh)
+        .map_err(|error| CliError::new(Kind::Failure, format!("cannot replace {}: {error}", program.display())))?;
+    record.updated = true;
+    ctx.ui.status(&format!(
+        "cec {current} is now cec {version}; the old one is kept as {}",
+        record.kept.as_deref().unwrap_or_default()
+    ));
+    finish(ctx, &record)
+}
+
+fn finish(ctx: &Ctx, record: &Record) -> Result<Outcome, CliError> {
+    if ctx.ui.is_json() {
+        ctx.ui.json_document(record)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Where to ask, and whom to trust.
+fn channel(ctx: &Ctx) -> Result<(String, PublicKey), CliError> {
+    let environment = &ctx.settings.environment;
+    let url = environment.text(env::UPDATE_URL)?.or(option_env!("CEC_UPDATE_URL"));
+    let key = match environment.path(env::UPDATE_KEY) {
+        Some(path) => Some(fs::read_to_string(&path).map_err(|error| {
+            CliError::new(Kind::NotFound, format!("cannot read the public key {}: {error}", path.display()))
+        })?),
+        None => option_env!("CEC_UPDATE_KEY").map(str::to_owned),
+    };
+    match (url, key) {
+        (Some(url), Some(key)) => Ok((url.to_owned(), PublicKey::from_pem(&key)?)),
+        (url, _) => {
+            let missing = if url.is_none() { "update server" } else { "public key for updates" };
+            Err(CliError::new(Kind::Failure, format!("this program knows no {missing}; nothing was changed"))
+                .hint("update it the way it was installed: by its package, or from its source with 'cargo install'")
+                .hint("or name a server and a key that you trust: CEC_UPDATE_URL and CEC_UPDATE_KEY"))
+        }
+    }
+}
+
+/// The wanted version, or the newest that is newer than this program.
+fn choose(offers: Vec<Offer>, wanted: Option<&Version>) -> Result<Option<(Version, Offer)>, CliError> {
+    let read = |offer: Offer| Some((Version::parse(offer.version.trim_start_matches('v')).ok()?, offer));
+    let mut offers: Vec<(Version, Offer)> = offers.into_iter().filter_map(read).collect();
+    offers.sort_by(|one, other| one.0.cmp(&other.0));
+    if let Some(wanted) = wanted {
+        let found = offers.into_iter().find(|(version, _)| version == wanted);
+        let missing = || CliError::new(Kind::NotFound, format!("version {wanted} is not offered for this system"));
+        return found.ok_or_else(missing).map(Some);
+    }
+    let current = Version::parse(env!("CARGO_PKG_VERSION"))
+        .map_err(|error| CliError::new(Kind::Failure, format!("this program's own version cannot be read: {error}")))?;
+    Ok(offers.pop().filter(|(version, _)| *version > current))
+}
+
+fn described(offer: &Offer) -> String {
+    let text = if offer.label.is_empty() { &offer.description } else { &offer.label };
+    if text.is_empty() { String::new() } else { format!(" ({text})") }
+}
+
+/// An empty file beside the program. Whether the program can be replaced at all is known before anything is fetched.
+fn beside(program: &Path) -> Result<NamedTempFile, CliError> {
+    let folder = program.parent().unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix(".cec-update-").tempfile_in(folder).map_err(|error| {
+        CliError::new(Kind::Permission, format!("cannot write to {}: {error}", folder.display()))
+            .hint("run the update as somebody who may, or install the program the way it was installed")
+    })
+}
+
+/// The program on the disk, closed, so that it can be started.
+fn fill(mut file: NamedTempFile, content: &[u8]) -> Result<tempfile::TempPath, CliError> {
+    file.write_all(content)?;
+    #[cfg(unix)]
+    file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    file.as_file().sync_all()?;
+    Ok(file.into_temp_path())
+}
+
+/// Starts the new program once: it must say that it is the version that it is meant to be.
+async fn try_out(program: &Path, version: &Version) -> Result<(), CliError> {
+    let refused = |why: String| {
+        CliError::new(Kind::Integrity, format!("the new program is refused: {why}")).hint("nothing was changed")
+    };
+    let mut command = tokio::process::Command::new(program);
+    command.args(["version", "--json"]).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let output = match tokio::time::timeout(TRIAL, command.output()).await {
+        Ok(Ok(output)) => output,
+        Ok(Err(error)) => return Err(refused(format!("it does not start: {error}"))),
+        Err(_) => return Err(refused("it does not end".to_owned())),
+    };
+    let told: Option<serde_json::Value> = serde_json::from_slice(&output.stdout).ok();
+    match told.as_ref().and_then(|told| told["version"].as_str()) {
+        _ if !output.status.success() => Err(refused(format!("it ends with {}", output.status))),
+        Some(told) if told.trim_start_matches('v') == version.to_string() => Ok(()),
+        Some(told) => Err(refused(format!("it says that it is version {told}, and not {version}"))),
+        None => Err(refused("it does not say its version".to_owned())),
+    }
+}
+
+/// Copies the present program to where the old ones are kept.
+fn keep(ctx: &Ctx, program: &Path, version: &str) -> Result<PathBuf, CliError> {
+    let folder = ctx.settings.config_folder.clone().ok_or(crate::store::StoreError::NoFolder)?;
+    crate::sys::atomic_file::create_private_folder(&folder)?;
+    let kept = folder.join(format!("cec-{version}{}", std::env::consts::EXE_SUFFIX));
+    fs::copy(program, &kept)
+        .map_err(|error| CliError::new(Kind::Failure, format!("cannot keep the old program: {error}")))?;
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offers(versions: &[&str]) -> Vec<Offer> {
+        let offer =
+            |version: &&str| serde_json::from_value(serde_json::json!({ "Version": version })).expect("an offer");
+        versions.iter().map(offer).collect()
+    }
+
+    #[test]
+    fn the_newest_is_chosen_or_the_one_that_is_wanted() {
+        let chosen = |list: &[&str], wanted: Option<&str>| {
+            let wanted = wanted.map(|text| Version::parse(text).expect("a version"));
+            choose(offers(list), wanted.as_ref()).map(|found| found.map(|(version, _)| version.to_string()))
+        };
+        let list = ["99.0.0", "v100.2.0", "100.10.0", "nonsense", "0.0.1"];
+        assert_eq!(chosen(&list, None).expect("a choice").as_deref(), Some("100.10.0"));
+        assert_eq!(chosen(&list, Some("0.0.1")).expect("a choice").as_deref(), Some("0.0.1"));
+        assert_eq!(chosen(&["0.0.1"], None).expect("a choice"), None);
+        assert_eq!(chosen(&[], None).expect("a choice"), None);
+        assert_eq!(chosen(&list, Some("5.0.0")).expect_err("missing").kind, Kind::NotFound);
+    }
+}

@@ -1,0 +1,35 @@
+//! What holds for any text as a value of a setting: for the property tests here and for the fuzz target.
+
+use super::{parse_duration, parse_url};
+use crate::account::ServerUrl;
+use crate::env::parse_switch;
+
+/// Reads any text as a duration, a switch and a URL.
+pub fn values(text: &str) {
+    if let Ok(duration) = parse_duration(text) {
+        assert!(!duration.is_zero(), "{text:?}");
+    }
+    let _ = parse_switch(text);
+    if let Ok(url) = parse_url(text) {
+        assert!(!url.origin().ends_with('/') && !url.host().is_empty(), "{text:?}");
+        assert_eq!(ServerUrl::parse(url.origin()).as_ref(), Ok(&url), "{text:?}");
+        assert!(url.account_id("user").starts_with("user@"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_value_or_refused(text in any::<String>()) {
+            super::values(&text);
+        }
+
+        #[test]
+        fn so_is_what_looks_like_one(text in r"-?[0-9]{0,22}(\.[0-9]{0,3})?(e-?[0-9]{1,3})?( ?(ms|s|m|h|d|w|y)){0,2}|(http|https|HTTP|cells)://[a-zé%.:@\[\]0-9]{0,9}(:[0-9]{1,6})?[/?#a-z]{0,4}") {
+            super::values(&text);
+        }
+    }
+}
