@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::Method;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::tree::Node;
@@ -161,13 +161,17 @@ struct WireMeta {
     meta_store: Option<BTreeMap<String, Value>>,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct WireUserMeta<'a> {
-    node_uuid: &'a str,
-    namespace: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    json_value: Option<String>,
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct SearchAnswer {
+    #[serde(deserialize_with = "list")]
+    metadatas: Vec<WireFound>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct WireFound {
+    uuid: String,
 }
 
 impl Client {
@@ -199,28 +203,29 @@ impl Client {
     /// # Errors
     /// Any failure of the call; [`super::ApiErrorKind::NotFound`] for a namespace that is not defined.
     pub async fn set_meta(&self, node: &Node, namespace: &str, value: &Value) -> Result<(), ApiError> {
-        self.update_meta("PUT", node, namespace, Some(value.to_string())).await
+        let meta = json!({"NodeUuid": node.uuid, "Namespace": namespace, "JsonValue": value.to_string()});
+        let request = json!({"Operation": "PUT", "MetaDatas": [meta]});
+        let _: Value = self.write(Method::PUT, "/a/user-meta/update", &request).await?;
+        Ok(())
     }
 
-    /// Takes a value away from a node; one that is not there does no harm.
+    /// Takes a value away from a node, and says whether there was one.
     ///
     /// # Errors
     /// As [`Client::set_meta`].
-    pub async fn delete_meta(&self, node: &Node, namespace: &str) -> Result<(), ApiError> {
-        self.update_meta("DELETE", node, namespace, None).await
-    }
-
-    async fn update_meta(
-        &self,
-        operation: &str,
-        node: &Node,
-        namespace: &str,
-        json_value: Option<String>,
-    ) -> Result<(), ApiError> {
-        let meta = WireUserMeta { node_uuid: &node.uuid, namespace, json_value };
-        let request = json!({"Operation": operation, "MetaDatas": [meta]});
+    pub async fn delete_meta(&self, node: &Node, namespace: &str) -> Result<bool, ApiError> {
+        // Without the value's own UUID the server says yes and does nothing.
+        let request = json!({"NodeUuids": [node.uuid], "Namespace": namespace});
+        let answer: SearchAnswer = self.read("/a/user-meta/search", &request).await?;
+        let uuids = answer.metadatas.into_iter().map(|meta| meta.uuid).filter(|uuid| !uuid.is_empty());
+        let metas: Vec<Value> =
+            uuids.map(|uuid| json!({"Uuid": uuid, "NodeUuid": node.uuid, "Namespace": namespace})).collect();
+        if metas.is_empty() {
+            return Ok(false);
+        }
+        let request = json!({"Operation": "DELETE", "MetaDatas": metas});
         let _: Value = self.write(Method::PUT, "/a/user-meta/update", &request).await?;
-        Ok(())
+        Ok(true)
     }
 }
 

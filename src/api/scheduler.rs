@@ -218,6 +218,8 @@ impl Client {
                 break;
             }
         }
+        // The newest comes first, and the times are whole seconds.
+        lines.reverse();
         lines.sort_by_key(|line: &LogLine| line.time);
         Ok(lines)
     }
