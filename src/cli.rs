@@ -143,9 +143,9 @@ pub enum Command {
         cec meta set -p common-files/report.pdf -n usermeta-status -s final\n  \
         cec meta tag add common-files/report.pdf 2031"
     )]
-    Meta(meta::Verb),
+    Meta(Box<meta::Verb>),
     /// Make public links, list, change and remove them
-    Share(share::Args),
+    Share(Box<share::Args>),
     /// Look after users, groups, roles, workspaces and rights
     #[command(
         subcommand,
@@ -154,7 +154,7 @@ pub enum Command {
         cec idm user create carol --email carol@example.com\n  \
         cec idm list-acls -n 1c989848-5eff-49cf-8727-4db754e02c25"
     )]
-    Idm(idm::Verb),
+    Idm(Box<idm::Verb>),
     /// Look after data sources (for administrators)
     #[command(
         subcommand,
@@ -167,9 +167,9 @@ pub enum Command {
         after_help = "Examples:\n  cec jobs get\n  cec jobs watch\n  \
         cec jobs cancel copy-move-34454e75-818d-4537-8a77-f955ba6b29b7"
     )]
-    Jobs(jobs::Verb),
+    Jobs(Box<jobs::Verb>),
     /// Send any REST call and show the answer
-    Api(api::Args),
+    Api(Box<api::Args>),
 }
 
 /// The commands of `cec config`.

@@ -138,7 +138,14 @@ async fn call(ctx: &Ctx, arguments: &Args, path: &str, body: Option<Bytes>) -> R
         ctx.ui.line("")?;
     }
     let is_page = error.as_ref().is_some_and(|error| error.kind == crate::api::ApiErrorKind::NotCells);
-    if !is_page {
+    if ctx.ui.is_json() {
+        // For one who reads JSON, a refusal is told on standard error alone.
+        if error.is_none()
+            && let Ok(value) = serde_json::from_slice::<Value>(&answer.body)
+        {
+            ctx.ui.json_document(&value)?;
+        }
+    } else if !is_page {
         write(ctx, &answer.body)?;
     }
     match error {

@@ -87,8 +87,11 @@ async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
         Command::Meta(verb) => meta::run(ctx, verb).await,
         Command::Share(arguments) => share::run(ctx, arguments).await,
         Command::Idm(verb) => idm::run(ctx, verb).await,
+        Command::Meta(verb) => meta::run(ctx, *verb).await,
+        Command::Share(arguments) => share::run(ctx, *arguments).await,
+        Command::Idm(verb) => idm::run(ctx, *verb).await,
         Command::Storage(verb) => storage::run(ctx, verb).await,
-        Command::Jobs(verb) => jobs::run(ctx, verb).await,
-        Command::Api(arguments) => api::run(ctx, arguments).await,
+        Command::Jobs(verb) => jobs::run(ctx, *verb).await,
+        Command::Api(arguments) => api::run(ctx, *arguments).await,
     }
 }

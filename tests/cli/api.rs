@@ -41,6 +41,19 @@ fn the_exit_code_is_what_the_answer_means() {
 }
 
 #[test]
+fn answers_go_through_jq() {
+    let world = World::new();
+    world.mkdir("common-files/folder");
+    world.cec(["api", "GET", "tree/stat/common-files/folder", "--jq", ".Node.Path"]).run().is(
+        0,
+        "common-files/folder\n",
+        "",
+    );
+    let record = world.cec(["api", "GET", "tree/stat/common-files/nope", "--json"]).run().json_error(3);
+    assert_eq!(record["kind"], "not_found");
+}
+
+#[test]
 fn fields_and_files_make_the_body() {
     let world = World::new();
     world.mkdir("common-files/folder");
