@@ -353,6 +353,7 @@ fn filled(text: String) -> Resettable<StyledStr> {
 fn examples(command: &str) -> Option<&'static str> {
     match command {
         "info" => Some("Examples:\n  cec info\n  cec info --json --profile alice@files.example.com"),
+        "tools" => Some("Examples:\n  cec tools hash report.pdf\n  cec tools version isgreater 4.4.1 4.4.0"),
         "config" => Some("Examples:\n  cec config add https://files.example.com --skip-keyring\n  cec config status"),
         "status" => Some("Examples:\n  cec config status\n  cec config status --json"),
         _ => None,

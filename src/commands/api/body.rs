@@ -29,7 +29,7 @@ pub(super) fn parse_field(text: &str) -> Result<Field, String> {
         names.push(name.to_owned());
         rest = after;
     }
-    if first.is_empty() || !rest.is_empty() {
+    if first.is_empty() || first.contains(']') || !rest.is_empty() {
         return Err(format!("'{name}' is no name of a field"));
     }
     Ok(Field { names, value: value.to_owned() })
