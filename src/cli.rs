@@ -12,7 +12,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::commands::{
-    cat, clear, completion, config, configure, doc, info, ls, mkdir, rm, scp, stat, tools, update, version,
+    api, cat, clear, completion, config, configure, doc, idm, info, jobs, ls, meta, mkdir, rm, scp, share, stat,
+    storage, tools, update, version,
 };
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
@@ -135,6 +136,40 @@ pub enum Command {
     Scp(scp::Args),
     /// Replace this program by a newer version of itself
     Update(update::Args),
+    /// Show and set what users attach to files and folders
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  cec meta ls\n  cec meta get common-files/report.pdf\n  \
+        cec meta set -p common-files/report.pdf -n usermeta-status -s final\n  \
+        cec meta tag add common-files/report.pdf 2031"
+    )]
+    Meta(Box<meta::Verb>),
+    /// Make public links, list, change and remove them
+    Share(Box<share::Args>),
+    /// Look after users, groups, roles, workspaces and rights
+    #[command(
+        subcommand,
+        after_help = "Personal access tokens are made on the server itself, not through its network interface:\n  \
+        cells admin user token -u LOGIN -e 24h\n\nExamples:\n  cec idm list-users\n  \
+        cec idm user create carol --email carol@example.com\n  \
+        cec idm list-acls -n 1c989848-5eff-49cf-8727-4db754e02c25"
+    )]
+    Idm(Box<idm::Verb>),
+    /// Look after data sources (for administrators)
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  cec storage list-datasources\n  cec storage resync-ds pydiods1 --wait"
+    )]
+    Storage(storage::Verb),
+    /// Look after what runs on the server
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  cec jobs get\n  cec jobs watch\n  \
+        cec jobs cancel copy-move-34454e75-818d-4537-8a77-f955ba6b29b7"
+    )]
+    Jobs(Box<jobs::Verb>),
+    /// Send any REST call and show the answer
+    Api(Box<api::Args>),
 }
 
 /// The commands of `cec config`.
@@ -332,6 +367,7 @@ fn filled(text: String) -> Resettable<StyledStr> {
 fn examples(command: &str) -> Option<&'static str> {
     match command {
         "info" => Some("Examples:\n  cec info\n  cec info --json --profile alice@files.example.com"),
+        "tools" => Some("Examples:\n  cec tools hash report.pdf\n  cec tools version isgreater 4.4.1 4.4.0"),
         "config" => Some("Examples:\n  cec config add https://files.example.com\n  cec config status"),
         "status" => Some("Examples:\n  cec config status\n  cec config status --json"),
         _ => None,
@@ -444,7 +480,8 @@ mod tests {
                 assert!(globals.contains("--json"), "{path:?}: {help}");
                 assert_eq!(globals.contains("--connect-timeout"), flag == "--help", "{path:?}: {help}");
             }
-            for command in command.get_subcommands() {
+            // What only programs call needs no examples.
+            for command in command.get_subcommands().filter(|command| !command.get_name().starts_with("__")) {
                 check(command, &[path, &[command.get_name()]].concat());
             }
         }

@@ -77,7 +77,7 @@ struct Job {
 }
 
 /// The user that the server's own jobs belong to.
-const SYSTEM_USER: &str = "pydio.system.user";
+pub(crate) const SYSTEM_USER: &str = "pydio.system.user";
 
 /// Jobs that every server has: id, label, action.
 const SYSTEM_JOBS: [(&str, &str, &str); 2] = [

@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
 use crate::content::Store;
-use crate::directory::Directory;
+use crate::directory::{Acl, Directory, UserRecord};
 use crate::faults::Faults;
 use crate::jobs::Jobs;
 use crate::links::Links;
@@ -190,6 +190,27 @@ impl Sandbox {
                 self.shared.tokens.issue_hard(caller, LONG_LIVED)
             }
         }
+    }
+
+    /// Makes a standard user with a role and a right on the common files; nothing more than lists knows of it.
+    pub fn add_user(&self, login: &str) {
+        let uuid = random::uuid();
+        self.shared.directory.with(|state| {
+            state.add_user(UserRecord {
+                uuid: uuid.clone(),
+                login: login.to_owned(),
+                group_path: "/".to_owned(),
+                attributes: [("profile".to_owned(), "standard".to_owned())].into(),
+                ..UserRecord::default()
+            });
+            state.add_acl(Acl {
+                action: "read".to_owned(),
+                value: "1".to_owned(),
+                role: uuid,
+                node: "DATASOURCE:pydiods1".to_owned(),
+                ..Acl::default()
+            });
+        });
     }
 
     /// Kills a token at once.

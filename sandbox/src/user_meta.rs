@@ -1,6 +1,9 @@
 //! The namespaces of user metadata.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+
+use crate::random;
 
 /// What may be attached to nodes under one name.
 #[derive(Clone, Debug)]
@@ -15,6 +18,8 @@ pub(crate) struct Namespace {
 #[derive(Debug)]
 pub(crate) struct Namespaces {
     all: Mutex<Vec<Namespace>>,
+    /// The Uuid of each value, by node and namespace.
+    values: Mutex<HashMap<(String, String), String>>,
 }
 
 const FIRST: [(&str, &str, &str); 11] = [
@@ -37,7 +42,7 @@ const FIRST: [(&str, &str, &str); 11] = [
 
 impl Default for Namespaces {
     fn default() -> Self {
-        let namespaces = Self { all: Mutex::default() };
+        let namespaces = Self { all: Mutex::default(), values: Mutex::default() };
         for (name, label, definition) in FIRST {
             namespaces.put(name, label, definition);
         }
@@ -66,6 +71,17 @@ impl Namespaces {
 
     pub(crate) fn remove(&self, name: &str) {
         self.lock().retain(|namespace| namespace.name != name);
+    }
+
+    /// The Uuid of the value that a node has or gets under a name.
+    pub(crate) fn value(&self, node: &str, namespace: &str) -> String {
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        values.entry((node.to_owned(), namespace.to_owned())).or_insert_with(random::uuid).clone()
+    }
+
+    /// Forgets a value.
+    pub(crate) fn forget(&self, node: &str, namespace: &str) {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner).remove(&(node.to_owned(), namespace.to_owned()));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Namespace>> {

@@ -126,7 +126,7 @@ impl WireJob {
 }
 
 /// Messages of failed tasks may be a whole error as JSON text.
-fn unwrapped(message: &str) -> String {
+pub(super) fn unwrapped(message: &str) -> String {
     let inner = serde_json::from_str::<Value>(message).ok();
     let detail = inner.as_ref().and_then(|inner| inner.get("Detail")?.as_str());
     detail.unwrap_or(message).to_owned()

@@ -1,11 +1,16 @@
 //! The authenticated REST client: wire structs, typed errors, pages as streams.
 
+pub mod datasource;
 pub mod error;
 pub mod frontend;
+pub mod idm;
 pub mod jobs;
+pub mod meta;
 pub mod page;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
+pub mod scheduler;
+pub mod share;
 pub mod tree;
 pub mod update;
 mod wire;
@@ -59,6 +64,23 @@ impl Client {
         }
         error::json_of(&answer)?;
         Ok(answer)
+    }
+
+    /// Any REST call, sent once as with [`Client::raw`]; the answer is given whatever it means, beside what it means where
+    /// that is no success.
+    ///
+    /// # Errors
+    /// No answer, or no token.
+    pub async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<(Answer, Option<ApiError>), ApiError> {
+        let answer = self.sender.call(&method, path, body.as_ref()).await?;
+        let is_empty = answer.status.is_success() && answer.body.is_empty();
+        let error = if is_empty { None } else { error::json_of(&answer).err() };
+        Ok((answer, error))
     }
 
     /// A GET, tried again where that may help.

@@ -1,19 +1,25 @@
 //! The commands, a file each: what they take (the doc comments are the help) and what they do.
 
+pub mod api;
 pub mod cat;
 pub mod clear;
 pub mod completion;
 pub mod config;
 pub mod configure;
 pub mod doc;
+pub mod idm;
 pub mod info;
+pub mod jobs;
 pub mod ls;
+pub mod meta;
 pub mod mkdir;
 pub mod nodes;
 pub mod operands;
 pub mod rm;
 pub mod scp;
+pub mod share;
 pub mod stat;
+pub mod storage;
 pub mod tools;
 pub mod update;
 pub mod version;
@@ -86,5 +92,11 @@ async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
         Command::Cat(arguments) => cat::run(ctx, arguments).await,
         Command::Scp(arguments) => scp::run(ctx, arguments).await,
         Command::Update(arguments) => update::run(ctx, arguments).await,
+        Command::Meta(verb) => meta::run(ctx, *verb).await,
+        Command::Share(arguments) => share::run(ctx, *arguments).await,
+        Command::Idm(verb) => idm::run(ctx, *verb).await,
+        Command::Storage(verb) => storage::run(ctx, verb).await,
+        Command::Jobs(verb) => jobs::run(ctx, *verb).await,
+        Command::Api(arguments) => api::run(ctx, *arguments).await,
     }
 }

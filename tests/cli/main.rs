@@ -5,6 +5,7 @@ mod trees;
 
 mod support;
 
+mod api;
 mod browser;
 mod cat;
 mod clear;
@@ -14,10 +15,14 @@ mod documents;
 mod downloads;
 mod failures;
 mod globs;
+mod idm;
 mod info;
+mod jobs;
 mod keyring;
+
 mod listings;
 mod ls;
+mod meta;
 mod mkdir;
 mod output;
 mod pipes;
@@ -25,8 +30,10 @@ mod refresh;
 mod rm;
 mod scp;
 mod selection;
+mod share;
 mod signals;
 mod stat;
+mod storage;
 mod terminal;
 mod tools;
 mod tuning;

@@ -392,8 +392,7 @@ pub(super) async fn put_user(call: &mut Call, login: &str) -> RestResult {
     }
     if !input.password.is_empty() {
         if is_self && !call.shared.logins.is_password(login, &input.old_password) {
-            let message = "Login failed";
-            return Err(RestError::typed(StatusCode::UNAUTHORIZED, Prefix::Unauthorized, message));
+            return Err(forbidden("password does not match"));
         }
         call.shared.logins.set_password(login, &input.password);
     }
@@ -503,7 +502,10 @@ fn workspaces(call: &Call) -> Vec<Json> {
             "RootNodes": {workspace.root_uuid: node},
         }))
     });
-    let linked = call.shared.links.all().into_iter().map(|link| {
+    // Links of others are shown to administrators only.
+    let caller = call.caller().ok();
+    let is_mine = |owner: &str| caller.is_some_and(|caller| caller.admin || caller.login == owner);
+    let linked = call.shared.links.all().into_iter().filter(|link| is_mine(&link.owner)).map(|link| {
         let node = |uuid: &String| {
             call.shared.nodes.read(|forest| {
                 let id = forest.by_uuid(uuid)?;
@@ -523,7 +525,7 @@ fn workspaces(call: &Call) -> Vec<Json> {
             "RootNodes": nodes,
         }))
     });
-    let orphaned = call.shared.links.orphans().into_iter().map(|orphan| {
+    let orphaned = call.shared.links.orphans().into_iter().filter(|orphan| is_mine(&orphan.owner)).map(|orphan| {
         json!({
             "UUID": orphan.uuid,
             "Label": orphan.label,

@@ -62,6 +62,7 @@ pub(super) async fn list(call: &mut Call) -> RestResult {
     }
     let size = usize::try_from(request.size).ok().filter(|size| *size > 0).unwrap_or(100);
     let skipped = usize::try_from(request.page).unwrap_or(0) * size;
-    let shown: Vec<Json> = lines.into_iter().skip(skipped).take(size).collect();
+    // The newest comes first.
+    let shown: Vec<Json> = lines.into_iter().rev().skip(skipped).take(size).collect();
     reply(&if shown.is_empty() { json!({}) } else { json!({"Logs": shown}) })
 }

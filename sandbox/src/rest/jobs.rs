@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{RestError, RestResult};
 use super::json::{Field, JsonError, Value, message};
 use super::{Call, reply};
-use crate::jobs::{Action, JobView, Order, TaskStatus, TaskView};
+use crate::jobs::{Action, JobView, Order, SYSTEM_USER, TaskStatus, TaskView};
 use crate::tree::changes::{Target, Transfer};
 use crate::tree::node::Kind;
 use crate::tree::{Access, Place, find};
@@ -216,14 +216,14 @@ struct ResyncParameters {
     name: String,
 }
 
-/// Compares a data source with its storage: the id is always the same, and an unknown name is found out by the job.
+/// Compares a data source with its storage: for everybody, always under the same id, as a job of the server's own. That
+/// a name is unknown is found out by the job.
 fn start_resync(call: &Call, parameters: &str) -> RestResult {
     let ResyncParameters { name } = serde_json::from_str(parameters).map_err(|_| RestError::Panic)?;
-    call.require_admin()?;
     let order = Order {
         prefix: "resync-ds",
-        label: format!("Resync datasource {name}"),
-        owner: call.caller()?.login.clone(),
+        label: format!("Sync datasource {name} then rehash new files"),
+        owner: SYSTEM_USER.to_owned(),
         action: Action {
             id: "actions.cmd.resync",
             paths: Vec::new(),
@@ -232,7 +232,13 @@ fn start_resync(call: &Call, parameters: &str) -> RestResult {
         running: format!("Resyncing {name}"),
     };
     let known = super::datasources::is_known(&name);
-    let work = move || if known { Ok(()) } else { Err("service is not known by the registry".to_owned()) };
+    let work = move || {
+        if known {
+            Ok(())
+        } else {
+            Err("rpc error: code = Unavailable desc = service is not known by the registry".to_owned())
+        }
+    };
     let job_uuid = call.shared.jobs.start_as(format!("resync-ds-{name}"), order, work);
     reply(&StartAnswer { job_uuid })
 }

@@ -11,6 +11,9 @@ use super::{Call, reply};
 use crate::links::Link;
 use crate::world;
 
+/// The shortest hash that a user may choose.
+const SHORTEST_HASH: usize = 12;
+
 message! {
     struct LinkInput {
         uuid: String = "Uuid",
@@ -65,6 +68,10 @@ pub(super) async fn put_link(call: &mut Call) -> RestResult {
     let now = call.shared.clock.now();
     let before = if input.uuid.is_empty() { None } else { Some(editable(call, &input.uuid)?) };
     let is_new = before.is_none();
+    if !is_new && input.user_login.is_empty() {
+        // A change must send back all that the link has.
+        return Err(RestError::nested(StatusCode::INTERNAL_SERVER_ERROR, "key required"));
+    }
     let mut link = before.unwrap_or_else(|| Link::new(&login, now));
     if input.label.is_empty() {
         return Err(refused("please provide a non-empty label for this workspace"));
@@ -99,14 +106,13 @@ fn set_password(request: &PutRequest, link: &mut Link) -> Result<(), RestError> 
         link.password = None;
         return Ok(());
     }
-    let given = match link.password {
-        Some(_) => &request.update_password,
-        None => &request.create_password,
-    };
-    match (given.is_empty(), &link.password) {
+    // What the link says of itself counts, not what it is.
+    let keeps = request.link.as_ref().is_some_and(|input| input.password_required) && link.password.is_some();
+    let given = if keeps { &request.update_password } else { &request.create_password };
+    match (given.is_empty(), keeps) {
         (false, _) => link.password = Some(given.clone()),
-        (true, Some(_)) => {}
-        (true, None) => return Err(refused("Please provide a non empty password!")),
+        (true, true) => {}
+        (true, false) => return Err(refused("Please provide a non empty password!")),
     }
     Ok(())
 }
@@ -115,6 +121,10 @@ fn set_hash(call: &Call, request: &PutRequest, link: &mut Link) -> Result<(), Re
     let wanted = &request.update_hash;
     if wanted.is_empty() || *wanted == link.hash {
         return Ok(());
+    }
+    if wanted.len() < SHORTEST_HASH {
+        let message = "Please use a link hash with at least 12 characters";
+        return Err(RestError::typed(StatusCode::FORBIDDEN, Prefix::Forbidden, message));
     }
     if call.shared.links.by_hash(wanted).is_some() {
         return Err(RestError::internal("Link hash is already in use, please use another one"));

@@ -9,7 +9,6 @@ use super::json::{Field, JsonError, Value, message};
 use super::node::{Rendering, render_id};
 use super::tree::NodeInput;
 use super::{Call, reply};
-use crate::random;
 use crate::user_meta::Namespace;
 
 message! {
@@ -125,6 +124,14 @@ pub(super) async fn update(call: &mut Call) -> RestResult {
         if !deletes && serde_json::from_str::<Json>(&input.json_value).is_err() {
             return Err(not_json(&input.json_value));
         }
+        let uuid = call.shared.namespaces.value(&input.node_uuid, &input.namespace);
+        // A deletion that does not name the value itself is a success and does nothing.
+        if deletes && input.uuid != uuid {
+            continue;
+        }
+        if deletes {
+            call.shared.namespaces.forget(&input.node_uuid, &input.namespace);
+        }
         call.shared.nodes.write(|forest, _| {
             if let Some(node) = forest.get_mut(id) {
                 if deletes {
@@ -137,7 +144,7 @@ pub(super) async fn update(call: &mut Call) -> RestResult {
         if !deletes {
             let node = call.shared.nodes.read(|forest| render_id(forest, id, place.workspace, Rendering::PLAIN));
             shown.push(json!({
-                "Uuid": random::uuid(),
+                "Uuid": uuid,
                 "NodeUuid": input.node_uuid,
                 "Namespace": input.namespace,
                 "JsonValue": input.json_value,
@@ -164,7 +171,9 @@ pub(super) async fn search(call: &mut Call) -> RestResult {
     for uuid in &request.node_uuids {
         let Some((_, id, _)) = call.shared.nodes.reach(caller, uuid) else { continue };
         let value = call.shared.nodes.read(|forest| forest.get(id)?.extra.get(&request.namespace).cloned());
-        let shown = |value| json!({"NodeUuid": uuid, "Namespace": request.namespace, "JsonValue": value});
+        let value_uuid = call.shared.namespaces.value(uuid, &request.namespace);
+        let shown =
+            |value| json!({"Uuid": value_uuid, "NodeUuid": uuid, "Namespace": request.namespace, "JsonValue": value});
         found.extend(value.map(shown));
     }
     reply(&if found.is_empty() { json!({}) } else { json!({"Metadatas": found}) })

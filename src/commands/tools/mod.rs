@@ -12,7 +12,10 @@ pub enum Command {
     /// Hash local files as the server does, or compare them with a list of hashes
     Hash(hash::Args),
     /// Ask about version numbers
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  cec tools version isvalid 4.4.1\n  cec tools version isgreater 4.4.1 4.4.0"
+    )]
     Version(version::Command),
 }
 

@@ -1,0 +1,141 @@
+//! Data sources: where the server stores what is in the workspaces.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::jobs::JobId;
+use super::wire::list;
+use super::{ApiError, Client};
+use crate::path::encode_segment;
+
+/// A data source. The keys of the storage, which the server sends along, are not read at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataSource {
+    /// The name.
+    pub name: String,
+    /// What kind of storage it is: `LOCAL`, `S3`, …
+    pub storage: String,
+    /// The folder on the server's disk, or else the bucket.
+    pub place: String,
+    /// Whether it is out of use.
+    pub disabled: bool,
+    /// Whether names are kept in the index only; a structured one keeps them in the storage.
+    pub flat: bool,
+    /// How files are encrypted; empty for not at all.
+    pub encryption: String,
+    /// The versioning policy; empty for none.
+    pub versioning: String,
+    /// Whether the server keeps it for its own purposes.
+    pub internal: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct ListAnswer {
+    #[serde(deserialize_with = "list")]
+    data_sources: Vec<WireSource>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct WireSource {
+    name: String,
+    storage_type: Value,
+    storage_configuration: Option<BTreeMap<String, Value>>,
+    objects_bucket: String,
+    disabled: bool,
+    flat_storage: bool,
+    encryption_mode: Value,
+    versioning_policy_name: String,
+}
+
+impl WireSource {
+    fn into_source(self) -> DataSource {
+        let configuration = self.storage_configuration.unwrap_or_default();
+        let configured = |name: &str| configuration.get(name).and_then(Value::as_str).unwrap_or_default();
+        let name = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let storage = match name(&self.storage_type) {
+            none if none.is_empty() => "LOCAL".to_owned(),
+            storage => storage,
+        };
+        let folder = configured("folder");
+        DataSource {
+            place: if folder.is_empty() { self.objects_bucket } else { folder.to_owned() },
+            name: self.name,
+            storage,
+            disabled: self.disabled,
+            flat: self.flat_storage,
+            encryption: Some(name(&self.encryption_mode)).filter(|mode| mode != "CLEAR").unwrap_or_default(),
+            versioning: self.versioning_policy_name,
+            internal: configured("cellsInternal") == "true",
+        }
+    }
+}
+
+impl Client {
+    /// All data sources, in the server's order. For administrators.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    pub async fn data_sources(&self) -> Result<Vec<DataSource>, ApiError> {
+        let answer: ListAnswer = self.get("/a/config/datasource").await?;
+        Ok(answer.data_sources.into_iter().map(WireSource::into_source).collect())
+    }
+
+    /// The data source of that name. For administrators.
+    ///
+    /// # Errors
+    /// [`super::ApiErrorKind::NotFound`] where there is none; any failure of the call.
+    pub async fn data_source(&self, name: &str) -> Result<DataSource, ApiError> {
+        let source: WireSource = self.get(&format!("/a/config/datasource/{}", encode_segment(name))).await?;
+        Ok(source.into_source())
+    }
+
+    /// Starts the job that compares a data source with its storage. The server takes any name: look first.
+    ///
+    /// # Errors
+    /// As [`Client::run_job`].
+    pub async fn resync(&self, name: &str) -> Result<JobId, ApiError> {
+        self.run_job("datasource-resync", &json!({"dsName": name})).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ApiErrorKind;
+    use crate::api::error::classify;
+    use crate::auth::recording::answer;
+
+    #[test]
+    fn recorded_data_sources_are_read_without_their_keys() {
+        let body = answer("54-datasources").body;
+        assert!(String::from_utf8_lossy(&body).contains("ApiSecret"));
+        let list: ListAnswer = serde_json::from_slice(&body).expect("data sources");
+        let sources: Vec<DataSource> = list.data_sources.into_iter().map(WireSource::into_source).collect();
+        assert_eq!(sources.len(), 5);
+        assert_eq!(
+            sources[0],
+            DataSource {
+                name: "pydiods1".to_owned(),
+                storage: "LOCAL".to_owned(),
+                place: "/var/cells/data/pydiods1".to_owned(),
+                disabled: false,
+                flat: true,
+                encryption: String::new(),
+                versioning: String::new(),
+                internal: false,
+            }
+        );
+        assert!(sources[3].internal);
+        assert!(!format!("{sources:?}").contains("API"));
+    }
+
+    #[test]
+    fn a_missing_right_is_no_dead_token() {
+        assert_eq!(classify(&answer("55-datasource-alice")).kind, ApiErrorKind::Forbidden);
+        assert_eq!(classify(&answer("56-datasource-missing")).kind, ApiErrorKind::NotFound);
+    }
+}

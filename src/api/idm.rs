@@ -1,0 +1,592 @@
+//! Who exists on the server, and who may do what: users, groups, roles, workspaces, rights.
+
+use std::collections::{BTreeMap, HashSet};
+
+use http::Method;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::wire::{list, number};
+use super::{ApiError, ApiErrorKind, Client};
+use crate::path::encode_segment;
+
+/// How many entries a page holds.
+const PAGE: u64 = 200;
+
+/// A user as the administration sees it.
+#[derive(Debug, Clone, Default)]
+pub struct UserEntry {
+    /// The UUID.
+    pub uuid: String,
+    /// The login name.
+    pub login: String,
+    /// The group, `/` for none.
+    pub group: String,
+    /// `admin`, `standard`, `shared` or `anon`.
+    pub profile: String,
+    /// The name that people see.
+    pub display_name: String,
+    /// The e-mail address.
+    pub email: String,
+    /// Whether it was made for the visitors of a public link.
+    pub hidden: bool,
+    /// Whether the user is locked out.
+    pub locked: bool,
+    /// When the user was last there.
+    pub last_connected: Option<Timestamp>,
+    /// The roles that were given, beside those of the user and the groups.
+    pub roles: Vec<RoleEntry>,
+    /// All attributes, as texts.
+    pub attributes: BTreeMap<String, String>,
+    /// All fields of the answer: a change must send back what it does not change.
+    fields: Map<String, Value>,
+}
+
+/// A group of users.
+#[derive(Debug, Clone)]
+pub struct GroupEntry {
+    /// The UUID.
+    pub uuid: String,
+    /// The name.
+    pub label: String,
+    /// Where it is: `/staff/paris`.
+    pub path: String,
+}
+
+/// A role.
+#[derive(Debug, Clone, Default)]
+pub struct RoleEntry {
+    /// The UUID.
+    pub uuid: String,
+    /// The name.
+    pub label: String,
+    /// What it belongs to.
+    pub kind: RoleKind,
+    /// The profiles whose users have it.
+    pub auto_applies: Vec<String>,
+    /// When it was last changed.
+    pub updated: Option<Timestamp>,
+}
+
+/// What a role belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RoleKind {
+    /// Nobody: it can be given.
+    #[default]
+    Role,
+    /// One user.
+    User,
+    /// One group.
+    Group,
+}
+
+/// A workspace as the administration sees it: also cells and public links are some.
+#[derive(Debug, Clone)]
+pub struct WorkspaceEntry {
+    /// The UUID.
+    pub uuid: String,
+    /// The first name of its paths.
+    pub slug: String,
+    /// The name that people see.
+    pub label: String,
+    /// What it is for.
+    pub description: String,
+    /// `ADMIN` for a workspace, `ROOM` for a cell, `LINK` for a public link.
+    pub scope: String,
+    /// When it was last changed.
+    pub updated: Option<Timestamp>,
+    /// The paths of its roots, the data source first.
+    pub roots: Vec<String>,
+}
+
+/// A right of a role on a node.
+#[derive(Debug, Clone)]
+pub struct AclEntry {
+    /// The number of the right.
+    pub id: String,
+    /// The UUID of the node.
+    pub node: String,
+    /// The UUID of the role; empty for what holds for everybody.
+    pub role: String,
+    /// The UUID of the workspace.
+    pub workspace: String,
+    /// `read`, `write`, `deny`, …
+    pub action: String,
+    /// The value of the action.
+    pub value: String,
+    /// The whole right, by which it is deleted.
+    fields: Value,
+}
+
+/// What a user is to become. `None` leaves as it is.
+#[derive(Debug, Clone, Default)]
+pub struct UserChange {
+    /// The group, `/` for none.
+    pub group: Option<String>,
+    /// Attributes to set; an empty text takes one away.
+    pub attributes: BTreeMap<String, String>,
+    /// The UUIDs of the roles that the user is to have beside those of the user and the groups.
+    pub roles: Option<Vec<String>>,
+    /// A new password.
+    pub password: Option<SecretString>,
+    /// The present password, which the server wants of whoever changes his own.
+    pub old_password: Option<SecretString>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct UsersAnswer {
+    #[serde(deserialize_with = "list")]
+    users: Vec<Map<String, Value>>,
+    #[serde(deserialize_with = "list")]
+    groups: Vec<WireGroup>,
+    #[serde(deserialize_with = "number")]
+    total: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct WireUser {
+    uuid: String,
+    group_path: String,
+    attributes: Option<BTreeMap<String, String>>,
+    #[serde(deserialize_with = "list")]
+    roles: Vec<WireRole>,
+    login: String,
+    #[serde(deserialize_with = "number")]
+    last_connected: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct WireGroup {
+    uuid: String,
+    group_path: String,
+    group_label: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct RolesAnswer {
+    #[serde(deserialize_with = "list")]
+    roles: Vec<WireRole>,
+    #[serde(deserialize_with = "number")]
+    total: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct WireRole {
+    uuid: String,
+    label: String,
+    group_role: bool,
+    user_role: bool,
+    #[serde(deserialize_with = "number")]
+    last_updated: i64,
+    #[serde(deserialize_with = "list")]
+    auto_applies: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct WorkspacesAnswer {
+    #[serde(deserialize_with = "list")]
+    workspaces: Vec<WireWorkspace>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct WireWorkspace {
+    #[serde(rename = "UUID")]
+    uuid: String,
+    label: String,
+    description: String,
+    slug: String,
+    scope: String,
+    #[serde(deserialize_with = "number")]
+    last_updated: i64,
+    root_nodes: Option<BTreeMap<String, WireRoot>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct WireRoot {
+    path: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct AclsAnswer {
+    #[serde(rename = "ACLs", deserialize_with = "list")]
+    acls: Vec<Value>,
+}
+
+/// A page of something.
+struct Page<T> {
+    items: Vec<T>,
+    /// How many there are in all, where the answer tells.
+    total: Option<u64>,
+}
+
+impl Client {
+    /// All users, sorted by login.
+    ///
+    /// # Errors
+    /// Any failure of a call.
+    pub async fn users(&self) -> Result<Vec<UserEntry>, ApiError> {
+        let fetch = async |offset| {
+            let request = json!({"Queries": [{"NodeType": "USER"}], "Limit": PAGE, "Offset": offset});
+            let answer: UsersAnswer = self.read("/a/user", &request).await?;
+            let items = answer.users.into_iter().map(UserEntry::of).collect::<Result<_, _>>()?;
+            Ok(Page { items, total: u64::try_from(answer.total).ok() })
+        };
+        let mut users = all(fetch, |user: &UserEntry| user.uuid.clone()).await?;
+        users.sort_by(|one, other| one.login.cmp(&other.login));
+        Ok(users)
+    }
+
+    /// All groups, sorted by path.
+    ///
+    /// # Errors
+    /// Any failure of a call.
+    pub async fn groups(&self) -> Result<Vec<GroupEntry>, ApiError> {
+        let fetch = async |offset| {
+            let request = json!({"Queries": [{"NodeType": "GROUP"}], "Limit": PAGE, "Offset": offset});
+            let answer: UsersAnswer = self.read("/a/user", &request).await?;
+            let items = answer.groups.into_iter().map(WireGroup::into_entry).collect();
+            Ok(Page { items, total: u64::try_from(answer.total).ok() })
+        };
+        let mut groups = all(fetch, |group: &GroupEntry| group.uuid.clone()).await?;
+        groups.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(groups)
+    }
+
+    /// All roles, sorted by name.
+    ///
+    /// # Errors
+    /// Any failure of a call.
+    pub async fn roles(&self) -> Result<Vec<RoleEntry>, ApiError> {
+        let fetch = async |offset| {
+            let request = json!({"Limit": PAGE, "Offset": offset});
+            let answer: RolesAnswer = self.read("/a/role", &request).await?;
+            let items = answer.roles.into_iter().map(WireRole::into_entry).collect();
+            Ok(Page { items, total: u64::try_from(answer.total).ok() })
+        };
+        let mut roles = all(fetch, |role: &RoleEntry| role.uuid.clone()).await?;
+        roles.sort_by(|one, other| (&one.label, &one.uuid).cmp(&(&other.label, &other.uuid)));
+        Ok(roles)
+    }
+
+    /// All workspaces, cells and links, sorted by slug.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    pub async fn all_workspaces(&self) -> Result<Vec<WorkspaceEntry>, ApiError> {
+        // Their order is any, so that pages could miss some; without a limit all come at once.
+        let answer: WorkspacesAnswer = self.read("/a/workspace", &json!({})).await?;
+        let mut all: Vec<WorkspaceEntry> = answer.workspaces.into_iter().map(WireWorkspace::into_entry).collect();
+        all.sort_by(|one, other| (&one.slug, &one.uuid).cmp(&(&other.slug, &other.uuid)));
+        all.dedup_by(|one, other| one.uuid == other.uuid);
+        Ok(all)
+    }
+
+    /// All rights, or those on the nodes of these UUIDs. For administrators.
+    ///
+    /// # Errors
+    /// Any failure of a call.
+    pub async fn acls(&self, nodes: &[String]) -> Result<Vec<AclEntry>, ApiError> {
+        let fetch = async |offset| {
+            let mut request = json!({"Limit": PAGE, "Offset": offset});
+            if !nodes.is_empty() {
+                request["Queries"] = json!([{"NodeIDs": nodes}]);
+            }
+            let answer: AclsAnswer = self.read("/a/acl", &request).await?;
+            Ok(Page { items: answer.acls.into_iter().map(AclEntry::of).collect(), total: None })
+        };
+        all(fetch, |acl: &AclEntry| acl.id.clone()).await
+    }
+
+    /// Deletes one right, and says whether it was there.
+    ///
+    /// # Errors
+    /// Any failure of the call; [`ApiErrorKind::BadRequest`] for a right without role, workspace, node or action, which
+    /// is not sent: what a request leaves out fits everything.
+    pub async fn delete_acl(&self, acl: &AclEntry) -> Result<bool, ApiError> {
+        if acl.node.is_empty() || acl.action.is_empty() {
+            let message = "a right that names no node or no action is not deleted: the server would take more with it";
+            return Err(ApiError::new(ApiErrorKind::BadRequest, message));
+        }
+        let answer: Value = self.write(Method::POST, "/a/acl/bulk/delete", &acl.fields).await?;
+        Ok(answer.get("NumRows").is_some())
+    }
+
+    /// The user of that login; `None` where there is none.
+    ///
+    /// # Errors
+    /// Any other failure of the call.
+    pub async fn user_entry(&self, login: &str) -> Result<Option<UserEntry>, ApiError> {
+        match self.get(&user_path(login)?).await {
+            Ok(fields) => UserEntry::of(fields).map(Some),
+            Err(error) if error.kind == ApiErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a user. One that exists is not touched.
+    ///
+    /// # Errors
+    /// Any failure of the call; [`ApiErrorKind::Conflict`] where the login is taken.
+    pub async fn create_user(&self, login: &str, change: &UserChange) -> Result<UserEntry, ApiError> {
+        let mut fields = Map::new();
+        fields.insert("Login".to_owned(), login.into());
+        fields.insert("GroupPath".to_owned(), "/".into());
+        self.put_user(login, fields, change).await.map_err(|error| {
+            let taken = error.message.contains("already exists");
+            ApiError { kind: if taken { ApiErrorKind::Conflict } else { error.kind }, ..error }
+        })
+    }
+
+    /// Changes a user.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    pub async fn update_user(&self, user: &UserEntry, change: &UserChange) -> Result<UserEntry, ApiError> {
+        self.put_user(&user.login, user.fields.clone(), change).await
+    }
+
+    async fn put_user(
+        &self,
+        login: &str,
+        mut fields: Map<String, Value>,
+        change: &UserChange,
+    ) -> Result<UserEntry, ApiError> {
+        if let Some(group) = &change.group {
+            fields.insert("GroupPath".to_owned(), group.as_str().into());
+        }
+        // Without any attributes at all the server closes the connection.
+        let attributes = fields.entry("Attributes").or_insert_with(|| json!({}));
+        for (name, value) in &change.attributes {
+            if let Some(attributes) = attributes.as_object_mut() {
+                match value.is_empty() {
+                    true => attributes.remove(name),
+                    false => attributes.insert(name.clone(), value.as_str().into()),
+                };
+            }
+        }
+        if let Some(roles) = &change.roles {
+            let own = fields.get("Roles").and_then(Value::as_array).cloned().unwrap_or_default();
+            let is_own = |role: &Value| role.get("UserRole").is_some() || role.get("GroupRole").is_some();
+            let given = roles.iter().map(|uuid| json!({"Uuid": uuid}));
+            let roles: Vec<Value> = own.into_iter().filter(is_own).chain(given).collect();
+            fields.insert("Roles".to_owned(), roles.into());
+        }
+        for (name, secret) in [("Password", &change.password), ("OldPassword", &change.old_password)] {
+            if let Some(secret) = secret {
+                fields.insert(name.to_owned(), secret.expose_secret().into());
+            }
+        }
+        UserEntry::of(self.write(Method::PUT, &user_path(login)?, &fields).await?)
+    }
+
+    /// Deletes a user. The server says yes also where there is none: look first.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    pub async fn delete_user(&self, login: &str) -> Result<(), ApiError> {
+        self.raw(Method::DELETE, &user_path(login)?, None).await.map(|_| ())
+    }
+}
+
+/// A login with a slash would name a group, with all that is in it.
+fn user_path(login: &str) -> Result<String, ApiError> {
+    if login.is_empty() || login.contains('/') {
+        return Err(ApiError::new(ApiErrorKind::BadRequest, format!("'{login}' is no login name")));
+    }
+    Ok(format!("/a/user/{}", encode_segment(login)))
+}
+
+/// All pages of something, each item once. The total ends it where it is told, else the first page that is not full.
+async fn all<T, Fetch>(fetch: Fetch, identity: impl Fn(&T) -> String) -> Result<Vec<T>, ApiError>
+where
+    Fetch: AsyncFn(u64) -> Result<Page<T>, ApiError>,
+{
+    let mut found = Vec::new();
+    let mut known = HashSet::new();
+    let mut offset = 0;
+    loop {
+        let page = fetch(offset).await?;
+        let count = page.items.len() as u64;
+        let before = found.len();
+        found.extend(page.items.into_iter().filter(|item| known.insert(identity(item))));
+        offset += PAGE;
+        let is_last = page.total.map_or(count < PAGE, |total| offset >= total);
+        // A server that does not know offsets would say the same for ever.
+        if is_last || count == 0 || found.len() == before {
+            return Ok(found);
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(fields: Value) -> Result<T, ApiError> {
+    serde_json::from_value(fields).map_err(|error| {
+        ApiError::new(ApiErrorKind::NotCells, format!("the answer is not what a Cells server says here: {error}"))
+    })
+}
+
+fn time(seconds: i64) -> Option<Timestamp> {
+    Some(seconds).filter(|seconds| *seconds > 0).and_then(|seconds| Timestamp::from_second(seconds).ok())
+}
+
+/// A group's path without the slash at its end.
+fn group_path(path: &str) -> String {
+    match path.trim_end_matches('/') {
+        "" => "/".to_owned(),
+        path => path.to_owned(),
+    }
+}
+
+impl UserEntry {
+    fn of(fields: Map<String, Value>) -> Result<Self, ApiError> {
+        let wire: WireUser = read(Value::Object(fields.clone()))?;
+        let attributes = wire.attributes.unwrap_or_default();
+        let attribute = |name: &str| attributes.get(name).cloned().unwrap_or_default();
+        let roles = wire.roles.into_iter().map(WireRole::into_entry);
+        Ok(Self {
+            uuid: wire.uuid,
+            login: wire.login,
+            group: group_path(&wire.group_path),
+            profile: attribute("profile"),
+            display_name: attribute("displayName"),
+            email: attribute("email"),
+            hidden: attribute("hidden") == "true",
+            locked: attribute("locks").contains("logout"),
+            last_connected: time(wire.last_connected),
+            roles: roles.filter(|role| role.kind == RoleKind::Role).collect(),
+            attributes,
+            fields,
+        })
+    }
+}
+
+impl WireGroup {
+    fn into_entry(self) -> GroupEntry {
+        let parent = self.group_path.trim_end_matches('/');
+        GroupEntry { uuid: self.uuid, path: format!("{parent}/{}", self.group_label), label: self.group_label }
+    }
+}
+
+impl WireRole {
+    fn into_entry(self) -> RoleEntry {
+        RoleEntry {
+            uuid: self.uuid,
+            label: self.label,
+            kind: match (self.user_role, self.group_role) {
+                (true, _) => RoleKind::User,
+                (_, true) => RoleKind::Group,
+                _ => RoleKind::Role,
+            },
+            auto_applies: self.auto_applies.into_iter().filter(|profile| !profile.is_empty()).collect(),
+            updated: time(self.last_updated),
+        }
+    }
+}
+
+impl WireWorkspace {
+    fn into_entry(self) -> WorkspaceEntry {
+        WorkspaceEntry {
+            uuid: self.uuid,
+            slug: self.slug,
+            label: self.label,
+            description: self.description,
+            scope: self.scope,
+            updated: time(self.last_updated),
+            roots: self.root_nodes.unwrap_or_default().into_values().map(|node| node.path).collect(),
+        }
+    }
+}
+
+impl AclEntry {
+    fn of(fields: Value) -> Self {
+        let text = |value: &Value, name: &str| match value.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => String::new(),
+        };
+        let action = fields.get("Action").cloned().unwrap_or_default();
+        Self {
+            id: text(&fields, "ID"),
+            node: text(&fields, "NodeID"),
+            role: text(&fields, "RoleID"),
+            workspace: text(&fields, "WorkspaceID"),
+            action: text(&action, "Name"),
+            value: text(&action, "Value"),
+            fields,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::recording::answer;
+    use std::sync::Mutex;
+
+    #[test]
+    fn recorded_users_roles_workspaces_and_rights_are_read() {
+        let user = UserEntry::of(serde_json::from_slice(&answer("47-user-get").body).expect("JSON")).expect("a user");
+        assert_eq!((user.login.as_str(), user.group.as_str(), user.profile.as_str()), ("alice", "/", "standard"));
+        assert_eq!(user.last_connected.map(Timestamp::as_second), Some(1_795_453_613));
+        assert!(user.roles.is_empty() && !user.hidden && !user.locked);
+        let roles: RolesAnswer = serde_json::from_slice(&answer("49-roles").body).expect("roles");
+        let roles: Vec<RoleEntry> = roles.roles.into_iter().map(WireRole::into_entry).collect();
+        assert_eq!((roles[0].kind, roles[0].auto_applies.as_slice()), (RoleKind::Role, &["admin".to_owned()][..]));
+        assert_eq!((roles[1].kind, roles[1].auto_applies.len()), (RoleKind::User, 0));
+        let workspaces: WorkspacesAnswer = serde_json::from_slice(&answer("51-workspaces").body).expect("workspaces");
+        let workspace = workspaces.workspaces.into_iter().next().expect("one").into_entry();
+        assert_eq!((workspace.slug.as_str(), workspace.scope.as_str()), ("common-files", "ADMIN"));
+        assert_eq!(workspace.roots, ["pydiods1/"]);
+        let acls: AclsAnswer = serde_json::from_slice(&answer("52-acls").body).expect("rights");
+        let acl = AclEntry::of(acls.acls[1].clone());
+        assert_eq!((acl.id.as_str(), acl.action.as_str(), acl.node.as_str()), ("2", "write", "my-files"));
+    }
+
+    #[test]
+    fn a_login_that_would_name_a_group_is_not_sent() {
+        for login in ["", "/", "staff/", "a/b"] {
+            assert_eq!(user_path(login).expect_err(login).kind, ApiErrorKind::BadRequest);
+        }
+        assert_eq!(user_path("a b").expect("a login"), "/a/user/a%20b");
+    }
+
+    #[tokio::test]
+    async fn lists_are_read_to_their_end_and_no_further() {
+        let count = |total: u64, told: bool| {
+            let asked = Mutex::new(0);
+            async move {
+                let fetch = async |offset: u64| {
+                    *asked.lock().expect("a lock") += 1;
+                    let items = (offset..total.min(offset + PAGE)).map(|number| number.to_string()).collect();
+                    Ok(Page { items, total: told.then_some(total) })
+                };
+                let found = all(fetch, String::clone).await.expect("no failure").len() as u64;
+                (found, *asked.lock().expect("a lock"))
+            }
+        };
+        for (total, told, calls) in [(0, true, 1), (0, false, 1), (199, false, 1), (200, true, 1), (401, true, 3)] {
+            assert_eq!(count(total, told).await, (total, calls), "{total} {told}");
+        }
+        assert_eq!(count(200, false).await, (200, 2));
+        assert_eq!(count(450, false).await, (450, 3));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_repeats_itself_is_not_asked_for_ever() {
+        let fetch = async |_: u64| {
+            Ok(Page { items: (0..PAGE).map(|number| number.to_string()).collect(), total: Some(100_000) })
+        };
+        assert_eq!(all(fetch, String::clone).await.expect("no failure").len() as u64, PAGE);
+    }
+}

@@ -1,0 +1,368 @@
+//! Public links. To the server each is a workspace of its own.
+
+use std::collections::BTreeSet;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use http::Method;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::wire::{list, number};
+use super::{ApiError, ApiErrorKind, Client};
+use crate::path::{RemotePath, encode_segment};
+
+/// How many links are read at once.
+const AT_ONCE: usize = 4;
+
+/// What the visitors of a link may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Permission {
+    /// Look at it in the browser.
+    Preview,
+    /// Download it.
+    Download,
+    /// Upload into it.
+    Upload,
+}
+
+impl Permission {
+    /// All, in the order in which they are told.
+    pub const ALL: [Self; 3] = [Self::Preview, Self::Download, Self::Upload];
+
+    /// The server's name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Preview => "Preview",
+            Self::Download => "Download",
+            Self::Upload => "Upload",
+        }
+    }
+}
+
+/// A public link.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// Its UUID.
+    pub uuid: String,
+    /// The last part of its URL.
+    pub hash: String,
+    /// Its URL as the server has it: absolute only where a public address is configured there.
+    pub url: String,
+    /// What people call it.
+    pub label: String,
+    /// What it is for.
+    pub description: String,
+    /// The UUIDs of what it opens.
+    pub nodes: Vec<String>,
+    /// What visitors may do.
+    pub permissions: BTreeSet<Permission>,
+    /// Whether visitors need a password.
+    pub password: bool,
+    /// When it ends, where it does.
+    pub expires: Option<Timestamp>,
+    /// How many downloads it allows, where that is limited.
+    pub max_downloads: Option<u64>,
+    /// How many there have been.
+    pub downloads: u64,
+    /// The login of whoever made it, as far as its policies tell.
+    pub owner: Option<String>,
+    /// Whether the user may change it.
+    pub editable: bool,
+    /// All fields of the answer: a change must send back what it does not change.
+    fields: Map<String, Value>,
+}
+
+/// What a new link is to be, or what a link is to become.
+#[derive(Debug, Clone, Default)]
+pub struct LinkWish {
+    /// What people call it; never empty.
+    pub label: String,
+    /// What it is for.
+    pub description: String,
+    /// What visitors may do; never empty.
+    pub permissions: BTreeSet<Permission>,
+    /// When it ends.
+    pub expires: Option<Timestamp>,
+    /// How many downloads it allows.
+    pub max_downloads: Option<u64>,
+    /// Whether visitors need a password.
+    pub password: bool,
+    /// A new password.
+    pub new_password: Option<secrecy::SecretString>,
+    /// The last part of its URL, if not left to the server.
+    pub hash: Option<String>,
+}
+
+/// A workspace of a link, as the list of workspaces shows it.
+#[derive(Debug, Clone)]
+pub struct LinkWorkspace {
+    /// The UUID, which is that of the link.
+    pub uuid: String,
+    /// Its label.
+    pub label: String,
+    /// UUID and path (data source first) of what the link opens.
+    pub roots: Vec<(String, String)>,
+    /// The link, or why it cannot be read: one that was never completed has none.
+    pub link: Result<Link, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct WireLink {
+    uuid: String,
+    link_hash: String,
+    link_url: String,
+    label: String,
+    description: String,
+    password_required: bool,
+    #[serde(deserialize_with = "number")]
+    access_end: i64,
+    #[serde(deserialize_with = "number")]
+    max_downloads: i64,
+    #[serde(deserialize_with = "number")]
+    current_downloads: i64,
+    #[serde(deserialize_with = "list")]
+    root_nodes: Vec<WireRoot>,
+    #[serde(deserialize_with = "list")]
+    permissions: Vec<String>,
+    #[serde(deserialize_with = "list")]
+    policies: Vec<WirePolicy>,
+    policies_context_editable: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct WireRoot {
+    uuid: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct WirePolicy {
+    action: String,
+    subject: String,
+}
+
+impl Link {
+    fn of(fields: Map<String, Value>) -> Result<Self, ApiError> {
+        let wire: WireLink = serde_json::from_value(Value::Object(fields.clone())).map_err(|error| {
+            ApiError::new(ApiErrorKind::NotCells, format!("the answer is not a public link: {error}"))
+        })?;
+        let owner = wire.policies.iter().filter(|policy| policy.action == "WRITE");
+        let owner = owner.filter_map(|policy| policy.subject.strip_prefix("user:")).next();
+        let granted = |permission: &Permission| wire.permissions.iter().any(|name| name == permission.name());
+        Ok(Self {
+            owner: owner.map(str::to_owned),
+            permissions: Permission::ALL.into_iter().filter(granted).collect(),
+            uuid: wire.uuid,
+            hash: wire.link_hash,
+            url: wire.link_url,
+            label: wire.label,
+            description: wire.description,
+            nodes: wire.root_nodes.into_iter().map(|node| node.uuid).collect(),
+            password: wire.password_required,
+            expires: Some(wire.access_end)
+                .filter(|seconds| *seconds > 0)
+                .and_then(|seconds| Timestamp::from_second(seconds).ok()),
+            max_downloads: u64::try_from(wire.max_downloads).ok().filter(|count| *count > 0),
+            downloads: u64::try_from(wire.current_downloads).unwrap_or(0),
+            editable: wire.policies_context_editable,
+            fields,
+        })
+    }
+
+    /// The link as it is, to be changed.
+    pub fn wish(&self) -> LinkWish {
+        LinkWish {
+            label: self.label.clone(),
+            description: self.description.clone(),
+            permissions: self.permissions.clone(),
+            expires: self.expires,
+            max_downloads: self.max_downloads,
+            password: self.password,
+            new_password: None,
+            hash: None,
+        }
+    }
+}
+
+impl LinkWish {
+    /// Writes the wish into the fields of a link; zero and nothing are left out.
+    fn fill(&self, fields: &mut Map<String, Value>) {
+        fields.insert("Label".to_owned(), self.label.as_str().into());
+        let permissions: Vec<&str> = self.permissions.iter().map(|permission| permission.name()).collect();
+        fields.insert("Permissions".to_owned(), permissions.into());
+        let texts = [
+            ("Description", Some(self.description.clone()).filter(|text| !text.is_empty())),
+            ("AccessEnd", self.expires.map(|time| time.as_second().to_string())),
+            ("MaxDownloads", self.max_downloads.map(|count| count.to_string())),
+        ];
+        for (name, text) in texts {
+            match text {
+                Some(text) => fields.insert(name.to_owned(), text.into()),
+                None => fields.remove(name),
+            };
+        }
+    }
+
+    fn request(&self, link: &Map<String, Value>, had_password: bool) -> Value {
+        use secrecy::ExposeSecret as _;
+        let mut request = json!({"ShareLink": link, "PasswordEnabled": self.password});
+        if let Some(password) = &self.new_password {
+            let name = if had_password { "UpdatePassword" } else { "CreatePassword" };
+            request[name] = password.expose_secret().into();
+        }
+        if let Some(hash) = &self.hash {
+            request["UpdateCustomHash"] = hash.as_str().into();
+        }
+        request
+    }
+}
+
+impl Client {
+    /// Makes a public link that opens the node of that UUID.
+    ///
+    /// # Errors
+    /// Any failure of the call; [`ApiErrorKind::BadRequest`] without a label or without permissions, which is not sent.
+    pub async fn create_link(&self, node: &str, wish: &LinkWish) -> Result<Link, ApiError> {
+        let mut fields = Map::new();
+        fields.insert("RootNodes".to_owned(), json!([{"Uuid": node}]));
+        self.put_link(fields, wish, false).await
+    }
+
+    /// Changes a link.
+    ///
+    /// # Errors
+    /// As [`Client::create_link`].
+    pub async fn update_link(&self, link: &Link, wish: &LinkWish) -> Result<Link, ApiError> {
+        self.put_link(link.fields.clone(), wish, link.password).await
+    }
+
+    async fn put_link(
+        &self,
+        mut fields: Map<String, Value>,
+        wish: &LinkWish,
+        had_password: bool,
+    ) -> Result<Link, ApiError> {
+        // The server would make a link that is of no use, or leave the remains of one behind.
+        if wish.label.is_empty() || wish.permissions.is_empty() {
+            return Err(ApiError::new(ApiErrorKind::BadRequest, "a link needs a label and at least one permission"));
+        }
+        if wish.password && !had_password && wish.new_password.is_none() {
+            return Err(ApiError::new(ApiErrorKind::BadRequest, "the link needs a password"));
+        }
+        wish.fill(&mut fields);
+        let answer = self.write(Method::PUT, "/a/share/link", &wish.request(&fields, had_password)).await?;
+        Link::of(answer)
+    }
+
+    /// The link of that UUID.
+    ///
+    /// # Errors
+    /// Any failure of the call; [`ApiErrorKind::NotFound`] where there is none.
+    pub async fn link(&self, uuid: &str) -> Result<Link, ApiError> {
+        Link::of(self.get(&format!("/a/share/link/{}", encode_segment(uuid))).await?)
+    }
+
+    /// Removes the link of that UUID.
+    ///
+    /// # Errors
+    /// As [`Client::link`].
+    pub async fn delete_link(&self, uuid: &str) -> Result<(), ApiError> {
+        let path = format!("/a/share/link/{}", encode_segment(uuid));
+        self.raw(Method::DELETE, &path, None).await.map(|_| ())
+    }
+
+    /// All links that the user gets to see, each with the workspace that it is.
+    ///
+    /// # Errors
+    /// Any failure of a call but that of a single link.
+    pub async fn links(&self) -> Result<Vec<LinkWorkspace>, ApiError> {
+        // Their order is any: a list in pages could miss some.
+        let request = json!({"Queries": [{"scope": "LINK"}]});
+        let answer: Value = self.read("/a/workspace", &request).await?;
+        let workspaces = answer.get("Workspaces").and_then(Value::as_array).cloned().unwrap_or_default();
+        let links = stream::iter(workspaces).map(|workspace| self.with_link(workspace)).buffered(AT_ONCE);
+        let mut all: Vec<LinkWorkspace> = links.try_collect().await?;
+        all.sort_by(|one, other| (&one.label, &one.uuid).cmp(&(&other.label, &other.uuid)));
+        all.dedup_by(|one, other| one.uuid == other.uuid);
+        Ok(all)
+    }
+
+    async fn with_link(&self, workspace: Value) -> Result<LinkWorkspace, ApiError> {
+        let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let uuid = text(&workspace, "UUID");
+        let roots = workspace.get("RootNodes").and_then(Value::as_object).into_iter().flatten();
+        let roots = roots.map(|(uuid, node)| (uuid.clone(), text(node, "Path"))).collect();
+        let link = match self.link(&uuid).await {
+            Ok(link) => Ok(link),
+            Err(error) if matches!(error.kind, ApiErrorKind::Transport | ApiErrorKind::Unauthenticated) => {
+                return Err(error);
+            }
+            Err(error) => Err(error.message),
+        };
+        let label = match &link {
+            // What is named after its node has a placeholder there.
+            Ok(link) => link.label.clone(),
+            Err(_) => text(&workspace, "Label"),
+        };
+        Ok(LinkWorkspace { uuid, label, roots, link })
+    }
+
+    /// Where the nodes of those UUIDs are in the user's workspaces, as far as that can be found out. `roots` are their
+    /// paths with the data source first. No call tells a path by a UUID: the likely places are looked at.
+    ///
+    /// # Errors
+    /// Any failure of a call.
+    pub async fn locate(&self, roots: &[(String, String)]) -> Result<Vec<(String, RemotePath)>, ApiError> {
+        let workspaces = self.workspaces().await?;
+        let mut candidates = Vec::new();
+        for (_, path) in roots {
+            let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
+            // Below the data source, the user's folder in it, or the folder that a workspace is.
+            for skipped in 1..names.len().min(4) {
+                let below = names[skipped..].join("/");
+                candidates.extend(workspaces.iter().map(|workspace| workspace.path.join(&below)));
+            }
+        }
+        let found = self.stat_many(&candidates).await?;
+        let places = roots.iter().filter_map(|(uuid, _)| {
+            let node = found.iter().find(|node| node.uuid == *uuid)?;
+            Some((uuid.clone(), node.path.clone()))
+        });
+        Ok(places.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::recording::answer;
+
+    fn recorded(name: &str) -> Link {
+        Link::of(serde_json::from_slice(&answer(name).body).expect(name)).expect(name)
+    }
+
+    #[test]
+    fn recorded_links_are_read() {
+        let plain = recorded("59-link-get");
+        assert_eq!((plain.hash.as_str(), plain.url.as_str()), ("cfebe05080bc", "/public/cfebe05080bc"));
+        assert_eq!(plain.owner.as_deref(), Some("admin"));
+        assert!(plain.editable && !plain.password && plain.expires.is_none() && plain.max_downloads.is_none());
+        let full = recorded("61-link-put-full");
+        assert_eq!(full.expires.map(Timestamp::as_second), Some(1_795_457_706));
+        assert_eq!((full.max_downloads, full.password), (Some(3), true));
+        assert!(full.permissions.iter().eq(&[Permission::Preview, Permission::Download]));
+    }
+
+    #[test]
+    fn a_change_sends_back_what_it_does_not_change() {
+        let link = recorded("61-link-put-full");
+        let mut fields = link.fields.clone();
+        LinkWish { max_downloads: None, ..link.wish() }.fill(&mut fields);
+        assert_eq!(fields["UserLogin"], "f06544404361412e");
+        assert_eq!(fields["AccessEnd"], "1795457706");
+        assert!(!fields.contains_key("MaxDownloads"));
+    }
+}

@@ -1,0 +1,207 @@
+//! `cec api`: any REST call.
+
+mod body;
+
+use std::io::Write as _;
+
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+
+use crate::api::scheduler::is_task_id;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::ui::json_safe;
+
+/// Arguments of `cec api`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Sends a call with the credentials of the account in use, and writes the answer as it came, also where it \
+    is a refusal; the exit code is that of what the answer means. A path without a leading slash is below /a/. Fields make \
+    a JSON body; with GET, HEAD and DELETE they make a query. Names may be nested: 'Node[Path]=x', 'Nodes[][Path]=x'. A \
+    call with a body and no field gets {}.\n\nExamples:\n  cec api GET config/discovery\n  \
+    cec api POST user -F Limit=2 --paginate\n  cec api POST search/nodes -f 'Query[FileName]=report'\n  \
+    echo '{\"NodePaths\": [\"common-files\"]}' | cec api POST /a/tree/stats --input -"
+)]
+pub struct Args {
+    /// GET, POST, PUT, PATCH, DELETE or HEAD
+    #[arg(value_name = "METHOD", value_parser = parse_method)]
+    method: Method,
+    /// The path, with its query where there is one
+    #[arg(value_name = "PATH")]
+    path: String,
+    /// A field whose value is a text
+    #[arg(short = 'f', long = "raw-field", value_name = "NAME=VALUE", value_parser = body::parse_field)]
+    raw_fields: Vec<body::Field>,
+    /// A field whose value is true, false, null, a number, @FILE for the content of a file, or else a text
+    #[arg(short = 'F', long = "field", value_name = "NAME=VALUE", value_parser = body::parse_field)]
+    fields: Vec<body::Field>,
+    /// The body from a file; - reads standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["raw_fields", "fields"])]
+    input: Option<std::path::PathBuf>,
+    /// Ask for page after page, by Offset and Limit (or From and Size) in the body
+    #[arg(long)]
+    paginate: bool,
+    /// Write the status line and the headers before the answer
+    #[arg(short, long)]
+    include: bool,
+}
+
+fn parse_method(text: &str) -> Result<Method, String> {
+    match text.to_ascii_uppercase().as_str() {
+        "GET" => Ok(Method::GET),
+        "POST" => Ok(Method::POST),
+        "PUT" => Ok(Method::PUT),
+        "PATCH" => Ok(Method::PATCH),
+        "DELETE" => Ok(Method::DELETE),
+        "HEAD" => Ok(Method::HEAD),
+        _ => Err("expected GET, POST, PUT, PATCH, DELETE or HEAD".to_owned()),
+    }
+}
+
+/// Sends a REST call and writes the answer.
+///
+/// # Errors
+/// What the answer means where it is no success; [`Kind::Usage`] for what makes no call.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let has_body = !matches!(arguments.method, Method::GET | Method::HEAD | Method::DELETE);
+    let mut path = absolute(&arguments.path)?;
+    let fields = body::object(&arguments.raw_fields, &arguments.fields)?;
+    let body = match (&arguments.input, has_body) {
+        (Some(file), _) => Some(body::read(file)?),
+        (None, true) => Some(Bytes::from(Value::Object(fields).to_string())),
+        (None, false) => {
+            body::append_query(&mut path, &fields);
+            None
+        }
+    };
+    check(&path, body.as_deref())?;
+    if !arguments.paginate {
+        call(ctx, &arguments, &path, body).await?;
+        return Ok(Outcome::Done);
+    }
+    let Some(Ok(Value::Object(first))) = body.as_deref().map(serde_json::from_slice) else {
+        return Err(CliError::new(Kind::Usage, "--paginate needs a body that is a JSON object"));
+    };
+    let mut pages = body::Pages::new(first);
+    while let Some(page) = pages.next() {
+        let answer = call(ctx, &arguments, &path, Some(page)).await?;
+        pages.answered(&answer);
+    }
+    Ok(Outcome::Done)
+}
+
+/// The path from the root of the server.
+fn absolute(typed: &str) -> Result<String, CliError> {
+    if typed.contains("://") {
+        let message = "the path is a whole URL: only the server of the account in use is called";
+        return Err(CliError::new(Kind::Usage, message).hint("leave scheme and host out"));
+    }
+    if typed.chars().any(|character| character.is_whitespace() || character.is_control()) {
+        return Err(CliError::new(Kind::Usage, "the path holds a blank: write it percent-encoded, %20"));
+    }
+    Ok(match (typed.starts_with('/'), typed.starts_with("a/")) {
+        (true, _) => typed.to_owned(),
+        (false, true) => format!("/{typed}"),
+        (false, false) => format!("/a/{typed}"),
+    })
+}
+
+/// Refuses the one call that ends a service for everybody.
+fn check(path: &str, body: Option<&[u8]>) -> Result<(), CliError> {
+    if !path.split('?').next().unwrap_or_default().trim_end_matches('/').ends_with("/jobs/tasks/delete") {
+        return Ok(());
+    }
+    let body: Value = body.and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+    let ids = body.get("TaskID").and_then(Value::as_array).cloned().unwrap_or_default();
+    match ids.iter().find(|id| !id.as_str().is_some_and(is_task_id)) {
+        None => Ok(()),
+        Some(id) => {
+            let message = format!("{id} is no whole task id: the server's jobs service would not survive this call");
+            Err(CliError::new(Kind::Usage, message))
+        }
+    }
+}
+
+/// Sends one call, writes its answer and gives it.
+async fn call(ctx: &Ctx, arguments: &Args, path: &str, body: Option<Bytes>) -> Result<Bytes, CliError> {
+    let during = |error: CliError| error.during(format!("{} {path}", arguments.method));
+    let exchanged = ctx.api().await?.exchange(arguments.method.clone(), path, body).await;
+    let (answer, error) = exchanged.map_err(|error| during(error.into()))?;
+    if arguments.include {
+        let mut head = Vec::new();
+        writeln!(head, "HTTP/1.1 {}", answer.status)?;
+        for (name, value) in &answer.headers {
+            writeln!(head, "{name}: {}", String::from_utf8_lossy(value.as_bytes()))?;
+        }
+        ctx.ui.bytes(&head)?;
+        ctx.ui.line("")?;
+    }
+    let is_page = error.as_ref().is_some_and(|error| error.kind == crate::api::ApiErrorKind::NotCells);
+    if ctx.ui.is_json() {
+        // For one who reads JSON, a refusal is told on standard error alone.
+        if error.is_none()
+            && let Ok(value) = serde_json::from_slice::<Value>(&answer.body)
+        {
+            ctx.ui.json_document(&value)?;
+        }
+    } else if !is_page {
+        write(ctx, &answer.body)?;
+    }
+    match error {
+        None => Ok(answer.body),
+        Some(error) => {
+            let mut error = CliError::from(error);
+            if is_page && answer.status.is_success() && path.starts_with("/a/") {
+                error.message = "the server answered with a web page: it has no such call".to_owned();
+                error.hints = vec!["the path of a call is like /a/tree/stat/WORKSPACE".to_owned()];
+            }
+            Err(during(error))
+        }
+    }
+}
+
+/// Writes an answer: JSON indented on a terminal, anything as it came elsewhere.
+fn write(ctx: &Ctx, body: &[u8]) -> Result<(), CliError> {
+    if body.is_empty() {
+        return Ok(());
+    }
+    if ctx.ui.stdout_is_terminal() {
+        let text = match serde_json::from_slice::<Value>(body) {
+            Ok(value) => json_safe(&serde_json::to_string_pretty(&value).map_err(std::io::Error::from)?).into_owned(),
+            Err(_) => crate::ui::escape(String::from_utf8_lossy(body).trim_end()).into_owned(),
+        };
+        return Ok(ctx.ui.line(&text)?);
+    }
+    ctx.ui.bytes(body)?;
+    if !body.ends_with(b"\n") {
+        ctx.ui.bytes(b"\n")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_start_at_the_root() {
+        for (typed, path) in
+            [("user", "/a/user"), ("a/user", "/a/user"), ("/a/user?x=1", "/a/user?x=1"), ("/io/x", "/io/x")]
+        {
+            assert_eq!(absolute(typed).expect(typed), path);
+        }
+        for typed in ["https://other.example/a/user", "a b", "a\nb"] {
+            assert_eq!(absolute(typed).expect_err(typed).kind, Kind::Usage);
+        }
+    }
+
+    #[test]
+    fn short_task_ids_are_not_sent() {
+        let refused = |path: &str, body: &str| check(path, Some(body.as_bytes())).is_err();
+        assert!(refused("/a/jobs/tasks/delete", r#"{"TaskID":["x"]}"#));
+        assert!(refused("/a/jobs/tasks/delete/?y", r#"{"TaskID":["eeb9cac9-5d30-42e8-9e7f-f96aea8c22e4",""]}"#));
+        assert!(!refused("/a/jobs/tasks/delete", r#"{"TaskID":["eeb9cac9-5d30-42e8-9e7f-f96aea8c22e4"]}"#));
+        assert!(!refused("/a/user", r#"{"TaskID":["x"]}"#));
+    }
+}

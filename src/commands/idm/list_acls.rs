@@ -1,0 +1,127 @@
+//! `cec idm list-acls`.
+
+use serde_json::{Value, json};
+
+use super::list::cell;
+use crate::api::idm::AclEntry;
+use crate::commands::operands::Operands;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::ui::prompt::Consent;
+use crate::ui::table::{Column, Table};
+
+/// Arguments of `cec idm list-acls`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The UUID of a node is what 'cec ls -d' and 'cec stat' show. Deleting rights always asks, unless --force \
+    is given.\n\nExamples:\n  cec idm list-acls\n  cec idm list-acls -n 1c989848-5eff-49cf-8727-4db754e02c25\n  \
+    cec idm list-acls -n 1c989848-5eff-49cf-8727-4db754e02c25 --delete"
+)]
+pub struct Args {
+    /// Only the rights on the node of this UUID; may be given several times
+    #[arg(short = 'n', long = "uuid", value_name = "UUID", value_delimiter = ',')]
+    nodes: Vec<String>,
+    /// Delete the rights that are listed
+    #[arg(long, requires = "nodes")]
+    delete: bool,
+    /// Do not ask
+    #[arg(short, long, requires = "delete")]
+    force: bool,
+}
+
+const COLUMNS: [Column; 6] = [
+    Column::text("UUID"),
+    Column::text("ROLE ID"),
+    Column::text("ACTION NAME"),
+    Column::text("WS ID"),
+    Column::text("VALUE"),
+    Column::text("ID"),
+];
+
+/// Lists rights, and deletes them where that is wanted.
+///
+/// # Errors
+/// A question that nobody can answer, or that is answered No; any failure of a call.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    if let Some(empty) = arguments.nodes.iter().find(|uuid| uuid.trim().is_empty()) {
+        return Err(CliError::new(Kind::Usage, format!("'{empty}' is no UUID")));
+    }
+    let api = ctx.api().await?;
+    let acls = api.acls(&arguments.nodes).await.map_err(|error| CliError::from(error).during("listing rights"))?;
+    if arguments.delete {
+        return delete(ctx, &acls, arguments.force).await;
+    }
+    if ctx.ui.is_json() {
+        ctx.ui.json_document(&acls.iter().map(record).collect::<Vec<_>>())?;
+    } else {
+        show(ctx, &acls)?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn record(acl: &AclEntry) -> Value {
+    let given = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
+    json!({
+        "id": acl.id,
+        "node": acl.node,
+        "role": given(&acl.role),
+        "workspace": given(&acl.workspace),
+        "action": acl.action,
+        "value": given(&acl.value),
+    })
+}
+
+fn row(acl: &AclEntry) -> Vec<String> {
+    [&acl.node, &acl.role, &acl.action, &acl.workspace, &acl.value, &acl.id].map(|text| cell(text)).to_vec()
+}
+
+fn show(ctx: &Ctx, acls: &[AclEntry]) -> Result<(), CliError> {
+    let mut table = Table::new(&ctx.ui, &COLUMNS);
+    acls.iter().try_for_each(|acl| table.row(row(acl)))?;
+    Ok(table.finish()?)
+}
+
+async fn delete(ctx: &Ctx, acls: &[AclEntry], force: bool) -> Result<Outcome, CliError> {
+    if acls.is_empty() {
+        return Err(CliError::new(Kind::NotFound, "there are no rights on these nodes"));
+    }
+    if !force {
+        ask(ctx, acls).await?;
+    }
+    let api = ctx.api().await?;
+    let mut operands = Operands::new(&ctx.ui);
+    let mut records = Vec::new();
+    for acl in acls {
+        let what = format!("{} of role {} on {}", acl.action, cell(&acl.role), acl.node);
+        let deleted = match api.delete_acl(acl).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(CliError::new(Kind::NotFound, format!("the right {what} was gone already"))),
+            Err(error) => Err(CliError::from(error).during(format!("deleting the right {what}"))),
+        };
+        if deleted.is_ok() {
+            ctx.ui.status(&format!("deleted {what}"));
+            records.push(record(acl));
+        }
+        operands.take(deleted)?;
+    }
+    if ctx.ui.is_json() && !operands.all_failed() {
+        ctx.ui.json_document(&records)?;
+    }
+    Ok(operands.outcome())
+}
+
+async fn ask(ctx: &Ctx, acls: &[AclEntry]) -> Result<(), CliError> {
+    if !ctx.ui.can_ask() {
+        let message = "refusing to delete rights: this needs a confirmation, and nobody can be asked here";
+        return Err(CliError::new(Kind::Usage, message).hint("add --force to delete them without asking"));
+    }
+    for acl in acls {
+        ctx.ui.before_asking(&format!("  {}", row(acl).join("  ")));
+    }
+    let question = format!("Delete these {} rights? This cannot be undone.", acls.len());
+    if ctx.ui.confirm(&question, Consent::TypedYes).await {
+        Ok(())
+    } else {
+        Err(CliError::new(Kind::Failure, "nothing was deleted"))
+    }
+}

@@ -1,0 +1,191 @@
+//! `cec idm user create` and `cec idm user update`.
+
+use std::collections::BTreeMap;
+
+use super::super::list::user_record;
+use super::passwd;
+use crate::api::idm::{RoleKind, UserChange, UserEntry};
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+
+/// What users are like, when they are made and when they are changed.
+#[derive(Debug, clap::Args)]
+pub(super) struct Common {
+    /// The name that people see
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+    /// The e-mail address
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    /// What the user may be: admin, standard, or shared for somebody from outside
+    #[arg(long, value_name = "PROFILE", value_parser = ["admin", "standard", "shared", "anon"])]
+    user_profile: Option<String>,
+    /// The group, such as /staff/paris; / for none
+    #[arg(long, value_name = "PATH")]
+    group: Option<String>,
+    /// A role by its UUID or label, in place of those that were given before; may be given several times
+    #[arg(long, value_name = "ROLE")]
+    role: Vec<String>,
+    /// A further attribute; an empty value takes it away; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_attribute)]
+    attribute: Vec<(String, String)>,
+}
+
+/// Arguments of `cec idm user create`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The password is asked for, or read from standard input with --password-stdin. Administrators may make \
+    any user, others only those of the profile shared.\n\nExamples:\n  \
+    cec idm user create carol --email carol@example.com --display-name 'Carol C.'\n  \
+    cec idm user create ci-bot --group /bots --password-stdin < password.txt"
+)]
+pub struct CreateArgs {
+    /// The login name
+    #[arg(value_name = "LOGIN")]
+    name: String,
+    #[command(flatten)]
+    common: Common,
+    /// Read the password from standard input: its first line
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+/// Arguments of `cec idm user update`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "What no option names stays as it is.\n\nExamples:\n  \
+    cec idm user update carol --email carol@example.org\n  cec idm user update carol --group /staff --role Editors")]
+pub struct UpdateArgs {
+    /// The login name
+    #[arg(value_name = "LOGIN")]
+    name: String,
+    #[command(flatten)]
+    common: Common,
+    /// Take away the roles that were given
+    #[arg(long, conflicts_with = "role")]
+    no_roles: bool,
+}
+
+fn parse_attribute(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// Makes a user.
+///
+/// # Errors
+/// [`Kind::Exists`] where the login is taken; [`Kind::Usage`] for what makes no user; any failure of a call.
+pub(super) async fn create(ctx: &Ctx, arguments: CreateArgs) -> Result<Outcome, CliError> {
+    let login = arguments.name;
+    check_login(&login)?;
+    let api = ctx.api().await?;
+    let during = |error: CliError| error.during(format!("making the user {login}")).about(&login);
+    if api.user_entry(&login).await.map_err(|error| during(error.into()))?.is_some() {
+        return Err(CliError::new(Kind::Exists, format!("there is a user '{login}' already")).about(&login));
+    }
+    let mut change = arguments.common.change(ctx).await?;
+    // Without a profile the server makes somebody who can do nothing.
+    change.attributes.entry("profile".to_owned()).or_insert_with(|| "standard".to_owned());
+    change.password = Some(passwd::new(ctx, &login, arguments.password_stdin).await?);
+    let user = api.create_user(&login, &change).await.map_err(|error| during(error.into()))?;
+    tell(ctx, &user, "created")
+}
+
+/// Changes a user.
+///
+/// # Errors
+/// [`Kind::NotFound`] where there is none; [`Kind::Usage`] where nothing is to be changed; any failure of a call.
+pub(super) async fn update(ctx: &Ctx, arguments: UpdateArgs) -> Result<Outcome, CliError> {
+    if arguments.common.is_empty() && !arguments.no_roles {
+        return Err(CliError::new(Kind::Usage, "nothing is to be changed").hint("see 'cec idm user update --help'"));
+    }
+    let user = super::named(ctx, &arguments.name).await?;
+    let mut change = arguments.common.change(ctx).await?;
+    if arguments.no_roles {
+        change.roles = Some(Vec::new());
+    }
+    let updated = ctx.api().await?.update_user(&user, &change).await;
+    let login = &user.login;
+    let updated =
+        updated.map_err(|error| CliError::from(error).during(format!("changing the user {login}")).about(login))?;
+    tell(ctx, &updated, "changed")
+}
+
+fn tell(ctx: &Ctx, user: &UserEntry, what: &str) -> Result<Outcome, CliError> {
+    if ctx.ui.is_json() {
+        ctx.ui.json_document(&user_record(user))?;
+    } else {
+        ctx.ui.status(&format!("{what} the user {}", user.login));
+    }
+    Ok(Outcome::Done)
+}
+
+fn check_login(login: &str) -> Result<(), CliError> {
+    let is_plain = |character: char| !character.is_control() && !matches!(character, '/' | '\\' | '*' | '|' | ' ');
+    if login.is_empty() || !login.chars().all(is_plain) {
+        return Err(CliError::new(Kind::Usage, format!("'{login}' is no login name")));
+    }
+    Ok(())
+}
+
+impl Common {
+    fn is_empty(&self) -> bool {
+        let texts = [&self.display_name, &self.email, &self.user_profile, &self.group];
+        texts.iter().all(|text| text.is_none()) && self.role.is_empty() && self.attribute.is_empty()
+    }
+
+    /// What these options change; groups and roles are looked for.
+    async fn change(&self, ctx: &Ctx) -> Result<UserChange, CliError> {
+        let mut attributes: BTreeMap<String, String> = self.attribute.iter().cloned().collect();
+        let named = [("displayName", &self.display_name), ("email", &self.email), ("profile", &self.user_profile)];
+        attributes.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
+        let group = match &self.group {
+            Some(path) => Some(group(ctx, path).await?),
+            None => None,
+        };
+        let roles = if self.role.is_empty() { None } else { Some(roles(ctx, &self.role).await?) };
+        Ok(UserChange { group, attributes, roles, ..UserChange::default() })
+    }
+}
+
+/// The path of a group as the server wants it. One that does not exist would swallow the user.
+async fn group(ctx: &Ctx, typed: &str) -> Result<String, CliError> {
+    let path = format!("/{}", typed.trim_matches('/'));
+    if path == "/" {
+        return Ok(path);
+    }
+    let found = ctx.api().await?.groups().await;
+    let groups = found.map_err(|error| CliError::from(error).during("looking for the group"))?;
+    if groups.iter().any(|group| group.path == path) {
+        return Ok(format!("{path}/"));
+    }
+    Err(CliError::new(Kind::NotFound, format!("there is no group '{path}'")).hint("'cec idm list-groups' lists them"))
+}
+
+/// The UUIDs of roles that are named by those or by their labels.
+async fn roles(ctx: &Ctx, wanted: &[String]) -> Result<Vec<String>, CliError> {
+    let found = ctx.api().await?.roles().await;
+    let mut all = found.map_err(|error| CliError::from(error).during("looking for the roles"))?;
+    all.retain(|role| role.kind == RoleKind::Role);
+    let mut uuids = Vec::new();
+    for name in wanted {
+        let found: Vec<&str> = all
+            .iter()
+            .filter(|role| role.uuid == *name || role.label == *name)
+            .map(|role| role.uuid.as_str())
+            .collect();
+        match found.as_slice() {
+            [uuid] => uuids.push((*uuid).to_owned()),
+            [] => {
+                return Err(CliError::new(Kind::NotFound, format!("there is no role '{name}' that can be given"))
+                    .hint("'cec idm list-roles' lists them"));
+            }
+            several => {
+                return Err(CliError::new(Kind::Usage, format!("several roles are called '{name}'"))
+                    .hint(format!("give the UUID: {}", several.join(", "))));
+            }
+        }
+    }
+    Ok(uuids)
+}

@@ -1,0 +1,87 @@
+//! `cec idm user rm`.
+
+use serde_json::json;
+
+use crate::api::idm::UserEntry;
+use crate::commands::operands::Operands;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::ui::prompt::Consent;
+
+/// Arguments of `cec idm user rm`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Deleting a user always asks, unless --force is given. What becomes of the user's own files is up to the \
+    server: it may rename the folder or delete it.\n\nExamples:\n  cec idm user rm carol\n  cec idm user rm -f ci-bot"
+)]
+pub struct Args {
+    /// Login names
+    #[arg(value_name = "LOGIN", required = true)]
+    logins: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+}
+
+/// Deletes users.
+///
+/// # Errors
+/// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
+/// operands are told and counted.
+pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let api = ctx.api().await?;
+    let own = api.user().await.map_err(|error| CliError::from(error).during("asking who is signed in"))?;
+    let own = own.map(|own| own.login).unwrap_or_default();
+    let mut operands = Operands::new(&ctx.ui);
+    let mut users: Vec<UserEntry> = Vec::new();
+    for login in &arguments.logins {
+        if *login == own {
+            let message = format!("'{login}' is signed in here, and does not delete itself");
+            return Err(CliError::new(Kind::Usage, message).about(login));
+        }
+        // The server says yes to the deletion of a user that does not exist.
+        match super::named(ctx, login).await {
+            Ok(user) if users.iter().any(|known| known.uuid == user.uuid) => {}
+            Ok(user) => users.push(user),
+            Err(error) => operands.failed(error)?,
+        }
+    }
+    if !users.is_empty() && !arguments.force {
+        ask(ctx, &users).await?;
+    }
+    let mut records = Vec::new();
+    for user in &users {
+        let login = &user.login;
+        let deleted = api.delete_user(login).await;
+        let deleted =
+            deleted.map_err(|error| CliError::from(error).during(format!("deleting the user {login}")).about(login));
+        if deleted.is_ok() {
+            ctx.ui.status(&format!("deleted the user {login}"));
+            records.push(json!({"login": login, "uuid": user.uuid}));
+        }
+        operands.take(deleted)?;
+    }
+    if ctx.ui.is_json() && !operands.all_failed() {
+        ctx.ui.json_document(&records)?;
+    }
+    Ok(operands.outcome())
+}
+
+async fn ask(ctx: &Ctx, users: &[UserEntry]) -> Result<(), CliError> {
+    if !ctx.ui.can_ask() {
+        let message = "refusing to delete users: this needs a confirmation, and nobody can be asked here";
+        return Err(CliError::new(Kind::Usage, message).hint("add --force to delete them without asking"));
+    }
+    for user in users {
+        ctx.ui.before_asking(&format!("  {}  {}  ({})", user.login, user.display_name, user.profile));
+    }
+    let question = match users {
+        [_] => "Delete this user? This cannot be undone.".to_owned(),
+        _ => format!("Delete these {} users? This cannot be undone.", users.len()),
+    };
+    if ctx.ui.confirm(&question, Consent::TypedYes).await {
+        Ok(())
+    } else {
+        Err(CliError::new(Kind::Failure, "nothing was deleted"))
+    }
+}

@@ -1,0 +1,61 @@
+//! `cec jobs cancel`.
+
+use serde_json::json;
+
+use crate::api::jobs::JobId;
+use crate::commands::operands::Operands;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+
+/// Arguments of `cec jobs cancel`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "What a job has done so far stays done. The server says yes before anything is stopped: \
+    'cec jobs watch' shows what becomes of it.\n\nExamples:\n  \
+    cec jobs cancel copy-move-34454e75-818d-4537-8a77-f955ba6b29b7")]
+pub struct Args {
+    /// The jobs whose runs are to stop
+    #[arg(value_name = "JOB-ID", required = true)]
+    ids: Vec<String>,
+}
+
+/// Stops the runs of jobs.
+///
+/// # Errors
+/// What ends the whole command; failures of single operands are told and counted.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let mut operands = Operands::new(&ctx.ui);
+    let mut records = Vec::new();
+    for id in &arguments.ids {
+        match cancel(ctx, id).await {
+            Err(error) => operands.failed(error)?,
+            Ok(tasks) => {
+                ctx.ui.status(&format!("told to stop: {id}"));
+                records.push(json!({"job_id": id, "tasks": tasks}));
+                operands.succeeded();
+            }
+        }
+    }
+    if ctx.ui.is_json() && !operands.all_failed() {
+        ctx.ui.json_document(&records)?;
+    }
+    Ok(operands.outcome())
+}
+
+/// Stops what runs of a job, and gives the ids of those runs.
+async fn cancel(ctx: &Ctx, id: &str) -> Result<Vec<String>, CliError> {
+    let job = super::named(ctx, id).await?;
+    let open: Vec<String> = job.tasks.iter().filter(|task| !task.is_over()).map(|task| task.id.clone()).collect();
+    if open.is_empty() {
+        let state = job.last().map_or("it has not run", |task| match task.has_failed() {
+            true => "it has failed or was stopped",
+            false => "it is finished",
+        });
+        return Err(CliError::new(Kind::Failure, format!("the job '{id}' is not running: {state}")).about(id));
+    }
+    let api = ctx.api().await?;
+    for task in &open {
+        let stopped = api.stop_task(&JobId(job.id.clone()), task).await;
+        stopped.map_err(|error| CliError::from(error).during(format!("stopping {id}")).about(id))?;
+    }
+    Ok(open)
+}

@@ -1,0 +1,159 @@
+//! `cec jobs delete`.
+
+use serde_json::{Value, json};
+
+use super::Format;
+use super::filter::{self, Filter};
+use crate::api::jobs::JobId;
+use crate::api::scheduler::{JobEntry, SYSTEM_USER};
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::ui::prompt::Consent;
+use crate::ui::table::{Column, Table};
+
+/// Arguments of `cec jobs delete`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Only some editions of the server can delete a job itself. Where this one cannot, the records of its runs \
+    are deleted, and that is said. Nothing that runs is stopped: see 'cec jobs cancel'. A job of the server's own is \
+    deleted one at a time, by its id, and after a question; a filter leaves those alone. Filters are those of \
+    'cec jobs get'.\n\nExamples:\n  cec jobs delete --job-id copy-move-34454e75-818d-4537-8a77-f955ba6b29b7\n  \
+    cec jobs delete --dry-run --filter '{\"task_status\": {\"op\": \"eq\", \"value\": \"Error\"}}'"
+)]
+pub struct Args {
+    /// The job to delete
+    #[arg(long, value_name = "JOB-ID", required_unless_present = "filter", conflicts_with = "filter")]
+    job_id: Option<String>,
+    /// All jobs that fit
+    #[arg(long, value_name = "JSON", value_parser = filter::parse)]
+    filter: Option<Filter>,
+    /// Do not ask
+    #[arg(long)]
+    force: bool,
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// How to write what was done
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<Format>,
+}
+
+const COLUMNS: [Column; 3] = [Column::text("ID"), Column::text("LABEL"), Column::text("RESULT")];
+
+/// What became of a job.
+struct Deleted {
+    id: String,
+    label: String,
+    result: String,
+    failed: Option<CliError>,
+}
+
+/// Deletes jobs.
+///
+/// # Errors
+/// [`Kind::NotFound`] where there is no such job; a question that nobody can answer, or that is answered No; any failure
+/// of a call.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let jobs = match &arguments.job_id {
+        Some(id) => vec![super::named(ctx, id).await?],
+        None => fitting(ctx, arguments.filter.as_ref()).await?,
+    };
+    let by_id = arguments.job_id.is_some();
+    if by_id && jobs[0].owner == SYSTEM_USER && !arguments.force && !arguments.dry_run {
+        ask(ctx, &jobs[0]).await?;
+    }
+    let mut results = Vec::new();
+    for job in &jobs {
+        results.push(delete(ctx, job, by_id, arguments.dry_run).await?);
+    }
+    write(ctx, &results, arguments.format)?;
+    for deleted in &results {
+        if let Some(error) = &deleted.failed {
+            ctx.ui.error(error);
+        }
+    }
+    let failures: Vec<Kind> = results.iter().filter_map(|deleted| Some(deleted.failed.as_ref()?.kind)).collect();
+    Ok(match failures.as_slice() {
+        [] => Outcome::Done,
+        [first, ..] if failures.len() == results.len() => Outcome::Failed(*first),
+        _ => Outcome::Partial,
+    })
+}
+
+async fn fitting(ctx: &Ctx, filter: Option<&Filter>) -> Result<Vec<JobEntry>, CliError> {
+    let found = ctx.api().await?.jobs(&[]).await;
+    let mut jobs = found.map_err(|error| CliError::from(error).during("listing jobs"))?;
+    jobs.retain(|job| filter.is_some_and(|filter| filter.fits(job)));
+    if jobs.is_empty() {
+        return Err(CliError::new(Kind::NotFound, "no job fits the filter"));
+    }
+    Ok(jobs)
+}
+
+async fn ask(ctx: &Ctx, job: &JobEntry) -> Result<(), CliError> {
+    if !ctx.ui.can_ask() {
+        let message = format!("refusing to delete '{}', a job of the server's own: nobody can be asked here", job.id);
+        return Err(CliError::new(Kind::Usage, message).hint("add --force to delete it without asking"));
+    }
+    let question = format!("Delete '{}', a job of the server's own? This cannot be undone.", job.label);
+    if ctx.ui.confirm(&question, Consent::TypedYes).await {
+        Ok(())
+    } else {
+        Err(CliError::new(Kind::Failure, "nothing was deleted"))
+    }
+}
+
+/// Deletes a job, or what can be deleted of it.
+async fn delete(ctx: &Ctx, job: &JobEntry, by_id: bool, dry_run: bool) -> Result<Deleted, CliError> {
+    let told = |result: &str, failed| Deleted {
+        id: job.id.clone(),
+        label: job.label.clone(),
+        result: result.to_owned(),
+        failed,
+    };
+    if job.owner == SYSTEM_USER && !by_id {
+        return Ok(told("skipped: jobs of the server's own are deleted by their id", None));
+    }
+    if dry_run {
+        return Ok(told("would be deleted (dry run)", None));
+    }
+    let (api, id) = (ctx.api().await?, JobId(job.id.clone()));
+    let deleted = async {
+        if api.delete_job(&id).await? {
+            return Ok("deleted".to_owned());
+        }
+        let tasks: Vec<String> = job.tasks.iter().map(|task| task.id.clone()).collect();
+        api.delete_tasks(&id, &tasks).await?;
+        Ok(match tasks.len() {
+            0 => "nothing to delete: this server deletes records of runs only, and there are none".to_owned(),
+            1 => "record of 1 run deleted; this server cannot delete the job itself".to_owned(),
+            count => format!("records of {count} runs deleted; this server cannot delete the job itself"),
+        })
+    };
+    match deleted.await {
+        Ok(result) => Ok(told(&result, None)),
+        Err(error) => {
+            let error: crate::api::ApiError = error;
+            let error = CliError::from(error).during(format!("deleting the job {}", job.id)).about(&job.id);
+            if error.kind.ends_everything() { Err(error) } else { Ok(told("failed", Some(error))) }
+        }
+    }
+}
+
+fn write(ctx: &Ctx, results: &[Deleted], format: Option<Format>) -> Result<(), CliError> {
+    if format == Some(Format::Json) {
+        let older = |one: &Deleted| json!({"JobID": one.id, "JobLabel": one.label, "Result": one.result});
+        let records: Vec<Value> = results.iter().map(older).collect();
+        ctx.ui.line(&serde_json::to_string_pretty(&records).map_err(std::io::Error::from)?)?;
+    } else if ctx.ui.is_json() {
+        let ours = |one: &Deleted| json!({"id": one.id, "label": one.label, "result": one.result});
+        ctx.ui.json_document(&results.iter().map(ours).collect::<Vec<_>>())?;
+    } else {
+        let mut table = Table::new(&ctx.ui, &COLUMNS);
+        for one in results {
+            table.row(vec![one.id.clone(), one.label.clone(), one.result.clone()])?;
+        }
+        table.finish()?;
+    }
+    Ok(())
+}

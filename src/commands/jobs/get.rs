@@ -1,0 +1,147 @@
+//! `cec jobs get`.
+
+use serde_json::{Map, Value, json};
+
+use super::Format;
+use super::filter::{self, Filter};
+use crate::api::scheduler::{JobEntry, MOST_TASKS, Task};
+use crate::context::Ctx;
+use crate::error::{CliError, Outcome};
+use crate::ui::table::{Column, Table};
+
+/// Arguments of `cec jobs get`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Your own jobs; for an administrator those of everybody, the server's own included. A filter is a JSON \
+    object of the fields owner, numtasks and task_status (of the last run: Unknown, Idle, Running, Finished, Interrupted, \
+    Paused, Error, Queued), each with op (eq, ne; for numbers also gt, lt) and value; all must hold.\n\nExamples:\n  \
+    cec jobs get\n  cec jobs get --filter '{\"task_status\": {\"op\": \"eq\", \"value\": \"Error\"}}'\n  \
+    cec jobs get --format json"
+)]
+pub struct Args {
+    /// Only these jobs
+    #[arg(value_name = "JOB-ID")]
+    ids: Vec<String>,
+    /// Only what fits
+    #[arg(long, value_name = "JSON", value_parser = filter::parse)]
+    filter: Option<Filter>,
+    /// How to write them: json is that of the older client, whole jobs as the server describes them
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<Format>,
+}
+
+const COLUMNS: [Column; 5] = [
+    Column::text("ID"),
+    Column::text("LABEL"),
+    Column::text("OWNER"),
+    Column::number("NUM TASKS"),
+    Column::text("LAST TASK STATUS"),
+];
+
+/// Lists jobs.
+///
+/// # Errors
+/// Any failure of the call; [`crate::error::Kind::NotFound`] for an id that names no job.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    for id in &arguments.ids {
+        super::named(ctx, id).await?;
+    }
+    let found = ctx.api().await?.jobs(&arguments.ids).await;
+    let mut jobs = found.map_err(|error| CliError::from(error).during("listing jobs"))?;
+    if let Some(filter) = &arguments.filter {
+        jobs.retain(|job| filter.fits(job));
+    }
+    if arguments.format == Some(Format::Json) {
+        let whole: Vec<Value> = jobs.into_iter().map(|job| like_the_older_client(job.fields)).collect();
+        ctx.ui.line(&serde_json::to_string_pretty(&whole).map_err(std::io::Error::from)?)?;
+    } else if ctx.ui.is_json() {
+        ctx.ui.json_document(&jobs.iter().map(record).collect::<Vec<_>>())?;
+    } else {
+        let mut table = Table::new(&ctx.ui, &COLUMNS);
+        for job in &jobs {
+            let count = if job.tasks.len() >= MOST_TASKS { "99+".to_owned() } else { job.tasks.len().to_string() };
+            let status = job.last().map_or_else(|| "-".to_owned(), |task| task.status.clone());
+            table.row(vec![job.id.clone(), job.label.clone(), job.owner.clone(), count, status])?;
+        }
+        table.finish()?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// A job in JSON.
+pub(super) fn record(job: &JobEntry) -> Value {
+    json!({
+        "id": job.id,
+        "label": job.label,
+        "owner": job.owner,
+        "created": job.created.map(|time| time.to_string()),
+        "tasks": job.tasks.iter().map(task_record).collect::<Vec<_>>(),
+    })
+}
+
+/// A run in JSON.
+pub(super) fn task_record(task: &Task) -> Value {
+    json!({
+        "id": task.id,
+        "status": task.status.to_lowercase(),
+        "message": task.message,
+        "progress": task.progress,
+        "owner": task.owner,
+        "started": task.started.map(|time| time.to_string()),
+        "ended": task.ended.map(|time| time.to_string()),
+    })
+}
+
+/// A job as the older client writes it: fields sorted by name, some of the absent ones null.
+fn like_the_older_client(job: Value) -> Value {
+    const LISTS: [&str; 7] =
+        ["Actions", "EventNames", "Hooks", "Languages", "Parameters", "ResourcesDependencies", "Tasks"];
+    let mut job = sorted(job);
+    add_nulls(&mut job, &LISTS);
+    for action in job.get_mut("Actions").and_then(Value::as_array_mut).into_iter().flatten() {
+        add_nulls(action, &["ChainedActions", "FailedFilterActions"]);
+        if let Some(selector) = action.get_mut("NodesSelector") {
+            add_nulls(selector, &["Pathes"]);
+        }
+    }
+    for task in job.get_mut("Tasks").and_then(Value::as_array_mut).into_iter().flatten() {
+        add_nulls(task, &["ActionsLogs"]);
+    }
+    sorted(job)
+}
+
+fn add_nulls(value: &mut Value, names: &[&str]) {
+    if let Some(object) = value.as_object_mut() {
+        for name in names {
+            object.entry(*name).or_insert(Value::Null);
+        }
+    }
+}
+
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: std::collections::BTreeMap<String, Value> =
+                fields.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            Value::Object(fields.into_iter().collect::<Map<_, _>>())
+        }
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_clients_form_is_sorted_and_has_its_nulls() {
+        let job =
+            json!({"Owner": "a", "ID": "j", "Actions": [{"ID": "x", "NodesSelector": {}}], "Tasks": [{"ID": "t"}]});
+        let text = like_the_older_client(job).to_string();
+        assert_eq!(
+            text,
+            r#"{"Actions":[{"ChainedActions":null,"FailedFilterActions":null,"ID":"x","NodesSelector":{"Pathes":null}}],"EventNames":null,"Hooks":null,"ID":"j","Languages":null,"Owner":"a","Parameters":null,"ResourcesDependencies":null,"Tasks":[{"ActionsLogs":null,"ID":"t"}]}"#
+        );
+    }
+}

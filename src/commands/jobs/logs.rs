@@ -1,0 +1,56 @@
+//! `cec jobs logs`.
+
+use serde_json::json;
+
+use crate::api::jobs::JobId;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+
+/// Arguments of `cec jobs logs`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cec jobs logs copy-move-34454e75-818d-4537-8a77-f955ba6b29b7\n  \
+    cec jobs logs flush-mailer-queue --task-id b580dc78-4a6c-4fb3-864a-ea0bf8439745")]
+pub struct Args {
+    /// The job
+    #[arg(value_name = "JOB-ID")]
+    id: String,
+    /// A run of it, by its whole id, in place of the last one
+    #[arg(long, value_name = "TASK-ID")]
+    task_id: Option<String>,
+}
+
+/// Shows the log of a run.
+///
+/// # Errors
+/// [`Kind::NotFound`] for an id that names no job or no run of it; any failure of a call.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let job = super::named(ctx, &arguments.id).await?;
+    let task = match &arguments.task_id {
+        Some(id) => job.tasks.iter().find(|task| task.id == *id),
+        None => job.last(),
+    };
+    let Some(task) = task else {
+        let message = match &arguments.task_id {
+            Some(id) => format!("the job '{}' has no run '{id}'", job.id),
+            None => format!("the job '{}' has not run, or its runs are cleared away", job.id),
+        };
+        return Err(CliError::new(Kind::NotFound, message).about(&job.id));
+    };
+    let lines = ctx.api().await?.task_log(&JobId(job.id.clone()), &task.id).await;
+    let during = |error| CliError::from(error).during(format!("reading the log of {}", job.id)).about(&job.id);
+    let lines = lines.map_err(during)?;
+    if ctx.ui.is_json() {
+        let record = |line: &crate::api::scheduler::LogLine| json!({"time": line.time.map(|time| time.to_string()), "level": line.level, "message": line.message});
+        ctx.ui.json_document(&lines.iter().map(record).collect::<Vec<_>>())?;
+        return Ok(Outcome::Done);
+    }
+    if lines.is_empty() {
+        ctx.ui.status(&format!("nothing was written down; the last word of the run: {}", task.message));
+    }
+    for line in &lines {
+        let time = line.time.map_or_else(|| "-".to_owned(), |time| time.to_string());
+        let gap = if ctx.ui.stdout_is_terminal() { "  " } else { "\t" };
+        ctx.ui.line(&[time, line.level.clone(), ctx.ui.shown(&line.message).into_owned()].join(gap))?;
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,240 @@
+//! `cec meta get`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::api::Node;
+use crate::api::meta::Namespace;
+use crate::commands::nodes;
+use crate::commands::operands::Operands;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::path::RemotePath;
+use crate::ui::table::{Column, Table};
+use crate::walk::remote::{self, RemoteItem, RemoteOptions};
+
+/// Arguments of `cec meta get`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Of a node all metadata are shown, those of the server as well; values are JSON. With --recursive only \
+    those that users set (see 'cec meta ls'), one a line with the path before it.\n\nExamples:\n  \
+    cec meta get common-files/report.pdf\n  cec meta get -p common-files/report.pdf -n usermeta-tags\n  \
+    cec meta get -R common-files/reports -n usermeta-tags"
+)]
+pub struct Args {
+    /// Files, folders or patterns on the server
+    #[arg(value_name = "PATH", required_unless_present_any = ["path", "all"])]
+    paths: Vec<String>,
+    /// A file or folder on the server; may be given several times
+    #[arg(short, long, value_name = "PATH")]
+    path: Vec<String>,
+    /// Only the metadata of this name
+    #[arg(short, long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Everything below the folders as well
+    #[arg(short = 'R', long, conflicts_with = "format")]
+    recursive: bool,
+    /// How to show them: json is that of the older client, the server's texts by name
+    #[arg(short, long, value_name = "FORMAT", value_enum)]
+    format: Option<Format>,
+    /// List what metadata there are instead of those of a node
+    #[arg(short, long)]
+    all: bool,
+}
+
+/// How metadata are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Columns
+    Table,
+    /// An object of texts
+    Json,
+}
+
+const DEFINITIONS: [Column; 3] = [Column::text("NAMESPACE"), Column::text("LABEL"), Column::text("JSON DEFINITION")];
+const VALUES: [Column; 2] = [Column::text("META NAME"), Column::text("VALUE")];
+const TREE: [Column; 3] = [Column::text("PATH"), Column::text("META NAME"), Column::text("VALUE")];
+
+/// Shows metadata.
+///
+/// # Errors
+/// What ends the whole command; failures of single operands are told and counted.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    if arguments.all {
+        return definitions(ctx, arguments.format).await;
+    }
+    let mut operands = Operands::new(&ctx.ui);
+    let paths: Vec<String> = arguments.path.iter().chain(&arguments.paths).cloned().collect();
+    if arguments.recursive {
+        return Trees::new(ctx, &arguments).await?.show(&paths, operands).await;
+    }
+    let mut records = Vec::new();
+    for typed in &paths {
+        match show(ctx, typed, &arguments, paths.len() > 1, &mut records).await {
+            Err(error) => operands.failed(error)?,
+            Ok(()) => operands.succeeded(),
+        }
+    }
+    if ctx.ui.is_json() && !operands.all_failed() {
+        ctx.ui.json_document(&records)?;
+    }
+    Ok(operands.outcome())
+}
+
+/// Shows the metadata of what one operand names.
+async fn show(
+    ctx: &Ctx,
+    typed: &str,
+    arguments: &Args,
+    several: bool,
+    records: &mut Vec<Value>,
+) -> Result<(), CliError> {
+    let path = nodes::parse(typed)?;
+    let found = nodes::named(ctx, &path, false).await?;
+    let several = several || found.len() > 1;
+    for node in &found {
+        let values = values(ctx, node, arguments).await?;
+        let values: BTreeMap<&String, &String> = values.iter().collect();
+        if ctx.ui.is_json() {
+            let meta: BTreeMap<&String, Value> = values.iter().map(|(name, text)| (*name, decoded(text))).collect();
+            records.push(json!({"path": node.path.as_str(), "uuid": node.uuid, "meta": meta}));
+        } else if arguments.format == Some(Format::Json) {
+            ctx.ui.line(&serde_json::to_string_pretty(&values).map_err(std::io::Error::from)?)?;
+        } else {
+            let mut table = Table::new(&ctx.ui, if several { &TREE } else { &VALUES });
+            for (name, text) in values {
+                let path = several.then(|| node.path.to_string());
+                table.row(path.into_iter().chain([name.clone(), one_line(text)]).collect())?;
+            }
+            table.finish()?;
+        }
+    }
+    Ok(())
+}
+
+/// The metadata of a node as the server writes them, or the one that is asked for.
+async fn values(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<BTreeMap<String, String>, CliError> {
+    let read = ctx.api().await?.meta_store(&node.path).await;
+    let store =
+        read.map_err(|error| CliError::from(error).during(format!("reading {}", node.path)).about(&node.path))?;
+    let Some(mut store) = store else { return Err(CliError::not_found(&node.path)) };
+    let Some(wanted) = &arguments.namespace else { return Ok(store.values) };
+    match store.values.remove(wanted) {
+        Some(value) => Ok(BTreeMap::from([(wanted.clone(), value)])),
+        None => {
+            let message = format!("'{}' has no metadata '{wanted}'", node.path);
+            Err(CliError::new(Kind::NotFound, message).about(&node.path))
+        }
+    }
+}
+
+/// Metadata values are JSON texts; some of the server's own are no JSON.
+fn decoded(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+/// A JSON text has no line breaks that matter; one that is no JSON is shown as such.
+fn one_line(text: &str) -> String {
+    if text.contains(['\n', '\t']) { decoded(text).to_string() } else { text.to_owned() }
+}
+
+/// What `-a` shows: the namespaces with their definitions.
+async fn definitions(ctx: &Ctx, format: Option<Format>) -> Result<Outcome, CliError> {
+    let all = super::namespaces(ctx).await?;
+    if ctx.ui.is_json() || format == Some(Format::Json) {
+        let record = |one: &Namespace| json!({"namespace": one.name, "label": one.label, "definition": one.definition});
+        ctx.ui.json_document(&all.iter().map(record).collect::<Vec<_>>())?;
+        return Ok(Outcome::Done);
+    }
+    let mut table = Table::new(&ctx.ui, &DEFINITIONS);
+    for namespace in all {
+        table.row(vec![namespace.name, namespace.label, namespace.definition])?;
+    }
+    table.finish()?;
+    Ok(Outcome::Done)
+}
+
+/// Whole trees, a line for each value.
+struct Trees<'a> {
+    ctx: &'a Ctx,
+    /// What is shown.
+    wanted: Vec<String>,
+    table: Table<'a>,
+    nodes: u64,
+    values: u64,
+}
+
+impl<'a> Trees<'a> {
+    async fn new(ctx: &'a Ctx, arguments: &Args) -> Result<Self, CliError> {
+        let wanted = match &arguments.namespace {
+            Some(name) => vec![name.clone()],
+            None => super::namespaces(ctx).await?.into_iter().map(|namespace| namespace.name).collect(),
+        };
+        Ok(Self { ctx, wanted, table: Table::new(&ctx.ui, &TREE), nodes: 0, values: 0 })
+    }
+
+    async fn show(mut self, paths: &[String], mut operands: Operands<'_>) -> Result<Outcome, CliError> {
+        for typed in paths {
+            match self.operand(typed, &mut operands).await {
+                Err(error) => operands.failed(error)?,
+                Ok(()) => operands.succeeded(),
+            }
+        }
+        self.table.finish()?;
+        if self.ctx.ui.is_json() && !operands.all_failed() {
+            let failed = operands.failure_count();
+            let (nodes, values) = (self.nodes, self.values);
+            let summary = json!({"type": "summary", "schema": 1, "nodes": nodes, "values": values, "failed": failed});
+            self.ctx.ui.json_line(&summary)?;
+        }
+        Ok(operands.outcome())
+    }
+
+    async fn operand(&mut self, typed: &str, operands: &mut Operands<'_>) -> Result<(), CliError> {
+        let path = nodes::parse(typed)?;
+        for node in nodes::named(self.ctx, &path, false).await? {
+            // A stat tells less than a listing of a single node does.
+            let detailed = self.ctx.api().await?.stat_many(std::slice::from_ref(&node.path)).await?;
+            self.node(detailed.first().unwrap_or(&node))?;
+            if node.is_folder() {
+                self.below(&node.path, operands).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn below(&mut self, folder: &RemotePath, operands: &mut Operands<'_>) -> Result<(), CliError> {
+        let (api, s3) = (self.ctx.api().await?, self.ctx.s3().await?);
+        let mut items = remote::walk(api, s3, folder, RemoteOptions::default());
+        while let Some(item) = items.recv().await {
+            match item {
+                RemoteItem::Folder(node) | RemoteItem::File(node) => self.node(&node)?,
+                RemoteItem::RecycleBin(_) => {}
+                RemoteItem::Failed { folder, error } => {
+                    let error = CliError::from(error).during(format!("listing {folder}")).about(&folder);
+                    operands.failed(error)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, node: &Node) -> Result<(), CliError> {
+        self.nodes += 1;
+        let values: BTreeMap<&String, &Value> =
+            self.wanted.iter().filter_map(|name| Some((name, node.meta.get(name)?))).collect();
+        self.values += values.len() as u64;
+        if self.ctx.ui.is_json() {
+            if !values.is_empty() {
+                let record = json!({"type": "node", "path": node.path.as_str(), "uuid": node.uuid, "meta": values});
+                self.ctx.ui.json_line(&record)?;
+            }
+            return Ok(());
+        }
+        for (name, value) in values {
+            self.table.row(vec![node.path.to_string(), name.clone(), value.to_string()])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! `cec meta set`.
+
+use serde_json::{Value, json};
+
+use super::value::{self, Given};
+use crate::api::Node;
+use crate::api::meta::{MetaKind, Namespace};
+use crate::commands::nodes;
+use crate::commands::operands::Operands;
+use crate::context::Ctx;
+use crate::env::parse_switch;
+use crate::error::{CliError, Kind, Outcome};
+
+/// Arguments of `cec meta set`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The server takes any value for any type: this command checks. Of tags, update adds to those that are \
+    there, and delete takes off those that --string-value names, or all.\n\nExamples:\n  \
+    cec meta set -p common-files/report.pdf -n usermeta-status -s final\n  \
+    cec meta set -p common-files/report.pdf -n usermeta-checked -b\n  \
+    cec meta set -p common-files/report.pdf -n usermeta-status -o delete"
+)]
+pub struct Args {
+    /// Files, folders or patterns on the server
+    #[arg(value_name = "PATH", required_unless_present = "path")]
+    paths: Vec<String>,
+    /// A file or folder on the server; may be given several times
+    #[arg(short, long, value_name = "PATH")]
+    path: Vec<String>,
+    /// What to do
+    #[arg(short, long, value_enum, default_value_t = Operation::Update)]
+    operation: Operation,
+    /// The name of the metadata, as 'cec meta ls' shows it
+    #[arg(short, long, value_name = "NAMESPACE")]
+    namespace: String,
+    /// A value as JSON
+    #[arg(short, long, value_name = "JSON", group = "value")]
+    json_value: Option<String>,
+    /// A text, the key of a choice, tags with commas between them, or a date
+    #[arg(short, long, value_name = "TEXT", group = "value", allow_hyphen_values = true)]
+    string_value: Option<String>,
+    /// A whole number
+    #[arg(short = 'r', long, value_name = "NUMBER", group = "value", allow_negative_numbers = true)]
+    numeric_value: Option<i64>,
+    /// True, or what follows the =
+    #[arg(
+        short, long, value_name = "BOOL", group = "value", value_parser = parse_switch, num_args = 0..=1,
+        require_equals = true, default_missing_value = "true"
+    )]
+    boolean_value: Option<bool>,
+}
+
+/// What to do with a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Operation {
+    /// Set it
+    Update,
+    /// Take it away
+    Delete,
+}
+
+/// Sets or deletes metadata.
+///
+/// # Errors
+/// [`Kind::Usage`] for a value that does not fit the type, before anything is changed; what ends the whole command.
+/// Failures of single operands are told and counted.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let namespace = super::named(&super::namespaces(ctx).await?, &arguments.namespace)?;
+    let given = arguments.given();
+    let value = match (arguments.operation, &given) {
+        (Operation::Update, None) => return Err(needs_value(&namespace)),
+        (_, Some(given)) => Some(checked(ctx, &namespace, given)?),
+        (Operation::Delete, None) => None,
+    };
+    let paths: Vec<String> = arguments.path.iter().chain(&arguments.paths).cloned().collect();
+    let change = match (arguments.operation, value) {
+        (Operation::Update, Some(Value::String(tags))) if namespace.kind == MetaKind::Tags => {
+            Change::AddTags(split(&tags))
+        }
+        (Operation::Delete, Some(Value::String(tags))) if namespace.kind == MetaKind::Tags => {
+            Change::RemoveTags(split(&tags))
+        }
+        (Operation::Update, Some(value)) => Change::Set(value),
+        (_, _) => Change::Delete,
+    };
+    apply(ctx, &paths, &namespace, &change).await
+}
+
+impl Args {
+    fn given(&self) -> Option<Given> {
+        let json = self.json_value.clone().map(Given::Json);
+        let text = self.string_value.clone().map(Given::Text);
+        let number = self.numeric_value.map(Given::Number);
+        json.or(text).or(number).or(self.boolean_value.map(Given::Boolean))
+    }
+}
+
+fn checked(ctx: &Ctx, namespace: &Namespace, given: &Given) -> Result<Value, CliError> {
+    if let MetaKind::Other(name) = &namespace.kind {
+        ctx.ui
+            .warn(&format!("{} is of the type '{name}', which is not known here: nothing is checked", namespace.name));
+    }
+    value::checked(&namespace.kind, given).map_err(|why| {
+        let message =
+            format!("the value does not fit {}, which is of the type {}: {why}", namespace.name, namespace.kind.name());
+        CliError::new(Kind::Usage, message)
+    })
+}
+
+fn needs_value(namespace: &Namespace) -> CliError {
+    let flag = match &namespace.kind {
+        MetaKind::Integer | MetaKind::Stars => "--numeric-value",
+        MetaKind::Boolean => "--boolean-value",
+        MetaKind::Json => "--json-value",
+        _ => "--string-value",
+    };
+    let message = format!("no value is given for {}, which is of the type {}", namespace.name, namespace.kind.name());
+    CliError::new(Kind::Usage, message).hint(format!("give one with {flag}, or take it away with --operation delete"))
+}
+
+fn split(tags: &str) -> Vec<String> {
+    tags.split(',').map(str::to_owned).collect()
+}
+
+/// What happens to the metadata of a node.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// It gets this value.
+    Set(Value),
+    /// It goes.
+    Delete,
+    /// These tags come to those that are there.
+    AddTags(Vec<String>),
+    /// These tags go.
+    RemoveTags(Vec<String>),
+}
+
+/// Changes the metadata of all operands.
+///
+/// # Errors
+/// What ends the whole command; failures of single operands are told and counted.
+pub(super) async fn apply(
+    ctx: &Ctx,
+    paths: &[String],
+    namespace: &Namespace,
+    change: &Change,
+) -> Result<Outcome, CliError> {
+    let mut operands = Operands::new(&ctx.ui);
+    let mut records = Vec::new();
+    for typed in paths {
+        let result = async {
+            let path = nodes::parse(typed)?;
+            for node in nodes::named(ctx, &path, false).await? {
+                records.push(change_node(ctx, &node, namespace, change).await?);
+            }
+            Ok(())
+        };
+        let result = result.await;
+        operands.take(result)?;
+    }
+    if ctx.ui.is_json() && !operands.all_failed() {
+        ctx.ui.json_document(&records)?;
+    }
+    Ok(operands.outcome())
+}
+
+async fn change_node(ctx: &Ctx, node: &Node, namespace: &Namespace, change: &Change) -> Result<Value, CliError> {
+    let api = ctx.api().await?;
+    let name = namespace.name.as_str();
+    let present = || split(node.text(name).unwrap_or_default()).into_iter().filter(|tag| !tag.is_empty());
+    let value = match change {
+        Change::Set(value) => Some(value.clone()),
+        Change::Delete => None,
+        Change::AddTags(tags) => {
+            let mut all: Vec<String> = present().collect();
+            all.extend(tags.iter().filter(|tag| !present().any(|known| known == **tag)).cloned());
+            Some(all.join(",").into())
+        }
+        Change::RemoveTags(tags) => {
+            let left: Vec<String> = present().filter(|tag| !tags.contains(tag)).collect();
+            (!left.is_empty()).then(|| left.join(",").into())
+        }
+    };
+    let result = match &value {
+        Some(value) => api.set_meta(node, name, value).await.map(|()| true),
+        None => api.delete_meta(node, name).await,
+    };
+    let path = &node.path;
+    let was_there =
+        result.map_err(|error| CliError::from(error).during(format!("changing {name} of {path}")).about(path))?;
+    match &value {
+        Some(value) => ctx.ui.status(&format!("{path}: {name} is {value}")),
+        None if was_there => ctx.ui.status(&format!("{path}: {name} is gone")),
+        None => ctx.ui.status(&format!("{path}: there was no {name}")),
+    }
+    Ok(json!({"path": path.as_str(), "namespace": name, "value": value}))
+}

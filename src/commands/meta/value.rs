@@ -1,0 +1,211 @@
+//! What may be set: the server takes any JSON for any type, so the types are checked here.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use serde_json::Value;
+
+use crate::api::meta::MetaKind;
+
+/// The labels that the server's own pages know.
+const LABELS: [&str; 5] = ["low", "todo", "personal", "work", "important"];
+
+/// The most stars.
+const MOST_STARS: i64 = 5;
+
+/// A value as it was typed.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Given {
+    /// `--string-value`.
+    Text(String),
+    /// `--numeric-value`.
+    Number(i64),
+    /// `--boolean-value`.
+    Boolean(bool),
+    /// `--json-value`.
+    Json(String),
+}
+
+/// The JSON that is stored for a value.
+///
+/// # Errors
+/// Why the value does not fit the type, in words.
+pub(super) fn checked(kind: &MetaKind, given: &Given) -> Result<Value, String> {
+    let json: Value;
+    let given = match given {
+        Given::Json(text) => {
+            json = serde_json::from_str(text).map_err(|error| format!("this is no JSON: {error}"))?;
+            match (&json, kind) {
+                (_, MetaKind::Json | MetaKind::Other(_)) => return Ok(json),
+                (Value::String(text), _) => Given::Text(text.clone()),
+                (Value::Bool(yes), _) => Given::Boolean(*yes),
+                (Value::Number(number), _) => match number.as_i64() {
+                    Some(number) => Given::Number(number),
+                    None => return Err(format!("{number} is not a whole number")),
+                },
+                _ => return Err(format!("a {} takes neither a list nor an object nor null", kind.name())),
+            }
+        }
+        other => other.clone(),
+    };
+    match kind {
+        MetaKind::Text | MetaKind::LongText => Ok(text(given)?.into()),
+        MetaKind::Integer => Ok(number(given)?.into()),
+        MetaKind::Stars => match number(given)? {
+            stars @ 0..=MOST_STARS => Ok(stars.into()),
+            other => Err(format!("{other} stars: it takes 0 to {MOST_STARS}")),
+        },
+        MetaKind::Boolean => Ok(boolean(given)?.into()),
+        MetaKind::Date => Ok(date(given)?.into()),
+        MetaKind::Tags => Ok(tags(&text(given)?)?.join(",").into()),
+        MetaKind::Choice(choices) => {
+            let keys: Vec<&str> = choices.iter().map(|choice| choice.key.as_str()).collect();
+            one_of(&text(given)?, &keys)
+        }
+        MetaKind::Label => one_of(&text(given)?, &LABELS),
+        MetaKind::Json => Err("it takes JSON: use --json-value".to_owned()),
+        MetaKind::Other(_) => Ok(match given {
+            Given::Text(text) | Given::Json(text) => text.into(),
+            Given::Number(number) => number.into(),
+            Given::Boolean(yes) => yes.into(),
+        }),
+    }
+}
+
+/// The tags in a text, each once; a comma stands between them.
+///
+/// # Errors
+/// There is none.
+pub(super) fn tags(text: &str) -> Result<Vec<String>, String> {
+    let mut tags: Vec<String> = Vec::new();
+    for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+        if !tags.iter().any(|known| known == tag) {
+            tags.push(tag.to_owned());
+        }
+    }
+    if tags.is_empty() { Err("there is no tag in it".to_owned()) } else { Ok(tags) }
+}
+
+fn text(given: Given) -> Result<String, String> {
+    match given {
+        Given::Text(text) | Given::Json(text) => Ok(text),
+        Given::Number(_) | Given::Boolean(_) => Err("it takes a text: use --string-value".to_owned()),
+    }
+}
+
+fn number(given: Given) -> Result<i64, String> {
+    match given {
+        Given::Number(number) => Ok(number),
+        Given::Text(text) | Given::Json(text) => {
+            text.trim().parse().map_err(|_| format!("'{text}' is not a whole number"))
+        }
+        Given::Boolean(_) => Err("it takes a whole number: use --numeric-value".to_owned()),
+    }
+}
+
+fn boolean(given: Given) -> Result<bool, String> {
+    match given {
+        Given::Boolean(yes) => Ok(yes),
+        Given::Text(text) | Given::Json(text) => {
+            crate::env::parse_switch(text.trim()).map_err(|_| format!("'{text}' is neither true nor false"))
+        }
+        Given::Number(_) => Err("it takes true or false: use --boolean-value".to_owned()),
+    }
+}
+
+/// Seconds since the Unix epoch; what names no time zone is in UTC.
+fn date(given: Given) -> Result<i64, String> {
+    let text = match given {
+        Given::Number(seconds) => return Ok(seconds),
+        Given::Text(text) | Given::Json(text) => text,
+        Given::Boolean(_) => return Err("it takes a date: use --string-value".to_owned()),
+    };
+    let typed = text.trim();
+    if let Ok(seconds) = typed.parse::<i64>() {
+        return Ok(seconds);
+    }
+    if let Ok(time) = typed.parse::<Timestamp>() {
+        return Ok(time.as_second());
+    }
+    let local = typed.parse::<DateTime>().ok();
+    let local = local.or_else(|| typed.parse::<Date>().ok().map(|date| date.at(0, 0, 0, 0)));
+    let time = local.and_then(|local| jiff::tz::Offset::UTC.to_timestamp(local).ok());
+    time.map(Timestamp::as_second).ok_or_else(|| {
+        format!("'{text}' is no date: write 2031-05-20, '2031-05-20 14:30:00', 2031-05-20T14:30:00Z or Unix seconds")
+    })
+}
+
+fn one_of(text: &str, known: &[&str]) -> Result<Value, String> {
+    // A choice without any keys in its definition takes what comes.
+    if known.is_empty() || known.contains(&text) {
+        return Ok(text.into());
+    }
+    Err(format!("'{text}' is none of: {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::meta::Choice;
+    use serde_json::json;
+
+    fn choice() -> MetaKind {
+        let choice = |key: &str| Choice { key: key.to_owned(), label: key.to_uppercase() };
+        MetaKind::Choice(vec![choice("a"), choice("b")])
+    }
+
+    #[test]
+    fn every_type_takes_what_it_is_for() {
+        let text = |text: &str| Given::Text(text.to_owned());
+        let json_text = |text: &str| Given::Json(text.to_owned());
+        for (kind, given, value) in [
+            (MetaKind::Text, text("a \"b\" \\ c"), json!("a \"b\" \\ c")),
+            (MetaKind::LongText, text("a\nb"), json!("a\nb")),
+            (MetaKind::Text, json_text("\"x\""), json!("x")),
+            (MetaKind::Integer, Given::Number(-42), json!(-42)),
+            (MetaKind::Integer, text("42"), json!(42)),
+            (MetaKind::Stars, Given::Number(0), json!(0)),
+            (MetaKind::Stars, json_text("5"), json!(5)),
+            (MetaKind::Boolean, Given::Boolean(false), json!(false)),
+            (MetaKind::Boolean, text("yes"), json!(true)),
+            (MetaKind::Date, text("2026-11-23"), json!(1_795_392_000)),
+            (MetaKind::Date, text("2026-11-23 16:06:40"), json!(1_795_450_000)),
+            (MetaKind::Date, text("2026-11-23T17:06:40+01:00"), json!(1_795_450_000)),
+            (MetaKind::Date, Given::Number(1_795_450_000), json!(1_795_450_000)),
+            (MetaKind::Tags, text(" b, a ,,b"), json!("b,a")),
+            (choice(), text("b"), json!("b")),
+            (MetaKind::Label, text("todo"), json!("todo")),
+            (MetaKind::Json, json_text("{\"k\":[1,2]}"), json!({"k": [1, 2]})),
+            (MetaKind::Other("new".to_owned()), Given::Number(1), json!(1)),
+        ] {
+            assert_eq!(checked(&kind, &given).as_ref(), Ok(&value), "{kind:?} {given:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let text = |text: &str| Given::Text(text.to_owned());
+        let json_text = |text: &str| Given::Json(text.to_owned());
+        for (kind, given) in [
+            (MetaKind::Text, Given::Number(1)),
+            (MetaKind::Text, json_text("[1]")),
+            (MetaKind::Text, json_text("null")),
+            (MetaKind::Text, json_text("no JSON")),
+            (MetaKind::Integer, text("4.5")),
+            (MetaKind::Integer, json_text("4.5")),
+            (MetaKind::Integer, Given::Boolean(true)),
+            (MetaKind::Stars, Given::Number(6)),
+            (MetaKind::Stars, Given::Number(-1)),
+            (MetaKind::Boolean, text("perhaps")),
+            (MetaKind::Boolean, Given::Number(1)),
+            (MetaKind::Date, text("tomorrow")),
+            (MetaKind::Date, text("2026-13-01")),
+            (MetaKind::Tags, text(" , ")),
+            (choice(), text("A")),
+            (choice(), Given::Number(1)),
+            (MetaKind::Label, text("urgent")),
+            (MetaKind::Json, text("{}")),
+        ] {
+            assert!(checked(&kind, &given).is_err(), "{kind:?} {given:?}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! `cec share edit`.
+
+use super::options::{Common, Flags, check_slug};
+use super::{show, target};
+use crate::api::NodeKind;
+use crate::api::share::{Link, Permission};
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+
+/// Arguments of `cec share edit`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "What no option names stays as it is.\n\nExamples:\n  \
+    cec share edit common-files/report.pdf --expire 30d\n  \
+    cec share edit 1f0c6a3b9d20 --no-download --no-password")]
+pub struct Args {
+    /// The link: its URL, the last part of it, its UUID, or the path of what is shared
+    #[arg(value_name = "LINK")]
+    link: String,
+    #[command(flatten)]
+    common: Common,
+    /// Want no password of visitors any more
+    #[arg(long, conflicts_with = "password_stdin")]
+    no_password: bool,
+    /// The last part of the URL: at least 12 letters, digits, - and _
+    #[arg(long, value_name = "TEXT")]
+    slug: Option<String>,
+}
+
+/// Changes a public link.
+///
+/// # Errors
+/// [`Kind::Usage`] for options that do not fit, before anything is sent; any failure of a call.
+pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    if arguments.common.is_empty() && !arguments.no_password && arguments.slug.is_none() {
+        return Err(CliError::new(Kind::Usage, "nothing is to be changed").hint("see 'cec share edit --help'"));
+    }
+    let mut flags = Flags { is_new: false, is_folder: true, drop_password: arguments.no_password };
+    arguments.common.check(&flags)?;
+    check_slug(arguments.slug.as_deref())?;
+    let (link, path) = target::find_one(ctx, &arguments.link).await?;
+    flags.is_folder = opens_a_folder(ctx, &link, &arguments.link).await?;
+    let mut wish = arguments.common.wish(ctx, Some(&link), &flags).await?;
+    wish.hash = arguments.slug;
+    let changed = ctx.api().await?.update_link(&link, &wish).await;
+    let during =
+        |error| CliError::from(error).during(format!("changing the link {}", link.hash)).about(&arguments.link);
+    let changed = changed.map_err(during)?;
+    if ctx.ui.is_json() {
+        ctx.ui.json_document(&show::record(ctx, &changed, path.as_ref()).await?)?;
+    } else {
+        ctx.ui.status(&format!("changed {}", super::url(ctx, &changed).await?));
+    }
+    Ok(Outcome::Done)
+}
+
+/// Whether visitors could upload: they can already, or what is opened is a folder. Nothing tells that by the link, so
+/// where the node cannot be found it is taken for one.
+async fn opens_a_folder(ctx: &Ctx, link: &Link, typed: &str) -> Result<bool, CliError> {
+    if link.permissions.contains(&Permission::Upload) {
+        return Ok(true);
+    }
+    let api = ctx.api().await?;
+    let during = |error| CliError::from(error).during(format!("looking at what {typed} opens"));
+    let all = api.links().await.map_err(during)?;
+    let roots: Vec<_> = all.into_iter().filter(|one| one.uuid == link.uuid).flat_map(|one| one.roots).collect();
+    let places = api.locate(&roots).await.map_err(during)?;
+    let paths: Vec<_> = places.into_iter().map(|(_, path)| path).collect();
+    let nodes = api.stat_many(&paths).await.map_err(during)?;
+    Ok(nodes.iter().all(|node| node.kind != NodeKind::File))
+}

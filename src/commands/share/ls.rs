@@ -1,0 +1,74 @@
+//! `cec share ls`.
+
+use super::{Places, show};
+use crate::api::share::LinkWorkspace;
+use crate::context::Ctx;
+use crate::error::{CliError, Outcome};
+use crate::ui::table::{Column, Table};
+
+/// Arguments of `cec share ls`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cec share ls\n  cec share ls --json")]
+pub struct Args {
+    /// Also the links of others that you may only see
+    #[arg(short, long)]
+    all: bool,
+}
+
+const COLUMNS: [Column; 7] = [
+    Column::text("URL"),
+    Column::text("PATH"),
+    Column::text("LABEL"),
+    Column::text("VISITORS MAY"),
+    Column::text("PASSWORD"),
+    Column::text("ENDS"),
+    Column::text("OWNER"),
+];
+
+/// Lists public links.
+///
+/// # Errors
+/// Any failure of a call.
+pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let api = ctx.api().await?;
+    let during = |error| CliError::from(error).during("listing public links");
+    let all = api.links().await.map_err(during)?;
+    let mut links = Vec::new();
+    for workspace in &all {
+        match &workspace.link {
+            Ok(link) if link.editable || arguments.all => links.push((workspace, link)),
+            Ok(_) => {}
+            Err(why) => {
+                ctx.ui.warn(&format!("the link {} ({}) cannot be read: {why}", workspace.uuid, workspace.label));
+            }
+        }
+    }
+    let roots: Vec<(String, String)> = links.iter().flat_map(|(workspace, _)| workspace.roots.clone()).collect();
+    let places: Places = match roots.is_empty() {
+        true => Places::new(),
+        false => api.locate(&roots).await.map_err(during)?.into_iter().collect(),
+    };
+    let place = |workspace: &LinkWorkspace| workspace.roots.iter().find_map(|(uuid, _)| places.get(uuid));
+    if ctx.ui.is_json() {
+        let mut records = Vec::new();
+        for (workspace, link) in links {
+            records.push(show::record(ctx, link, place(workspace)).await?);
+        }
+        ctx.ui.json_document(&records)?;
+        return Ok(Outcome::Done);
+    }
+    let mut table = Table::new(&ctx.ui, &COLUMNS);
+    for (workspace, link) in links {
+        table.row(vec![
+            super::url(ctx, link).await?,
+            place(workspace).map_or_else(|| "-".to_owned(), ToString::to_string),
+            link.label.clone(),
+            show::permissions(link).join(","),
+            if link.password { "yes" } else { "no" }.to_owned(),
+            link.expires.map_or_else(|| "-".to_owned(), |time| ctx.ui.time(time)),
+            link.owner.clone().unwrap_or_else(|| "-".to_owned()),
+        ])?;
+    }
+    table.finish()?;
+    Ok(Outcome::Done)
+}

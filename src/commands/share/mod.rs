@@ -1,0 +1,107 @@
+//! `cec share`: public links.
+
+mod edit;
+mod ls;
+mod options;
+mod rm;
+mod show;
+mod target;
+
+use clap::Subcommand;
+
+use crate::api::share::Link;
+use crate::commands::nodes;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::path::RemotePath;
+use options::{Common, Flags};
+
+/// Arguments of `cec share`.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Prints the URL of a new link each time. Without options visitors may look at what it opens and download \
+    it, as often as they like and for ever. A workspace that is called like one of the commands is written with its \
+    prefix: 'cec share cells://ls/file'.\n\nExamples:\n  cec share common-files/report.pdf\n  \
+    cec share common-files/drop --upload --no-download --expire 7d\n  \
+    cec share common-files/report.pdf --password-stdin < password.txt"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    /// A file or folder on the server
+    #[arg(value_name = "PATH", required = true)]
+    path: Option<String>,
+    #[command(flatten)]
+    common: Common,
+    /// The last part of the URL: at least 12 letters, digits, - and _
+    #[arg(long, value_name = "TEXT")]
+    slug: Option<String>,
+}
+
+/// The commands of `cec share`.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// List public links
+    Ls(ls::Args),
+    /// Show all that is known of a public link
+    Show(show::Args),
+    /// Change a public link
+    Edit(edit::Args),
+    /// Remove public links
+    Rm(rm::Args),
+}
+
+/// Makes a public link, or runs a command of `cec share`.
+///
+/// # Errors
+/// [`Kind::Usage`] for options that do not fit, before anything is sent; any failure of a call.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    match arguments.verb {
+        Some(Verb::Ls(arguments)) => ls::run(ctx, arguments).await,
+        Some(Verb::Show(arguments)) => show::run(ctx, arguments).await,
+        Some(Verb::Edit(arguments)) => edit::run(ctx, arguments).await,
+        Some(Verb::Rm(arguments)) => rm::run(ctx, arguments).await,
+        None => create(ctx, arguments).await,
+    }
+}
+
+async fn create(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let typed = arguments.path.unwrap_or_default();
+    let path = nodes::parse(&typed)?;
+    if path.is_root() || path.is_workspace() {
+        let message = format!("'{path}' is a whole workspace, which is not shared by a link");
+        return Err(CliError::new(Kind::Usage, message).hint("share a folder in it").about(&path));
+    }
+    let mut flags = Flags { is_new: true, is_folder: true, ..Flags::default() };
+    arguments.common.check(&flags)?;
+    options::check_slug(arguments.slug.as_deref())?;
+    let node = nodes::named(ctx, &path, true).await?.remove(0);
+    flags.is_folder = node.is_folder();
+    let mut wish = arguments.common.wish(ctx, None, &flags).await.map_err(|error| error.about(&node.path))?;
+    wish.hash = arguments.slug;
+    if wish.label.is_empty() {
+        wish.label = node.name().to_owned();
+    }
+    let made = ctx.api().await?.create_link(&node.uuid, &wish).await;
+    let link =
+        made.map_err(|error| CliError::from(error).during(format!("sharing {}", node.path)).about(&node.path))?;
+    if ctx.ui.is_json() {
+        ctx.ui.json_document(&show::record(ctx, &link, Some(&node.path)).await?)?;
+    } else {
+        ctx.ui.line(&url(ctx, &link).await?)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The URL of a link. The server gives only its path where it knows no address of its own.
+async fn url(ctx: &Ctx, link: &Link) -> Result<String, CliError> {
+    if link.url.contains("://") {
+        return Ok(link.url.clone());
+    }
+    let url = ctx.account().await?.url.at(&format!("/{}", link.url.trim_start_matches('/')))?;
+    Ok(url.to_string())
+}
+
+/// Where the nodes of links are, by UUID.
+type Places = std::collections::HashMap<String, RemotePath>;

@@ -1,0 +1,78 @@
+//! `cec share rm`.
+
+use serde_json::json;
+
+use super::target::{self, Found};
+use crate::commands::operands::Operands;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::ui::prompt::Consent;
+
+/// Arguments of `cec share rm`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "What was shared stays; only the links go, and their URLs for good. One link is removed without a \
+    question, several after one.\n\nExamples:\n  cec share rm https://files.example.com/public/1f0c6a3b9d20\n  \
+    cec share rm -f common-files/report.pdf"
+)]
+pub struct Args {
+    /// Links: a URL, the last part of one, a UUID, or the path of what is shared
+    #[arg(value_name = "LINK", required = true)]
+    links: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+}
+
+/// Removes public links.
+///
+/// # Errors
+/// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
+/// operands are told and counted.
+pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let mut operands = Operands::new(&ctx.ui);
+    let mut found: Vec<Found> = Vec::new();
+    for typed in &arguments.links {
+        match target::find(ctx, typed).await {
+            Ok(links) => found.extend(links),
+            Err(error) => operands.failed(error)?,
+        }
+    }
+    let mut known = std::collections::HashSet::new();
+    found.retain(|(link, _)| known.insert(link.uuid.clone()));
+    if found.len() > 1 && !arguments.force {
+        ask(ctx, &found).await?;
+    }
+    let mut records = Vec::new();
+    for (link, path) in &found {
+        let url = super::url(ctx, link).await?;
+        let removed = ctx.api().await?.delete_link(&link.uuid).await;
+        let removed = removed.map_err(|error| CliError::from(error).during(format!("removing {url}")).about(&url));
+        if removed.is_ok() {
+            ctx.ui.status(&format!("removed {url}"));
+            let path = path.as_ref().map(crate::path::RemotePath::as_str);
+            records.push(json!({"url": url, "uuid": link.uuid, "hash": link.hash, "path": path}));
+        }
+        operands.take(removed)?;
+    }
+    if ctx.ui.is_json() && !operands.all_failed() {
+        ctx.ui.json_document(&records)?;
+    }
+    Ok(operands.outcome())
+}
+
+async fn ask(ctx: &Ctx, found: &[Found]) -> Result<(), CliError> {
+    if !ctx.ui.can_ask() {
+        let message = "refusing to remove several links: this needs a confirmation, and nobody can be asked here";
+        return Err(CliError::new(Kind::Usage, message).hint("add --force to remove them without asking"));
+    }
+    for (link, _) in found {
+        ctx.ui.before_asking(&format!("  {}  ({})", super::url(ctx, link).await?, link.label));
+    }
+    let question = format!("Remove these {} public links?", found.len());
+    if ctx.ui.confirm(&question, Consent::Yes).await {
+        Ok(())
+    } else {
+        Err(CliError::new(Kind::Failure, "nothing was removed"))
+    }
+}

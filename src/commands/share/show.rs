@@ -1,0 +1,97 @@
+//! `cec share show`.
+
+use serde_json::{Value, json};
+
+use super::target;
+use crate::api::share::Link;
+use crate::commands::operands::Operands;
+use crate::context::Ctx;
+use crate::error::{CliError, Outcome};
+use crate::path::RemotePath;
+use crate::ui::table;
+
+/// Arguments of `cec share show`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cec share show https://files.example.com/public/1f0c6a3b9d20\n  \
+    cec share show common-files/report.pdf")]
+pub struct Args {
+    /// Links: a URL, the last part of one, a UUID, or the path of what is shared
+    #[arg(value_name = "LINK", required = true)]
+    links: Vec<String>,
+}
+
+/// Shows all that is known of links.
+///
+/// # Errors
+/// What ends the whole command; failures of single operands are told and counted.
+pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let mut operands = Operands::new(&ctx.ui);
+    let mut records = Vec::new();
+    let mut first = true;
+    for typed in &arguments.links {
+        let found = match target::find(ctx, typed).await {
+            Ok(found) => found,
+            Err(error) => {
+                operands.failed(error)?;
+                continue;
+            }
+        };
+        for (link, path) in &found {
+            if ctx.ui.is_json() {
+                records.push(record(ctx, link, path.as_ref()).await?);
+                continue;
+            }
+            if !std::mem::take(&mut first) {
+                ctx.ui.line("")?;
+            }
+            show(ctx, link, path.as_ref()).await?;
+        }
+        operands.succeeded();
+    }
+    if ctx.ui.is_json() && !operands.all_failed() {
+        ctx.ui.json_document(&records)?;
+    }
+    Ok(operands.outcome())
+}
+
+pub(super) fn permissions(link: &Link) -> Vec<String> {
+    link.permissions.iter().map(|permission| permission.name().to_lowercase()).collect()
+}
+
+async fn show(ctx: &Ctx, link: &Link, path: Option<&RemotePath>) -> Result<(), CliError> {
+    let mut fields = vec![("URL", super::url(ctx, link).await?)];
+    let mut add = |name, value: Option<String>| fields.extend(value.map(|value| (name, value)));
+    add("UUID", Some(link.uuid.clone()));
+    add("Path", path.map(ToString::to_string));
+    add("Label", Some(link.label.clone()));
+    add("Description", Some(link.description.clone()).filter(|text| !text.is_empty()));
+    add("Visitors may", Some(permissions(link).join(", ")));
+    add("Password", Some(if link.password { "yes" } else { "no" }.to_owned()));
+    add("Ends", Some(link.expires.map_or_else(|| "never".to_owned(), |time| ctx.ui.time(time))));
+    let most = link.max_downloads.map(|most| format!("{} of {most}", link.downloads));
+    add("Downloads", most.or_else(|| (link.downloads > 0).then(|| link.downloads.to_string())));
+    add("Owner", link.owner.clone());
+    Ok(table::fields(&ctx.ui, &fields)?)
+}
+
+/// A link in JSON.
+///
+/// # Errors
+/// The account's.
+pub(super) async fn record(ctx: &Ctx, link: &Link, path: Option<&RemotePath>) -> Result<Value, CliError> {
+    Ok(json!({
+        "url": super::url(ctx, link).await?,
+        "uuid": link.uuid,
+        "hash": link.hash,
+        "path": path.map(RemotePath::as_str),
+        "label": link.label,
+        "description": link.description,
+        "permissions": permissions(link),
+        "password": link.password,
+        "expires_at": link.expires.map(|time| time.to_string()),
+        "max_downloads": link.max_downloads,
+        "downloads": link.downloads,
+        "owner": link.owner,
+        "editable": link.editable,
+    }))
+}

@@ -1,0 +1,95 @@
+//! From what is typed to the links that it names: a URL, the last part of one, a UUID, or a path.
+
+use serde_json::Value;
+
+use crate::api::share::{Link, LinkWorkspace};
+use crate::api::{ApiError, ApiErrorKind};
+use crate::commands::nodes;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind};
+use crate::path::RemotePath;
+
+/// The number that shares of links have in the metadata of nodes.
+const LINK_SCOPE: u64 = 3;
+
+/// A link, and the path of what it opens where it was found by that.
+pub(super) type Found = (Link, Option<RemotePath>);
+
+/// The links that a text names.
+///
+/// # Errors
+/// [`Kind::NotFound`] where there is none; any failure of a call.
+pub(super) async fn find(ctx: &Ctx, typed: &str) -> Result<Vec<Found>, CliError> {
+    if let Some((host, hash)) = typed.split_once("/public/") {
+        let own = ctx.account().await?.url.host().to_owned();
+        if host.contains("://") && !host.contains(&own) {
+            let message = format!("'{typed}' is a link of another server");
+            return Err(CliError::new(Kind::NotFound, message).about(typed));
+        }
+        return by_hash(ctx, hash.trim_matches('/'), typed).await;
+    }
+    if crate::api::scheduler::is_task_id(typed) {
+        return match ctx.api().await?.link(typed).await {
+            Ok(link) => Ok(vec![(link, None)]),
+            Err(error) => {
+                let missing = error.kind == ApiErrorKind::NotFound;
+                Err(if missing { no_link(typed) } else { during(error, typed) })
+            }
+        };
+    }
+    if typed.contains('/') {
+        return by_path(ctx, typed).await;
+    }
+    by_hash(ctx, typed, typed).await
+}
+
+fn during(error: ApiError, typed: &str) -> CliError {
+    CliError::from(error).during(format!("looking for the link {typed}")).about(typed)
+}
+
+fn no_link(typed: &str) -> CliError {
+    CliError::new(Kind::NotFound, format!("there is no public link '{typed}'"))
+        .hint("'cec share ls' lists the links")
+        .about(typed)
+}
+
+async fn by_hash(ctx: &Ctx, hash: &str, typed: &str) -> Result<Vec<Found>, CliError> {
+    let all = ctx.api().await?.links().await.map_err(|error| during(error, typed))?;
+    let links = all.into_iter().filter_map(|workspace: LinkWorkspace| workspace.link.ok());
+    let found: Vec<Found> = links.filter(|link| link.hash == hash).map(|link| (link, None)).collect();
+    if found.is_empty() { Err(no_link(typed)) } else { Ok(found) }
+}
+
+async fn by_path(ctx: &Ctx, typed: &str) -> Result<Vec<Found>, CliError> {
+    let path = nodes::parse(typed)?;
+    let api = ctx.api().await?;
+    let mut found = Vec::new();
+    for node in nodes::named(ctx, &path, true).await? {
+        let shares = node.meta.get("workspaces_shares").and_then(Value::as_array).cloned().unwrap_or_default();
+        for share in shares {
+            let is_link = share.get("Scope").and_then(Value::as_u64) == Some(LINK_SCOPE);
+            let Some(uuid) = share.get("UUID").and_then(Value::as_str).filter(|_| is_link) else { continue };
+            let link = api.link(uuid).await;
+            found.push((link.map_err(|error| CliError::from(error).about(&path))?, Some(node.path.clone())));
+        }
+    }
+    if found.is_empty() {
+        let message = format!("'{path}' has no public link");
+        return Err(CliError::new(Kind::NotFound, message).hint("'cec share PATH' makes one").about(&path));
+    }
+    Ok(found)
+}
+
+/// The one link that a text names.
+///
+/// # Errors
+/// As [`find`]; [`Kind::Usage`] where there are several.
+pub(super) async fn find_one(ctx: &Ctx, typed: &str) -> Result<Found, CliError> {
+    let mut found = find(ctx, typed).await?;
+    if found.len() > 1 {
+        let hashes: Vec<&str> = found.iter().map(|(link, _)| link.hash.as_str()).collect();
+        let message = format!("'{typed}' has {} public links", found.len());
+        return Err(CliError::new(Kind::Usage, message).hint(format!("name one: {}", hashes.join(", "))).about(typed));
+    }
+    Ok(found.remove(0))
+}

@@ -1,0 +1,83 @@
+//! `cec storage list-datasources`.
+
+use serde_json::{Value, json};
+
+use crate::api::datasource::DataSource;
+use crate::context::Ctx;
+use crate::error::{CliError, Outcome};
+use crate::ui::table::{Column, Table};
+
+/// Arguments of `cec storage list-datasources`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The keys of the storage are never shown.\n\nExamples:\n  cec storage list-datasources\n  \
+    cec storage list-datasources -r")]
+pub struct Args {
+    /// Names only, one a line
+    #[arg(short, long)]
+    raw: bool,
+}
+
+const COLUMNS: [Column; 7] = [
+    Column::text("NAME"),
+    Column::text("STORAGE"),
+    Column::text("PLACE"),
+    Column::text("FORMAT"),
+    Column::text("ENCRYPTION"),
+    Column::text("VERSIONING"),
+    Column::text("STATE"),
+];
+
+/// Lists data sources.
+///
+/// # Errors
+/// Any failure of the call.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let found = ctx.api().await?.data_sources().await;
+    let sources = found.map_err(|error| CliError::from(error).during("listing data sources"))?;
+    if ctx.ui.is_json() {
+        ctx.ui.json_document(&sources.iter().map(record).collect::<Vec<_>>())?;
+        return Ok(Outcome::Done);
+    }
+    if arguments.raw {
+        sources.iter().try_for_each(|source| ctx.ui.line(&ctx.ui.shown(&source.name)))?;
+        return Ok(Outcome::Done);
+    }
+    let cell = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let mut table = Table::new(&ctx.ui, &COLUMNS);
+    for source in &sources {
+        let state = match (source.disabled, source.internal) {
+            (true, _) => "disabled",
+            (_, true) => "internal",
+            _ => "in use",
+        };
+        table.row(vec![
+            source.name.clone(),
+            source.storage.clone(),
+            cell(&source.place),
+            format(source).to_owned(),
+            cell(&source.encryption),
+            cell(&source.versioning),
+            state.to_owned(),
+        ])?;
+    }
+    table.finish()?;
+    Ok(Outcome::Done)
+}
+
+fn format(source: &DataSource) -> &'static str {
+    if source.flat { "flat" } else { "structured" }
+}
+
+fn record(source: &DataSource) -> Value {
+    let given = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
+    json!({
+        "name": source.name,
+        "storage": source.storage,
+        "place": given(&source.place),
+        "format": format(source),
+        "encryption": given(&source.encryption),
+        "versioning": given(&source.versioning),
+        "disabled": source.disabled,
+        "internal": source.internal,
+    })
+}

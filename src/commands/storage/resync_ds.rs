@@ -1,0 +1,70 @@
+//! `cec storage resync-ds`.
+
+use serde_json::json;
+
+use crate::api::ApiErrorKind;
+use crate::commands::jobs::wait;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+
+/// Arguments of `cec storage resync-ds`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Starts a job on the server and prints its id. With --wait the exit code is 10 where the job fails.\n\n\
+    Examples:\n  cec storage resync-ds pydiods1\n  cec storage resync-ds pydiods1 --wait"
+)]
+pub struct Args {
+    /// The name of the data source, as 'cec storage list-datasources' shows it
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Wait until it is done
+    #[arg(short, long)]
+    wait: bool,
+}
+
+/// Starts the comparison of a data source with its storage.
+///
+/// # Errors
+/// [`Kind::NotFound`] for an unknown data source; [`Kind::JobFailed`]; any failure of a call.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let name = arguments.name.as_str();
+    let during = |error: CliError| error.during(format!("resyncing {name}")).about(name);
+    let api = ctx.api().await?;
+    // The server starts a job for any name, which then fails where nobody looks.
+    match api.data_source(name).await {
+        Ok(_) => {}
+        Err(error) if error.kind == ApiErrorKind::NotFound => {
+            return Err(CliError::new(Kind::NotFound, format!("there is no data source '{name}'"))
+                .hint("'cec storage list-datasources' lists them")
+                .about(name));
+        }
+        Err(error) => return Err(during(error.into())),
+    }
+    let id = format!("resync-ds-{name}");
+    let before = match arguments.wait {
+        true => api.job_entry(&id).await.map_err(|error| during(error.into()))?,
+        false => None,
+    };
+    let job = api.resync(name).await.map_err(|error| during(error.into()))?;
+    if !arguments.wait {
+        if ctx.ui.is_json() {
+            ctx.ui.json_document(&json!({"name": name, "job_id": job.0, "status": "started"}))?;
+        } else {
+            ctx.ui.line(&job.0)?;
+            ctx.ui.status(&format!("resyncing {name}; 'cec jobs watch {}' follows it", job.0));
+        }
+        return Ok(Outcome::Done);
+    }
+    let seen: Vec<String> = before.map(|job| job.tasks.into_iter().map(|task| task.id).collect()).unwrap_or_default();
+    let task = wait::new_task(ctx, &job.0, &seen).await.map_err(during)?;
+    if task.has_failed() {
+        return Err(during(CliError::new(Kind::JobFailed, format!("the job {} failed: {}", job.0, task.message))));
+    }
+    if ctx.ui.is_json() {
+        ctx.ui.json_document(&json!({"name": name, "job_id": job.0, "status": "finished"}))?;
+    } else {
+        ctx.ui.line(&job.0)?;
+        ctx.ui.status(&format!("resynced {name}"));
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,160 @@
+//! `cec meta`: every type is checked here, since the server checks none.
+
+use serde_json::json;
+
+use crate::support::World;
+
+fn world() -> World {
+    let world = World::new();
+    for path in ["a.txt", "b.txt", "folder/deep/c.txt"] {
+        world.put(&format!("common-files/{path}"), "content");
+    }
+    world
+}
+
+fn stored(world: &World, path: &str, namespace: &str) -> serde_json::Value {
+    let run = world.cec(["meta", "get", "--json", path]).run();
+    run.json()[0]["meta"][namespace].clone()
+}
+
+#[test]
+fn every_type_is_set_and_read_back() {
+    let world = world();
+    let path = "common-files/a.txt";
+    for (name, flag, value) in [
+        ("usermeta-a1-str", "-s=a \"b\"", json!("a \"b\"")),
+        ("usermeta-a1-txt", "-s=two\nlines", json!("two\nlines")),
+        ("usermeta-a1-int", "-r=-42", json!(-42)),
+        ("usermeta-a1-stars", "-r=5", json!(5)),
+        ("usermeta-a1-date", "-s=2026-11-23 16:06:40", json!(1_795_450_000)),
+        ("usermeta-a1-choice", "-s=b", json!("b")),
+        ("usermeta-a1-old", "-s=y", json!("y")),
+        ("usermeta-a1-label", "-s=todo", json!("todo")),
+        ("usermeta-a1-json", "-j={\"k\":[1,2]}", json!({"k": [1, 2]})),
+        ("usermeta-tags", "-s=x, y", json!("x,y")),
+    ] {
+        let run = world.cec(["meta", "set", "-p", path, "-o", "update", "-n", name, flag]).run();
+        run.is(0, "", &format!("common-files/a.txt: {name} is {value}\n"));
+        assert_eq!(stored(&world, path, name), value, "{name}");
+    }
+}
+
+// Row 12 of what the older client gets wrong.
+#[test]
+fn row_12_booleans_can_be_set() {
+    let world = world();
+    let set = |flag: &str| world.cec(["meta", "set", "-p", "common-files/a.txt", "-n", "usermeta-a1-bool", flag]).run();
+    for (flag, value) in [("-b", true), ("--boolean-value=false", false), ("-b=true", true), ("-s=no", false)] {
+        set(flag).is(0, "", &format!("common-files/a.txt: usermeta-a1-bool is {value}\n"));
+        assert_eq!(stored(&world, "common-files/a.txt", "usermeta-a1-bool"), json!(value), "{flag}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_not_sent() {
+    let world = world();
+    world.sandbox.clear_requests();
+    for (name, flag, why) in [
+        ("usermeta-a1-int", "-s=many", "'many' is not a whole number"),
+        ("usermeta-a1-stars", "-r=6", "6 stars: it takes 0 to 5"),
+        ("usermeta-a1-choice", "-s=A", "'A' is none of: a, b"),
+        ("usermeta-a1-label", "-s=urgent", "'urgent' is none of: low, todo, personal, work, important"),
+        ("usermeta-a1-bool", "-r=1", "it takes true or false: use --boolean-value"),
+        ("usermeta-a1-json", "-s={}", "it takes JSON: use --json-value"),
+    ] {
+        let kind = name.rsplit('-').next().expect("a type");
+        let run = world.cec(["meta", "set", "-p", "common-files/a.txt", "-n", name, flag]).run();
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{kind} {run:?}");
+        assert!(run.stderr.starts_with(&format!("error: the value does not fit {name}, ")), "{run:?}");
+        assert!(run.stderr.contains(why), "{run:?}");
+    }
+    let run = world.cec(["meta", "set", "-p", "common-files/a.txt", "-n", "usermeta-a1-int"]).run();
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("hint: give one with --numeric-value"), "{run:?}");
+    assert!(!world.sandbox.requests().iter().any(|request| request.method == "PUT"));
+}
+
+#[test]
+fn unknown_metadata_and_nodes_are_not_found() {
+    let world = world();
+    let run = world.cec(["meta", "set", "-p", "common-files/a.txt", "-n", "usermeta-nope", "-s", "x"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{run:?}");
+    assert!(run.stderr.starts_with("error: there is no metadata 'usermeta-nope' on this server\n  hint: there are: "));
+    let run = world.cec(["meta", "set", "-p", "common-files/nope", "-n", "usermeta-a1-str", "-s", "x"]).run();
+    run.is(3, "", "error: 'common-files/nope' does not exist\n");
+    world.cec(["meta", "get", "common-files/nope"]).run().is(3, "", "error: 'common-files/nope' does not exist\n");
+    let run = world.cec(["meta", "get", "-p", "common-files/a.txt", "-n", "usermeta-tags"]).run();
+    run.is(3, "", "error: 'common-files/a.txt' has no metadata 'usermeta-tags'\n");
+    let run =
+        world.cec(["meta", "set", "-p", "common-files/nope", "common-files/a.txt", "-n", "usermeta-a1-str", "-s", "x"]);
+    assert_eq!(run.run().code, 7);
+}
+
+#[test]
+fn tags_are_added_and_taken_off() {
+    let world = world();
+    let tag = |verb: &str, tags: &[&str]| {
+        world.cec(["meta", "tag", verb, "common-files/a.txt"].iter().chain(tags).copied()).run()
+    };
+    tag("add", &["one", "two,three"]).is(0, "", "common-files/a.txt: usermeta-tags is \"one,two,three\"\n");
+    tag("add", &["two", "four"]).is(0, "", "common-files/a.txt: usermeta-tags is \"one,two,three,four\"\n");
+    tag("rm", &["two", "four", "nope"]).is(0, "", "common-files/a.txt: usermeta-tags is \"one,three\"\n");
+    tag("rm", &["one", "three"]).is(0, "", "common-files/a.txt: usermeta-tags is gone\n");
+    assert_eq!(stored(&world, "common-files/a.txt", "usermeta-tags"), json!(null));
+    tag("rm", &["one"]).is(0, "", "common-files/a.txt: there was no usermeta-tags\n");
+    assert_eq!(tag("add", &[" , "]).code, 2);
+    let run = world.cec(["meta", "tag", "add", "common-files/a.txt", "x", "-n", "usermeta-a1-int"]).run();
+    run.is(2, "", "error: usermeta-a1-int is of the type integer, not tags\n");
+}
+
+#[test]
+fn a_value_is_deleted_for_real() {
+    let world = world();
+    let set = ["meta", "set", "-p", "common-files/a.txt", "-n", "usermeta-a1-str"];
+    world.cec(set.into_iter().chain(["-s", "x"])).run();
+    let run = world.cec(set.into_iter().chain(["-o", "delete"])).run();
+    run.is(0, "", "common-files/a.txt: usermeta-a1-str is gone\n");
+    assert_eq!(stored(&world, "common-files/a.txt", "usermeta-a1-str"), json!(null));
+}
+
+#[test]
+fn the_older_clients_json_is_texts_by_name() {
+    let world = world();
+    world.cec(["meta", "tag", "add", "common-files/a.txt", "x"]).run();
+    let run = world.cec(["meta", "get", "-p", "common-files/a.txt", "-f", "json"]).run();
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+    assert!(run.stdout.starts_with("{\n  \"hashing_version\": \"\\\"v4\\\"\",\n"), "{run:?}");
+    assert!(run.stdout.contains("  \"usermeta-tags\": \"\\\"x\\\"\""), "{run:?}");
+    let run = world.cec(["meta", "get", "-p", "common-files/a.txt", "-n", "usermeta-tags", "-f", "table"]).run();
+    run.is(0, "usermeta-tags\t\"x\"\n", "");
+    let run = world.cec(["meta", "get", "-p", "common-files/a.txt", "-f", "table", "-a"]).run();
+    assert!(run.stdout.contains("usermeta-tags\tTags\t{\"type\":\"tags\"}\n"), "{run:?}");
+}
+
+#[test]
+fn whole_trees_show_what_users_have_set() {
+    let world = world();
+    world.cec(["meta", "tag", "add", "common-files/folder/deep/c.txt", "x"]).run();
+    world.cec(["meta", "set", "-p", "common-files/folder", "-n", "usermeta-a1-int", "-r", "7"]).run();
+    let run = world.cec(["meta", "get", "-R", "common-files/folder"]).run();
+    run.is(0, "common-files/folder\tusermeta-a1-int\t7\ncommon-files/folder/deep/c.txt\tusermeta-tags\t\"x\"\n", "");
+    let run = world.cec(["meta", "get", "-R", "common-files/folder", "-n", "usermeta-tags", "--json"]).run();
+    let lines: Vec<serde_json::Value> =
+        run.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines[0]["path"], "common-files/folder/deep/c.txt");
+    assert_eq!(lines[0]["meta"], json!({"usermeta-tags": "x"}));
+    assert_eq!(lines[1], json!({"type": "summary", "schema": 1, "nodes": 3, "values": 1, "failed": 0}));
+}
+
+#[test]
+fn what_can_be_set_is_listed() {
+    let world = world();
+    let run = world.cec(["meta", "ls"]).run();
+    assert!(run.stdout.contains("usermeta-a1-choice\tC\tchoice\ta,b\n"), "{run:?}");
+    assert!(run.stdout.contains("usermeta-tags\tTags\ttags\t-\n"), "{run:?}");
+    let json = world.cec(["meta", "ls", "--json"]).run().json();
+    let tags = json.as_array().expect("a list").iter().find(|one| one["namespace"] == "usermeta-tags");
+    let wanted =
+        json!({"namespace": "usermeta-tags", "label": "Tags", "type": "tags", "choices": null, "indexed": true});
+    assert_eq!(tags, Some(&wanted));
+}

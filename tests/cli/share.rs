@@ -1,0 +1,227 @@
+//! `cec share`: every option is checked before it is sent, since the server checks hardly any.
+
+use serde_json::json;
+
+use crate::support::{Run, World, fields};
+
+fn world() -> World {
+    let world = World::new();
+    world.put("common-files/report.pdf", "content");
+    world.put("common-files/drop/inner.txt", "content");
+    world
+}
+
+fn url(run: &Run) -> String {
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+    let url = run.stdout.trim_end().to_owned();
+    assert!(url.starts_with("URL/public/") && url.len() == "URL/public/".len() + 12, "{run:?}");
+    url
+}
+
+fn hash(run: &Run) -> String {
+    url(run).rsplit('/').next().expect("a hash").to_owned()
+}
+
+#[test]
+fn a_link_is_one_absolute_url() {
+    let world = world();
+    let one = url(&world.cec(["share", "common-files/report.pdf"]).run());
+    let other = url(&world.cec(["share", "cells://common-files/report.pdf"]).run());
+    assert_ne!(one, other, "each call makes a new one");
+}
+
+#[test]
+fn all_options_reach_the_link() {
+    let world = world();
+    let run = world
+        .cec([
+            "share",
+            "common-files/drop",
+            "--upload",
+            "--expire",
+            "2100-01-01",
+            "--max-downloads",
+            "3",
+            "--label",
+            "The drop",
+            "--description",
+            "for all",
+            "--slug",
+            "the-drop-of-2031",
+            "--password-stdin",
+            "--json",
+        ])
+        .input("secret-word\n")
+        .run();
+    let link = run.json();
+    assert_eq!(
+        fields(&link),
+        [
+            "url",
+            "uuid",
+            "hash",
+            "path",
+            "label",
+            "description",
+            "permissions",
+            "password",
+            "expires_at",
+            "max_downloads",
+            "downloads",
+            "owner",
+            "editable"
+        ]
+    );
+    assert_eq!(link["url"], "URL/public/the-drop-of-2031");
+    assert_eq!(link["permissions"], json!(["preview", "download", "upload"]));
+    assert_eq!((&link["path"], &link["label"]), (&json!("common-files/drop"), &json!("The drop")));
+    assert_eq!((&link["password"], &link["max_downloads"]), (&json!(true), &json!(3)));
+    assert_eq!((&link["expires_at"], &link["owner"]), (&json!("2100-01-01T00:00:00Z"), &json!("admin")));
+    assert!(!run.stdout.contains("secret-word"));
+}
+
+#[test]
+fn what_does_not_fit_is_not_sent() {
+    let world = world();
+    for (arguments, input, message) in [
+        (&["common-files/report.pdf", "--upload"][..], "", "visitors cannot upload into a file"),
+        (
+            &["common-files/report.pdf", "--no-download", "--no-preview"],
+            "",
+            "visitors of this link could do nothing at all",
+        ),
+        (&["common-files/report.pdf", "--password-stdin"], "x\n", "the password has fewer than 6 characters"),
+        (&["common-files/report.pdf", "--password-stdin"], "", "the password that was given is empty"),
+        (&["common-files/report.pdf", "--expire", "2001-01-01"], "", "this is in the past"),
+        (&["common-files/report.pdf", "--expire", "soon"], "", "expected a span such as 12h"),
+        (&["common-files/report.pdf", "--label", " "], "", "the label is empty"),
+        (&["common-files/report.pdf", "--slug", "a b/c"], "", "is no last part of a URL"),
+        (
+            &["common-files/report.pdf", "--no-download", "--max-downloads", "3"],
+            "",
+            "a number of downloads is of no use",
+        ),
+        (&["common-files"], "", "'common-files' is a whole workspace"),
+        (&["/"], "", "is a whole workspace"),
+    ] {
+        let run = world.cec(["share"].iter().chain(arguments).copied()).input(input).run();
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{arguments:?} {run:?}");
+        assert!(run.stderr.contains(message), "{arguments:?} {run:?}");
+    }
+    let missing = world.cec(["share", "common-files/nope"]).run();
+    missing.is(3, "", "error: 'common-files/nope' does not exist\n");
+    assert!(!world.sandbox.requests().iter().any(|request| request.path.starts_with("/a/share")));
+}
+
+// Row 4 of what the older client gets wrong: a share of a missing path is no success.
+#[test]
+fn row_4_a_missing_path_is_not_found() {
+    let world = world();
+    let record = world.cec(["share", "--json", "common-files/nope"]).run().json_error(3);
+    assert_eq!((&record["kind"], &record["path"]), (&json!("not_found"), &json!("common-files/nope")));
+}
+
+#[test]
+fn a_file_called_like_a_command_is_written_with_its_prefix() {
+    let world = world();
+    assert_eq!(world.cec(["share", "cells://ls"]).run().code, 2, "a whole workspace, not the command");
+    world.cec(["share", "ls"]).run().is(0, "", "");
+}
+
+#[test]
+fn links_are_listed_with_their_paths() {
+    let world = world();
+    let one = url(&world.cec(["share", "common-files/report.pdf"]).run());
+    let other = url(&world.cec(["share", "common-files/drop/inner.txt", "--label", "Z", "--no-preview"]).run());
+    world.cec(["share", "ls"]).run().is(
+        0,
+        &format!(
+            "{other}\tcommon-files/drop/inner.txt\tZ\tdownload\tno\t-\tadmin\n\
+             {one}\tcommon-files/report.pdf\treport.pdf\tpreview,download\tno\t-\tadmin\n"
+        ),
+        "",
+    );
+    let json = world.cec(["share", "ls", "--json"]).run().json();
+    assert_eq!((json.as_array().map(Vec::len), &json[1]["url"]), (Some(2), &json!(one)));
+    world.cec(["share", "ls"]).user("alice").run().is(0, "", "");
+}
+
+#[test]
+fn a_link_is_found_by_url_hash_uuid_and_path() {
+    let world = world();
+    let hash = hash(&world.cec(["share", "common-files/report.pdf"]).run());
+    let json = world.cec(["share", "show", "--json", "common-files/report.pdf"]).run().json();
+    let uuid = json[0]["uuid"].as_str().expect("a UUID").to_owned();
+    for target in [&format!("{}/public/{hash}", world.url()), &hash, &uuid, "cells://common-files/report.pdf"] {
+        let run = world.cec(["share", "show", target]).run();
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{target} {run:?}");
+        assert!(run.stdout.starts_with(&format!("URL\tURL/public/{hash}\nUUID\t{uuid}\n")), "{target} {run:?}");
+        assert!(run.stdout.contains("Visitors may\tpreview, download\nPassword\tno\nEnds\tnever\n"), "{run:?}");
+    }
+    for target in ["nothing-here", "00000000-0000-4000-8000-000000000000"] {
+        let run = world.cec(["share", "show", target]).run();
+        run.is(3, "", &format!("error: there is no public link '{target}'\n  hint: 'cec share ls' lists the links\n"));
+    }
+    let run = world.cec(["share", "show", "common-files/drop"]).run();
+    run.is(3, "", "error: 'common-files/drop' has no public link\n  hint: 'cec share PATH' makes one\n");
+    assert_eq!(world.cec(["share", "show", &format!("https://other.example/public/{hash}")]).run().code, 3);
+}
+
+#[test]
+fn what_no_option_names_stays_as_it_is() {
+    let world = world();
+    let path = "common-files/report.pdf";
+    let run = world.cec(["share", path, "--password-stdin", "--max-downloads", "3"]).input("secret-word\n").run();
+    let hash = hash(&run);
+    let shown = || world.cec(["share", "show", "--json", &hash]).run().json()[0].clone();
+    let edit = |arguments: &'static [&'static str]| world.cec(["share", "edit", path].iter().chain(arguments).copied());
+    edit(&["--expire", "2100-01-01", "--label", "New"]).run().is(0, "", &format!("changed URL/public/{hash}\n"));
+    let link = shown();
+    assert_eq!((&link["label"], &link["max_downloads"], &link["password"]), (&json!("New"), &json!(3), &json!(true)));
+    edit(&["--max-downloads", "0", "--no-password", "--expire", "never", "--no-download"]).run();
+    let link = shown();
+    assert_eq!(
+        (&link["max_downloads"], &link["expires_at"], &link["password"]),
+        (&json!(null), &json!(null), &json!(false))
+    );
+    assert_eq!(link["permissions"], json!(["preview"]));
+    edit(&["--password-stdin"]).input("another-word\n").run();
+    assert_eq!(shown()["password"], true);
+    edit(&[]).run().is(2, "", "error: nothing is to be changed\n  hint: see 'cec share edit --help'\n");
+    assert_eq!(edit(&["--no-preview"]).run().code, 2, "nothing would be left");
+    assert_eq!(edit(&["--upload"]).run().code, 2, "a file");
+}
+
+#[test]
+fn several_links_go_only_after_a_question() {
+    let world = world();
+    let path = "common-files/report.pdf";
+    let hash = hash(&world.cec(["share", path]).run());
+    world.cec(["share", "rm", &hash]).run().is(0, "", &format!("removed URL/public/{hash}\n"));
+    world.cec(["share", "rm", &hash]).run();
+    world.cec(["share", path]).run();
+    world.cec(["share", path]).run();
+    let run = world.cec(["share", "rm", path]).input("y\n").run();
+    run.is(
+        2,
+        "",
+        "error: refusing to remove several links: this needs a confirmation, and nobody can be asked here\n  \
+         hint: add --force to remove them without asking\n",
+    );
+    let json = world.cec(["share", "rm", "-f", "--json", path]).run().json();
+    assert_eq!((json.as_array().map(Vec::len), fields(&json[0])), (Some(2), vec!["url", "uuid", "hash", "path"]));
+    world.cec(["share", "ls"]).run().is(0, "", "");
+    assert!(world.tree().exists(path));
+}
+
+#[test]
+fn links_of_others_are_theirs() {
+    let world = world();
+    let path = "common-files/report.pdf";
+    world.cec(["share", path]).run();
+    for arguments in [&["share", "rm", path][..], &["share", "edit", path, "--label", "mine"]] {
+        let run = world.cec(arguments.iter().copied()).user("alice").run();
+        assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{arguments:?} {run:?}");
+        assert!(run.stderr.starts_with("error: you are not allowed to edit this link\n"), "{arguments:?} {run:?}");
+    }
+}

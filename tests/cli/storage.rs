@@ -1,0 +1,55 @@
+//! `cec storage`.
+
+use serde_json::json;
+
+use crate::support::{World, fields};
+
+#[test]
+fn data_sources_are_listed_without_their_keys() {
+    let world = World::new();
+    for arguments in [&["storage", "list-datasources"][..], &["storage", "list-datasources", "--json"]] {
+        let run = world.cec(arguments.iter().copied()).run();
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+        assert!(run.stdout.contains("pydiods1") && !run.stdout.contains("sandbox-storage"), "{run:?}");
+    }
+    let log = world.cec(["storage", "list-datasources", "--log", "trace"]).run();
+    assert!(!log.stderr.contains("sandbox-storage"), "{log:?}");
+    let run = world.cec(["storage", "list-datasources"]).run();
+    assert!(run.stdout.starts_with("pydiods1\tLOCAL\t/var/cells/data/pydiods1\tflat\t-\t-\tin use\n"), "{run:?}");
+    let json = world.cec(["storage", "list-datasources", "--json"]).run().json();
+    let names = ["name", "storage", "place", "format", "encryption", "versioning", "disabled", "internal"];
+    assert_eq!(fields(&json[0]), names);
+    assert_eq!((&json[3]["internal"], &json[3]["encryption"]), (&json!(true), &json!(null)));
+}
+
+#[test]
+fn raw_is_a_name_a_line_as_with_the_older_client() {
+    let world = World::new();
+    let names = "pydiods1\npersonal\ncellsdata\nversions\nthumbnails\n";
+    world.cec(["storage", "list-datasources", "-r"]).run().is(0, names, "");
+}
+
+#[test]
+fn a_resync_is_started_or_waited_for() {
+    let world = World::new();
+    let run = world.cec(["storage", "resync-ds", "pydiods1"]).run();
+    run.is(0, "resync-ds-pydiods1\n", "resyncing pydiods1; 'cec jobs watch resync-ds-pydiods1' follows it\n");
+    // A second one has the same id: the run before it is not taken for its own.
+    for _ in 0..2 {
+        let run = world.cec(["storage", "resync-ds", "pydiods1", "--wait"]).run();
+        run.is(0, "resync-ds-pydiods1\n", "resynced pydiods1\n");
+    }
+    let json = world.cec(["storage", "resync-ds", "personal", "--wait", "--json"]).run().json();
+    assert_eq!(json, json!({"name": "personal", "job_id": "resync-ds-personal", "status": "finished"}));
+}
+
+// Row 4 of what the older client gets wrong: an unknown data source is no success.
+#[test]
+fn row_4_an_unknown_data_source_is_not_found() {
+    let world = World::new();
+    let message = "error: there is no data source 'nope'\n  hint: 'cec storage list-datasources' lists them\n";
+    for arguments in [&["storage", "resync-ds", "nope"][..], &["storage", "resync-ds", "nope", "--wait"]] {
+        world.cec(arguments.iter().copied()).run().is(3, "", message);
+    }
+    assert!(!world.sandbox.requests().iter().any(|request| request.path.starts_with("/a/jobs")));
+}
