@@ -31,6 +31,10 @@ fuzz TARGET SECONDS="600":
     RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none {{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -- \
         -max_total_time={{ SECONDS }} -timeout=20 -max_len=4096 -dict=fuzz/words.dict
 
+# The long tests: many processes that renew one token, again and again
+soak:
+    cargo test --test cli --locked -- --ignored refresh::
+
 # All that CI checks on Linux
 ci:
     .ci/run

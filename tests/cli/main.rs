@@ -19,7 +19,6 @@ mod idm;
 mod info;
 mod jobs;
 mod keyring;
-
 mod listings;
 mod ls;
 mod meta;
