@@ -95,6 +95,18 @@ pub const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
 pub const TERM: &str = "TERM";
 /// Set by most CI services: nobody can answer a question.
 pub const CI: &str = "CI";
+/// Set in SSH sessions: a browser would open on the wrong machine.
+pub const SSH_CONNECTION: &str = "SSH_CONNECTION";
+/// Set in SSH sessions with a terminal.
+pub const SSH_TTY: &str = "SSH_TTY";
+/// The X server, without which no browser opens on Linux.
+pub const DISPLAY: &str = "DISPLAY";
+/// The Wayland server, without which no browser opens on Linux.
+pub const WAYLAND_DISPLAY: &str = "WAYLAND_DISPLAY";
+/// Set in the Windows Subsystem for Linux, where browsers open on Windows.
+pub const WSL_DISTRO_NAME: &str = "WSL_DISTRO_NAME";
+/// The user's browser: set, there is one whatever else seems.
+pub const BROWSER: &str = "BROWSER";
 /// The user's home folder.
 pub const HOME: &str = "HOME";
 /// Where configuration goes on Linux, instead of ~/.config.

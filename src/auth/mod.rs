@@ -1,5 +1,6 @@
 //! Tokens, and the authenticated sender that the REST and the S3 client share.
 
+pub mod oauth;
 #[cfg(test)]
 pub(crate) mod recording;
 mod sender;

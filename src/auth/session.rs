@@ -17,7 +17,7 @@ use crate::account::ServerUrl;
 use crate::http::{Http, redact, retry};
 
 /// Where sessions are opened, renewed and ended.
-const SESSION: &str = "/a/frontend/session";
+pub(super) const SESSION: &str = "/a/frontend/session";
 
 /// The longest session answer that is read.
 const ANSWER_LIMIT: usize = 1024 * 1024;
@@ -213,14 +213,18 @@ impl Granted {
     }
 }
 
-fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Granted, AuthError> {
+/// The JSON object of a successful answer.
+pub(super) fn answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Value, AuthError> {
     let json = serde_json::Deserializer::from_slice(body).into_iter::<Value>().next().and_then(Result::ok);
-    let Some(json) = json.filter(Value::is_object) else {
-        return Err(no_json(status, headers, body));
-    };
-    if !status.is_success() {
-        return Err(refusal(status, &json));
+    match json.filter(Value::is_object) {
+        None => Err(no_json(status, headers, body)),
+        Some(json) if !status.is_success() => Err(refusal(status, &json)),
+        Some(json) => Ok(json),
     }
+}
+
+fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Granted, AuthError> {
+    let json = answer(status, headers, body)?;
     for step in ["Trigger", "RedirectTo"] {
         if let Some(text) = json.get(step).and_then(Value::as_str).filter(|text| !text.is_empty()) {
             let named = if step == "Trigger" { redact::text(text).into_owned() } else { "single sign-on".to_owned() };

@@ -8,6 +8,7 @@ use crate::api::error::Cause as ApiCause;
 use crate::api::update::UpdateError;
 use crate::api::{ApiError, ApiErrorKind};
 use crate::auth::AuthError;
+use crate::auth::oauth::OAuthError;
 use crate::env::EnvError;
 use crate::http::{HttpError, HttpErrorKind};
 use crate::path::{NameError, PathError};
@@ -53,7 +54,33 @@ impl From<AuthError> for CliError {
             AuthError::Locked => Self::new(Kind::Auth, message).hint("ask an administrator of the server to unlock it"),
             AuthError::Expired => Self { http_status: Some(401), ..Self::new(Kind::Auth, message).hint(SIGN_IN) },
             AuthError::FurtherStep(_) => {
-                Self::new(Kind::Auth, message).hint("sign in with a personal access token: cec configure token")
+                Self::new(Kind::Auth, message).hint("sign in with the browser: cec configure oauth")
+            }
+        }
+    }
+}
+
+impl From<OAuthError> for CliError {
+    fn from(error: OAuthError) -> Self {
+        let message = error.to_string();
+        match error {
+            OAuthError::Http(error) => error.into(),
+            OAuthError::NotCells(_) => Self::new(Kind::Unreachable, message)
+                .hint("check the URL; a personal access token works as well: cec configure token"),
+            OAuthError::Refused { status, code, .. } => {
+                let hint = match code.as_str() {
+                    "access_denied" => "it was declined in the browser; run it again to go back to the login page",
+                    "invalid_grant" => "a code is good once, and for ten minutes; run it again for a new one",
+                    "invalid_client" | "invalid_request" => {
+                        "the server may know itself under another address: use that, or a personal access token (cec \
+                         configure token)"
+                    }
+                    _ => SIGN_IN,
+                };
+                Self { http_status: (status > 0).then_some(status), ..Self::new(Kind::Auth, message).hint(hint) }
+            }
+            OAuthError::OtherState | OAuthError::NoCode(_) => {
+                Self::new(Kind::Auth, message).hint("run it again for a new sign-in")
             }
         }
     }

@@ -4,6 +4,7 @@ mod http;
 mod identity;
 mod listing;
 mod logs;
+mod oauth;
 mod rest;
 mod s3;
 mod support;

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
+use super::credentials::Obtained;
 use crate::account::{Account, Credentials, ServerUrl};
 use crate::api::frontend::{self, ServerInfo, User};
 use crate::api::{ApiError, Client};
+use crate::auth::oauth::OAuth;
+use crate::auth::oauth::loopback::Farewell;
 use crate::auth::{Sender, TokenSource};
 use crate::context::Ctx;
-use crate::error::{CliError, Kind, Outcome};
+use crate::error::{CliError, Kind};
 use crate::http::Http;
 
 /// How long the end of the trial session may keep the program.
@@ -24,15 +28,25 @@ struct Record {
     url: String,
     credentials: &'static str,
     stored_in: String,
+    /// When the credentials end where that is known and they do not renew themselves.
+    expires_at: Option<String>,
+    /// Whether they renew themselves.
+    renews: bool,
+}
+
+/// Who is signed in, and where.
+#[derive(Debug)]
+pub(super) struct SignedIn {
+    pub(super) login: String,
+    pub(super) url: ServerUrl,
 }
 
 /// Checks that a Cells server answers, before any secret is asked for or sent.
 ///
 /// # Errors
 /// Nothing answers, or not a Cells server.
-pub(super) async fn check_server(ctx: &Ctx, url: &ServerUrl) -> Result<(), CliError> {
-    let http = ctx.http(false, &[])?;
-    frontend::probe(&http, url).await.map_err(|error| CliError::from(error).during(format!("checking {url}")))?;
+pub(super) async fn check_server(ctx: &Ctx, http: &Http, url: &ServerUrl) -> Result<(), CliError> {
+    frontend::probe(http, url).await.map_err(|error| CliError::from(error).during(format!("checking {url}")))?;
     if !url.is_https() && !url.is_loopback() {
         ctx.ui.warn(&format!("{url} is not encrypted: secrets and files can be read on the way"));
     }
@@ -42,30 +56,61 @@ pub(super) async fn check_server(ctx: &Ctx, url: &ServerUrl) -> Result<(), CliEr
     Ok(())
 }
 
-/// Signs in, finds out who that is, and stores the account as the active one.
-///
+/// Finds out whose credentials they are, and stores the account as the active one. Gives back the browser that waits to
+/// hear of it.
+pub(super) async fn sign_in(
+    ctx: &Ctx,
+    http: &Http,
+    url: ServerUrl,
+    obtained: Obtained,
+) -> (Result<SignedIn, CliError>, Option<Farewell>) {
+    let Obtained { credentials, farewell } = obtained;
+    let account = Account { url, login: None, credentials, stored_id: None };
+    let result = settle(ctx, http, &account).await;
+    if result.is_err() {
+        forget(http, &account).await;
+    }
+    (result, farewell)
+}
+
 /// # Errors
 /// Credentials that are refused, or are those of another user than `--login` says; a file that cannot be written.
-pub(super) async fn sign_in(ctx: &Ctx, url: ServerUrl, credentials: Credentials) -> Result<Outcome, CliError> {
-    match &credentials {
+async fn settle(ctx: &Ctx, http: &Http, account: &Account) -> Result<SignedIn, CliError> {
+    match &account.credentials {
         Credentials::Token(secret) | Credentials::Password { password: secret, .. } => ctx.ui.keep_secret(secret),
-        Credentials::OAuth { .. } => {}
+        Credentials::OAuth { access, refresh, .. } => {
+            ctx.ui.keep_secret(access);
+            refresh.iter().for_each(|refresh| ctx.ui.keep_secret(refresh));
+        }
     }
-    let account = Account { url, login: None, credentials, stored_id: None };
-    let http = ctx.http(false, &[])?;
-    let (user, server) = ask(&http, &account).await?;
-    let expected = ctx.settings.account.login.as_ref().filter(|_| matches!(account.credentials, Credentials::Token(_)));
+    let (user, server) = ask(http, account).await?;
+    let (whose, sends_login) = match &account.credentials {
+        Credentials::Token(_) => ("the token is that of", false),
+        Credentials::OAuth { .. } => ("this signed in", false),
+        Credentials::Password { .. } => ("the password is that of", true),
+    };
+    let expected = ctx.settings.account.login.as_ref().filter(|_| !sends_login);
     if let Some(expected) = expected.filter(|expected| expected.value != user.login) {
-        let message = format!("the token is that of {}, but {} says {}", user.login, expected.name, expected.value);
+        let message = format!("{whose} {}, but {} says {}", user.login, expected.name, expected.value);
         return Err(
             CliError::new(Kind::Usage, message).hint("nothing was stored; leave the login name out, or correct it")
         );
     }
     let skip_verify = ctx.settings.connection.skip_verify.unwrap_or(false);
     let file = ctx.config_file()?;
-    let id = file.update(|accounts| accounts.store(&account, &user.login, skip_verify))?;
-    tell(ctx, &account, &user, &server, &id)?;
-    Ok(Outcome::Done)
+    let id = file.update(|accounts| accounts.store(account, &user.login, skip_verify))?;
+    tell(ctx, account, &user, &server, &id)?;
+    Ok(SignedIn { login: user.login, url: account.url.clone() })
+}
+
+/// Ends a session that was just opened and that nothing will come of.
+async fn forget(http: &Http, account: &Account) {
+    if let Credentials::OAuth { refresh: Some(refresh), .. } = &account.credentials {
+        let oauth = OAuth::new(http.clone(), account.url.clone());
+        if let Ok(Err(error)) = tokio::time::timeout(FAREWELL, oauth.revoke(refresh)).await {
+            tracing::debug!(%error, "the new session could not be ended");
+        }
+    }
 }
 
 /// Asks the server who the credentials belong to.
@@ -93,8 +138,10 @@ fn tell(ctx: &Ctx, account: &Account, user: &User, server: &ServerInfo, id: &str
     let path = ctx.config_file()?.path();
     let (kind, name) = match &account.credentials {
         Credentials::Password { .. } => ("password", "password"),
-        Credentials::Token(_) | Credentials::OAuth { .. } => ("token", "token"),
+        Credentials::Token(_) => ("token", "token"),
+        Credentials::OAuth { .. } => ("oauth", "session"),
     };
+    let (lasts, expires_at, renews) = life(&account.credentials);
     let version = match (&server.product, &server.version) {
         (Some(product), Some(version)) => format!(" ({product} {version})"),
         (Some(text), None) => format!(" ({text})"),
@@ -102,6 +149,7 @@ fn tell(ctx: &Ctx, account: &Account, user: &User, server: &ServerInfo, id: &str
         (None, None) => String::new(),
     };
     ctx.ui.status(&format!("signed in as {} on {}{version}", user.login, account.url));
+    ctx.ui.status(&lasts);
     ctx.ui.warn(&format!("the {name} is kept in clear text in {}, which only you can read", path.display()));
     if user.must_change_password {
         ctx.ui.warn(&format!("the server wants {} to change the password, in a browser", user.login));
@@ -121,7 +169,27 @@ fn tell(ctx: &Ctx, account: &Account, user: &User, server: &ServerInfo, id: &str
             url: account.url.to_string(),
             credentials: kind,
             stored_in: path.display().to_string(),
+            expires_at: expires_at.map(|end| end.to_string()),
+            renews,
         })?;
     }
     Ok(())
+}
+
+/// How long credentials last: in words, as a time, and whether they renew themselves.
+fn life(credentials: &Credentials) -> (String, Option<Timestamp>, bool) {
+    let (words, end, renews) = match credentials {
+        Credentials::OAuth { refresh: Some(_), .. } => {
+            ("the session renews itself; unused for 60 days (the server may have another limit) it ends", None, true)
+        }
+        Credentials::OAuth { refresh: None, expires_at, .. } => {
+            let end = expires_at.and_then(|seconds| Timestamp::from_second(seconds).ok());
+            ("the token cannot be renewed; servers let such tokens live for ten minutes", end, false)
+        }
+        Credentials::Token(_) => ("the token lasts as long as whoever made it has set", None, false),
+        Credentials::Password { .. } => {
+            ("this server exchanges no password for a session that renews itself: every run logs in", None, true)
+        }
+    };
+    (words.to_owned(), end, renews)
 }

@@ -1,0 +1,459 @@
+//! The authorization server of a Cells server, as the client `cells-client`: authorization codes with a proof key,
+//! refresh, revocation. Everything goes to the user's own URL, whatever the server believes its own to be, and no call is
+//! ever repeated: a second use of a code or of a refresh token kills the session.
+
+pub mod loopback;
+pub mod password;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::header::{ACCEPT, CONTENT_TYPE, LOCATION};
+use http::{Method, StatusCode};
+use jiff::Timestamp;
+use oauth2::basic::{BasicClient, BasicErrorResponse, BasicTokenResponse, BasicTokenType};
+use oauth2::{
+    AsyncHttpClient, AuthUrl, AuthorizationCode, ClientId, CsrfToken, EndpointNotSet, EndpointSet, HttpRequest,
+    HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope,
+    TokenResponse as _, TokenUrl,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use subtle::ConstantTimeEq as _;
+use url::Url;
+
+use crate::account::{Credentials, ServerUrl};
+use crate::http::{Http, HttpError, SendOptions, redact};
+
+/// The client that every Cells server knows: a public one, without a secret.
+const CLIENT: &str = "cells-client";
+
+/// What is asked for. Without `offline` there is no refresh token.
+const SCOPES: [&str; 5] = ["openid", "email", "profile", "pydio", "offline"];
+
+const AUTHORIZE: &str = "/oidc/oauth2/auth";
+const TOKEN: &str = "/oidc/oauth2/token";
+const REVOKE: &str = "/oidc/oauth2/revoke";
+const DISCOVERY: &str = "/oidc/.well-known/openid-configuration";
+
+/// The path that the browser comes back to on this machine.
+pub const CALLBACK_PATH: &str = "/servers/callback";
+
+/// The only port that servers accept for it.
+pub const CALLBACK_PORT: u16 = 3000;
+
+/// The bytes of chance in a state.
+const STATE_BYTES: u32 = 32;
+
+/// The longest answer that is read.
+const ANSWER_LIMIT: usize = 256 * 1024;
+
+/// The life of a token whose answer tells none.
+const USUAL_LIFE: Duration = Duration::from_secs(600);
+
+/// Why the authorization server gave no tokens.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OAuthError {
+    /// It said no, in its own words.
+    #[error("the server refused the sign-in: {description} ({code})")]
+    Refused {
+        /// The HTTP status; 0 where the refusal came by way of the browser.
+        status: u16,
+        /// The code of RFC 6749, such as `invalid_grant`.
+        code: String,
+        /// What the server adds, without secrets.
+        description: String,
+    },
+    /// The answer was not that of a Cells server's authorization server.
+    #[error("{0}")]
+    NotCells(String),
+    /// The page that was pasted, or the browser, belongs to another sign-in.
+    #[error("this belongs to another sign-in: its state is not the one that was sent")]
+    OtherState,
+    /// What was pasted is neither a code nor the address of the page.
+    #[error("{0}")]
+    NoCode(&'static str),
+    /// No usable answer. Unless [`HttpError::unsent`] says otherwise, the server may have acted all the same.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+}
+
+impl OAuthError {
+    fn refused(status: u16, code: &str, description: Option<&str>) -> Self {
+        let description = description.filter(|text| !text.is_empty()).unwrap_or("it gives no reason");
+        Self::Refused {
+            status,
+            code: redact::text(code).into_owned(),
+            description: redact::text(description).into_owned(),
+        }
+    }
+}
+
+/// Where the browser goes with the code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Redirect {
+    /// To a listener on this port of this machine.
+    Loopback(u16),
+    /// To a page of the server that shows the code to be copied. The server's own idea of its address counts.
+    OutOfBand(ServerUrl),
+}
+
+impl Redirect {
+    fn uri(&self) -> String {
+        match self {
+            Self::Loopback(port) => format!("http://localhost:{port}{CALLBACK_PATH}"),
+            Self::OutOfBand(site) => format!("{}/oauth2/oob", site.origin()),
+        }
+    }
+}
+
+/// What a sign-in or a refresh yields.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    /// The bearer token.
+    pub access: SecretString,
+    /// What it is renewed with, once.
+    pub refresh: Option<SecretString>,
+    /// How long the bearer token is good from now on.
+    pub life: Duration,
+    /// When it ends by this machine's clock, seconds since the epoch.
+    pub expires_at: Option<i64>,
+}
+
+impl From<Tokens> for Credentials {
+    fn from(tokens: Tokens) -> Self {
+        Self::OAuth { access: tokens.access, refresh: tokens.refresh, expires_at: tokens.expires_at }
+    }
+}
+
+/// A value from the state parameter or the address bar, compared without telling by its time how much of it is right.
+#[derive(Debug)]
+struct State(CsrfToken);
+
+impl State {
+    fn is(&self, other: &str) -> bool {
+        bool::from(self.0.secret().as_bytes().ct_eq(other.as_bytes()))
+    }
+}
+
+/// One sign-in: the page to open, and what only this process knows of it.
+#[derive(Debug)]
+pub struct Attempt {
+    url: Url,
+    redirect: Redirect,
+    state: State,
+    verifier: PkceCodeVerifier,
+}
+
+/// A code on its way to become tokens.
+#[derive(Debug)]
+pub struct Code(AuthorizationCode);
+
+impl Attempt {
+    /// The page where the user signs in.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Reads what the server sent the browser back with: the query of the address.
+    ///
+    /// # Errors
+    /// [`OAuthError::OtherState`] for another sign-in's, [`OAuthError::Refused`] where it carries an error,
+    /// [`OAuthError::NoCode`] where it carries nothing of use.
+    pub fn read_query(&self, query: &str) -> Result<Code, OAuthError> {
+        let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
+        let value = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_ref());
+        if !self.state.is(value("state").unwrap_or_default()) {
+            return Err(OAuthError::OtherState);
+        }
+        if let Some(error) = value("error").filter(|error| !error.is_empty()) {
+            return Err(OAuthError::refused(0, error, value("error_description")));
+        }
+        match value("code").filter(|code| !code.is_empty()) {
+            Some(code) => Ok(Code(AuthorizationCode::new(code.to_owned()))),
+            None => Err(OAuthError::NoCode("there is no code in the address")),
+        }
+    }
+
+    /// Reads what the user pasted: the code alone, or the whole address of the page that the browser ended on, whose
+    /// state must be right.
+    ///
+    /// # Errors
+    /// As [`Attempt::read_query`].
+    pub fn read_pasted(&self, text: &str) -> Result<Code, OAuthError> {
+        let text = text.trim();
+        if let Some((_, query)) = text.split_once('?') {
+            return self.read_query(query.split('#').next().unwrap_or_default());
+        }
+        let is_code = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.' | '~');
+        match text {
+            "" => Err(OAuthError::NoCode("nothing was pasted")),
+            text if text.contains("://") => Err(OAuthError::NoCode("there is no code in the address")),
+            text if text.chars().all(is_code) => Ok(Code(AuthorizationCode::new(text.to_owned()))),
+            _ => Err(OAuthError::NoCode("this is neither a code nor the address of the page")),
+        }
+    }
+}
+
+type Client = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+
+/// The authorization server of one Cells server.
+#[derive(Debug, Clone)]
+pub struct OAuth {
+    http: Http,
+    server: ServerUrl,
+}
+
+impl OAuth {
+    /// Nothing is sent yet.
+    pub fn new(http: Http, server: ServerUrl) -> Self {
+        Self { http, server }
+    }
+
+    fn client(&self) -> Result<Client, OAuthError> {
+        let unusable = |_| OAuthError::NotCells(format!("{} cannot be used to sign in", self.server));
+        let at = |path: &str| format!("{}{path}", self.server.origin());
+        Ok(BasicClient::new(ClientId::new(CLIENT.to_owned()))
+            .set_auth_uri(AuthUrl::new(at(AUTHORIZE)).map_err(unusable)?)
+            .set_token_uri(TokenUrl::new(at(TOKEN)).map_err(unusable)?))
+    }
+
+    /// Begins a sign-in, with a new state and a new proof key. Nothing is sent.
+    ///
+    /// # Errors
+    /// A URL that cannot be used.
+    pub fn begin(&self, redirect: Redirect) -> Result<Attempt, OAuthError> {
+        let uri = RedirectUrl::new(redirect.uri())
+            .map_err(|_| OAuthError::NotCells(format!("{} cannot be used to sign in", self.server)))?;
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let (url, state) = self
+            .client()?
+            .authorize_url(|| CsrfToken::new_random_len(STATE_BYTES))
+            .add_scopes(SCOPES.map(|scope| Scope::new(scope.to_owned())))
+            .set_pkce_challenge(challenge)
+            .set_redirect_uri(Cow::Owned(uri))
+            .url();
+        Ok(Attempt { url, redirect, state: State(state), verifier })
+    }
+
+    /// Asks for the page of a sign-in without following it to the login page, so that what would leave a browser at a
+    /// dead end is known before one is opened. Gives the name of the challenge that a login has to meet.
+    ///
+    /// # Errors
+    /// [`OAuthError::Refused`] where the server does not know this client or does not accept the redirect.
+    pub async fn challenge(&self, attempt: &Attempt) -> Result<String, OAuthError> {
+        let path = format!("{AUTHORIZE}?{}", attempt.url.query().unwrap_or_default());
+        let request = self.http.server_request(Method::GET, &self.server, &path)?.header(ACCEPT, "text/html");
+        let options = SendOptions { redirect_is_answer: true, ..SendOptions::default() };
+        let response = self.http.send_with(request, &options).await?;
+        let status = response.status();
+        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let Some(target) = location.and_then(|text| attempt.url.join(text).ok()).filter(|_| status.is_redirection())
+        else {
+            return Err(self.no_sign_in(status));
+        };
+        let value = |wanted: &str| target.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value);
+        if let Some(error) = value("error") {
+            let description = value("error_description");
+            return Err(OAuthError::refused(status.as_u16(), &error, description.as_deref()));
+        }
+        match value("login_challenge") {
+            Some(challenge) if !challenge.is_empty() => Ok(challenge.into_owned()),
+            _ => Err(self.no_sign_in(status)),
+        }
+    }
+
+    fn no_sign_in(&self, status: StatusCode) -> OAuthError {
+        OAuthError::NotCells(format!(
+            "{} offers no sign-in page at {AUTHORIZE} (HTTP {}): it may know itself under another address",
+            self.server,
+            status.as_u16()
+        ))
+    }
+
+    /// The address that the server believes to have, which its own pages are under; `None` where it does not tell.
+    pub async fn site(&self) -> Option<ServerUrl> {
+        let request = self.http.server_request(Method::GET, &self.server, DISCOVERY).ok()?;
+        let response = self.http.send(request.header(ACCEPT, "application/json")).await.ok()?;
+        let body = self.http.read(response, ANSWER_LIMIT).await.ok()?;
+        let discovery: Value = serde_json::from_slice(&body).ok()?;
+        let issuer = Url::parse(discovery.get("issuer")?.as_str()?).ok()?;
+        ServerUrl::parse(&issuer.origin().ascii_serialization()).ok()
+    }
+
+    /// Trades a code for tokens. To be called once: a code that is used again kills what it gave.
+    ///
+    /// # Errors
+    /// See [`OAuthError`].
+    pub async fn exchange(&self, attempt: &Attempt, code: Code) -> Result<Tokens, OAuthError> {
+        let uri = RedirectUrl::new(attempt.redirect.uri())
+            .map_err(|_| OAuthError::NotCells(format!("{} cannot be used to sign in", self.server)))?;
+        let verifier = PkceCodeVerifier::new(attempt.verifier.secret().clone());
+        let client = self.client()?;
+        let request = client.exchange_code(code.0).set_pkce_verifier(verifier).set_redirect_uri(Cow::Owned(uri));
+        tokens(request.request_async(&Wire(self)).await)
+    }
+
+    /// Trades a refresh token for new tokens. The access token before is dead then, and so is the refresh token, even
+    /// where the answer is lost: never call it twice with the same one.
+    ///
+    /// # Errors
+    /// See [`OAuthError`]; [`OAuthError::Refused`] with `token_inactive` for a session that is over.
+    pub async fn refresh(&self, refresh: &SecretString) -> Result<Tokens, OAuthError> {
+        let client = self.client()?;
+        let token = RefreshToken::new(refresh.expose_secret().to_owned());
+        tokens(client.exchange_refresh_token(&token).request_async(&Wire(self)).await)
+    }
+
+    /// Ends the session that a token belongs to, access or refresh. The server says yes to anything.
+    ///
+    /// # Errors
+    /// No answer, or one that is none of the authorization server's.
+    pub async fn revoke(&self, token: &SecretString) -> Result<(), OAuthError> {
+        // The oauth2 crate revokes over https only.
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", token.expose_secret())
+            .append_pair("client_id", CLIENT)
+            .finish();
+        let request = self
+            .http
+            .server_request(Method::POST, &self.server, REVOKE)?
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form);
+        let response = self.http.send(request).await?;
+        match response.status() {
+            StatusCode::OK => Ok(()),
+            status => Err(OAuthError::refused(status.as_u16(), "revocation", None)),
+        }
+    }
+}
+
+/// What carries the oauth2 crate's requests over our HTTP core. One request, one attempt.
+struct Wire<'a>(&'a OAuth);
+
+impl<'c> AsyncHttpClient<'c> for Wire<'_> {
+    type Error = HttpError;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let OAuth { http, server } = self.0;
+            let (parts, body) = request.into_parts();
+            let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+            let request = http.server_request(parts.method, server, path)?.headers(parts.headers).body(body);
+            let response = http.send(request).await?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let body = http.read(response, ANSWER_LIMIT).await?;
+            let mut answer = HttpResponse::new(body.to_vec());
+            *answer.status_mut() = status;
+            *answer.headers_mut() = headers;
+            Ok(answer)
+        })
+    }
+}
+
+type Answered = Result<BasicTokenResponse, RequestTokenError<HttpError, BasicErrorResponse>>;
+
+/// What of an answer is of use; what cannot be read is not shown, for it may hold tokens.
+fn tokens(answer: Answered) -> Result<Tokens, OAuthError> {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(RequestTokenError::Request(error)) => return Err(error.into()),
+        Err(RequestTokenError::ServerResponse(refusal)) => {
+            let description = refusal.error_description().map(String::as_str);
+            return Err(OAuthError::refused(400, refusal.error().as_ref(), description));
+        }
+        Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => {
+            return Err(OAuthError::NotCells("the sign-in was answered with something that is no token".to_owned()));
+        }
+    };
+    let access = answer.access_token().secret();
+    let usable = !access.is_empty() && access.chars().all(|character| character.is_ascii_graphic());
+    if !usable || *answer.token_type() != BasicTokenType::Bearer {
+        return Err(OAuthError::NotCells("the sign-in was answered with a token that is of no use".to_owned()));
+    }
+    let life = answer.expires_in().unwrap_or(USUAL_LIFE);
+    let end = super::in_the_future(life).map(Timestamp::as_second);
+    let refresh = answer.refresh_token().filter(|token| !token.secret().is_empty());
+    Ok(Tokens {
+        access: SecretString::from(access.as_str()),
+        refresh: refresh.map(|token| SecretString::from(token.secret().as_str())),
+        life,
+        expires_at: end,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::HttpOptions;
+
+    fn attempt(redirect: Redirect) -> Attempt {
+        let http = Http::new(&HttpOptions::default()).expect("a client");
+        let server = ServerUrl::parse("https://files.example.com").expect("a URL");
+        OAuth::new(http, server).begin(redirect).expect("an attempt")
+    }
+
+    fn parameter(attempt: &Attempt, name: &str) -> String {
+        let pair = attempt.url.query_pairs().find(|(key, _)| key == name);
+        pair.map(|(_, value)| value.into_owned()).unwrap_or_default()
+    }
+
+    #[test]
+    fn every_sign_in_has_a_state_and_a_proof_key_of_its_own() {
+        let (one, two) = (attempt(Redirect::Loopback(3000)), attempt(Redirect::Loopback(3000)));
+        for attempt in [&one, &two] {
+            assert!(attempt.url.as_str().starts_with("https://files.example.com/oidc/oauth2/auth?"));
+            assert_eq!(parameter(attempt, "response_type"), "code");
+            assert_eq!(parameter(attempt, "client_id"), "cells-client");
+            assert_eq!(parameter(attempt, "scope"), "openid email profile pydio offline");
+            assert_eq!(parameter(attempt, "redirect_uri"), "http://localhost:3000/servers/callback");
+            assert_eq!(parameter(attempt, "code_challenge_method"), "S256");
+            assert!(parameter(attempt, "code_challenge").len() == 43 && attempt.verifier.secret().len() >= 43);
+            let state = parameter(attempt, "state");
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+            assert!(state.len() == 43 && state.bytes().all(plain), "servers give the state back as it is: {state}");
+        }
+        assert_ne!(parameter(&one, "state"), parameter(&two, "state"));
+        assert_ne!(parameter(&one, "code_challenge"), parameter(&two, "code_challenge"));
+        let shown = format!("{one:?}");
+        assert!(!shown.contains(one.verifier.secret()), "{shown}");
+        let oob = attempt(Redirect::OutOfBand(ServerUrl::parse("https://inner.example:8443").expect("a URL")));
+        assert_eq!(parameter(&oob, "redirect_uri"), "https://inner.example:8443/oauth2/oob");
+    }
+
+    #[test]
+    fn codes_are_read_from_what_people_paste() {
+        let attempt = attempt(Redirect::Loopback(3000));
+        let state = parameter(&attempt, "state");
+        let code = |text: &str| attempt.read_pasted(text).map(|code| code.0.into_secret());
+        assert_eq!(code("  ab-C_1.x~y \n").expect("a code"), "ab-C_1.x~y");
+        let address = format!("http://localhost:3000/servers/callback?code=abc.def&state={state}");
+        assert_eq!(code(&address).expect("a code"), "abc.def");
+        assert_eq!(code(&format!("?state={state}&code=abc.def#x")).expect("a code"), "abc.def");
+        for (text, expected) in [
+            ("", "nothing was pasted"),
+            ("a code", "this is neither a code nor the address of the page"),
+            ("https://files.example.com/oauth2/oob", "there is no code in the address"),
+            (
+                "https://h/oauth2/oob?code=abc&state=another-state-altogether",
+                "this belongs to another sign-in: its state is not the one that was sent",
+            ),
+            (
+                "https://h/oauth2/oob?code=abc",
+                "this belongs to another sign-in: its state is not the one that was sent",
+            ),
+        ] {
+            assert_eq!(code(text).expect_err(text).to_string(), expected, "{text}");
+        }
+        assert_eq!(
+            code(&format!("http://h/?state={state}&code=")).expect_err("none").to_string(),
+            "there is no code in the address"
+        );
+        let refused = format!("http://h/?state={state}&error=access_denied&error_description=No+thanks.&code=x");
+        assert_eq!(
+            code(&refused).expect_err("refused").to_string(),
+            "the server refused the sign-in: No thanks. (access_denied)"
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! Signing in with a browser: one on this machine that comes back by itself, or one anywhere whose code is pasted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::credentials::{Obtained, no_answer};
+use super::sign_in::SignedIn;
+use crate::account::ServerUrl;
+use crate::auth::oauth::loopback::{Listener, Page};
+use crate::auth::oauth::{Attempt, CALLBACK_PORT, Code, OAuth, OAuthError, Redirect};
+use crate::context::Ctx;
+use crate::env::{self, Environment};
+use crate::error::{CliError, Kind};
+use crate::http::Http;
+
+/// How long the browser is waited for.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Signs in with a browser.
+///
+/// # Errors
+/// [`Kind::Usage`] where a code would have to be pasted and nobody can; [`Kind::Auth`] where the sign-in was refused,
+/// declined, or did not come in time; what the server answers.
+pub(super) async fn sign_in(ctx: &Ctx, http: &Http, url: &ServerUrl, no_browser: bool) -> Result<Obtained, CliError> {
+    let oauth = OAuth::new(http.clone(), url.clone());
+    let during = |error: CliError| error.during(format!("signing in on {url}"));
+    let reason = if no_browser { None } else { obstacle(&ctx.settings.environment) };
+    if no_browser || reason.is_some() {
+        if !ctx.ui.can_ask() {
+            return Err(cannot_paste(reason.unwrap_or("no browser is to be opened")));
+        }
+        if let Some(reason) = reason {
+            ctx.ui.status(&format!("{reason}, so no browser is opened here"));
+        }
+        return by_hand(ctx, &oauth, url).await.map_err(during);
+    }
+    match Listener::bind(CALLBACK_PORT).await {
+        Ok(listener) => by_listener(ctx, &oauth, &listener).await.map_err(during),
+        Err(error) => {
+            let taken = format!("port {CALLBACK_PORT} of this machine, where the browser would come back to, is taken");
+            tracing::debug!(%error, "no listener");
+            if !ctx.ui.can_ask() {
+                return Err(cannot_paste(&taken));
+            }
+            ctx.ui.warn(&format!("{taken}: the code has to be pasted"));
+            by_hand(ctx, &oauth, url).await.map_err(during)
+        }
+    }
+}
+
+/// Why no browser can be opened here.
+fn obstacle(environment: &Environment) -> Option<&'static str> {
+    // Whoever sets this says that there is one: editors that work over SSH do, and open it on the user's own machine.
+    if environment.is_set(env::BROWSER) {
+        return None;
+    }
+    if environment.is_set(env::SSH_CONNECTION) || environment.is_set(env::SSH_TTY) {
+        return Some("this is an SSH session");
+    }
+    let needs_display = cfg!(unix) && !cfg!(target_os = "macos");
+    let displays = [env::DISPLAY, env::WAYLAND_DISPLAY, env::WSL_DISTRO_NAME];
+    if needs_display && !displays.iter().any(|name| environment.is_set(name)) {
+        return Some("there is no display");
+    }
+    None
+}
+
+fn cannot_paste(reason: &str) -> CliError {
+    CliError::new(Kind::Usage, format!("{reason}, and nobody can paste a code here"))
+        .hint("run it on a terminal, or sign in with a token: cec configure token --with-token")
+}
+
+/// Opens a browser here and waits for it; a code can be pasted meanwhile.
+async fn by_listener(ctx: &Ctx, oauth: &OAuth, listener: &Listener) -> Result<Obtained, CliError> {
+    let attempt = oauth.begin(Redirect::Loopback(listener.port()))?;
+    oauth.challenge(&attempt).await?;
+    show_address(ctx, &attempt, "Sign in with the browser. If none opens, open this page yourself:");
+    let address = attempt.url().to_string();
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || open::that_detached(address)).await {
+        tracing::debug!(%error, "no browser");
+        ctx.ui.warn("no browser could be started: open the page yourself");
+    }
+    let attempt = Arc::new(attempt);
+    let (code, farewell) = tokio::select! {
+        returned = listener.wait(&attempt) => {
+            let (code, farewell) = returned.into_parts();
+            (code, Some(farewell))
+        }
+        code = paste_meanwhile(ctx, &attempt) => (code, None),
+        () = tokio::time::sleep(PATIENCE) => return Err(too_late()),
+    };
+    let result = match code {
+        Ok(code) => oauth.exchange(&attempt, code).await,
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(tokens) => Ok(Obtained { credentials: tokens.into(), farewell }),
+        Err(error) => {
+            let error = CliError::from(error);
+            if let Some(farewell) = farewell {
+                farewell.show(failure_page(&error)).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Lets the user open the page anywhere, and asks for the code that it shows.
+async fn by_hand(ctx: &Ctx, oauth: &OAuth, url: &ServerUrl) -> Result<Obtained, CliError> {
+    let site = oauth.site().await.unwrap_or_else(|| url.clone());
+    let attempt = oauth.begin(Redirect::OutOfBand(site))?;
+    oauth.challenge(&attempt).await?;
+    show_address(ctx, &attempt, "Open this page in a browser, on any machine, and sign in there:");
+    let code = loop {
+        let text = ctx.ui.ask("Code that it shows then").await.ok_or_else(no_answer)?;
+        match attempt.read_pasted(&text) {
+            Ok(code) => break code,
+            Err(error @ OAuthError::Refused { .. }) => return Err(error.into()),
+            Err(error) => ctx.ui.before_asking(&format!("Not usable: {error}.")),
+        }
+    };
+    Ok(Obtained { credentials: oauth.exchange(&attempt, code).await?.into(), farewell: None })
+}
+
+/// Always shown, for there is no other way on.
+fn show_address(ctx: &Ctx, attempt: &Attempt, words: &str) {
+    if ctx.ui.is_json() {
+        ctx.ui.json_status(&serde_json::json!({"type": "sign_in", "url": attempt.url().as_str()}));
+    } else {
+        ctx.ui.before_asking(words);
+        ctx.ui.before_asking(&format!("  {}", attempt.url()));
+    }
+}
+
+/// What is pasted while the browser is waited for; never ends where nobody can paste.
+async fn paste_meanwhile(ctx: &Ctx, attempt: &Attempt) -> Result<Code, OAuthError> {
+    while ctx.ui.can_ask() {
+        let question = "Waiting for the browser (or paste the address that it ended on)";
+        let Some(text) = ctx.ui.ask(question).await else { break };
+        match attempt.read_pasted(&text) {
+            Ok(code) => return Ok(code),
+            Err(error @ OAuthError::Refused { .. }) => return Err(error),
+            Err(error) => ctx.ui.before_asking(&format!("Not usable: {error}.")),
+        }
+    }
+    std::future::pending().await
+}
+
+fn too_late() -> CliError {
+    let minutes = PATIENCE.as_secs() / 60;
+    CliError::new(Kind::Auth, format!("nobody signed in with the browser within {minutes} minutes"))
+        .hint("run it again; if the page said that authentication failed, try --no-browser")
+}
+
+/// What the browser is told at the end.
+pub(super) fn last_page(signed_in: &Result<SignedIn, CliError>) -> Page {
+    match signed_in {
+        Ok(signed_in) => Page {
+            success: true,
+            title: format!("Signed in as {}", signed_in.login),
+            text: format!("cec can use {} now. You can close this tab.", signed_in.url),
+        },
+        Err(error) => failure_page(error),
+    }
+}
+
+fn failure_page(error: &CliError) -> Page {
+    Page {
+        success: false,
+        title: "cec is not signed in".to_owned(),
+        text: format!("{}. The terminal says more. You can close this tab.", error.message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[test]
+    fn a_browser_needs_a_display_and_no_ssh() {
+        let said = |pairs: &[(&str, &str)]| obstacle(&pairs.iter().copied().collect());
+        assert_eq!(said(&[]), Some("there is no display"));
+        for display in ["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"] {
+            assert_eq!(said(&[(display, "x")]), None, "{display}");
+            assert_eq!(said(&[(display, "")]), Some("there is no display"), "{display}");
+        }
+        for ssh in ["SSH_CONNECTION", "SSH_TTY"] {
+            assert_eq!(said(&[("DISPLAY", ":0"), (ssh, "x")]), Some("this is an SSH session"), "{ssh}");
+            assert_eq!(said(&[(ssh, "x"), ("BROWSER", "helper.sh")]), None, "{ssh}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What the command line and the environment say about signing in, and what is missing.
+
+use secrecy::SecretString;
+
+use crate::account::ServerUrl;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind};
+use crate::settings::{Given, parse_url};
+
+/// The names of the ways to sign in.
+const METHODS: [&str; 5] = ["oauth", "browser", "token", "client-auth", "password"];
+
+/// How to sign in.
+#[derive(Debug, Clone)]
+pub(super) enum Way {
+    /// With a browser, here or elsewhere.
+    Browser {
+        /// Whether to open none here.
+        no_browser: bool,
+    },
+    /// With an access token of another client.
+    AccessToken(SecretString),
+    /// With a personal access token.
+    Token {
+        /// Whether it is on standard input whatever else is said.
+        from_input: bool,
+    },
+    /// With a login name and a password.
+    Password,
+}
+
+/// The way to sign in that goes with what flags and environment give.
+pub(super) fn way(ctx: &Ctx) -> Option<Way> {
+    let parts = &ctx.settings.account;
+    let token = parts.token.as_ref().map(|token| (token.by_flag, Way::Token { from_input: false }));
+    let password = parts.password.as_ref().map(|password| (password.by_flag, Way::Password));
+    let mut given: Vec<(bool, Way)> = [token, password].into_iter().flatten().collect();
+    // A flag says more than a variable; of two alike the token does.
+    given.sort_by_key(|(by_flag, _)| !by_flag);
+    given.into_iter().next().map(|(_, way)| way)
+}
+
+/// A single word is not a server but a way to sign in, mistyped or of another version.
+pub(super) fn refuse_method(text: &str) -> Result<(), CliError> {
+    let word = text.trim().to_lowercase();
+    if word.contains(['.', ':', '/', '@']) || word == "localhost" {
+        return Ok(());
+    }
+    let close = METHODS.iter().find(|name| edits(&word, name) <= 2);
+    let hint = match close {
+        Some(name) => format!("did you mean '{name}'?"),
+        None => "the ways to sign in are oauth, token and client-auth; a server's URL looks like \
+                 https://files.example.com"
+            .to_owned(),
+    };
+    Err(CliError::new(Kind::Usage, format!("'{text}' is neither a way to sign in nor the URL of a server")).hint(hint))
+}
+
+/// How many characters must be added, left out or replaced to make one word of another.
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (line, character) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for column in 0..to.len() {
+            let replaced = diagonal + usize::from(to[column] != character);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+/// The server that was named, at any place where it can be.
+pub(super) fn url(ctx: &Ctx, servers: &[&str]) -> Result<Option<Given<ServerUrl>>, CliError> {
+    let flag = ctx.settings.account.url()?;
+    let mut given = flag.clone().filter(|flag| flag.by_flag);
+    for text in servers {
+        let url = Given::flag(parse_url(text)?, "the URL");
+        if let Some(other) = given.as_ref().filter(|other| other.value != url.value) {
+            let message = format!("two servers are named: {} and {}", url.value, other.value);
+            return Err(CliError::new(Kind::Usage, message));
+        }
+        given = Some(url);
+    }
+    Ok(given.or(flag))
+}
+
+/// Says what is missing where nobody can be asked for it.
+pub(super) fn refuse_to_ask(ctx: &Ctx, has_url: bool, way: Option<&Way>) -> Result<(), CliError> {
+    let parts = &ctx.settings.account;
+    let mut missing = Vec::new();
+    if !has_url {
+        missing.push("--url");
+    }
+    match way {
+        None => missing.push("--token (or --login and --password)"),
+        Some(Way::Token { from_input: false }) if parts.token.is_none() => {
+            missing.push("--token, --token-file or --with-token");
+        }
+        Some(Way::Password) => {
+            if parts.login.is_none() {
+                missing.push("--login");
+            }
+            if parts.password.is_none() {
+                missing.push("--password");
+            }
+        }
+        Some(Way::Token { .. } | Way::AccessToken(_) | Way::Browser { .. }) => {}
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::new(Kind::Usage, format!("nobody can be asked here, and this is missing: {}", missing.join(", ")))
+        .hint("the environment works as well: CEC_URL, CEC_TOKEN, CEC_LOGIN, CEC_PASSWORD"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_no_servers() {
+        for (text, hint) in [
+            ("tokn", "did you mean 'token'?"),
+            ("Tokens", "did you mean 'token'?"),
+            ("client-aut", "did you mean 'client-auth'?"),
+            ("passwrod", "did you mean 'password'?"),
+            ("oauht", "did you mean 'oauth'?"),
+            ("brwser", "did you mean 'browser'?"),
+        ] {
+            let error = refuse_method(text).expect_err(text);
+            assert_eq!((error.kind, error.hints), (Kind::Usage, vec![hint.to_owned()]), "{text}");
+        }
+        assert!(refuse_method("files").expect_err("a word").hints[0].contains("oauth, token and client-auth"));
+        for text in ["localhost", "files.example.com", "https://files", "files:8080"] {
+            assert!(refuse_method(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn edits_are_counted() {
+        for (from, to, count) in
+            [("", "abc", 3), ("abc", "abc", 0), ("ab", "abc", 1), ("xbc", "abc", 1), ("kitten", "sitting", 3)]
+        {
+            assert_eq!(edits(from, to), count, "{from} {to}");
+        }
+    }
+}
