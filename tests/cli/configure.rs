@@ -8,6 +8,8 @@ const NO_KEYRING: &str = "error: this version cannot keep secrets in the system 
     hint: add --skip-keyring to keep the secret in config.json, readable by you only\n  \
     hint: or store nothing: set CEC_URL and CEC_TOKEN\n";
 
+const TOKEN_LASTS: &str = "the token lasts as long as whoever made it has set\n";
+
 const KEPT: &str = "is kept in clear text in HOME/.config/pydio/cells-client/config.json, which only you can read\n\
                     hint: try: cec ls\n";
 
@@ -26,7 +28,11 @@ fn a_token_is_checked_and_stored_for_every_later_command() {
     let world = World::new();
     let token = world.sandbox.token("alice");
     let run = world.signed_out(["configure", "token", "--skip-keyring", "--url", world.url(), "--token", &token]).run();
-    run.is(0, "", &format!("signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\nwarning: the token {KEPT}"));
+    run.is(
+        0,
+        "",
+        &format!("signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\n{TOKEN_LASTS}warning: the token {KEPT}"),
+    );
     let expected = include_str!("../recordings/config/pat-clear.json")
         .replace("http://127.0.0.1:8080", world.url())
         .replace("127.0.0.1:8080", &format!("127.0.0.1:{}", world.port()))
@@ -103,12 +109,6 @@ fn a_mistyped_way_to_sign_in_is_no_server() {
         "",
         "error: 'tokn' is neither a way to sign in nor the URL of a server\n  hint: did you mean 'token'?\n",
     );
-    world.signed_out(["configure", "oauth", "--skip-keyring"]).run().is(
-        2,
-        "",
-        "error: 'configure oauth' is not in this version yet\n  \
-         hint: sign in with 'cec configure token' or 'cec configure client-auth'\n",
-    );
     assert_eq!(world.signed_out(["configure", "check-keyring"]).run().code, 2);
     let two = ["configure", "https://a.example", "token", "https://b.example", "--skip-keyring", "-t", "x"];
     let run = world.signed_out(two).run();
@@ -143,7 +143,8 @@ fn tokens_come_from_input_files_and_the_environment() {
     let file = world.home().join("token");
     fs::write(&file, format!("{token}\n")).expect("a file");
     let path = file.display().to_string();
-    let done = format!("signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\nwarning: the token {KEPT}");
+    let done =
+        format!("signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\n{TOKEN_LASTS}warning: the token {KEPT}");
     for (arguments, input, variable) in [
         (&["configure", "token", "--with-token", "--url", world.url()][..], token.as_str(), None),
         (&["configure", "token", "-t", "-", "-u", world.url()], token.as_str(), None),
@@ -164,7 +165,7 @@ fn tokens_come_from_input_files_and_the_environment() {
 }
 
 #[test]
-fn a_password_is_checked_and_stored() {
+fn a_password_becomes_a_session_and_is_not_stored() {
     let world = World::new();
     let password = world.sandbox.password("alice").to_owned();
     for method in ["client-auth", "password"] {
@@ -173,15 +174,126 @@ fn a_password_is_checked_and_stored() {
         run.is(
             0,
             "",
-            &format!("signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\nwarning: the password {KEPT}"),
+            &format!(
+                "signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\n\
+                 the session renews itself; unused for 60 days (the server may have another limit) it ends\n\
+                 warning: the session {KEPT}"
+            ),
         );
     }
     let stored = stored(&world);
-    assert!(stored.contains("\"authType\": \"session\"") && stored.contains(&password), "{stored}");
+    assert!(stored.contains("\"authType\": \"oauth2\"") && stored.contains("\"refreshToken\""), "{stored}");
+    assert!(!stored.contains(&password), "{stored}");
+    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    let logins = world.sandbox.requests().iter().filter(|request| request.path.ends_with("/frontend/session")).count();
+    assert_eq!(logins, 2, "one for each sign-in");
+}
+
+#[test]
+fn where_a_password_gives_no_session_it_is_stored() {
+    let world = World::new();
+    world.sandbox.faults().add(Fault::on("GET", "/oidc/").status(404).always());
+    let arguments = ["configure", "client-auth", "--skip-keyring", "--url", world.url(), "--login", "alice"];
+    let run = world.signed_out(arguments).env("CEC_PASSWORD", world.sandbox.password("alice")).run();
+    run.is(
+        0,
+        "",
+        &format!(
+            "signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\n\
+             this server exchanges no password for a session that renews itself: every run logs in\n\
+             warning: the password {KEPT}"
+        ),
+    );
+    let stored = stored(&world);
+    assert!(stored.contains("\"authType\": \"session\"") && stored.contains(world.sandbox.password("alice")));
     world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
     // Each session that was opened was closed again.
     let logins = world.sandbox.requests().iter().filter(|request| request.path.ends_with("/frontend/session")).count();
     assert!(logins.is_multiple_of(2), "{logins}");
+}
+
+#[test]
+fn a_user_who_may_not_log_in_by_password_alone_hears_why() {
+    let world = World::new();
+    let configure = || {
+        let arguments = ["configure", "client-auth", "--skip-keyring", "--url", world.url(), "--login", "alice"];
+        world.signed_out(arguments).env("CEC_PASSWORD", world.sandbox.password("alice")).run()
+    };
+    world.sandbox.set_second_factor("alice", Some("mfa_totp"));
+    configure().is(
+        4,
+        "",
+        "error: the server asks for a further sign-in step: mfa_totp\n  while: signing in on URL\n  \
+         hint: sign in with the browser: cec configure oauth\n",
+    );
+    world.sandbox.set_second_factor("alice", None);
+    world.sandbox.set_locked("alice", true);
+    configure().is(
+        4,
+        "",
+        "error: the user is locked on the server\n  while: signing in on URL\n  \
+         hint: ask an administrator of the server to unlock it\n",
+    );
+    let logins = world.sandbox.requests().iter().filter(|request| request.path.ends_with("/frontend/session")).count();
+    assert_eq!(logins, 2, "each was sent once");
+    assert!(!world.config_file().exists());
+}
+
+#[test]
+fn a_password_that_must_be_changed_works_and_is_told() {
+    let world = World::new();
+    world.sandbox.set_must_change_password("alice", true);
+    let arguments = ["configure", "client-auth", "--skip-keyring", "--url", world.url(), "--login", "alice"];
+    let run = world.signed_out(arguments).env("CEC_PASSWORD", world.sandbox.password("alice")).run();
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("warning: the server wants alice to change the password, in a browser\n"), "{run:?}");
+}
+
+#[test]
+fn an_access_token_of_another_client_is_stored_as_such() {
+    let world = World::new();
+    let token = world.sandbox.sign_in("alice").access;
+    for (command, given, input) in [
+        (["config", "add", "oauth"], token.as_str(), ""),
+        (["configure", "oauth", "--json=false"], "-", token.as_str()),
+    ] {
+        let rest = ["-u", world.url(), "--id-token", given, "--skip-keyring"];
+        let run = world.signed_out(command.into_iter().chain(rest)).input(input).run();
+        run.is(
+            0,
+            "",
+            &format!(
+                "signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\n\
+                 the token cannot be renewed; servers let such tokens live for ten minutes\n\
+                 warning: the session {KEPT}"
+            ),
+        );
+        let expected = include_str!("../recordings/config/oauth2-idtoken-only-clear.json");
+        let fields = |text: &str| {
+            let value: serde_json::Value = serde_json::from_str(text).expect("JSON");
+            let configs = value["Configs"].as_object().expect("accounts").values().next().expect("one").clone();
+            fields(&configs).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(fields(&stored(&world)), fields(expected));
+    }
+    let refused =
+        world.signed_out(["config", "add", "oauth", "-u", world.url(), "--id-token", "x", "--skip-keyring"]).run();
+    assert_eq!(refused.code, 4, "{refused:?}");
+}
+
+#[test]
+fn a_session_of_another_user_than_was_said_is_ended_again() {
+    let world = World::new();
+    let pair = world.sandbox.sign_in("bob");
+    let arguments = ["config", "add", "oauth", "-u", world.url(), "--id-token", &pair.access, "--login", "alice"];
+    let run = world.signed_out(arguments).env("CEC_SKIP_KEYRING", "1").run();
+    run.is(
+        2,
+        "",
+        "error: this signed in bob, but --login says alice\n  \
+         hint: nothing was stored; leave the login name out, or correct it\n",
+    );
+    assert!(!world.config_file().exists());
 }
 
 #[test]
@@ -314,7 +426,7 @@ fn json_says_what_was_stored() {
         world.signed_out(["configure", "token", "--json", "--skip-keyring", "--url", world.url(), "-t", &token]).run();
     assert_eq!(run.code, 0);
     let record: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
-    assert_eq!(fields(&record), ["account_id", "user", "url", "credentials", "stored_in"]);
+    assert_eq!(fields(&record), ["account_id", "user", "url", "credentials", "stored_in", "expires_at", "renews"]);
     let warning: serde_json::Value = serde_json::from_str(&run.stderr).expect("JSON");
     assert_eq!(fields(&warning), ["type", "message"]);
 }

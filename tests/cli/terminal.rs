@@ -105,7 +105,7 @@ fn configure_asks_for_what_is_missing_and_hides_the_secret() {
     let typed = format!("{token}\n");
     let url = format!("{}\n", world.url());
     let configure = world.signed_out(["configure", "--skip-keyring"]);
-    let dialogue = [("URL of the server: ", url.as_str()), ("Choice [1]: ", "\n"), ("Token: ", &typed)];
+    let dialogue = [("URL of the server: ", url.as_str()), ("Choice [1]: ", "token\n"), ("Token: ", &typed)];
     let Some((code, screen)) = configure.on_terminal(&dialogue) else { return };
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("signed in as alice on URL"), "{screen}");
@@ -121,10 +121,49 @@ fn configure_takes_a_password_and_stops_at_ctrl_c() {
     let Some((code, screen)) = world.signed_out(arguments).on_terminal(&dialogue) else { return };
     assert_eq!(code, 130, "{screen}");
     assert!(!world.config_file().exists());
-    let dialogue = [("Choice [1]: ", "2\n"), ("Login: ", "bob\n"), ("Password: ", &typed)];
+    let dialogue = [("Choice [1]: ", "3\n"), ("Login: ", "bob\n"), ("Password: ", &typed)];
     let (code, screen) = world.signed_out(arguments).on_terminal(&dialogue).expect("a terminal");
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("signed in as bob"), "{screen}");
+}
+
+#[test]
+fn without_a_browser_the_page_is_shown_and_its_code_asked_for() {
+    let world = World::new();
+    let ask = "Code that it shows then: ";
+    for (arguments, variables, said) in [
+        (&["--no-browser"][..], &[("DISPLAY", ":0")][..], "Open this page in a browser, on any machine"),
+        (
+            &[],
+            &[("DISPLAY", ":0"), ("SSH_CONNECTION", "a b c d")],
+            "this is an SSH session, so no browser is opened here",
+        ),
+        (&[], &[], "there is no display, so no browser is opened here"),
+    ] {
+        if cfg!(target_os = "macos") && variables.is_empty() {
+            continue;
+        }
+        let command =
+            ["configure", "oauth", world.url(), "--skip-keyring"].into_iter().chain(arguments.iter().copied());
+        let mut cec = world.signed_out(command);
+        for (name, value) in variables {
+            cec = cec.env(name, value);
+        }
+        let address = "https://h/oauth2/oob?code=abc&state=another-state-altogether\n";
+        let dialogue = [(ask, "a code\n"), (ask, address), (ask, "never-issued\n")];
+        let Some((code, screen)) = cec.on_terminal(&dialogue) else { return };
+        assert_eq!(code, 4, "{screen}");
+        for text in [
+            said,
+            "  URL/oidc/oauth2/auth?response_type=code&client_id=cells-client&",
+            "Not usable: this is neither a code nor the address of the page.",
+            "Not usable: this belongs to another sign-in: its state is not the one that was sent.",
+            "(invalid_grant)",
+        ] {
+            assert!(screen.contains(text), "{text}: {screen}");
+        }
+        assert!(!world.config_file().exists());
+    }
 }
 
 #[test]
