@@ -6,6 +6,7 @@ mod trees;
 mod support;
 
 mod api;
+mod browser;
 mod cat;
 mod clear;
 mod completion;

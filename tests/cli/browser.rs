@@ -1,0 +1,352 @@
+//! Signing in with a browser that comes back to port 3000. All tests here take turns on that port, whatever program they
+//! are in. Two kinds of browser: a few requests, and a real Chromium where there is one; both are started by a stub
+//! `xdg-open`, which writes down the address.
+
+#![cfg(all(unix, not(target_os = "macos")))]
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Cec, World};
+
+/// How long anything may take on a busy machine before the test fails.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Port 3000 of this machine, held by one test at a time.
+fn port_3000() -> File {
+    let path = std::env::temp_dir().join("cec-tests-port-3000.lock");
+    let file = File::options().create(true).write(true).truncate(false).open(path).expect("a lock file");
+    file.lock().expect("the lock");
+    file
+}
+
+/// Puts a stub browser into the world; gives the folder to put in front of PATH, and where the address is written.
+fn stub(world: &World) -> (String, PathBuf) {
+    let folder = world.home().join("stub");
+    fs::create_dir_all(&folder).expect("a folder");
+    let address = world.home().join("opened");
+    let program = folder.join("xdg-open");
+    let script = format!("#!/bin/sh\nprintf '%s' \"$1\" > '{0}.new' && mv '{0}.new' '{0}'\n", address.display());
+    fs::write(&program, script).expect("a script");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a mode");
+    (format!("{}:/usr/bin:/bin", folder.display()), address)
+}
+
+fn configure<'a>(world: &'a World, path: &str) -> Cec<'a> {
+    let _ = fs::remove_file(world.home().join("opened"));
+    world.signed_out(["configure", "oauth", world.url(), "--skip-keyring"]).env("DISPLAY", ":0").env("PATH", path)
+}
+
+/// The address that the stub was given.
+fn opened(file: &Path) -> String {
+    let started = Instant::now();
+    loop {
+        if let Ok(address) = fs::read_to_string(file) {
+            return address;
+        }
+        assert!(started.elapsed() < PATIENCE, "no browser was opened");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// One request, and the whole answer to it.
+fn ask(host: &str, method: &str, target: &str, body: Option<&Value>) -> String {
+    let mut stream = TcpStream::connect(host.replace("localhost", "127.0.0.1")).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+    let body = body.map(Value::to_string).unwrap_or_default();
+    let head = format!(
+        "{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all((head + &body).as_bytes()).expect("a request");
+    let mut answer = String::new();
+    let mut reader = BufReader::new(stream);
+    let mut length = None;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).expect("an answer") == 0 {
+            return answer;
+        }
+        if let Some(text) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = text.trim().parse::<usize>().ok();
+        }
+        answer += &line;
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length.unwrap_or(0)];
+    match length {
+        Some(_) => reader.read_exact(&mut body).expect("a body"),
+        None => drop(reader.read_to_end(&mut body).expect("a body")),
+    }
+    answer + &String::from_utf8_lossy(&body)
+}
+
+fn body_of(answer: &str) -> &str {
+    answer.split_once("\r\n\r\n").expect("a body").1
+}
+
+/// Where the login page sends a browser: to the callback with a code, or with a refusal.
+fn log_in(world: &World, address: &str, login: Option<&str>) -> String {
+    let host = world.url().strip_prefix("http://").expect("a host").to_owned();
+    let target = address.strip_prefix(world.url()).expect("the server's own page");
+    let page = ask(&host, "GET", target, None);
+    let challenge = page.split("login_challenge=").nth(1).expect("a challenge")[..32].to_owned();
+    let Some(login) = login else {
+        let answer = ask(&host, "GET", &format!("/oauth2/login?cancel=1&login_challenge={challenge}"), None);
+        let line = answer.lines().find(|line| line.to_ascii_lowercase().starts_with("location: ")).expect("a redirect");
+        return line[10..].trim().to_owned();
+    };
+    let info = json!({"AuthInfo": {
+        "type": "credentials", "login": login, "password": world.sandbox.password(login), "challenge": challenge,
+    }});
+    let answer = ask(&host, "POST", "/a/frontend/session", Some(&info));
+    let answer: Value = serde_json::from_str(body_of(&answer)).expect("JSON");
+    answer["RedirectTo"].as_str().expect("a redirect").to_owned()
+}
+
+fn visit(address: &str) -> String {
+    let (host, path) = address.strip_prefix("http://").and_then(|text| text.split_once('/')).expect("an address");
+    ask(host, "GET", &format!("/{path}"), None)
+}
+
+#[test]
+fn the_browser_comes_back_and_the_account_is_stored() {
+    let _turn = port_3000();
+    let world = World::new();
+    let (path, file) = stub(&world);
+    let child = configure(&world, &path).spawn();
+    let address = opened(&file);
+    assert!(visit("http://localhost:3000/favicon.ico").starts_with("HTTP/1.1 404 "));
+    let page = visit(&log_in(&world, &address, Some("alice")));
+    assert!(page.contains("<h1>Signed in as alice</h1>") && page.contains("You can close this tab."), "{page}");
+    let output = child.wait_with_output().expect("an end");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains(&address), "the address is always shown: {told}");
+    assert!(told.contains("signed in as alice on "), "{told}");
+    let stored = fs::read_to_string(world.config_file()).expect("config.json");
+    let stored: Value = serde_json::from_str(&stored).expect("JSON");
+    let account = &stored["Configs"][format!("alice@127.0.0.1:{}", world.port())];
+    assert_eq!(account["authType"], "oauth2");
+    for secret in ["idToken", "refreshToken"] {
+        let secret = account[secret].as_str().expect("a token");
+        assert!(!told.contains(secret) && !page.contains(secret));
+    }
+    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+}
+
+#[test]
+fn a_refusal_in_the_browser_is_told_on_both_sides() {
+    let _turn = port_3000();
+    let world = World::new();
+    let (path, file) = stub(&world);
+    let child = configure(&world, &path).spawn();
+    let page = visit(&log_in(&world, &opened(&file), None));
+    assert!(page.contains("<h1>cec is not signed in</h1>") && page.contains("access_denied"), "{page}");
+    let output = child.wait_with_output().expect("an end");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{told}");
+    assert!(told.contains("error: the server refused the sign-in: The resource owner"), "{told}");
+    assert!(told.contains("hint: it was declined in the browser"), "{told}");
+    assert!(!world.config_file().exists());
+}
+
+#[test]
+fn an_interrupt_leaves_nothing() {
+    let _turn = port_3000();
+    let world = World::new();
+    let (path, file) = stub(&world);
+    let mut child = configure(&world, &path).spawn();
+    opened(&file);
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill runs").success());
+    assert_eq!(child.wait().expect("an end").code(), Some(130));
+    assert!(TcpListener::bind("127.0.0.1:3000").is_ok(), "the port is free again");
+    assert!(!world.config_file().exists());
+}
+
+#[test]
+fn a_port_that_is_taken_means_pasting() {
+    let _turn = port_3000();
+    let world = World::new();
+    let (path, file) = stub(&world);
+    let _taken = TcpListener::bind("127.0.0.1:3000").expect("the port");
+    let run = configure(&world, &path).run();
+    run.is(
+        2,
+        "",
+        "error: port 3000 of this machine, where the browser would come back to, is taken, and nobody can paste a code \
+         here\n  hint: run it on a terminal, or sign in with a token: cec configure token --with-token\n",
+    );
+    let screen = configure(&world, &path).on_terminal(&[("Code that it shows then: ", "\u{3}")]);
+    if let Some((code, screen)) = screen {
+        assert_eq!(code, 130, "{screen}");
+        assert!(screen.contains("is taken: the code has to be pasted") && screen.contains("oauth2%2Foob"), "{screen}");
+    }
+    assert!(!file.exists(), "no browser was opened");
+}
+
+/// A Chromium under the control of its driver, with a fresh profile.
+struct Chromium {
+    driver: Child,
+    port: u16,
+    session: String,
+    _profile: tempfile::TempDir,
+}
+
+impl Chromium {
+    /// `None`, with a word about it, where there is none.
+    fn start() -> Option<Self> {
+        let exists = |name: &str| Path::new("/usr/bin").join(name).exists();
+        if !exists("chromium") || !exists("chromedriver") {
+            let line = "skipped: needs chromium and chromedriver (apt-get install chromium chromium-driver)";
+            let _ = writeln!(std::io::stdout(), "{line}");
+            return None;
+        }
+        let profile = tempfile::tempdir().expect("a profile");
+        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        let driver = Command::new("/usr/bin/chromedriver")
+            .arg(format!("--port={port}"))
+            .env_clear()
+            .env("HOME", profile.path())
+            .env("PATH", "/usr/bin:/bin")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver starts");
+        let started = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(started.elapsed() < PATIENCE, "chromedriver does not listen");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let mut chromium = Self { driver, port, session: String::new(), _profile: profile };
+        let folder = format!("--user-data-dir={}", chromium._profile.path().join("profile").display());
+        let arguments = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            &folder,
+        ];
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "browserName": "chrome",
+            "goog:chromeOptions": {"binary": "/usr/bin/chromium", "args": arguments},
+        }}});
+        let session = chromium.call("POST", "", &wanted);
+        chromium.session = format!("/{}", session["sessionId"].as_str().expect("a session"));
+        Some(chromium)
+    }
+
+    fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        let target = format!("/session{}{path}", self.session);
+        let body = (method == "POST").then_some(body);
+        let answer = ask(&format!("127.0.0.1:{}", self.port), method, &target, body);
+        let answer: Value = serde_json::from_str(body_of(&answer)).expect("JSON");
+        answer["value"].clone()
+    }
+
+    fn open(&self, address: &str) {
+        self.call("POST", "/url", &json!({"url": address}));
+    }
+
+    /// Waits for an element that can be used, and does something with it.
+    fn with(&self, id: &str, what: &str, body: &Value) {
+        let started = Instant::now();
+        loop {
+            let found = self.call("POST", "/element", &json!({"using": "css selector", "value": format!("#{id}")}));
+            let element = found.as_object().and_then(|found| found.values().next()?.as_str().map(str::to_owned));
+            let done = element.map(|element| self.call("POST", &format!("/element/{element}/{what}"), body));
+            if done.is_some_and(|done| done.is_null()) {
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "no {id} to {what}: {}", self.text());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn type_into(&self, id: &str, text: &str) {
+        self.with(id, "clear", &json!({}));
+        self.with(id, "value", &json!({"text": text}));
+    }
+
+    fn log_in(&self, login: &str, password: &str) {
+        self.type_into("application-login", login);
+        self.type_into("application-password", password);
+        self.with("dialog-login-submit", "click", &json!({}));
+    }
+
+    /// What the page shows.
+    fn text(&self) -> String {
+        let script = json!({"script": "return document.body ? document.body.innerText : ''", "args": []});
+        self.call("POST", "/execute/sync", &script).as_str().unwrap_or_default().to_owned()
+    }
+
+    fn wait_for(&self, text: &str) -> String {
+        let started = Instant::now();
+        loop {
+            let shown = self.text();
+            if shown.contains(text) {
+                return shown;
+            }
+            assert!(started.elapsed() < PATIENCE, "no '{text}' on the page: {shown}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        if !self.session.is_empty() && !std::thread::panicking() {
+            self.call("DELETE", "", &Value::Null);
+        }
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+#[test]
+fn a_real_browser_signs_in_mistypes_and_cancels() {
+    let Some(chromium) = Chromium::start() else { return };
+    let _turn = port_3000();
+    let world = World::new();
+    let (path, file) = stub(&world);
+
+    let child = configure(&world, &path).spawn();
+    chromium.open(&opened(&file));
+    chromium.log_in("alice", "not-the-password");
+    chromium.wait_for("Login failed");
+    chromium.log_in("alice", world.sandbox.password("alice"));
+    let page = chromium.wait_for("Signed in as alice");
+    assert!(page.contains("You can close this tab."), "{page}");
+    let output = child.wait_with_output().expect("an end");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("signed in as alice on "), "{told}");
+    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+
+    fs::remove_file(world.config_file()).expect("it was stored");
+    let child = configure(&world, &path).spawn();
+    chromium.open(&opened(&file));
+    chromium.with("dialog-login-cancel", "click", &json!({}));
+    chromium.wait_for("cec is not signed in");
+    let output = child.wait_with_output().expect("an end");
+    assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!world.config_file().exists());
+}
