@@ -7,6 +7,7 @@
 #[path = "../support/trees.rs"]
 mod trees;
 
+mod administration;
 mod answers;
 mod create;
 mod discovery;
