@@ -111,6 +111,7 @@ mod tests {
         assert_eq!(line(200), "60/122 files  100 MiB / 200 MiB  50%  10.0 MiB/s  eta 10s  1 failed");
         assert_eq!(line(50), "50%  1 failed  10.0 MiB/s  eta 10s  60/122 files");
         assert_eq!(line(39), "50%  1 failed  10.0 MiB/s  eta 10s");
-        assert_eq!(line(12), "50%");
+        assert_eq!(line(12), "50%  eta 10s");
+        assert_eq!(line(4), "50%");
     }
 }
