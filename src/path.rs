@@ -50,6 +50,9 @@ pub enum NameError {
     /// A NUL character.
     #[error("the name '{0}' holds a NUL character")]
     Nul(String),
+    /// A folder that the server takes for an archive.
+    #[error("the name '{0}' ends like an archive's: the server could never read what is in a folder of that name")]
+    ArchiveFolder(String),
     /// A name that the server treats as its own.
     #[error("the name '{0}' is reserved by the server")]
     Reserved(String),
@@ -221,6 +224,17 @@ impl fmt::Display for RemotePath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(if self.is_root() { "/" } else { &self.0 })
     }
+}
+
+/// Checks that what is written into a folder of that name can be read again: the server looks for it inside an archive.
+///
+/// # Errors
+/// [`NameError::ArchiveFolder`].
+pub fn check_folder_name(name: &str) -> Result<(), NameError> {
+    if [".zip", ".tar", ".tar.gz"].iter().any(|ending| name.ends_with(ending)) {
+        return Err(NameError::ArchiveFolder(name.to_owned()));
+    }
+    Ok(())
 }
 
 /// Checks that a name can be written to the server and read again.

@@ -42,6 +42,18 @@ impl Place {
         format!("{}/{}", self.workspace.slug, self.relative)
     }
 
+    /// Whether it is, or lies in, something called like an archive. What is in a folder of such a
+    /// name can be written but never read: the server looks for it inside an archive.
+    pub(crate) fn is_archive_or_inside(&self) -> bool {
+        let is_archive = |name: &str| [".zip", ".tar", ".tar.gz"].iter().any(|ending| name.ends_with(ending));
+        self.relative.split('/').any(is_archive)
+    }
+
+    /// Whether it lies in something called like an archive.
+    pub(crate) fn is_inside_archive(&self) -> bool {
+        self.relative.rsplit_once('/').is_some_and(|(above, _)| self.at(above).is_archive_or_inside())
+    }
+
     /// The last name; empty for a workspace root.
     pub(crate) fn name(&self) -> &str {
         self.relative.rsplit('/').next().unwrap_or_default()

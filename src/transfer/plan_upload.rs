@@ -16,7 +16,7 @@ use super::folders::{FolderMaker, FolderState, TargetFolder};
 use super::plan::{Candidate, Step, UploadCandidate};
 use super::{Engine, IfExists};
 use crate::api::Node;
-use crate::path::{RemotePath, check_name};
+use crate::path::{RemotePath, check_folder_name, check_name};
 use crate::walk::local::{self, FolderNumber, LocalItem};
 use crate::walk::remote::{self, LISTINGS_IN_FLIGHT};
 
@@ -198,7 +198,9 @@ impl Planner<'_> {
     /// Takes a sub-folder in; gives a step when it cannot be taken.
     async fn enter(&mut self, number: FolderNumber, parent: FolderNumber, name: &str, path: &Path) -> Option<Step> {
         let above = self.open.get(&parent)?.folder.clone();
-        let (name, refused) = match self.name_of(parent, name, path) {
+        let named =
+            check_folder_name(name).map_err(TransferError::from).and_then(|()| self.name_of(parent, name, path));
+        let (name, refused) = match named {
             Ok(name) => (name, None),
             Err(error) => (name.to_owned(), Some(error)),
         };

@@ -18,7 +18,7 @@ use super::plan_upload::TreeUpload;
 use super::run::Job;
 use super::{Engine, IfExists, TransferError};
 use crate::api::Node;
-use crate::path::{RemotePath, check_name};
+use crate::path::{RemotePath, check_folder_name, check_name};
 use crate::sys::local_name;
 use crate::walk::local::{LeftOut, LinkPolicy, LocalError};
 
@@ -141,9 +141,15 @@ impl Engine {
         several: bool,
     ) -> Result<Place<RemotePath>, TransferError> {
         let destination = typed.nfc();
+        for folder in destination.parent().iter().flat_map(RemotePath::segments).skip(1) {
+            check_folder_name(folder)?;
+        }
         match self.api.find(typed).await? {
             Some(node) if node.read_only => Err(TransferError::ReadOnly(node.path.to_string())),
-            Some(node) if node.is_folder() => Ok(Place::Into(node.path)),
+            Some(node) if node.is_folder() => {
+                check_folder_name(node.name())?;
+                Ok(Place::Into(node.path))
+            }
             Some(node) if several => Err(TransferError::NotAFolder(node.path.to_string())),
             Some(node) => Ok(Place::Onto(node.path.clone(), Some(node))),
             None if typed.is_workspace() => {
@@ -297,6 +303,9 @@ fn named_upload(
             path.clone()
         }
     };
+    if metadata.is_dir() && !target.is_workspace() {
+        check_folder_name(target.name())?;
+    }
     Ok(Named::Taken(metadata, target))
 }
 

@@ -90,7 +90,9 @@ async fn every_odd_name_goes_up_and_comes_back() {
     let house = House::new();
     for name in odd_names() {
         house.write(&format!("tree/{name}"), format!("content of {name}"));
-        house.write(&format!("tree/folders/{name}/inside"), name);
+        if !name.ends_with(".zip") {
+            house.write(&format!("tree/folders/{name}/inside"), name);
+        }
     }
     let summary = house.up(&["tree"], "common-files").await.expect("an upload");
     assert_whole(&summary);
@@ -118,6 +120,27 @@ async fn names_of_255_characters_are_taken_and_longer_ones_refused() {
     for name in [format!("{longest}x"), "back\\slash".to_owned(), ".pydio".to_owned()] {
         let refused = house.up(&["file"], &format!("common-files/{name}")).await.expect_err("a bad name");
         assert!(matches!(refused, TransferError::Name(_)), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_the_server_would_take_for_an_archive_is_refused() {
+    let house = House::new();
+    for name in ["tree/x.zip/inside", "tree/y.tar.gz/inside", "tree/z.tar/inside", "tree/X.ZIP/inside", "tree/a.zip"] {
+        house.write(name, "x");
+    }
+    let summary = house.up(&["tree"], "common-files").await.expect("a run");
+    assert_eq!((summary.transferred, summary.failed), (2, 3), "{summary:#?}");
+    assert!(summary.failures.iter().all(|failure| failure.error.to_string().contains("like an archive's")));
+    house.sandbox.tree().mkdir("common-files/there.zip").expect("a folder");
+    for (source, target) in [
+        ("tree/a.zip", "common-files/there.zip"),
+        ("tree/a.zip", "common-files/there.zip/name"),
+        ("tree/x.zip", "common-files"),
+        ("tree/X.ZIP", "common-files/new.tar"),
+    ] {
+        let refused = house.up(&[source], target).await.expect_err("a refusal");
+        assert!(matches!(refused, TransferError::Name(_)), "{target}: {refused}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use http::StatusCode;
 use rand::seq::SliceRandom as _;
 use serde::Serialize;
 
@@ -139,6 +140,10 @@ fn children(
         // A token for one node does not reach what is below it.
         if !is_folder || limited {
             return Ok((Vec::new(), None));
+        }
+        if place.is_archive_or_inside() {
+            let message = "The specified key does not exist.";
+            return Err(RestError::untyped(StatusCode::INTERNAL_SERVER_ERROR, message));
         }
         let sorted = sort_and_filter(forest, id, request);
         let (ids, refilled) = page(forest, &sorted, request);

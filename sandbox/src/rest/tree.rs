@@ -82,7 +82,7 @@ pub(super) fn look_up(call: &Call, path: &str, counts: bool) -> Result<WireNode,
     let (place, read_only) = readable(call, path)?;
     let rendering = Rendering { counts, read_only, ..Rendering::PLAIN };
     let found = call.shared.nodes.read(|forest| {
-        let id = find(forest, &place)?;
+        let id = find(forest, &place).filter(|_| !place.is_inside_archive())?;
         render_id(forest, id, place.workspace, rendering)
     });
     match found.or_else(|| archive(call, &place)) {

@@ -195,3 +195,19 @@ fn administrators_list_whole_subtrees() {
         ["personal/admin/a/.hidden", "personal/admin/a/b", "personal/admin/a/b/c.txt", "personal/admin/a/b.txt"];
     assert_eq!(paths, expected);
 }
+
+/// Seen on a real server on 2026-11-26, with lower-case names only.
+#[test]
+fn what_is_in_a_folder_called_like_an_archive_is_out_of_reach() {
+    let sandbox = quick();
+    for (folder, status, listed) in
+        [("a.zip", 404, 500), ("b.tar", 404, 500), ("c.tar.gz", 404, 500), ("D.ZIP", 200, 200)]
+    {
+        sandbox.tree().put(&format!("common-files/{folder}/inside"), "x").unwrap();
+        assert_eq!(stat(&sandbox, "admin", &format!("common-files/{folder}")).status, 200, "{folder}");
+        assert_eq!(stat(&sandbox, "admin", &format!("common-files/{folder}/inside")).status, status, "{folder}");
+        let body = json!({"NodePaths": [format!("common-files/{folder}/*")]});
+        let answer = Ask::post("/a/meta/bulk/get", &body).by(&sandbox, "admin").send(&sandbox).unwrap();
+        assert_eq!(answer.status, listed, "{folder}");
+    }
+}

@@ -1,6 +1,7 @@
 //! `cec scp`: files and trees to the server and back, standard input and output among them.
 
 mod args;
+mod choices;
 mod direction;
 mod pipe;
 mod report;

@@ -172,15 +172,17 @@ impl Progress {
 
     async fn tick(self: Arc<Self>, interval: Duration) {
         let mut lines = Lines::new(self.bars.clone());
-        let (mut last_moved, mut last_time) = (0_u64, Instant::now());
+        let begun = Instant::now();
+        let (mut last_moved, mut last_time) = (0_u64, begun);
         loop {
             tokio::time::sleep(interval).await;
             let (snapshot, files) = {
                 let mut state = lock(&self.state);
                 let elapsed = last_time.elapsed().as_secs_f64();
                 let now = state.moved.saturating_sub(last_moved) as f64 / elapsed.max(1e-3);
-                let weight = (elapsed / SMOOTHING).min(1.0);
-                state.rate = if state.rate == 0.0 { now } else { state.rate * (1.0 - weight) + now * weight };
+                // Until there is a whole span to smooth over, this is the plain average.
+                let weight = (elapsed / SMOOTHING.min(begun.elapsed().as_secs_f64())).min(1.0);
+                state.rate = state.rate * (1.0 - weight) + now * weight;
                 (last_moved, last_time) = (state.moved, Instant::now());
                 (state.snapshot(), file_lines(&state))
             };
@@ -189,7 +191,10 @@ impl Progress {
                 return;
             }
             match self.show.mode {
-                ProgressMode::Bar => lines.draw(&snapshot.line(), &files, self.ui.width().unwrap_or(80)),
+                ProgressMode::Bar => {
+                    let width = self.ui.width().unwrap_or(80);
+                    lines.draw(&snapshot.line_within(width.saturating_sub(1)), &files, width);
+                }
                 ProgressMode::Plain => self.ui.status(&format!("progress: {}", snapshot.line())),
                 ProgressMode::Json => self.ui.json_status(&json_progress(&snapshot)),
                 ProgressMode::Auto | ProgressMode::None => return,

@@ -32,6 +32,26 @@ impl Snapshot {
         (self.total_known && self.rate >= 1.0).then(|| Duration::from_secs_f64((left as f64 / self.rate).min(1e8)))
     }
 
+    /// As much as fits into so many columns, the most telling first.
+    pub(super) fn line_within(&self, width: usize) -> String {
+        let line = self.line();
+        if line.len() <= width || self.open_ended {
+            return line;
+        }
+        let share = self.percent().map_or_else(|| human::bytes(self.bytes), |percent| format!("{percent}%"));
+        let rate = format!("{}/s", human::bytes(self.rate as u64));
+        let eta = self.eta().map(|eta| format!("eta {}", human::duration(eta)));
+        let files = format!("{}/{} files", human::count(self.files), human::count(self.found_files));
+        let failed = (self.failed > 0).then(|| format!("{} failed", self.failed));
+        let mut short = share;
+        for piece in [failed, Some(rate), eta, Some(files)].into_iter().flatten() {
+            if short.len() + 2 + piece.len() <= width {
+                short = format!("{short}  {piece}");
+            }
+        }
+        short
+    }
+
     pub(super) fn line(&self) -> String {
         if self.open_ended && !self.total_known {
             return format!("{}  {}/s", human::bytes(self.bytes), human::bytes(self.rate as u64));
@@ -69,4 +89,29 @@ pub(super) fn json_progress(snapshot: &Snapshot) -> serde_json::Value {
         "bytes_per_second": snapshot.rate as u64,
         "failed": snapshot.failed,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_line_keeps_what_tells_most() {
+        let snapshot = Snapshot {
+            files: 60,
+            found_files: 122,
+            bytes: 100 << 20,
+            found_bytes: 200 << 20,
+            total_known: true,
+            rate: f64::from(10 << 20),
+            failed: 1,
+            open_ended: false,
+        };
+        let line = |width| snapshot.line_within(width);
+        assert_eq!(line(200), "60/122 files  100 MiB / 200 MiB  50%  10.0 MiB/s  eta 10s  1 failed");
+        assert_eq!(line(50), "50%  1 failed  10.0 MiB/s  eta 10s  60/122 files");
+        assert_eq!(line(39), "50%  1 failed  10.0 MiB/s  eta 10s");
+        assert_eq!(line(12), "50%  eta 10s");
+        assert_eq!(line(4), "50%");
+    }
 }
