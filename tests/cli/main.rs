@@ -5,6 +5,7 @@ mod trees;
 
 mod support;
 
+mod accounts;
 mod api;
 mod browser;
 mod cat;
