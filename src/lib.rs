@@ -81,6 +81,9 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
     }
     cli::start_log(&settings.output)?;
     let runtime = runtime()?;
+    if ui.stderr_is_terminal() && settings.account.shows_secret() {
+        ui.warn("a secret on the command line can be seen by others on this machine; prefer the environment, or -");
+    }
     let ctx = Ctx::new(settings, Arc::clone(ui), CancellationToken::new());
     let result = runtime.block_on(async {
         let result = commands::dispatch(&ctx, command).await;
