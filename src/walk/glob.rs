@@ -1,33 +1,22 @@
 //! Remote globs: `*`, `?`, `[a-z]`, `{a,b}`, `**`, and `%` for `*` as a whole last segment, matched by us over all
 //! pages of every listing. The recycle bin of a workspace is matched by its name only.
 
+mod pattern;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod properties;
+
 use futures_util::TryStreamExt;
-use glob::{MatchOptions, Pattern};
+
+use pattern::Pattern;
 
 use super::{WalkError, remote};
 use crate::api::{Client, Node};
 use crate::path::RemotePath;
 use crate::s3;
 
-#[cfg(any(test, feature = "fuzzing"))]
-pub mod properties;
-
 /// Whether a name holds anything that a glob would read as a pattern.
 fn is_pattern(segment: &str) -> bool {
     segment.contains(['*', '?', '{']) || segment.find('[').is_some_and(|open| segment[open..].contains(']'))
-}
-
-/// A pattern as shells read it: a `[` that nothing closes is itself, and stars in a row are one.
-fn tidy(pattern: &str) -> String {
-    let mut tidied = String::with_capacity(pattern.len());
-    for (index, character) in pattern.char_indices() {
-        match character {
-            '[' if !pattern[index..].contains(']') => tidied.push_str("[[]"),
-            '*' if tidied.ends_with('*') => {}
-            other => tidied.push(other),
-        }
-    }
-    tidied
 }
 
 /// Whether a path holds a pattern at all; `%` counts as its last segment only.
@@ -45,12 +34,9 @@ enum Segment {
     Pattern { alternatives: Vec<Pattern>, hidden: bool },
 }
 
-/// How names are matched: a dot at the start is matched by a dot only, as shells have it.
-const MATCH: MatchOptions =
-    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-
 fn matches(alternatives: &[Pattern], name: &str) -> bool {
-    alternatives.iter().any(|pattern| pattern.matches_with(name, MATCH))
+    let name: Vec<char> = name.chars().collect();
+    alternatives.iter().any(|pattern| pattern.matches(&name))
 }
 
 /// How many patterns one segment with braces may stand for.
@@ -110,7 +96,7 @@ fn compile(path: &RemotePath) -> Result<Vec<Segment>, WalkError> {
             let expanded = expand_braces(text).ok_or_else(|| refused("its braces stand for too many patterns"))?;
             let mut alternatives = Vec::with_capacity(expanded.len());
             for alternative in expanded {
-                alternatives.push(Pattern::new(&tidy(&alternative)).map_err(|error| refused(error.msg))?);
+                alternatives.push(Pattern::parse(&alternative).map_err(refused)?);
             }
             Segment::Pattern { alternatives, hidden: text.starts_with('.') }
         } else {

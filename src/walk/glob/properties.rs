@@ -10,9 +10,10 @@ pub fn glob(pattern: &str, name: &str) {
         let patterned = segments.iter().any(|segment| !matches!(segment, Segment::Literal(_)));
         assert!(!patterned || has_pattern(&path), "{pattern:?}");
         for segment in &segments {
-            if let Segment::Pattern { alternatives, .. } = segment {
+            if let Segment::Pattern { alternatives, hidden } = segment {
                 assert!(!alternatives.is_empty() && alternatives.len() <= MOST_ALTERNATIVES, "{pattern:?}");
-                let _ = matches(alternatives, name);
+                let dots = *hidden || pattern.contains('{') || !name.starts_with('.');
+                assert!(dots || !matches(alternatives, name), "{pattern:?} on {name:?}");
             }
         }
     }

@@ -1,0 +1,171 @@
+//! A pattern within one name: `*`, `?`, `[a-z]` and `[!a-z]`. Matching takes time in proportion to pattern and name
+//! whatever the pattern: with many stars, trying every way to share a name out among them would take for ever.
+
+/// One element of a pattern.
+#[derive(Debug, PartialEq, Eq)]
+enum Element {
+    /// This very character.
+    Literal(char),
+    /// Any one character.
+    Any,
+    /// Any number of characters.
+    Star,
+    /// One character inside any of the ranges, or outside all of them.
+    OneOf { outside: bool, ranges: Vec<(char, char)> },
+}
+
+impl Element {
+    fn takes(&self, character: char) -> bool {
+        match self {
+            Self::Literal(literal) => *literal == character,
+            Self::Any => true,
+            Self::Star => false,
+            Self::OneOf { outside, ranges } => {
+                ranges.iter().any(|(first, last)| (*first..=*last).contains(&character)) != *outside
+            }
+        }
+    }
+}
+
+/// A pattern that names are tried on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Pattern(Vec<Element>);
+
+impl Pattern {
+    /// Reads a pattern as shells do: a `[` that nothing closes is itself, a `]` that comes first in brackets too.
+    ///
+    /// # Errors
+    /// What is wrong with it: brackets with nothing in them.
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+        let characters: Vec<char> = text.chars().collect();
+        let mut elements = Vec::with_capacity(characters.len());
+        let mut at = 0;
+        while let Some(character) = characters.get(at) {
+            at += 1;
+            match character {
+                '*' if elements.last() == Some(&Element::Star) => {}
+                '*' => elements.push(Element::Star),
+                '?' => elements.push(Element::Any),
+                '[' if characters[at..].contains(&']') => {
+                    let (element, end) = brackets(&characters, at)?;
+                    elements.push(element);
+                    at = end;
+                }
+                other => elements.push(Element::Literal(*other)),
+            }
+        }
+        Ok(Self(elements))
+    }
+
+    /// Whether the whole name matches. A dot at its start is matched by a dot alone.
+    pub(super) fn matches(&self, name: &[char]) -> bool {
+        let Self(elements) = self;
+        if name.first() == Some(&'.') && elements.first() != Some(&Element::Literal('.')) {
+            return false;
+        }
+        let (mut element, mut at) = (0, 0);
+        // Behind the last star, and up to where it has taken characters. No star before it needs another try.
+        let mut star = None;
+        while let Some(character) = name.get(at) {
+            match (elements.get(element), star) {
+                (Some(Element::Star), _) => {
+                    element += 1;
+                    star = Some((element, at));
+                }
+                (Some(one), _) if one.takes(*character) => (element, at) = (element + 1, at + 1),
+                (_, Some((behind, taken))) => {
+                    (element, at) = (behind, taken + 1);
+                    star = Some((behind, at));
+                }
+                (_, None) => return false,
+            }
+        }
+        elements[element..].iter().all(|rest| *rest == Element::Star)
+    }
+}
+
+/// Reads what stands in brackets, from behind the opening one to behind the closing one.
+fn brackets(characters: &[char], start: usize) -> Result<(Element, usize), &'static str> {
+    let outside = characters.get(start) == Some(&'!');
+    let first = start + usize::from(outside);
+    let inside = characters.get(first + 1..).unwrap_or_default();
+    let close = inside.iter().position(|character| *character == ']').ok_or("brackets with nothing in them")?;
+    let end = first + 1 + close;
+    let mut ranges = Vec::new();
+    let mut rest = &characters[first..end];
+    loop {
+        rest = match rest {
+            [from, '-', to, rest @ ..] => {
+                ranges.push((*from, *to));
+                rest
+            }
+            [one, rest @ ..] => {
+                ranges.push((*one, *one));
+                rest
+            }
+            [] => return Ok((Element::OneOf { outside, ranges }, end + 1)),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, name: &str) -> bool {
+        Pattern::parse(pattern).expect("a pattern").matches(&name.chars().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn patterns_match_whole_names_by_characters() {
+        for (pattern, name) in [
+            ("", ""),
+            ("*", "anything"),
+            ("a*c", "abbc"),
+            ("a*c", "ac"),
+            ("*.t?t", "a.b.tät"),
+            ("[a-c]x[!0-9]", "bxé"),
+            ("[]x]", "]"),
+            ("[!]]", "x"),
+            ("[a-]", "-"),
+            ("a[b**", "a[bc"),
+            ("]", "]"),
+            (".*", ".hidden"),
+            ("***a", "ba"),
+        ] {
+            assert!(matches(pattern, name), "{pattern} on {name}");
+        }
+        for (pattern, name) in [
+            ("", "a"),
+            ("a", ""),
+            ("a*c", "abcd"),
+            ("?", ""),
+            ("?", "ab"),
+            ("[a-c]", "d"),
+            ("[!a-c]", "b"),
+            ("[z-a]", "m"),
+            ("A", "a"),
+            ("*", ".hidden"),
+            ("*.*", ".hidden"),
+            ("?x", ".x"),
+            ("[.]x", ".x"),
+        ] {
+            assert!(!matches(pattern, name), "{pattern} on {name}");
+        }
+    }
+
+    #[test]
+    fn brackets_with_nothing_in_them_are_refused() {
+        for pattern in ["[]", "a[!]"] {
+            assert!(Pattern::parse(pattern).is_err(), "{pattern}");
+        }
+    }
+
+    /// Found by fuzzing: the time doubled with every star.
+    #[test]
+    fn many_stars_take_no_time() {
+        let pattern = "*?a".repeat(200);
+        assert!(!matches(&format!("{pattern}b"), &"a".repeat(5000)));
+        assert!(matches(&pattern, &"ba".repeat(2500)));
+    }
+}
