@@ -12,7 +12,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::commands::{
-    api, cat, clear, completion, config, configure, doc, idm, info, jobs, ls, meta, mkdir, rm, scp, share, stat,
+    api, cat, clear, completion, config, configure, cp, doc, idm, info, jobs, ls, meta, mkdir, mv, rm, scp, share, stat,
     storage, tools, update, version,
 };
 use crate::env::{self, Environment};
@@ -128,6 +128,10 @@ pub enum Command {
     Stat(stat::Args),
     /// Make folders
     Mkdir(mkdir::Args),
+    /// Copy files and folders on the server
+    Cp(cp::Args),
+    /// Move or rename files and folders on the server
+    Mv(mv::Args),
     /// Move files and folders to the recycle bin, or delete them for good
     Rm(rm::Args),
     /// Write the content of files to standard output

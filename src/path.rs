@@ -185,6 +185,12 @@ impl RemotePath {
         if is_nfc(&self.0) { self.clone() } else { Self(self.0.nfc().collect()) }
     }
 
+    /// The form that a write below `existing` uses: what exists is named as it is, only the rest is put into NFC.
+    #[must_use]
+    pub fn nfc_below(&self, existing: &Self) -> Self {
+        self.relative_to(existing).map_or_else(|| self.nfc(), |rest| existing.join(&rest.nfc().collect::<String>()))
+    }
+
     /// The decomposed form, the last that a read tries.
     #[must_use]
     pub fn nfd(&self) -> Self {

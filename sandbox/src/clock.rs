@@ -23,6 +23,13 @@ impl Clock {
         millis + self.offset_seconds.load(Ordering::Relaxed) * 1000
     }
 
+    /// Nanoseconds since the Unix epoch, as this server believes them to be.
+    pub(crate) fn nanoseconds(&self) -> i128 {
+        let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let nanoseconds = i128::try_from(real.as_nanos()).unwrap_or(i128::MAX);
+        nanoseconds + i128::from(self.offset_seconds.load(Ordering::Relaxed)) * 1_000_000_000
+    }
+
     /// Seconds since the Unix epoch, as this server believes them to be.
     pub(crate) fn now(&self) -> i64 {
         self.now_millis().div_euclid(1000)

@@ -5,7 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::broadcast;
+
 use crate::clock::Clock;
+
+/// How many pieces of news a slow listener may be behind before it misses some.
+const NEWS_KEPT: usize = 1024;
 
 /// What a job was asked to do, as the job record shows it.
 #[derive(Clone, Debug)]
@@ -47,6 +52,14 @@ pub(crate) struct TaskView {
     pub(crate) message: String,
     pub(crate) started: i64,
     pub(crate) ended: Option<i64>,
+}
+
+/// What listeners are told at once: a job with its task as it is, not as the late store shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct News {
+    pub(crate) job: JobView,
+    /// When the task was in this state, in nanoseconds since the Unix epoch. News may overtake each other.
+    pub(crate) nanoseconds: i128,
 }
 
 /// The states of a task, numbered as on the wire.
@@ -116,13 +129,20 @@ pub(crate) struct Jobs {
     status_delay: Duration,
     /// Whether the service has crashed: it then answers nobody any more.
     crashed: Arc<AtomicBool>,
+    news: broadcast::Sender<News>,
 }
 
 impl Jobs {
     pub(crate) fn new(clock: Clock, effect_delay: Duration, status_delay: Duration) -> Self {
         let jobs =
             SYSTEM_JOBS.iter().map(|(id, label, action)| Job::of_system(id, label, action, clock.now())).collect();
-        Self { jobs: Arc::new(Mutex::new(jobs)), clock, effect_delay, status_delay, crashed: Arc::default() }
+        let (news, _) = broadcast::channel(NEWS_KEPT);
+        Self { jobs: Arc::new(Mutex::new(jobs)), clock, effect_delay, status_delay, crashed: Arc::default(), news }
+    }
+
+    /// All news from now on, everybody's.
+    pub(crate) fn listen(&self) -> broadcast::Receiver<News> {
+        self.news.subscribe()
     }
 
     /// Starts a job and gives its id. `work` is done after the effect delay; its error is what
@@ -152,6 +172,7 @@ impl Jobs {
             end: None,
         });
         drop(jobs);
+        self.tell(&id, TaskStatus::Running, "Starting...");
         let (jobs, name) = (self.clone(), id.clone());
         tokio::spawn(async move {
             tokio::time::sleep(jobs.effect_delay).await;
@@ -170,6 +191,15 @@ impl Jobs {
             .filter(|job| owner.is_none_or(|owner| owner == job.order.owner))
             .filter(|job| ids.is_empty() || ids.contains(&job.id))
             .map(|job| self.view(job))
+            .collect()
+    }
+
+    /// The ids of the jobs that have not ended.
+    pub(crate) fn open(&self) -> Vec<String> {
+        self.lock()
+            .iter()
+            .filter(|job| job.end.is_none() && job.order.owner != SYSTEM_USER)
+            .map(|job| job.id.clone())
             .collect()
     }
 
@@ -213,9 +243,39 @@ impl Jobs {
 
     fn finish(&self, id: &str, error: Option<String>) {
         let time = self.clock.now();
+        let (status, message) = match &error {
+            None => (TaskStatus::Finished, "Complete".to_owned()),
+            Some(error) => (TaskStatus::Error, error.clone()),
+        };
+        let began = self.clock.nanoseconds();
         if let Some(job) = self.lock().iter_mut().find(|job| job.id == id) {
             job.end = Some(End { at: Instant::now(), time, error });
         }
+        self.tell(id, status, &message);
+        // What was said last of the work itself comes after the end, as it often does on the real server.
+        self.tell_at(id, TaskStatus::Running, None, began);
+    }
+
+    fn tell(&self, id: &str, status: TaskStatus, message: &str) {
+        self.tell_at(id, status, Some(message), self.clock.nanoseconds());
+    }
+
+    fn tell_at(&self, id: &str, status: TaskStatus, message: Option<&str>, nanoseconds: i128) {
+        let job = {
+            let jobs = self.lock();
+            let Some(job) = jobs.iter().find(|job| job.id == id) else { return };
+            let mut view = self.view(job);
+            view.task = Some(TaskView {
+                id: job.task_id.clone(),
+                status,
+                message: message.unwrap_or(&job.order.running).to_owned(),
+                started: job.created,
+                ended: job.end.as_ref().filter(|_| status != TaskStatus::Running).map(|end| end.time),
+            });
+            view
+        };
+        // There may be nobody who listens.
+        let _ = self.news.send(News { job, nanoseconds });
     }
 
     fn view(&self, job: &Job) -> JobView {

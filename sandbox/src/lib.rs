@@ -22,6 +22,7 @@ mod clock;
 mod content;
 pub mod demo;
 mod directory;
+mod events;
 mod faults;
 mod jobs;
 mod links;

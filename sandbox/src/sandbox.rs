@@ -249,6 +249,13 @@ impl Sandbox {
         self.shared.updates.offer(release);
     }
 
+    /// Stops all jobs whose effect has not come yet, as an administrator may; gives how many.
+    pub fn stop_jobs(&self) -> usize {
+        let open = self.shared.jobs.open();
+        open.iter().for_each(|id| self.shared.jobs.stop(id));
+        open.len()
+    }
+
     /// What goes wrong.
     pub fn faults(&self) -> Faults {
         self.shared.faults.clone()

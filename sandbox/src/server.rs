@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::faults::{self, Plan};
 use crate::request_log::RequestRecord;
 use crate::transport::{Answer, Dropped, Request, Response, decode, full, header, respond, web_page};
-use crate::{Shared, oauth, path_rules, public, rest, s3, tokens, updates};
+use crate::{Shared, events, oauth, path_rules, public, rest, s3, tokens, updates};
 
 /// Accepts connections for ever.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
@@ -169,6 +169,9 @@ async fn route(shared: &Arc<Shared>, request: Request) -> Answer {
     let path = request.uri().path();
     if path.starts_with(updates::PATH) {
         return updates::handle(shared, request).await;
+    }
+    if path == events::PATH {
+        return Ok(events::upgrade(shared, request));
     }
     if path == "/a" || path.starts_with("/a/") {
         return rest::handle(shared, request).await;

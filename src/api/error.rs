@@ -101,7 +101,7 @@ impl ApiError {
     }
 
     /// Whether the answer was lost, so that nobody knows whether the request was carried out.
-    pub(super) fn is_answer_lost(&self) -> bool {
+    pub fn is_answer_lost(&self) -> bool {
         let gateway = matches!(self.status, Some(502..=504)) && self.kind == ApiErrorKind::Server;
         gateway || (self.kind == ApiErrorKind::Transport && !self.is_unsent())
     }

@@ -54,12 +54,12 @@ pub(super) struct WireJob {
     #[serde(rename = "Label")]
     label: String,
     #[serde(rename = "Tasks", deserialize_with = "list")]
-    tasks: Vec<WireTask>,
+    pub(super) tasks: Vec<WireTask>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct WireTask {
+pub(super) struct WireTask {
     status: String,
     status_message: String,
     start_time: f64,
@@ -71,6 +71,13 @@ struct WireTask {
 #[serde(default, rename_all = "PascalCase")]
 struct RunAnswer {
     job_uuid: String,
+}
+
+impl Job {
+    /// Whether nothing more is to be heard of it.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status, JobStatus::Finished | JobStatus::Failed)
+    }
 }
 
 impl Client {

@@ -2,6 +2,7 @@
 
 pub mod datasource;
 pub mod error;
+pub mod events;
 pub mod frontend;
 pub mod idm;
 pub mod jobs;
@@ -13,6 +14,7 @@ pub mod scheduler;
 pub mod share;
 pub mod tree;
 pub mod update;
+pub mod watch;
 mod wire;
 
 pub use error::{ApiError, ApiErrorKind};

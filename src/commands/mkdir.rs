@@ -5,7 +5,7 @@ use super::operands::Operands;
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::{RemotePath, check_name};
+use crate::path::check_name;
 use crate::ui::json::NodeRecord;
 
 /// Arguments of `cec mkdir`.
@@ -66,7 +66,7 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {
         return Err(CliError::new(Kind::Usage, "a folder is made inside a workspace").about(path));
     }
     let api = ctx.api().await?;
-    let (nearest, rest) = nearest(ctx, &path).await.map_err(during)?;
+    let (nearest, rest) = nodes::nearest(ctx, &path).await.map_err(during)?;
     let Some(nearest) = nearest else { return Err(nodes::missing(ctx, &path, true).await) };
     if !nearest.is_folder() {
         let message = format!("'{}' is a file", nearest.path);
@@ -88,23 +88,5 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {
     match made.into_iter().next() {
         Some(node) => Ok(Made::New(node)),
         None => Err(during(CliError::new(Kind::Unreachable, "the server did not say what it made"))),
-    }
-}
-
-/// The deepest part of a path that exists, and the names below it that do not.
-async fn nearest(ctx: &Ctx, path: &RemotePath) -> Result<(Option<Node>, Vec<String>), CliError> {
-    let api = ctx.api().await?;
-    let mut rest = Vec::new();
-    let mut current = path.clone();
-    loop {
-        if let Some(node) = api.find(&current).await? {
-            rest.reverse();
-            return Ok((Some(node), rest));
-        }
-        rest.push(current.name().to_owned());
-        match current.parent() {
-            Some(parent) if !parent.is_root() => current = parent,
-            _ => return Ok((None, rest)),
-        }
     }
 }

@@ -6,6 +6,7 @@ pub mod clear;
 pub mod completion;
 pub mod config;
 pub mod configure;
+pub mod cp;
 pub mod doc;
 pub mod idm;
 pub mod info;
@@ -13,10 +14,13 @@ pub mod jobs;
 pub mod ls;
 pub mod meta;
 pub mod mkdir;
+pub mod mv;
 pub mod nodes;
 pub mod operands;
+pub mod relocate;
 pub mod rm;
 pub mod scp;
+pub mod server_job;
 pub mod share;
 pub mod stat;
 pub mod storage;
@@ -38,7 +42,7 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
     let signals = signal::watch(ctx.cancel.clone()).map_err(|error| CliError::from(error).during("starting"))?;
     // A transfer stops by itself: an upload that has sent its last byte must be waited for. A removal does, to say
     // how far it came.
-    let stops_itself = matches!(command, Command::Scp(_) | Command::Rm(_));
+    let stops_itself = matches!(command, Command::Scp(_) | Command::Rm(_) | Command::Cp(_) | Command::Mv(_));
     let result = tokio::select! {
         // A command that has ended has ended, whatever was signalled in its last moment.
         biased;
@@ -88,6 +92,8 @@ async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
         Command::Ls(arguments) => ls::run(ctx, arguments).await,
         Command::Stat(arguments) => stat::run(ctx, arguments).await,
         Command::Mkdir(arguments) => mkdir::run(ctx, arguments).await,
+        Command::Cp(arguments) => cp::run(ctx, arguments).await,
+        Command::Mv(arguments) => mv::run(ctx, arguments).await,
         Command::Rm(arguments) => rm::run(ctx, arguments).await,
         Command::Cat(arguments) => cat::run(ctx, arguments).await,
         Command::Scp(arguments) => scp::run(ctx, arguments).await,

@@ -48,3 +48,36 @@ pub async fn missing(ctx: &Ctx, path: &RemotePath, literal: bool) -> CliError {
         .hint("'cec ls' lists your workspaces")
         .about(path)
 }
+
+/// The deepest part of a path that exists, and the names below it that do not.
+///
+/// # Errors
+/// Any failure but that something does not exist.
+pub async fn nearest(ctx: &Ctx, path: &RemotePath) -> Result<(Option<Node>, Vec<String>), CliError> {
+    let api = ctx.api().await?;
+    let mut rest = Vec::new();
+    let mut current = path.clone();
+    loop {
+        if let Some(node) = api.find(&current).await? {
+            rest.reverse();
+            return Ok((Some(node), rest));
+        }
+        rest.push(current.name().to_owned());
+        match current.parent() {
+            Some(parent) if !parent.is_root() => current = parent,
+            _ => return Ok((None, rest)),
+        }
+    }
+}
+
+/// The names that the server gives to something instead of one that is taken: `a-1.txt`, `a-2.txt`, …
+pub fn names_instead(taken: &RemotePath, is_folder: bool) -> impl Iterator<Item = RemotePath> {
+    let (folder, name) = (taken.parent().unwrap_or_default(), taken.name().to_owned());
+    (1..).map(move |number| {
+        let (stem, extension) = match name.rfind('.') {
+            Some(dot) if !is_folder && dot > 0 => name.split_at(dot),
+            _ => (name.as_str(), ""),
+        };
+        folder.join(&format!("{stem}-{number}{extension}"))
+    })
+}

@@ -9,6 +9,8 @@ pub mod prompt;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
 pub mod table;
+pub mod template;
+pub mod waiting;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

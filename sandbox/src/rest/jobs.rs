@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{RestError, RestResult};
 use super::json::{Field, JsonError, Value, message};
 use super::{Call, reply};
-use crate::jobs::{Action, JobView, Order, SYSTEM_USER, TaskStatus, TaskView};
+use crate::jobs::{Action, JobView, News, Order, SYSTEM_USER, TaskStatus, TaskView};
 use crate::tree::changes::{Target, Transfer};
 use crate::tree::node::Kind;
 use crate::tree::{Access, Place, find};
@@ -180,6 +180,16 @@ struct ControlAnswer {
 struct DeleteTasksAnswer {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     deleted: Vec<String>,
+}
+
+/// What listeners are told of a task.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct NewsFrame {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_updated: Option<WireTask>,
+    job: WireJob,
+    nano_stamp: String,
 }
 
 /// Parameters of a copy or move: a JSON text inside the JSON of the request.
@@ -360,6 +370,15 @@ pub(super) async fn list(call: &mut Call) -> RestResult {
         })
         .collect();
     reply(&ListAnswer { jobs })
+}
+
+/// The text frame in which a listener gets such news.
+pub(crate) fn frame(mut news: News) -> String {
+    let task = news.job.task.take();
+    let task_updated = task.map(|task| wire_task(&news.job, &task));
+    let frame = NewsFrame { task_updated, job: wire(news.job), nano_stamp: news.nanoseconds.to_string() };
+    // Texts and numbers always serialise.
+    serde_json::to_string(&frame).unwrap_or_default()
 }
 
 fn wire(job: JobView) -> WireJob {

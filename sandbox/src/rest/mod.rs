@@ -9,7 +9,7 @@ mod error;
 mod frontend;
 mod idm;
 mod job_logs;
-mod jobs;
+pub(crate) mod jobs;
 mod json;
 mod node;
 mod session;

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use super::nodes;
 use super::operands::Operands;
 use crate::api::Node;
+use crate::api::watch::Watch;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
@@ -55,8 +56,9 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         found = agreed(ctx, &arguments, &mut operands) => found?,
         () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was deleted")),
     };
+    let watch = Watch::open(ctx.api().await?);
     let permanently = arguments.permanently || found.first().is_some_and(|node| is_in_recycle_bin(&node.path));
-    let mut removal = Removal::new(ctx, permanently, operands, found.len());
+    let mut removal = Removal::new(ctx, watch, permanently, operands, found.len());
     let result = removal.remove(&found).await;
     if ctx.ui.is_json() && (!removal.gone.is_empty() || (result.is_ok() && !removal.operands.all_failed())) {
         ctx.ui.json_document(&removal.gone)?;

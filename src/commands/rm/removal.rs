@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{is_gone_server, wait};
 use crate::api::Node;
+use crate::api::watch::Watch;
 use crate::commands::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
@@ -15,6 +16,8 @@ const BATCH: usize = 100;
 /// A removal that is going on.
 pub(super) struct Removal<'a> {
     ctx: &'a Ctx,
+    /// Tells when the server's jobs have ended.
+    watch: Watch,
     /// Whether all of them go for good.
     permanently: bool,
     pub(super) operands: Operands<'a>,
@@ -27,13 +30,13 @@ pub(super) struct Removal<'a> {
 
 impl<'a> Removal<'a> {
     /// Nothing of `total` nodes is removed yet.
-    pub(super) fn new(ctx: &'a Ctx, permanently: bool, operands: Operands<'a>, total: usize) -> Self {
-        Self { ctx, permanently, operands, total, settled: 0, gone: Vec::new() }
+    pub(super) fn new(ctx: &'a Ctx, watch: Watch, permanently: bool, operands: Operands<'a>, total: usize) -> Self {
+        Self { ctx, watch, permanently, operands, total, settled: 0, gone: Vec::new() }
     }
 
     /// Removes all, batch by batch, each told once it is gone.
     pub(super) async fn remove(&mut self, nodes: &[Node]) -> Result<(), CliError> {
-        let cancel = &self.ctx.cancel;
+        let cancel = self.ctx.cancel.clone();
         for batch in nodes.chunks(BATCH) {
             if cancel.is_cancelled() {
                 return Err(self.interrupted());
@@ -65,7 +68,7 @@ impl<'a> Removal<'a> {
     /// Removes a batch. One that the server does not take as a whole is tried node by node, so that the failure is
     /// that of the node it belongs to.
     async fn remove_batch(&mut self, batch: &[Node]) -> Result<(), CliError> {
-        match wait::remove(self.ctx, batch, self.permanently).await {
+        match wait::remove(self.ctx, &mut self.watch, batch, self.permanently).await {
             Ok(()) => return batch.iter().try_for_each(|node| self.settle(node, Ok(()))),
             Err(error) if is_gone_server(&error) => return Err(error),
             Err(error) => {
@@ -80,7 +83,7 @@ impl<'a> Removal<'a> {
         for node in batch {
             let result = match wait::is_gone(self.ctx, node).await {
                 Ok(true) => Ok(()),
-                _ => wait::remove(self.ctx, std::slice::from_ref(node), self.permanently).await,
+                _ => wait::remove(self.ctx, &mut self.watch, std::slice::from_ref(node), self.permanently).await,
             };
             match result {
                 Err(error) if is_gone_server(&error) => return Err(error),

@@ -1,5 +1,7 @@
-//! Deleting, and waiting until it has happened. A deletion is a job on the server; its record lags some seconds
-//! behind, so that it is done is seen by looking at the nodes, and only that it failed by looking at the job.
+//! Deleting, and waiting until it has happened. A deletion is a job on the server, whose end the websocket tells at
+//! once. Its record lags some seconds behind, so that without a websocket it is seen by looking at the nodes that it is
+//! done, and only that it failed by looking at the job. In either way the nodes are looked at before they are called
+//! gone.
 
 use std::time::Duration;
 
@@ -7,13 +9,18 @@ use tokio::time::Instant;
 
 use crate::api::error::Cause;
 use crate::api::jobs::{JobId, JobStatus};
+use crate::api::watch::Watch;
 use crate::api::{ApiError, Client, Node};
+use crate::commands::server_job;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 
 /// The pause before the second look at the nodes; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long the nodes are not looked at where the websocket tells when that is worth while.
+const TOLD_PAUSE: Duration = Duration::from_secs(1);
 
 /// How often the jobs are asked for.
 const JOB_INTERVAL: Duration = Duration::from_millis(1500);
@@ -31,8 +38,9 @@ const LAST_LOOK: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// The server refuses; [`Kind::JobFailed`] where its job fails.
-pub(super) async fn remove(ctx: &Ctx, nodes: &[Node], permanently: bool) -> Result<(), CliError> {
+pub(super) async fn remove(ctx: &Ctx, watch: &mut Watch, nodes: &[Node], permanently: bool) -> Result<(), CliError> {
     let api = ctx.api().await?;
+    watch.ready().await;
     let paths: Vec<_> = nodes.iter().map(|node| node.path.clone()).collect();
     let during = |error: CliError| match nodes {
         [node] => error.during(format!("deleting {}", node.path)).about(&node.path),
@@ -43,7 +51,7 @@ pub(super) async fn remove(ctx: &Ctx, nodes: &[Node], permanently: bool) -> Resu
         Err(error) if may_be_done(&error) && vanish(api, nodes).await => return Ok(()),
         Err(error) => return Err(during(error.into())),
     };
-    wait(api, nodes, jobs).await.map_err(during)
+    wait(api, watch, nodes, &jobs).await.map_err(during)
 }
 
 /// Whether the request may have been carried out although no answer came.
@@ -78,16 +86,19 @@ pub(super) async fn gone_by_now<'n>(ctx: &Ctx, nodes: &'n [Node]) -> Vec<&'n Nod
     }
 }
 
-async fn wait(api: &Client, nodes: &[Node], jobs: Vec<JobId>) -> Result<(), CliError> {
+async fn wait(api: &Client, watch: &mut Watch, nodes: &[Node], jobs: &[JobId]) -> Result<(), CliError> {
     let mut pause = FIRST_PAUSE;
     let mut asked = Instant::now();
     // Since when no job is known to be running any more.
     let mut idle_since: Option<Instant> = None;
+    if watch.is_live() {
+        told(watch, jobs, Instant::now() + TOLD_PAUSE).await?;
+    }
     loop {
         let left = left(api, nodes).await?;
         let Some(first) = left.first() else { return Ok(()) };
         if asked.elapsed() >= JOB_INTERVAL {
-            let running = any_running(api, &jobs).await?;
+            let running = any_running(api, jobs).await?;
             asked = Instant::now();
             idle_since = if running { None } else { idle_since.or(Some(asked)) };
         }
@@ -97,9 +108,27 @@ async fn wait(api: &Client, nodes: &[Node], jobs: Vec<JobId>) -> Result<(), CliE
                 format!("the server's job has ended, but '{}' is still there", first.path),
             ));
         }
-        tokio::time::sleep(pause).await;
+        told(watch, jobs, Instant::now() + pause).await?;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Waits until the websocket has told of the ends of all jobs, at most until `deadline`. Without a websocket, or once
+/// all ends are known, the deadline is waited for.
+async fn told(watch: &mut Watch, jobs: &[JobId], deadline: Instant) -> Result<(), CliError> {
+    let open = |watch: &Watch| jobs.iter().any(|id| watch.known(id).is_none_or(|job| !job.has_ended()));
+    if !open(watch) {
+        tokio::time::sleep_until(deadline).await;
+        return Ok(());
+    }
+    while open(watch) && Instant::now() < deadline {
+        let _news = watch.news_until(deadline).await;
+        let failed = jobs.iter().filter_map(|id| watch.known(id)).find(|job| job.status == JobStatus::Failed);
+        if let Some(job) = failed {
+            return Err(server_job::failed(job));
+        }
+    }
+    Ok(())
 }
 
 /// The nodes that are still there, as they were.
@@ -119,10 +148,7 @@ async fn any_running(api: &Client, jobs: &[JobId]) -> Result<bool, CliError> {
     for id in jobs {
         let Some(job) = api.job(id).await? else { continue };
         match job.status {
-            JobStatus::Failed => {
-                let reason = if job.message.is_empty() { job.label } else { job.message };
-                return Err(CliError::new(Kind::JobFailed, format!("the server's job failed: {reason}")));
-            }
+            JobStatus::Failed => return Err(server_job::failed(&job)),
             JobStatus::Waiting | JobStatus::Running => running = true,
             JobStatus::Finished => {}
         }

@@ -1,0 +1,198 @@
+//! What is to be copied or moved where, with everything checked that the server would not refuse: it renames instead
+//! of overwriting, moves whole workspaces, and loses what goes below a file.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Operation;
+use crate::api::Node;
+use crate::commands::nodes;
+use crate::commands::operands::Operands;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind};
+use crate::path::{RemotePath, check_name};
+use crate::walk::glob;
+use crate::walk::remote::{is_in_recycle_bin, is_recycle_bin};
+
+/// Where the sources go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// Into this folder; `exists` is false where the server is to make it.
+    Into { folder: RemotePath, exists: bool },
+    /// The one source gets this name.
+    As(RemotePath),
+}
+
+/// One source and the path that it is to have.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) source: Node,
+    pub(super) target: RemotePath,
+    /// Whether the target's last name is the source's own.
+    pub(super) keeps_name: bool,
+}
+
+/// Everything that is to be done; `None` where something is refused, and so nothing at all. Failures are told.
+pub(super) async fn plan(
+    ctx: &Ctx,
+    typed: &[String],
+    target: &str,
+    literal: bool,
+    operation: Operation,
+    operands: &mut Operands<'_>,
+) -> Result<Option<Vec<Item>>, CliError> {
+    let mut found = Vec::new();
+    for typed in typed {
+        match sources(ctx, typed, literal, operation).await {
+            Ok(sources) => found.extend(sources),
+            Err(error) if error.kind == Kind::NotFound => operands.failed(error)?,
+            Err(error) => return Err(error),
+        }
+    }
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let place = place(ctx, target, typed.len() > 1 || found.len() > 1, operation).await?;
+    let mut items = items(ctx, found, &place, operation);
+    let refused = refusals(ctx, &mut items, &place, operation).await?;
+    if refused.is_empty() {
+        return Ok(Some(items));
+    }
+    for error in refused {
+        operands.failed(error)?;
+    }
+    Ok(None)
+}
+
+/// A source, and whether a pattern has found it.
+struct Found {
+    node: Node,
+    by_pattern: bool,
+}
+
+async fn sources(ctx: &Ctx, typed: &str, literal: bool, operation: Operation) -> Result<Vec<Found>, CliError> {
+    let path = nodes::parse(typed)?;
+    let by_pattern = !literal && glob::has_pattern(&path);
+    let whole = |path: &RemotePath| {
+        let message = format!("'{path}' is a whole workspace, which cannot be {}", operation.done());
+        CliError::new(Kind::Usage, message).hint(format!("name what is in it: '{path}/*'")).about(path)
+    };
+    if path.is_workspace() && !by_pattern {
+        return Err(whole(&path));
+    }
+    let found = nodes::named(ctx, &path, literal).await?;
+    for node in &found {
+        if node.path.is_workspace() {
+            return Err(whole(&node.path));
+        }
+        if is_recycle_bin(&node.path) {
+            let message = format!("'{}' is the recycle bin itself", node.path);
+            return Err(CliError::new(Kind::Usage, message).about(&node.path));
+        }
+    }
+    let by_pattern = by_pattern && found.iter().all(|node| node.path.nfc() != path.nfc());
+    Ok(found.into_iter().map(|node| Found { node, by_pattern }).collect())
+}
+
+/// Where the target is, by the rules of cp(1); a `/` at its end asks for a folder, which is made where it is missing.
+async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> Result<Place, CliError> {
+    let path = nodes::parse(typed)?;
+    if path.is_root() {
+        return Err(CliError::new(Kind::Usage, "the target is a workspace, or something in one").about(&path));
+    }
+    if is_in_recycle_bin(&path) {
+        return Err(CliError::new(Kind::Usage, format!("nothing is {} to a recycle bin", operation.done()))
+            .hint("'cec rm' moves things there, so that they can be restored")
+            .about(&path));
+    }
+    let (nearest, rest) = nodes::nearest(ctx, &path).await?;
+    let Some(nearest) = nearest else { return Err(nodes::missing(ctx, &path, true).await) };
+    let wants_folder = typed.ends_with('/');
+    if !nearest.is_folder() {
+        let message = match rest.is_empty() {
+            true if !several && !wants_folder => format!("'{path}' exists already"),
+            true if several => format!("'{path}' is a file, and several sources need a folder"),
+            _ => format!("'{}' is a file, not a folder", nearest.path),
+        };
+        return Err(CliError::new(Kind::Exists, message).about(&path));
+    }
+    for name in &rest {
+        check_name(name).map_err(|error| CliError::from(error).about(&path))?;
+    }
+    let full = nearest.path.join(&rest.join("/")).nfc_below(&nearest.path);
+    match rest.as_slice() {
+        [] => Ok(Place::Into { folder: nearest.path, exists: true }),
+        _ if wants_folder => Ok(Place::Into { folder: full, exists: false }),
+        _ if several => {
+            Err(CliError::new(Kind::NotFound, format!("'{path}' does not exist, and several sources need a folder"))
+                .hint(format!("with a / at its end it is made: '{path}/'"))
+                .about(&path))
+        }
+        [_] => Ok(Place::As(full)),
+        [above, ..] => {
+            let missing = nearest.path.join(above);
+            Err(CliError::not_found(&missing)
+                .hint(format!("make it with: cec mkdir -p '{}'", path.parent().unwrap_or_default())))
+        }
+    }
+}
+
+/// Sources with the paths that they are to have. What a pattern has found is left out where the target lies in it.
+fn items(ctx: &Ctx, found: Vec<Found>, place: &Place, operation: Operation) -> Vec<Item> {
+    let mut seen = HashSet::new();
+    let mut items = Vec::new();
+    for Found { node, by_pattern } in found {
+        if !seen.insert(node.path.clone()) {
+            continue;
+        }
+        let (target, keeps_name) = match place {
+            Place::Into { folder, exists: true } if by_pattern && folder.relative_to(&node.path).is_some() => {
+                ctx.ui.warn(&format!("not {}: {}, which the target lies in", operation.done(), node.path));
+                continue;
+            }
+            Place::Into { folder, .. } => {
+                let name = RemotePath::root().join(node.name()).nfc();
+                (folder.join(name.as_str()), name.as_str() == node.name())
+            }
+            Place::As(path) => (path.clone(), false),
+        };
+        items.push(Item { source: node, target, keeps_name });
+    }
+    items
+}
+
+/// What stands against it: targets that lie in their sources, targets that exist, several sources with one target.
+async fn refusals(
+    ctx: &Ctx,
+    items: &mut [Item],
+    place: &Place,
+    operation: Operation,
+) -> Result<Vec<CliError>, CliError> {
+    let mut refused = Vec::new();
+    let mut taken: HashMap<String, &RemotePath> = HashMap::new();
+    for item in items.iter() {
+        let (source, target) = (&item.source.path, &item.target);
+        if item.source.is_folder() && target.relative_to(source).is_some_and(|rest| !rest.is_empty()) {
+            let message = format!("'{source}' cannot be {} into itself", operation.done());
+            refused.push(CliError::new(Kind::Usage, message).about(source));
+        }
+        // The server minds no case when it looks for a free name.
+        if let Some(first) = taken.insert(target.as_str().to_lowercase(), source) {
+            let message = format!("'{first}' and '{source}' would both become '{target}'");
+            refused.push(CliError::new(Kind::Usage, message).about(source));
+        }
+    }
+    if matches!(place, Place::Into { exists: false, .. }) {
+        return Ok(refused);
+    }
+    let targets: Vec<RemotePath> = items.iter().map(|item| item.target.clone()).collect();
+    let present: HashSet<RemotePath> =
+        ctx.api().await?.stat_many(&targets).await?.into_iter().map(|node| node.path).collect();
+    for item in items.iter().filter(|item| present.contains(&item.target)) {
+        let message = match item.source.path == item.target {
+            true => format!("'{}' is there already", item.target),
+            false => format!("'{}' exists already", item.target),
+        };
+        refused.push(CliError::new(Kind::Exists, message).about(&item.target));
+    }
+    Ok(refused)
+}

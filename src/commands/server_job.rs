@@ -1,0 +1,91 @@
+//! Jobs that the server does in the background: starting them, and waiting for them with something to look at.
+
+use serde_json::Value;
+
+use crate::api::jobs::{Job, JobId, JobStatus};
+use crate::api::watch::{End, Watch};
+use crate::context::Ctx;
+use crate::error::{CliError, Kind};
+use crate::ui::waiting::Waiting;
+
+/// What became of the request to start a job.
+pub enum Started {
+    /// It runs.
+    Job(JobId),
+    /// Nobody knows whether it runs.
+    AnswerLost(CliError),
+}
+
+/// Starts jobs and waits for them.
+pub struct ServerJobs<'a> {
+    ctx: &'a Ctx,
+    watch: Watch,
+}
+
+impl<'a> ServerJobs<'a> {
+    /// Begins to listen for the ends of jobs; the sooner this is, the less is waited later.
+    ///
+    /// # Errors
+    /// Nobody is signed in.
+    pub async fn open(ctx: &'a Ctx) -> Result<Self, CliError> {
+        Ok(Self { ctx, watch: Watch::open(ctx.api().await?) })
+    }
+
+    /// The listener itself.
+    pub fn watch(&mut self) -> &mut Watch {
+        &mut self.watch
+    }
+
+    /// Starts one of the server's own jobs.
+    ///
+    /// # Errors
+    /// The server refuses; then nothing is started. [`Kind::Interrupted`].
+    pub async fn start(&mut self, name: &str, parameters: &Value) -> Result<Started, CliError> {
+        self.watch.ready().await;
+        let api = self.ctx.api().await?;
+        let started = tokio::select! {
+            biased;
+            started = api.run_job(name, parameters) => started,
+            () = self.ctx.cancel.cancelled() => {
+                return Err(CliError::new(Kind::Interrupted, "the server may have begun"));
+            }
+        };
+        match started {
+            Ok(id) => Ok(Started::Job(id)),
+            Err(error) if error.is_answer_lost() => Ok(Started::AnswerLost(error.into())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits until a job has ended; `what` is shown meanwhile (`copying a.txt`).
+    ///
+    /// # Errors
+    /// [`Kind::JobFailed`] with the server's own words; [`Kind::Interrupted`] when the user does not want to wait any
+    /// more; the server cannot be asked.
+    pub async fn wait(&mut self, id: &JobId, what: &str) -> Result<(), CliError> {
+        let waiting = Waiting::start(&self.ctx.ui, what);
+        let end = tokio::select! {
+            biased;
+            end = self.watch.end_of(id, |job| waiting.say(what, &job.message, job.progress)) => end,
+            () = self.ctx.cancel.cancelled() => return Err(goes_on(id)),
+        };
+        drop(waiting);
+        match end {
+            Ok(End::Ended(job)) if job.status == JobStatus::Failed => Err(failed(&job)),
+            Ok(End::Ended(_) | End::Forgotten) => Ok(()),
+            Err(error) => {
+                Err(CliError::from(error).during("waiting for the server").hint(format!("the job may go on: {}", id.0)))
+            }
+        }
+    }
+}
+
+/// What the failure of a job means.
+pub fn failed(job: &Job) -> CliError {
+    let reason = if job.message.is_empty() { &job.label } else { &job.message };
+    CliError::new(Kind::JobFailed, format!("the server's job failed: {reason}"))
+}
+
+fn goes_on(id: &JobId) -> CliError {
+    CliError::new(Kind::Interrupted, "the server goes on with it").hint(format!("'cec jobs cancel {}' stops it", id.0))
+}

@@ -1,0 +1,103 @@
+//! Go templates for `--format`, as scripts for the older client have them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gotmpl::{MissingKey, TemplateError, Value};
+
+/// Why a template cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FormatError {
+    /// It is no template.
+    #[error("the template cannot be read: {0}")]
+    Syntax(String),
+    /// It names a field that there is not.
+    #[error("there is no field '{field}'; the fields are {known}")]
+    UnknownField {
+        /// What it names.
+        field: String,
+        /// What it could name.
+        known: String,
+    },
+    /// It cannot be filled in.
+    #[error("the template cannot be filled in: {0}")]
+    Run(String),
+}
+
+/// A template over texts with fixed names.
+pub struct Format {
+    template: gotmpl::Template,
+    fields: &'static [&'static str],
+}
+
+impl Format {
+    /// Reads a template; each field that it names must be one of `fields`.
+    ///
+    /// # Errors
+    /// See [`FormatError`].
+    pub fn parse(text: &str, fields: &'static [&'static str]) -> Result<Self, FormatError> {
+        let template = gotmpl::Template::new("format")
+            .missing_key(MissingKey::Error)
+            .parse(text)
+            .map_err(|error| FormatError::Syntax(error.to_string()))?;
+        let format = Self { template, fields };
+        // Filled in once with empty texts: what it names wrongly is told before anything is asked of a server.
+        match format.fill(fields.iter().map(|_| String::new())) {
+            Err(error @ FormatError::UnknownField { .. }) => Err(error),
+            _ => Ok(format),
+        }
+    }
+
+    /// The text for one record; `values` are those of the fields, in their order.
+    ///
+    /// # Errors
+    /// See [`FormatError`].
+    pub fn fill(&self, values: impl IntoIterator<Item = String>) -> Result<String, FormatError> {
+        let named = self.fields.iter().zip(values);
+        let map: BTreeMap<Arc<str>, Value> =
+            named.map(|(name, value)| (Arc::from(*name), Value::String(value.into()))).collect();
+        self.template.execute_to_string(&Value::Map(Arc::new(map))).map_err(|error| match error {
+            TemplateError::MissingKey { key } => {
+                FormatError::UnknownField { field: key, known: self.fields.join(", ") }
+            }
+            other => FormatError::Run(other.to_string()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIELDS: &[&str] = &["Name", "SizeBytes"];
+
+    fn filled(template: &str) -> Result<String, FormatError> {
+        Format::parse(template, FIELDS)?.fill(["a b.txt".to_owned(), "7".to_owned()])
+    }
+
+    #[test]
+    fn templates_are_filled_in_as_go_does() {
+        for (template, text) in [
+            ("{{.Name}} {{.SizeBytes}}", "a b.txt 7"),
+            ("{{ .Name | printf \"%-10s|\" }}", "a b.txt   |"),
+            ("{{if eq .SizeBytes \"7\"}}seven{{else}}other{{end}}\\n", "seven\\n"),
+            ("{{printf \"%q\" .Name}}\t{{len .Name}}", "\"a b.txt\"\t7"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(filled(template).expect(template), text);
+        }
+    }
+
+    #[test]
+    fn an_unknown_field_is_told_with_those_that_there_are() {
+        let error = filled("{{.Nmae}}").expect_err("unknown");
+        assert_eq!(error.to_string(), "there is no field 'Nmae'; the fields are Name, SizeBytes");
+    }
+
+    #[test]
+    fn what_is_no_template_is_refused() {
+        for template in ["{{.Name", "{{nosuch .Name}}", "{{end}}"] {
+            assert!(matches!(filled(template), Err(FormatError::Syntax(_) | FormatError::Run(_))), "{template}");
+        }
+    }
+}

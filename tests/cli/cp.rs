@@ -1,0 +1,253 @@
+use std::time::Duration;
+
+use cells_sandbox::{Config, Fault};
+
+use crate::support::{World, fields};
+
+fn world() -> World {
+    let world = World::new();
+    for path in ["a.txt", "b.txt", "folder/x", "folder/sub/y", "to/taken.txt"] {
+        world.put(&format!("common-files/{path}"), path);
+    }
+    world
+}
+
+fn starts(world: &World) -> usize {
+    world.sandbox.requests().iter().filter(|request| request.path.starts_with("/a/jobs/user/")).count()
+}
+
+#[test]
+fn one_file_gets_a_new_name_or_goes_into_a_folder() {
+    let world = world();
+    let run = world.cec(["cp", "common-files/a.txt", "common-files/c.txt"]).run();
+    run.is(0, "", "copied common-files/a.txt to common-files/c.txt\n");
+    assert_eq!(world.tree().read("common-files/c.txt").expect("a copy"), b"a.txt");
+    for (target, made) in [
+        ("common-files/to", "common-files/to/a.txt"),
+        ("cells://personal-files/", "personal-files/a.txt"),
+        ("common-files/new/deep/", "common-files/new/deep/a.txt"),
+    ] {
+        let run = world.cec(["cp", "common-files/a.txt", target]).run();
+        run.is(0, "", &format!("copied common-files/a.txt to {made}\n"));
+        assert_eq!(world.tree().read(made).expect(made), b"a.txt");
+    }
+    assert!(world.tree().exists("common-files/a.txt"));
+}
+
+#[test]
+fn several_sources_and_whole_folders_go_into_a_folder_by_one_job() {
+    let world = world();
+    let run = world.cec(["cp", "common-files/*.txt", "common-files/folder", "personal-files"]).run();
+    run.is(
+        0,
+        "",
+        "copied common-files/a.txt to personal-files/a.txt\ncopied common-files/b.txt to personal-files/b.txt\n\
+         copied common-files/folder to personal-files/folder\n",
+    );
+    assert_eq!(world.tree().list("personal-files/folder"), ["sub", "x"]);
+    assert_eq!(starts(&world), 1);
+}
+
+#[test]
+fn a_pattern_matches_over_all_pages() {
+    let world = World::new();
+    world.tree().generate("common-files/many", 1003, 1).expect("files");
+    world.mkdir("personal-files/all");
+    let run = world.cec(["cp", "-q", "common-files/many/*", "personal-files/all"]).run();
+    run.is(0, "", "");
+    assert_eq!(world.tree().list("personal-files/all").len(), 1003);
+    // What the older client took for it.
+    world.mkdir("personal-files/again");
+    world.cec(["cp", "-q", "common-files/many/%", "personal-files/again/"]).run().is(0, "", "");
+    assert_eq!(world.tree().list("personal-files/again").len(), 1003);
+}
+
+#[test]
+fn where_the_name_is_taken_nothing_starts() {
+    let world = world();
+    world.put("common-files/taken.txt", "x");
+    for (sources, target) in [
+        (&["common-files/a.txt"][..], "common-files/b.txt"),
+        (&["common-files/taken.txt"], "common-files/to"),
+        (&["common-files/taken.txt"], "common-files/to/"),
+        (&["common-files/a.txt", "common-files/taken.txt"], "common-files/to"),
+        (&["common-files/a.txt"], "common-files/a.txt"),
+        (&["common-files/a.txt"], "common-files"),
+        (&["common-files/a.txt"], "common-files/b.txt/c.txt"),
+        (&["common-files/a.txt"], "common-files/b.txt/"),
+        (&["common-files/a.txt", "common-files/folder"], "common-files/b.txt"),
+    ] {
+        for command in ["cp", "mv"] {
+            let run = world.cec([&[command], sources, &[target]].concat()).run();
+            assert_eq!((run.code, run.stdout.as_str(), run.stderr.matches("error:").count()), (8, "", 1), "{run:?}");
+        }
+    }
+    assert_eq!(starts(&world), 0);
+    let run = world.cec(["cp", "common-files/a.txt", "common-files/b.txt"]).run();
+    run.is(8, "", "error: 'common-files/b.txt' exists already\n");
+}
+
+#[test]
+fn what_the_server_would_do_wrong_is_refused() {
+    let world = world();
+    world.put("common-files/other/a.txt", "");
+    for (paths, told) in [
+        (&["common-files", "personal-files"][..], "'common-files' is a whole workspace, which cannot be"),
+        (&["common-f*", "personal-files"], "'common-files' is a whole workspace"),
+        (&["cells://common-files/", "personal-files/x/"], "'common-files' is a whole workspace"),
+        (&["common-files/folder", "common-files/folder"], "into itself"),
+        (&["common-files/folder", "common-files/folder/sub"], "into itself"),
+        (&["common-files/folder", "common-files/folder/sub/new/"], "into itself"),
+        (&["common-files/folder", "common-files/folder/new"], "into itself"),
+        (&["common-files/a.txt", "common-files/other/a.txt", "personal-files"], "would both become"),
+        (&["common-files/a.txt", "common-files/recycle_bin/"], "recycle bin"),
+        (&["common-files/a.txt", "/"], "the target is a workspace"),
+        (&["/", "common-files/to"], "is nothing by itself"),
+        (&["common-files/a.txt"], ""),
+    ] {
+        for command in ["cp", "mv"] {
+            let run = world.cec([&[command], paths].concat()).run();
+            assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
+            assert!(run.stderr.contains(told), "{told}: {run:?}");
+        }
+    }
+    assert_eq!(starts(&world), 0);
+}
+
+#[test]
+fn what_is_missing_is_not_found() {
+    let world = world();
+    let run = world.cec(["cp", "common-files/none", "common-files/to"]).run();
+    run.is(3, "", "error: 'common-files/none' does not exist\n");
+    let run = world.cec(["cp", "common-files/a.txt", "common-files/no/way"]).run();
+    run.is(3, "", "error: 'common-files/no' does not exist\n  hint: make it with: cec mkdir -p 'common-files/no'\n");
+    let run = world.cec(["cp", "common-files/a.txt", "common-files/b.txt", "common-files/new"]).run();
+    run.is(
+        3,
+        "",
+        "error: 'common-files/new' does not exist, and several sources need a folder\n  \
+         hint: with a / at its end it is made: 'common-files/new/'\n",
+    );
+    assert_eq!(world.cec(["cp", "common-files/a.txt", "nowhere/x"]).run().code, 3);
+    assert_eq!(world.cec(["cp", "common-files/*.pdf", "common-files/to"]).run().code, 3);
+    assert_eq!(starts(&world), 0);
+    let run = world.cec(["cp", "common-files/none", "common-files/a.txt", "common-files/to"]).run();
+    let told = "error: 'common-files/none' does not exist\ncopied common-files/a.txt to common-files/to/a.txt\n";
+    run.is(7, "", told);
+}
+
+#[test]
+fn a_name_that_the_server_chose_instead_is_told() {
+    let world = world();
+    world.put("common-files/to/A.TXT", "other");
+    let run = world.cec(["cp", "common-files/a.txt", "common-files/to"]).run();
+    run.is(
+        8,
+        "",
+        "error: 'common-files/to/a.txt' was taken, and the server chose 'common-files/to/a-1.txt' instead\n  \
+         while: copying common-files/a.txt\n  hint: names that differ in case only are the same to it\n",
+    );
+    assert!(world.tree().exists("common-files/to/a-1.txt"));
+    let json = world.cec(["cp", "--json", "common-files/a.txt", "common-files/b.txt", "common-files/to"]).run();
+    assert_eq!(json.code, 7, "{json:?}");
+    let records: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!((&records[0]["status"], &records[1]["status"]), (&"renamed".into(), &"copied".into()));
+    assert_eq!(records[0]["target"], "common-files/to/a-2.txt");
+}
+
+#[test]
+fn a_failed_job_has_its_own_exit_code() {
+    let world = World::with(Config {
+        job_effect_delay: Duration::from_secs(5),
+        job_status_delay: Duration::ZERO,
+        ..Config::default()
+    });
+    world.put("common-files/a.txt", "x");
+    world.mkdir("common-files/to");
+    let mut child = world.cec(["cp", "common-files/a.txt", "common-files/to"]).spawn();
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while world.sandbox.stop_jobs() == 0 {
+        assert!(std::time::Instant::now() < deadline, "no job was started");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(child.stdin.take());
+    let output = child.wait_with_output().expect("an end");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(10), "{stderr}");
+    let told = "error: the server's job failed: Copying a.txt\n  while: copying common-files/a.txt\n";
+    assert_eq!((stderr.as_ref(), output.stdout.as_slice()), (told, &b""[..]));
+}
+
+#[test]
+fn it_is_told_at_once_and_seldom_asked_for() {
+    let world = World::with(Config { job_effect_delay: Duration::from_millis(20), ..Config::default() });
+    world.put("common-files/a.txt", "x");
+    world.cec(["cp", "common-files/a.txt", "common-files/b.txt"]).run().is(
+        0,
+        "",
+        "copied common-files/a.txt to common-files/b.txt\n",
+    );
+    let asked = |path: &str| world.sandbox.requests().iter().filter(|request| request.path == path).count();
+    assert_eq!((asked("/ws/event"), asked("/a/jobs/user")), (1, 0), "polling would have taken three seconds");
+}
+
+#[test]
+fn without_a_websocket_the_job_is_asked_for() {
+    let world = world();
+    for fault in [
+        Fault::on("GET", "/ws/event").status(404).always(),
+        Fault::on("GET", "/ws/event").html().always(),
+        Fault::on("GET", "/ws/event").close_before().always(),
+    ] {
+        world.sandbox.faults().clear();
+        world.sandbox.faults().add(fault);
+        world.sandbox.clear_requests();
+        world.tree().remove("common-files/c.txt");
+        let run = world.cec(["cp", "common-files/a.txt", "common-files/c.txt"]).run();
+        run.is(0, "", "copied common-files/a.txt to common-files/c.txt\n");
+        assert!(world.sandbox.requests().iter().any(|request| request.path == "/a/jobs/user"));
+    }
+}
+
+#[test]
+fn a_lost_answer_is_settled_by_looking() {
+    let world = world();
+    world.sandbox.faults().add(Fault::on("PUT", "/a/jobs/user/copy").close_after());
+    let run = world.cec(["cp", "common-files/a.txt", "common-files/c.txt"]).run();
+    run.is(0, "", "copied common-files/a.txt to common-files/c.txt\n");
+    assert_eq!(starts(&world), 1, "never sent twice");
+}
+
+#[test]
+fn without_waiting_the_ids_of_the_jobs_are_printed() {
+    let world = world();
+    let run = world.cec(["cp", "--no-wait", "common-files/a.txt", "common-files/c.txt"]).run();
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+    assert!(run.stdout.starts_with("copy-move-") && run.stdout.lines().count() == 1, "{run:?}");
+}
+
+#[test]
+fn json_says_what_became_of_each_source() {
+    let world = world();
+    let json = world.cec(["cp", "--json", "common-files/a.txt", "common-files/folder", "personal-files"]).run().json();
+    let records = json.as_array().expect("an array");
+    assert_eq!(fields(&records[0]), ["source", "target", "type", "status", "job"]);
+    assert_eq!(records[1]["target"], "personal-files/folder");
+    assert_eq!((&records[0]["type"], &records[1]["type"]), (&"file".into(), &"folder".into()));
+    let started = world.cec(["mv", "--no-wait", "--json", "common-files/b.txt", "personal-files"]).run().json();
+    assert_eq!(started[0]["status"], "started");
+}
+
+#[test]
+fn rights_are_the_servers_to_judge() {
+    let world = world();
+    world.put("a1-ro/r.txt", "x");
+    let run = world.cec(["cp", "common-files/a.txt", "a1-ro"]).user("alice").run();
+    assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{run:?}");
+    assert!(run.stderr.contains("while: copying common-files/a.txt"), "{run:?}");
+    assert_eq!(world.cec(["mv", "a1-ro/r.txt", "common-files"]).user("alice").run().code, 5);
+    let partly = world.cec(["mv", "a1-ro/r.txt", "common-files/b.txt", "personal-files"]).user("alice").run();
+    assert_eq!(partly.code, 7, "{partly:?}");
+    assert!(!world.tree().exists("common-files/b.txt"));
+    assert_eq!(world.cec(["cp", "common-files/a.txt", "personal-files"]).env("CEC_TOKEN", "none").run().code, 4);
+}

@@ -1,0 +1,65 @@
+use crate::support::World;
+
+fn world() -> World {
+    let world = World::new();
+    for path in ["a.txt", "b.txt", "folder/x", "to/y"] {
+        world.put(&format!("common-files/{path}"), path);
+    }
+    world
+}
+
+#[test]
+fn a_file_is_renamed_and_a_folder_moved() {
+    let world = world();
+    let uuid = world.tree().uuid("common-files/a.txt");
+    world.cec(["mv", "common-files/a.txt", "common-files/c.txt"]).run().is(
+        0,
+        "",
+        "moved common-files/a.txt to common-files/c.txt\n",
+    );
+    assert_eq!(world.tree().uuid("common-files/c.txt"), uuid);
+    world.cec(["mv", "common-files/folder", "common-files/to/"]).run().is(
+        0,
+        "",
+        "moved common-files/folder to common-files/to/folder\n",
+    );
+    assert_eq!(world.tree().list("common-files"), ["b.txt", "c.txt", "to"]);
+    world.cec(["mv", "common-files/to", "personal-files"]).run();
+    assert_eq!(world.tree().list("personal-files/to"), ["folder", "y"]);
+}
+
+#[test]
+fn a_pattern_leaves_out_the_target_that_it_matches() {
+    let world = world();
+    world.put("common-files/recycle_bin/old", "");
+    world.cec(["mv", "common-files/*", "common-files/to"]).run().is(
+        0,
+        "",
+        "warning: not moved: common-files/to, which the target lies in\n\
+         moved common-files/a.txt to common-files/to/a.txt\nmoved common-files/b.txt to common-files/to/b.txt\n\
+         moved common-files/folder to common-files/to/folder\n",
+    );
+    assert_eq!(world.tree().list("common-files"), ["recycle_bin", "to"]);
+}
+
+#[test]
+fn a_rename_in_case_only_is_told_as_what_the_server_makes_of_it() {
+    let world = world();
+    let run = world.cec(["mv", "common-files/a.txt", "common-files/A.txt"]).run();
+    run.is(
+        8,
+        "",
+        "error: 'common-files/A.txt' was taken, and the server chose 'common-files/A-1.txt' instead\n  \
+         while: moving common-files/a.txt\n  hint: names that differ in case only are the same to it\n",
+    );
+}
+
+#[test]
+fn names_are_written_in_the_composed_form() {
+    let world = World::new();
+    world.put("common-files/cafe\u{301}", "x");
+    world.mkdir("common-files/to");
+    let run = world.cec(["mv", "common-files/caf\u{e9}", "common-files/to"]).run();
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(world.tree().list("common-files/to"), ["caf\u{e9}"]);
+}
