@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn what_is_no_template_is_refused() {
-        for template in ["{{.Name", "{{nosuch .Name}}", "{{end}}"] {
+        for template in ["{{.Name", "{{nosuch .Name}}", "{{if .Name}}"] {
             assert!(matches!(filled(template), Err(FormatError::Syntax(_) | FormatError::Run(_))), "{template}");
         }
     }
