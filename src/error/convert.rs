@@ -17,6 +17,7 @@ use crate::s3::{S3Error, S3ErrorKind};
 use crate::settings::SettingsError;
 use crate::store::{KeyringError, StoreError};
 use crate::ui::OutputError;
+use crate::ui::template::FormatError;
 use crate::walk::WalkError;
 
 /// How to sign in (again).
@@ -265,6 +266,12 @@ impl From<OutputError> for CliError {
             OutputError::Filter(complaint) => Self::new(Kind::Failure, complaint)
                 .hint("the same command with --json shows what the expression was given"),
         }
+    }
+}
+
+impl From<FormatError> for CliError {
+    fn from(error: FormatError) -> Self {
+        Self::new(Kind::Usage, error.to_string())
     }
 }
 

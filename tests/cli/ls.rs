@@ -211,3 +211,31 @@ fn the_recycle_bin_is_entered_only_where_it_is_named() {
     assert!(root.stdout.contains("common-files/recycle_bin/\n") && !root.stdout.contains("old"), "{root:?}");
     world.cec(["ls", "-R", "common-files/recycle_bin"]).run().is(0, "old/\nold/a\n", "");
 }
+
+#[test]
+fn a_go_template_shows_what_the_older_client_shows() {
+    let world = world();
+    let tree = world.tree();
+    let (path, sub) = ("personal-files/doc/one.txt", "personal-files/doc/sub");
+    let template = "{{.Type}}|{{.Uuid}}|{{.Hash}}|{{.Name}}|{{.Path}}|{{.HumanSize}}|{{.SizeBytes}}|{{.TimeStamp}}";
+    let run = world.cec(["ls", "--format", template, "personal-files/doc"]).run();
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    let (uuid, hash) = (tree.uuid(path).expect("a UUID"), tree.hash(path).expect("a hash"));
+    assert_eq!(lines[0], format!("File|{uuid}|{hash}|one.txt|{path}|4 B|4|1795457505"), "{run:?}");
+    let folder = format!("Folder|{}||sub|{sub}|-||", tree.uuid(sub).expect("a UUID"));
+    assert!(lines[1].starts_with(&folder), "{run:?}");
+    assert_eq!((run.code, lines.len(), run.stderr.as_str()), (0, 3, ""));
+    let sizes = world.cec(["ls", "--format", "{{.Name}} {{.SizeBytes}}", "personal-files/doc"]).run();
+    sizes.is(0, "one.txt 4\nsub \ntw o.txt 7\n", "");
+    world.cec(["ls", "--format", "{{.Date}}", sub]).run().is(0, "now\n", "");
+}
+
+#[test]
+fn a_template_that_cannot_be_filled_in_is_refused_before_anything_is_asked() {
+    let world = world();
+    let known = "Type, Uuid, Hash, Name, Path, HumanSize, SizeBytes, TimeStamp, Date";
+    let run = world.cec(["ls", "--format", "{{.Size}}", "personal-files/doc"]).run();
+    run.is(2, "", &format!("error: there is no field 'Size'; the fields are {known}\n"));
+    assert_eq!(world.cec(["ls", "--format", "{{.Name", "personal-files/doc"]).run().code, 2);
+    assert!(world.sandbox.requests().is_empty());
+}

@@ -14,15 +14,16 @@ use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;
 use crate::ui::OutputError;
+use crate::ui::template::Format;
 use crate::walk::{WalkError, remote};
 use crate::{s3, walk};
-use show::Show;
+use show::{FORMAT_FIELDS, Show};
 
 /// Arguments of `cec ls`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "A pattern does not match the recycle bin of a workspace, and -R does not enter it, unless \
     it is named itself.\n\nExamples:\n  cec ls\n  cec ls -d common-files/reports\n  cec ls -R --json common-files\n  \
-    cec ls 'common-files/**/*.pdf'\n  cec ls -f common-files/done && echo there")]
+    cec ls 'common-files/**/*.pdf'\n  cec ls -f common-files/done && echo there\n  cec ls --format '{{.Name}} {{.SizeBytes}}' common-files")]
 pub struct Args {
     /// Folders, files or patterns on the server; the workspaces where none is given
     #[arg(value_name = "PATH")]
@@ -33,6 +34,9 @@ pub struct Args {
     /// Show full paths, one a line
     #[arg(short, long, conflicts_with = "details")]
     raw: bool,
+    /// Show each node as a Go template says: {{.Type}}, Uuid, Hash, Name, Path, HumanSize, SizeBytes, TimeStamp, Date
+    #[arg(long, value_name = "TEMPLATE", conflicts_with_all = ["details", "raw", "exists", "json"])]
+    format: Option<String>,
     /// Only say whether the path exists: true (exit code 0) or false (exit code 3)
     #[arg(short = 'f', long, conflicts_with_all = ["details", "raw", "recursive", "sort", "reverse", "all"], requires = "paths")]
     exists: bool,
@@ -76,9 +80,10 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     if arguments.exists {
         return exists::run(ctx, &arguments, &paths).await;
     }
+    let format = arguments.format.as_deref().map(|template| Format::parse(template, FORMAT_FIELDS)).transpose()?;
     let mut operands = Operands::new(&ctx.ui);
     let only_root = paths.iter().all(|path| RemotePath::parse(path).is_ok_and(|path| path.is_root()));
-    let mut show = Show::new(ctx, &arguments, only_root && !arguments.recursive, paths.len() > 1);
+    let mut show = Show::new(ctx, &arguments, format, only_root && !arguments.recursive, paths.len() > 1);
     for path in &paths {
         let result = list(ctx, &arguments, path, &mut show, &mut operands).await;
         operands.take(result)?;
@@ -135,7 +140,7 @@ async fn list(
             }
             let mut nodes: Vec<Node> = children.try_collect().await.map_err(failed)?;
             order(&mut nodes, arguments);
-            nodes.iter().try_for_each(|node| Ok(show.node(node)?))
+            nodes.iter().try_for_each(|node| show.node(node))
         }
     }
 }

@@ -12,7 +12,8 @@ use crate::error::CliError;
 use crate::path::RemotePath;
 use crate::ui::json::NodeRecord;
 use crate::ui::table::{Column, Table};
-use crate::ui::{OutputError, Ui};
+use crate::ui::template::Format;
+use crate::ui::{Ui, human};
 
 const NODE_COLUMNS: &[Column] = &[
     Column::text("TYPE"),
@@ -32,6 +33,10 @@ const WORKSPACE_COLUMNS: &[Column] = &[
     Column::text("PERMISSIONS"),
 ];
 
+/// What a template can name, as in the older client.
+pub(super) const FORMAT_FIELDS: &[&str] =
+    &["Type", "Uuid", "Hash", "Name", "Path", "HumanSize", "SizeBytes", "TimeStamp", "Date"];
+
 /// What stands in a table where there is nothing to say, so that columns can be told apart by blanks.
 const NOTHING: &str = "-";
 
@@ -44,6 +49,7 @@ pub(super) struct Show<'a> {
     null: bool,
     workspaces: bool,
     table: Option<Table<'a>>,
+    format: Option<Format>,
     /// The records of the one JSON array; `None` where each goes out at once.
     records: Option<Vec<Value>>,
     counts: Counts,
@@ -58,7 +64,7 @@ struct Counts {
 }
 
 impl<'a> Show<'a> {
-    pub(super) fn new(ctx: &'a Ctx, arguments: &Args, workspaces: bool, several: bool) -> Self {
+    pub(super) fn new(ctx: &'a Ctx, arguments: &Args, format: Option<Format>, workspaces: bool, several: bool) -> Self {
         let ui = &ctx.ui;
         let columns = if workspaces { WORKSPACE_COLUMNS } else { NODE_COLUMNS };
         Self {
@@ -68,13 +74,14 @@ impl<'a> Show<'a> {
             null: arguments.null,
             workspaces,
             table: arguments.details.then(|| Table::new(ui, columns)),
+            format,
             records: (!arguments.recursive).then(Vec::new),
             counts: Counts::default(),
         }
     }
 
     /// Shows one node.
-    pub(super) fn node(&mut self, node: &Node) -> Result<(), OutputError> {
+    pub(super) fn node(&mut self, node: &Node) -> Result<(), CliError> {
         if node.is_folder() {
             self.counts.folders += 1;
         } else {
@@ -88,23 +95,28 @@ impl<'a> Show<'a> {
                     records.push(serde_json::to_value(&record).map_err(std::io::Error::from)?);
                     Ok(())
                 }
-                None => self.ui.json_line(&record),
+                None => Ok(self.ui.json_line(&record)?),
             };
+        }
+        let end = if self.null { "\0" } else { "\n" };
+        if let Some(format) = &self.format {
+            let text = format.fill(format_values(node))?;
+            return Ok(self.ui.bytes(format!("{}{end}", self.ui.shown(&text)).as_bytes())?);
         }
         let name = self.name(node);
         if let Some(table) = &mut self.table {
             let cells = if self.workspaces { workspace_cells(node) } else { node_cells(self.ui, node, name) };
-            return table.row(cells);
+            return Ok(table.row(cells)?);
         }
         let slash = if node.is_folder() { "/" } else { "" };
         if self.null {
-            return self.ui.bytes(format!("{name}{slash}\0").as_bytes());
+            return Ok(self.ui.bytes(format!("{name}{slash}{end}").as_bytes())?);
         }
         let name = self.ui.shown(name);
         if self.ui.color() && node.is_folder() {
-            self.ui.line(&format!("\u{1b}[1;34m{name}\u{1b}[0m{slash}"))
+            Ok(self.ui.line(&format!("\u{1b}[1;34m{name}\u{1b}[0m{slash}"))?)
         } else {
-            self.ui.line(&format!("{name}{slash}"))
+            Ok(self.ui.line(&format!("{name}{slash}"))?)
         }
     }
 
@@ -135,12 +147,35 @@ impl<'a> Show<'a> {
     }
 }
 
-fn node_cells(ui: &Ui, node: &Node, name: &str) -> Vec<String> {
-    let kind = match node.kind {
+/// The values of [`FORMAT_FIELDS`]. Folders have no size there, and what is not known is an empty text.
+fn format_values(node: &Node) -> [String; 9] {
+    let (human_size, size) = match node.is_folder() {
+        true => (NOTHING.to_owned(), String::new()),
+        false => (human::bytes(node.size), node.size.to_string()),
+    };
+    [
+        kind_title(node.kind).to_owned(),
+        node.public_uuid().unwrap_or_default().to_owned(),
+        node.hash.clone().unwrap_or_default(),
+        node.name().to_owned(),
+        node.path.to_string(),
+        human_size,
+        size,
+        node.modified.map(|time| time.as_second().to_string()).unwrap_or_default(),
+        node.modified.map(|time| human::ago(time, jiff::Timestamp::now())).unwrap_or_default(),
+    ]
+}
+
+fn kind_title(kind: NodeKind) -> &'static str {
+    match kind {
         NodeKind::Workspace => "Workspace",
         NodeKind::Folder => "Folder",
         NodeKind::File => "File",
-    };
+    }
+}
+
+fn node_cells(ui: &Ui, node: &Node, name: &str) -> Vec<String> {
+    let kind = kind_title(node.kind);
     let size = if node.is_folder() { NOTHING.to_owned() } else { ui.size(node.size) };
     vec![
         kind.to_owned(),
