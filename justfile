@@ -35,6 +35,10 @@ fuzz TARGET SECONDS="600":
 soak:
     cargo test --test cli --locked -- --ignored refresh::
 
+# cec beside curl, rclone, s5cmd, aws: docs/performance.md tells the variables (CEC_BENCH_…)
+bench:
+    cargo bench --bench compare --locked
+
 # All that CI checks on Linux
 ci:
     .ci/run
