@@ -43,7 +43,7 @@ pub(crate) fn table(table: &Table) {
         match measure::median(&row.costs) {
             Some(cost) => println!("{}", line(row.name, cost, cec)),
             None => {
-                println!("| {} | {} |||||", row.name, row.failure.as_deref().unwrap_or("no turn").replace('|', "/"))
+                println!("| {} | {} |||||", row.name, row.failure.as_deref().unwrap_or("no turn").replace('|', "/"));
             }
         }
     }
