@@ -12,8 +12,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::commands::{
-    api, cat, clear, completion, config, configure, cp, doc, idm, info, jobs, ls, meta, mkdir, mv, rm, scp, share, stat,
-    storage, tools, update, version,
+    api, cat, clear, completion, config, configure, cp, doc, idm, info, jobs, ls, meta, mkdir, mv, rm, scp, share,
+    stat, storage, tools, update, version,
 };
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
@@ -373,6 +373,7 @@ fn examples(command: &str) -> Option<&'static str> {
         "info" => Some("Examples:\n  cec info\n  cec info --json --profile alice@files.example.com"),
         "tools" => Some("Examples:\n  cec tools hash report.pdf\n  cec tools version isgreater 4.4.1 4.4.0"),
         "config" => Some("Examples:\n  cec config add https://files.example.com\n  cec config status"),
+        "check-keyring" => Some("Examples:\n  cec config check-keyring\n  cec config check-keyring --json"),
         "status" => Some("Examples:\n  cec config status\n  cec config status --json"),
         _ => None,
     }
