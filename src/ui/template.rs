@@ -40,6 +40,9 @@ impl Format {
             .missing_key(MissingKey::Error)
             .parse(text)
             .map_err(|error| FormatError::Syntax(error.to_string()))?;
+        if unclosed_blocks(text) != 0 {
+            return Err(FormatError::Syntax("its blocks and their ends do not match".to_owned()));
+        }
         let format = Self { template, fields };
         // Filled in once with empty texts: what it names wrongly is told before anything is asked of a server.
         match format.fill(fields.iter().map(|_| String::new())) {
@@ -63,6 +66,19 @@ impl Format {
             other => FormatError::Run(other.to_string()),
         })
     }
+}
+
+/// How many blocks are begun without being ended, which the library does not notice.
+fn unclosed_blocks(text: &str) -> i32 {
+    let actions = text.split("{{").skip(1).map(|action| action.trim_start_matches('-').trim_start());
+    let words = actions.filter_map(|action| action.split(|letter: char| !letter.is_ascii_alphabetic()).next());
+    words
+        .map(|word| match word {
+            "if" | "range" | "with" | "block" | "define" => 1,
+            "end" => -1,
+            _ => 0,
+        })
+        .sum()
 }
 
 #[cfg(test)]
@@ -96,7 +112,7 @@ mod tests {
 
     #[test]
     fn what_is_no_template_is_refused() {
-        for template in ["{{.Name", "{{nosuch .Name}}", "{{if .Name}}"] {
+        for template in ["{{.Name", "{{nosuch .Name}}", "{{if .Name}}", "{{.Name}}{{end}}"] {
             assert!(matches!(filled(template), Err(FormatError::Syntax(_) | FormatError::Run(_))), "{template}");
         }
     }
