@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
+use crate::account::{Account, Credentials};
 use crate::context::Ctx;
 use crate::env;
 use crate::hash::{hex, md5};
@@ -56,6 +57,9 @@ async fn children(ctx: &Ctx, folder: &RemotePath) -> Option<Vec<Child>> {
     if let Some(children) = cache.as_ref().and_then(Cache::load) {
         return Some(children);
     }
+    if must_be_renewed(account) {
+        return None;
+    }
     let api = ctx.api().await.ok()?;
     let nodes =
         if folder.is_root() { api.workspaces().await.ok()? } else { api.children(folder).try_collect().await.ok()? };
@@ -65,6 +69,12 @@ async fn children(ctx: &Ctx, folder: &RemotePath) -> Option<Vec<Child>> {
         cache.store(&children);
     }
     Some(children)
+}
+
+/// Whether the token would be renewed first. A completion that is given up in the middle of that could lose the session.
+fn must_be_renewed(account: &Account) -> bool {
+    let soon = jiff::Timestamp::now().as_second() + 60;
+    matches!(account.credentials, Credentials::OAuth { expires_at: Some(end), .. } if end <= soon)
 }
 
 /// The file that keeps a listing. Only those of stored accounts are kept: credentials that were given for one call
