@@ -31,9 +31,9 @@ fuzz TARGET SECONDS="600":
     RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none {{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -- \
         -max_total_time={{ SECONDS }} -timeout=20 -max_len=4096 -dict=fuzz/words.dict
 
-# The long tests: many processes that renew one token, again and again
+# The long tests: many processes that renew one token, again and again; walks of a third of a million nodes
 soak:
-    cargo test --test cli --locked -- --ignored refresh::
+    cargo test --test cli --locked -- --ignored refresh:: walks::
 
 # cec beside curl, rclone, s5cmd, aws: docs/performance.md tells the variables (CEC_BENCH_…)
 bench:

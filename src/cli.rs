@@ -12,8 +12,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::commands::{
-    api, cat, clear, completion, config, configure, cp, doc, idm, info, jobs, ls, meta, mkdir, mv, rm, scp, share,
-    stat, storage, tools, update, version,
+    api, cat, clear, completion, config, configure, cp, doc, du, find, idm, info, jobs, ls, meta, mkdir, mv, rm, scp,
+    share, stat, storage, tools, tree, update, version,
 };
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
@@ -126,6 +126,12 @@ pub enum Command {
     Ls(ls::Args),
     /// Show all that is known of files and folders
     Stat(stat::Args),
+    /// Look for files and folders by name, type, size and age
+    Find(find::Args),
+    /// Add up the sizes of files
+    Du(du::Args),
+    /// Draw folders as a tree
+    Tree(tree::Args),
     /// Make folders
     Mkdir(mkdir::Args),
     /// Copy files and folders on the server

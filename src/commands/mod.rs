@@ -8,6 +8,8 @@ pub mod config;
 pub mod configure;
 pub mod cp;
 pub mod doc;
+pub mod du;
+pub mod find;
 pub mod idm;
 pub mod info;
 pub mod jobs;
@@ -25,6 +27,7 @@ pub mod share;
 pub mod stat;
 pub mod storage;
 pub mod tools;
+pub mod tree;
 pub mod update;
 pub mod version;
 
@@ -92,6 +95,9 @@ async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
         Command::Ls(arguments) => ls::run(ctx, arguments).await,
         Command::Stat(arguments) => stat::run(ctx, arguments).await,
         Command::Mkdir(arguments) => mkdir::run(ctx, arguments).await,
+        Command::Find(arguments) => find::run(ctx, arguments).await,
+        Command::Du(arguments) => du::run(ctx, arguments).await,
+        Command::Tree(arguments) => tree::run(ctx, arguments).await,
         Command::Cp(arguments) => cp::run(ctx, arguments).await,
         Command::Mv(arguments) => mv::run(ctx, arguments).await,
         Command::Rm(arguments) => rm::run(ctx, arguments).await,

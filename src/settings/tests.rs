@@ -242,3 +242,21 @@ fn debug_output_holds_no_secret() {
     .expect("settings");
     assert!(!format!("{resolved:?}").contains("s3cret"));
 }
+
+#[test]
+fn ages_and_sizes_are_read_with_their_units() {
+    for (text, seconds) in [("90", 90), ("12h", 43_200), ("7d", 604_800), ("1.5d", 129_600), ("2w", 1_209_600)] {
+        assert_eq!(parse_age(text), Ok(Duration::from_secs(seconds)), "{text}");
+    }
+    for (text, bytes) in
+        [("0", 0), ("500", 500), ("10k", 10_240), ("1.5M", 1_572_864), ("2GiB", 2 << 30), ("3 kb", 3072)]
+    {
+        assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+    }
+    for text in ["", "d", "-1d", "0d", "soon", "7y"] {
+        assert!(parse_age(text).is_err(), "{text}");
+    }
+    for text in ["", "k", "-1", "1x", "9999999P", "1e99"] {
+        assert!(parse_bytes(text).is_err(), "{text}");
+    }
+}

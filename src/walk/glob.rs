@@ -39,6 +39,35 @@ fn matches(alternatives: &[Pattern], name: &str) -> bool {
     alternatives.iter().any(|pattern| pattern.matches(&name))
 }
 
+/// A pattern for single names: `*`, `?`, `[a-z]`, `{a,b}`. Names that start with a dot are matched like others.
+#[derive(Debug)]
+pub struct NamePattern {
+    alternatives: Vec<Pattern>,
+    any_case: bool,
+}
+
+impl NamePattern {
+    /// Reads a pattern; with `any_case` it does not mind case.
+    ///
+    /// # Errors
+    /// [`WalkError::Pattern`].
+    pub fn parse(text: &str, any_case: bool) -> Result<Self, WalkError> {
+        let refused = |reason: &str| WalkError::Pattern { pattern: text.to_owned(), reason: reason.to_owned() };
+        let folded = if any_case { text.to_lowercase() } else { text.to_owned() };
+        let expanded = expand_braces(&folded).ok_or_else(|| refused("its braces stand for too many patterns"))?;
+        let alternatives =
+            expanded.iter().map(|text| Pattern::parse(text).map_err(refused)).collect::<Result<_, _>>()?;
+        Ok(Self { alternatives, any_case })
+    }
+
+    /// Whether a name is one of those meant.
+    pub fn is_match(&self, name: &str) -> bool {
+        let name: Vec<char> =
+            if self.any_case { name.to_lowercase().chars().collect() } else { name.chars().collect() };
+        self.alternatives.iter().any(|pattern| pattern.takes_all(&name))
+    }
+}
+
 /// How many patterns one segment with braces may stand for.
 const MOST_ALTERNATIVES: usize = 10_000;
 
@@ -226,6 +255,14 @@ mod tests {
         assert!(!matches(alternatives, "f3.txt"));
         let Segment::Pattern { alternatives, .. } = &segments[3] else { panic!("a pattern") };
         assert!(matches(alternatives, "anything") && !matches(alternatives, ".hidden"));
+    }
+
+    #[test]
+    fn patterns_for_names_take_dots_and_may_not_mind_case() {
+        let pattern = NamePattern::parse("*.{txt,md}", false).expect("a pattern");
+        assert!(pattern.is_match(".hidden.txt") && pattern.is_match("a.md") && !pattern.is_match("A.TXT"));
+        let pattern = NamePattern::parse("\u{c9}t*.TXT", true).expect("a pattern");
+        assert!(pattern.is_match("\u{e9}T\u{c9}.txt") && !pattern.is_match("ete.txt"));
     }
 
     #[test]

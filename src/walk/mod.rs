@@ -2,6 +2,7 @@
 
 pub mod glob;
 pub mod local;
+pub mod ordered;
 pub mod remote;
 
 use crate::api::ApiError;

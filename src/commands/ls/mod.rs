@@ -3,6 +3,7 @@
 mod exists;
 mod recursive;
 mod show;
+mod streamed;
 
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
@@ -68,6 +69,13 @@ enum SortKey {
     Time,
 }
 
+impl Args {
+    /// Whether nodes are shown in the order in which the server lists them, so that no folder need be had whole.
+    fn keeps_order(&self) -> bool {
+        self.sort.is_none() && !self.reverse && !self.all
+    }
+}
+
 /// Lists.
 ///
 /// # Errors
@@ -122,17 +130,17 @@ async fn list(
             }
             if arguments.recursive {
                 for folder in nodes.iter().filter(|node| node.is_folder()) {
-                    recursive::list(&lister, arguments, &folder.path, show, operands).await?;
+                    tree(&lister, arguments, &folder.path, show, operands).await?;
                 }
             }
             Ok(())
         }
-        None if arguments.recursive => recursive::list(&lister, arguments, &base, show, operands).await,
+        None if arguments.recursive => tree(&lister, arguments, &base, show, operands).await,
         None => {
             let mut children = lister.children(&base);
             let failed = |error: WalkError| listing_failed(error.into(), &base);
             // Hidden names come last, and have to be put in their places.
-            if arguments.sort.is_none() && !arguments.reverse && !arguments.all {
+            if arguments.keeps_order() {
                 while let Some(node) = next_flushed(ctx, &mut children).await?.transpose().map_err(failed)? {
                     show.node(&node)?;
                 }
@@ -152,6 +160,21 @@ async fn next_flushed<T>(ctx: &Ctx, nodes: &mut BoxStream<'_, T>) -> Result<Opti
     }
     ctx.ui.flush()?;
     Ok(nodes.next().await)
+}
+
+/// Lists all that is below a folder.
+async fn tree(
+    lister: &Lister,
+    arguments: &Args,
+    root: &RemotePath,
+    show: &mut Show<'_>,
+    operands: &mut Operands<'_>,
+) -> Result<(), CliError> {
+    if arguments.keeps_order() {
+        streamed::list(lister, root, show, operands).await
+    } else {
+        recursive::list(lister, arguments, root, show, operands).await
+    }
 }
 
 fn listing_failed(error: CliError, folder: &RemotePath) -> CliError {

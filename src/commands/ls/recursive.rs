@@ -1,4 +1,4 @@
-//! Listing a whole tree in order: each folder before what it holds, the next folders being fetched meanwhile.
+//! Listing a whole tree in an order of our own, for which each folder is had whole: each folder before what it holds, the next folders being fetched meanwhile.
 
 use futures_util::TryStreamExt;
 use tokio_util::task::AbortOnDropHandle;

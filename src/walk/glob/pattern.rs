@@ -63,6 +63,12 @@ impl Pattern {
         if name.first() == Some(&'.') && elements.first() != Some(&Element::Literal('.')) {
             return false;
         }
+        self.takes_all(name)
+    }
+
+    /// Whether the whole name matches, a dot at its start being a character like any other.
+    pub(super) fn takes_all(&self, name: &[char]) -> bool {
+        let Self(elements) = self;
         let (mut element, mut at) = (0, 0);
         // Behind the last star, and up to where it has taken characters. No star before it needs another try.
         let mut star = None;

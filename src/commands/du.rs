@@ -1,0 +1,153 @@
+//! `cec du`.
+
+use serde_json::json;
+
+use super::nodes;
+use super::operands::Operands;
+use crate::api::Node;
+use crate::context::Ctx;
+use crate::error::{CliError, Outcome};
+use crate::path::RemotePath;
+use crate::walk::ordered::{self, OrderedOptions, Step};
+use crate::walk::remote::is_recycle_bin;
+
+/// Arguments of `cec du`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Sizes are added up from the files themselves, hidden ones included; what is in a recycle bin counts only \
+    where it is named. Elsewhere than on a terminal sizes are bytes, and stand before a tab and the \
+    path.\n\nExamples:\n  cec du -s common-files/*\n  cec du common-files/reports\n  cec du -s common-files/recycle_bin"
+)]
+pub struct Args {
+    /// Folders, files or patterns on the server; all workspaces where none is given
+    #[arg(value_name = "PATH")]
+    paths: Vec<String>,
+    /// Only the sum of each path, not that of each folder in it
+    #[arg(short, long)]
+    summarize: bool,
+    /// Take names as they are, without patterns
+    #[arg(long)]
+    no_glob: bool,
+}
+
+/// What lies in a folder, folders below included.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    bytes: u64,
+    files: u64,
+    folders: u64,
+}
+
+impl Sum {
+    fn add(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.files += other.files;
+        self.folders += other.folders;
+    }
+}
+
+/// Adds up sizes.
+///
+/// # Errors
+/// What ends the whole command; failures of single folders are told and counted.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let mut usage =
+        Usage { ctx, summarize: arguments.summarize, operands: Operands::new(&ctx.ui), total: Sum::default() };
+    if arguments.paths.is_empty() {
+        let workspaces = ctx.api().await?.workspaces().await;
+        for workspace in workspaces.map_err(|error| CliError::from(error).during("listing the workspaces"))? {
+            let result = usage.of_node(&workspace).await;
+            usage.operands.take(result)?;
+        }
+    }
+    for typed in &arguments.paths {
+        let result = usage.of_operand(typed, arguments.no_glob).await;
+        usage.operands.take(result)?;
+    }
+    if ctx.ui.is_json() {
+        let total = usage.total;
+        ctx.ui.json_line(&json!({
+            "type": "summary", "schema": 1, "files": total.files, "folders": total.folders, "bytes": total.bytes,
+            "failed": usage.operands.failure_count(),
+        }))?;
+    }
+    Ok(usage.operands.outcome())
+}
+
+struct Usage<'a> {
+    ctx: &'a Ctx,
+    summarize: bool,
+    operands: Operands<'a>,
+    total: Sum,
+}
+
+impl Usage<'_> {
+    async fn of_operand(&mut self, typed: &str, literal: bool) -> Result<(), CliError> {
+        let path = nodes::parse(typed)?;
+        for node in nodes::named(self.ctx, &path, literal).await? {
+            self.of_node(&node).await?;
+        }
+        Ok(())
+    }
+
+    async fn of_node(&mut self, node: &Node) -> Result<(), CliError> {
+        if node.is_folder() {
+            return self.of_folder(&node.path).await;
+        }
+        let sum = Sum { bytes: node.size, files: 1, folders: 0 };
+        self.total.add(sum);
+        self.show(&node.path, sum)
+    }
+
+    async fn of_folder(&mut self, root: &RemotePath) -> Result<(), CliError> {
+        let options = OrderedOptions { hidden: true, depth: None };
+        let mut walk = ordered::walk(self.ctx.api().await?, self.ctx.s3().await?, root, options);
+        // One sum for each folder on the way down to where the walk is.
+        let mut sums = vec![Sum::default()];
+        while let Some(step) = walk.next().await {
+            match step {
+                Step::Node { node, .. } if is_recycle_bin(&node.path) => {
+                    let hint = format!("not counted: the recycle bin; 'cec du -s {}' does", node.path);
+                    self.ctx.ui.status(&hint);
+                }
+                Step::Node { node, .. } if node.is_folder() => sums.push(Sum { folders: 1, ..Sum::default() }),
+                Step::Node { node, .. } => {
+                    if let Some(sum) = sums.last_mut() {
+                        sum.add(Sum { bytes: node.size, files: 1, folders: 0 });
+                    }
+                }
+                Step::Left(folder) => {
+                    let Some(sum) = sums.pop() else { continue };
+                    match sums.last_mut() {
+                        Some(above) => above.add(sum),
+                        None => self.total.add(sum),
+                    }
+                    if sums.is_empty() || !self.summarize {
+                        self.show(&folder, sum)?;
+                    }
+                }
+                Step::Failed { folder, error } => {
+                    let error = CliError::from(error).during(format!("listing {folder}")).about(&folder);
+                    if folder == *root {
+                        return Err(error);
+                    }
+                    self.operands.failed(error)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&self, path: &RemotePath, sum: Sum) -> Result<(), CliError> {
+        let ui = &self.ctx.ui;
+        if ui.is_json() {
+            let record = json!({"path": path.as_str(), "bytes": sum.bytes, "files": sum.files, "folders": sum.folders});
+            return Ok(ui.json_line(&record)?);
+        }
+        let size = ui.size(sum.bytes);
+        match ui.stdout_is_terminal() {
+            true => Ok(ui.line(&format!("{size:>9}  {}", ui.shown(path.as_str())))?),
+            false => Ok(ui.line(&format!("{size}\t{path}"))?),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! `cec find`.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::nodes;
+use super::operands::Operands;
+use crate::api::Node;
+use crate::context::Ctx;
+use crate::error::{CliError, Outcome};
+use crate::path::RemotePath;
+use crate::settings::{parse_age, parse_bytes};
+use crate::ui::json::NodeRecord;
+use crate::walk::glob::NamePattern;
+use crate::walk::ordered::{self, OrderedOptions, Step};
+
+/// Arguments of `cec find`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Everything below a path is looked at, hidden names included, but for what is in recycle bins that are \
+    not named. All conditions must hold.\n\nExamples:\n  cec find common-files --name '*.pdf'\n  \
+    cec find common-files --type f --min-size 100M\n  \
+    cec find -0 common-files/tmp --type f --min-age 30d | xargs -0 cec rm -f"
+)]
+pub struct Args {
+    /// Folders, files or patterns on the server
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<String>,
+    /// Only names that match this pattern
+    #[arg(long, value_name = "PATTERN")]
+    name: Option<String>,
+    /// As --name, in upper or lower case
+    #[arg(long, value_name = "PATTERN")]
+    iname: Option<String>,
+    /// Only files (f) or folders (d)
+    #[arg(long = "type", value_name = "TYPE", value_enum)]
+    kind: Option<Kind>,
+    /// Only files of at least this size: 500, 10k, 1.5M, 2G
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    min_size: Option<u64>,
+    /// Only files of at most this size
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    max_size: Option<u64>,
+    /// Only what was changed at least this long ago: 90s, 12h, 7d, 2w
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    min_age: Option<Duration>,
+    /// Only what was changed at most this long ago
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    max_age: Option<Duration>,
+    /// How deep to look: 0 is the path itself, 1 what is directly in it
+    #[arg(long, value_name = "N")]
+    max_depth: Option<usize>,
+    /// End each path with a NUL character instead of a newline
+    #[arg(short = '0', long = "null", conflicts_with = "json")]
+    null: bool,
+    /// Take names as they are, without patterns
+    #[arg(long)]
+    no_glob: bool,
+}
+
+/// What a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// File
+    #[value(name = "f")]
+    File,
+    /// Folder
+    #[value(name = "d")]
+    Folder,
+}
+
+/// What must hold.
+struct Conditions<'a> {
+    arguments: &'a Args,
+    names: Vec<NamePattern>,
+    now: Timestamp,
+}
+
+impl<'a> Conditions<'a> {
+    fn new(arguments: &'a Args) -> Result<Self, CliError> {
+        let mut names = Vec::new();
+        for (text, any_case) in [(&arguments.name, false), (&arguments.iname, true)] {
+            if let Some(text) = text {
+                names.push(NamePattern::parse(text, any_case)?);
+            }
+        }
+        Ok(Self { arguments, names, now: Timestamp::now() })
+    }
+
+    fn hold(&self, node: &Node) -> bool {
+        let asked = self.arguments;
+        let kind = match asked.kind {
+            None => true,
+            Some(Kind::File) => !node.is_folder(),
+            Some(Kind::Folder) => node.is_folder(),
+        };
+        kind && self.names.iter().all(|pattern| pattern.is_match(node.name())) && self.size(node) && self.age(node)
+    }
+
+    /// Folders have no size of their own.
+    fn size(&self, node: &Node) -> bool {
+        let (least, most) = (self.arguments.min_size, self.arguments.max_size);
+        let fits = least.is_none_or(|least| node.size >= least) && most.is_none_or(|most| node.size <= most);
+        (least.is_none() && most.is_none()) || (!node.is_folder() && fits)
+    }
+
+    fn age(&self, node: &Node) -> bool {
+        let (least, most) = (self.arguments.min_age, self.arguments.max_age);
+        if least.is_none() && most.is_none() {
+            return true;
+        }
+        // What is as old as nobody knows is neither old nor young. What lies ahead of this machine's clock is new.
+        let Some(modified) = node.modified else { return false };
+        let seconds = u64::try_from(self.now.as_second() - modified.as_second()).unwrap_or(0);
+        let age = Duration::from_secs(seconds);
+        least.is_none_or(|least| age >= least) && most.is_none_or(|most| age <= most)
+    }
+}
+
+/// Shows what it finds.
+struct Found<'a> {
+    ctx: &'a Ctx,
+    conditions: Conditions<'a>,
+    operands: Operands<'a>,
+    files: u64,
+    folders: u64,
+    bytes: u64,
+}
+
+/// Looks through trees.
+///
+/// # Errors
+/// A pattern that cannot be read; what ends the whole command. Failures of single folders are told and counted.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let conditions = Conditions::new(&arguments)?;
+    let operands = Operands::new(&ctx.ui);
+    let mut found = Found { ctx, conditions, operands, files: 0, folders: 0, bytes: 0 };
+    for typed in &arguments.paths {
+        let result = found.look_in(typed).await;
+        found.operands.take(result)?;
+    }
+    if ctx.ui.is_json() {
+        ctx.ui.json_line(&json!({
+            "type": "summary", "schema": 1, "files": found.files, "folders": found.folders, "bytes": found.bytes,
+            "failed": found.operands.failure_count(),
+        }))?;
+    }
+    Ok(found.operands.outcome())
+}
+
+impl Found<'_> {
+    async fn look_in(&mut self, typed: &str) -> Result<(), CliError> {
+        let path = nodes::parse(typed)?;
+        let arguments = self.conditions.arguments;
+        let roots = if path.is_root() {
+            vec![path]
+        } else {
+            let named = nodes::named(self.ctx, &path, arguments.no_glob).await?;
+            let mut roots = Vec::new();
+            for node in named {
+                self.show(&node)?;
+                if node.is_folder() {
+                    roots.push(node.path);
+                }
+            }
+            roots
+        };
+        if arguments.max_depth == Some(0) {
+            return Ok(());
+        }
+        for root in roots {
+            self.walk(&root).await?;
+        }
+        Ok(())
+    }
+
+    async fn walk(&mut self, root: &RemotePath) -> Result<(), CliError> {
+        let options = OrderedOptions { hidden: true, depth: self.conditions.arguments.max_depth };
+        let mut walk = ordered::walk(self.ctx.api().await?, self.ctx.s3().await?, root, options);
+        while let Some(step) = walk.next().await {
+            match step {
+                Step::Node { node, .. } => self.show(&node)?,
+                Step::Left(_) => {}
+                Step::Failed { folder, error } => {
+                    let error = CliError::from(error).during(format!("listing {folder}")).about(&folder);
+                    if folder == *root {
+                        return Err(error);
+                    }
+                    self.operands.failed(error)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, node: &Node) -> Result<(), CliError> {
+        if !self.conditions.hold(node) {
+            return Ok(());
+        }
+        if node.is_folder() {
+            self.folders += 1;
+        } else {
+            self.files += 1;
+            self.bytes += node.size;
+        }
+        let ui = &self.ctx.ui;
+        let slash = if node.is_folder() { "/" } else { "" };
+        if ui.is_json() {
+            ui.json_line(&NodeRecord::listed(node))?;
+        } else if self.conditions.arguments.null {
+            ui.bytes(format!("{}{slash}\0", node.path).as_bytes())?;
+        } else {
+            ui.line(&format!("{}{slash}", ui.shown(node.path.as_str())))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,36 @@
+//! Listing a whole tree as it comes.
+
+use super::show::Show;
+use super::{Lister, listing_failed};
+use crate::commands::operands::Operands;
+use crate::error::CliError;
+use crate::path::RemotePath;
+use crate::walk::ordered::{self, OrderedOptions, Step};
+
+/// Shows everything below `root`; the recycle bin of a workspace is shown but not entered. A folder that cannot be
+/// listed is a failure of its own; the rest goes on.
+///
+/// # Errors
+/// `root` cannot be listed, or standard output takes no more.
+pub(super) async fn list(
+    lister: &Lister,
+    root: &RemotePath,
+    show: &mut Show<'_>,
+    operands: &mut Operands<'_>,
+) -> Result<(), CliError> {
+    let mut walk = ordered::walk(&lister.api, &lister.s3, root, OrderedOptions::default());
+    while let Some(step) = walk.next().await {
+        match step {
+            Step::Node { node, .. } => show.node(&node)?,
+            Step::Left(_) => {}
+            Step::Failed { folder, error } => {
+                let error = listing_failed(error.into(), &folder);
+                if folder == *root {
+                    return Err(error);
+                }
+                operands.failed(error)?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! `cec tree`.
+
+use serde_json::json;
+
+use super::nodes;
+use super::operands::Operands;
+use crate::api::Node;
+use crate::context::Ctx;
+use crate::error::{CliError, Outcome};
+use crate::path::RemotePath;
+use crate::ui::human;
+use crate::ui::json::NodeRecord;
+use crate::walk::ordered::{self, OrderedOptions, Step};
+
+/// Arguments of `cec tree`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A recycle bin is shown, but not what is in it, unless it is named.\n\nExamples:\n  cec tree common-files\n  \
+    cec tree -L 2\n  cec tree -a common-files/site"
+)]
+pub struct Args {
+    /// Folders on the server; all workspaces where none is given
+    #[arg(value_name = "PATH")]
+    paths: Vec<String>,
+    /// How many levels to show
+    #[arg(short = 'L', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    level: Option<u64>,
+    /// Show names that start with a dot as well
+    #[arg(short, long)]
+    all: bool,
+    /// Take names as they are, without patterns
+    #[arg(long)]
+    no_glob: bool,
+}
+
+/// Draws trees.
+///
+/// # Errors
+/// What ends the whole command; failures of single folders are told and counted.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let mut drawing =
+        Drawing { ctx, arguments: &arguments, operands: Operands::new(&ctx.ui), files: 0, folders: 0, bytes: 0 };
+    let all = [String::new()];
+    for typed in if arguments.paths.is_empty() { &all } else { arguments.paths.as_slice() } {
+        let result = drawing.operand(typed).await;
+        drawing.operands.take(result)?;
+    }
+    let (files, folders, bytes) = (drawing.files, drawing.folders, drawing.bytes);
+    if ctx.ui.is_json() {
+        let failed = drawing.operands.failure_count();
+        ctx.ui.json_line(&json!({
+            "type": "summary", "schema": 1, "files": files, "folders": folders, "bytes": bytes, "failed": failed,
+        }))?;
+    } else if !drawing.operands.all_failed() {
+        let counted =
+            |number: u64, one: &str| format!("{} {one}{}", human::count(number), if number == 1 { "" } else { "s" });
+        let sums = format!("{}, {}, {}", counted(folders, "folder"), counted(files, "file"), human::bytes(bytes));
+        ctx.ui.status(&sums);
+    }
+    Ok(drawing.operands.outcome())
+}
+
+struct Drawing<'a> {
+    ctx: &'a Ctx,
+    arguments: &'a Args,
+    operands: Operands<'a>,
+    files: u64,
+    folders: u64,
+    bytes: u64,
+}
+
+impl Drawing<'_> {
+    async fn operand(&mut self, typed: &str) -> Result<(), CliError> {
+        let path = nodes::parse(typed)?;
+        if path.is_root() {
+            return self.tree(&path).await;
+        }
+        for node in nodes::named(self.ctx, &path, self.arguments.no_glob).await? {
+            if node.is_folder() {
+                self.tree(&node.path).await?;
+            } else {
+                self.show(&node, node.path.as_str(), "")?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tree(&mut self, root: &RemotePath) -> Result<(), CliError> {
+        let depth = self.arguments.level.map(|level| usize::try_from(level).unwrap_or(usize::MAX));
+        let options = OrderedOptions { hidden: self.arguments.all, depth };
+        let mut walk = ordered::walk(self.ctx.api().await?, self.ctx.s3().await?, root, options);
+        if !self.ctx.ui.is_json() {
+            self.ctx.ui.line(&self.ctx.ui.shown(&root.to_string()))?;
+        }
+        // Whether the nodes on the way down are the last of their folders.
+        let mut lasts: Vec<bool> = Vec::new();
+        while let Some(step) = walk.next().await {
+            match step {
+                Step::Node { node, last } => {
+                    let depth = node.path.segments().count() - root.segments().count();
+                    lasts.truncate(depth.saturating_sub(1));
+                    let mut lines: String = lasts.iter().map(|last| if *last { "    " } else { "│   " }).collect();
+                    lines.push_str(if last { "└── " } else { "├── " });
+                    lasts.push(last);
+                    self.show(&node, node.name(), &lines)?;
+                }
+                Step::Left(_) => {}
+                Step::Failed { folder, error } => {
+                    let error = CliError::from(error).during(format!("listing {folder}")).about(&folder);
+                    if folder == *root {
+                        return Err(error);
+                    }
+                    self.operands.failed(error)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, node: &Node, name: &str, lines: &str) -> Result<(), CliError> {
+        if node.is_folder() {
+            self.folders += 1;
+        } else {
+            self.files += 1;
+            self.bytes += node.size;
+        }
+        let ui = &self.ctx.ui;
+        if ui.is_json() {
+            return Ok(ui.json_line(&NodeRecord::listed(node))?);
+        }
+        let slash = if node.is_folder() { "/" } else { "" };
+        Ok(ui.line(&format!("{lines}{}{slash}", ui.shown(name)))?)
+    }
+}

@@ -1,0 +1,170 @@
+//! A whole tree in order: each folder before what it holds, siblings as the server lists them. The next folders are
+//! listed meanwhile, and nothing waits in memory but the pages at hand, whatever the size of a folder.
+
+use std::collections::VecDeque;
+
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::mpsc::{self, Receiver};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::WalkError;
+use super::remote::{self, LISTINGS_IN_FLIGHT};
+use crate::api::{Client, Node};
+use crate::path::RemotePath;
+use crate::s3;
+
+/// How many nodes of one folder wait to be taken before its listing pauses.
+const QUEUE: usize = 256;
+
+/// How a tree is walked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OrderedOptions {
+    /// Names that start with a dot as well; within their folder they come last.
+    pub hidden: bool,
+    /// How deep to go: 1 is the root's own children; `None` all the way.
+    pub depth: Option<usize>,
+}
+
+/// One step of a walk.
+#[derive(Debug)]
+pub enum Step {
+    /// A node; what a folder holds follows at once. The recycle bin of a workspace is one that is not entered.
+    Node {
+        /// The node.
+        node: Node,
+        /// Whether its folder holds nothing that comes after it.
+        last: bool,
+    },
+    /// Nothing more comes of this folder, the root included. Folders that are not entered are not left either.
+    Left(RemotePath),
+    /// A folder could not be listed, or not to its end.
+    Failed {
+        /// The folder.
+        folder: RemotePath,
+        /// Why.
+        error: WalkError,
+    },
+}
+
+/// A walk that goes on as it is asked for steps.
+pub struct OrderedWalk {
+    api: Client,
+    s3: s3::Client,
+    options: OrderedOptions,
+    /// The folders on the way down to where the walk is.
+    stack: Vec<Frame>,
+}
+
+/// A folder that the walk is in.
+struct Frame {
+    folder: RemotePath,
+    listing: Listing,
+    /// Nodes that have come, with the listings of the next folders among them.
+    queue: VecDeque<(Node, Option<Listing>)>,
+    failure: Option<WalkError>,
+    ended: bool,
+}
+
+/// A listing that is fetched in the background.
+struct Listing {
+    nodes: Receiver<Result<Node, WalkError>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+/// Walks everything below `root`, itself not included; the root of all lists the workspaces.
+pub fn walk(api: &Client, s3: &s3::Client, root: &RemotePath, options: OrderedOptions) -> OrderedWalk {
+    let mut walk = OrderedWalk { api: api.clone(), s3: s3.clone(), options, stack: Vec::new() };
+    let listing = walk.list(root);
+    walk.enter(root.clone(), listing);
+    walk
+}
+
+impl OrderedWalk {
+    /// The next step; `None` at the end. What has failed below is a step of its own, and the walk goes on.
+    pub async fn next(&mut self) -> Option<Step> {
+        loop {
+            self.take_what_came();
+            self.list_ahead();
+            let frame = self.stack.last_mut()?;
+            // That a node is the last one is known once the next has not come.
+            if frame.queue.len() < 2 && !frame.ended {
+                let came = frame.listing.nodes.recv().await;
+                frame.keep(came);
+                continue;
+            }
+            if let Some((node, listing)) = frame.queue.pop_front() {
+                let last = frame.queue.is_empty();
+                if let Some(listing) = listing {
+                    self.enter(node.path.clone(), listing);
+                }
+                return Some(Step::Node { node, last });
+            }
+            if let Some(error) = frame.failure.take() {
+                return Some(Step::Failed { folder: frame.folder.clone(), error });
+            }
+            return self.stack.pop().map(|frame| Step::Left(frame.folder));
+        }
+    }
+
+    fn enter(&mut self, folder: RemotePath, listing: Listing) {
+        self.stack.push(Frame { folder, listing, queue: VecDeque::new(), failure: None, ended: false });
+    }
+
+    /// Takes what the present folder's listing has ready.
+    fn take_what_came(&mut self) {
+        let Some(frame) = self.stack.last_mut() else { return };
+        while frame.queue.len() < QUEUE && !frame.ended {
+            match frame.listing.nodes.try_recv() {
+                Ok(item) => frame.keep(Some(item)),
+                Err(TryRecvError::Disconnected) => frame.keep(None),
+                Err(TryRecvError::Empty) => return,
+            }
+        }
+    }
+
+    /// Starts the listings of the folders that come next.
+    fn list_ahead(&mut self) {
+        let deep_enough = self.options.depth.is_some_and(|limit| self.stack.len() >= limit);
+        let Some(frame) = self.stack.last().filter(|_| !deep_enough) else { return };
+        let is_entered = |node: &Node| node.is_folder() && !remote::is_recycle_bin(&node.path);
+        let next = frame.queue.iter().enumerate().filter(|(_, (node, _))| is_entered(node)).take(LISTINGS_IN_FLIGHT);
+        let missing: Vec<_> = next
+            .filter(|(_, (_, listing))| listing.is_none())
+            .map(|(index, (node, _))| (index, node.path.clone()))
+            .collect();
+        for (index, folder) in missing {
+            let listing = self.list(&folder);
+            if let Some((_, slot)) = self.stack.last_mut().and_then(|frame| frame.queue.get_mut(index)) {
+                *slot = Some(listing);
+            }
+        }
+    }
+
+    fn list(&self, folder: &RemotePath) -> Listing {
+        let (sender, nodes) = mpsc::channel(QUEUE);
+        let mut children = if self.options.hidden && !folder.is_root() {
+            remote::children(&self.api, &self.s3, folder).boxed()
+        } else {
+            self.api.children(folder).map_err(WalkError::from).boxed()
+        };
+        let task = tokio::spawn(async move {
+            while let Some(item) = children.next().await {
+                if sender.send(item).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Listing { nodes, _task: AbortOnDropHandle::new(task) }
+    }
+}
+
+impl Frame {
+    fn keep(&mut self, came: Option<Result<Node, WalkError>>) {
+        match came {
+            Some(Ok(node)) => self.queue.push_back((node, None)),
+            Some(Err(error)) => (self.failure, self.ended) = (Some(error), true),
+            None => self.ended = true,
+        }
+    }
+}
