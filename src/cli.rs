@@ -12,8 +12,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::commands::{
-    api, cat, clear, completion, config, configure, cp, doc, du, find, idm, info, jobs, ls, meta, mkdir, mv, rm, scp,
-    share, stat, storage, tools, tree, update, version,
+    api, cat, clear, completion, compress, config, configure, cp, doc, du, extract, find, idm, info, jobs, ls, meta,
+    mkdir, mv, restore, rm, scp, share, stat, storage, tools, trash, tree, update, version,
 };
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
@@ -140,6 +140,15 @@ pub enum Command {
     Mv(mv::Args),
     /// Move files and folders to the recycle bin, or delete them for good
     Rm(rm::Args),
+    /// List, restore or delete for good what is in recycle bins
+    #[command(subcommand)]
+    Trash(trash::Verb),
+    /// Put things of a recycle bin back to where they were
+    Restore(restore::Args),
+    /// Make an archive on the server
+    Compress(compress::Args),
+    /// Unpack an archive on the server
+    Extract(extract::Args),
     /// Write the content of files to standard output
     Cat(cat::Args),
     /// Copy files and folders to the server, or from it

@@ -37,6 +37,12 @@ impl Place {
         }
     }
 
+    /// The path in the server's own tree: the data source comes first.
+    pub(crate) fn internal(&self) -> String {
+        let source = if self.workspace.root_kind == RootKind::Personal { "personal" } else { "pydiods1" };
+        format!("{source}{}", self.shown())
+    }
+
     /// The path as the user writes it. That of a root ends with a slash.
     pub(crate) fn path(&self) -> String {
         format!("{}/{}", self.workspace.slug, self.relative)
@@ -251,6 +257,14 @@ impl Nodes {
             mime: Some(sniff(place.name(), content).to_owned()),
         };
         self.commit_put(&upload, finished).map_err(|refusal| anyhow::anyhow!("{}: {refusal:?}", place.path()))
+    }
+
+    /// Makes a folder with all missing ones above it.
+    pub(crate) fn make_folder(&self, place: &Place) -> Result<(), TreeError> {
+        self.write(|forest, now| {
+            let root = root(forest, place).ok_or(TreeError::Missing)?;
+            forest.make_folder(root, &place.relative, now).map(|_| ())
+        })
     }
 
     /// Refuses writes at and below a place for that long, as a running job does.

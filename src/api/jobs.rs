@@ -1,5 +1,7 @@
 //! Jobs: starting one, and asking what became of it.
 
+use std::collections::BTreeMap;
+
 use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -37,6 +39,8 @@ pub struct Job {
     pub message: String,
     /// How far it has come, 0 to 1, where it tells.
     pub progress: Option<f64>,
+    /// Where it puts things, where it tells: as the user writes it, or a path of the server's own.
+    pub target: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -55,6 +59,14 @@ pub(super) struct WireJob {
     label: String,
     #[serde(rename = "Tasks", deserialize_with = "list")]
     pub(super) tasks: Vec<WireTask>,
+    #[serde(rename = "Actions", deserialize_with = "list")]
+    actions: Vec<WireAction>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct WireAction {
+    parameters: Option<BTreeMap<String, Value>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -116,7 +128,11 @@ impl WireJob {
             status: JobStatus::Waiting,
             message: String::new(),
             progress: None,
+            target: None,
         };
+        let parameters = self.actions.into_iter().find_map(|action| action.parameters);
+        let target = parameters.and_then(|mut parameters| parameters.remove("target"));
+        job.target = target.and_then(|target| target.as_str().map(str::to_owned)).filter(|target| !target.is_empty());
         if let Some(task) = self.tasks.into_iter().max_by(|one, other| one.start_time.total_cmp(&other.start_time)) {
             job.status = match task.status.as_str() {
                 "Finished" => JobStatus::Finished,

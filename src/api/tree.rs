@@ -9,9 +9,11 @@ use futures_util::{Stream, future};
 use http::Method;
 use jiff::Timestamp;
 
+use super::jobs::JobId;
 use super::page::{self, Page};
 use super::wire::{
-    BulkAnswer, BulkRequest, CreateAnswer, CreateRequest, DeleteAnswer, DeleteRequest, StatAnswer, WireNode, WirePath,
+    BulkAnswer, BulkRequest, CreateAnswer, CreateRequest, DeleteAnswer, DeleteRequest, RestoreAnswer, RestoreRequest,
+    StatAnswer, WireNode, WirePath,
 };
 use super::{ApiError, ApiErrorKind, Client};
 use crate::path::RemotePath;
@@ -295,6 +297,17 @@ impl Client {
         let request = CreateRequest { nodes: nodes.collect(), recursive: true };
         let answer: CreateAnswer = self.repeatable_write("/a/tree/create", &request, paths.len() > 1).await?;
         Ok(answer.children.into_iter().map(WireNode::into_node).collect())
+    }
+
+    /// Starts to put something of a recycle bin back to where it was. Sent once.
+    ///
+    /// # Errors
+    /// [`ApiErrorKind::NotFound`]; any other failure, also where the server does not know where it was.
+    pub async fn restore(&self, path: &RemotePath) -> Result<JobId, ApiError> {
+        let request = RestoreRequest { nodes: vec![WirePath { path: path.to_string(), kind: None }] };
+        let answer: RestoreAnswer = self.write(Method::POST, "/a/tree/restore", &request).await?;
+        let job = answer.restore_jobs.into_iter().next().map(|job| JobId(job.uuid));
+        job.ok_or_else(|| ApiError::new(ApiErrorKind::Server, "the server restores something and did not say how"))
     }
 
     /// Starts a deletion: to the recycle bin, or for good. What lies in the recycle bin is always deleted for good.

@@ -195,6 +195,21 @@ pub(super) struct DeleteAnswer {
     pub(super) delete_jobs: Vec<WireJobReference>,
 }
 
+/// Nodes to be restored.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct RestoreRequest {
+    pub(super) nodes: Vec<WirePath>,
+}
+
+/// The jobs that a restoration started.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(super) struct RestoreAnswer {
+    #[serde(deserialize_with = "list")]
+    pub(super) restore_jobs: Vec<WireJobReference>,
+}
+
 /// A job that was started.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]

@@ -1,14 +1,17 @@
 //! The commands, a file each: what they take (the doc comments are the help) and what they do.
 
 pub mod api;
+pub mod archive;
 pub mod cat;
 pub mod clear;
 pub mod completion;
+pub mod compress;
 pub mod config;
 pub mod configure;
 pub mod cp;
 pub mod doc;
 pub mod du;
+pub mod extract;
 pub mod find;
 pub mod idm;
 pub mod info;
@@ -20,6 +23,7 @@ pub mod mv;
 pub mod nodes;
 pub mod operands;
 pub mod relocate;
+pub mod restore;
 pub mod rm;
 pub mod scp;
 pub mod server_job;
@@ -27,6 +31,7 @@ pub mod share;
 pub mod stat;
 pub mod storage;
 pub mod tools;
+pub mod trash;
 pub mod tree;
 pub mod update;
 pub mod version;
@@ -45,7 +50,16 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
     let signals = signal::watch(ctx.cancel.clone()).map_err(|error| CliError::from(error).during("starting"))?;
     // A transfer stops by itself: an upload that has sent its last byte must be waited for. A removal does, to say
     // how far it came.
-    let stops_itself = matches!(command, Command::Scp(_) | Command::Rm(_) | Command::Cp(_) | Command::Mv(_));
+    let stops_itself = matches!(
+        command,
+        Command::Scp(_)
+            | Command::Rm(_)
+            | Command::Cp(_)
+            | Command::Mv(_)
+            | Command::Compress(_)
+            | Command::Extract(_)
+            | Command::Trash(trash::Verb::Empty(_))
+    );
     let result = tokio::select! {
         // A command that has ended has ended, whatever was signalled in its last moment.
         biased;
@@ -100,6 +114,10 @@ async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
         Command::Tree(arguments) => tree::run(ctx, arguments).await,
         Command::Cp(arguments) => cp::run(ctx, arguments).await,
         Command::Mv(arguments) => mv::run(ctx, arguments).await,
+        Command::Trash(verb) => trash::run(ctx, verb).await,
+        Command::Restore(arguments) => restore::run(ctx, arguments).await,
+        Command::Compress(arguments) => compress::run(ctx, arguments).await,
+        Command::Extract(arguments) => extract::run(ctx, arguments).await,
         Command::Rm(arguments) => rm::run(ctx, arguments).await,
         Command::Cat(arguments) => cat::run(ctx, arguments).await,
         Command::Scp(arguments) => scp::run(ctx, arguments).await,

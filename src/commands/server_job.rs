@@ -57,12 +57,13 @@ impl<'a> ServerJobs<'a> {
         }
     }
 
-    /// Waits until a job has ended; `what` is shown meanwhile (`copying a.txt`).
+    /// Waits until a job has ended; `what` is shown meanwhile (`copying a.txt`). Gives it as it was in the end, unless
+    /// the server has cleared it away by then.
     ///
     /// # Errors
     /// [`Kind::JobFailed`] with the server's own words; [`Kind::Interrupted`] when the user does not want to wait any
     /// more; the server cannot be asked.
-    pub async fn wait(&mut self, id: &JobId, what: &str) -> Result<(), CliError> {
+    pub async fn wait(&mut self, id: &JobId, what: &str) -> Result<Option<Job>, CliError> {
         let waiting = Waiting::start(&self.ctx.ui, what);
         let end = tokio::select! {
             biased;
@@ -72,7 +73,8 @@ impl<'a> ServerJobs<'a> {
         drop(waiting);
         match end {
             Ok(End::Ended(job)) if job.status == JobStatus::Failed => Err(failed(&job)),
-            Ok(End::Ended(_) | End::Forgotten) => Ok(()),
+            Ok(End::Ended(job)) => Ok(Some(job)),
+            Ok(End::Forgotten) => Ok(None),
             Err(error) => {
                 Err(CliError::from(error).during("waiting for the server").hint(format!("the job may go on: {}", id.0)))
             }

@@ -7,6 +7,7 @@ mod support;
 
 mod accounts;
 mod api;
+mod archives;
 mod browser;
 mod cat;
 mod clear;
@@ -40,6 +41,7 @@ mod stat;
 mod storage;
 mod terminal;
 mod tools;
+mod trash;
 mod tree;
 mod tuning;
 mod update;

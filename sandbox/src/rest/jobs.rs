@@ -106,8 +106,8 @@ impl Field for Command {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct StartAnswer {
-    job_uuid: String,
+pub(super) struct StartAnswer {
+    pub(super) job_uuid: String,
 }
 
 #[derive(Serialize)]
@@ -211,6 +211,8 @@ pub(super) async fn start(call: &mut Call, name: &str) -> RestResult {
     match name {
         "copy" => start_transfer(call, Transfer::Copy, &request.json_parameters),
         "move" => start_transfer(call, Transfer::Move, &request.json_parameters),
+        "compress" => super::archives::compress(call, &request.json_parameters),
+        "extract" => super::archives::extract(call, &request.json_parameters),
         "datasource-resync" => start_resync(call, &request.json_parameters),
         "remote-download" => {
             let message = "you are not allowed to use this feature";
@@ -315,7 +317,7 @@ fn source(call: &Call, path: &str, transfer: Transfer) -> Result<(Place, Kind), 
     }
 }
 
-fn target_place(call: &Call, path: &str) -> Result<Place, RestError> {
+pub(super) fn target_place(call: &Call, path: &str) -> Result<Place, RestError> {
     if path.trim_matches('/').is_empty() {
         return Err(RestError::internal("no.workspace.in.path"));
     }
@@ -345,6 +347,16 @@ pub(super) fn transfer_parameters(kind: &str, target: &str, into_target: bool) -
         ("target", target.to_owned()),
         ("targetParent", into_target.to_owned()),
         ("type", kind.to_owned()),
+    ])
+}
+
+/// The parameters that a job record shows for the return of something to where it was: an internal path.
+pub(super) fn return_parameters(target: String) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("create", "true".to_owned()),
+        ("recursive", "true".to_owned()),
+        ("target", target),
+        ("type", "move".to_owned()),
     ])
 }
 

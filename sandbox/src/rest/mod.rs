@@ -1,6 +1,7 @@
 //! The REST interface below `/a/`: who asks, which endpoint, and the common rules of bodies.
 
 mod admin;
+mod archives;
 mod auth;
 mod bulk;
 mod datasources;

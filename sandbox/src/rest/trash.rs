@@ -150,6 +150,7 @@ pub(super) async fn restore(call: &mut Call) -> RestResult {
     let mut restore_jobs = Vec::new();
     for (place, node_uuid) in found {
         let label = "Moving file in background...";
+        let origin = call.shared.nodes.origin_of(&place).unwrap_or_default();
         let order = Order {
             prefix: "copy-move",
             label: label.to_owned(),
@@ -157,7 +158,7 @@ pub(super) async fn restore(call: &mut Call) -> RestResult {
             action: Action {
                 id: "actions.tree.copymove",
                 paths: vec![place.path()],
-                parameters: super::jobs::transfer_parameters("move", "", false),
+                parameters: super::jobs::return_parameters(place.at(&origin).internal()),
             },
             running: "Starting...".to_owned(),
         };

@@ -110,6 +110,11 @@ impl Nodes {
         })
     }
 
+    /// Where a node of the recycle bin came from, below the root of its workspace.
+    pub(crate) fn origin_of(&self, place: &Place) -> Option<String> {
+        self.read(|forest| origin(forest, super::find(forest, place)?))
+    }
+
     /// The Uuid of a node that can be restored: a direct child of the recycle bin that came there
     /// by being deleted.
     pub(crate) fn restorable(&self, place: &Place) -> Option<String> {

@@ -56,10 +56,29 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         found = agreed(ctx, &arguments, &mut operands) => found?,
         () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was deleted")),
     };
-    let watch = Watch::open(ctx.api().await?);
     let permanently = arguments.permanently || found.first().is_some_and(|node| is_in_recycle_bin(&node.path));
+    remove(ctx, &found, permanently, operands).await
+}
+
+/// Removes for good what is in recycle bins, after having asked unless `force` is set.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn erase(ctx: &Ctx, nodes: &[Node], force: bool, operands: Operands<'_>) -> Result<Outcome, CliError> {
+    if !nodes.is_empty() && !force {
+        tokio::select! {
+            biased;
+            agreed = ask(ctx, nodes, true) => agreed?,
+            () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was deleted")),
+        }
+    }
+    remove(ctx, nodes, true, operands).await
+}
+
+async fn remove(ctx: &Ctx, found: &[Node], permanently: bool, operands: Operands<'_>) -> Result<Outcome, CliError> {
+    let watch = Watch::open(ctx.api().await?);
     let mut removal = Removal::new(ctx, watch, permanently, operands, found.len());
-    let result = removal.remove(&found).await;
+    let result = removal.remove(found).await;
     if ctx.ui.is_json() && (!removal.gone.is_empty() || (result.is_ok() && !removal.operands.all_failed())) {
         ctx.ui.json_document(&removal.gone)?;
     }

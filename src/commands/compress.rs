@@ -1,0 +1,135 @@
+//! `cec compress`.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+
+use super::archive::Format;
+use super::nodes;
+use super::server_job::{ServerJobs, Started};
+use crate::api::Node;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::path::{RemotePath, check_name};
+
+/// Arguments of `cec compress`.
+#[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "cec compress [OPTIONS] <PATH>... <ARCHIVE>",
+    after_help = "The server makes the archive by itself. A single folder is put in without its own name: the archive \
+    holds what is in it. An archive that exists is never replaced (exit code 8).\n\nExamples:\n  \
+    cec compress common-files/reports common-files/reports.zip\n  \
+    cec compress 'common-files/*.pdf' common-files/notes.txt common-files/all.tar.gz"
+)]
+pub struct Args {
+    /// Files, folders or patterns on the server, then the archive that is to be made
+    #[arg(value_name = "PATH", required = true, num_args = 2..)]
+    paths: Vec<String>,
+    /// What kind of archive, where its name does not tell
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<Format>,
+    /// Start the server's job, print its id, and do not wait for it
+    #[arg(long)]
+    no_wait: bool,
+    /// Take names as they are, without patterns
+    #[arg(long)]
+    no_glob: bool,
+}
+
+/// Makes an archive on the server.
+///
+/// # Errors
+/// Anything that stands against it; a source that is missing, among others too: an archive is made whole or not at all.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let Some((typed, sources)) = arguments.paths.split_last() else { return Ok(Outcome::Done) };
+    let archive = nodes::parse(typed)?;
+    let format = Format::of(arguments.format, &archive)?;
+    let prepared = tokio::select! {
+        biased;
+        prepared = prepare(ctx, sources, &archive, arguments.no_glob) => prepared?,
+        () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was begun")),
+    };
+    let (nodes, archive) = prepared;
+    let mut jobs = ServerJobs::open(ctx).await?;
+    let paths: Vec<&str> = nodes.iter().map(|node| node.path.as_str()).collect();
+    let parameters = json!({"nodes": paths, "archiveName": archive.as_str(), "format": format.name()});
+    let what = format!("making {archive}");
+    let failed = |error: CliError| error.during(what.clone()).about(&archive);
+    let id = match jobs.start("compress", &parameters).await.map_err(failed)? {
+        Started::Job(id) => id,
+        Started::AnswerLost(error) => return Err(failed(error).hint("the server may have begun all the same")),
+    };
+    let record = |status: &str, size: Option<u64>| {
+        json!({"archive": archive.as_str(), "format": format.name(), "items": nodes.len(), "size": size,
+            "status": status, "job": id.0})
+    };
+    if arguments.no_wait {
+        if ctx.ui.is_json() {
+            ctx.ui.json_document(&record("started", None))?
+        } else {
+            ctx.ui.line(&id.0)?
+        }
+        return Ok(Outcome::Done);
+    }
+    jobs.wait(&id, &what).await.map_err(failed)?;
+    let Some(made) = ctx.api().await?.find(&archive).await.map_err(|error| failed(error.into()))? else {
+        let message = format!("the server's job has ended, but there is no '{archive}'");
+        return Err(failed(CliError::new(Kind::JobFailed, message)));
+    };
+    ctx.ui.status(&format!("made {archive} ({})", crate::ui::human::bytes(made.size)));
+    if ctx.ui.is_json() {
+        ctx.ui.json_document(&record("made", Some(made.size)))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The sources, and where the archive goes.
+async fn prepare(
+    ctx: &Ctx,
+    sources: &[String],
+    archive: &RemotePath,
+    literal: bool,
+) -> Result<(Vec<Node>, RemotePath), CliError> {
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    for typed in sources {
+        let path = nodes::parse(typed)?;
+        for node in nodes::named(ctx, &path, literal).await? {
+            if node.path.is_workspace() {
+                let message = format!("'{}' is a whole workspace", node.path);
+                let hint = format!("name what is in it: '{}/*'", node.path);
+                return Err(CliError::new(Kind::Usage, message).hint(hint).about(&node.path));
+            }
+            if archive.relative_to(&node.path).is_some_and(|rest| !rest.is_empty()) && node.is_folder() {
+                let message = format!("the archive cannot lie in '{}', which goes into it", node.path);
+                return Err(CliError::new(Kind::Usage, message).about(archive));
+            }
+            if seen.insert(node.path.clone()) {
+                found.push(node);
+            }
+        }
+    }
+    let target = new_place(ctx, archive).await?;
+    Ok((found, target))
+}
+
+/// The path of something new, with everything above it there.
+pub(super) async fn new_place(ctx: &Ctx, path: &RemotePath) -> Result<RemotePath, CliError> {
+    if path.is_root() || path.is_workspace() {
+        return Err(CliError::new(Kind::Usage, format!("'{path}' is a workspace")).about(path));
+    }
+    let (nearest, rest) = nodes::nearest(ctx, path).await?;
+    let Some(nearest) = nearest else { return Err(nodes::missing(ctx, path, true).await) };
+    if rest.is_empty() {
+        return Err(CliError::new(Kind::Exists, format!("'{path}' exists already")).about(path));
+    }
+    if !nearest.is_folder() {
+        return Err(CliError::new(Kind::Exists, format!("'{}' is a file, not a folder", nearest.path)).about(path));
+    }
+    if let [above, _, ..] = rest.as_slice() {
+        let hint = format!("make it with: cec mkdir -p '{}'", path.parent().unwrap_or_default());
+        return Err(CliError::not_found(nearest.path.join(above)).hint(hint));
+    }
+    check_name(path.name()).map_err(|error| CliError::from(error).about(path))?;
+    Ok(nearest.path.join(&rest.join("/")).nfc_below(&nearest.path))
+}

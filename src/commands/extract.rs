@@ -1,0 +1,108 @@
+//! `cec extract`.
+
+use serde_json::json;
+
+use super::archive::{Format, split};
+use super::compress::new_place;
+use super::nodes;
+use super::server_job::{ServerJobs, Started};
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::path::RemotePath;
+
+/// Arguments of `cec extract`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The server unpacks by itself, into a new folder, or one that is empty: what is in it would be overwritten \
+    without a word. Without a target, the folder is named like the archive and lies beside it.\n\nExamples:\n  \
+    cec extract common-files/reports.zip\n  cec extract common-files/site.tar.gz personal-files/site"
+)]
+pub struct Args {
+    /// The archive on the server: .zip, .tar or .tar.gz
+    #[arg(value_name = "ARCHIVE")]
+    archive: String,
+    /// The folder to unpack into
+    #[arg(value_name = "TARGET")]
+    target: Option<String>,
+    /// What kind of archive it is, where its name does not tell
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<Format>,
+    /// Start the server's job, print its id, and do not wait for it
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// Unpacks an archive on the server.
+///
+/// # Errors
+/// Anything that stands against it.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let typed = nodes::parse(&arguments.archive)?;
+    let format = Format::of(arguments.format, &typed)?;
+    let prepared = tokio::select! {
+        biased;
+        prepared = prepare(ctx, &typed, arguments.target.as_deref()) => prepared?,
+        () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was begun")),
+    };
+    let (archive, target) = prepared;
+    let mut jobs = ServerJobs::open(ctx).await?;
+    let parameters = json!({"node": archive.as_str(), "target": target.as_str(), "format": format.name()});
+    let what = format!("unpacking {archive}");
+    let failed = |error: CliError| error.during(what.clone()).about(&archive);
+    let id = match jobs.start("extract", &parameters).await.map_err(failed)? {
+        Started::Job(id) => id,
+        Started::AnswerLost(error) => return Err(failed(error).hint("the server may have begun all the same")),
+    };
+    let record = |status: &str| {
+        json!({"archive": archive.as_str(), "target": target.as_str(), "format": format.name(), "status": status,
+            "job": id.0})
+    };
+    if arguments.no_wait {
+        if ctx.ui.is_json() {
+            ctx.ui.json_document(&record("started"))?
+        } else {
+            ctx.ui.line(&id.0)?
+        }
+        return Ok(Outcome::Done);
+    }
+    jobs.wait(&id, &what).await.map_err(failed)?;
+    if ctx.api().await?.find(&target).await.map_err(|error| failed(error.into()))?.is_none() {
+        let message = format!("the server's job has ended, but there is no '{target}': is the archive empty?");
+        return Err(failed(CliError::new(Kind::JobFailed, message)));
+    }
+    ctx.ui.status(&format!("unpacked {archive} to {target}"));
+    if ctx.ui.is_json() {
+        ctx.ui.json_document(&record("extracted"))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The archive, and the folder that it is unpacked into.
+async fn prepare(ctx: &Ctx, typed: &RemotePath, target: Option<&str>) -> Result<(RemotePath, RemotePath), CliError> {
+    let found = nodes::named(ctx, typed, true).await?;
+    let Some(archive) = found.into_iter().next() else { return Err(CliError::not_found(typed)) };
+    if archive.is_folder() {
+        return Err(CliError::new(Kind::Usage, format!("'{typed}' is a folder, not an archive")).about(typed));
+    }
+    let target = match target {
+        Some(target) => nodes::parse(target)?,
+        None => {
+            let stem = split(archive.name()).map(|(stem, _)| stem).ok_or_else(|| {
+                CliError::new(Kind::Usage, "name the folder to unpack into: the archive's name tells none").about(typed)
+            })?;
+            archive.path.parent().unwrap_or_default().join(stem)
+        }
+    };
+    let there =
+        if target.is_root() { Vec::new() } else { ctx.api().await?.stat_many(std::slice::from_ref(&target)).await? };
+    match there.into_iter().next() {
+        Some(node) if node.is_folder() && !node.path.is_workspace() && node.children == Some(0) => {
+            Ok((archive.path, node.path))
+        }
+        Some(node) if node.is_folder() => {
+            let message = format!("'{target}' exists already, and the server would overwrite what is in it");
+            Err(CliError::new(Kind::Exists, message).hint("name a folder that does not exist").about(&target))
+        }
+        _ => Ok((archive.path, new_place(ctx, &target).await?)),
+    }
+}

@@ -1,0 +1,154 @@
+//! `cec restore`, which is `cec trash restore` as well.
+
+use serde_json::{Value, json};
+
+use super::nodes;
+use super::operands::Operands;
+use super::server_job::ServerJobs;
+use crate::api::jobs::{Job, JobId};
+use crate::api::{ApiError, Node};
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::path::RemotePath;
+use crate::ui::json::kind_name;
+use crate::walk::remote::{is_in_recycle_bin, is_recycle_bin};
+
+/// How many of the server's other names are looked for where the old one is taken.
+const NAMES_INSTEAD: usize = 10;
+
+/// Arguments of `cec restore`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Puts what 'cec rm' moved to a recycle bin back to where it was, under its old name; folders that are gone \
+    are made again. Where something else has the name by now, the server chooses another, which is told. 'cec trash ls' \
+    shows what can be restored.\n\nExamples:\n  cec restore common-files/recycle_bin/report.pdf\n  \
+    cec restore 'common-files/recycle_bin/*'"
+)]
+pub struct Args {
+    /// What lies directly in a recycle bin, or patterns for it
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<String>,
+    /// Take names as they are, without patterns
+    #[arg(long)]
+    no_glob: bool,
+}
+
+/// Restores.
+///
+/// # Errors
+/// What ends the whole command; failures of single nodes are told and counted.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let mut operands = Operands::new(&ctx.ui);
+    let mut found = Vec::new();
+    for typed in &arguments.paths {
+        match restorable(ctx, typed, arguments.no_glob).await {
+            Ok(nodes) => found.extend(nodes),
+            Err(error) => operands.failed(error)?,
+        }
+    }
+    let mut jobs = ServerJobs::open(ctx).await?;
+    jobs.watch().ready().await;
+    // All are started before any is waited for.
+    let mut started: Vec<(Node, JobId)> = Vec::new();
+    for node in found {
+        match ctx.api().await?.restore(&node.path).await {
+            Ok(id) => started.push((node, id)),
+            Err(error) => operands.failed(refused(&node.path, error))?,
+        }
+    }
+    let mut records = Vec::new();
+    for (node, id) in &started {
+        let what = format!("restoring {}", node.path);
+        let ended = match jobs.wait(id, &what).await {
+            Ok(job) => back_at(ctx, node, job).await,
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(place) => {
+                records.push(tell(ctx, node, place.as_ref()));
+                operands.succeeded();
+            }
+            Err(error) => operands.failed(error.during(what).about(&node.path))?,
+        }
+    }
+    if ctx.ui.is_json() && !operands.all_failed() {
+        ctx.ui.json_document(&records)?;
+    }
+    Ok(operands.outcome())
+}
+
+/// Where something is again.
+struct Place {
+    path: RemotePath,
+    /// Its old name, where the server had to choose another.
+    instead_of: Option<RemotePath>,
+}
+
+async fn restorable(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, CliError> {
+    let path = nodes::parse(typed)?;
+    let found = nodes::named(ctx, &path, literal).await?;
+    for node in &found {
+        let refused = if is_recycle_bin(&node.path) {
+            let hint = format!("name what is in it: '{}/*'", node.path);
+            Some((format!("'{}' is the recycle bin itself", node.path), hint))
+        } else if !is_in_recycle_bin(&node.path) {
+            Some((format!("'{}' is in no recycle bin", node.path), "'cec trash ls' shows what is".to_owned()))
+        } else if node.path.segments().count() > 3 {
+            let above: Vec<&str> = node.path.segments().take(3).collect();
+            let hint = format!("restore '{}', or take it out with 'cec mv'", above.join("/"));
+            Some((format!("'{}' was not deleted by itself, but with what it lies in", node.path), hint))
+        } else {
+            None
+        };
+        if let Some((message, hint)) = refused {
+            return Err(CliError::new(Kind::Usage, message).hint(hint).about(&node.path));
+        }
+    }
+    Ok(found)
+}
+
+fn refused(path: &RemotePath, error: ApiError) -> CliError {
+    let unknown = error.message.contains("cannot find restore location");
+    let error = CliError::from(error).during(format!("restoring {path}")).about(path);
+    if !unknown {
+        return error;
+    }
+    let message = "the server does not know where it was: it was not moved there by deleting it";
+    CliError { kind: Kind::Failure, message: message.to_owned(), hints: Vec::new(), ..error }
+        .hint("'cec mv' takes it to wherever it belongs")
+}
+
+/// Where a node is now. The job names the place in the server's own tree, which begins with a data source; what it is
+/// for the user is found by its UUID.
+async fn back_at(ctx: &Ctx, node: &Node, job: Option<Job>) -> Result<Option<Place>, CliError> {
+    let Some(target) = job.and_then(|job| job.target) else { return Ok(None) };
+    let names: Vec<&str> = target.split('/').filter(|name| !name.is_empty()).collect();
+    let workspace = RemotePath::root().join(node.path.workspace());
+    let olds: Vec<RemotePath> = (0..names.len()).map(|skipped| workspace.join(&names[skipped..].join("/"))).collect();
+    let instead =
+        |old: &RemotePath| nodes::names_instead(old, node.is_folder()).take(NAMES_INSTEAD).collect::<Vec<_>>();
+    let api = ctx.api().await?;
+    let is_it = |found: &Node| found.uuid == node.uuid && !found.uuid.is_empty();
+    if let Some(found) = api.stat_many(&olds).await?.into_iter().find(is_it) {
+        return Ok(Some(Place { path: found.path, instead_of: None }));
+    }
+    let others: Vec<RemotePath> = olds.iter().flat_map(instead).collect();
+    let Some(found) = api.stat_many(&others).await?.into_iter().find(is_it) else { return Ok(None) };
+    let instead_of = olds.into_iter().find(|old| instead(old).contains(&found.path));
+    Ok(Some(Place { path: found.path, instead_of }))
+}
+
+/// Says where a node is again; gives its record.
+fn tell(ctx: &Ctx, node: &Node, place: Option<&Place>) -> Value {
+    match place {
+        Some(Place { path, instead_of: None }) => ctx.ui.status(&format!("restored {path}")),
+        Some(Place { path, instead_of: Some(old) }) => {
+            ctx.ui.warn(&format!("'{old}' is taken, and the server restored it as '{path}'"));
+        }
+        None => ctx.ui.status(&format!("restored what was {}", node.path)),
+    }
+    json!({
+        "source": node.path.as_str(), "target": place.map(|place| place.path.as_str()), "type": kind_name(node.kind),
+        "renamed": place.is_some_and(|place| place.instead_of.is_some()),
+    })
+}

@@ -1,0 +1,55 @@
+//! `cec trash ls`.
+
+use crate::api::Node;
+use crate::commands::operands::Operands;
+use crate::context::Ctx;
+use crate::error::{CliError, Outcome};
+use crate::ui::json::NodeRecord;
+use crate::ui::table::{Column, Table};
+
+const COLUMNS: &[Column] =
+    &[Column::text("TYPE"), Column::number("SIZE"), Column::text("MODIFIED"), Column::text("PATH")];
+
+/// Arguments of `cec trash ls`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The server does not tell where things were, nor when they were deleted: the time is that of the last \
+    change.\n\nExamples:\n  cec trash ls\n  cec trash ls common-files --json"
+)]
+pub struct Args {
+    /// Workspaces; all where none is given
+    #[arg(value_name = "WORKSPACE")]
+    workspaces: Vec<String>,
+}
+
+/// Lists recycle bins.
+///
+/// # Errors
+/// What ends the whole command; failures of single workspaces are told and counted.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let mut operands = Operands::new(&ctx.ui);
+    let mut nodes: Vec<Node> = Vec::new();
+    for workspace in super::workspaces(ctx, &arguments.workspaces).await? {
+        match super::content(ctx, &workspace).await {
+            Ok(found) => {
+                nodes.extend(found);
+                operands.succeeded();
+            }
+            Err(error) => operands.failed(error)?,
+        }
+    }
+    if ctx.ui.is_json() {
+        if !operands.all_failed() {
+            ctx.ui.json_document(&nodes.iter().map(NodeRecord::listed).collect::<Vec<_>>())?;
+        }
+        return Ok(operands.outcome());
+    }
+    let mut table = Table::new(&ctx.ui, COLUMNS);
+    for node in &nodes {
+        let kind = if node.is_folder() { "Folder" } else { "File" };
+        let modified = node.modified.map_or_else(|| "-".to_owned(), |time| ctx.ui.time(time));
+        table.row(vec![kind.to_owned(), ctx.ui.size(node.size), modified, node.path.to_string()])?;
+    }
+    table.finish()?;
+    Ok(operands.outcome())
+}

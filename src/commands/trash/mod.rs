@@ -1,0 +1,71 @@
+//! `cec trash`: what is in the recycle bins.
+
+pub mod empty;
+pub mod ls;
+
+use clap::Subcommand;
+use futures_util::TryStreamExt;
+
+use super::{nodes, restore};
+use crate::api::Node;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::path::RemotePath;
+use crate::walk::remote::{self, RECYCLE_BIN};
+
+/// The commands of `cec trash`.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// List what is in recycle bins
+    Ls(ls::Args),
+    /// Put things back to where they were
+    Restore(restore::Args),
+    /// Delete for good what is in recycle bins
+    Empty(empty::Args),
+}
+
+/// Runs a command of `cec trash`.
+///
+/// # Errors
+/// The command's.
+pub async fn run(ctx: &Ctx, verb: Verb) -> Result<Outcome, CliError> {
+    match verb {
+        Verb::Ls(arguments) => ls::run(ctx, arguments).await,
+        Verb::Restore(arguments) => restore::run(ctx, arguments).await,
+        Verb::Empty(arguments) => empty::run(ctx, arguments).await,
+    }
+}
+
+/// The workspaces that are meant: those that are named, else all.
+async fn workspaces(ctx: &Ctx, typed: &[String]) -> Result<Vec<RemotePath>, CliError> {
+    if typed.is_empty() {
+        let all = ctx.api().await?.workspaces().await;
+        let all = all.map_err(|error| CliError::from(error).during("listing the workspaces"))?;
+        return Ok(all.into_iter().map(|workspace| workspace.path).collect());
+    }
+    let mut named = Vec::new();
+    for text in typed {
+        let path = nodes::parse(text)?;
+        // The bin itself stands for its workspace.
+        let workspace = if remote::is_recycle_bin(&path) { path.parent().unwrap_or_default() } else { path };
+        if !workspace.is_workspace() {
+            let message = format!("'{text}' is no workspace, and each workspace has one recycle bin");
+            return Err(CliError::new(Kind::Usage, message).about(text));
+        }
+        named.push(workspace);
+    }
+    Ok(named)
+}
+
+/// What is directly in the recycle bin of a workspace, hidden names included; nothing where there is none yet.
+async fn content(ctx: &Ctx, workspace: &RemotePath) -> Result<Vec<Node>, CliError> {
+    let bin = workspace.join(RECYCLE_BIN);
+    let failed = |error: CliError| error.during(format!("listing {bin}")).about(&bin);
+    let (api, s3) = (ctx.api().await?, ctx.s3().await?);
+    let exists = api.find(&bin).await.map_err(|error| failed(error.into()))?;
+    if exists.is_none() {
+        let known = api.find(workspace).await.map_err(|error| failed(error.into()))?;
+        return if known.is_some() { Ok(Vec::new()) } else { Err(nodes::missing(ctx, workspace, true).await) };
+    }
+    remote::children(api, s3, &bin).try_collect().await.map_err(|error| failed(error.into()))
+}
