@@ -65,9 +65,9 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     };
     if arguments.no_wait {
         if ctx.ui.is_json() {
-            ctx.ui.json_document(&record("started", None))?
+            ctx.ui.json_document(&record("started", None))?;
         } else {
-            ctx.ui.line(&id.0)?
+            ctx.ui.line(&id.0)?;
         }
         return Ok(Outcome::Done);
     }
