@@ -141,7 +141,11 @@ pub enum Command {
     /// Move files and folders to the recycle bin, or delete them for good
     Rm(rm::Args),
     /// List, restore or delete for good what is in recycle bins
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  cec trash ls\n  cec trash restore common-files/recycle_bin/report.pdf\n  \
+        cec trash empty common-files"
+    )]
     Trash(trash::Verb),
     /// Put things of a recycle bin back to where they were
     Restore(restore::Args),
