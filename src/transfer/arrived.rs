@@ -55,7 +55,8 @@ impl Arrived {
     /// Takes further bytes until no more come. Blocking.
     pub(super) fn write_all(mut self, mut receiver: mpsc::Receiver<Bytes>) -> io::Result<Self> {
         while let Some(chunk) = receiver.blocking_recv() {
-            self.file.write_all(&chunk).map_err(without_path)?;
+            // The file itself: its wrapper would put the temporary name into an error.
+            self.file.as_file_mut().write_all(&chunk)?;
             if let Some(hasher) = &mut self.hasher {
                 hasher.update(&chunk);
             }
@@ -85,7 +86,7 @@ impl Arrived {
             Err(error) if !replace && error.error.kind() == io::ErrorKind::AlreadyExists => {
                 Ok(Some(Self { file: error.file, etag, hasher, bytes, total }))
             }
-            Err(error) => Err(without_path(error.error)),
+            Err(error) => Err(error.error),
         }
     }
 }
@@ -103,11 +104,26 @@ fn prepare(file: &File, place: &Path, modified: Option<SystemTime>) -> io::Resul
     file.sync_all()
 }
 
-/// The system's own error, without the name of the temporary file around it, which tells the user nothing.
+/// The system's own words, without the name of the temporary file behind them, which tells the user nothing.
 fn without_path(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|wrapped| wrapped.source()?.downcast_ref::<io::Error>());
-    match inner.and_then(io::Error::raw_os_error) {
-        Some(code) => io::Error::from_raw_os_error(code),
+    match error.to_string().split_once(" at path ") {
+        Some((words, _)) => io::Error::new(error.kind(), words.to_owned()),
         None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_temporary_file_stays_out_of_errors() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().join("gone/file");
+        let error = Arrived::begin(&place, "etag", 1, true).err().expect("no folder, no file");
+        let text = error.to_string();
+        assert!(text.contains("gone/file") && !text.contains(".part"), "{text}");
+        let TransferError::Local { source, .. } = error else { panic!("{text}") };
+        assert_eq!(source.kind(), io::ErrorKind::NotFound);
     }
 }
