@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::nodes;
 use super::operands::Operands;
+use super::tally::Tally;
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
@@ -30,29 +31,13 @@ pub struct Args {
     no_glob: bool,
 }
 
-/// What lies in a folder, folders below included.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sum {
-    bytes: u64,
-    files: u64,
-    folders: u64,
-}
-
-impl Sum {
-    fn add(&mut self, other: Self) {
-        self.bytes += other.bytes;
-        self.files += other.files;
-        self.folders += other.folders;
-    }
-}
-
 /// Adds up sizes.
 ///
 /// # Errors
 /// What ends the whole command; failures of single folders are told and counted.
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let mut usage =
-        Usage { ctx, summarize: arguments.summarize, operands: Operands::new(&ctx.ui), total: Sum::default() };
+        Usage { ctx, summarize: arguments.summarize, operands: Operands::new(&ctx.ui), total: Tally::default() };
     if arguments.paths.is_empty() {
         let workspaces = ctx.api().await?.workspaces().await;
         for workspace in workspaces.map_err(|error| CliError::from(error).during("listing the workspaces"))? {
@@ -65,11 +50,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         usage.operands.take(result)?;
     }
     if ctx.ui.is_json() {
-        let total = usage.total;
-        ctx.ui.json_line(&json!({
-            "type": "summary", "schema": 1, "files": total.files, "folders": total.folders, "bytes": total.bytes,
-            "failed": usage.operands.failure_count(),
-        }))?;
+        ctx.ui.json_line(&usage.total.summary(usage.operands.failure_count()))?;
     }
     Ok(usage.operands.outcome())
 }
@@ -78,7 +59,7 @@ struct Usage<'a> {
     ctx: &'a Ctx,
     summarize: bool,
     operands: Operands<'a>,
-    total: Sum,
+    total: Tally,
 }
 
 impl Usage<'_> {
@@ -94,7 +75,7 @@ impl Usage<'_> {
         if node.is_folder() {
             return self.of_folder(&node.path).await;
         }
-        let sum = Sum { bytes: node.size, files: 1, folders: 0 };
+        let sum = Tally::of(node);
         self.total.add(sum);
         self.show(&node.path, sum)
     }
@@ -103,17 +84,17 @@ impl Usage<'_> {
         let options = OrderedOptions { hidden: true, depth: None };
         let mut walk = ordered::walk(self.ctx.api().await?, self.ctx.s3().await?, root, options);
         // One sum for each folder on the way down to where the walk is.
-        let mut sums = vec![Sum::default()];
+        let mut sums = vec![Tally::default()];
         while let Some(step) = walk.next().await {
             match step {
                 Step::Node { node, .. } if is_recycle_bin(&node.path) => {
                     let hint = format!("not counted: the recycle bin; 'cec du -s {}' does", node.path);
                     self.ctx.ui.status(&hint);
                 }
-                Step::Node { node, .. } if node.is_folder() => sums.push(Sum { folders: 1, ..Sum::default() }),
+                Step::Node { node, .. } if node.is_folder() => sums.push(Tally::of(&node)),
                 Step::Node { node, .. } => {
                     if let Some(sum) = sums.last_mut() {
-                        sum.add(Sum { bytes: node.size, files: 1, folders: 0 });
+                        sum.add(Tally::of(&node));
                     }
                 }
                 Step::Left(folder) => {
@@ -126,19 +107,13 @@ impl Usage<'_> {
                         self.show(&folder, sum)?;
                     }
                 }
-                Step::Failed { folder, error } => {
-                    let error = CliError::from(error).during(format!("listing {folder}")).about(&folder);
-                    if folder == *root {
-                        return Err(error);
-                    }
-                    self.operands.failed(error)?;
-                }
+                Step::Failed { folder, error } => self.operands.unlisted(root, &folder, error)?,
             }
         }
         Ok(())
     }
 
-    fn show(&self, path: &RemotePath, sum: Sum) -> Result<(), CliError> {
+    fn show(&self, path: &RemotePath, sum: Tally) -> Result<(), CliError> {
         let ui = &self.ctx.ui;
         if ui.is_json() {
             let record = json!({"path": path.as_str(), "bytes": sum.bytes, "files": sum.files, "folders": sum.folders});

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use serde_json::json;
-
 use super::nodes;
 use super::operands::Operands;
+use super::tally::Tally;
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
@@ -15,6 +13,7 @@ use crate::settings::{parse_age, parse_bytes};
 use crate::ui::json::NodeRecord;
 use crate::walk::glob::NamePattern;
 use crate::walk::ordered::{self, OrderedOptions, Step};
+use jiff::Timestamp;
 
 /// Arguments of `cec find`.
 #[derive(Debug, clap::Args)]
@@ -124,9 +123,7 @@ struct Found<'a> {
     ctx: &'a Ctx,
     conditions: Conditions<'a>,
     operands: Operands<'a>,
-    files: u64,
-    folders: u64,
-    bytes: u64,
+    tally: Tally,
 }
 
 /// Looks through trees.
@@ -136,16 +133,13 @@ struct Found<'a> {
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let conditions = Conditions::new(&arguments)?;
     let operands = Operands::new(&ctx.ui);
-    let mut found = Found { ctx, conditions, operands, files: 0, folders: 0, bytes: 0 };
+    let mut found = Found { ctx, conditions, operands, tally: Tally::default() };
     for typed in &arguments.paths {
         let result = found.look_in(typed).await;
         found.operands.take(result)?;
     }
     if ctx.ui.is_json() {
-        ctx.ui.json_line(&json!({
-            "type": "summary", "schema": 1, "files": found.files, "folders": found.folders, "bytes": found.bytes,
-            "failed": found.operands.failure_count(),
-        }))?;
+        ctx.ui.json_line(&found.tally.summary(found.operands.failure_count()))?;
     }
     Ok(found.operands.outcome())
 }
@@ -183,13 +177,7 @@ impl Found<'_> {
             match step {
                 Step::Node { node, .. } => self.show(&node)?,
                 Step::Left(_) => {}
-                Step::Failed { folder, error } => {
-                    let error = CliError::from(error).during(format!("listing {folder}")).about(&folder);
-                    if folder == *root {
-                        return Err(error);
-                    }
-                    self.operands.failed(error)?;
-                }
+                Step::Failed { folder, error } => self.operands.unlisted(root, &folder, error)?,
             }
         }
         Ok(())
@@ -199,12 +187,7 @@ impl Found<'_> {
         if !self.conditions.hold(node) {
             return Ok(());
         }
-        if node.is_folder() {
-            self.folders += 1;
-        } else {
-            self.files += 1;
-            self.bytes += node.size;
-        }
+        self.tally.add(Tally::of(node));
         let ui = &self.ctx.ui;
         let slash = if node.is_folder() { "/" } else { "" };
         if ui.is_json() {

@@ -30,6 +30,7 @@ pub mod server_job;
 pub mod share;
 pub mod stat;
 pub mod storage;
+pub mod tally;
 pub mod tools;
 pub mod trash;
 pub mod tree;

@@ -31,6 +31,12 @@ pub fn parse(text: &str) -> Result<RemotePath, CliError> {
     RemotePath::parse(text).map_err(|error| CliError::from(error).about(text))
 }
 
+/// A folder that cannot be listed; `/` holds the workspaces.
+pub fn listing_failed(error: impl Into<CliError>, folder: &RemotePath) -> CliError {
+    let what = if folder.is_root() { "the workspaces" } else { folder.as_str() };
+    error.into().during(format!("listing {what}")).about(folder)
+}
+
 /// Says what of a path does not exist: the workspace, or something in it.
 pub async fn missing(ctx: &Ctx, path: &RemotePath, literal: bool) -> CliError {
     if !literal && glob::has_pattern(path) {

@@ -1,8 +1,11 @@
 //! Commands that take several operands: each failure is told as it happens, the rest goes on, and the exit code says
 //! what became of all of them.
 
+use super::nodes;
 use crate::error::{CliError, Kind, Outcome};
+use crate::path::RemotePath;
 use crate::ui::Ui;
+use crate::walk::WalkError;
 
 /// Collects what becomes of the operands of a command.
 ///
@@ -40,6 +43,16 @@ impl<'a> Operands<'a> {
             return Err(CliError::new(Kind::Partial, "the rest was not tried"));
         }
         Err(error)
+    }
+
+    /// A folder in a walk below `root` cannot be listed. That of the root itself is the failure of the operand, and
+    /// comes back; one below is told and counted, and the walk goes on.
+    ///
+    /// # Errors
+    /// As [`Operands::failed`].
+    pub fn unlisted(&mut self, root: &RemotePath, folder: &RemotePath, error: WalkError) -> Result<(), CliError> {
+        let error = nodes::listing_failed(error, folder);
+        if folder == root { Err(error) } else { self.failed(error) }
     }
 
     /// Takes the result of one operand.

@@ -1,9 +1,8 @@
 //! `cec tree`.
 
-use serde_json::json;
-
 use super::nodes;
 use super::operands::Operands;
+use super::tally::Tally;
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
@@ -38,24 +37,21 @@ pub struct Args {
 /// # Errors
 /// What ends the whole command; failures of single folders are told and counted.
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let mut drawing =
-        Drawing { ctx, arguments: &arguments, operands: Operands::new(&ctx.ui), files: 0, folders: 0, bytes: 0 };
+    let operands = Operands::new(&ctx.ui);
+    let mut drawing = Drawing { ctx, arguments: &arguments, operands, tally: Tally::default() };
     let all = [String::new()];
     for typed in if arguments.paths.is_empty() { &all } else { arguments.paths.as_slice() } {
         let result = drawing.operand(typed).await;
         drawing.operands.take(result)?;
     }
-    let (files, folders, bytes) = (drawing.files, drawing.folders, drawing.bytes);
+    let tally = drawing.tally;
     if ctx.ui.is_json() {
-        let failed = drawing.operands.failure_count();
-        ctx.ui.json_line(&json!({
-            "type": "summary", "schema": 1, "files": files, "folders": folders, "bytes": bytes, "failed": failed,
-        }))?;
+        ctx.ui.json_line(&tally.summary(drawing.operands.failure_count()))?;
     } else if !drawing.operands.all_failed() {
         let counted =
             |number: u64, one: &str| format!("{} {one}{}", human::count(number), if number == 1 { "" } else { "s" });
-        let sums = format!("{}, {}, {}", counted(folders, "folder"), counted(files, "file"), human::bytes(bytes));
-        ctx.ui.status(&sums);
+        let (folders, files) = (counted(tally.folders, "folder"), counted(tally.files, "file"));
+        ctx.ui.status(&format!("{folders}, {files}, {}", human::bytes(tally.bytes)));
     }
     Ok(drawing.operands.outcome())
 }
@@ -64,9 +60,7 @@ struct Drawing<'a> {
     ctx: &'a Ctx,
     arguments: &'a Args,
     operands: Operands<'a>,
-    files: u64,
-    folders: u64,
-    bytes: u64,
+    tally: Tally,
 }
 
 impl Drawing<'_> {
@@ -105,25 +99,14 @@ impl Drawing<'_> {
                     self.show(&node, node.name(), &lines)?;
                 }
                 Step::Left(_) => {}
-                Step::Failed { folder, error } => {
-                    let error = CliError::from(error).during(format!("listing {folder}")).about(&folder);
-                    if folder == *root {
-                        return Err(error);
-                    }
-                    self.operands.failed(error)?;
-                }
+                Step::Failed { folder, error } => self.operands.unlisted(root, &folder, error)?,
             }
         }
         Ok(())
     }
 
     fn show(&mut self, node: &Node, name: &str, lines: &str) -> Result<(), CliError> {
-        if node.is_folder() {
-            self.folders += 1;
-        } else {
-            self.files += 1;
-            self.bytes += node.size;
-        }
+        self.tally.add(Tally::of(node));
         let ui = &self.ctx.ui;
         if ui.is_json() {
             return Ok(ui.json_line(&NodeRecord::listed(node))?);

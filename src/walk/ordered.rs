@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio_util::task::AbortOnDropHandle;
@@ -143,11 +143,7 @@ impl OrderedWalk {
 
     fn list(&self, folder: &RemotePath) -> Listing {
         let (sender, nodes) = mpsc::channel(QUEUE);
-        let mut children = if self.options.hidden && !folder.is_root() {
-            remote::children(&self.api, &self.s3, folder).boxed()
-        } else {
-            self.api.children(folder).map_err(WalkError::from).boxed()
-        };
+        let mut children = remote::listing(&self.api, &self.s3, folder, self.options.hidden);
         let task = tokio::spawn(async move {
             while let Some(item) = children.next().await {
                 if sender.send(item).await.is_err() {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -54,6 +55,20 @@ pub fn children(
         let item = receiver.recv().await?;
         Some((item, receiver))
     })
+}
+
+/// The children of a folder as they come, dot names included where `hidden` is set; those of the root are the
+/// workspaces.
+pub fn listing(
+    api: &Client,
+    s3: &s3::Client,
+    folder: &RemotePath,
+    hidden: bool,
+) -> BoxStream<'static, Result<Node, WalkError>> {
+    if hidden && !folder.is_root() {
+        return children(api, s3, folder).boxed();
+    }
+    api.children(folder).map_err(WalkError::from).boxed()
 }
 
 async fn send_children(

@@ -14,10 +14,10 @@ use crate::api::{Client, Node};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;
+use crate::s3;
 use crate::ui::OutputError;
 use crate::ui::template::Format;
 use crate::walk::{WalkError, remote};
-use crate::{s3, walk};
 use show::{FORMAT_FIELDS, Show};
 
 /// Arguments of `cec ls`.
@@ -138,7 +138,7 @@ async fn list(
         None if arguments.recursive => tree(&lister, arguments, &base, show, operands).await,
         None => {
             let mut children = lister.children(&base);
-            let failed = |error: WalkError| listing_failed(error.into(), &base);
+            let failed = |error: WalkError| nodes::listing_failed(error, &base);
             // Hidden names come last, and have to be put in their places.
             if arguments.keeps_order() {
                 while let Some(node) = next_flushed(ctx, &mut children).await?.transpose().map_err(failed)? {
@@ -177,11 +177,6 @@ async fn tree(
     }
 }
 
-fn listing_failed(error: CliError, folder: &RemotePath) -> CliError {
-    let what = if folder.is_root() { "the workspaces" } else { folder.as_str() };
-    error.during(format!("listing {what}")).about(folder)
-}
-
 /// The folder that holds all of them; the root where it is not the same for all.
 fn shared_parent(nodes: &[Node]) -> RemotePath {
     let mut parents = nodes.iter().map(|node| node.path.parent().unwrap_or_default());
@@ -200,10 +195,7 @@ struct Lister {
 impl Lister {
     /// The children of a folder as they come; those of the root are the workspaces.
     fn children(&self, folder: &RemotePath) -> BoxStream<'static, Result<Node, WalkError>> {
-        if self.hidden && !folder.is_root() {
-            return remote::children(&self.api, &self.s3, folder).boxed();
-        }
-        self.api.children(folder).map_err(walk::WalkError::from).boxed()
+        remote::listing(&self.api, &self.s3, folder, self.hidden)
     }
 }
 

@@ -1,11 +1,13 @@
-//! Listing a whole tree in an order of our own, for which each folder is had whole: each folder before what it holds, the next folders being fetched meanwhile.
+//! Listing a whole tree in an order of our own, for which each folder is had whole: each folder before what it holds,
+//! the next folders being fetched meanwhile.
 
 use futures_util::TryStreamExt;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::show::Show;
-use super::{Args, Lister, listing_failed, order};
+use super::{Args, Lister, order};
 use crate::api::Node;
+use crate::commands::nodes;
 use crate::commands::operands::Operands;
 use crate::error::{CliError, Kind};
 use crate::path::RemotePath;
@@ -20,7 +22,8 @@ struct Waiting {
     listing: Option<Listing>,
 }
 
-/// Shows everything below `root`; the recycle bin of a workspace is shown but not entered. A folder that cannot be listed is a failure of its own; the rest goes on.
+/// Shows everything below `root`; the recycle bin of a workspace is shown but not entered. A folder that cannot be
+/// listed is a failure of its own; the rest goes on.
 ///
 /// # Errors
 /// `root` cannot be listed, or standard output takes no more.
@@ -67,7 +70,7 @@ async fn received(listing: Listing, folder: &RemotePath) -> Result<Vec<Node>, Cl
         Ok(Err(error)) => CliError::from(error),
         Err(_) => CliError::new(Kind::Failure, "the listing was lost"),
     };
-    Err(listing_failed(error, folder))
+    Err(nodes::listing_failed(error, folder))
 }
 
 /// Puts the children of a folder on the stack, the first on top.

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Args;
 use crate::api::{Node, NodeKind};
 use crate::commands::operands::Operands;
+use crate::commands::tally::Tally;
 use crate::context::Ctx;
 use crate::error::CliError;
 use crate::path::RemotePath;
@@ -52,15 +53,8 @@ pub(super) struct Show<'a> {
     format: Option<Format>,
     /// The records of the one JSON array; `None` where each goes out at once.
     records: Option<Vec<Value>>,
-    counts: Counts,
-}
-
-/// What was shown.
-#[derive(Default)]
-struct Counts {
-    files: u64,
-    folders: u64,
-    bytes: u64,
+    /// What was shown.
+    tally: Tally,
 }
 
 impl<'a> Show<'a> {
@@ -76,18 +70,13 @@ impl<'a> Show<'a> {
             table: arguments.details.then(|| Table::new(ui, columns)),
             format,
             records: (!arguments.recursive).then(Vec::new),
-            counts: Counts::default(),
+            tally: Tally::default(),
         }
     }
 
     /// Shows one node.
     pub(super) fn node(&mut self, node: &Node) -> Result<(), CliError> {
-        if node.is_folder() {
-            self.counts.folders += 1;
-        } else {
-            self.counts.files += 1;
-            self.counts.bytes += node.size;
-        }
+        self.tally.add(Tally::of(node));
         if self.ui.is_json() {
             let record = NodeRecord::listed(node);
             return match &mut self.records {
@@ -130,14 +119,10 @@ impl<'a> Show<'a> {
     /// Writes what waits for the end.
     pub(super) fn finish(self, operands: &Operands<'_>) -> Result<(), CliError> {
         if self.ui.is_json() {
-            let counts = self.counts;
             match self.records {
                 Some(_) if operands.all_failed() => {}
                 Some(records) => self.ui.json_document(&records)?,
-                None => self.ui.json_line(&json!({
-                    "type": "summary", "schema": 1, "files": counts.files, "folders": counts.folders,
-                    "bytes": counts.bytes, "failed": operands.failure_count(),
-                }))?,
+                None => self.ui.json_line(&self.tally.summary(operands.failure_count()))?,
             }
         }
         if let Some(table) = self.table {

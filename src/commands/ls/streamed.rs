@@ -1,7 +1,7 @@
 //! Listing a whole tree as it comes.
 
+use super::Lister;
 use super::show::Show;
-use super::{Lister, listing_failed};
 use crate::commands::operands::Operands;
 use crate::error::CliError;
 use crate::path::RemotePath;
@@ -23,13 +23,7 @@ pub(super) async fn list(
         match step {
             Step::Node { node, .. } => show.node(&node)?,
             Step::Left(_) => {}
-            Step::Failed { folder, error } => {
-                let error = listing_failed(error.into(), &folder);
-                if folder == *root {
-                    return Err(error);
-                }
-                operands.failed(error)?;
-            }
+            Step::Failed { folder, error } => operands.unlisted(root, &folder, error)?,
         }
     }
     Ok(())

@@ -212,8 +212,7 @@ impl<'a> Trees<'a> {
                 RemoteItem::Folder(node) | RemoteItem::File(node) => self.node(&node)?,
                 RemoteItem::RecycleBin(_) => {}
                 RemoteItem::Failed { folder, error } => {
-                    let error = CliError::from(error).during(format!("listing {folder}")).about(&folder);
-                    operands.failed(error)?;
+                    operands.failed(nodes::listing_failed(error, &folder))?;
                 }
             }
         }
