@@ -5,25 +5,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use http::header::{ACCEPT, AUTHORIZATION};
-use http::{HeaderValue, Method};
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::oauth::{OAuth, OAuthError, Tokens};
-use super::{AuthError, Token, in_the_future, is_dead_token_answer};
+use super::sender::probe;
+use super::{AuthError, Token, in_the_future};
 use crate::account::ServerUrl;
 use crate::http::Http;
 use crate::store::{Pair, StoreError, Vault};
 use crate::sys::lock::FileLock;
 
-/// What is asked to see whether a token is alive: any name will do, since only the token is at stake.
-const PROBE: &str = "/a/tree/stat/-";
-
-/// The longest answer to a probe that is looked at.
-const PROBE_LIMIT: usize = 16 * 1024;
+/// The workspace that is asked for to see whether a token is alive: any name will do, since only the token is at stake.
+const ANY_WORKSPACE: &str = "-";
 
 /// The life of a token of which only the end is known.
 const USUAL_LIFE: Duration = Duration::from_secs(600);
@@ -290,14 +286,8 @@ impl Inner {
 
     /// Whether REST says that a token is dead; without an answer nothing is known, and it may be used.
     async fn is_dead(&self, access: &SecretString) -> bool {
-        let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {}", access.expose_secret())) else { return false };
-        value.set_sensitive(true);
-        let Ok(request) = self.http.server_request(Method::GET, &self.url, PROBE) else { return false };
-        let request = request.header(AUTHORIZATION, value).header(ACCEPT, "application/json");
-        let Ok(response) = self.http.send(request).await else { return false };
-        let status = response.status();
-        let body = self.http.read(response, PROBE_LIMIT).await.unwrap_or_default();
-        is_dead_token_answer(status, &body)
+        let token = Token(Arc::new(access.clone()));
+        probe(&self.http, &self.url, ANY_WORKSPACE, &token).await.unwrap_or(false)
     }
 }
 

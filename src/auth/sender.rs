@@ -128,16 +128,25 @@ impl Sender {
             return Ok(false);
         }
         let asked = Instant::now();
-        let path = format!("/a/tree/stat/{}", encode_segment(workspace));
-        let response = self.attempt(&Method::GET, &path, None, "application/json", token).await?;
-        let status = response.status();
-        let body = self.http.read(response, PROBE_LIMIT).await?;
-        if is_dead_token_answer(status, &body) {
+        if probe(&self.http, &self.url, workspace, token).await? {
             return Ok(true);
         }
         *proven = Some((token.clone(), asked));
         Ok(false)
     }
+}
+
+/// Whether REST says that a token is dead. A workspace is asked for; which one does not matter for the answer, and it
+/// need not exist.
+///
+/// # Errors
+/// There is no answer; then nothing is known.
+pub(super) async fn probe(http: &Http, url: &ServerUrl, workspace: &str, token: &Token) -> Result<bool, HttpError> {
+    let path = format!("/a/tree/stat/{}", encode_segment(workspace));
+    let request = http.server_request(Method::GET, url, &path)?;
+    let response = http.send(request.header(AUTHORIZATION, bearer(token)?).header(ACCEPT, "application/json")).await?;
+    let status = response.status();
+    Ok(is_dead_token_answer(status, &http.read(response, PROBE_LIMIT).await?))
 }
 
 /// Whether an answer says that the token itself is not valid: 401 with the text `Unauthorized.`, full stop included.
