@@ -98,7 +98,13 @@ impl Ctx {
             }
             Selection::Stored { profile, claim } => self.open_stored(profile.as_deref(), &claim).await?,
         };
-        match &opened.account.credentials {
+        self.keep_secrets(&opened.account.credentials);
+        Ok(opened)
+    }
+
+    /// Remembers the secrets of credentials, so that no message can show them.
+    pub fn keep_secrets(&self, credentials: &Credentials) {
+        match credentials {
             Credentials::Token(secret) => self.ui.keep_secret(secret),
             Credentials::Password { password, .. } => self.ui.keep_secret(password),
             Credentials::OAuth { access, refresh, .. } => {
@@ -106,7 +112,6 @@ impl Ctx {
                 refresh.iter().for_each(|refresh| self.ui.keep_secret(refresh));
             }
         }
-        Ok(opened)
     }
 
     async fn open_stored(&self, profile: Option<&str>, claim: &Claim) -> Result<Opened, CliError> {

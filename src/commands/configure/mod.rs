@@ -93,8 +93,8 @@ struct ClientAuthArgs {
 /// Asks for what is missing, checks it on the server, and stores the account.
 ///
 /// # Errors
-/// [`Usage`](crate::error::Kind::Usage) where something is missing and nobody can be asked; what the server answers; a file that cannot be
-/// written.
+/// [`Usage`](crate::error::Kind::Usage) where something is missing and nobody can be asked; what the server answers; a
+/// file that cannot be written.
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     if matches!(arguments.method, Some(Method::CheckKeyring)) {
         return config::check::run(ctx).await;

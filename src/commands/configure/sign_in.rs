@@ -77,13 +77,7 @@ pub(super) async fn sign_in(
 /// # Errors
 /// Credentials that are refused, or are those of another user than `--login` says; a file that cannot be written.
 async fn settle(ctx: &Ctx, http: &Http, account: &Account) -> Result<SignedIn, CliError> {
-    match &account.credentials {
-        Credentials::Token(secret) | Credentials::Password { password: secret, .. } => ctx.ui.keep_secret(secret),
-        Credentials::OAuth { access, refresh, .. } => {
-            ctx.ui.keep_secret(access);
-            refresh.iter().for_each(|refresh| ctx.ui.keep_secret(refresh));
-        }
-    }
+    ctx.keep_secrets(&account.credentials);
     let (user, server) = ask(http, account).await?;
     let (whose, sends_login) = match &account.credentials {
         Credentials::Token(_) => ("the token is that of", false),
