@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use ring::digest::{Context, SHA256};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use crate::commands::operands::Operands;
 use crate::error::{CliError, Kind, Outcome};
@@ -181,7 +181,7 @@ fn hash_file(path: &Path, algorithm: Algorithm) -> Result<(String, u64), CliErro
     let mut file = open(path)?;
     let mut size = 0;
     let mut hasher = Hasher::new(if algorithm == Algorithm::Md5 { Scheme::Whole } else { Scheme::Parts(CELLS_BLOCK) });
-    let mut sha256 = Sha256::new();
+    let mut sha256 = Context::new(&SHA256);
     let mut chunk = vec![0; 256 * 1024];
     loop {
         let read = match file.read(&mut chunk) {
@@ -197,7 +197,7 @@ fn hash_file(path: &Path, algorithm: Algorithm) -> Result<(String, u64), CliErro
         }
     }
     let hash = match algorithm {
-        Algorithm::Sha256 => hex(&sha256.finalize()),
+        Algorithm::Sha256 => hex(sha256.finish().as_ref()),
         Algorithm::Md5 => hasher.etag(),
         Algorithm::Cells => hasher.cells_hash().unwrap_or_default(),
     };
