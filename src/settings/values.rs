@@ -1,0 +1,54 @@
+//! Durations, ages and sizes as people write them.
+
+use std::time::Duration;
+
+/// Reads a duration: seconds as a number, or with units as in `90s`, `2m`, `1h 30m`, `500ms`.
+///
+/// # Errors
+/// Anything else, and nothing or less.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a duration such as 90s, 2m or 500ms".to_owned();
+    let text = text.trim();
+    let duration = match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| expected())?,
+        Err(_) => {
+            let signed: jiff::SignedDuration = text.parse().map_err(|_| expected())?;
+            Duration::try_from(signed).map_err(|_| expected())?
+        }
+    };
+    if duration.is_zero() { Err(expected()) } else { Ok(duration) }
+}
+
+/// Reads how old something is: as [`parse_duration`], or days and weeks as in `7d` and `2w`.
+///
+/// # Errors
+/// Anything else, and nothing or less.
+pub fn parse_age(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let days = text.strip_suffix('d').map(|days| (days, 1.0)).or(text.strip_suffix('w').map(|weeks| (weeks, 7.0)));
+    let expected = || "expected an age such as 90s, 12h, 7d or 2w".to_owned();
+    match days.and_then(|(number, days)| Some(number.trim().parse::<f64>().ok()? * days)) {
+        Some(days) if days > 0.0 => Duration::try_from_secs_f64(days * 86_400.0).map_err(|_| expected()),
+        Some(_) => Err(expected()),
+        None => parse_duration(text).map_err(|_| expected()),
+    }
+}
+
+/// Reads a number of bytes: `1048576`, or with a unit of 1024 as in `10k`, `1.5M`, `2GiB`.
+///
+/// # Errors
+/// Anything else.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    let expected = || "expected a size such as 500, 10k, 1.5M or 2GiB".to_owned();
+    let lower = text.trim().to_ascii_lowercase();
+    let bare = lower.strip_suffix("ib").or(lower.strip_suffix('b')).unwrap_or(&lower);
+    let unit = bare.chars().last().and_then(|last| "kmgtp".find(last));
+    let number = if unit.is_some() { &bare[..bare.len() - 1] } else { bare };
+    let factor = 1024_u64.pow(unit.map_or(0, |power| u32::try_from(power).unwrap_or(0) + 1));
+    if let Ok(whole) = number.trim().parse::<u64>() {
+        return whole.checked_mul(factor).ok_or_else(expected);
+    }
+    let number: f64 = number.trim().parse().map_err(|_| expected())?;
+    let bytes = number * factor as f64;
+    if bytes.is_finite() && (0.0..1e18).contains(&bytes) { Ok(bytes as u64) } else { Err(expected()) }
+}
