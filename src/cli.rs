@@ -19,6 +19,7 @@ use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::settings::{ColorChoice, GlobalArgs, LogLevel, OutputSettings};
 
+pub mod candidates;
 pub mod complete;
 mod topics;
 

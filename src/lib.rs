@@ -25,14 +25,10 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use cli::complete::{Candidate, Question, Wanted, question};
-use cli::{AnyCommand, Cli, Command, CompleteArgs};
-use commands::completion::remote::local_candidates;
-use commands::completion::words::Line;
+use cli::{AnyCommand, Cli, Command};
 use context::Ctx;
 use env::Environment;
 use error::{CliError, Kind, Outcome};
-use path::RemotePath;
 use settings::{LogLevel, OutputSettings, Settings};
 use ui::Ui;
 use ui::jq::JsonFilter;
@@ -72,7 +68,7 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
     let command = match cli.command {
         // No runtime, no TLS, no file of settings.
         AnyCommand::Offline(command) => return commands::offline(ui, command, cli::command),
-        AnyCommand::Complete(arguments) => return complete(&arguments, environment, ui),
+        AnyCommand::Complete(arguments) => return cli::candidates::tell(&arguments, environment, ui),
         AnyCommand::Online(command) => command,
     };
     let mut settings = Settings::resolve(&cli.globals, environment)?;
@@ -80,7 +76,10 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
         settings.output.log.get_or_insert(LogLevel::Debug);
     }
     cli::start_log(&settings.output)?;
-    let runtime = runtime()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::from(error).during("starting"))?;
     if ui.stderr_is_terminal() && settings.account.shows_secret() {
         ui.warn("a secret on the command line can be seen by others on this machine; prefer the environment, or -");
     }
@@ -93,64 +92,6 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
     // A read of standard input that nobody waits for any more must not keep the program.
     runtime.shutdown_background();
     result
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| CliError::from(error).during("starting"))
-}
-
-/// Says what could stand at the cursor, a candidate a line. What goes wrong is not told: somebody is typing.
-fn complete(arguments: &CompleteArgs, environment: &Environment, ui: &Arc<Ui>) -> Result<Outcome, CliError> {
-    let mut words = arguments.words.clone();
-    let current = words.pop().unwrap_or_default();
-    let line = (arguments.shell == "bash")
-        .then(|| Line::parse(&current, environment.text(env::COMPLETE_BREAKS).ok().flatten().unwrap_or_default()));
-    let question = match &line {
-        Some(line) => question(&cli::command(), line.before.get(1..).unwrap_or_default(), &line.current),
-        None => question(&cli::command(), &words, &current),
-    };
-    let home = environment.path(env::HOME);
-    let local = |only_folders| local_candidates(&question.typed, home.as_deref(), only_folders);
-    let found: Vec<Candidate> = match &question.wanted {
-        Wanted::Words(words) => words.clone(),
-        Wanted::Local { only_folders } => plain(local(*only_folders)),
-        Wanted::Remote => plain(remote_candidates(&question, environment, ui)),
-        Wanted::Either if RemotePath::is_marked(&question.typed) => {
-            plain(remote_candidates(&question, environment, ui))
-        }
-        Wanted::Either => {
-            let marker = ["cells://".to_owned()].into_iter().filter(|marker| marker.starts_with(&question.typed));
-            plain(marker.chain(local(false)).collect())
-        }
-    };
-    for (value, told) in found {
-        let value = format!("{}{value}", question.before);
-        match &line {
-            Some(line) => ui.line(&line.give_back(&value))?,
-            None if told.is_empty() => ui.line(&value)?,
-            None => ui.line(&format!("{value}\t{told}"))?,
-        }
-    }
-    Ok(Outcome::Done)
-}
-
-fn plain(values: Vec<String>) -> Vec<Candidate> {
-    values.into_iter().map(|value| (value, String::new())).collect()
-}
-
-/// The paths on the server, for the account that the line names.
-fn remote_candidates(question: &Question, environment: &Environment, ui: &Arc<Ui>) -> Vec<String> {
-    let line = ["cec"].into_iter().map(OsString::from).chain(question.globals.iter().map(OsString::from));
-    let line: Vec<OsString> = line.chain([OsString::from("info")]).collect();
-    let Ok(cli) = cli::parse(&line, environment) else { return Vec::new() };
-    let (Ok(settings), Ok(runtime)) = (Settings::resolve(&cli.globals, environment), runtime()) else {
-        return Vec::new();
-    };
-    let ctx = Ctx::new(settings, Arc::clone(ui), CancellationToken::new());
-    let found = runtime.block_on(commands::completion::remote::candidates(&ctx, &question.typed));
-    runtime.shutdown_background();
-    found
 }
 
 /// Shows how a command ended, and gives the exit code.
