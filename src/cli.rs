@@ -12,8 +12,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::commands::{
-    api, cat, clear, completion, compress, config, configure, cp, doc, du, extract, find, idm, info, jobs, ls, meta,
-    mkdir, mv, restore, rm, scp, share, stat, storage, tools, trash, tree, update, version,
+    about, api, cat, clear, completion, compress, config, configure, cp, doc, du, extract, find, idm, info, jobs, ls,
+    meta, mkdir, mv, restore, rm, scp, search, share, stat, storage, tools, trash, tree, update, version,
 };
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
@@ -129,6 +129,10 @@ pub enum Command {
     Stat(stat::Args),
     /// Look for files and folders by name, type, size and age
     Find(find::Args),
+    /// Ask the server's index for names and metadata
+    Search(search::Args),
+    /// Show how much workspaces hold, and may hold
+    About(about::Args),
     /// Add up the sizes of files
     Du(du::Args),
     /// Draw folders as a tree

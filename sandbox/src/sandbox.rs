@@ -49,6 +49,9 @@ pub struct Config {
     /// How long after a write the content hash and the content type show. 300 milliseconds by
     /// default.
     pub hash_delay: Duration,
+    /// How long after a write the search finds the new name. Two seconds by default; the real
+    /// server takes two to eight, and longer when it is busy.
+    pub index_delay: Duration,
     /// How long an S3 request waits for the readers or the writer of the same file before it is
     /// answered 503. One minute by default, as on the real server.
     pub lock_timeout: Duration,
@@ -64,6 +67,7 @@ impl Default for Config {
             job_status_delay: Duration::from_secs(3),
             job_effect_delay: Duration::from_millis(200),
             hash_delay: Duration::from_millis(300),
+            index_delay: Duration::from_secs(2),
             lock_timeout: Duration::from_mins(1),
             bind: None,
         }
@@ -82,6 +86,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) authorizations: Authorizations,
     pub(crate) nodes: Nodes,
+    pub(crate) index_delay: Duration,
     pub(crate) jobs: Jobs,
     pub(crate) links: Links,
     pub(crate) directory: Directory,
@@ -130,6 +135,7 @@ impl Sandbox {
             sessions: Sessions::new(clock.clone(), &url),
             authorizations: Authorizations::new(clock.clone(), &url),
             nodes: Nodes::new(clock.clone(), config.hash_delay, store),
+            index_delay: config.index_delay,
             jobs: Jobs::new(clock.clone(), config.job_effect_delay, config.job_status_delay),
             links: Links::default(),
             directory: Directory::default(),

@@ -152,7 +152,8 @@ impl WireJob {
 pub(super) fn unwrapped(message: &str) -> String {
     let inner = serde_json::from_str::<Value>(message).ok();
     let detail = inner.as_ref().and_then(|inner| inner.get("Detail")?.as_str());
-    detail.unwrap_or(message).to_owned()
+    let words = detail.unwrap_or(message);
+    words.strip_prefix("Error: ").unwrap_or(words).to_owned()
 }
 
 #[cfg(test)]

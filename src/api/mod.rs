@@ -11,6 +11,7 @@ pub mod page;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
 pub mod scheduler;
+pub mod search;
 pub mod share;
 pub mod tree;
 pub mod update;

@@ -1,5 +1,6 @@
 //! The commands, a file each: what they take (the doc comments are the help) and what they do.
 
+pub mod about;
 pub mod api;
 pub mod archive;
 pub mod cat;
@@ -26,6 +27,7 @@ pub mod relocate;
 pub mod restore;
 pub mod rm;
 pub mod scp;
+pub mod search;
 pub mod server_job;
 pub mod share;
 pub mod stat;
@@ -110,6 +112,8 @@ async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
         Command::Ls(arguments) => ls::run(ctx, arguments).await,
         Command::Stat(arguments) => stat::run(ctx, arguments).await,
         Command::Mkdir(arguments) => mkdir::run(ctx, arguments).await,
+        Command::About(arguments) => about::run(ctx, arguments).await,
+        Command::Search(arguments) => search::run(ctx, arguments).await,
         Command::Find(arguments) => find::run(ctx, arguments).await,
         Command::Du(arguments) => du::run(ctx, arguments).await,
         Command::Tree(arguments) => tree::run(ctx, arguments).await,

@@ -5,6 +5,7 @@ mod trees;
 
 mod support;
 
+mod about;
 mod accounts;
 mod api;
 mod archives;
@@ -34,6 +35,7 @@ mod pipes;
 mod refresh;
 mod rm;
 mod scp;
+mod search;
 mod selection;
 mod share;
 mod signals;

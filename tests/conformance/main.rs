@@ -9,6 +9,7 @@ mod trees;
 
 mod administration;
 mod answers;
+mod archives;
 mod create;
 mod discovery;
 mod engine;

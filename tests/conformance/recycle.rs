@@ -20,7 +20,7 @@ scenarios! {
 }
 
 /// A name that nobody else has in the bin.
-fn unique(name: &str) -> String {
+pub(crate) fn unique(name: &str) -> String {
     format!("{name}-{:016x}", rand::random::<u64>())
 }
 

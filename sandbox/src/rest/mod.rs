@@ -13,6 +13,7 @@ mod job_logs;
 pub(crate) mod jobs;
 mod json;
 mod node;
+mod search;
 mod session;
 mod share;
 mod trash;
@@ -36,8 +37,21 @@ use json::Field;
 const LONGEST_BUFFERED: usize = 2048;
 
 /// The services of the interface. Every other name leads to the web page.
-const SERVICES: [&str; 12] =
-    ["tree", "meta", "jobs", "frontend", "config", "auth", "share", "user", "role", "workspace", "acl", "user-meta"];
+const SERVICES: [&str; 13] = [
+    "search",
+    "tree",
+    "meta",
+    "jobs",
+    "frontend",
+    "config",
+    "auth",
+    "share",
+    "user",
+    "role",
+    "workspace",
+    "acl",
+    "user-meta",
+];
 
 /// A request on its way through the interface.
 pub(crate) struct Call {
@@ -97,6 +111,10 @@ async fn dispatch(call: &mut Call) -> RestResult {
         Some("share") => dispatch_shares(call, &path).await,
         Some("user" | "role" | "workspace" | "acl") => dispatch_idm(call, &path).await,
         Some("user-meta") => dispatch_user_meta(call, &path).await,
+        Some("search") if path == "search/nodes" => {
+            call.expect(&Method::POST)?;
+            search::nodes(call).await
+        }
         Some("jobs") => dispatch_jobs(call, path.trim_end_matches('/')).await,
         Some("tree" | "meta") => {
             let known =

@@ -81,6 +81,10 @@ pub(crate) fn render(node: &Node, path: String, rendering: Rendering) -> WireNod
     if is_root {
         meta.insert("ws_root".to_owned(), quoted("true"));
     }
+    if let Some(quota) = node.quota.filter(|_| is_root) {
+        meta.insert("ws_quota".to_owned(), quota.to_string());
+        meta.insert("ws_quota_usage".to_owned(), node.size.to_string());
+    }
     if let Some(mime) = node.mime.current() {
         meta.insert("mime".to_owned(), quoted(mime));
     }

@@ -123,6 +123,12 @@ impl Tree {
         place.is_ok_and(|place| self.change(&place, |node| node.mtime = seconds))
     }
 
+    /// Makes a workspace say that it may hold so many bytes; nothing is refused because of it.
+    pub fn set_quota(&self, workspace: &str, bytes: u64) -> bool {
+        let place = self.place(workspace);
+        place.is_ok_and(|place| self.change(&place, |node| node.quota = Some(bytes)))
+    }
+
     /// Fills a folder with `count` files of `size` bytes each, named `file-0000000.bin` and so on.
     /// All have the same content and share its storage, so that hundreds of thousands take moments.
     pub fn generate(&self, folder: &str, count: usize, size: usize) -> anyhow::Result<()> {

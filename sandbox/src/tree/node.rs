@@ -92,6 +92,10 @@ pub(crate) struct Node {
     pub(crate) origin: Option<String>,
     /// What users have attached to it, and its shares: JSON texts by namespace.
     pub(crate) extra: BTreeMap<String, String>,
+    /// When it came to be here; the index learns of it later.
+    pub(crate) born: Instant,
+    /// How many bytes may lie in a workspace, of whose root this is.
+    pub(crate) quota: Option<u64>,
     pub(super) parent: Option<NodeId>,
     pub(super) children: Option<Box<Children>>,
 }
@@ -115,6 +119,8 @@ impl Node {
             implied: false,
             origin: None,
             extra: BTreeMap::new(),
+            born: Instant::now(),
+            quota: None,
             parent: None,
             children: None,
         }

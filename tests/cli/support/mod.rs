@@ -25,6 +25,7 @@ impl World {
             job_effect_delay: Duration::from_millis(20),
             job_status_delay: Duration::from_millis(60),
             hash_delay: Duration::ZERO,
+            index_delay: Duration::ZERO,
             ..Config::default()
         })
     }

@@ -1,0 +1,202 @@
+//! `POST /a/search/nodes`: the index of names, which knows everybody's nodes and tells each user of his own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::error::{RestError, RestResult};
+use super::json::message;
+use super::node::{Rendering, WireNode, quoted, render_id};
+use super::{Call, reply};
+use crate::tree::forest::Forest;
+use crate::tree::node::{Kind, Node, NodeId};
+use crate::tree::{Access, find};
+use crate::world::{RootKind, USERS, WORKSPACES, Workspace};
+
+/// Words that are in no index; the real server knows some more.
+const STOP_WORDS: [&str; 8] = ["a", "and", "it", "of", "or", "the", "to", "with"];
+
+/// How many hits an answer has where no number is asked for.
+const DEFAULT_SIZE: usize = 10;
+
+message! {
+    struct SearchRequest {
+        query: Option<QueryInput> = "Query",
+        size: i32 = "Size",
+        from: i32 = "From",
+        sort_field: String = "SortField",
+        sort_dir_desc: bool = "SortDirDesc",
+        details: bool = "Details",
+    }
+}
+
+message! {
+    struct QueryInput {
+        file_name: String = "FileName",
+        extension: String = "Extension",
+        path_prefix: Vec<String> = "PathPrefix",
+        free_string: String = "FreeString",
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SearchAnswer {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    results: Vec<WireNode>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    facets: Vec<Facet>,
+    #[serde(skip_serializing_if = "is_zero")]
+    total: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Facet {
+    field_name: &'static str,
+    label: String,
+    count: usize,
+}
+
+// Serde hands the field over by reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// A node that fits, in the tree of whom it may be.
+struct Hit {
+    id: NodeId,
+    workspace: &'static Workspace,
+    owner: &'static str,
+}
+
+/// Names that fit, page by page. What the user may not see counts and takes its place on a page, but is left out there.
+pub(super) async fn nodes(call: &mut Call) -> RestResult {
+    let request: SearchRequest = call.message().await?;
+    let Some(query) = request.query else { return reply(&BTreeMap::<&str, &str>::new()) };
+    let caller = call.caller()?.clone();
+    let (nodes, index_delay) = (&call.shared.nodes, call.shared.index_delay);
+    let mut below = Vec::new();
+    for prefix in &query.path_prefix {
+        match nodes.resolve(&caller, prefix) {
+            Access::Allowed(place) | Access::ReadOnly(place) => below.push(place),
+            Access::NotReadable => return Err(RestError::not_readable()),
+            // One that is not known finds nothing.
+            Access::UnknownWorkspace(_) => return reply(&BTreeMap::<&str, &str>::new()),
+        }
+    }
+    let size = usize::try_from(request.size).ok().filter(|size| *size > 0).unwrap_or(DEFAULT_SIZE);
+    let from = usize::try_from(request.from).unwrap_or(0);
+    let answer = nodes.read(|forest| {
+        let roots: Vec<NodeId> = below.iter().filter_map(|place| find(forest, place)).collect();
+        // A folder counts as being below itself.
+        let inside = |id| query.path_prefix.is_empty() || roots.iter().any(|root| forest.is_inside(id, *root));
+        let mut hits = Vec::new();
+        for (root, workspace, owner) in all_roots(forest) {
+            let found = forest.walk(root).into_iter().filter(|id| *id != root && inside(*id));
+            let fits = |id: &NodeId| forest.get(*id).is_some_and(|node| fits(node, &query, index_delay));
+            let fitting = found.filter(fits);
+            hits.extend(fitting.map(|id| Hit { id, workspace, owner }));
+        }
+        let visible = |hit: &&Hit| {
+            hit.workspace.right_of(&caller.login).is_some() && (hit.owner.is_empty() || hit.owner == caller.login)
+        };
+        let page = hits.iter().skip(from).take(size).filter(visible);
+        let results: Vec<WireNode> = page.filter_map(|hit| shown(forest, hit)).collect();
+        SearchAnswer { total: results.len(), results, facets: facets(forest, &hits) }
+    });
+    reply(&answer)
+}
+
+fn all_roots(forest: &Forest) -> Vec<(NodeId, &'static Workspace, &'static str)> {
+    let mut roots = Vec::new();
+    for workspace in &WORKSPACES {
+        if workspace.root_kind == RootKind::Personal {
+            let owned =
+                USERS.iter().filter_map(|user| Some((forest.root(workspace, user.login)?, workspace, user.login)));
+            roots.extend(owned);
+        } else {
+            roots.extend(forest.root(workspace, "").map(|root| (root, workspace, "")));
+        }
+    }
+    roots
+}
+
+fn fits(node: &Node, query: &QueryInput, index_delay: Duration) -> bool {
+    let name = node.name.to_lowercase();
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    node.born.elapsed() >= index_delay
+        && (query.file_name.is_empty() || has_word(&name, &query.file_name.to_lowercase()))
+        && (query.extension.is_empty() || extension == query.extension.to_lowercase())
+        && has_metadata(&node.extra, &query.free_string)
+}
+
+/// Whether a word of the name has the pattern somewhere in it. A pattern with anything that stands between words is
+/// read as something else there, and finds nothing.
+fn has_word(name: &str, pattern: &str) -> bool {
+    let is_plain = |one: char| one.is_alphanumeric() || "_.*".contains(one);
+    pattern.chars().all(is_plain) && words(name).iter().any(|word| matches_anywhere(word, pattern))
+}
+
+/// The words of a name as the index has them: a dot between two letters, or two digits, is inside a word; each Chinese
+/// character and each hiragana is a word.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let characters: Vec<char> = name.chars().collect();
+    for (index, one) in characters.iter().copied().enumerate() {
+        let beside = |step: isize| index.checked_add_signed(step).and_then(|at| characters.get(at)).copied();
+        let both = |is: fn(char) -> bool| beside(-1).is_some_and(is) && beside(1).is_some_and(is);
+        let joins = one == '.' && (both(char::is_alphabetic) || both(char::is_numeric));
+        let alone = matches!(one, '\u{3041}'..='\u{309f}' | '\u{3400}'..='\u{9fff}');
+        if alone {
+            words.extend([one.to_string(), String::new()]);
+        } else if one.is_alphanumeric() || one == '_' || joins {
+            words.last_mut().expect("there is one").push(one);
+        } else {
+            words.push(String::new());
+        }
+    }
+    words.retain(|word| !word.is_empty() && !STOP_WORDS.contains(&word.as_str()));
+    words
+}
+
+/// Whether metadata has all that `+Meta.<namespace>:<value> …` asks for; of tags one is enough.
+fn has_metadata(metadata: &BTreeMap<String, String>, wanted: &str) -> bool {
+    wanted.split("+Meta.").skip(1).all(|word| {
+        let (namespace, value) = word.split_once(':').unwrap_or((word, ""));
+        let value = value.trim().trim_matches('"');
+        let text = metadata.get(namespace).map(|json| json.trim_matches('"'));
+        text.is_some_and(|text| text == value || text.split(',').any(|tag| tag == value))
+    })
+}
+
+/// Whether the pieces between the stars stand in the name in this order.
+fn matches_anywhere(name: &str, pattern: &str) -> bool {
+    let mut rest = name;
+    pattern.split('*').all(|piece| match rest.find(piece) {
+        Some(at) => {
+            rest = &rest[at + piece.len()..];
+            true
+        }
+        None => false,
+    })
+}
+
+fn shown(forest: &Forest, hit: &Hit) -> Option<WireNode> {
+    let mut node = render_id(forest, hit.id, hit.workspace, Rendering::PLAIN)?;
+    node.meta_store.insert("repository_id".to_owned(), quoted(hit.workspace.uuid));
+    node.meta_store.insert("repository_display".to_owned(), quoted(hit.workspace.label));
+    Some(node)
+}
+
+fn facets(forest: &Forest, hits: &[Hit]) -> Vec<Facet> {
+    [(Kind::File, "file"), (Kind::Folder, "folder")]
+        .into_iter()
+        .filter_map(|(kind, label)| {
+            let count = hits.iter().filter(|hit| forest.get(hit.id).is_some_and(|node| node.kind == kind)).count();
+            (count > 0).then(|| Facet { field_name: "NodeType", label: label.to_owned(), count })
+        })
+        .collect()
+}

@@ -1,0 +1,234 @@
+//! The server's own index of names.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::wire::{WireNode, list, number};
+use super::{ApiError, Client, Node};
+use crate::path::RemotePath;
+
+const PATH: &str = "/a/search/nodes";
+
+/// How many hits one call asks for.
+const PAGE: u64 = 100;
+
+/// What is looked for; all that is given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// A part of the name, in any case; `*` stands for anything.
+    pub name: Option<String>,
+    /// What the name ends with after a dot, such as `pdf` or `tar.gz`.
+    pub extension: Option<String>,
+    /// Below which folder.
+    pub below: Option<RemotePath>,
+    /// Metadata: namespace and value.
+    pub meta: Vec<(String, String)>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SearchRequest {
+    query: Query,
+    size: u64,
+    #[serde(skip_serializing_if = "super::wire::is_zero")]
+    from: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Query {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extension: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    path_prefix: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    free_string: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct SearchAnswer {
+    #[serde(deserialize_with = "list")]
+    results: Vec<WireNode>,
+    #[serde(deserialize_with = "list")]
+    facets: Vec<Facet>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Facet {
+    field_name: String,
+    #[serde(deserialize_with = "number")]
+    count: i64,
+}
+
+impl SearchAnswer {
+    /// How many hits the index has, those that the user may not see among them; the answer's own total only counts what
+    /// is in it.
+    fn hits(&self) -> u64 {
+        let kinds = self.facets.iter().filter(|facet| facet.field_name == "NodeType");
+        kinds.map(|facet| u64::try_from(facet.count).unwrap_or(0)).sum()
+    }
+}
+
+/// A search that goes on page by page.
+#[derive(Debug)]
+pub struct Found {
+    client: Client,
+    search: Search,
+    from: u64,
+    /// How many hits there are, as far as is known.
+    hits: Option<u64>,
+    seen: HashSet<RemotePath>,
+}
+
+impl Client {
+    /// Asks the index, which learns of what was written some seconds later.
+    pub fn search(&self, search: Search) -> Found {
+        Found { client: self.clone(), search, from: 0, hits: None, seen: HashSet::new() }
+    }
+}
+
+impl Found {
+    /// The nodes of the next page, each once; `None` after the last one. A page may be empty without being the last:
+    /// what the user may not see is taken out of it.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    pub async fn page(&mut self) -> Result<Option<Vec<Node>>, ApiError> {
+        if self.hits.is_some_and(|hits| self.from >= hits) {
+            return Ok(None);
+        }
+        let request = SearchRequest { query: self.search.query(), size: PAGE, from: self.from };
+        let answer: SearchAnswer = self.client.read(PATH, &request).await?;
+        // Later pages may come without facets.
+        let hits = answer.hits().max(self.hits.unwrap_or(0)).max(self.from + answer.results.len() as u64);
+        self.hits = Some(hits);
+        self.from += PAGE;
+        let nodes = answer.results.into_iter().filter(|node| !node.is_virtual()).map(WireNode::into_node);
+        let fitting = nodes.filter(|node| self.search.fits(&node.path));
+        Ok(Some(fitting.filter(|node| self.seen.insert(node.path.clone())).collect()))
+    }
+}
+
+impl Search {
+    /// Whether a node is meant: all pieces of the text stand in its name, in their order, and it has the whole extension.
+    /// The index counts a folder as being below itself.
+    fn fits(&self, path: &RemotePath) -> bool {
+        if self.below.as_ref() == Some(path) {
+            return false;
+        }
+        let name = folded(path.name());
+        let has_extension =
+            self.extension.as_ref().is_none_or(|extension| name.ends_with(&format!(".{}", folded(extension))));
+        let mut rest = name.as_str();
+        let text = folded(self.name.as_deref().unwrap_or_default());
+        has_extension
+            && text.split('*').all(|piece| match rest.find(piece) {
+                Some(at) => {
+                    rest = &rest[at + piece.len()..];
+                    true
+                }
+                None => false,
+            })
+    }
+
+    /// The longest word of the text, if it has any. The index holds the words of names, and so finds nothing for a text
+    /// that reaches over a hyphen; what it finds for one word is compared with the whole text here.
+    fn word(&self) -> Option<String> {
+        let text: String = self.name.as_ref()?.nfc().collect();
+        let mut words = vec![String::new()];
+        for character in text.chars() {
+            if is_word_alone(character) {
+                words.extend([character.to_string(), String::new()]);
+            } else if character.is_alphanumeric() {
+                words.last_mut()?.push(character);
+            } else {
+                words.push(String::new());
+            }
+        }
+        words.into_iter().filter(|word| !word.is_empty()).max_by_key(|word| word.chars().count())
+    }
+
+    fn query(&self) -> Query {
+        let words: Vec<String> =
+            self.meta.iter().map(|(name, value)| format!("+Meta.{name}:{}", term(value))).collect();
+        Query {
+            file_name: self.word(),
+            // The index knows the last part alone.
+            extension: self.extension.as_ref().and_then(|all| all.rsplit('.').next()).map(str::to_owned),
+            path_prefix: self.below.iter().map(ToString::to_string).collect(),
+            free_string: (!words.is_empty()).then(|| words.join(" ")),
+        }
+    }
+}
+
+/// A text in one case and one Unicode form.
+fn folded(text: &str) -> String {
+    text.nfc().collect::<String>().to_lowercase()
+}
+
+/// Whether the index takes a character for a word of its own: hiragana and Chinese ones.
+fn is_word_alone(character: char) -> bool {
+    let all = ['\u{3041}'..='\u{309f}', '\u{3400}'..='\u{9fff}', '\u{f900}'..='\u{faff}', '\u{20000}'..='\u{3ffff}'];
+    all.iter().any(|range| range.contains(&character))
+}
+
+/// A value in the index's query language: a single word as it is, anything else in quotes.
+fn term(value: &str) -> String {
+    let is_word =
+        !value.is_empty() && value.chars().all(|character| character.is_alphanumeric() || "_*".contains(character));
+    if is_word { value.to_owned() } else { format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::recording::answer;
+
+    fn fits(search: &Search, name: &str) -> bool {
+        search.fits(&RemotePath::root().join("ws").join(name))
+    }
+
+    #[test]
+    fn a_recorded_answer_tells_its_hits_by_facets() {
+        let answer: SearchAnswer = serde_json::from_slice(&answer("121-search-hit").body).expect("an answer");
+        assert_eq!((answer.hits(), answer.results.len()), (1, 1));
+        assert_eq!(answer.results[0].path, "common-files/A1/sh/pic.jpg");
+    }
+
+    #[test]
+    fn a_text_of_several_words_is_asked_for_by_one_and_compared_whole() {
+        for (text, word, fitting, other) in [
+            ("years-2031", "years", "My-YEARS-2031.pdf", "2031-years.pdf"),
+            ("re*.PDF", "PDF", "a report.pdf", "pdf.re"),
+            ("cafe\u{301}", "caf\u{e9}", "CAF\u{c9}", "cafe"),
+            ("\u{6771}\u{4eac}", "\u{4eac}", "\u{6771}\u{4eac}.txt", "\u{4eac}\u{6771}"),
+        ] {
+            let search = Search { name: Some(text.to_owned()), ..Search::default() };
+            assert_eq!(search.word().as_deref(), Some(word), "{text}");
+            assert!(fits(&search, fitting) && !fits(&search, other), "{text}");
+        }
+        let marks = Search { name: Some("-&".to_owned()), ..Search::default() };
+        assert!(marks.word().is_none() && fits(&marks, "a-&b") && !fits(&marks, "a-b"));
+    }
+
+    #[test]
+    fn an_extension_of_two_parts_is_asked_for_by_the_last() {
+        let search = Search { extension: Some("Tar.gz".to_owned()), ..Search::default() };
+        assert_eq!(search.query().extension.as_deref(), Some("gz"));
+        assert!(fits(&search, "a.TAR.GZ") && !fits(&search, "a.gz") && !fits(&search, "tar.gz"));
+    }
+
+    #[test]
+    fn queries_hold_no_more_than_is_asked() {
+        let meta = vec![("usermeta-tags".to_owned(), "x".to_owned()), ("ns".to_owned(), "two \"words\"".to_owned())];
+        let search = Search { name: Some("a*".to_owned()), meta, ..Search::default() };
+        let text = serde_json::to_string(&search.query()).expect("JSON");
+        assert_eq!(text, r#"{"FileName":"a","FreeString":"+Meta.usermeta-tags:x +Meta.ns:\"two \\\"words\\\"\""}"#);
+    }
+}

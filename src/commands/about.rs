@@ -1,0 +1,118 @@
+//! `cec about`.
+
+use serde_json::{Value, json};
+
+use super::nodes;
+use super::operands::Operands;
+use crate::api::Node;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind, Outcome};
+use crate::path::RemotePath;
+use crate::ui::table::{Column, Table};
+
+const COLUMNS: &[Column] = &[
+    Column::text("WORKSPACE"),
+    Column::number("SIZE"),
+    Column::number("QUOTA"),
+    Column::number("USED"),
+    Column::text("PERMISSIONS"),
+    Column::text("LABEL"),
+];
+
+/// Arguments of `cec about`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The size is what the server has added up, recycle bin included; it may lag behind. A dash stands for no \
+    quota.\n\nExamples:\n  cec about\n  cec about personal-files --json"
+)]
+pub struct Args {
+    /// Workspaces; all where none is given
+    #[arg(value_name = "WORKSPACE")]
+    workspaces: Vec<String>,
+}
+
+/// Shows how much workspaces hold, and may hold.
+///
+/// # Errors
+/// What ends the whole command; failures of single workspaces are told and counted.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let mut operands = Operands::new(&ctx.ui);
+    let api = ctx.api().await?;
+    let failed = |error| CliError::from(error).during("listing the workspaces");
+    let listed = api.workspaces().await.map_err(failed)?;
+    let mut wanted: Vec<RemotePath> = Vec::new();
+    for typed in &arguments.workspaces {
+        match named(ctx, typed, &listed).await {
+            Ok(path) => wanted.push(path),
+            Err(error) => operands.failed(error)?,
+        }
+    }
+    if arguments.workspaces.is_empty() {
+        wanted = listed.iter().map(|workspace| workspace.path.clone()).collect();
+    }
+    let roots = api.stat_many(&wanted).await.map_err(failed)?;
+    let mut table = Table::new(&ctx.ui, COLUMNS);
+    let mut records: Vec<Value> = Vec::new();
+    for root in &roots {
+        operands.succeeded();
+        let Some(workspace) = listed.iter().find(|workspace| workspace.path == root.path) else { continue };
+        if ctx.ui.is_json() {
+            records.push(record(root, workspace));
+        } else {
+            table.row(cells(ctx, root, workspace))?;
+        }
+    }
+    if ctx.ui.is_json() {
+        if !operands.all_failed() {
+            ctx.ui.json_document(&records)?;
+        }
+    } else {
+        table.finish()?;
+    }
+    Ok(operands.outcome())
+}
+
+async fn named(ctx: &Ctx, typed: &str, listed: &[Node]) -> Result<RemotePath, CliError> {
+    let path = nodes::parse(typed)?;
+    if !path.is_workspace() {
+        let hint = format!("'cec du -s {path}' adds up a folder");
+        return Err(CliError::new(Kind::Usage, format!("'{typed}' is no workspace")).hint(hint).about(typed));
+    }
+    if listed.iter().any(|workspace| workspace.path == path) {
+        return Ok(path);
+    }
+    Err(nodes::missing(ctx, &path, true).await)
+}
+
+/// A number among the metadata of a workspace's root; zero stands for none.
+fn number(root: &Node, name: &str) -> Option<u64> {
+    let value = root.meta.get(name)?;
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
+fn quota(root: &Node) -> Option<u64> {
+    number(root, "ws_quota").filter(|bytes| *bytes > 0)
+}
+
+fn cells(ctx: &Ctx, root: &Node, workspace: &Node) -> Vec<String> {
+    let nothing = || "-".to_owned();
+    let quota = quota(root);
+    let used = quota.and(number(root, "ws_quota_usage").or(Some(0)));
+    let share = quota.zip(used).map(|(quota, used)| format!("{}%", u128::from(used) * 100 / u128::from(quota)));
+    vec![
+        root.path.to_string(),
+        ctx.ui.size(root.size),
+        quota.map_or_else(nothing, |bytes| ctx.ui.size(bytes)),
+        share.unwrap_or_else(nothing),
+        workspace.text("ws_permissions").map_or_else(nothing, str::to_owned),
+        workspace.text("ws_label").map_or_else(nothing, str::to_owned),
+    ]
+}
+
+fn record(root: &Node, workspace: &Node) -> Value {
+    let quota = quota(root);
+    json!({
+        "path": root.path.as_str(), "label": workspace.text("ws_label"), "permissions": workspace.text("ws_permissions"),
+        "size": root.size, "quota": quota, "quota_used": quota.and(number(root, "ws_quota_usage").or(Some(0))),
+    })
+}

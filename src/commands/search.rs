@@ -1,0 +1,89 @@
+//! `cec search`.
+
+use serde_json::json;
+
+use super::nodes;
+use crate::api::search::Search;
+use crate::context::Ctx;
+use crate::error::{CliError, Outcome};
+use crate::ui::json::NodeRecord;
+
+/// Arguments of `cec search`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Asks the server's index, which is quick but takes some seconds to learn of what was written; 'cec find' \
+    looks at the folders themselves. The text may stand anywhere in a name, in \
+    upper or lower case; * stands for anything.\n\nExamples:\n  cec search report\n  \
+    cec search '2031-*' --in common-files/reports --ext pdf\n  cec search --meta usermeta-tags=urgent"
+)]
+pub struct Args {
+    /// A part of the name
+    #[arg(value_name = "TEXT", required_unless_present_any = ["ext", "meta"])]
+    text: Option<String>,
+    /// Only below this folder
+    #[arg(long = "in", value_name = "PATH")]
+    below: Option<String>,
+    /// Only names with this extension
+    #[arg(long, value_name = "EXT")]
+    ext: Option<String>,
+    /// Only where this metadata has this value; may be given several times
+    #[arg(long, value_name = "NAMESPACE=VALUE", value_parser = parse_meta)]
+    meta: Vec<(String, String)>,
+    /// End each path with a NUL character instead of a newline
+    #[arg(short = '0', long = "null", conflicts_with = "json")]
+    null: bool,
+}
+
+fn parse_meta(text: &str) -> Result<(String, String), String> {
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|one| one.is_alphanumeric() || "-_.".contains(one));
+    match text.split_once('=') {
+        Some((name, value)) if is_name(name) && !value.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected a namespace and a value, such as usermeta-tags=urgent".to_owned()),
+    }
+}
+
+/// Searches. That nothing is found is no failure.
+///
+/// # Errors
+/// [`crate::error::Kind::NotFound`] where the folder to search does not exist; any failure of a call.
+pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let ui = &ctx.ui;
+    let below = match &arguments.below {
+        Some(typed) => {
+            let path = nodes::parse(typed)?;
+            let named = if path.is_root() { Vec::new() } else { nodes::named(ctx, &path, true).await? };
+            named.into_iter().next().map(|node| node.path)
+        }
+        None => None,
+    };
+    let extension = arguments.ext.map(|ext| ext.trim_start_matches('.').to_owned());
+    let search = Search { name: arguments.text, extension, below, meta: arguments.meta };
+    let mut found = ctx.api().await?.search(search);
+    let (mut files, mut folders, mut bytes) = (0_u64, 0_u64, 0_u64);
+    while let Some(nodes) = found.page().await.map_err(|error| CliError::from(error).during("searching"))? {
+        for node in nodes {
+            if node.is_folder() {
+                folders += 1;
+            } else {
+                files += 1;
+                bytes += node.size;
+            }
+            let slash = if node.is_folder() { "/" } else { "" };
+            if ui.is_json() {
+                ui.json_line(&NodeRecord::listed(&node))?;
+            } else if arguments.null {
+                ui.bytes(format!("{}{slash}\0", node.path).as_bytes())?;
+            } else {
+                ui.line(&format!("{}{slash}", ui.shown(node.path.as_str())))?;
+            }
+        }
+    }
+    if ui.is_json() {
+        let summary =
+            json!({"type": "summary", "schema": 1, "files": files, "folders": folders, "bytes": bytes, "failed": 0});
+        ui.json_line(&summary)?;
+    } else if files + folders == 0 {
+        ui.status("nothing was found");
+    }
+    Ok(Outcome::Done)
+}
