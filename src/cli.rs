@@ -21,6 +21,7 @@ use crate::settings::{ColorChoice, GlobalArgs, LogLevel, OutputSettings};
 
 pub mod candidates;
 pub mod complete;
+mod exposed;
 mod topics;
 
 /// The command-line client of Pydio Cells servers

@@ -65,6 +65,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Runs what the command line says.
 fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outcome, CliError> {
+    let exposed = cli.exposed();
     let command = match cli.command {
         // No runtime, no TLS, no file of settings.
         AnyCommand::Offline(command) => return commands::offline(ui, command, cli::command),
@@ -80,8 +81,11 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
         .enable_all()
         .build()
         .map_err(|error| CliError::from(error).during("starting"))?;
-    if ui.stderr_is_terminal() && settings.account.shows_secret() {
-        ui.warn("a secret on the command line can be seen by others on this machine; prefer the environment, or -");
+    if ui.stderr_is_terminal() && !exposed.is_empty() {
+        let flags = exposed.join(" and ");
+        ui.warn(&format!(
+            "what {flags} says on the command line can be seen by others on this machine; prefer the environment, or -"
+        ));
     }
     let ctx = Ctx::new(settings, Arc::clone(ui), CancellationToken::new());
     let result = runtime.block_on(async {

@@ -405,14 +405,6 @@ impl AccountParts {
         })
     }
 
-    /// Whether a secret itself stands on the command line.
-    pub fn shows_secret(&self) -> bool {
-        let token =
-            self.token.as_ref().is_some_and(|token| token.by_flag && matches!(token.value, TokenOrigin::Inline(_)));
-        let password = self.password.as_ref().is_some_and(|given| given.by_flag && given.value.expose_secret() != "-");
-        token || password
-    }
-
     /// The server that a flag names, else the environment.
     ///
     /// # Errors

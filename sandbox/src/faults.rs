@@ -44,6 +44,7 @@ pub(crate) struct Plan {
     pub(crate) expire_token: bool,
     pub(crate) canned: Option<Canned>,
     pub(crate) cut_request_at: Option<u64>,
+    pub(crate) request_rate: Option<u64>,
     pub(crate) cut_response_at: Option<u64>,
     pub(crate) stall_response_at: Option<(u64, Duration)>,
     pub(crate) corrupt_response_at: Option<u64>,
@@ -175,6 +176,13 @@ impl Fault {
     #[must_use]
     pub fn cut_request_at(mut self, bytes: u64) -> Self {
         self.plan.cut_request_at = Some(bytes);
+        self
+    }
+
+    /// Reads the request body no faster than so many bytes a second, once the head was looked at.
+    #[must_use]
+    pub fn slow_request(mut self, bytes_per_second: u64) -> Self {
+        self.plan.request_rate = Some(bytes_per_second);
         self
     }
 

@@ -1,5 +1,6 @@
 //! Tokens, and the authenticated sender that the REST and the S3 client share.
 
+mod clock;
 pub mod oauth;
 #[cfg(test)]
 pub(crate) mod recording;
@@ -7,13 +8,14 @@ mod renewal;
 mod sender;
 mod session;
 
+pub use clock::Clock;
 pub use sender::{Answer, Sender, is_dead_token_answer};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -105,24 +107,27 @@ enum Kind {
 impl TokenSource {
     /// The source for an account. Nothing is sent before the first token is wanted.
     pub fn new(http: Http, account: &Account) -> Self {
-        Self::with_store(http, account, None, None)
+        Self::by_clock(http, account, None, None, Clock::default())
     }
 
     /// The source for an account of `vault`, where OAuth tokens that are renewed are stored. `token_life` is how long an
     /// access token lives when it is new, in seconds, where that is known.
     pub fn of_stored(http: Http, account: &Account, vault: Vault, token_life: Option<u64>) -> Self {
-        Self::with_store(http, account, account.stored_id.clone().map(|id| (vault, id)), token_life)
+        Self::by_clock(http, account, Some(vault), token_life, Clock::default())
     }
 
-    fn with_store(http: Http, account: &Account, store: Option<(Vault, String)>, life: Option<u64>) -> Self {
+    /// The same by another clock than the machine's own.
+    pub fn by_clock(http: Http, account: &Account, vault: Option<Vault>, life: Option<u64>, clock: Clock) -> Self {
+        let url = account.url.clone();
         let kind = match &account.credentials {
             Credentials::Token(secret) => Kind::Fixed(Token(Arc::new(secret.clone()))),
             Credentials::OAuth { access, refresh, expires_at } => {
                 let pair = Pair { access: access.clone(), refresh: refresh.clone(), expires_at: *expires_at, life };
-                Kind::OAuth(Renewal::new(http, account.url.clone(), &pair, store))
+                let store = vault.zip(account.stored_id.clone());
+                Kind::OAuth(Renewal::new(http, url, &pair, store, clock))
             }
             Credentials::Password { login, password } => {
-                Kind::Session(Box::new(Session::new(http, account.url.clone(), login.clone(), password.clone())))
+                Kind::Session(Box::new(Session::new(http, url, login.clone(), password.clone(), clock)))
             }
         };
         Self { kind, proven: Mutex::new(None), kept: AtomicBool::new(false) }
@@ -186,10 +191,4 @@ impl TokenSource {
             Kind::OAuth(_) => Duration::from_secs(10),
         }
     }
-}
-
-/// A point in time `life` from now, as far as timestamps reach.
-fn in_the_future(life: Duration) -> Option<Timestamp> {
-    let life = SignedDuration::try_from(life).ok()?;
-    Timestamp::now().checked_add(life).ok()
 }

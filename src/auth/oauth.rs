@@ -22,6 +22,7 @@ use serde_json::Value;
 use subtle::ConstantTimeEq as _;
 use url::Url;
 
+use super::Clock;
 use crate::account::{Credentials, ServerUrl};
 use crate::http::{Http, HttpError, SendOptions, redact};
 
@@ -373,7 +374,7 @@ fn tokens(answer: Answered) -> Result<Tokens, OAuthError> {
         return Err(OAuthError::NotCells("the sign-in was answered with a token that is of no use".to_owned()));
     }
     let life = answer.expires_in().unwrap_or(USUAL_LIFE);
-    let end = super::in_the_future(life).map(Timestamp::as_second);
+    let end = Clock::default().in_the_future(life).map(Timestamp::as_second);
     let refresh = answer.refresh_token().filter(|token| !token.secret().is_empty());
     Ok(Tokens {
         access: SecretString::from(access.as_str()),

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::oauth::{OAuth, OAuthError, Tokens};
 use super::sender::probe;
-use super::{AuthError, Token, in_the_future};
+use super::{AuthError, Clock, Token};
 use crate::account::ServerUrl;
 use crate::http::Http;
 use crate::store::{Pair, StoreError, Vault};
@@ -27,6 +27,10 @@ const USUAL_LIFE: Duration = Duration::from_secs(600);
 /// How long to wait for the pair of another client, which knows no lock and was quicker.
 const OTHERS_WRITE: Duration = Duration::from_millis(1500);
 
+/// A token that is refused so soon after it came is one of two that were issued at the same moment, of which only the
+/// other one is alive: its refresh token must not be used, for that would kill the other.
+const SUSPICIOUSLY_SOON: Duration = Duration::from_secs(10);
+
 /// How long to pause between two looks into the store.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -40,6 +44,7 @@ struct Inner {
     http: Http,
     url: ServerUrl,
     oauth: OAuth,
+    clock: Clock,
     /// Where the pair is kept, under this id; nowhere for credentials that are not stored.
     store: Option<(Vault, String)>,
     state: Mutex<State>,
@@ -62,6 +67,8 @@ struct Issued {
     life: Duration,
     /// `None` where nobody knows: the server's clock decides.
     ends: Option<Instant>,
+    /// When this process got it from the server; `None` where it did not.
+    since: Option<Instant>,
 }
 
 /// What a token must be like.
@@ -74,44 +81,52 @@ enum Need {
 }
 
 impl Issued {
-    fn of(pair: &Pair) -> Self {
+    fn of(pair: &Pair, clock: &Clock) -> Self {
         let remaining = pair.expires_at.map(|end| {
-            let seconds = end.saturating_sub(Timestamp::now().as_second());
+            let seconds = end.saturating_sub(clock.now().as_second());
             Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
         });
         Self {
             token: Token(Arc::new(pair.access.clone())),
             refresh: pair.refresh.clone(),
             life: pair.life.map_or(USUAL_LIFE, Duration::from_secs),
-            ends: remaining.map(|remaining| Instant::now() + remaining),
+            ends: remaining.map(|remaining| clock.instant() + remaining),
+            since: None,
         }
     }
 
-    fn remaining(&self) -> Option<Duration> {
-        Some(self.ends?.saturating_duration_since(Instant::now()))
+    fn remaining(&self, clock: &Clock) -> Option<Duration> {
+        Some(self.ends?.saturating_duration_since(clock.instant()))
     }
 
-    fn meets(&self, need: &Need) -> bool {
+    /// Whether it came from the server a moment ago, and should be alive.
+    fn is_fresh(&self, clock: &Clock) -> bool {
+        let alive = self.remaining(clock).is_none_or(|remaining| !remaining.is_zero());
+        alive && self.since.is_some_and(|since| clock.instant() - since < SUSPICIOUSLY_SOON)
+    }
+
+    fn meets(&self, need: &Need, clock: &Clock) -> bool {
         match need {
             Need::Other(refused) => !self.token.is(refused),
             Need::Life(minimum) => {
                 let margin = Duration::from_secs(60).min(self.life / 5);
                 let wanted = (*minimum).min(self.life / 2).max(margin);
-                self.remaining().is_none_or(|remaining| remaining >= wanted)
+                self.remaining(clock).is_none_or(|remaining| remaining >= wanted)
             }
         }
     }
 }
 
 impl Renewal {
-    pub(super) fn new(http: Http, url: ServerUrl, pair: &Pair, store: Option<(Vault, String)>) -> Self {
+    pub(super) fn new(http: Http, url: ServerUrl, pair: &Pair, store: Option<(Vault, String)>, clock: Clock) -> Self {
         let expires_at = pair.expires_at.and_then(|seconds| Timestamp::from_second(seconds).ok());
         Self(Arc::new(Inner {
             oauth: OAuth::new(http.clone(), url.clone()),
             http,
             url,
             store,
-            state: Mutex::new(State { current: Issued::of(pair), last_failure: None }),
+            state: Mutex::new(State { current: Issued::of(pair, &clock), last_failure: None }),
+            clock,
             rounds: AtomicU64::new(0),
             expires_at: std::sync::Mutex::new(expires_at),
         }))
@@ -147,7 +162,7 @@ impl Inner {
     async fn have(&self, need: &Need) -> Result<Token, AuthError> {
         let before = self.rounds.load(Ordering::SeqCst);
         let mut state = self.state.lock().await;
-        if state.current.meets(need) {
+        if state.current.meets(need, &self.clock) {
             return Ok(state.current.token.clone());
         }
         // Without a refresh token and a place to find one, the server's clock decides.
@@ -166,12 +181,12 @@ impl Inner {
         let result = self.fetch(&mut state.current, need).await;
         self.rounds.fetch_add(1, Ordering::SeqCst);
         state.last_failure = result.as_ref().err().cloned();
-        let end = state.current.remaining().and_then(in_the_future);
+        let end = self.end_of(&state.current);
         *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = end;
         match result {
             Ok(()) => Ok(state.current.token.clone()),
             // It was only a precaution: what is still good goes on being used.
-            Err(error) if may_go_on(&state.current, need, &error) => {
+            Err(error) if self.may_go_on(&state.current, need, &error) => {
                 tracing::debug!(%error, "the token could not be renewed early");
                 Ok(state.current.token.clone())
             }
@@ -183,13 +198,13 @@ impl Inner {
         let Some((vault, id)) = &self.store else {
             let refresh = current.refresh.take().ok_or(AuthError::Expired)?;
             let tokens = self.ask(current, refresh).await?;
-            *current = Issued::of(&pair_of(tokens));
+            *current = self.issued(&self.pair_of(tokens));
             return Ok(());
         };
         let (lock, stored) = read_locked(vault, id).await?;
         if let Some(stored) = stored.filter(|stored| !current.token.is_text(&stored.access)) {
-            *current = Issued::of(&stored);
-            if current.meets(need) {
+            *current = Issued::of(&stored, &self.clock);
+            if current.meets(need, &self.clock) {
                 return Ok(());
             }
         }
@@ -200,6 +215,13 @@ impl Inner {
 
     /// Renews the pair in the store, whose lock is held.
     async fn renew_stored(&self, current: &mut Issued, need: &Need, vault: &Vault, id: &str) -> Result<(), AuthError> {
+        if matches!(need, Need::Other(_)) && current.is_fresh(&self.clock) {
+            if self.adopt(current, vault, id).await? {
+                return Ok(());
+            }
+            current.refresh = None;
+            write(vault, id, self.pair_of_issued(current)).await?;
+        }
         let Some(refresh) = current.refresh.take() else {
             return match need {
                 Need::Life(_) => Ok(()),
@@ -207,12 +229,12 @@ impl Inner {
             };
         };
         match self.ask(current, refresh).await {
-            Ok(tokens) => self.keep(current, pair_of(tokens), vault, id).await,
+            Ok(tokens) => self.keep(current, self.pair_of(tokens), vault, id).await,
             // Somebody without our lock may have been quicker: what he stored is good.
             Err(AuthError::Expired) if self.adopt(current, vault, id).await? => Ok(()),
             Err(error @ (AuthError::Expired | AuthError::SessionLost)) => {
                 // It is spent, or may be: no later process shall try it.
-                let spent = Pair { refresh: None, ..pair_of_issued(current) };
+                let spent = Pair { refresh: None, ..self.pair_of_issued(current) };
                 write(vault, id, spent).await?;
                 Err(error)
             }
@@ -254,7 +276,7 @@ impl Inner {
         if overtaken && self.is_dead(&pair.access).await {
             return if self.adopt(current, vault, id).await? { Ok(()) } else { Err(AuthError::Expired) };
         }
-        let fresh = Issued::of(&pair);
+        let fresh = self.issued(&pair);
         write(vault, id, pair.clone()).await?;
         *current = fresh;
         if !overtaken && self.is_dead(&pair.access).await {
@@ -274,7 +296,7 @@ impl Inner {
         let deadline = Instant::now() + OTHERS_WRITE;
         loop {
             if let Some(stored) = read(vault, id).await?.filter(|stored| !current.token.is_text(&stored.access)) {
-                *current = Issued::of(&stored);
+                *current = Issued::of(&stored, &self.clock);
                 return Ok(true);
             }
             if Instant::now() >= deadline {
@@ -289,31 +311,39 @@ impl Inner {
         let token = Token(Arc::new(access.clone()));
         probe(&self.http, &self.url, ANY_WORKSPACE, &token).await.unwrap_or(false)
     }
-}
-
-/// Whether a token that was to be renewed early can still be used although that failed.
-fn may_go_on(current: &Issued, need: &Need, error: &AuthError) -> bool {
-    // The renewal was refused, but by whose clock has the token ended? The server tells.
-    if matches!((need, error), (Need::Life(_), AuthError::Expired)) {
-        return true;
+    /// Whether a token that was to be renewed early can still be used although that failed.
+    fn may_go_on(&self, current: &Issued, need: &Need, error: &AuthError) -> bool {
+        // The renewal was refused, but by whose clock has the token ended? The server tells.
+        if matches!((need, error), (Need::Life(_), AuthError::Expired)) {
+            return true;
+        }
+        let passing = matches!(error, AuthError::Http(_) | AuthError::NotCells(_) | AuthError::Server { .. });
+        let alive = current.remaining(&self.clock).is_none_or(|remaining| !remaining.is_zero());
+        matches!(need, Need::Life(_)) && passing && alive
     }
-    let passing = matches!(error, AuthError::Http(_) | AuthError::NotCells(_) | AuthError::Server { .. });
-    let alive = current.remaining().is_none_or(|remaining| !remaining.is_zero());
-    matches!(need, Need::Life(_)) && passing && alive
-}
 
-fn pair_of(tokens: Tokens) -> Pair {
-    let Tokens { access, refresh, life, expires_at } = tokens;
-    Pair { access, refresh, expires_at, life: Some(life.as_secs()) }
-}
+    /// A pair that has just come from the server.
+    fn issued(&self, pair: &Pair) -> Issued {
+        Issued { since: Some(self.clock.instant()), ..Issued::of(pair, &self.clock) }
+    }
 
-fn pair_of_issued(issued: &Issued) -> Pair {
-    let end = issued.remaining().and_then(in_the_future);
-    Pair {
-        access: SecretString::from(issued.token.expose()),
-        refresh: issued.refresh.clone(),
-        expires_at: end.map(Timestamp::as_second),
-        life: Some(issued.life.as_secs()),
+    fn pair_of(&self, tokens: Tokens) -> Pair {
+        let Tokens { access, refresh, life, .. } = tokens;
+        let end = self.clock.in_the_future(life);
+        Pair { access, refresh, expires_at: end.map(Timestamp::as_second), life: Some(life.as_secs()) }
+    }
+
+    fn pair_of_issued(&self, issued: &Issued) -> Pair {
+        Pair {
+            access: SecretString::from(issued.token.expose()),
+            refresh: issued.refresh.clone(),
+            expires_at: self.end_of(issued).map(Timestamp::as_second),
+            life: Some(issued.life.as_secs()),
+        }
+    }
+
+    fn end_of(&self, issued: &Issued) -> Option<Timestamp> {
+        issued.remaining(&self.clock).and_then(|remaining| self.clock.in_the_future(remaining))
     }
 }
 

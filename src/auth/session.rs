@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::{AuthError, Token, in_the_future};
+use super::{AuthError, Clock, Token};
 use crate::account::ServerUrl;
 use crate::http::{Http, redact, retry};
 
@@ -32,6 +32,7 @@ pub(super) struct Session {
     url: ServerUrl,
     login: String,
     password: SecretString,
+    clock: Clock,
     state: Mutex<State>,
     /// Counts finished renewals, failed ones too, so that those who waited for one share its outcome.
     rounds: AtomicU64,
@@ -56,20 +57,21 @@ struct Issued {
 
 impl Issued {
     /// Whether the token is still good enough to be used.
-    fn lasts(&self, minimum_life: Duration) -> bool {
+    fn lasts(&self, minimum_life: Duration, now: Instant) -> bool {
         let margin = Duration::from_secs(60).min(self.life / 5);
         let wanted = minimum_life.min(self.life / 2).max(margin);
-        self.ends.saturating_duration_since(Instant::now()) >= wanted
+        self.ends.saturating_duration_since(now) >= wanted
     }
 }
 
 impl Session {
-    pub(super) fn new(http: Http, url: ServerUrl, login: String, password: SecretString) -> Self {
+    pub(super) fn new(http: Http, url: ServerUrl, login: String, password: SecretString, clock: Clock) -> Self {
         Self {
             http,
             url,
             login,
             password,
+            clock,
             state: Mutex::default(),
             rounds: AtomicU64::new(0),
             expires_at: std::sync::Mutex::default(),
@@ -77,7 +79,7 @@ impl Session {
     }
 
     pub(super) async fn token(&self, minimum_life: Duration) -> Result<Token, AuthError> {
-        self.unless(|issued| issued.lasts(minimum_life)).await
+        self.unless(|issued| issued.lasts(minimum_life, self.clock.instant())).await
     }
 
     pub(super) async fn renew(&self, refused: &Token) -> Result<Token, AuthError> {
@@ -151,9 +153,9 @@ impl Session {
         if let Some(cookie) = session_cookie(&headers) {
             state.cookie = Some(cookie);
         }
-        *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = in_the_future(life);
+        *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.in_the_future(life);
         let token = Token::new(answer.token);
-        state.current = Some(Issued { token: token.clone(), life, ends: Instant::now() + life });
+        state.current = Some(Issued { token: token.clone(), life, ends: self.clock.instant() + life });
         Ok(token)
     }
 

@@ -454,6 +454,8 @@ impl ConfigFile {
         let mut accounts = self.load()?.accounts;
         let result = change(&mut accounts);
         let path = self.path();
+        // They hold secrets.
+        atomic_file::remove_leftovers(&path);
         if accounts.entries.is_empty() {
             atomic_file::remove(&path).map_err(|source| StoreError::Io { doing: "remove", path, source })?;
         } else {

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// How many links are followed before they count as a ring.
 const MOST_LINKS: usize = 32;
 
+/// What the names of temporary files begin and end with.
+const TEMPORARY: (&str, &str) = (".config-", ".tmp");
+
 /// Writes a file that only its owner can read: a temporary file beside it, flushed to the disk, then renamed. Where
 /// `path` is a symbolic link, what it points at is written and the link stays.
 ///
@@ -16,11 +19,24 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let target = follow_links(path)?;
     let folder = folder_of(&target);
     // The temporary file is made with mode 0600 on Unix.
-    let mut file = tempfile::Builder::new().prefix(".config-").suffix(".tmp").tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY.0).suffix(TEMPORARY.1).tempfile_in(folder)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
     file.persist(&target).map_err(|error| error.error)?;
     sync_folder(folder)
+}
+
+/// Removes the temporary files that a killed process left beside `path`, as far as that is possible. To be called while
+/// nobody else writes there.
+pub fn remove_leftovers(path: &Path) {
+    let Ok(target) = follow_links(path) else { return };
+    for entry in fs::read_dir(folder_of(&target)).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Removes a file; where `path` is a symbolic link, what it points at, and then the link. Gives whether there was one.
@@ -130,8 +146,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("config.json");
         fs::write(&path, "old and longer").expect("a file");
+        fs::write(folder.path().join(".config-abc.tmp"), "of one that was killed").expect("a file");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("a mode");
         assert!(is_readable_by_others(&path));
+        remove_leftovers(&path);
         write_private(&path, b"new").expect("written");
         assert_eq!(fs::read_to_string(&path).expect("content"), "new");
         assert_eq!(mode(&path), 0o600);

@@ -135,6 +135,33 @@ fn no_log_at_any_level_holds_a_secret() {
     let run = world.signed_out(["ls", "--log", "trace"]).run();
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stderr.contains("renewing the token"), "{run:?}");
-    let run = world.signed_out(["config", "rm", "-f", "alice@127.0.0.1", "--log", "trace"]).run();
-    assert_eq!(run.code, 0, "{run:?}");
+    // And to a file.
+    fs::write(world.home().join("a.txt"), "a").expect("a file");
+    let password = world.sandbox.password("bob").to_owned();
+    let mut logged = 0;
+    let client_auth = ["configure", "client-auth", world.url(), "--login", "bob"];
+    for arguments in [
+        &["info"][..],
+        &["ls", "-d", "personal-files"],
+        &["scp", "-w", "a.txt", "cells://personal-files/"],
+        &["scp", "-w", "cells://personal-files/a.txt", "b.txt"],
+        &["config", "token"],
+        &["config", "export", "--rclone"],
+        &["config", "rm", "-f", "alice@127.0.0.1"],
+        &client_auth,
+        &["configure", "token", world.url(), "--with-token"],
+        &["clear", "-f"],
+    ] {
+        let log = world.home().join("log");
+        let file = log.display().to_string();
+        let flags = ["--skip-keyring", "--log", "trace", "--log-file", file.as_str()];
+        let cec = world.signed_out(arguments.iter().copied().chain(flags)).input(&world.sandbox.token("alice"));
+        let cec = if arguments == client_auth { cec.env("CEC_PASSWORD", &password) } else { cec };
+        let cec = if arguments[0] == "config" { cec.prints_secrets() } else { cec };
+        let run = cec.run();
+        assert_eq!(run.code, 0, "{arguments:?} {run:?}");
+        logged += fs::metadata(&log).expect("a log").len();
+        fs::remove_file(log).expect("the log");
+    }
+    assert!(logged > 5000, "{logged}");
 }

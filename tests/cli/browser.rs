@@ -5,7 +5,7 @@
 #![cfg(all(unix, not(target_os = "macos")))]
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::support::http::{PATIENCE, ask, body_of};
 use crate::support::{Cec, World};
-
-/// How long anything may take on a busy machine before the test fails.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Port 3000 of this machine, held by one test at a time.
 fn port_3000() -> File {
@@ -54,45 +52,6 @@ fn opened(file: &Path) -> String {
         assert!(started.elapsed() < PATIENCE, "no browser was opened");
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// One request, and the whole answer to it.
-fn ask(host: &str, method: &str, target: &str, body: Option<&Value>) -> String {
-    let mut stream = TcpStream::connect(host.replace("localhost", "127.0.0.1")).expect("a connection");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
-    let body = body.map(Value::to_string).unwrap_or_default();
-    let head = format!(
-        "{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all((head + &body).as_bytes()).expect("a request");
-    let mut answer = String::new();
-    let mut reader = BufReader::new(stream);
-    let mut length = None;
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).expect("an answer") == 0 {
-            return answer;
-        }
-        if let Some(text) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = text.trim().parse::<usize>().ok();
-        }
-        answer += &line;
-        if line == "\r\n" {
-            break;
-        }
-    }
-    let mut body = vec![0; length.unwrap_or(0)];
-    match length {
-        Some(_) => reader.read_exact(&mut body).expect("a body"),
-        None => drop(reader.read_to_end(&mut body).expect("a body")),
-    }
-    answer + &String::from_utf8_lossy(&body)
-}
-
-fn body_of(answer: &str) -> &str {
-    answer.split_once("\r\n\r\n").expect("a body").1
 }
 
 /// Where the login page sends a browser: to the callback with a code, or with a refusal.

@@ -1,12 +1,14 @@
 //! OAuth tokens that renew themselves, by many processes at once and on bad days.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-use cells_sandbox::{Fault, Race};
+use cells_sandbox::{Fault, Lifetimes, Pair, Race};
 use serde_json::Value;
 
 use crate::support::World;
+use crate::support::http::{body_of, send};
 
 const SIGN_IN: &str = "  hint: run 'cec configure' to sign in, or set CEC_URL and CEC_TOKEN\n";
 
@@ -143,29 +145,203 @@ fn what_another_client_stored_is_taken() {
     assert_eq!(entry(&world)["idToken"], other.access.as_str());
 }
 
-#[cfg(unix)]
-#[test]
-fn a_process_that_is_killed_leaves_a_store_that_can_be_read() {
+/// Another client uses a refresh token, knowing no lock.
+fn refresh_elsewhere(world: &World, refresh: &str) -> Pair {
+    let host = world.url().strip_prefix("http://").expect("a host");
+    let form = format!("grant_type=refresh_token&client_id=cells-client&refresh_token={refresh}");
+    let answer = send(host, "POST", "/oidc/oauth2/token", "application/x-www-form-urlencoded", &form);
+    let answer: Value = serde_json::from_str(body_of(&answer)).expect("JSON");
+    let text = |name: &str| answer[name].as_str().expect(name).to_owned();
+    Pair { access: text("access_token"), refresh: text("refresh_token"), expires_at: 0 }
+}
+
+/// A world in which the renewal of a stored session meets another one: both succeed, and only the tokens of the second
+/// are alive. Gives the session, too.
+fn race(refresh_takes: u64) -> (World, Pair) {
     let world = World::new();
-    for step in 0..6 {
-        let pair = world.store_session("admin", -5);
-        world.sandbox.revoke_token(&pair.access);
-        world.sandbox.clear_requests();
-        let path = if step % 2 == 0 { "/oidc/oauth2/token" } else { "/a/" };
-        world.sandbox.faults().add(Fault::on("*", path).delay(Duration::from_millis(150)));
-        let mut child = world.signed_out(["ls"]).spawn();
-        while !world.sandbox.requests().iter().any(|request| request.path.starts_with(path)) {
-            std::thread::sleep(Duration::from_millis(2));
+    let pair = world.store_session("admin", -5);
+    world.sandbox.revoke_token(&pair.access);
+    world.sandbox.set_refresh_race(Race::OnePairAlive, Duration::from_millis(refresh_takes));
+    (world, pair)
+}
+
+fn wait_for_refresh(world: &World) {
+    while refreshes(world) == 0 {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn whose_tokens_are_dead_takes_those_that_the_other_client_stores() {
+    // The answer comes before the other one has stored its tokens, or after.
+    for late in [false, true] {
+        let (world, pair) = race(200);
+        if late {
+            let stall = Fault::on("POST", "/oidc/oauth2/token").stall_response_at(10, Duration::from_millis(800));
+            world.sandbox.faults().add(stall);
         }
-        std::thread::sleep(Duration::from_millis(step * 40));
-        child.kill().expect("killed");
-        child.wait().expect("an end");
-        world.sandbox.faults().clear();
-        assert!(entry(&world)["idToken"].is_string(), "step {step}");
-        // The session may be lost with the answer, but the next process says so or goes on; nothing hangs on a lock.
+        let child = world.signed_out(["ls"]).spawn();
+        wait_for_refresh(&world);
+        let other = refresh_elsewhere(&world, &pair.refresh);
+        if !late {
+            std::thread::sleep(Duration::from_millis(400));
+        }
+        world.store_pair("admin", &other, 3000);
+        let output = child.wait_with_output().expect("cec ends");
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{late} {output:?}");
+        assert_eq!(refreshes(&world), 2, "{late}");
+        assert_eq!(entry(&world)["idToken"], other.access.as_str(), "{late}");
+        assert!(world.sandbox.is_alive(&other.access), "{late}");
+    }
+}
+
+#[test]
+fn dead_tokens_are_not_used_against_those_that_another_client_keeps_elsewhere() {
+    let (world, pair) = race(200);
+    let child = world.signed_out(["ls"]).spawn();
+    wait_for_refresh(&world);
+    let other = refresh_elsewhere(&world, &pair.refresh);
+    let output = child.wait_with_output().expect("cec ends");
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("the token is not valid any more") && told.ends_with(SIGN_IN), "{told}");
+    assert_eq!(entry(&world).get("refreshToken"), None);
+    assert_eq!(world.signed_out(["ls"]).run().code, 4);
+    assert_eq!(refreshes(&world), 2);
+    assert!(world.sandbox.is_alive(&other.access), "a use of the dead refresh token would have killed it");
+}
+
+#[test]
+fn whose_tokens_are_alive_stores_them_in_place_of_the_other_clients_dead_ones() {
+    let (world, pair) = race(1200);
+    // The other one is in front.
+    world.sandbox.faults().add(Fault::on("POST", "/oidc/oauth2/token").delay(Duration::from_millis(600)));
+    let child = world.signed_out(["ls"]).spawn();
+    wait_for_refresh(&world);
+    let other = refresh_elsewhere(&world, &pair.refresh);
+    world.store_pair("admin", &other, 3000);
+    let output = child.wait_with_output().expect("cec ends");
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{output:?}");
+    assert!(!world.sandbox.is_alive(&other.access));
+    assert!(world.sandbox.is_alive(entry(&world)["idToken"].as_str().expect("a token")));
+    world.sandbox.clear_requests();
+    roots(&world);
+    assert_eq!(refreshes(&world), 0);
+}
+
+/// An upload in parts that the server takes slowly: for about so many seconds, with tokens that live `token_life` seconds.
+fn slow_upload(token_life: u64, seconds: u64) {
+    const PART: u64 = 10 << 20;
+    // The more parts, the longer: each takes about a third of a token's life, and two are under way at once.
+    let parts = seconds * 2 * 3 / token_life;
+    let world = World::new();
+    world.sandbox.set_lifetimes(Lifetimes { access: Duration::from_secs(token_life), ..Lifetimes::default() });
+    world.sandbox.faults().add(Fault::on("PUT", "/io/").slow_request(PART * 3 / token_life).always());
+    let pair = world.store_session("admin", -5);
+    world.sandbox.revoke_token(&pair.access);
+    let content: Vec<u8> = (0..parts * PART).map(|index| (index / 997) as u8).collect();
+    fs::write(world.home().join("file"), &content).expect("a file");
+    let flags = ["--part-size", "10", "--multipart-threshold", "10"];
+    let run = world.signed_out(["scp", "-q", "file", "cells://common-files/file"].into_iter().chain(flags)).run();
+    run.is(0, "", "");
+    assert!(world.tree().read("common-files/file").as_deref() == Some(content.as_slice()), "other bytes");
+    let requests = world.sandbox.requests();
+    let parts = requests.iter().filter(|request| request.method == "PUT" && request.path.starts_with("/io/"));
+    let key =
+        |request: &cells_sandbox::RequestRecord| request.header("authorization").split('/').next().map(str::to_owned);
+    let tokens: BTreeSet<_> = parts.filter_map(key).collect();
+    assert!(tokens.len() > 2 && refreshes(&world) >= tokens.len(), "{} tokens", tokens.len());
+}
+
+#[test]
+fn an_upload_outlives_its_tokens() {
+    slow_upload(2, 5);
+}
+
+#[test]
+#[ignore = "a soak: just soak"]
+fn an_upload_of_a_minute_outlives_tokens_of_five_seconds() {
+    slow_upload(5, 60);
+}
+
+/// Kills a listing that renews its token: where the sandbox sees it, or as soon as `moment` says so.
+fn kill_at(world: &World, fault: Option<Fault>, moment: impl Fn(&World) -> bool) -> Pair {
+    let pair = world.store_session("admin", -5);
+    world.sandbox.revoke_token(&pair.access);
+    world.sandbox.clear_requests();
+    fault.into_iter().for_each(|fault| world.sandbox.faults().add(fault));
+    let mut child = world.signed_out(["ls"]).spawn();
+    while !moment(world) && child.try_wait().expect("a state").is_none() {
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("an end");
+    world.sandbox.faults().clear();
+    assert!(entry(world)["idToken"].is_string(), "the store can be read");
+    pair
+}
+
+fn asked(world: &World, path: &str) -> bool {
+    world.sandbox.requests().iter().any(|request| request.path.starts_with(path))
+}
+
+#[test]
+fn wherever_a_renewal_is_killed_the_store_stays_whole_and_the_next_run_goes_on_or_says_why_not() {
+    const TOKEN: &str = "/oidc/oauth2/token";
+    let long = Duration::from_secs(60);
+    // Before the request, on its way, carried out without a word of the answer, half an answer, stored but not tried,
+    // in use.
+    let steps = [
+        (None, "", 0, 1),
+        (Some(Fault::on("POST", TOKEN).hang()), TOKEN, 0, 1),
+        (Some(Fault::on("POST", TOKEN).stall_response_at(0, long)), TOKEN, 4, 1),
+        (Some(Fault::on("POST", TOKEN).stall_response_at(200, long)), TOKEN, 4, 1),
+        (Some(Fault::on("GET", "/a/tree/stat/").hang()), "/a/tree/stat/", 0, 0),
+        (Some(Fault::on("POST", "/a/").hang()), "/a/meta/", 0, 0),
+    ];
+    for (step, (fault, path, code, more)) in steps.into_iter().enumerate() {
+        let world = World::new();
+        let pair = kill_at(&world, fault, |world| {
+            let begun = || world.config_folder().read_dir().expect("a folder").count() > 1;
+            if path.is_empty() { begun() } else { asked(world, path) }
+        });
+        if code == 4 {
+            // The server carries out what it was asked, whoever waits for it.
+            while world.sandbox.is_alive_refresh(&pair.refresh) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        let before = refreshes(&world);
         let run = world.signed_out(["ls"]).run();
-        assert!(matches!(run.code, 0 | 4), "step {step}: {run:?}");
+        assert_eq!((run.code, refreshes(&world) - before), (code, more), "step {step}: {run:?}");
+        assert!(code == 0 || run.stderr.ends_with(SIGN_IN), "step {step}: {run:?}");
         world.store_session("admin", 3000);
         roots(&world);
     }
+}
+
+#[test]
+fn a_renewal_that_is_killed_while_it_writes_leaves_the_old_file_or_the_new_one() {
+    let world = World::new();
+    for micros in [0, 50, 100, 200, 400, 800, 1600, 3200] {
+        kill_at(&world, None, |world| {
+            // The new file appears beside the old one, to be flushed and renamed.
+            let written = |entry: std::io::Result<fs::DirEntry>| {
+                entry.is_ok_and(|entry| entry.file_name().to_string_lossy().ends_with(".tmp"))
+            };
+            let begun = world.config_folder().read_dir().expect("a folder").any(written);
+            if begun {
+                std::thread::sleep(Duration::from_micros(micros));
+            }
+            begun
+        });
+        let run = world.signed_out(["ls"]).run();
+        assert!(matches!(run.code, 0 | 4), "{micros}: {run:?}");
+    }
+    // What was left half written is gone with the next change.
+    world.store_session("admin", -5);
+    roots(&world);
+    let left: Vec<_> =
+        world.config_folder().read_dir().expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".tmp")), "{left:?}");
 }

@@ -181,6 +181,29 @@ fn secrets_from_standard_input_are_typed_unseen() {
 }
 
 #[test]
+fn a_secret_on_the_command_line_is_warned_of() {
+    let world = World::new();
+    let (token, password) = (world.sandbox.token("alice"), world.sandbox.password("alice"));
+    let session = world.sandbox.sign_in("alice").access;
+    let url = world.url();
+    for (flag, arguments) in [
+        ("--token", &["ls", "-f", "common-files", "-u", url, "-t", &token][..]),
+        ("--password", &["ls", "-f", "common-files", "-u", url, "--login", "alice", "--password", password]),
+        ("--token and --header", &["info", "-u", url, "-t", &token, "--header", "X-Api-Key: of-the-proxy"]),
+        ("--token", &["configure", "token", url, "-t", &token, "--skip-keyring"]),
+        ("--id-token", &["configure", "oauth", url, "--id-token", &session, "--skip-keyring"]),
+        ("--id-token", &["config", "add", "oauth", "-u", url, "--id-token", &session, "--skip-keyring"]),
+    ] {
+        let cec = world.signed_out(arguments.iter().copied().chain(["--color", "never"]));
+        let Some((code, screen)) = cec.on_terminal(&[]) else { return };
+        assert_eq!(code, 0, "{flag} {screen}");
+        let warning = format!("warning: what {flag} says on the command line can be seen by others on this machine; ");
+        assert_eq!(screen.matches("on the command line").count(), 1, "{screen}");
+        assert!(screen.starts_with(&warning), "{screen}");
+    }
+}
+
+#[test]
 fn clear_asks_first() {
     let world = World::new();
     world.install_config(include_str!("../recordings/config/pat-clear.json"));

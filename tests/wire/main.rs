@@ -1,5 +1,6 @@
 //! The REST and S3 clients on the wire: a sandbox server, proxies and other listeners, with things going wrong.
 
+mod days;
 mod http;
 mod identity;
 mod listing;

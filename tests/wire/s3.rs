@@ -3,23 +3,12 @@
 use std::time::Duration;
 
 use cec::http::retry::{Advice, Retryable};
-use cec::s3::{S3Error, S3ErrorKind};
+use cec::s3::S3ErrorKind;
 use cells_sandbox::{Config, Fault};
 use futures_util::TryStreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::*;
-
-async fn content(clients: &Clients, key: &str, range: Option<std::ops::Range<u64>>) -> Result<Vec<u8>, S3Error> {
-    let download = clients.s3.get(&path(key), range).await?;
-    download
-        .body
-        .try_fold(Vec::new(), |mut all, chunk| async move {
-            all.extend_from_slice(&chunk);
-            Ok(all)
-        })
-        .await
-}
 
 #[tokio::test]
 async fn what_is_written_is_read_back() {

@@ -9,7 +9,8 @@ use cec::http::retry::RetryPolicy;
 use cec::http::{Http, HttpOptions};
 use cec::path::RemotePath;
 use cec::{api, s3};
-use cells_sandbox::{Config, Sandbox};
+use cells_sandbox::{Config, Pair, Sandbox};
+use futures_util::TryStreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -65,6 +66,12 @@ pub(crate) fn with_password(sandbox: &Sandbox, login: &str) -> Clients {
     clients_of(sandbox.url(), password(login, sandbox.password(login)), &options())
 }
 
+/// OAuth tokens as config.json keeps them; when they end is not known here.
+pub(crate) fn oauth(pair: &Pair) -> Credentials {
+    let refresh = Some(pair.refresh.clone().into());
+    Credentials::OAuth { access: pair.access.clone().into(), refresh, expires_at: None }
+}
+
 pub(crate) fn token(text: &str) -> Credentials {
     Credentials::Token(text.to_owned().into())
 }
@@ -75,6 +82,22 @@ pub(crate) fn password(login: &str, password: &str) -> Credentials {
 
 pub(crate) fn path(text: &str) -> RemotePath {
     RemotePath::parse(text).expect("a path")
+}
+
+/// The content of a file on the server, or a range of it.
+pub(crate) async fn content(
+    clients: &Clients,
+    key: &str,
+    range: Option<std::ops::Range<u64>>,
+) -> Result<Vec<u8>, s3::S3Error> {
+    let download = clients.s3.get(&path(key), range).await?;
+    download
+        .body
+        .try_fold(Vec::new(), |mut all, chunk| async move {
+            all.extend_from_slice(&chunk);
+            Ok(all)
+        })
+        .await
 }
 
 /// A body of these bytes.

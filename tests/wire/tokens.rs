@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cec::api::ApiErrorKind;
 use cec::auth::AuthError;
-use cec::s3::S3ErrorKind;
+use cec::s3::{S3Error, S3ErrorKind};
 use cells_sandbox::{Fault, Sandbox, TokenKind};
 
 use crate::support::*;
@@ -141,6 +141,86 @@ async fn the_answers_of_newer_gateways_to_a_dead_token_are_understood() {
         sandbox.revoke_token(first.expose());
         clients.s3.put(&path("personal-files/a"), 1, &body(b"a")).await.expect(code);
     }
+}
+
+/// What gateways answer to a dead token, and to other things.
+const MAYBE_DEAD: [(u16, &str); 4] =
+    [(403, "AccessDenied"), (403, "UnauthorizedAccess"), (401, "UnauthorizedAccess"), (504, "TokenTimeMismatch")];
+
+/// The gateway gives such an answer to a method, once.
+fn answer_once(sandbox: &Sandbox, method: &str, (status, code): (u16, &str)) {
+    let answer = format!("<Error><Code>{code}</Code><Message>m</Message></Error>");
+    sandbox.faults().add(Fault::on(method, "/io/").status(status).body("application/xml", &answer));
+}
+
+fn counts(sandbox: &Sandbox) -> (usize, usize) {
+    let requests = sandbox.requests();
+    let count = |path: &str| requests.iter().filter(|request| request.path.starts_with(path)).count();
+    (count("/oidc/oauth2/token"), count("/io/"))
+}
+
+async fn upload(clients: &Clients) -> Result<(), S3Error> {
+    clients.s3.put(&path("personal-files/a"), 5, &body(b"hello")).await.map(drop)
+}
+
+async fn download(clients: &Clients) -> Result<(), S3Error> {
+    assert_eq!(content(clients, "personal-files/a", None).await?, b"hello");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_rest_confirms_to_be_a_dead_token_is_renewed_once_and_the_call_signed_anew() {
+    for answer in MAYBE_DEAD {
+        for method in ["PUT", "GET"] {
+            let sandbox = sandbox();
+            sandbox.tree().put("personal-files/a", "hello").expect("a file");
+            let pair = sandbox.sign_in("admin");
+            let clients = clients_of(sandbox.url(), oauth(&pair), &options());
+            sandbox.revoke_token(&pair.access);
+            answer_once(&sandbox, method, answer);
+            let done = if method == "PUT" { upload(&clients).await } else { download(&clients).await };
+            done.unwrap_or_else(|error| panic!("{method} {answer:?}: {error}"));
+            assert_eq!(counts(&sandbox), (1, 2), "{method} {answer:?}");
+            let requests = sandbox.requests();
+            let signed = requests.iter().filter(|request| request.path.starts_with("/io/"));
+            let keys: std::collections::BTreeSet<_> =
+                signed.map(|request| request.header("authorization").split('/').next().map(str::to_owned)).collect();
+            assert_eq!(keys.len(), 2, "signed anew, with the new token");
+            assert_eq!(sandbox.tree().read("personal-files/a").as_deref(), Some(&b"hello"[..]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_rest_does_not_confirm_is_no_reason_to_renew() {
+    for answer in MAYBE_DEAD {
+        for method in ["PUT", "GET"] {
+            let sandbox = sandbox();
+            sandbox.tree().put("personal-files/a", "hello").expect("a file");
+            let pair = sandbox.sign_in("admin");
+            let clients = clients_of(sandbox.url(), oauth(&pair), &options());
+            answer_once(&sandbox, method, answer);
+            let done = if method == "PUT" { upload(&clients).await } else { download(&clients).await };
+            let error = done.expect_err("the gateway's own refusal");
+            assert_eq!((error.status, error.code.as_deref()), (Some(answer.0), Some(answer.1)), "{method} {answer:?}");
+            assert_eq!(counts(&sandbox), (0, 1), "{method} {answer:?}");
+            assert!(sandbox.is_alive(&pair.access));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_dead_again_after_its_renewal_is_not_renewed_in_circles() {
+    let sandbox = sandbox();
+    let clients = clients_of(sandbox.url(), oauth(&sandbox.sign_in("admin")), &options());
+    sandbox.faults().add(Fault::on("*", "/io/").expire_token().always());
+    let error = upload(&clients).await.expect_err("dead");
+    assert_eq!(error.kind, S3ErrorKind::Forbidden, "{error}");
+    assert_eq!(counts(&sandbox), (1, 2));
+    sandbox.faults().clear();
+    sandbox.faults().add(Fault::on("*", "/a/").expire_token().always());
+    let error = clients.api.workspaces().await.expect_err("dead");
+    assert_eq!(error.kind, ApiErrorKind::Unauthenticated, "{error}");
 }
 
 #[tokio::test]

@@ -20,11 +20,18 @@ use crate::transport::{Body, BodyError, Dropped};
 /// How long a cut waits after its last byte, so that all before it reaches the wire.
 const FLUSH_TIME: Duration = Duration::from_millis(20);
 
-/// Counts the bytes of a request body and cuts it where the plan says. The flag is raised when
+/// Counts the bytes of a request body, takes them no faster than the plan says, and cuts it where that says. The flag is raised when
 /// that has happened: the connection then ends without an answer.
 pub(crate) fn alter_request(body: Body, plan: &Plan, progress: Arc<Progress>) -> (Body, Arc<AtomicBool>) {
     let was_cut = Arc::new(AtomicBool::new(false));
-    let watched = RequestBody { inner: body, progress, left: plan.cut_request_at, was_cut: Arc::clone(&was_cut) };
+    let watched = RequestBody {
+        inner: body,
+        progress,
+        left: plan.cut_request_at,
+        was_cut: Arc::clone(&was_cut),
+        rate: plan.request_rate,
+        pause: None,
+    };
     (watched.boxed_unsync(), was_cut)
 }
 
@@ -52,6 +59,9 @@ struct RequestBody {
     /// Bytes until the cut.
     left: Option<u64>,
     was_cut: Arc<AtomicBool>,
+    /// Bytes a second.
+    rate: Option<u64>,
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl hyper::body::Body for RequestBody {
@@ -63,6 +73,10 @@ impl hyper::body::Body for RequestBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
+        if let Some(pause) = &mut this.pause {
+            ready!(pause.as_mut().poll(context));
+            this.pause = None;
+        }
         if this.left == Some(0) {
             this.was_cut.store(true, Ordering::Relaxed);
             return Poll::Ready(Some(Err(Box::new(Dropped))));
@@ -79,6 +93,10 @@ impl hyper::body::Body for RequestBody {
                     *left -= data.len() as u64;
                 }
                 this.progress.received(data.len());
+                this.pause = this.rate.map(|rate| {
+                    let seconds = data.len() as f64 / rate.max(1) as f64;
+                    Box::pin(tokio::time::sleep(Duration::from_secs_f64(seconds)))
+                });
                 Frame::data(data)
             }
             Err(other) => other,

@@ -31,6 +31,11 @@ impl Sandbox {
         self.shared.tokens.is_alive(token)
     }
 
+    /// Whether a refresh token could be used now.
+    pub fn is_alive_refresh(&self, refresh: &str) -> bool {
+        self.shared.sessions.user_of(refresh).is_some()
+    }
+
     /// How long tokens and codes live that are issued from now on.
     pub fn set_lifetimes(&self, lifetimes: Lifetimes) {
         self.shared.sessions.set_lifetimes(lifetimes);

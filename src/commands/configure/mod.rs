@@ -139,6 +139,14 @@ impl Args {
         Some(Self { server: None, method: Some(method) })
     }
 
+    /// The access token that is given by flag, or the sign for standard input.
+    pub(crate) fn access_token(&self) -> Option<&SecretString> {
+        match &self.method {
+            Some(Method::Oauth(arguments)) => arguments.id_token.as_ref(),
+            _ => None,
+        }
+    }
+
     /// What was typed as the server, before and after the way to sign in.
     fn servers(&self) -> Vec<&str> {
         let after = match &self.method {

@@ -1,6 +1,8 @@
 //! A sealed environment: a sandbox server, a home folder of its own, no variables but those a test sets. Every output
 //! is searched for the secrets that the run could know.
 
+pub(crate) mod http;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -72,12 +74,15 @@ impl World {
     pub(crate) fn install_config(&self, text: &str) {
         fs::create_dir_all(self.config_folder()).expect("a folder");
         let text = text.replace("http://127.0.0.1:8080", self.url());
-        fs::write(self.config_file(), text).expect("config.json");
+        // Some program may be reading it: it is never there in part.
+        let file = self.config_folder().join("config.json.test");
+        fs::write(&file, text).expect("config.json");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(self.config_file(), fs::Permissions::from_mode(0o600)).expect("a mode");
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a mode");
         }
+        fs::rename(file, self.config_file()).expect("config.json");
     }
 
     /// `cec` signed in as admin through the environment.
@@ -112,10 +117,15 @@ impl World {
     /// makes the access token look expired; the server decides for itself.
     pub(crate) fn store_session(&self, login: &str, ends_in_seconds: i64) -> cells_sandbox::Pair {
         let pair = self.sandbox.sign_in(login);
-        self.issued.lock().expect("no panic").extend([pair.access.clone(), pair.refresh.clone()]);
-        let text = self.session_entry(login, &pair, ends_in_seconds);
-        self.install_config(&text);
+        self.store_pair(login, &pair, ends_in_seconds);
         pair
+    }
+
+    /// Stores the tokens of a session, as another client does.
+    pub(crate) fn store_pair(&self, login: &str, pair: &cells_sandbox::Pair, ends_in_seconds: i64) {
+        self.issued.lock().expect("no panic").extend([pair.access.clone(), pair.refresh.clone()]);
+        let text = self.session_entry(login, pair, ends_in_seconds);
+        self.install_config(&text);
     }
 
     fn session_entry(&self, login: &str, pair: &cells_sandbox::Pair, ends_in_seconds: i64) -> String {
@@ -186,7 +196,9 @@ impl Cec<'_> {
 
     /// The secrets that this run could know: those of its environment and of config.json too.
     fn secrets(&self) -> Vec<String> {
-        let given = ["CEC_TOKEN", "CEC_PASSWORD"].iter().filter_map(|name| self.variables.get(*name).cloned());
+        let given = ["CEC_TOKEN", "CEC_PASSWORD", "CELLS_CLIENT_USER_PWD"]
+            .iter()
+            .filter_map(|name| self.variables.get(*name).cloned());
         let mut secrets: Vec<String> = self.world.secrets().into_iter().chain(given).collect();
         let text = fs::read_to_string(self.world.config_file()).unwrap_or_default();
         let file = serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default();
@@ -197,6 +209,43 @@ impl Cec<'_> {
         // Shorter ones are made up by tests, and may be words.
         secrets.retain(|secret| secret.len() >= 10);
         secrets
+    }
+
+    /// The file that `--log-file` or its variable names.
+    fn log_file(&self) -> Option<PathBuf> {
+        let mut arguments = self.arguments.iter();
+        let flag = arguments.find_map(|argument| match argument.strip_prefix("--log-file") {
+            Some("") => Some(None),
+            Some(value) => value.strip_prefix('=').map(Some),
+            None => None,
+        });
+        let flag = flag.and_then(|value| value.or_else(|| arguments.next().map(String::as_str)));
+        let name = flag.or_else(|| self.variables.get("CEC_LOG_FILE").map(String::as_str))?;
+        Some(self.world.home().join(name))
+    }
+
+    /// Searches for secrets what else than the screen a run may have written for people to read and pass on: its log,
+    /// and all that it keeps between runs beside the accounts.
+    fn search_files(&self) {
+        let mut files: Vec<PathBuf> = self.log_file().into_iter().collect();
+        let mut folders = [".cache", ".local", ".config"].map(|name| self.world.home().join(name)).to_vec();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                    Ok(_) if !entry.file_name().to_string_lossy().starts_with("config.json") => {
+                        files.push(entry.path())
+                    }
+                    _ => {}
+                }
+            }
+        }
+        for file in files {
+            let text = fs::read(&file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+            for secret in self.secrets() {
+                assert!(!text.contains(&secret), "a secret in {} after {:?}", file.display(), self.arguments);
+            }
+        }
     }
 
     /// Sends standard output to a file that exists.
@@ -277,6 +326,7 @@ impl Cec<'_> {
             assert!(!shown, "a secret in standard output of {:?}", self.arguments);
             assert!(!run.stderr.contains(&secret), "a secret in standard error of {:?}", self.arguments);
         }
+        self.search_files();
         run
     }
 
@@ -347,6 +397,7 @@ impl Cec<'_> {
         for secret in self.secrets() {
             assert!(!screen.contains(&secret), "a secret on the screen of {:?}", self.arguments);
         }
+        self.search_files();
         Some((code, screen))
     }
 }
