@@ -163,5 +163,5 @@ fn no_log_at_any_level_holds_a_secret() {
         logged += fs::metadata(&log).expect("a log").len();
         fs::remove_file(log).expect("the log");
     }
-    assert!(logged > 5000, "{logged}");
+    assert!(logged > 1000, "{logged}");
 }

@@ -234,7 +234,7 @@ impl Cec<'_> {
                 match entry.file_type() {
                     Ok(kind) if kind.is_dir() => folders.push(entry.path()),
                     Ok(_) if !entry.file_name().to_string_lossy().starts_with("config.json") => {
-                        files.push(entry.path())
+                        files.push(entry.path());
                     }
                     _ => {}
                 }
