@@ -4,11 +4,30 @@ use serde::Serialize;
 
 use crate::error::{CliError, Outcome};
 use crate::ui::Ui;
+use crate::ui::template::Format;
+
+const EXAMPLES: &str = "\
+Examples:
+  cec version
+  cec version -f '{{.Version}} {{.OS}}/{{.Arch}}'
+  cec version --json";
+
+const NOTES: &str = "\
+The fields of a template are those of the older client: PackageLabel, Version, GitCommit, GitTime, OS, Arch, GoVersion. \
+GoVersion is the compiler, which is rustc here. GitCommit and GitTime are those of a release build out of the repository, \
+and else empty.";
 
 /// Arguments of `cec version`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cec version\n  cec version --json")]
-pub struct Args {}
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{NOTES}"))]
+pub struct Args {
+    /// Show it as a Go template says, without a newline: {{.Version}}, PackageLabel, GitCommit, GitTime, OS, Arch, GoVersion
+    #[arg(short, long, value_name = "TEMPLATE", conflicts_with_all = ["json", "jq"])]
+    format: Option<String>,
+}
+
+/// The names that templates know, which are those of the older client.
+const FIELDS: &[&str] = &["PackageLabel", "Version", "GitCommit", "GitTime", "OS", "Arch", "GoVersion"];
 
 /// What the program knows of itself.
 #[derive(Debug, Serialize)]
@@ -19,6 +38,17 @@ struct Record {
     commit_time: Option<&'static str>,
     os: &'static str,
     arch: &'static str,
+    rust_version: Option<&'static str>,
+}
+
+impl Record {
+    /// The values of [`FIELDS`]; what is not known is an empty text.
+    fn values(&self) -> [String; 7] {
+        let compiler = self.rust_version.map(|version| format!("rust{version}")).unwrap_or_default();
+        let [commit, time] = [self.commit, self.commit_time].map(|text| text.unwrap_or_default().to_owned());
+        let [name, version, os, arch] = [self.name, self.version, self.os, self.arch].map(str::to_owned);
+        [name, version, commit, time, os, arch, compiler]
+    }
 }
 
 /// The operating system and the processor under the names that the older client gives them.
@@ -39,8 +69,8 @@ pub(super) fn platform() -> (&'static str, &'static str) {
 /// Shows the version. Nothing is read or opened for it.
 ///
 /// # Errors
-/// Standard output takes no more.
-pub fn run(ui: &Ui, _arguments: &Args) -> Result<Outcome, CliError> {
+/// [`crate::error::Kind::Usage`] for a template that cannot be used; standard output takes no more.
+pub fn run(ui: &Ui, arguments: &Args) -> Result<Outcome, CliError> {
     let (os, arch) = platform();
     let record = Record {
         name: "Cells Client",
@@ -49,7 +79,15 @@ pub fn run(ui: &Ui, _arguments: &Args) -> Result<Outcome, CliError> {
         commit_time: option_env!("CEC_BUILD_COMMIT_TIME"),
         os,
         arch,
+        rust_version: option_env!("CEC_BUILD_RUST"),
     };
+    if let Some(template) = &arguments.format {
+        let text = Format::parse(template, FIELDS)?.fill(record.values())?;
+        // The older client ends it with nothing, which a prompt would then stand behind.
+        let end = if ui.stdout_is_terminal() { "\n" } else { "" };
+        ui.bytes(format!("{text}{end}").as_bytes())?;
+        return Ok(Outcome::Done);
+    }
     if ui.is_json() {
         ui.json_document(&record)?;
         return Ok(Outcome::Done);
@@ -59,5 +97,6 @@ pub fn run(ui: &Ui, _arguments: &Args) -> Result<Outcome, CliError> {
     ui.line(&format!(" Git commit: \t{}", record.commit.unwrap_or_default()))?;
     ui.line(&format!(" Timestamp: \t{}", record.commit_time.unwrap_or_default()))?;
     ui.line(&format!(" OS/Arch: \t{os}/{arch}"))?;
+    ui.line(&format!(" Rust version: \t{}", record.rust_version.unwrap_or_default()))?;
     Ok(Outcome::Done)
 }

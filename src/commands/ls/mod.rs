@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(short, long, conflicts_with = "details")]
     raw: bool,
     /// Show each node as a Go template says: {{.Type}}, Uuid, Hash, Name, Path, HumanSize, SizeBytes, TimeStamp, Date
-    #[arg(long, value_name = "TEMPLATE", conflicts_with_all = ["details", "raw", "exists", "json"])]
+    #[arg(long, value_name = "TEMPLATE", conflicts_with_all = ["details", "raw", "exists", "json", "jq"])]
     format: Option<String>,
     /// Only say whether the path exists: true (exit code 0) or false (exit code 3)
     #[arg(short = 'f', long, conflicts_with_all = ["details", "raw", "recursive", "sort", "reverse", "all"], requires = "paths")]
