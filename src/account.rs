@@ -75,6 +75,15 @@ impl ServerUrl {
         self.0.host_str().unwrap_or_default()
     }
 
+    /// The address, where the URL has one in place of a name.
+    pub fn address(&self) -> Option<std::net::IpAddr> {
+        match self.0.host()? {
+            url::Host::Domain(_) => None,
+            url::Host::Ipv4(address) => Some(address.into()),
+            url::Host::Ipv6(address) => Some(address.into()),
+        }
+    }
+
     /// The port, filled in from the scheme where the URL names none.
     pub fn port(&self) -> u16 {
         self.0.port_or_known_default().unwrap_or(443)

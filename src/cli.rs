@@ -12,8 +12,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::commands::{
-    about, api, cat, clear, completion, compress, config, configure, cp, doc, du, extract, find, idm, info, jobs, ls,
-    meta, mkdir, mv, restore, rm, scp, search, share, stat, storage, tools, trash, tree, update, version,
+    about, api, cat, clear, completion, compress, config, configure, cp, doc, doctor, du, extract, find, idm, info, jobs, ls, meta, mkdir, mv, restore, rm, scp, search, share, stat, storage, tools, trash, tree, update, version,
 };
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
@@ -199,6 +198,8 @@ pub enum Command {
     Jobs(Box<jobs::Verb>),
     /// Send any REST call and show the answer
     Api(Box<api::Args>),
+    /// Find out why something does not work
+    Doctor(doctor::Args),
 }
 
 /// The commands of `cec config`.

@@ -1,5 +1,7 @@
 //! Who am I, discovery, version.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use http::Method;
@@ -13,7 +15,7 @@ use tokio_util::io::StreamReader;
 use super::{ApiError, ApiErrorKind, Client, error};
 use crate::account::ServerUrl;
 use crate::auth::{Answer, AuthError, is_dead_token_answer};
-use crate::http::{Http, HttpError};
+use crate::http::{Http, HttpError, retry};
 
 /// The longest discovery or error answer that is read.
 const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
@@ -177,13 +179,20 @@ fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
     }
 }
 
+/// What the first answer of a server tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Greeting {
+    /// The server's time, in whole seconds, where it tells it.
+    pub time: Option<SystemTime>,
+}
+
 /// Checks without credentials that a Cells server answers at `url`: not reachable, TLS not trusted, a redirect, not a
 /// Cells server, and a host that is not configured on it are told apart.
 ///
 /// # Errors
 /// [`ApiErrorKind::Transport`] without an answer; [`ApiErrorKind::NotCells`]; [`ApiErrorKind::Server`] where the server
 /// or a proxy fails.
-pub async fn probe(http: &Http, url: &ServerUrl) -> Result<(), ApiError> {
+pub async fn probe(http: &Http, url: &ServerUrl) -> Result<Greeting, ApiError> {
     let request = http.server_request(Method::GET, url, DISCOVERY)?.header(ACCEPT, "application/json");
     let response = http.send(request).await?;
     let (status, headers) = (response.status(), response.headers().clone());
@@ -191,7 +200,9 @@ pub async fn probe(http: &Http, url: &ServerUrl) -> Result<(), ApiError> {
     let answer = Answer { status, headers, body };
     let json = error::json_of(&answer).map_err(|error| as_probe(error, url))?;
     match serde_json::from_slice::<Value>(json) {
-        Ok(discovery) if discovery.get("Endpoints").is_some_and(Value::is_object) => Ok(()),
+        Ok(discovery) if discovery.get("Endpoints").is_some_and(Value::is_object) => {
+            Ok(Greeting { time: retry::server_time(&answer.headers) })
+        }
         _ => Err(ApiError {
             status: Some(status.as_u16()),
             ..ApiError::new(ApiErrorKind::NotCells, format!("something answers at {url}, but it is not a Cells server"))

@@ -11,6 +11,7 @@ pub mod config;
 pub mod configure;
 pub mod cp;
 pub mod doc;
+pub mod doctor;
 pub mod du;
 pub mod extract;
 pub mod find;
@@ -109,6 +110,7 @@ async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
         Command::Config(ConfigCommand::Export(arguments)) => config::export::run(ctx, arguments).await,
         Command::Config(ConfigCommand::CheckKeyring) => config::check::run(ctx).await,
         Command::Clear(arguments) => clear::run(ctx, arguments).await,
+        Command::Doctor(arguments) => doctor::run(ctx, arguments).await,
         Command::Ls(arguments) => ls::run(ctx, arguments).await,
         Command::Stat(arguments) => stat::run(ctx, arguments).await,
         Command::Mkdir(arguments) => mkdir::run(ctx, arguments).await,

@@ -2,6 +2,7 @@
 
 mod body;
 pub mod error;
+pub mod look;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
 pub mod redact;

@@ -236,3 +236,40 @@ fn without_a_bus_there_is_no_keyring() {
     assert_eq!(run.stderr.matches("warning:").count(), 1, "{run:?}");
     assert!(run.stderr.contains("there is no system keyring"), "{run:?}");
 }
+
+#[test]
+fn the_doctor_tries_the_keyring_and_looks_at_the_server_all_the_same() {
+    let world = World::new();
+    let Some(desktop) = Desktop::start(&world, true) else { return };
+    let token = world.sandbox.token("alice");
+    assert_eq!(desktop.cec(&world, &["configure", "token", "--url", world.url(), "-t", &token]).run().code, 0);
+    let run = desktop.cec(&world, &["doctor"]).run();
+    assert_eq!(run.code, 0, "{run:?}");
+    let first: Vec<&str> = run.stdout.lines().take(3).collect();
+    let wanted = [
+        "config\tok\t1 account in HOME/.config/pydio/cells-client/config.json\t-",
+        "keyring\tok\tit takes and gives secrets\t-",
+        "account\tok\talice@127.0.0.1:PORT: the personal access token is in the system keyring\t-",
+    ];
+    assert_eq!(first, wanted);
+    let (left, _) = desktop.tool(&["search", "--all", "service", "com.pydio.cells-client"], None).expect("a search");
+    assert!(!left.contains("test.example.com"), "{left}");
+}
+
+#[test]
+fn the_doctor_tells_of_a_locked_keyring_and_looks_at_the_server_all_the_same() {
+    let world = World::new();
+    let Some(desktop) = Desktop::start(&world, false) else { return };
+    world.install_config(
+        &include_str!("../recordings/config/keyring-pat.json")
+            .replace("https://files.example.com", "http://127.0.0.1:8080")
+            .replace("\"admin\"", "\"alice\""),
+    );
+    let run = desktop.cec(&world, &["doctor"]).run();
+    assert_eq!(run.code, 4, "{run:?}");
+    let row = |check: &str| run.stdout.lines().find(|line| line.starts_with(&format!("{check}\t"))).expect("a row");
+    for check in ["keyring", "account"] {
+        assert!(row(check).contains("\tfailed\t") && row(check).contains("unlock the keyring"), "{run:?}");
+    }
+    assert!(row("server").starts_with("server\tok\t") && row("rest").starts_with("rest\tskipped\t"), "{run:?}");
+}

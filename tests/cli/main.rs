@@ -15,6 +15,7 @@ mod clear;
 mod completion;
 mod configure;
 mod cp;
+mod doctor;
 mod documents;
 mod downloads;
 mod du;

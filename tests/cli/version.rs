@@ -27,8 +27,7 @@ fn a_template_has_the_fields_of_the_older_client_and_ends_without_a_newline() {
     let world = World::new();
     let json = world.signed_out(["version", "--json"]).run().json();
     let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
-    let template =
-        "{{.PackageLabel}}|{{.Version}}|{{.GitCommit}}|{{.GitTime}}|{{.OS}}|{{.Arch}}|{{.GoVersion}}";
+    let template = "{{.PackageLabel}}|{{.Version}}|{{.GitCommit}}|{{.GitTime}}|{{.OS}}|{{.Arch}}|{{.GoVersion}}";
     let told = format!(
         "Cells Client|{}|{}|{}|{}|{}|rust{}",
         text("version"),

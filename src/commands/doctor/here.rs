@@ -1,0 +1,143 @@
+//! What can be seen on this machine: config.json, the keyring, the account.
+
+use super::report::Report;
+use crate::account::{Account, ServerUrl};
+use crate::context::{Ctx, waiting};
+use crate::error::{CliError, Kind, SIGN_IN};
+use crate::http::Http;
+use crate::settings::Selection;
+use crate::store::accounts::Loaded;
+use crate::store::{Accounts, Entry, KeyringError, StoreError, keyring};
+
+/// What is said of what credentials of flags or environment make needless.
+const NOT_USED: &str = "not used: the credentials are given by flags or environment";
+
+/// The server that the rest is about.
+pub(super) struct Subject {
+    pub(super) url: ServerUrl,
+    pub(super) http: Http,
+    /// Whether its certificate is left unchecked.
+    pub(super) skip_verify: bool,
+    /// Whether there are credentials for it.
+    pub(super) has_account: bool,
+}
+
+/// Looks at this machine; gives the server, where one is known.
+pub(super) async fn look(ctx: &Ctx, report: &mut Report<'_>) -> Result<Option<Subject>, CliError> {
+    let selection = ctx.settings.selection();
+    let stored = if let Ok(Selection::Given { .. }) = &selection {
+        report.skipped("config", NOT_USED, None)?;
+        report.skipped("keyring", NOT_USED, None)?;
+        None
+    } else {
+        let loaded = config(ctx, report)?;
+        look_at_keyring(ctx, report).await?;
+        loaded.map(|loaded| loaded.accounts)
+    };
+    let profile = match &selection {
+        Ok(Selection::Stored { profile, .. }) => profile.as_deref(),
+        _ => None,
+    };
+    match ctx.account().await {
+        Ok(account) => {
+            report.ok("account", described(ctx, account).await?)?;
+            let http = ctx.sender().await?.http.clone();
+            let entry = account.stored_id.as_ref().and_then(|id| stored.as_ref()?.entries.get(id));
+            Ok(Some(Subject {
+                url: account.url.clone(),
+                http,
+                skip_verify: skips_verification(ctx, entry),
+                has_account: true,
+            }))
+        }
+        Err(error) => without_account(ctx, error, stored.as_ref(), profile, report),
+    }
+}
+
+/// What config.json holds, where that can be read.
+fn config(ctx: &Ctx, report: &mut Report<'_>) -> Result<Option<Loaded>, CliError> {
+    let file = match ctx.config_file() {
+        Ok(file) => file,
+        Err(error) => return report.failed("config", error).map(|()| None),
+    };
+    let path = file.path().display().to_string();
+    match file.load() {
+        Err(error) => report.failed("config", error).map(|()| None),
+        Ok(loaded) => {
+            let count = loaded.accounts.entries.len();
+            let accounts = if count == 1 { "account" } else { "accounts" };
+            if count == 0 {
+                report.ok("config", format!("no account is stored in {path}"))?;
+            } else if loaded.readable_by_others {
+                report.warning(
+                    "config",
+                    format!("others can read the secrets in {path}"),
+                    format!("chmod 600 {path}"),
+                )?;
+            } else {
+                report.ok("config", format!("{count} {accounts} in {path}"))?;
+            }
+            Ok(Some(loaded))
+        }
+    }
+}
+
+async fn look_at_keyring(ctx: &Ctx, report: &mut Report<'_>) -> Result<(), CliError> {
+    if ctx.settings.skip_keyring {
+        return report.skipped("keyring", "not used: --skip-keyring or CEC_SKIP_KEYRING says so", None);
+    }
+    let Ok(vault) = ctx.vault() else {
+        return report.skipped("keyring", "not looked at: there is no folder for config.json", None);
+    };
+    match waiting(move || keyring::check(vault.keyring())).await? {
+        Ok(()) => report.ok("keyring", "it takes and gives secrets"),
+        Err(error @ KeyringError::Absent(_)) => report.warning(
+            "keyring",
+            error.to_string(),
+            "secrets are kept in config.json instead, readable by you only; --skip-keyring says that this is wanted",
+        ),
+        Err(error) => report.failed("keyring", StoreError::NotKept(error)),
+    }
+}
+
+async fn described(ctx: &Ctx, account: &Account) -> Result<String, CliError> {
+    let kind = account.credentials.kind();
+    Ok(match (&account.stored_id, ctx.place().await?) {
+        (Some(id), Some(place)) => format!("{id}: the {kind} is in {place}"),
+        _ => format!("a {kind} for {}, given by flags or environment", account.url),
+    })
+}
+
+fn skips_verification(ctx: &Ctx, entry: Option<&Entry>) -> bool {
+    ctx.settings.connection.skip_verify.unwrap_or_else(|| entry.is_some_and(Entry::skip_verify))
+}
+
+/// What is left to look at where nobody can be signed in: the server that is named, or that of the stored account.
+fn without_account(
+    ctx: &Ctx,
+    error: CliError,
+    stored: Option<&Accounts>,
+    profile: Option<&str>,
+    report: &mut Report<'_>,
+) -> Result<Option<Subject>, CliError> {
+    let named = ctx.settings.account.url()?.map(|given| given.value);
+    let entries = stored.map(|accounts| &accounts.entries);
+    let is_stored = |url: &ServerUrl| {
+        entries.is_some_and(|entries| entries.values().any(|entry| entry.url().trim_end_matches('/') == url.origin()))
+    };
+    if let Some(url) = named.filter(|url| !is_stored(url) && profile.is_none() && error.kind != Kind::Failure) {
+        report.skipped("account", format!("there are no credentials for {url}"), Some(SIGN_IN))?;
+        let skip_verify = skips_verification(ctx, None);
+        return Ok(Some(Subject { url, http: ctx.http(false, &[])?, skip_verify, has_account: false }));
+    }
+    report.failed("account", error)?;
+    let Some(accounts) = stored else { return Ok(None) };
+    let id = match profile {
+        Some(profile) => accounts.named(profile).first().copied(),
+        None => accounts.active_id(),
+    };
+    let Some(entry) = id.and_then(|id| accounts.entries.get(id)) else { return Ok(None) };
+    let Ok(url) = ServerUrl::parse(entry.url()) else { return Ok(None) };
+    let http = ctx.http(entry.skip_verify(), &entry.headers())?;
+    Ok(Some(Subject { url, http, skip_verify: skips_verification(ctx, Some(entry)), has_account: false }))
+}

@@ -1,0 +1,40 @@
+//! `cec doctor`: looks at all that stands between a command and the server, one thing after the other.
+
+mod here;
+mod report;
+mod server;
+
+use crate::context::Ctx;
+use crate::error::{CliError, Outcome};
+use report::Report;
+
+const EXAMPLES: &str = "\
+Examples:
+  cec doctor
+  cec doctor --url https://files.example.com
+  cec doctor --json | jq -r '.[] | select(.verdict == \"failed\") | .hint'";
+
+const NOTES: &str = "\
+It looks at config.json, the system keyring, the account, the proxy, the name of the server, the connection, TLS, the server, \
+the clocks, REST, the version, the S3 gateway and the websocket. Nothing is changed on the server; an item that belongs to \
+nobody is written to the keyring and removed. With credentials of flags or environment neither config.json nor keyring is \
+touched. Without an account it looks at what can be seen from outside.
+
+The exit code is that of the first thing that failed; warnings count as 0.";
+
+/// Arguments of `cec doctor`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{NOTES}"))]
+pub struct Args {}
+
+/// Looks at everything, and says of each thing how it is and what can be done.
+///
+/// # Errors
+/// Settings that contradict each other, files that cannot be used; standard output takes no more. What is found is no
+/// error: the outcome tells it.
+pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
+    let mut report = Report::new(&ctx.ui);
+    let subject = here::look(ctx, &mut report).await?;
+    server::look(ctx, subject.as_ref(), &mut report).await?;
+    report.finish()
+}

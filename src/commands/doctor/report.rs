@@ -1,0 +1,153 @@
+//! What was found, as it is shown.
+
+use serde::Serialize;
+
+use crate::error::{CliError, Kind, Outcome};
+use crate::ui::{Ui, escape};
+
+/// How a thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Ok,
+    Warning,
+    Failed,
+    Skipped,
+}
+
+impl Verdict {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    fn style(self) -> &'static str {
+        match self {
+            Self::Ok => "\u{1b}[32m",
+            Self::Warning => "\u{1b}[1;33m",
+            Self::Failed => "\u{1b}[1;31m",
+            Self::Skipped => "\u{1b}[2m",
+        }
+    }
+}
+
+/// What was found of one thing.
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    verdict: Verdict,
+    message: String,
+    hint: Option<String>,
+    /// The exit code that this failure stands for.
+    code: Option<u8>,
+    #[serde(skip)]
+    kind: Option<Kind>,
+}
+
+/// What was found so far. Each finding is shown at once, but for JSON, which is one document.
+pub(super) struct Report<'a> {
+    ui: &'a Ui,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn new(ui: &'a Ui) -> Self {
+        Self { ui, findings: Vec::new() }
+    }
+
+    /// All is well.
+    pub(super) fn ok(&mut self, check: &'static str, message: impl Into<String>) -> Result<(), CliError> {
+        self.add(check, Verdict::Ok, message.into(), None, None)
+    }
+
+    /// It works, but not as it should.
+    pub(super) fn warning(
+        &mut self,
+        check: &'static str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Result<(), CliError> {
+        self.add(check, Verdict::Warning, message.into(), Some(hint.into()), None)
+    }
+
+    /// It could not be looked at, since something before it is missing or failed; a terminal shows what that was, and
+    /// is spared what follows from it.
+    pub(super) fn passed_over(&mut self, check: &'static str, why: &str) -> Result<(), CliError> {
+        let message = format!("not looked at: {why}");
+        let finding = Finding { check, verdict: Verdict::Skipped, message, hint: None, code: None, kind: None };
+        if !self.ui.stdout_is_terminal() {
+            self.show(&finding)?;
+        }
+        self.findings.push(finding);
+        Ok(())
+    }
+
+    /// There is nothing to look at.
+    pub(super) fn skipped(
+        &mut self,
+        check: &'static str,
+        message: impl Into<String>,
+        hint: Option<&str>,
+    ) -> Result<(), CliError> {
+        self.add(check, Verdict::Skipped, message.into(), hint.map(str::to_owned), None)
+    }
+
+    /// It does not work.
+    pub(super) fn failed(&mut self, check: &'static str, error: impl Into<CliError>) -> Result<(), CliError> {
+        let error = error.into();
+        let hint = (!error.hints.is_empty()).then(|| error.hints.join("; "));
+        self.add(check, Verdict::Failed, error.message, hint, Some(error.kind))
+    }
+
+    fn add(
+        &mut self,
+        check: &'static str,
+        verdict: Verdict,
+        message: String,
+        hint: Option<String>,
+        kind: Option<Kind>,
+    ) -> Result<(), CliError> {
+        let finding = Finding { check, verdict, message, hint, code: kind.map(Kind::code), kind };
+        self.show(&finding)?;
+        self.findings.push(finding);
+        Ok(())
+    }
+
+    fn show(&self, finding: &Finding) -> Result<(), CliError> {
+        if self.ui.is_json() {
+            return Ok(());
+        }
+        let Finding { check, verdict, message, hint, .. } = finding;
+        if !self.ui.stdout_is_terminal() {
+            let hint = hint.as_deref().unwrap_or("-");
+            return Ok(self.ui.line(&format!("{check}\t{}\t{message}\t{hint}", verdict.word()))?);
+        }
+        let (style, reset) = if self.ui.color() { (verdict.style(), "\u{1b}[0m") } else { ("", "") };
+        self.ui.line(&format!("{style}{:7}{reset}  {check:10}  {}", verdict.word(), escape(message)))?;
+        if let Some(hint) = hint {
+            self.ui.line(&format!("{:21}hint: {}", "", escape(hint)))?;
+        }
+        Ok(())
+    }
+
+    /// Shows what is left to show. The first failure decides: those after it mostly come of it.
+    pub(super) fn finish(self) -> Result<Outcome, CliError> {
+        if self.ui.is_json() {
+            self.ui.json_document(&self.findings)?;
+        }
+        let count = |verdict| self.findings.iter().filter(|finding| finding.verdict == verdict).count();
+        let told = |count: usize, word: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {word}")),
+            count => Some(format!("{count} {word}s")),
+        };
+        let faults = [told(count(Verdict::Failed), "failure"), told(count(Verdict::Warning), "warning")];
+        let faults: Vec<String> = faults.into_iter().flatten().collect();
+        self.ui.status(&if faults.is_empty() { "all is well".to_owned() } else { faults.join(", ") });
+        Ok(self.findings.iter().find_map(|finding| finding.kind).map_or(Outcome::Done, Outcome::Failed))
+    }
+}
