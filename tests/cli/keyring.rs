@@ -259,12 +259,11 @@ fn the_doctor_tries_the_keyring_and_looks_at_the_server_all_the_same() {
 #[test]
 fn the_doctor_tells_of_a_locked_keyring_and_looks_at_the_server_all_the_same() {
     let world = World::new();
-    let Some(desktop) = Desktop::start(&world, false) else { return };
-    world.install_config(
-        &include_str!("../recordings/config/keyring-pat.json")
-            .replace("https://files.example.com", "http://127.0.0.1:8080")
-            .replace("\"admin\"", "\"alice\""),
-    );
+    let Some(mut desktop) = Desktop::start(&world, true) else { return };
+    let token = world.sandbox.token("alice");
+    assert_eq!(desktop.cec(&world, &["configure", "token", "--url", world.url(), "-t", &token]).run().code, 0);
+    desktop.stop_keyring();
+    desktop.start_keyring(None);
     let run = desktop.cec(&world, &["doctor"]).run();
     assert_eq!(run.code, 4, "{run:?}");
     let row = |check: &str| run.stdout.lines().find(|line| line.starts_with(&format!("{check}\t"))).expect("a row");

@@ -3,7 +3,7 @@
 use super::report::Report;
 use crate::account::{Account, ServerUrl};
 use crate::context::{Ctx, waiting};
-use crate::error::{CliError, Kind, SIGN_IN};
+use crate::error::{CliError, SIGN_IN};
 use crate::http::Http;
 use crate::settings::Selection;
 use crate::store::accounts::Loaded;
@@ -34,10 +34,6 @@ pub(super) async fn look(ctx: &Ctx, report: &mut Report<'_>) -> Result<Option<Su
         look_at_keyring(ctx, report).await?;
         loaded.map(|loaded| loaded.accounts)
     };
-    let profile = match &selection {
-        Ok(Selection::Stored { profile, .. }) => profile.as_deref(),
-        _ => None,
-    };
     match ctx.account().await {
         Ok(account) => {
             report.ok("account", described(ctx, account).await?)?;
@@ -50,7 +46,7 @@ pub(super) async fn look(ctx: &Ctx, report: &mut Report<'_>) -> Result<Option<Su
                 has_account: true,
             }))
         }
-        Err(error) => without_account(ctx, error, stored.as_ref(), profile, report),
+        Err(error) => without_account(ctx, error, stored.as_ref(), report),
     }
 }
 
@@ -117,22 +113,21 @@ fn without_account(
     ctx: &Ctx,
     error: CliError,
     stored: Option<&Accounts>,
-    profile: Option<&str>,
     report: &mut Report<'_>,
 ) -> Result<Option<Subject>, CliError> {
-    let named = ctx.settings.account.url()?.map(|given| given.value);
-    let entries = stored.map(|accounts| &accounts.entries);
-    let is_stored = |url: &ServerUrl| {
-        entries.is_some_and(|entries| entries.values().any(|entry| entry.url().trim_end_matches('/') == url.origin()))
+    let (Ok(Selection::Stored { profile, claim }), Some(accounts)) = (ctx.settings.selection(), stored) else {
+        return report.failed("account", error).map(|()| None);
     };
-    if let Some(url) = named.filter(|url| !is_stored(url) && profile.is_none() && error.kind != Kind::Failure) {
+    let is_stored =
+        |url: &ServerUrl| accounts.entries.values().any(|entry| entry.url().trim_end_matches('/') == url.origin());
+    let named = claim.url.map(|given| given.value).filter(|url| profile.is_none() && !is_stored(url));
+    if let Some(url) = named {
         report.skipped("account", format!("there are no credentials for {url}"), Some(SIGN_IN))?;
         let skip_verify = skips_verification(ctx, None);
         return Ok(Some(Subject { url, http: ctx.http(false, &[])?, skip_verify, has_account: false }));
     }
     report.failed("account", error)?;
-    let Some(accounts) = stored else { return Ok(None) };
-    let id = match profile {
+    let id = match &profile {
         Some(profile) => accounts.named(profile).first().copied(),
         None => accounts.active_id(),
     };
