@@ -104,7 +104,7 @@ pub enum OfflineCommand {
     /// Hash local files, compare version numbers
     #[command(subcommand)]
     Tools(tools::Command),
-    /// Print the script that makes a shell complete commands, options and remote paths
+    /// Print the script that makes a shell complete what is typed
     Completion(completion::Args),
     /// Write the help of all commands as documents
     #[command(hide = true)]
@@ -162,8 +162,6 @@ pub enum Command {
     Cat(cat::Args),
     /// Copy files and folders to the server, or from it
     Scp(scp::Args),
-    /// Replace this program by a newer version of itself
-    Update(update::Args),
     /// Show and set what users attach to files and folders
     #[command(
         subcommand,
@@ -200,6 +198,8 @@ pub enum Command {
     Api(Box<api::Args>),
     /// Find out why something does not work
     Doctor(doctor::Args),
+    /// Replace this program by a newer version of itself
+    Update(update::Args),
 }
 
 /// The commands of `cec config`.

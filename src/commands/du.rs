@@ -17,7 +17,7 @@ use crate::walk::remote::is_recycle_bin;
 #[command(
     after_help = "Sizes are added up from the files themselves, hidden ones included; what is in a recycle bin counts only \
     where it is named. Elsewhere than on a terminal sizes are bytes, and stand before a tab and the \
-    path.\n\nExamples:\n  cec du -s common-files/*\n  cec du common-files/reports\n  cec du -s common-files/recycle_bin"
+    path.\n\nExamples:\n  cec du -s 'common-files/*'\n  cec du common-files/reports\n  cec du -s common-files/recycle_bin"
 )]
 pub struct Args {
     /// Folders, files or patterns on the server; all workspaces where none is given

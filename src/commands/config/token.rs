@@ -10,7 +10,7 @@ use crate::error::{CliError, Outcome};
 /// Arguments of `cec config token`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  curl -H \"Authorization: Bearer $(cec config token)\" https://files.example.com/a/tree/stat/personal-files\n  cec config token --profile alice@files.example.com:443"
+    after_help = "Examples:\n  curl -H \"Authorization: Bearer $(cec config token)\" $URL/a/tree/stat/personal-files\n  cec config token --profile alice@files.example.com:443"
 )]
 pub struct Args {
     /// How long it has to be good for, as far as the server's tokens live that long

@@ -12,7 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   cec doctor
   cec doctor --url https://files.example.com
-  cec doctor --json | jq -r '.[] | select(.verdict == \"failed\") | .hint'";
+  cec doctor --jq '.[] | select(.verdict == \"failed\") | .hint'";
 
 const NOTES: &str = "\
 It looks at config.json, the system keyring, the account, the proxy, the name of the server, the connection, TLS, the server, \

@@ -5,25 +5,32 @@ use semver::Version;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::Ui;
 
-const EXAMPLES: &str = "\
-Examples:
-  cec tools version isgreater 4.4.2 4.4.0 && echo newer
-  cec tools version isrelease -q 4.4.0-alpha3";
-
 const CODES: &str = "\
 Exit code 0 means yes, 1 no. With --quiet nothing is said, 1 (yes) or 0 (no) is printed, and the exit code is 0 either way.";
+
+const IS_VALID: &str = "Examples:\n  cec tools version isvalid 4.4.1 && echo a version";
+
+const IS_RELEASE: &str = "\
+Examples:
+  cec tools version isrelease 4.4.0 && echo a release
+  cec tools version isrelease -q 4.4.0-alpha3";
+
+const IS_GREATER: &str = "\
+Examples:
+  cec tools version isgreater 4.4.2 4.4.0 && echo newer
+  cec tools version isgreater -q \"$NEW\" \"$OLD\"";
 
 /// The commands of `cec tools version`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Whether a text is a version number
-    #[command(name = "isvalid", after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{CODES}"))]
+    #[command(name = "isvalid", after_help = IS_VALID, after_long_help = format!("{IS_VALID}\n\n{CODES}"))]
     IsValid(One),
     /// Whether a version is a release: nothing follows its three numbers
-    #[command(name = "isrelease", after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{CODES}"))]
+    #[command(name = "isrelease", after_help = IS_RELEASE, after_long_help = format!("{IS_RELEASE}\n\n{CODES}"))]
     IsRelease(One),
     /// Whether the first version is greater than the second
-    #[command(name = "isgreater", after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{CODES}"))]
+    #[command(name = "isgreater", after_help = IS_GREATER, after_long_help = format!("{IS_GREATER}\n\n{CODES}"))]
     IsGreater(Two),
 }
 

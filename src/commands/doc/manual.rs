@@ -1,0 +1,104 @@
+//! Manual pages, one for each command.
+
+use std::fmt::Write as _;
+use std::io;
+
+use clap_mangen::Man;
+
+use super::{shown, without_globals};
+
+/// The pages of a command tree with the names of their files.
+///
+/// # Errors
+/// None that a page in memory could meet.
+pub(super) fn pages(mut command: clap::Command) -> io::Result<Vec<(String, String)>> {
+    command.build();
+    let mut pages = Vec::new();
+    add(&command, true, &mut pages)?;
+    Ok(pages)
+}
+
+fn add(command: &clap::Command, root: bool, pages: &mut Vec<(String, String)>) -> io::Result<()> {
+    let name = dashed(command);
+    pages.push((format!("{name}.1"), page(command, &name, root)?));
+    shown(command).try_for_each(|child| add(child, false, pages))
+}
+
+/// The name of a command as that of a page: `cec-config-ls`.
+fn dashed(command: &clap::Command) -> String {
+    command.get_bin_name().unwrap_or("cec").replace(' ', "-")
+}
+
+fn page(command: &clap::Command, name: &str, root: bool) -> io::Result<String> {
+    let told = |text: Option<&clap::builder::StyledStr>| text.map(ToString::to_string).unwrap_or_default();
+    let about = told(command.get_about());
+    let mut page = format!(
+        ".TH \"{}\" 1 \"\" \"cec {}\" \"Manual of cec\"\n.SH NAME\n{} \\- {}\n.SH SYNOPSIS\n",
+        name.to_uppercase(),
+        env!("CARGO_PKG_VERSION"),
+        escaped(name),
+        escaped(&about)
+    );
+    let mut plain = if root { command.clone() } else { without_globals(command.clone()) };
+    verbatim(&mut page, told(Some(&plain.render_usage())).trim_start_matches("Usage: "));
+    let (examples, notes) = (told(command.get_before_help()), told(command.get_after_help()));
+    if !notes.is_empty() {
+        page.push_str(".SH DESCRIPTION\n");
+        paragraphs(&mut page, &notes);
+    }
+    if let Some(lines) = examples.strip_prefix("Examples:\n") {
+        page.push_str(".SH EXAMPLES\n");
+        verbatim(&mut page, lines);
+    }
+    let mut options = Vec::new();
+    Man::new(plain).render_options_section(&mut options)?;
+    // The values of an option are a list.
+    page.push_str(&String::from_utf8_lossy(&options).replace("\n\\- ", "\n.br\n\\- "));
+    let children: Vec<&clap::Command> = shown(command).collect();
+    if !children.is_empty() {
+        page.push_str(".SH COMMANDS\n");
+    }
+    for child in children {
+        let _ = writeln!(page, ".TP\n.BR {} (1)\n{}", escaped(&dashed(child)), escaped(&told(child.get_about())));
+    }
+    if !root {
+        page.push_str(".SH SEE ALSO\n.BR cec (1),\nwhich tells the options that every command takes.\n");
+    }
+    Ok(page)
+}
+
+/// Paragraphs; one with indented lines keeps its lines.
+fn paragraphs(page: &mut String, text: &str) {
+    for paragraph in text.split("\n\n") {
+        page.push_str(".PP\n");
+        if paragraph.contains("\n ") {
+            verbatim(page, paragraph);
+        } else {
+            let _ = writeln!(page, "{}", escaped(paragraph));
+        }
+    }
+}
+
+/// Lines that keep their breaks and blanks.
+fn verbatim(page: &mut String, text: &str) {
+    let _ = writeln!(page, ".nf\n{}\n.fi", escaped(text));
+}
+
+/// A text that roff shows as it is: backslashes and hyphens themselves, and no line that would be a request.
+fn escaped(text: &str) -> String {
+    let line = |line: &str| {
+        let escaped = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq").replace('`', "\\(ga");
+        if escaped.starts_with('.') { format!("\\&{escaped}") } else { escaped }
+    };
+    text.lines().map(|text| line(text.trim_end())).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_text_is_a_request() {
+        assert_eq!(escaped(".x -a\n'b' \\c\nd"), "\\&.x \\-a\n\\(aqb\\(aq \\ec\nd");
+    }
+}
