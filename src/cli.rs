@@ -2,10 +2,8 @@
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
-use std::io::{IsTerminal as _, Write as _};
 
 use clap::builder::{Resettable, StyledStr};
-use clap::error::ErrorKind;
 use clap::{FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -14,7 +12,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use crate::commands::{
     about, api, cat, clear, completion, compress, config, configure, cp, doc, doctor, du, extract, find, idm, info, jobs, ls, meta, mkdir, mv, restore, rm, scp, search, share, stat, storage, tools, trash, tree, update, version,
 };
-use crate::env::{self, Environment};
+use crate::env::Environment;
 use crate::error::{CliError, Kind};
 use crate::settings::{ColorChoice, GlobalArgs, LogLevel, OutputSettings};
 
@@ -22,6 +20,9 @@ pub mod candidates;
 pub mod complete;
 mod exposed;
 mod topics;
+mod usage;
+
+pub use usage::report as report_usage;
 
 /// The command-line client of Pydio Cells servers
 ///
@@ -225,82 +226,6 @@ pub enum ConfigCommand {
     CheckKeyring,
 }
 
-/// Says what is wrong with the command line, or gives the help that was asked for. Gives the exit code.
-pub fn report_usage(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
-    let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    if asked_for {
-        // Nobody is left to tell where this fails.
-        let _ = error.print();
-        return 0;
-    }
-    if let Some(text) = topic(arguments) {
-        let _ = std::io::stdout().lock().write_all(text.as_bytes());
-        return 0;
-    }
-    let json = wants_json(arguments, environment);
-    if json {
-        let ui = crate::ui::Ui::new(&OutputSettings { json, ..OutputSettings::default() });
-        ui.error(&usage_error(error));
-        return Kind::Usage.code();
-    }
-    let rendered = match error.kind() {
-        // Flags alone: the same as nothing at all.
-        ErrorKind::MissingSubcommand if command_of(error) == "cec" => sized_command(HelpSize::Short).render_help(),
-        _ => error.render(),
-    };
-    let text = match wanted_color(arguments, environment) {
-        ColorChoice::Never => rendered.to_string(),
-        ColorChoice::Always => rendered.ansi().to_string(),
-        ColorChoice::Auto if std::io::stderr().is_terminal() => rendered.ansi().to_string(),
-        ColorChoice::Auto => rendered.to_string(),
-    };
-    let _ = std::io::stderr().lock().write_all(env::plain_words(&text).as_bytes());
-    Kind::Usage.code()
-}
-
-/// What `cec help` was asked about that is no command.
-fn topic(arguments: &[OsString]) -> Option<&'static str> {
-    let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
-    words.next().filter(|word| *word == "help")?;
-    topics::text(words.next()?)
-}
-
-/// The command that a complaint is about, by its usage line.
-fn command_of(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let usage = text.split_once("Usage: ").map_or("cec", |(_, usage)| usage);
-    let is_name = |word: &&str| word.starts_with(|first: char| first.is_ascii_lowercase());
-    usage.split_whitespace().take_while(is_name).collect::<Vec<_>>().join(" ")
-}
-
-fn wants_json(arguments: &[OsString], environment: &Environment) -> bool {
-    let flags = arguments.iter().take_while(|argument| *argument != "--").filter_map(|argument| argument.to_str());
-    let flag = flags.filter_map(|flag| match flag.strip_prefix("--json") {
-        None => (flag == "--jq" || flag.starts_with("--jq=")).then_some(true),
-        Some("") => Some(true),
-        Some(value) => env::parse_switch(value.strip_prefix('=')?).ok(),
-    });
-    flag.last().unwrap_or_else(|| {
-        matches!(environment.switch(env::JSON), Ok(Some(true))) || matches!(environment.text(env::JQ), Ok(Some(_)))
-    })
-}
-
-/// What clap says on several lines, as an error of ours: one sentence, and what can be done.
-fn usage_error(error: &clap::Error) -> CliError {
-    let text = env::plain_words(&error.render().to_string());
-    let complaint = text.split("Usage: ").next().unwrap_or_default();
-    let help = format!("see '{} --help'", command_of(error));
-    if matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand) {
-        return CliError::new(Kind::Usage, "no command is given").hint(help);
-    }
-    let complaint = complaint.split("For more information").next().unwrap_or_default();
-    let lines = complaint.lines().map(str::trim).filter(|line| !line.is_empty());
-    let (tips, lines): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with("tip: "));
-    let message = lines.join(" ");
-    let error = CliError::new(Kind::Usage, message.trim_start_matches("error: "));
-    tips.iter().fold(error, |error, tip| error.hint(tip.trim_start_matches("tip: "))).hint(help)
-}
-
 /// The long tree, for `--help` and `help`, tells every flag; the short one, for `-h`, the common ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HelpSize {
@@ -474,7 +399,7 @@ pub fn start_log(settings: &OutputSettings) -> Result<(), CliError> {
 mod tests {
     use super::*;
 
-    fn parsed(arguments: &[&str]) -> Result<Cli, clap::Error> {
+    pub(super) fn parsed(arguments: &[&str]) -> Result<Cli, clap::Error> {
         let arguments: Vec<OsString> = ["cec"].iter().chain(arguments).map(OsString::from).collect();
         parse(&arguments, &Environment::default())
     }
@@ -517,28 +442,5 @@ mod tests {
             }
         }
         check(&command(), &[]);
-    }
-
-    #[test]
-    fn complaints_become_one_sentence() {
-        for (arguments, message, hints) in [
-            (
-                &["stat"][..],
-                "the following required arguments were not provided: <PATH>...",
-                &["see 'cec stat --help'"][..],
-            ),
-            (&["lss"], "unrecognized subcommand 'lss'", &["a similar subcommand exists: 'ls'", "see 'cec --help'"]),
-            (&["-q"], "no command is given", &["see 'cec --help'"]),
-            (&[], "no command is given", &["see 'cec --help'"]),
-            (
-                &["cat", "--count", "many", "x"],
-                "invalid value 'many' for '--count <BYTES>': expected a whole number",
-                &["see 'cec --help'"],
-            ),
-        ] {
-            let error = usage_error(&parsed(arguments).expect_err("no command line"));
-            assert_eq!(error.message, message);
-            assert_eq!(error.hints, hints, "{arguments:?}");
-        }
     }
 }

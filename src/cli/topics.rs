@@ -1,5 +1,8 @@
 //! What `cec help` says of things that are no command.
 
+/// The topics.
+pub(super) const NAMES: &[&str] = &["exit-codes", "environment", "paths"];
+
 /// The text of a topic.
 pub(super) fn text(topic: &str) -> Option<&'static str> {
     match topic {
@@ -106,7 +109,7 @@ mod tests {
 
     #[test]
     fn topics_fit_and_name_every_variable() {
-        for topic in ["exit-codes", "environment", "paths"] {
+        for topic in NAMES {
             assert!(text(topic).expect(topic).lines().all(|line| line.chars().count() <= 100), "{topic}");
         }
         let code = include_str!("../env.rs").split("#[cfg(test)]").next().expect("code");

@@ -50,10 +50,50 @@ fn usage_errors_suggest_and_have_their_exit_code() {
     assert_eq!(json["hint"], "a similar subcommand exists: 'ls'; see 'cec --help'");
     let json = world.signed_out(["--json", "stat"]).run().json_error(2);
     assert_eq!(json["message"], "the following required arguments were not provided: <PATH>...");
-    assert_eq!(json["hint"], "see 'cec stat --help'");
+    assert_eq!(json["hint"], "usage: cec stat <PATH>...; see 'cec stat --help'");
     let number = world.signed_out(["scp", "--transfers", "99999999999999999999999", "a", "cells://b"]).run();
     assert!(number.code == 2 && number.stderr.contains("the number is too large"), "{number:?}");
     assert!(world.sandbox.requests().is_empty());
+}
+
+#[test]
+fn what_is_mistyped_at_any_level_is_told_with_the_nearest() {
+    let world = World::new();
+    for (arguments, message, hint) in [
+        (&["lss"][..], "unrecognized subcommand 'lss'", "a similar subcommand exists: 'ls'"),
+        (&["docter"], "unrecognized subcommand 'docter'", "a similar subcommand exists: 'doctor'"),
+        (&["idm", "lst-users"], "unrecognized subcommand 'lst-users'", "a similar subcommand exists: 'list-users'"),
+        (&["idm", "user", "crate"], "unrecognized subcommand 'crate'", "a similar subcommand exists: 'create'"),
+        (&["meta", "tag", "ad", "x"], "unrecognized subcommand 'ad'", "a similar subcommand exists: 'add'"),
+        (&["tools", "version", "isvald"], "unrecognized subcommand 'isvald'", "a similar subcommand exists: 'isvalid'"),
+        (&["help", "lss"], "unrecognized subcommand 'lss'", "a similar subcommand exists: 'ls'"),
+        (&["help", "exit-code"], "unrecognized subcommand 'exit-code'", "a similar subcommand exists: 'exit-codes'"),
+        (&["ls", "--detials"], "unexpected argument '--detials' found", "a similar argument exists: '--details'"),
+        (&["--jso", "ls"], "unexpected argument '--jso' found", "a similar argument exists: '--json'"),
+        (
+            &["scp", "--paralel", "4", "a", "cells://b"],
+            "unexpected argument '--paralel' found",
+            "--transfers N moves N files at once",
+        ),
+        (
+            &["rm", "-y", "x/y"],
+            "unexpected argument '-y' found",
+            "where there is a question, -f (--force) answers it with yes",
+        ),
+        (
+            &["ls", "--sort", "nmae"],
+            "invalid value 'nmae' for '--sort <BY>' [possible values: name, size, time]",
+            "a similar value exists: 'name'",
+        ),
+    ] {
+        let run = world.signed_out(arguments.iter().copied()).run();
+        let mut lines = run.stderr.lines();
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{arguments:?} {run:?}");
+        let wanted = (Some(format!("error: {message}")), Some(format!("  hint: {hint}")));
+        assert_eq!((lines.next().map(str::to_owned), lines.next().map(str::to_owned)), wanted, "{arguments:?} {run:?}");
+        assert!(lines.next().is_some_and(|line| line.starts_with("  hint: see 'cec")), "{arguments:?} {run:?}");
+        assert_eq!(lines.next(), None);
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(super) fn refuse_method(text: &str) -> Result<(), CliError> {
     if word.contains(['.', ':', '/', '@']) || word == "localhost" {
         return Ok(());
     }
-    let close = METHODS.iter().find(|name| edits(&word, name) <= 2);
+    let close = METHODS.iter().find(|name| strsim::osa_distance(&word, name) <= 2);
     let hint = match close {
         Some(name) => format!("did you mean '{name}'?"),
         None => "the ways to sign in are oauth, token and client-auth; a server's URL looks like \
@@ -54,22 +54,6 @@ pub(super) fn refuse_method(text: &str) -> Result<(), CliError> {
             .to_owned(),
     };
     Err(CliError::new(Kind::Usage, format!("'{text}' is neither a way to sign in nor the URL of a server")).hint(hint))
-}
-
-/// How many characters must be added, left out or replaced to make one word of another.
-fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (line, character) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for column in 0..to.len() {
-            let replaced = diagonal + usize::from(to[column] != character);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
 }
 
 /// The server that was named, at any place where it can be.
@@ -136,15 +120,6 @@ mod tests {
         assert!(refuse_method("files").expect_err("a word").hints[0].contains("oauth, token and client-auth"));
         for text in ["localhost", "files.example.com", "https://files", "files:8080"] {
             assert!(refuse_method(text).is_ok(), "{text}");
-        }
-    }
-
-    #[test]
-    fn edits_are_counted() {
-        for (from, to, count) in
-            [("", "abc", 3), ("abc", "abc", 0), ("ab", "abc", 1), ("xbc", "abc", 1), ("kitten", "sitting", 3)]
-        {
-            assert_eq!(edits(from, to), count, "{from} {to}");
         }
     }
 }

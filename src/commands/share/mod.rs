@@ -71,7 +71,9 @@ async fn create(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let path = nodes::parse(&typed)?;
     if path.is_root() || path.is_workspace() {
         let message = format!("'{path}' is a whole workspace, which is not shared by a link");
-        return Err(CliError::new(Kind::Usage, message).hint("share a folder in it").about(&path));
+        return Err(CliError::new(Kind::Usage, message)
+            .hint("share a folder in it; the commands of share are ls, show, edit and rm")
+            .about(&path));
     }
     let mut flags = Flags { is_new: true, is_folder: true, ..Flags::default() };
     arguments.common.check(&flags)?;

@@ -1,0 +1,252 @@
+//! What is said about a command line that cannot be read, and the help that was asked for.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal as _, Write as _};
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::{HelpSize, sized_command, topics, wanted_color};
+use crate::env::{self, Environment};
+use crate::error::{CliError, Kind};
+use crate::settings::{ColorChoice, OutputSettings};
+use crate::ui::Ui;
+
+/// What those who know other programs type, and what does it here: the commands (none: all), the flags, the hint.
+const FOREIGN: &[(&[&str], &[&str], &str)] = &[
+    (
+        &["scp", "cp", "mv", "rm"],
+        &["-r", "-R", "--recursive"],
+        "folders go with all that is in them; no flag is needed",
+    ),
+    (&["scp"], &["-a", "--archive", "--times"], "--preserve keeps modification times of downloads"),
+    (&["scp"], &["-P", "--parallel", "--threads", "--jobs", "--workers"], "--transfers N moves N files at once"),
+    (&["scp"], &["--overwrite", "--clobber"], "--force replaces files that exist"),
+    (&["scp"], &["--no-clobber", "--skip-existing"], "--ignore-existing leaves files that exist alone"),
+    (&["ls"], &["-l", "--long"], "-d shows details"),
+    (&[], &["-y", "--yes"], "where there is a question, -f (--force) answers it with yes"),
+];
+
+/// Says what is wrong with the command line, or gives the help that was asked for. Gives the exit code.
+pub fn report(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return shown(error.print());
+    }
+    if let Some(text) = topic(arguments) {
+        let mut output = std::io::stdout().lock();
+        return shown(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
+    }
+    let json = wants_json(arguments, environment);
+    let color = wanted_color(arguments, environment);
+    let rendered = match error.kind() {
+        // Flags alone: the same as nothing at all.
+        ErrorKind::MissingSubcommand if command_of(error) == "cec" => sized_command(HelpSize::Short).render_help(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.render(),
+        _ => return complained(error, json, color),
+    };
+    if json {
+        return complained(error, json, color);
+    }
+    let text = if is_colored(color) { rendered.ansi().to_string() } else { rendered.to_string() };
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    Kind::Usage.code()
+}
+
+/// The exit code of help: where it cannot be written, that is a failure, but for a reader that has gone.
+fn shown(result: std::io::Result<()>) -> u8 {
+    let Err(error) = result else { return 0 };
+    let error = CliError::from(crate::ui::OutputError::from(error));
+    if error.kind != Kind::ClosedPipe {
+        Ui::new(&OutputSettings::default()).error(&error);
+    }
+    error.kind.code()
+}
+
+fn is_colored(color: ColorChoice) -> bool {
+    match color {
+        ColorChoice::Never => false,
+        ColorChoice::Always => true,
+        ColorChoice::Auto => std::io::stderr().is_terminal(),
+    }
+}
+
+fn complained(error: &clap::Error, json: bool, color: ColorChoice) -> u8 {
+    Ui::new(&OutputSettings { json, color, ..OutputSettings::default() }).error(&usage_error(error));
+    Kind::Usage.code()
+}
+
+/// What `cec help` was asked about that is no command.
+fn topic(arguments: &[OsString]) -> Option<&'static str> {
+    let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
+    words.next().filter(|word| *word == "help")?;
+    topics::text(words.next()?)
+}
+
+/// The command that a complaint is about, by its usage line.
+fn command_of(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let usage = text.split_once("Usage: ").map_or("cec", |(_, usage)| usage);
+    let is_name = |word: &&str| word.starts_with(|first: char| first.is_ascii_lowercase());
+    usage.split_whitespace().take_while(is_name).collect::<Vec<_>>().join(" ")
+}
+
+fn wants_json(arguments: &[OsString], environment: &Environment) -> bool {
+    let flags = arguments.iter().take_while(|argument| *argument != "--").filter_map(|argument| argument.to_str());
+    let flag = flags.filter_map(|flag| match flag.strip_prefix("--json") {
+        None => (flag == "--jq" || flag.starts_with("--jq=")).then_some(true),
+        Some("") => Some(true),
+        Some(value) => env::parse_switch(value.strip_prefix('=')?).ok(),
+    });
+    flag.last().unwrap_or_else(|| {
+        matches!(environment.switch(env::JSON), Ok(Some(true))) || matches!(environment.text(env::JQ), Ok(Some(_)))
+    })
+}
+
+/// What clap says on several lines, as an error of ours: one sentence, and what can be done.
+fn usage_error(error: &clap::Error) -> CliError {
+    let command = command_of(error);
+    let help = format!("see '{command} --help'");
+    if matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand) {
+        return CliError::new(Kind::Usage, "no command is given").hint(help);
+    }
+    let text = env::plain_words(&error.render().to_string());
+    let (complaint, usage) = text.split_once("Usage: ").unwrap_or((&text, ""));
+    let complaint = complaint.split("For more information").next().unwrap_or_default();
+    let lines = complaint.lines().map(str::trim).filter(|line| !line.is_empty());
+    let (tips, lines): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with("tip: "));
+    let message = lines.join(" ");
+    let told = CliError::new(Kind::Usage, message.trim_start_matches("error: "));
+    let told = match suggestion(error, &command) {
+        Some(suggestion) => told.hint(suggestion),
+        None => {
+            // What clap finds similar and we do not is left out.
+            let tips = tips.iter().map(|tip| tip.trim_start_matches("tip: "));
+            tips.filter(|tip| !tip.contains("similar ")).fold(told, CliError::hint)
+        }
+    };
+    let usage = usage.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = match error.kind() {
+        ErrorKind::MissingRequiredArgument | ErrorKind::TooFewValues => told.hint(format!("usage: {usage}")),
+        _ => told,
+    };
+    told.hint(help)
+}
+
+/// The nearest to what was typed, if it is near at all.
+fn suggestion(error: &clap::Error, command: &str) -> Option<String> {
+    let typed = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let names = names_below(command);
+            let near = nearest(typed(ContextKind::InvalidSubcommand)?, names.iter().map(String::as_str))?;
+            Some(format!("a similar subcommand exists: '{near}'"))
+        }
+        ErrorKind::UnknownArgument => {
+            let flag = typed(ContextKind::InvalidArg)?;
+            if let Some(hint) = foreign(flag, command) {
+                return Some(hint.to_owned());
+            }
+            let near = typed(ContextKind::SuggestedArg).filter(|near| is_near(flag, near))?;
+            Some(format!("a similar argument exists: '{near}'"))
+        }
+        ErrorKind::InvalidValue => {
+            let near = typed(ContextKind::SuggestedValue)?;
+            Some(format!("a similar value exists: '{near}'"))
+        }
+        _ => None,
+    }
+}
+
+fn foreign(flag: &str, command: &str) -> Option<&'static str> {
+    let verb = command.split_whitespace().nth(1).unwrap_or_default();
+    let fits = |(commands, flags, _): &&(&[&str], &[&str], &str)| {
+        let same = |known: &&str| *known == flag || known.starts_with("--") && is_near(flag, known);
+        (commands.is_empty() || commands.contains(&verb)) && flags.iter().any(same)
+    };
+    FOREIGN.iter().find(fits).map(|(_, _, hint)| *hint)
+}
+
+/// The names of what is below a command, and below the first one the topics of `help` as well.
+fn names_below(command: &str) -> Vec<String> {
+    let mut tree = sized_command(HelpSize::Short);
+    tree.build();
+    let mut found = &tree;
+    for name in command.split_whitespace().skip(1) {
+        let Some(child) = found.find_subcommand(name) else { break };
+        found = child;
+    }
+    let shown = found.get_subcommands().filter(|child| !child.is_hide_set());
+    let names = shown.flat_map(|child| std::iter::once(child.get_name()).chain(child.get_visible_aliases()));
+    let topics = topics::NAMES.iter().copied().filter(|_| command == "cec");
+    names.chain(topics).map(str::to_owned).collect()
+}
+
+fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = names.filter(|name| is_near(typed, name));
+    near.min_by_key(|name| strsim::osa_distance(typed, name))
+}
+
+/// Whether one word may be a slip of the finger for another: one letter in three is wrong at most, and not the first
+/// word there is.
+fn is_near(typed: &str, name: &str) -> bool {
+    let distance = strsim::osa_distance(&typed.to_lowercase(), name);
+    distance <= (typed.chars().count().max(name.chars().count()) / 3).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+
+    #[test]
+    fn complaints_become_one_sentence() {
+        for (arguments, message, hints) in [
+            (
+                &["stat"][..],
+                "the following required arguments were not provided: <PATH>...",
+                &["usage: cec stat <PATH>...", "see 'cec stat --help'"][..],
+            ),
+            (&["lss"], "unrecognized subcommand 'lss'", &["a similar subcommand exists: 'ls'", "see 'cec --help'"]),
+            (&["quux"], "unrecognized subcommand 'quux'", &["see 'cec --help'"]),
+            (
+                &["idm", "lst-users"],
+                "unrecognized subcommand 'lst-users'",
+                &["a similar subcommand exists: 'list-users'", "see 'cec idm --help'"],
+            ),
+            (
+                &["meta", "gte"],
+                "unrecognized subcommand 'gte'",
+                &["a similar subcommand exists: 'get'", "see 'cec meta --help'"],
+            ),
+            (
+                &["help", "enviroment"],
+                "unrecognized subcommand 'enviroment'",
+                &["a similar subcommand exists: 'environment'", "see 'cec --help'"],
+            ),
+            (
+                &["scp", "--transfer", "2"],
+                "unexpected argument '--transfer' found",
+                &["a similar argument exists: '--transfers'", "see 'cec scp --help'"],
+            ),
+            (
+                &["scp", "-r", "a", "cells://b"],
+                "unexpected argument '-r' found",
+                &["folders go with all that is in them; no flag is needed", "see 'cec scp --help'"],
+            ),
+            (&["-q"], "no command is given", &["see 'cec --help'"]),
+            (&[], "no command is given", &["see 'cec --help'"]),
+            (
+                &["cat", "--count", "many", "x"],
+                "invalid value 'many' for '--count <BYTES>': expected a whole number",
+                &["see 'cec --help'"],
+            ),
+        ] {
+            let arguments: Vec<OsString> = ["cec"].iter().chain(arguments).map(OsString::from).collect();
+            let error = usage_error(&parse(&arguments, &Environment::default()).expect_err("no command line"));
+            assert_eq!(error.message, message);
+            assert_eq!(error.hints, hints, "{arguments:?}");
+        }
+    }
+}
