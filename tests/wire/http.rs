@@ -21,7 +21,7 @@ fn file_of(text: &str) -> tempfile::NamedTempFile {
 async fn probed(url: &str, options: &HttpOptions) -> Result<(), HttpError> {
     let http = Http::new(options)?;
     match probe(&http, &ServerUrl::parse(url).expect("a URL")).await {
-        Ok(()) => Ok(()),
+        Ok(_) => Ok(()),
         Err(error) => match error.source {
             Some(Cause::Http(error)) => Err(error),
             _ => panic!("an answer: {error}"),
