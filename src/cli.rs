@@ -10,7 +10,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::commands::{
-    about, api, cat, clear, completion, compress, config, configure, cp, doc, doctor, du, extract, find, idm, info, jobs, ls, meta, mkdir, mv, restore, rm, scp, search, share, stat, storage, tools, trash, tree, update, version,
+    about, api, cat, clear, completion, compress, config, configure, cp, doc, doctor, du, extract, find, idm, info,
+    jobs, ls, meta, mkdir, mv, restore, rm, scp, search, share, stat, storage, tools, trash, tree, update, version,
 };
 use crate::env::Environment;
 use crate::error::{CliError, Kind};
@@ -257,6 +258,7 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Cli, c
         ColorChoice::Never => clap::ColorChoice::Never,
     };
     let read = |arguments: &[OsString]| {
+        let arguments = without_flags_of_help(arguments);
         let mut command = sized_command(size).color(color);
         let matches = command.try_get_matches_from_mut(arguments)?;
         Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
@@ -266,6 +268,13 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Cli, c
         let shown: Vec<OsString> = arguments.iter().map(shown).collect();
         if shown == arguments { error } else { read(&shown).err().unwrap_or(error) }
     })
+}
+
+/// `cec help` takes names alone; who adds a flag, such as --json out of habit, wants the help all the same.
+fn without_flags_of_help(arguments: &[OsString]) -> Vec<OsString> {
+    let is_help = arguments.get(1).is_some_and(|argument| argument == "help");
+    let is_flag = |argument: &OsString| argument.to_str().is_some_and(|text| text.starts_with('-'));
+    arguments.iter().filter(|argument| !(is_help && is_flag(argument))).cloned().collect()
 }
 
 fn shown(argument: &OsString) -> OsString {

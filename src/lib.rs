@@ -68,7 +68,10 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
     let exposed = cli.exposed();
     let command = match cli.command {
         // No runtime, no TLS, no file of settings.
-        AnyCommand::Offline(command) => return commands::offline(ui, command, cli::command),
+        AnyCommand::Offline(command) => {
+            cli::start_log(&OutputSettings::resolve(&cli.globals, environment)?)?;
+            return commands::offline(ui, command, cli::command);
+        }
         AnyCommand::Complete(arguments) => return cli::candidates::tell(&arguments, environment, ui),
         AnyCommand::Online(command) => command,
     };

@@ -322,15 +322,15 @@ impl ConnectionSettings {
 /// Flags after the environment's, so that a later one of the same name wins where the receiver takes the last.
 fn headers(flags: &GlobalArgs, environment: &Environment) -> Result<Vec<(String, SecretString)>, SettingsError> {
     let from_environment = environment.text(env::HEADER)?.unwrap_or_default().lines();
-    let from_flags = flags.header.iter().map(SecretString::expose_secret);
+    let from_environment = from_environment.filter(|line| !line.trim().is_empty()).map(|line| (env::HEADER, line));
+    let from_flags = flags.header.iter().map(|header| ("--header", header.expose_secret()));
     from_environment
-        .filter(|line| !line.trim().is_empty())
         .chain(from_flags)
-        .map(|line| match line.split_once(':') {
-            Some((name, value)) if !name.trim().is_empty() => {
-                Ok((name.trim().to_owned(), SecretString::from(value.trim())))
+        .map(|(name, line)| match line.split_once(':') {
+            Some((header, value)) if !header.trim().is_empty() => {
+                Ok((header.trim().to_owned(), SecretString::from(value.trim())))
             }
-            _ => Err(SettingsError::new("a --header is not of the form 'Name: value'")),
+            _ => Err(SettingsError::new(format!("a header of {name} is not of the form 'Name: value'"))),
         })
         .collect()
 }

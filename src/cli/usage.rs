@@ -39,12 +39,14 @@ pub fn report(error: &clap::Error, arguments: &[OsString], environment: &Environ
     let color = wanted_color(arguments, environment);
     let rendered = match error.kind() {
         // Flags alone: the same as nothing at all.
-        ErrorKind::MissingSubcommand if command_of(error) == "cec" => sized_command(HelpSize::Short).render_help(),
+        ErrorKind::MissingSubcommand if command_of(error, arguments) == "cec" => {
+            sized_command(HelpSize::Short).render_help()
+        }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.render(),
-        _ => return complained(error, json, color),
+        _ => return complained(&usage_error(error, arguments), json, color),
     };
     if json {
-        return complained(error, json, color);
+        return complained(&usage_error(error, arguments), json, color);
     }
     let text = if is_colored(color) { rendered.ansi().to_string() } else { rendered.to_string() };
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
@@ -69,8 +71,8 @@ fn is_colored(color: ColorChoice) -> bool {
     }
 }
 
-fn complained(error: &clap::Error, json: bool, color: ColorChoice) -> u8 {
-    Ui::new(&OutputSettings { json, color, ..OutputSettings::default() }).error(&usage_error(error));
+fn complained(error: &CliError, json: bool, color: ColorChoice) -> u8 {
+    Ui::new(&OutputSettings { json, color, ..OutputSettings::default() }).error(error);
     Kind::Usage.code()
 }
 
@@ -81,12 +83,27 @@ fn topic(arguments: &[OsString]) -> Option<&'static str> {
     topics::text(words.next()?)
 }
 
-/// The command that a complaint is about, by its usage line.
-fn command_of(error: &clap::Error) -> String {
+/// The command that a complaint is about: by its usage line, or where it has none by what was typed.
+fn command_of(error: &clap::Error, arguments: &[OsString]) -> String {
     let text = error.render().to_string();
-    let usage = text.split_once("Usage: ").map_or("cec", |(_, usage)| usage);
+    let Some((_, usage)) = text.split_once("Usage: ") else { return command_typed(arguments) };
     let is_name = |word: &&str| word.starts_with(|first: char| first.is_ascii_lowercase());
     usage.split_whitespace().take_while(is_name).collect::<Vec<_>>().join(" ")
+}
+
+fn command_typed(arguments: &[OsString]) -> String {
+    let mut tree = sized_command(HelpSize::Short);
+    tree.build();
+    let mut found = &tree;
+    for word in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
+        match found.find_subcommand(word) {
+            Some(child) => found = child,
+            // Before the first command may stand the values of flags, after it its own arguments.
+            None if found.get_name() == tree.get_name() || word.starts_with('-') => {}
+            None => break,
+        }
+    }
+    found.get_bin_name().unwrap_or("cec").to_owned()
 }
 
 fn wants_json(arguments: &[OsString], environment: &Environment) -> bool {
@@ -102,8 +119,8 @@ fn wants_json(arguments: &[OsString], environment: &Environment) -> bool {
 }
 
 /// What clap says on several lines, as an error of ours: one sentence, and what can be done.
-fn usage_error(error: &clap::Error) -> CliError {
-    let command = command_of(error);
+fn usage_error(error: &clap::Error, arguments: &[OsString]) -> CliError {
+    let command = command_of(error, arguments);
     let help = format!("see '{command} --help'");
     if matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand) {
         return CliError::new(Kind::Usage, "no command is given").hint(help);
@@ -240,11 +257,12 @@ mod tests {
             (
                 &["cat", "--count", "many", "x"],
                 "invalid value 'many' for '--count <BYTES>': expected a whole number",
-                &["see 'cec --help'"],
+                &["see 'cec cat --help'"],
             ),
         ] {
             let arguments: Vec<OsString> = ["cec"].iter().chain(arguments).map(OsString::from).collect();
-            let error = usage_error(&parse(&arguments, &Environment::default()).expect_err("no command line"));
+            let error = parse(&arguments, &Environment::default()).expect_err("no command line");
+            let error = usage_error(&error, &arguments);
             assert_eq!(error.message, message);
             assert_eq!(error.hints, hints, "{arguments:?}");
         }

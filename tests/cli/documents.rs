@@ -22,6 +22,11 @@ fn every_variable_of_the_program_is_documented() {
     let documented = variables(&scripting());
     let missing: Vec<String> = variables(code).difference(&documented).cloned().collect();
     assert!(missing.is_empty(), "{missing:?}");
+    // Those that are not our own, too.
+    let text = scripting();
+    let read = code.lines().filter_map(|line| line.strip_prefix("pub const ")?.split('"').nth(1));
+    let missing: Vec<&str> = read.filter(|name| !text.contains(&format!("`{name}"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

@@ -213,5 +213,5 @@ fn headers_of_an_account_and_of_flags_go_with_requests() {
     let last = requests.last().expect("a request");
     assert_eq!((last.header("x-stored"), last.header("x-given")), ("one", "two"));
     let run = world.signed_out(["ls", "--header", "a-secret-without-colon"]).run();
-    run.is(2, "", "error: a --header is not of the form 'Name: value'\n");
+    run.is(2, "", "error: a header of --header is not of the form 'Name: value'\n");
 }

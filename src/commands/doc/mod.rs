@@ -6,6 +6,8 @@ mod markdown;
 use std::fs;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::Ui;
 
@@ -22,6 +24,12 @@ pub struct Args {
     man: bool,
 }
 
+/// A file that was written.
+#[derive(Debug, Serialize)]
+struct Record {
+    path: String,
+}
+
 /// Writes cli.md, or a manual page for each command, from the command tree.
 ///
 /// # Errors
@@ -31,15 +39,23 @@ pub fn run(ui: &Ui, arguments: &Args, command: clap::Command) -> Result<Outcome,
         CliError::new(Kind::Failure, format!("cannot write to {}: {error}", arguments.path.display()))
     };
     fs::create_dir_all(&arguments.path).map_err(failed)?;
-    if arguments.man {
-        for (name, page) in manual::pages(command).map_err(failed)? {
-            fs::write(arguments.path.join(name), page).map_err(failed)?;
-        }
-        ui.status(&format!("wrote the manual pages to {}", arguments.path.display()));
+    let documents = if arguments.man {
+        manual::pages(command).map_err(failed)?
     } else {
-        let file = arguments.path.join("cli.md");
-        fs::write(&file, markdown::document(command)).map_err(failed)?;
-        ui.status(&format!("wrote {}", file.display()));
+        vec![("cli.md".to_owned(), markdown::document(command))]
+    };
+    let mut written = Vec::with_capacity(documents.len());
+    for (name, text) in documents {
+        let file = arguments.path.join(name);
+        fs::write(&file, text).map_err(failed)?;
+        written.push(Record { path: file.display().to_string() });
+    }
+    if ui.is_json() {
+        ui.json_document(&written)?;
+    }
+    match written.as_slice() {
+        [only] => ui.status(&format!("wrote {}", only.path)),
+        all => ui.status(&format!("wrote {} files to {}", all.len(), arguments.path.display())),
     }
     Ok(Outcome::Done)
 }

@@ -367,7 +367,7 @@ impl Cec<'_> {
         };
         let quote = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
         let arguments: Vec<String> = self.arguments.iter().map(|argument| quote(argument)).collect();
-        let line = format!("{} {}", quote(env!("CARGO_BIN_EXE_cec")), arguments.join(" "));
+        let line = format!("{} {}", quote(&self.program.display().to_string()), arguments.join(" "));
         let mut child = self
             .command(script)
             .args(["-qec", &line, "/dev/null"])

@@ -1,0 +1,220 @@
+//! Scripts that were written for the older client, run by a real shell; and what the older client printed, which a
+//! script reads, beside what ours prints.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use crate::support::{Run, World};
+
+/// Runs a script with `cec` on its path, signed in nowhere; `U` is the server and `T` the administrator's token.
+fn sh(world: &World, script: &str) -> Run {
+    let bin = world.home().join("bin");
+    if !bin.exists() {
+        fs::create_dir(&bin).expect("a folder");
+        symlink(env!("CARGO_BIN_EXE_cec"), bin.join("cec")).expect("a link");
+    }
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let run = world.signed_out(["-c", script]).program(Path::new("/bin/sh")).env("PATH", &path);
+    run.env("U", world.url()).env("T", &world.sandbox.token("admin")).run()
+}
+
+/// A server with what the recordings were made of.
+fn recorded_world() -> World {
+    let world = World::new();
+    world.put("personal-files/doc/one.txt", "one\n");
+    world.put("personal-files/doc/tw o.txt", "two too");
+    world.mkdir("personal-files/doc/sub");
+    fs::write(world.home().join("one.txt"), "one\n").expect("a file");
+    world
+}
+
+/// The command line of a recording, its exit code, standard output, standard error.
+fn recording(name: &str) -> (String, i32, String, String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/recordings/go-cec/{name}.txt"));
+    let text = fs::read_to_string(path).expect(name);
+    let (command, rest) = text.strip_prefix("$ ").and_then(|text| text.split_once('\n')).expect("a command");
+    let (stdout, rest) = rest.split_once("[exit ").expect("an exit code");
+    let (code, rest) = rest.split_once(']').expect("an exit code");
+    let stderr = rest.trim_start().strip_prefix("[stderr]\n").unwrap_or_default();
+    (command.to_owned(), code.parse().expect("a number"), stdout.to_owned(), stderr.trim_end().to_owned())
+}
+
+#[test]
+fn what_scripts_read_is_printed_as_by_the_older_client() {
+    let world = recorded_world();
+    let signed_in = "export CEC_URL=$U CEC_TOKEN=$T; ";
+    for name in [
+        "ls-raw",
+        "ls-file-raw",
+        "hash-raw",
+        "isgreater-q",
+        "isgreater",
+        "isvalid",
+        "isvalid-no",
+        "isrelease",
+        "datasources-raw",
+    ] {
+        let (command, code, stdout, stderr) = recording(name);
+        let run = sh(&world, &format!("{signed_in}{command}"));
+        assert_eq!((run.code, run.stdout.as_str()), (code, stdout.as_str()), "{name}: {run:?}");
+        assert_eq!(run.stderr.trim_end(), stderr, "{name}");
+    }
+    // The order of the root is another each time there; here it is that of the names.
+    let (command, _, stdout, _) = recording("ls-root-raw");
+    let run = sh(&world, &format!("{signed_in}{command}"));
+    assert!(stdout.lines().all(|line| run.stdout.lines().any(|ours| ours == line)), "{run:?}");
+}
+
+#[test]
+fn templates_give_what_the_older_client_gave() {
+    let world = recorded_world();
+    let (command, code, stdout, _) = recording("ls-format");
+    // The recording shows its template without the quotes that the shell took.
+    let command = command.replace("--format ", "--format '").replace(" personal-files/doc", "' personal-files/doc");
+    let run = sh(&world, &format!("export CEC_URL=$U CEC_TOKEN=$T; {command}"));
+    // What differs from run to run: the UUID, the hash where there is one, the time.
+    let shape = |text: &str| -> Vec<String> {
+        let row = |line: &str| {
+            let cells: Vec<&str> = line.split('|').collect();
+            let known = [0, 3, 4, 5, 6, 8].map(|index| cells[index].to_owned()).join("|");
+            format!("{known}|{}|{}", cells[1].len(), cells[2].len())
+        };
+        text.lines().map(row).collect()
+    };
+    assert_eq!((run.code, run.stderr.as_str()), (code, ""), "{run:?}");
+    assert_eq!(shape(&run.stdout), shape(&stdout));
+    let (command, code, stdout, _) = recording("version-format");
+    let command = command.replace("-f ", "-f '") + "'";
+    let run = sh(&world, &command);
+    assert_eq!((run.code, run.stderr.as_str()), (code, ""), "{run:?}");
+    assert_eq!(run.stdout.split('|').count(), stdout.split('|').count());
+    assert_eq!(run.stdout.split('|').next(), stdout.split('|').next());
+    assert!(!run.stdout.ends_with('\n') && !stdout.ends_with('\n'));
+}
+
+#[test]
+fn an_archive_pipeline_signs_in_fetches_and_puts_back() {
+    let world = recorded_world();
+    let script = "set -e
+        cec configure token --url \"$U\" --login admin --token \"$T\"
+        mkdir DIR
+        cec scp cells:///personal-files/doc DIR
+        cec scp -n one.txt cells://common-files/
+        cec scp 'DIR/doc/tw o.txt' cells//common-files/renamed.txt
+        cec ls -r common-files
+        find DIR -type f | sort";
+    let run = sh(&world, script);
+    assert_eq!(run.code, 0, "{run:?}");
+    let listed = "common-files/one.txt\ncommon-files/renamed.txt\nDIR/doc/one.txt\nDIR/doc/tw o.txt\n";
+    assert_eq!(run.stdout, listed, "{run:?}");
+    assert!(run.stderr.contains("signed in as admin on URL"), "{run:?}");
+    assert_eq!(run.stderr.matches("done: ").count(), 3, "{run:?}");
+}
+
+#[test]
+fn the_exit_code_is_what_a_script_can_trust() {
+    let world = recorded_world();
+    let script = "export CEC_URL=$U CEC_TOKEN=$T
+        for line in 'ls --exists personal-files/doc/one.txt' 'ls --exists personal-files/doc/nope' \
+                    'ls personal-files/nope' 'rm -f personal-files/nope' 'scp -n one.txt cells://personal-files/doc' \
+                    'scp -n -f one.txt cells://personal-files/doc' 'scp cells://personal-files/nope .' 'nosuch' 'rm' \
+                    'storage resync-ds nope' 'tools hash -f nope' 'share personal-files/nope' \
+                    'ls --token bad personal-files'; do
+            cec $line >/dev/null 2>&1 && echo \"yes: $line\" || echo \"$?: $line\"
+        done";
+    sh(&world, script).is(
+        0,
+        "yes: ls --exists personal-files/doc/one.txt\n3: ls --exists personal-files/doc/nope\n\
+         3: ls personal-files/nope\n3: rm -f personal-files/nope\n8: scp -n one.txt cells://personal-files/doc\n\
+         yes: scp -n -f one.txt cells://personal-files/doc\n3: scp cells://personal-files/nope .\n2: nosuch\n2: rm\n\
+         3: storage resync-ds nope\n3: tools hash -f nope\n3: share personal-files/nope\n\
+         4: ls --token bad personal-files\n",
+        "",
+    );
+}
+
+#[test]
+fn the_older_names_of_variables_and_flags_hold() {
+    let world = recorded_world();
+    let script = format!(
+        "export CELLS_CLIENT_TARGET_URL=$U CELLS_CLIENT_USER_LOGIN=alice CELLS_CLIENT_USER_PWD='{}'
+         export CELLS_CLIENT_SKIP_VERIFY=true
+         cec ls -r
+         cec ls --no_cache --skip_keyring --skip_verify -r a1-ro",
+        world.sandbox.password("alice")
+    );
+    sh(&world, &script).is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    let script = "cec --url $U --token $T ls -r personal-files/doc/one.txt
+        cec ls -r personal-files/doc/one.txt -u $U -t $T
+        CEC_URL=$U CEC_TOKEN=$T cec ls -r personal-files/doc/one.txt";
+    sh(&world, script).is(0, &"personal-files/doc/one.txt\n".repeat(3), "");
+}
+
+#[test]
+fn accounts_are_added_used_and_cleared_by_the_older_names() {
+    let world = recorded_world();
+    let script = format!(
+        "set -e
+         cec config add token -u $U -t $T 2>/dev/null
+         cec configure client-auth --login alice --password '{}' --url $U 2>/dev/null
+         cec info --jq .user
+         cec config use admin@127.0.0.1:{} 2>/dev/null
+         cec info --jq .user
+         cec config rm -f admin@127.0.0.1:{} 2>/dev/null
+         cec info --jq .user
+         cec clear -f 2>/dev/null
+         cec ls || echo code $?",
+        world.sandbox.password("alice"),
+        world.port(),
+        world.port()
+    );
+    let run = sh(&world, &script);
+    assert_eq!((run.code, run.stdout.as_str()), (0, "alice\nadmin\nalice\ncode 4\n"), "{run:?}");
+    assert!(run.stderr.starts_with("error: not signed in"), "{run:?}");
+}
+
+#[test]
+fn listings_feed_loops() {
+    let world = recorded_world();
+    let script = "export CEC_URL=$U CEC_TOKEN=$T
+        cec ls personal-files/doc | wc -l | tr -d ' '
+        cec ls -r personal-files/doc | while read -r path; do echo \"<$path>\"; done
+        cec ls --format '{{.Name}} {{.SizeBytes}}' personal-files/doc | grep txt
+        cec idm list-users | grep -c admin
+        test \"$(cec ls -f personal-files/doc/one.txt 2>&1)\" = true && echo there";
+    sh(&world, script).is(
+        0,
+        "3\n<personal-files/doc/one.txt>\n<personal-files/doc/sub/>\n<personal-files/doc/tw o.txt>\n\
+         one.txt 4\ntw o.txt 7\n1\nthere\n",
+        "",
+    );
+}
+
+#[test]
+fn files_on_the_server_are_made_copied_moved_and_removed() {
+    let world = recorded_world();
+    let script = "set -e; export CEC_URL=$U CEC_TOKEN=$T CEC_QUIET=1
+        cec mkdir personal-files/new
+        cec mkdir personal-files/new
+        cec cp personal-files/doc/% personal-files/new
+        cec mv personal-files/new/one.txt personal-files/new/first.txt
+        cec rm -f 'personal-files/new/tw*'
+        cec ls -r personal-files/new
+        url=$(cec share personal-files/new/first.txt 2>&1 | grep -o 'http[^ ]*')
+        case $url in $U/public/*) echo shared;; esac
+        cec meta get -p personal-files/doc/one.txt -f json | grep -c x-cells-hash";
+    sh(&world, script).is(0, "personal-files/new/first.txt\npersonal-files/new/sub/\nshared\n1\n", "");
+}
+
+#[test]
+fn nothing_is_ever_deleted_for_want_of_an_answer() {
+    let world = recorded_world();
+    let script = "export CEC_URL=$U CEC_TOKEN=$T
+        cec rm personal-files/doc </dev/null 2>/dev/null || echo $?
+        echo n | cec rm -p personal-files/doc/one.txt 2>/dev/null || echo $?
+        cec ls -r personal-files/doc/one.txt";
+    sh(&world, script).is(0, "2\n2\npersonal-files/doc/one.txt\n", "");
+}
