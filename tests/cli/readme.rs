@@ -100,13 +100,26 @@ fn every_command_line_of_the_readme_and_of_the_guide_for_scripts_can_be_read() {
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(document)).expect(document);
         let blocks = text.split("```sh\n").skip(1).map(|block| block.split("```").next().expect("a block"));
         for line in blocks.flat_map(str::lines).filter(|line| line.trim_start().starts_with("cec ")) {
-            // What comes after the command itself; a quoted jq expression holds such signs too.
-            let end = if line.contains('\'') { &['>', ';', '#', '&'][..] } else { &['|', '>', ';', '#', '&'][..] };
-            let command = line.trim().split(end).next().unwrap_or_default();
+            let command = first_command(line.trim());
             let run = world.signed_out(["-c", command]).program(Path::new("/bin/sh")).env("PATH", &path).run();
             assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""), "{document}: {line}");
             count += 1;
         }
     }
     assert!(count >= 8, "{count} command lines");
+}
+
+/// What stands before the first sign outside of quotes that ends a command.
+fn first_command(line: &str) -> &str {
+    let mut quote = None;
+    for (index, letter) in line.char_indices() {
+        match quote {
+            Some(open) if letter == open => quote = None,
+            Some(_) => {}
+            None if letter == '\'' || letter == '"' => quote = Some(letter),
+            None if "|>;#&".contains(letter) => return &line[..index],
+            None => {}
+        }
+    }
+    line
 }
