@@ -80,7 +80,7 @@ fn complained(error: &CliError, json: bool, color: ColorChoice) -> u8 {
 fn topic(arguments: &[OsString]) -> Option<&'static str> {
     let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
     words.next().filter(|word| *word == "help")?;
-    topics::text(words.next()?)
+    topics::text(words.find(|word| !word.starts_with('-'))?)
 }
 
 /// The command that a complaint is about: by its usage line, or where it has none by what was typed.

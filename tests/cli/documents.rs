@@ -60,7 +60,9 @@ fn cli_md_is_what_the_program_says_of_itself() {
 #[test]
 fn each_command_has_a_manual_page_that_man_can_show() {
     let world = World::new();
-    assert_eq!(world.signed_out(["doc", "--man", "-p", "man", "-q"]).run().code, 0);
+    let json = world.signed_out(["doc", "--man", "-p", "man", "--json"]).run().json();
+    assert_eq!(crate::support::fields(&json[0]), ["path"]);
+    assert_eq!(json[0]["path"], "man/cec.1");
     let commands = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md")).expect("the commands");
     let commands: Vec<String> =
         commands.lines().filter_map(|line| Some(line.strip_prefix("## ")?.replace(' ', "-"))).collect();

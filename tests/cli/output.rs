@@ -247,3 +247,92 @@ fn a_jq_expression_that_cannot_be_used_is_told_before_anything_is_done() {
     let misfit = world.cec(["ls", "--jq", ".name"]).run().json_error(1);
     assert!(misfit["message"].as_str().expect("words").contains("does not fit"), "{misfit}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_written_is_a_failure_for_help_and_offline_commands_too() {
+    let world = World::new();
+    fs::write(world.home().join("f"), "x").expect("a file");
+    for arguments in [
+        &["--help"][..],
+        &["-h"],
+        &["help", "ls"],
+        &["help", "exit-codes"],
+        &["--version"],
+        &["version"],
+        &["version", "--json"],
+        &["version", "-f", "{{.Version}}"],
+        &["completion", "bash"],
+        &["completion", "elvish"],
+        &["tools", "hash", "f"],
+        &["tools", "version", "isvalid", "1.2.3", "-q"],
+        &["doctor", "--skip-keyring"],
+        &["doctor", "--skip-keyring", "--json"],
+    ] {
+        let run = world.cec(arguments.iter().copied()).stdout_to("/dev/full").run();
+        assert_eq!(run.code, 1, "{arguments:?} {run:?}");
+        assert!(run.stderr.contains("cannot write to standard output: No space left"), "{arguments:?} {run:?}");
+    }
+}
+
+/// Runs `cec` by a shell, which can close its streams.
+#[cfg(unix)]
+fn by_shell(world: &World, script: &str) -> crate::support::Run {
+    let script = script.replace("cec ", &format!("'{}' ", env!("CARGO_BIN_EXE_cec")));
+    world.cec(["-c", script.as_str()]).program(std::path::Path::new("/bin/sh")).run()
+}
+
+#[cfg(unix)]
+#[test]
+fn closed_streams_do_no_harm() {
+    let world = World::new();
+    world.put("common-files/a.txt", "x");
+    for script in [
+        "cec ls common-files >&-",
+        "cec version >&-",
+        "cec help ls >&-",
+        "cec doctor --json >&-",
+        "cec completion zsh >&-",
+    ] {
+        by_shell(&world, script).is(0, "", "");
+    }
+    // What a command says goes nowhere, and into no file or connection that was opened meanwhile.
+    by_shell(&world, "cec ls common-files 2>&-").is(0, "a.txt\n", "");
+    by_shell(&world, "cec lss 2>&-").is(2, "", "");
+    by_shell(&world, "cec scp common-files/none cells://common-files/x 2>&-").is(3, "", "");
+    by_shell(&world, "cec ls common-files <&-").is(0, "a.txt\n", "");
+    by_shell(&world, "cec scp - cells://common-files/empty <&- 2>&- && cec stat common-files/empty --jq '.[].size'")
+        .is(0, "0\n", "");
+    let run = by_shell(&world, "cec rm common-files <&-");
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
+    let run = by_shell(&world, "cec ls --token - <&-");
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
+}
+
+#[test]
+fn help_takes_no_offence_at_flags() {
+    let world = World::new();
+    let help = world.signed_out(["help", "ls"]).run().stdout;
+    for arguments in [&["help", "--json", "ls"][..], &["help", "ls", "-h"], &["help", "ls", "--color=never", "-q"]] {
+        world.signed_out(arguments.iter().copied()).run().is(0, &help, "");
+    }
+    let whole = world.signed_out(["help"]).run().stdout;
+    assert!(whole.contains("--connect-timeout"), "{whole}");
+    world.signed_out(["help", "-h"]).run().is(0, &whole, "");
+    let topic = world.signed_out(["help", "paths"]).run().stdout;
+    world.signed_out(["help", "--json", "paths"]).run().is(0, &topic, "");
+}
+
+#[test]
+fn offline_commands_heed_the_log_and_bad_variables() {
+    let world = World::new();
+    let run = world.signed_out(["version", "--log-file", "/no/such/folder/log"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
+    for (name, value) in [("CEC_LOG", "loud"), ("CEC_COLOR", "purple"), ("CEC_JSON", "maybe"), ("CEC_QUIET", "2")] {
+        let run = world.signed_out(["version"]).env(name, value).run();
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{name}: {run:?}");
+        assert!(run.stderr.contains(name) && !run.stderr.contains(value), "{name}: {run:?}");
+    }
+    let run = world.cec(["ls"]).env("CEC_HEADER", "no-colon").run();
+    run.is(2, "", "error: a header of CEC_HEADER is not of the form 'Name: value'\n");
+}
