@@ -408,7 +408,7 @@ pub fn start_log(settings: &OutputSettings) -> Result<(), CliError> {
 mod tests {
     use super::*;
 
-    pub(super) fn parsed(arguments: &[&str]) -> Result<Cli, clap::Error> {
+    fn parsed(arguments: &[&str]) -> Result<Cli, clap::Error> {
         let arguments: Vec<OsString> = ["cec"].iter().chain(arguments).map(OsString::from).collect();
         parse(&arguments, &Environment::default())
     }

@@ -162,11 +162,10 @@ fn suggestion(error: &clap::Error, command: &str) -> Option<String> {
         }
         ErrorKind::UnknownArgument => {
             let flag = typed(ContextKind::InvalidArg)?;
-            if let Some(hint) = foreign(flag, command) {
-                return Some(hint.to_owned());
-            }
-            let near = typed(ContextKind::SuggestedArg).filter(|near| is_near(flag, near))?;
-            Some(format!("a similar argument exists: '{near}'"))
+            let near = typed(ContextKind::SuggestedArg).filter(|near| is_near(flag, near));
+            let own = near.map(|near| format!("a similar argument exists: '{near}'"));
+            let foreign = |is_it: fn(&str, &str) -> bool| foreign(flag, command, is_it).map(str::to_owned);
+            foreign(|flag, known| flag == known).or(own).or_else(|| foreign(is_near))
         }
         ErrorKind::InvalidValue => {
             let near = typed(ContextKind::SuggestedValue)?;
@@ -176,11 +175,11 @@ fn suggestion(error: &clap::Error, command: &str) -> Option<String> {
     }
 }
 
-fn foreign(flag: &str, command: &str) -> Option<&'static str> {
+/// What is said of a flag of other programs; `is_it` tells whether what was typed is one.
+fn foreign(flag: &str, command: &str, is_it: fn(&str, &str) -> bool) -> Option<&'static str> {
     let verb = command.split_whitespace().nth(1).unwrap_or_default();
     let fits = |(commands, flags, _): &&(&[&str], &[&str], &str)| {
-        let same = |known: &&str| *known == flag || known.starts_with("--") && is_near(flag, known);
-        (commands.is_empty() || commands.contains(&verb)) && flags.iter().any(same)
+        (commands.is_empty() || commands.contains(&verb)) && flags.iter().any(|known| is_it(flag, known))
     };
     FOREIGN.iter().find(fits).map(|(_, _, hint)| *hint)
 }
@@ -205,11 +204,10 @@ fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a 
     near.min_by_key(|name| strsim::osa_distance(typed, name))
 }
 
-/// Whether one word may be a slip of the finger for another: one letter in three is wrong at most, and not the first
-/// word there is.
+/// Whether one word may be a slip of the finger for another: one letter in three may be wrong. Of single letters none is.
 fn is_near(typed: &str, name: &str) -> bool {
-    let distance = strsim::osa_distance(&typed.to_lowercase(), name);
-    distance <= (typed.chars().count().max(name.chars().count()) / 3).max(1)
+    let longest = typed.chars().count().max(name.chars().count());
+    longest > 2 && strsim::osa_distance(&typed.to_lowercase(), name) <= longest / 3
 }
 
 #[cfg(test)]
@@ -251,6 +249,11 @@ mod tests {
                 &["scp", "-r", "a", "cells://b"],
                 "unexpected argument '-r' found",
                 &["folders go with all that is in them; no flag is needed", "see 'cec scp --help'"],
+            ),
+            (
+                &["scp", "--jsn", "a", "cells://b"],
+                "unexpected argument '--jsn' found",
+                &["a similar argument exists: '--json'", "see 'cec scp --help'"],
             ),
             (&["-q"], "no command is given", &["see 'cec --help'"]),
             (&[], "no command is given", &["see 'cec --help'"]),
