@@ -230,6 +230,8 @@ mod tests {
         arguments: Args,
         #[arg(long)]
         json: bool,
+        #[arg(long)]
+        jq: bool,
     }
 
     fn ordered(flags: &[&str]) -> Vec<String> {
