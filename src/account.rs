@@ -5,6 +5,10 @@ use std::fmt;
 use secrecy::SecretString;
 use url::Url;
 
+mod link;
+
+pub use link::{LinkUrl, LinkUrlError};
+
 /// Why a text is not the URL of a server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {

@@ -3,18 +3,20 @@
 
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use crate::account::{Account, Credentials};
-use crate::auth::{Sender, TokenSource};
+use crate::account::{Account, Credentials, LinkUrl};
+use crate::auth::public_link::LinkPage;
+use crate::auth::{AuthError, Sender, TokenSource};
 use crate::error::{CliError, Kind};
 use crate::http::{Http, HttpOptions};
-use crate::settings::{Claim, GivenSecret, Selection, Settings, TokenOrigin};
+use crate::path::{RemotePath, View};
+use crate::settings::{Claim, GivenSecret, Selection, Settings, TokenOrigin, parse_link};
 use crate::store::keyring::{self, Keyring, NoKeyring};
 use crate::store::{Accounts, ConfigFile, Place, Saved, Vault};
 use crate::ui::Ui;
@@ -35,7 +37,10 @@ pub struct Ctx {
     pub ui: Arc<Ui>,
     /// Cancelled when the user wants the command to stop.
     pub cancel: CancellationToken,
+    /// The public link that the command is about, beside what settings say.
+    named_link: OnceLock<LinkUrl>,
     opened: OnceCell<Opened>,
+    view: OnceCell<Option<Arc<View>>>,
     sender: OnceCell<Arc<Sender>>,
     api: OnceCell<api::Client>,
     s3: OnceCell<s3::Client>,
@@ -54,6 +59,8 @@ pub struct Opened {
     pub token_life: Option<u64>,
     /// Where its secret is stored, if it is.
     pub place: Option<Place>,
+    /// The public link that it is, with what its page tells.
+    pub visited: Option<(LinkUrl, LinkPage)>,
 }
 
 impl Ctx {
@@ -63,7 +70,9 @@ impl Ctx {
             settings,
             ui,
             cancel,
+            named_link: OnceLock::new(),
             opened: OnceCell::new(),
+            view: OnceCell::new(),
             sender: OnceCell::new(),
             api: OnceCell::new(),
             s3: OnceCell::new(),
@@ -83,7 +92,11 @@ impl Ctx {
     }
 
     async fn open(&self) -> Result<Opened, CliError> {
-        let opened = match self.settings.selection()? {
+        let selection = match self.named_link.get() {
+            Some(link) => self.settings.visit(link)?,
+            None => self.settings.selection()?,
+        };
+        let opened = match selection {
             Selection::Given { url, login, secret } => {
                 let credentials = match secret {
                     GivenSecret::Token(origin) => Credentials::Token(read_token(&self.ui, &origin).await?),
@@ -93,13 +106,73 @@ impl Ctx {
                         Credentials::Password { login: login.clone().unwrap_or_default(), password }
                     }
                 };
-                let account = Account { url, login, credentials, stored_id: None };
-                Opened { account, skip_verify: false, headers: Vec::new(), token_life: None, place: None }
+                given(Account { url, login, credentials, stored_id: None })
             }
+            Selection::Link { link, password } => self.open_link(link, password).await?,
             Selection::Stored { profile, claim } => self.open_stored(profile.as_deref(), &claim).await?,
         };
         self.keep_secrets(&opened.account.credentials);
         Ok(opened)
+    }
+
+    /// Signs a visitor of a public link in, as the page of the link says.
+    async fn open_link(&self, link: LinkUrl, password: Option<SecretString>) -> Result<Opened, CliError> {
+        let failed = |error: AuthError| CliError::from(error).during(format!("opening {link}")).about(&link);
+        if !link.server().is_https() && !link.server().is_loopback() {
+            let server = link.server();
+            self.ui.warn(&format!("{server} is not encrypted: the link and its files can be read on the way"));
+        }
+        let page = LinkPage::fetch(&self.http(false, &[])?, &link).await.map_err(failed)?;
+        let password = match password {
+            None if page.wants_password && self.ui.can_ask() => {
+                let asked = self.ui.ask_hidden(&format!("Password of {link}")).await;
+                asked.map_err(|error| unread("the password", "the terminal", &error))?
+            }
+            given => given,
+        };
+        let password = page.password(password).map_err(failed)?;
+        let credentials = Credentials::Password { login: page.login.clone(), password };
+        let url = link.server().clone();
+        let account = Account { url, login: Some(page.login.clone()), credentials, stored_id: None };
+        Ok(Opened { visited: Some((link, page)), ..given(account) })
+    }
+
+    /// Makes the command one about a public link, which takes the place of the account.
+    pub fn name_link(&self, link: LinkUrl) {
+        // The first one counts; the dispatcher sees to it that there is no other.
+        let _ = self.named_link.set(link);
+    }
+
+    /// The public link that takes the place of the account.
+    ///
+    /// # Errors
+    /// An account by flag besides it.
+    pub fn link(&self) -> Result<Option<&LinkUrl>, CliError> {
+        match self.named_link.get() {
+            Some(link) => Ok(Some(link)),
+            None => Ok(self.settings.link()?),
+        }
+    }
+
+    /// A path on the server as typed; in a public link it is named from the last part of the link's URL on, however it
+    /// was written.
+    ///
+    /// # Errors
+    /// What is no path, or no public link.
+    pub fn remote_path(&self, text: &str) -> Result<RemotePath, CliError> {
+        if LinkUrl::is_meant(text) {
+            let (link, below) = parse_link(text)?;
+            if self.link()? != Some(&link) {
+                let message = format!("{link} is a public link, which this command does not work in");
+                return Err(CliError::new(Kind::Usage, message));
+            }
+            return Ok(RemotePath::parse(&format!("/{}/{below}", link.hash()))?);
+        }
+        let path = RemotePath::parse(text)?;
+        Ok(match self.link()? {
+            Some(link) if path.workspace() != link.hash() => RemotePath::root().join(link.hash()).join(path.as_str()),
+            _ => path,
+        })
     }
 
     /// Remembers the secrets of credentials, so that no message can show them.
@@ -146,6 +219,7 @@ impl Ctx {
             token_life: found.entry.token_life(),
             place: Some(found.place),
             account: found.account,
+            visited: None,
         })
     }
 
@@ -218,6 +292,12 @@ impl Ctx {
                 let opened = self.opened().await?;
                 let http = self.http(opened.skip_verify, &opened.headers)?;
                 let account = &opened.account;
+                if let (Some((link, page)), Credentials::Password { password, .. }) =
+                    (&opened.visited, &account.credentials)
+                {
+                    let tokens = TokenSource::of_link(http.clone(), link, page, password.clone());
+                    return Ok(Arc::new(Sender::visiting(http, link.clone(), tokens)));
+                }
                 let tokens = match account.stored_id {
                     Some(_) => TokenSource::of_stored(http.clone(), account, self.vault()?, opened.token_life),
                     None => TokenSource::new(http.clone(), account),
@@ -232,7 +312,25 @@ impl Ctx {
     /// # Errors
     /// As [`Ctx::sender`].
     pub async fn api(&self) -> Result<&api::Client, CliError> {
-        self.api.get_or_try_init(async || Ok(api::Client::new(Arc::clone(self.sender().await?)))).await
+        self.api
+            .get_or_try_init(async || {
+                let client = api::Client::new(Arc::clone(self.sender().await?));
+                Ok(client.seen_as(self.view().await?.clone()))
+            })
+            .await
+    }
+
+    /// How the paths of a public link are shown, where the account is one.
+    async fn view(&self) -> Result<&Option<Arc<View>>, CliError> {
+        self.view
+            .get_or_try_init(async || {
+                let Some((link, page)) = &self.opened().await?.visited else { return Ok(None) };
+                let client = api::Client::new(Arc::clone(self.sender().await?));
+                let view = client.visit(link.hash(), &page.uuid).await;
+                let failed = |error| CliError::from(error).during(format!("opening {link}")).about(link);
+                Ok(Some(Arc::new(view.map_err(failed)?)))
+            })
+            .await
     }
 
     /// The client of the S3 gateway.
@@ -240,7 +338,20 @@ impl Ctx {
     /// # Errors
     /// As [`Ctx::sender`].
     pub async fn s3(&self) -> Result<&s3::Client, CliError> {
-        self.s3.get_or_try_init(async || Ok(s3::Client::new(Arc::clone(self.sender().await?)))).await
+        self.s3
+            .get_or_try_init(async || {
+                let client = s3::Client::new(Arc::clone(self.sender().await?));
+                Ok(client.seen_as(self.view().await?.clone()))
+            })
+            .await
+    }
+
+    /// The public link that the account is, with what its page tells.
+    ///
+    /// # Errors
+    /// As [`Ctx::account`].
+    pub async fn visited(&self) -> Result<Option<&(LinkUrl, LinkPage)>, CliError> {
+        Ok(self.opened().await?.visited.as_ref())
     }
 
     /// Ends what was opened on the server: a password session, where there is one.
@@ -250,6 +361,11 @@ impl Ctx {
             let _ = tokio::time::timeout(sender.tokens.farewell(), sender.tokens.close()).await;
         }
     }
+}
+
+/// An account that was given, and is stored nowhere.
+fn given(account: Account) -> Opened {
+    Opened { account, skip_verify: false, headers: Vec::new(), token_life: None, place: None, visited: None }
 }
 
 /// Runs on a thread that may wait, for a lock or for the keyring.
@@ -296,7 +412,7 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
         TokenOrigin::Inline(token) => token.expose_secret().to_owned(),
         TokenOrigin::StandardInput => {
             let read = ui.read_secret("Token", LONGEST_TOKEN, Extent::Everything).await;
-            read.map_err(|error| failed("the token", "standard input", &error))?
+            read.map_err(|error| unread("the token", "standard input", &error))?
         }
         TokenOrigin::File(path) => {
             let name = path.display().to_string();
@@ -304,7 +420,7 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
                 let kind = CliError::from(std::io::Error::from(error.kind())).kind;
                 CliError::new(kind, format!("cannot read the token file {name}: {error}"))
             })?;
-            read_limited(file).map_err(|error| failed("the token", &name, &error))?
+            read_limited(file).map_err(|error| unread("the token", &name, &error))?
         }
         TokenOrigin::Command(command) => run_token_command(command, TOKEN_COMMAND_LIMIT).await?,
     };
@@ -329,7 +445,7 @@ pub async fn read_password(ui: &Ui, given: &SecretString) -> Result<SecretString
     let password = match given.expose_secret() {
         "-" => {
             let read = ui.read_secret("Password", LONGEST_TOKEN, Extent::Line).await;
-            read.map(SecretString::from).map_err(|error| failed("the password", "standard input", &error))?
+            read.map(SecretString::from).map_err(|error| unread("the password", "standard input", &error))?
         }
         _ => given.clone(),
     };
@@ -339,7 +455,7 @@ pub async fn read_password(ui: &Ui, given: &SecretString) -> Result<SecretString
     Ok(password)
 }
 
-fn failed(what: &str, place: &str, error: &std::io::Error) -> CliError {
+fn unread(what: &str, place: &str, error: &std::io::Error) -> CliError {
     CliError::new(Kind::Failure, format!("cannot read {what} from {place}: {error}"))
 }
 

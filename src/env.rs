@@ -22,6 +22,10 @@ pub const LOGIN: &str = "CEC_LOGIN";
 pub const PASSWORD: &str = "CEC_PASSWORD";
 /// The id or label of a stored account (`--profile`).
 pub const PROFILE: &str = "CEC_PROFILE";
+/// The URL of a public link that takes the place of the account (`--link`).
+pub const LINK: &str = "CEC_LINK";
+/// The password of a public link.
+pub const LINK_PASSWORD: &str = "CEC_LINK_PASSWORD";
 /// Accept any certificate (`--skip-verify`).
 pub const SKIP_VERIFY: &str = "CEC_SKIP_VERIFY";
 /// A PEM file of further certificate authorities (`--ca-cert`).

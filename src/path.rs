@@ -7,6 +7,9 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
+mod view;
+
+pub use view::View;
 
 /// Every byte but the unreserved ones of RFC 3986, which is what a SigV4 canonical URI wants as well.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::account::{ServerUrl, UrlError};
+use crate::account::{LinkUrl, LinkUrlError, ServerUrl, UrlError};
 use crate::env::{self, EnvError, Environment};
 
 mod choose;
@@ -50,6 +50,9 @@ pub struct GlobalArgs {
     /// Stored account to use: its id or label [env: CEC_PROFILE]
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
+    /// URL of a public link to work in, without an account [env: CEC_LINK, CEC_LINK_PASSWORD]
+    #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
+    pub link: Option<String>,
     /// Accept any TLS certificate (dangerous) [env: CEC_SKIP_VERIFY]
     #[arg(
         long, alias = "skip_verify", global = true, value_name = "BOOL", value_parser = env::parse_switch,
@@ -372,6 +375,12 @@ pub struct AccountParts {
     pub password: Option<Given<SecretString>>,
     /// The stored account to use.
     pub profile: Option<Given<String>>,
+    /// The public link that takes the place of an account.
+    pub link: Option<Given<LinkUrl>>,
+    /// The public link of the environment, which its password belongs to.
+    link_variable: Option<LinkUrl>,
+    /// The password of a public link.
+    pub link_password: Option<SecretString>,
 }
 
 impl AccountParts {
@@ -385,7 +394,9 @@ impl AccountParts {
             Ok(None)
         };
         let flag = |value: &Option<String>, name| value.clone().map(|value| Given::flag(value, name));
+        let link_variable = text(env::LINK, None)?.as_ref().map(parse_given_link).transpose()?;
         Ok(Self {
+            link_variable: link_variable.as_ref().map(|given| given.value.clone()),
             url_flag: flag(&flags.url, "--url"),
             url_variable: text(env::URL, Some(env::LEGACY_URL))?,
             token: token(flags, environment)?,
@@ -402,6 +413,11 @@ impl AccountParts {
                 Some(profile) => Some(profile),
                 None => text(env::PROFILE, None)?,
             },
+            link: match flag(&flags.link, "--link") {
+                Some(link) => Some(parse_given_link(&link)?),
+                None => link_variable,
+            },
+            link_password: text(env::LINK_PASSWORD, None)?.map(|given| SecretString::from(given.value)),
         })
     }
 
@@ -463,16 +479,49 @@ fn parse_given_url(given: &Given<String>) -> Result<Given<ServerUrl>, SettingsEr
     }
 }
 
+fn parse_given_link(given: &Given<String>) -> Result<Given<LinkUrl>, SettingsError> {
+    let (value, below) = parse_link(&given.value)?;
+    if !below.is_empty() {
+        return Err(SettingsError::with_hint(
+            format!("{} is {value} with a path below it", given.name),
+            "name the link alone; the path is what the command is about",
+        ));
+    }
+    Ok(Given { value, name: given.name, by_flag: given.by_flag })
+}
+
+/// Reads the URL of a public link, with the path below it.
+///
+/// # Errors
+/// A text that is no such URL; one that may hold a password is not repeated.
+pub fn parse_link(text: &str) -> Result<(LinkUrl, String), SettingsError> {
+    LinkUrl::parse(text).map_err(|error| match error {
+        LinkUrlError::Server(error) => refused_url(text, error),
+        error if text.contains('@') && !matches!(error, LinkUrlError::Name(_)) => {
+            SettingsError::new("this is not the URL of a public link")
+        }
+        LinkUrlError::NoLink(_) => SettingsError::with_hint(
+            error.to_string(),
+            "a public link looks like https://files.example.com/public/1f0c6a3b9d20",
+        ),
+        error => SettingsError::new(error.to_string()),
+    })
+}
+
 /// Reads a server's URL. A text that may hold a password is not repeated in the error.
 ///
 /// # Errors
 /// A text that is no server's URL.
 pub fn parse_url(text: &str) -> Result<ServerUrl, SettingsError> {
-    ServerUrl::parse(text).map_err(|error| match error {
+    ServerUrl::parse(text).map_err(|error| refused_url(text, error))
+}
+
+fn refused_url(text: &str, error: UrlError) -> SettingsError {
+    match error {
         UrlError::Credentials => SettingsError::new(UrlError::Credentials.to_string()),
         _ if text.contains('@') => SettingsError::new("this is not the URL of a server"),
         error => SettingsError::with_hint(error.to_string(), "a server's URL looks like https://files.example.com"),
-    })
+    }
 }
 
 /// Everything that flags and environment say.

@@ -118,6 +118,7 @@ impl From<AuthError> for ApiError {
             | AuthError::SessionLost
             | AuthError::Store(_)
             | AuthError::FurtherStep(_)
+            | AuthError::Link(_)
             | AuthError::Server { .. } => ApiErrorKind::Auth,
         };
         let message = error.to_string();

@@ -15,6 +15,7 @@ pub mod search;
 pub mod share;
 pub mod tree;
 pub mod update;
+mod visit;
 pub mod watch;
 mod wire;
 
@@ -31,6 +32,7 @@ use serde::de::DeserializeOwned;
 
 use crate::auth::{Answer, Sender};
 use crate::http::retry::{self, RetryPolicy};
+use crate::path::{RemotePath, View};
 
 /// The REST client of one account. Cheap to clone.
 ///
@@ -40,12 +42,38 @@ use crate::http::retry::{self, RetryPolicy};
 pub struct Client {
     sender: Arc<Sender>,
     retry: RetryPolicy,
+    view: Option<Arc<View>>,
 }
 
 impl Client {
     /// A client that sends through `sender`; reads are tried up to four times.
     pub fn new(sender: Arc<Sender>) -> Self {
-        Self { sender, retry: RetryPolicy::default() }
+        Self { sender, retry: RetryPolicy::default(), view: None }
+    }
+
+    /// The client with the paths of a public link as they are shown.
+    #[must_use]
+    pub fn seen_as(mut self, view: Option<Arc<View>>) -> Self {
+        self.view = view;
+        self
+    }
+
+    /// A path as the server wants it.
+    pub fn server_path(&self, path: &RemotePath) -> RemotePath {
+        self.view.as_ref().map_or_else(|| path.clone(), |view| view.to_server(path))
+    }
+
+    /// A path of the server as it is shown.
+    fn shown_path(&self, path: RemotePath) -> RemotePath {
+        match &self.view {
+            Some(view) => view.shown(path),
+            None => path,
+        }
+    }
+
+    /// Whether this is a visitor who may put things somewhere without seeing what is there.
+    pub fn is_upload_only(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| view.is_upload_only())
     }
 
     /// The client with another policy for its reads.

@@ -19,7 +19,7 @@ use super::{ApiError, ApiErrorKind, Client};
 use crate::path::RemotePath;
 
 /// The one service behind listings and bulk stats.
-const BULK: &str = "/a/meta/bulk/get";
+pub(super) const BULK: &str = "/a/meta/bulk/get";
 
 /// How many children a page holds: a page of 500 takes the server about a second.
 const PAGE: u64 = 500;
@@ -146,12 +146,20 @@ impl Client {
                 "the root is no node of its own; it only lists the workspaces",
             ));
         }
-        let answer: StatAnswer = self.get(&format!("/a/tree/stat/{}", path.encoded())).await?;
-        match answer.node {
+        let asked = self.server_path(path).encoded();
+        let answer: Result<StatAnswer, ApiError> = self.get(&format!("/a/tree/stat/{asked}")).await;
+        let answer = answer.map_err(|error| match error.kind {
+            // Where nothing may be read, what exists is told of all the same (docs/protocol.md §8.5).
+            ApiErrorKind::Forbidden if self.is_upload_only() => {
+                ApiError::new(ApiErrorKind::NotFound, format!("'{path}' does not exist"))
+            }
+            _ => error,
+        });
+        match answer?.node {
             None => {
                 Err(ApiError::new(ApiErrorKind::NotCells, "the server answered without the node that was asked for"))
             }
-            Some(node) if !node.is_virtual() => Ok(node.into_node()),
+            Some(node) if !node.is_virtual() => Ok(self.shown_node(node)),
             Some(_) => Err(ApiError::new(ApiErrorKind::NotFound, format!("'{path}' does not exist"))),
         }
     }
@@ -197,7 +205,7 @@ impl Client {
             };
         }
         let request = BulkRequest {
-            node_paths: paths.iter().filter(|path| !path.is_root()).map(ToString::to_string).collect(),
+            node_paths: paths.iter().filter(|path| !path.is_root()).map(|path| self.server_text(path)).collect(),
             limit: 0,
             offset: 0,
         };
@@ -206,7 +214,24 @@ impl Client {
         }
         let answer: BulkAnswer = self.read(BULK, &request).await?;
         let present = answer.nodes.into_iter().filter(|node| !node.is_virtual());
-        Ok(present.map(WireNode::into_node).collect())
+        Ok(present.map(|node| self.shown_node(node)).collect())
+    }
+
+    /// A node of an answer, named as it is shown.
+    pub(super) fn shown_node(&self, node: WireNode) -> Node {
+        let mut node = node.into_node();
+        node.path = self.shown_path(node.path);
+        node
+    }
+
+    /// What is downloaded is called: of a public link the folder that it opens, of anything else the last name of its
+    /// path.
+    pub fn own_name<'a>(&'a self, node: &'a Node) -> &'a str {
+        self.view.as_ref().and_then(|view| view.label_of(&node.path)).unwrap_or_else(|| node.name())
+    }
+
+    fn server_text(&self, path: &RemotePath) -> String {
+        self.server_path(path).to_string()
     }
 
     /// The workspaces that the user sees, sorted by slug.
@@ -217,7 +242,7 @@ impl Client {
         let request = BulkRequest { node_paths: vec!["/*".to_owned()], limit: 0, offset: 0 };
         let answer: BulkAnswer = self.read(BULK, &request).await?;
         let named = answer.nodes.into_iter().filter(|node| !node.path.trim_matches('/').is_empty());
-        let mut workspaces: Vec<Node> = named.map(WireNode::into_node).collect();
+        let mut workspaces: Vec<Node> = named.map(|node| self.shown_node(node)).collect();
         workspaces.sort_by(|one, other| one.path.cmp(&other.path));
         workspaces.dedup_by(|one, other| one.path == other.path);
         Ok(workspaces)
@@ -243,9 +268,13 @@ impl Client {
         let client = self.clone();
         if folder.is_root() {
             let all = async move { client.workspaces().await.map(|nodes| stream::iter(nodes.into_iter().map(Ok))) };
-            return stream::once(all).try_flatten().left_stream();
+            return stream::once(all).try_flatten().left_stream().left_stream();
         }
-        let listed = format!("{folder}/*");
+        if self.is_upload_only() {
+            let refused = ApiError::new(ApiErrorKind::Forbidden, "this link takes uploads only: nothing in it is shown");
+            return stream::once(future::err(refused)).right_stream().left_stream();
+        }
+        let listed = format!("{}/*", self.server_path(folder));
         let fetch = move |offset, limit| {
             let (client, path) = (client.clone(), listed.clone());
             async move { client.page(path, offset, limit).await }
@@ -261,7 +290,7 @@ impl Client {
         let answer: BulkAnswer = self.read(BULK, &request).await?;
         let real = answer.nodes.into_iter().filter(|node| !node.uuid.is_empty() && !node.is_virtual());
         Ok(Page {
-            items: real.map(WireNode::into_node).collect(),
+            items: real.map(|node| self.shown_node(node)).collect(),
             total: answer.pagination.map(|pagination| u64::try_from(pagination.total).unwrap_or(0)),
         })
     }
@@ -293,10 +322,13 @@ impl Client {
     }
 
     async fn create_call(&self, paths: &[RemotePath]) -> Result<Vec<Node>, ApiError> {
-        let nodes = paths.iter().map(|path| WirePath { path: path.nfc().to_string(), kind: Some("COLLECTION") });
+        let nodes = paths.iter().map(|path| WirePath {
+            path: self.server_text(&path.nfc()),
+            kind: Some("COLLECTION"),
+        });
         let request = CreateRequest { nodes: nodes.collect(), recursive: true };
         let answer: CreateAnswer = self.repeatable_write("/a/tree/create", &request, paths.len() > 1).await?;
-        Ok(answer.children.into_iter().map(WireNode::into_node).collect())
+        Ok(answer.children.into_iter().map(|node| self.shown_node(node)).collect())
     }
 
     /// Starts to put something of a recycle bin back to where it was. Sent once.
@@ -304,7 +336,7 @@ impl Client {
     /// # Errors
     /// [`ApiErrorKind::NotFound`]; any other failure, also where the server does not know where it was.
     pub async fn restore(&self, path: &RemotePath) -> Result<JobId, ApiError> {
-        let request = RestoreRequest { nodes: vec![WirePath { path: path.to_string(), kind: None }] };
+        let request = RestoreRequest { nodes: vec![WirePath { path: self.server_text(path), kind: None }] };
         let answer: RestoreAnswer = self.write(Method::POST, "/a/tree/restore", &request).await?;
         let job = answer.restore_jobs.into_iter().next().map(|job| JobId(job.uuid));
         job.ok_or_else(|| ApiError::new(ApiErrorKind::Server, "the server restores something and did not say how"))
@@ -321,7 +353,7 @@ impl Client {
             let message = format!("'{whole}' is a whole workspace, which is not to be deleted");
             return Err(ApiError::new(ApiErrorKind::BadRequest, message));
         }
-        let nodes = paths.iter().map(|path| WirePath { path: path.to_string(), kind: None });
+        let nodes = paths.iter().map(|path| WirePath { path: self.server_text(path), kind: None });
         let request = DeleteRequest { nodes: nodes.collect(), remove_permanently: permanently };
         match self.write::<DeleteAnswer>(Method::POST, "/a/tree/delete", &request).await {
             Ok(answer) => {

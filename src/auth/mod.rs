@@ -2,6 +2,7 @@
 
 mod clock;
 pub mod oauth;
+pub mod public_link;
 #[cfg(test)]
 pub(crate) mod recording;
 mod renewal;
@@ -20,9 +21,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::account::{Account, Credentials};
+use crate::account::{Account, Credentials, LinkUrl};
 use crate::http::{Http, HttpError};
 use crate::store::{Pair, Vault};
+use public_link::{LinkPage, LinkRefusal};
 use renewal::Renewal;
 use session::Session;
 
@@ -65,6 +67,9 @@ pub enum AuthError {
     /// The answer to a renewal was lost, and with it the session: asking again would be taken for a theft.
     #[error("the session is lost: the server's answer with its new tokens did not arrive")]
     SessionLost,
+    /// A public link lets nobody in, or not like this.
+    #[error(transparent)]
+    Link(#[from] LinkRefusal),
     /// Tokens could not be read from where they are stored, or not be stored.
     #[error("the renewed session cannot be stored: {0}")]
     Store(String),
@@ -131,6 +136,13 @@ impl TokenSource {
             }
         };
         Self { kind, proven: Mutex::new(None), kept: AtomicBool::new(false) }
+    }
+
+    /// The source for the visitors of a public link, from what its page tells.
+    pub fn of_link(http: Http, link: &LinkUrl, page: &LinkPage, password: SecretString) -> Self {
+        let session = Session::new(http, link.server().clone(), page.login.clone(), password);
+        let session = session.visiting(link.hash(), page.wants_password);
+        Self { kind: Kind::Session(Box::new(session)), proven: Mutex::new(None), kept: AtomicBool::new(false) }
     }
 
     /// A token that is good for at least `minimum_life`, renewed first where that is possible and needed. A life that

@@ -7,8 +7,9 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::time::Instant;
 
+use super::public_link::{LinkPage, LinkRefusal};
 use super::{AuthError, Token, TokenSource};
-use crate::account::ServerUrl;
+use crate::account::{LinkUrl, ServerUrl};
 use crate::http::{Http, HttpError, HttpErrorKind};
 use crate::path::encode_segment;
 
@@ -38,12 +39,28 @@ pub struct Sender {
     pub url: ServerUrl,
     /// The source of tokens.
     pub tokens: TokenSource,
+    /// The public link whose visitor the user is.
+    pub link: Option<LinkUrl>,
 }
 
 impl Sender {
     /// A sender for a server.
     pub fn new(http: Http, url: ServerUrl, tokens: TokenSource) -> Self {
-        Self { http, url, tokens }
+        Self { http, url, tokens, link: None }
+    }
+
+    /// A sender for a visitor of a public link.
+    pub fn visiting(http: Http, link: LinkUrl, tokens: TokenSource) -> Self {
+        Self { http, url: link.server().clone(), tokens, link: Some(link) }
+    }
+
+    /// Why the public link lets its visitors in no more, where that is so: what was allowed a moment ago may be refused
+    /// in the words of a missing right.
+    pub async fn link_refusal(&self) -> Option<LinkRefusal> {
+        match LinkPage::fetch(&self.http, self.link.as_ref()?).await {
+            Err(AuthError::Link(refusal)) => Some(refusal),
+            _ => None,
+        }
     }
 
     /// Sends a REST call and gives the answer whole. A token that the server refuses as dead is renewed once and the

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::public_link::{self, LinkRefusal};
 use super::{AuthError, Clock, Token};
 use crate::account::ServerUrl;
 use crate::http::{Http, redact, retry};
@@ -33,10 +34,19 @@ pub(super) struct Session {
     login: String,
     password: SecretString,
     clock: Clock,
+    visited: Option<Visited>,
     state: Mutex<State>,
     /// Counts finished renewals, failed ones too, so that those who waited for one share its outcome.
     rounds: AtomicU64,
     expires_at: std::sync::Mutex<Option<Timestamp>>,
+}
+
+/// The public link whose visitor it is.
+#[derive(Debug)]
+struct Visited {
+    hash: String,
+    /// Whether visitors give a password, so that it may be wrong.
+    has_password: bool,
 }
 
 #[derive(Debug, Default)]
@@ -72,10 +82,17 @@ impl Session {
             login,
             password,
             clock,
+            visited: None,
             state: Mutex::default(),
             rounds: AtomicU64::new(0),
             expires_at: std::sync::Mutex::default(),
         }
+    }
+
+    /// The session as one of a visitor of the public link of that hash.
+    pub(super) fn visiting(mut self, hash: &str, has_password: bool) -> Self {
+        self.visited = Some(Visited { hash: hash.to_owned(), has_password });
+        self
     }
 
     pub(super) async fn token(&self, minimum_life: Duration) -> Result<Token, AuthError> {
@@ -116,7 +133,10 @@ impl Session {
             Err(error) => {
                 state.current = None;
                 state.last_failure = Some(error.clone());
-                if matches!(error, AuthError::WrongPassword | AuthError::Locked | AuthError::FurtherStep(_)) {
+                if matches!(
+                    error,
+                    AuthError::WrongPassword | AuthError::Locked | AuthError::FurtherStep(_) | AuthError::Link(_)
+                ) {
                     state.refused = Some(error.clone());
                 }
                 Err(error)
@@ -143,7 +163,14 @@ impl Session {
             "login": self.login,
             "password": self.password.expose_secret(),
         }});
-        self.ask(state, &request, None).await
+        let granted = self.ask(state, &request, None).await;
+        granted.map_err(|error| match (&self.visited, error) {
+            (Some(Visited { has_password: true, .. }), AuthError::WrongPassword) => LinkRefusal::WrongPassword.into(),
+            // It was there a moment ago, and its user is gone.
+            (Some(_), AuthError::WrongPassword) => LinkRefusal::Unknown.into(),
+            (Some(_), AuthError::Locked) => LinkRefusal::Locked.into(),
+            (_, error) => error,
+        })
     }
 
     async fn ask(&self, state: &mut State, request: &Value, cookie: Option<&SecretString>) -> Result<Token, AuthError> {
@@ -171,6 +198,9 @@ impl Session {
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json")
             .body(request.to_string());
+        if let Some(visited) = &self.visited {
+            builder = builder.header(public_link::HEADER, &visited.hash);
+        }
         if let Some(cookie) = cookie
             && let Ok(mut value) = HeaderValue::from_str(cookie.expose_secret())
         {

@@ -26,7 +26,7 @@ const MOST_BREAKS: u32 = 4;
 pub struct Args {
     /// Files or patterns on the server
     #[arg(value_name = "PATH", required = true)]
-    paths: Vec<String>,
+    pub(super) paths: Vec<String>,
     /// Start after this many bytes
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     offset: u64,
@@ -45,7 +45,7 @@ pub struct Args {
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let mut operands = Operands::new(&ctx.ui);
     for typed in &arguments.paths {
-        let found = match nodes::parse(typed) {
+        let found = match nodes::parse(ctx, typed) {
             Ok(path) => nodes::named(ctx, &path, arguments.no_glob).await,
             Err(error) => Err(error),
         };

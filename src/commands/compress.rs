@@ -24,7 +24,7 @@ use crate::path::{RemotePath, check_name};
 pub struct Args {
     /// Files, folders or patterns on the server, then the archive that is to be made
     #[arg(value_name = "PATH", required = true, num_args = 2..)]
-    paths: Vec<String>,
+    pub(super) paths: Vec<String>,
     /// What kind of archive, where its name does not tell
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
@@ -42,7 +42,7 @@ pub struct Args {
 /// Anything that stands against it; a source that is missing, among others too: an archive is made whole or not at all.
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let Some((typed, sources)) = arguments.paths.split_last() else { return Ok(Outcome::Done) };
-    let archive = nodes::parse(typed)?;
+    let archive = nodes::parse(ctx, typed)?;
     let format = Format::of(arguments.format, &archive)?;
     let prepared = tokio::select! {
         biased;
@@ -51,8 +51,11 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     };
     let (nodes, archive) = prepared;
     let mut jobs = ServerJobs::open(ctx).await?;
-    let paths: Vec<&str> = nodes.iter().map(|node| node.path.as_str()).collect();
-    let parameters = json!({"nodes": paths, "archiveName": archive.as_str(), "format": format.name()});
+    let api = ctx.api().await?;
+    let paths: Vec<RemotePath> = nodes.iter().map(|node| api.server_path(&node.path)).collect();
+    let paths: Vec<&str> = paths.iter().map(RemotePath::as_str).collect();
+    let made = api.server_path(&archive);
+    let parameters = json!({"nodes": paths, "archiveName": made.as_str(), "format": format.name()});
     let what = format!("making {archive}");
     let failed = |error: CliError| error.during(what.clone()).about(&archive);
     let id = match jobs.start("compress", &parameters).await.map_err(failed)? {
@@ -93,7 +96,7 @@ async fn prepare(
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for typed in sources {
-        let path = nodes::parse(typed)?;
+        let path = nodes::parse(ctx, typed)?;
         for node in nodes::named(ctx, &path, literal).await? {
             if node.path.is_workspace() {
                 let message = format!("'{}' is a whole workspace", node.path);

@@ -16,7 +16,7 @@ use crate::error::{CliError, Outcome};
 )]
 pub struct Args {
     #[command(flatten)]
-    common: relocate::Args,
+    pub(super) common: relocate::Args,
 }
 
 /// Copies on the server.

@@ -22,7 +22,7 @@ use crate::walk::remote::is_recycle_bin;
 pub struct Args {
     /// Folders, files or patterns on the server; all workspaces where none is given
     #[arg(value_name = "PATH")]
-    paths: Vec<String>,
+    pub(super) paths: Vec<String>,
     /// Only the sum of each path, not that of each folder in it
     #[arg(short, long)]
     summarize: bool,
@@ -64,7 +64,7 @@ struct Usage<'a> {
 
 impl Usage<'_> {
     async fn of_operand(&mut self, typed: &str, literal: bool) -> Result<(), CliError> {
-        let path = nodes::parse(typed)?;
+        let path = nodes::parse(self.ctx, typed)?;
         for node in nodes::named(self.ctx, &path, literal).await? {
             self.of_node(&node).await?;
         }

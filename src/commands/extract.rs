@@ -20,10 +20,10 @@ use crate::path::RemotePath;
 pub struct Args {
     /// The archive on the server: .zip, .tar or .tar.gz
     #[arg(value_name = "ARCHIVE")]
-    archive: String,
+    pub(super) archive: String,
     /// The folder to unpack into
     #[arg(value_name = "TARGET")]
-    target: Option<String>,
+    pub(super) target: Option<String>,
     /// What kind of archive it is, where its name does not tell
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
@@ -37,7 +37,7 @@ pub struct Args {
 /// # Errors
 /// Anything that stands against it.
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let typed = nodes::parse(&arguments.archive)?;
+    let typed = nodes::parse(ctx, &arguments.archive)?;
     let format = Format::of(arguments.format, &typed)?;
     let prepared = tokio::select! {
         biased;
@@ -46,7 +46,9 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     };
     let (archive, target) = prepared;
     let mut jobs = ServerJobs::open(ctx).await?;
-    let parameters = json!({"node": archive.as_str(), "target": target.as_str(), "format": format.name()});
+    let api = ctx.api().await?;
+    let (from, to) = (api.server_path(&archive), api.server_path(&target));
+    let parameters = json!({"node": from.as_str(), "target": to.as_str(), "format": format.name()});
     let what = format!("unpacking {archive}");
     let failed = |error: CliError| error.during(what.clone()).about(&archive);
     let id = match jobs.start("extract", &parameters).await.map_err(failed)? {
@@ -85,7 +87,7 @@ async fn prepare(ctx: &Ctx, typed: &RemotePath, target: Option<&str>) -> Result<
         return Err(CliError::new(Kind::Usage, format!("'{typed}' is a folder, not an archive")).about(typed));
     }
     let target = match target {
-        Some(target) => nodes::parse(target)?,
+        Some(target) => nodes::parse(ctx, target)?,
         None => {
             let stem = split(archive.name()).map(|(stem, _)| stem).ok_or_else(|| {
                 CliError::new(Kind::Usage, "name the folder to unpack into: the archive's name tells none").about(typed)

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 pub struct Args {
     /// Folders, files or patterns on the server
     #[arg(value_name = "PATH", required = true)]
-    paths: Vec<String>,
+    pub(super) paths: Vec<String>,
     /// Only names that match this pattern
     #[arg(long, value_name = "PATTERN")]
     name: Option<String>,
@@ -146,7 +146,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
 
 impl Found<'_> {
     async fn look_in(&mut self, typed: &str) -> Result<(), CliError> {
-        let path = nodes::parse(typed)?;
+        let path = nodes::parse(self.ctx, typed)?;
         let arguments = self.conditions.arguments;
         let roots = if path.is_root() {
             vec![path]

@@ -14,7 +14,7 @@ use crate::ui::json::NodeRecord;
 pub struct Args {
     /// Folders on the server; one that exists already is kept
     #[arg(value_name = "PATH", required = true)]
-    paths: Vec<String>,
+    pub(super) paths: Vec<String>,
     /// Make missing folders above as well
     #[arg(short, long)]
     parents: bool,
@@ -60,7 +60,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
 }
 
 async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {
-    let path = nodes::parse(typed)?;
+    let path = nodes::parse(ctx, typed)?;
     let during = |error: CliError| error.during(format!("making {path}")).about(&path);
     if path.is_root() {
         return Err(CliError::new(Kind::Usage, "a folder is made inside a workspace").about(path));

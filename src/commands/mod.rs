@@ -18,6 +18,7 @@ pub mod find;
 pub mod idm;
 pub mod info;
 pub mod jobs;
+pub mod links;
 pub mod ls;
 pub mod meta;
 pub mod mkdir;
@@ -97,6 +98,10 @@ pub fn offline(ui: &Ui, command: OfflineCommand, tree: impl FnOnce() -> clap::Co
 }
 
 async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
+    tokio::select! {
+        settled = links::settle(ctx, &command) => settled?,
+        () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "interrupted")),
+    }
     match command {
         Command::Configure(arguments) | Command::Config(ConfigCommand::Add(arguments)) => {
             configure::run(ctx, arguments).await

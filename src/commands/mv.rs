@@ -15,7 +15,7 @@ use crate::error::{CliError, Outcome};
 )]
 pub struct Args {
     #[command(flatten)]
-    common: relocate::Args,
+    pub(super) common: relocate::Args,
 }
 
 /// Moves on the server.

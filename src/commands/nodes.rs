@@ -23,12 +23,12 @@ pub async fn named(ctx: &Ctx, path: &RemotePath, literal: bool) -> Result<Vec<No
     if nodes.is_empty() { Err(missing(ctx, path, literal).await) } else { Ok(nodes) }
 }
 
-/// Reads a path as typed.
+/// Reads a path as typed: one of the account's, or one in the public link that the command is about.
 ///
 /// # Errors
 /// [`Kind::Usage`] for what is no path.
-pub fn parse(text: &str) -> Result<RemotePath, CliError> {
-    RemotePath::parse(text).map_err(|error| CliError::from(error).about(text))
+pub fn parse(ctx: &Ctx, text: &str) -> Result<RemotePath, CliError> {
+    ctx.remote_path(text).map_err(|error| error.about(text))
 }
 
 /// A folder that cannot be listed; `/` holds the workspaces.

@@ -85,7 +85,7 @@ struct Place {
 }
 
 async fn restorable(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, CliError> {
-    let path = nodes::parse(typed)?;
+    let path = nodes::parse(ctx, typed)?;
     let found = nodes::named(ctx, &path, literal).await?;
     for node in &found {
         let refused = if is_recycle_bin(&node.path) {

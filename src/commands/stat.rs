@@ -14,7 +14,7 @@ use crate::ui::{human, table};
 pub struct Args {
     /// Files, folders or patterns on the server
     #[arg(value_name = "PATH", required = true)]
-    paths: Vec<String>,
+    pub(super) paths: Vec<String>,
     /// Take names as they are, without patterns
     #[arg(long)]
     no_glob: bool,
@@ -56,7 +56,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
 
 /// The nodes with what only bulk answers tell: hashes and child counts.
 async fn found(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, CliError> {
-    let path = nodes::parse(typed)?;
+    let path = nodes::parse(ctx, typed)?;
     let found = nodes::named(ctx, &path, literal).await?;
     let paths: Vec<_> = found.iter().map(|node| node.path.clone()).collect();
     let failed = |error| CliError::from(error).during(format!("looking at {path}")).about(&path);

@@ -20,7 +20,7 @@ use crate::walk::ordered::{self, OrderedOptions, Step};
 pub struct Args {
     /// Folders on the server; all workspaces where none is given
     #[arg(value_name = "PATH")]
-    paths: Vec<String>,
+    pub(super) paths: Vec<String>,
     /// How many levels to show
     #[arg(short = 'L', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     level: Option<u64>,
@@ -65,7 +65,7 @@ struct Drawing<'a> {
 
 impl Drawing<'_> {
     async fn operand(&mut self, typed: &str) -> Result<(), CliError> {
-        let path = nodes::parse(typed)?;
+        let path = nodes::parse(self.ctx, typed)?;
         if path.is_root() {
             return self.tree(&path).await;
         }

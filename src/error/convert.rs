@@ -9,6 +9,7 @@ use crate::api::update::UpdateError;
 use crate::api::{ApiError, ApiErrorKind};
 use crate::auth::AuthError;
 use crate::auth::oauth::OAuthError;
+use crate::auth::public_link::LinkRefusal;
 use crate::env::EnvError;
 use crate::http::{HttpError, HttpErrorKind};
 use crate::path::{NameError, PathError};
@@ -53,6 +54,7 @@ impl From<AuthError> for CliError {
             AuthError::WrongPassword => {
                 Self::new(Kind::Auth, message).hint("ten wrong passwords lock the user; check before trying again")
             }
+            AuthError::Link(refusal) => of_link(refusal),
             AuthError::Locked => Self::new(Kind::Auth, message).hint("ask an administrator of the server to unlock it"),
             AuthError::SessionLost | AuthError::Store(_) => Self::new(Kind::Auth, message).hint(SIGN_IN),
             AuthError::Expired => Self { http_status: Some(401), ..Self::new(Kind::Auth, message).hint(SIGN_IN) },
@@ -61,6 +63,21 @@ impl From<AuthError> for CliError {
             }
         }
     }
+}
+
+fn of_link(refusal: LinkRefusal) -> CliError {
+    let (kind, hint) = match refusal {
+        LinkRefusal::Unknown => (Kind::NotFound, "it was removed, or there is a slip in its URL"),
+        LinkRefusal::Expired | LinkRefusal::Used => (Kind::Permission, "ask whoever sent it for a new one"),
+        LinkRefusal::PasswordNeeded => {
+            (Kind::Auth, "set CEC_LINK_PASSWORD; on a terminal it is asked for")
+        }
+        LinkRefusal::WrongPassword => {
+            (Kind::Auth, "ten wrong passwords lock the link; check before trying again")
+        }
+        LinkRefusal::Locked => (Kind::Auth, "an administrator of the server can unlock it, or whoever sent it makes a new one"),
+    };
+    CliError::new(kind, refusal.to_string()).hint(hint)
 }
 
 impl From<OAuthError> for CliError {

@@ -167,6 +167,7 @@ impl From<AuthError> for S3Error {
             | AuthError::SessionLost
             | AuthError::Store(_)
             | AuthError::FurtherStep(_)
+            | AuthError::Link(_)
             | AuthError::Server { .. } => S3ErrorKind::Auth,
         };
         Self { source: Some(Cause::Auth(error.clone())), ..Self::new(kind, error.to_string()) }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::error::{Asked, classify, is_html};
 use super::{BodyFactory, Client, S3Error, S3ErrorKind, sign};
-use crate::auth::Token;
+use crate::auth::{AuthError, Token};
 use crate::http::{HttpError, HttpErrorKind, SendOptions, Upload, retry};
 
 /// The longest error answer that is read.
@@ -104,7 +104,10 @@ impl Client {
                 continue;
             }
             if !error.may_be_token() || renewed || !self.is_dead(call, &token, started).await? {
-                return Err(error);
+                // A public link that is used up refuses as if a right were missing (docs/protocol.md §8.5).
+                let may_be_used_up = error.kind == S3ErrorKind::Forbidden && matches!(call.asked, Asked::Read);
+                let refusal = if may_be_used_up { self.sender.link_refusal().await } else { None };
+                return Err(refusal.map_or(error, |refusal| AuthError::from(refusal).into()));
             }
             token = self.sender.tokens.renew(&token).await?;
             renewed = true;

@@ -24,7 +24,7 @@ use tokio_util::io::StreamReader;
 
 use crate::auth::Sender;
 use crate::http::{HttpError, HttpErrorKind};
-use crate::path::{RemotePath, encode_segment};
+use crate::path::{RemotePath, View, encode_segment};
 use error::{Asked, classify, is_html};
 use exchange::{Call, Clock, Payload, web_page};
 use xml::{Document, ListError, ListReader};
@@ -50,6 +50,7 @@ pub type BodyFactory<'a> = &'a (dyn Fn() -> reqwest::Body + Send + Sync);
 pub struct Client {
     sender: Arc<Sender>,
     clock: Arc<Clock>,
+    view: Option<Arc<View>>,
 }
 
 /// What a GET or HEAD tells besides the content.
@@ -100,7 +101,18 @@ impl Client {
 
     /// [`Client::new`] with the time given by the caller.
     pub fn with_clock(sender: Arc<Sender>, now: fn() -> SystemTime) -> Self {
-        Self { sender, clock: Arc::new(Clock::new(now)) }
+        Self { sender, clock: Arc::new(Clock::new(now)), view: None }
+    }
+
+    /// The client with the paths of a public link as they are shown.
+    #[must_use]
+    pub fn seen_as(mut self, view: Option<Arc<View>>) -> Self {
+        self.view = view;
+        self
+    }
+
+    fn server_path(&self, path: &RemotePath) -> RemotePath {
+        self.view.as_ref().map_or_else(|| path.clone(), |view| view.to_server(path))
     }
 
     /// Sends a whole object and gives the ETag of the answer, without quotes: the MD5 of the content, but for an empty
@@ -109,10 +121,11 @@ impl Client {
     /// # Errors
     /// See [`S3ErrorKind`]; with `in_doubt` the object may be replaced, or damaged: send it again until it is certain.
     pub async fn put(&self, key: &RemotePath, length: u64, body: BodyFactory<'_>) -> Result<String, S3Error> {
+        let key = self.server_path(key);
         let call = Call {
             payload: Payload::Streamed { length, make: body },
             asked: Asked::Write,
-            ..Call::about(key, Method::PUT, "")
+            ..Call::about(&key, Method::PUT, "")
         };
         let response = self.exchange(&call).await?;
         etag_of_write(response.status(), response.headers())
@@ -124,7 +137,11 @@ impl Client {
     /// [`S3ErrorKind::Range`] where the range starts beyond the end, for any range of an empty object, and for an answer
     /// that is another range. One that does not say how long it is, is [`S3ErrorKind::Server`].
     pub async fn get(&self, key: &RemotePath, range: Option<Range<u64>>) -> Result<Download, S3Error> {
-        let mut call = Call::about(key, Method::GET, "");
+        if self.view.as_ref().is_some_and(|view| view.is_upload_only()) {
+            return Err(S3Error::new(S3ErrorKind::Forbidden, "this link takes uploads only: nothing comes out of it"));
+        }
+        let key = self.server_path(key);
+        let mut call = Call::about(&key, Method::GET, "");
         if let Some(range) = &range {
             let text = format!("bytes={}-{}", range.start, range.end.saturating_sub(1).max(range.start));
             if let Ok(value) = HeaderValue::from_str(&text) {
@@ -146,7 +163,8 @@ impl Client {
     /// # Errors
     /// See [`S3ErrorKind`]; answers to this call have no body, so that only their status tells.
     pub async fn head(&self, key: &RemotePath) -> Result<ObjectInfo, S3Error> {
-        let response = self.exchange(&Call::about(key, Method::HEAD, "")).await?;
+        let key = self.server_path(key);
+        let response = self.exchange(&Call::about(&key, Method::HEAD, "")).await?;
         object_info(response.status(), response.headers())
     }
 
@@ -156,10 +174,11 @@ impl Client {
     /// # Errors
     /// See [`S3ErrorKind`]; with `in_doubt` an upload may have been started whose id nobody knows.
     pub async fn create_multipart(&self, key: &RemotePath, size: Option<u64>) -> Result<UploadId, S3Error> {
+        let key = self.server_path(key);
         let mut call = Call {
             payload: Payload::Whole(Bytes::new()),
             asked: Asked::Write,
-            ..Call::about(key, Method::POST, "uploads=")
+            ..Call::about(&key, Method::POST, "uploads=")
         };
         if let Some(size) = size {
             call.headers.insert("x-amz-meta-pydio-clear-size", HeaderValue::from(size));
@@ -186,11 +205,12 @@ impl Client {
         length: u64,
         body: BodyFactory<'_>,
     ) -> Result<String, S3Error> {
+        let key = self.server_path(key);
         let query = format!("partNumber={number}&uploadId={}", encode_segment(&upload.0));
         let call = Call {
             payload: Payload::Streamed { length, make: body },
             asked: Asked::Multipart,
-            ..Call::about(key, Method::PUT, &query)
+            ..Call::about(&key, Method::PUT, &query)
         };
         let response = self.exchange(&call).await?;
         etag_of_write(response.status(), response.headers())
@@ -207,11 +227,12 @@ impl Client {
         upload: &UploadId,
         parts: &[(u32, String)],
     ) -> Result<String, S3Error> {
+        let key = self.server_path(key);
         let mut call = Call {
             payload: Payload::Whole(Bytes::from(xml::complete_body(parts))),
             asked: Asked::Multipart,
             least_idle: Some(COMPLETE_IDLE),
-            ..Call::about(key, Method::POST, &upload_query(upload))
+            ..Call::about(&key, Method::POST, &upload_query(upload))
         };
         call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
         let response = self.exchange(&call).await?;
@@ -241,7 +262,8 @@ impl Client {
     /// # Errors
     /// See [`S3ErrorKind`].
     pub async fn abort_multipart(&self, key: &RemotePath, upload: &UploadId) -> Result<(), S3Error> {
-        let call = Call { asked: Asked::Multipart, ..Call::about(key, Method::DELETE, &upload_query(upload)) };
+        let key = self.server_path(key);
+        let call = Call { asked: Asked::Multipart, ..Call::about(&key, Method::DELETE, &upload_query(upload)) };
         match self.exchange(&call).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind == S3ErrorKind::UploadGone => Ok(()),
@@ -256,7 +278,8 @@ impl Client {
     /// # Errors
     /// See [`S3ErrorKind`].
     pub async fn multipart_alive(&self, key: &RemotePath, upload: &UploadId) -> Result<bool, S3Error> {
-        let call = Call { asked: Asked::MultipartRead, ..Call::about(key, Method::GET, &upload_query(upload)) };
+        let key = self.server_path(key);
+        let call = Call { asked: Asked::MultipartRead, ..Call::about(&key, Method::GET, &upload_query(upload)) };
         match self.exchange(&call).await {
             Ok(response) => {
                 let (status, body) = self.small_answer(response).await?;
@@ -276,7 +299,7 @@ impl Client {
     /// # Errors
     /// The stream ends with the first failure.
     pub fn list(&self, folder: &RemotePath) -> impl Stream<Item = Result<ListEntry, S3Error>> + Send + 'static {
-        let (client, folder) = (self.clone(), folder.clone());
+        let (client, folder, view) = (self.clone(), folder.clone(), self.view.clone());
         let opened = async move { client.open_list(&folder).await };
         let entries = stream::once(opened).map_ok(|reader| {
             stream::try_unfold(reader, |mut reader| async move {
@@ -284,10 +307,15 @@ impl Client {
                 Ok(entry.map(|entry| (entry, reader)))
             })
         });
-        entries.try_flatten()
+        let shown = move |entry: ListEntry| match &view {
+            Some(view) => ListEntry { path: view.shown(entry.path), ..entry },
+            None => entry,
+        };
+        entries.try_flatten().map_ok(shown)
     }
 
     async fn open_list(&self, folder: &RemotePath) -> Result<ListReader<ListBody>, S3Error> {
+        let folder = &self.server_path(folder);
         let prefix = if folder.is_root() { String::new() } else { format!("{folder}/") };
         let path =
             format!("?list-type=2&prefix={}&delimiter=%2F&max-keys=1000000&encoding-type=url", encode_segment(&prefix));

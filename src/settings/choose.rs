@@ -1,12 +1,12 @@
-//! Which account is used: credentials by flags, then a profile by flag, then credentials by environment, then the
-//! environment's profile, then the active account of config.json.
+//! Which account is used: a public link that the command is about, then credentials by flags, then a profile by flag,
+//! then the environment's link, then its credentials, then its profile, then the active account of config.json.
 
 use std::path::PathBuf;
 
 use secrecy::SecretString;
 
 use super::{Given, Settings, SettingsError, parse_given_url};
-use crate::account::ServerUrl;
+use crate::account::{LinkUrl, ServerUrl};
 
 /// Where a given token is.
 #[derive(Debug, Clone)]
@@ -42,6 +42,13 @@ pub enum Selection {
         /// The secret.
         secret: GivenSecret,
     },
+    /// A public link, whose visitors need no account.
+    Link {
+        /// The link.
+        link: LinkUrl,
+        /// Its password, where one is given.
+        password: Option<SecretString>,
+    },
     /// An account of config.json.
     Stored {
         /// Its id or label; `None` for the active one.
@@ -61,11 +68,56 @@ pub struct Claim {
 }
 
 impl Settings {
+    /// The public link that takes the place of an account, without one that the command is about.
+    ///
+    /// # Errors
+    /// An account by flag besides that of a flag.
+    pub fn link(&self) -> Result<Option<&LinkUrl>, SettingsError> {
+        let Some(link) = &self.account.link else { return Ok(None) };
+        match self.account_flag() {
+            None => Ok(Some(&link.value)),
+            Some(flag) if link.by_flag => Err(excluded(flag, link.name)),
+            Some(_) => Ok(None),
+        }
+    }
+
+    /// The selection of a link that the command itself is about.
+    ///
+    /// # Errors
+    /// An account by flag besides it.
+    pub fn visit(&self, link: &LinkUrl) -> Result<Selection, SettingsError> {
+        if let Some(flag) = self.account_flag() {
+            return Err(excluded(flag, "the URL of a public link"));
+        }
+        // A password of the environment belongs to the environment's link, where that names one.
+        let owner = self.account.link_variable.as_ref();
+        let password = self.account.link_password.clone().filter(|_| owner.is_none_or(|owner| owner == link));
+        Ok(Selection::Link { link: link.clone(), password })
+    }
+
+    /// The first flag that names an account, or a part of one.
+    fn account_flag(&self) -> Option<&'static str> {
+        let parts = &self.account;
+        [
+            parts.url_flag.as_ref().map(|given| (given.by_flag, given.name)),
+            parts.token.as_ref().map(|given| (given.by_flag, given.name)),
+            parts.login.as_ref().map(|given| (given.by_flag, given.name)),
+            parts.password.as_ref().map(|given| (given.by_flag, given.name)),
+            parts.profile.as_ref().map(|given| (given.by_flag, given.name)),
+        ]
+        .into_iter()
+        .flatten()
+        .find_map(|(by_flag, name)| by_flag.then_some(name))
+    }
+
     /// Decides which account is used.
     ///
     /// # Errors
     /// Credentials that are incomplete, or that would go to a server other than the one they were given for.
     pub fn selection(&self) -> Result<Selection, SettingsError> {
+        if let Some(link) = self.link()? {
+            return self.visit(link);
+        }
         let parts = &self.account;
         let secret_by_flag = self.secret(true);
         let profile_flag = parts.profile.as_ref().filter(|profile| profile.by_flag);
@@ -123,4 +175,8 @@ impl Settings {
         let login = parts.login.as_ref().map(|login| login.value.clone());
         Ok(Selection::Given { url: url.value, login, secret: secret.value.clone() })
     }
+}
+
+fn excluded(flag: &str, link: &str) -> SettingsError {
+    SettingsError::with_hint(format!("{flag} and {link} exclude each other"), "a public link needs no account")
 }

@@ -23,6 +23,8 @@ pub enum FolderState {
     New,
     /// It was there: its children by name.
     Existing(HashMap<String, Node>),
+    /// It was there, and what is in it may not be listed: each name is asked for by itself.
+    Unlisted,
     /// Nothing can go there.
     Blocked(Arc<TransferError>),
 }

@@ -142,7 +142,7 @@ impl Open {
     /// Nothing more comes of this folder. Without a file in it, nobody else waits until it is made, and tells where it
     /// could not be.
     fn close(self, steps: mpsc::Sender<Step>) {
-        if self.has_files || matches!(self.folder.state_now(), Some(FolderState::Existing(_))) {
+        if self.has_files || matches!(self.folder.state_now(), Some(FolderState::Existing(_) | FolderState::Unlisted)) {
             return;
         }
         tokio::spawn(async move {
@@ -230,13 +230,12 @@ impl Planner<'_> {
             let state = match above.state().await {
                 FolderState::New => FolderState::New,
                 FolderState::Blocked(error) => FolderState::Blocked(error.clone()),
-                FolderState::Existing(children) => match children.get(&name) {
-                    None => FolderState::New,
-                    Some(node) if node.is_folder() => {
-                        let _listing = listings.acquire().await;
-                        list(&engine, &folder.path).await
-                    }
-                    Some(_) => replace_by_folder(&engine, &folder.path).await,
+                FolderState::Existing(children) => {
+                    found(&engine, &listings, &folder.path, children.get(&name)).await
+                }
+                FolderState::Unlisted => match engine.api.find(&folder.path).await {
+                    Ok(node) => found(&engine, &listings, &folder.path, node.as_ref()).await,
+                    Err(error) => FolderState::Blocked(Arc::new(error.into())),
                 },
             };
             let new = matches!(state, FolderState::New);
@@ -248,7 +247,22 @@ impl Planner<'_> {
     }
 }
 
+/// What is known of a folder where `node` stands, or nothing.
+async fn found(engine: &Engine, listings: &Semaphore, path: &RemotePath, node: Option<&Node>) -> FolderState {
+    match node {
+        None => FolderState::New,
+        Some(node) if node.is_folder() => {
+            let _listing = listings.acquire().await;
+            list(engine, path).await
+        }
+        Some(_) => replace_by_folder(engine, path).await,
+    }
+}
+
 async fn list(engine: &Engine, folder: &RemotePath) -> FolderState {
+    if engine.api.is_upload_only() {
+        return FolderState::Unlisted;
+    }
     let children: Result<HashMap<String, Node>, _> = remote::children(&engine.api, &engine.s3, folder)
         .map_ok(|node| (node.name().to_owned(), node))
         .try_collect()

@@ -186,7 +186,7 @@ impl Engine {
         let nodes: Vec<Node> = match place {
             Place::As(_) => Vec::new(),
             Place::Onto(_, node) => node.iter().cloned().collect(),
-            Place::Into(folder) if targets.len() >= LIST_FROM => {
+            Place::Into(folder) if targets.len() >= LIST_FROM && !self.api.is_upload_only() => {
                 crate::walk::remote::children(&self.api, &self.s3, folder).try_collect().await?
             }
             Place::Into(_) => self.api.stat_many(&targets.cloned().collect::<Vec<_>>()).await?,
@@ -206,8 +206,8 @@ impl Engine {
         let mut taken: HashMap<PathBuf, RemotePath> = HashMap::new();
         for node in sources {
             let target = match &place {
-                Place::Into(folder) => match local_name::check(node.name()) {
-                    Ok(()) => folder.join(node.name()),
+                Place::Into(folder) => match local_name::check(self.api.own_name(&node)) {
+                    Ok(()) => folder.join(self.api.own_name(&node)),
                     Err(reason) => {
                         let error = TransferError::LocalName { path: node.path.to_string(), reason };
                         if !several {
@@ -226,7 +226,7 @@ impl Engine {
                 }
                 Place::As(path) | Place::Onto(path, _) => path.clone(),
             };
-            let key = if is_folding { target.with_file_name(local_name::folded(node.name())) } else { target.clone() };
+            let key = if is_folding { target.with_file_name(local_name::folded(self.api.own_name(&node))) } else { target.clone() };
             if let Some(first) = taken.insert(key, node.path.clone()) {
                 return Err(TransferError::SameTarget {
                     first: first.to_string(),

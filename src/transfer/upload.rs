@@ -41,17 +41,22 @@ impl Engine {
     pub async fn upload(&self, item: ItemNumber, candidate: &UploadCandidate) -> Result<Uploaded, TransferError> {
         let mut target = candidate.target();
         let uploaded = |outcome, target, etag| Uploaded { outcome, target, etag, size: candidate.size };
+        let asked;
         let existing = match candidate.folder.state().await {
             FolderState::New => None,
-            // What a broken upload left behind is nothing: it has a name and no content.
-            FolderState::Existing(children) => children.get(&candidate.name).filter(|node| !node.is_temporary()),
+            FolderState::Existing(children) => children.get(&candidate.name),
+            FolderState::Unlisted => {
+                asked = self.api.find(&target).await?;
+                asked.as_ref()
+            }
             FolderState::Blocked(_) => {
                 candidate.folder.ready().await?;
                 None
             }
         };
         let mut replaces = false;
-        let reason = match existing {
+        // What a broken upload left behind is nothing: it has a name and no content.
+        let reason = match existing.filter(|node| !node.is_temporary()) {
             None => Reason::New,
             Some(node) if node.is_folder() => {
                 if self.options.if_exists != IfExists::Overwrite {

@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime};
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
-use crate::account::{Account, Credentials};
+use crate::account::{Account, Credentials, LinkUrl};
 use crate::context::Ctx;
 use crate::env;
 use crate::hash::{hex, md5};
 use crate::path::RemotePath;
+use crate::settings::Selection;
 use crate::sys::atomic_file;
 
 /// How long a completion may take in all.
@@ -29,6 +30,9 @@ struct Child(String, bool);
 /// The paths on the server that begin as `typed` does, a marker such as `cells://` included; folders end in a slash.
 /// Nothing where the server is too slow, or gives no listing.
 pub async fn candidates(ctx: &Ctx, typed: &str) -> Vec<String> {
+    if LinkUrl::is_meant(typed) {
+        return Vec::new();
+    }
     let marker = marker(typed);
     let (folder, leaf) = match typed[marker.len()..].rsplit_once('/') {
         Some((folder, leaf)) => (Some(folder), leaf),
@@ -51,6 +55,10 @@ fn marker(typed: &str) -> &str {
 }
 
 async fn children(ctx: &Ctx, folder: &RemotePath) -> Option<Vec<Child>> {
+    // To sign in as the visitor of a public link takes longer than a completion may.
+    if matches!(ctx.settings.selection(), Ok(Selection::Link { .. })) {
+        return None;
+    }
     let account = ctx.account().await.ok()?;
     let who = format!("{} {} {folder}", account.url, account.login.as_deref().unwrap_or_default());
     let cache = Cache::new(ctx, &who, account.stored_id.is_some());

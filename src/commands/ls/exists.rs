@@ -14,7 +14,7 @@ pub(super) async fn run(ctx: &Ctx, arguments: &Args, paths: &[String]) -> Result
     let mut operands = Operands::new(&ctx.ui);
     let mut records = Vec::new();
     for typed in paths {
-        let answer = match nodes::parse(typed) {
+        let answer = match nodes::parse(ctx, typed) {
             Ok(path) => does_exist(ctx, arguments, &path).await,
             Err(error) => Err(error),
         };

@@ -28,7 +28,7 @@ use show::{FORMAT_FIELDS, Show};
 pub struct Args {
     /// Folders, files or patterns on the server; the workspaces where none is given
     #[arg(value_name = "PATH")]
-    paths: Vec<String>,
+    pub(super) paths: Vec<String>,
     /// Show type, UUID, size, time and hash as well
     #[arg(short, long)]
     details: bool,
@@ -90,7 +90,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     }
     let format = arguments.format.as_deref().map(|template| Format::parse(template, FORMAT_FIELDS)).transpose()?;
     let mut operands = Operands::new(&ctx.ui);
-    let only_root = paths.iter().all(|path| RemotePath::parse(path).is_ok_and(|path| path.is_root()));
+    let only_root = paths.iter().all(|path| ctx.remote_path(path).is_ok_and(|path| path.is_root()));
     let mut show = Show::new(ctx, &arguments, format, only_root && !arguments.recursive, paths.len() > 1);
     for path in &paths {
         let result = list(ctx, &arguments, path, &mut show, &mut operands).await;
@@ -108,7 +108,7 @@ async fn list(
     show: &mut Show<'_>,
     operands: &mut Operands<'_>,
 ) -> Result<(), CliError> {
-    let path = nodes::parse(typed)?;
+    let path = nodes::parse(ctx, typed)?;
     let lister = Lister { api: ctx.api().await?.clone(), s3: ctx.s3().await?.clone(), hidden: arguments.all };
     // What is shown is named from the folder that holds it on.
     let (base, found) = if path.is_root() {

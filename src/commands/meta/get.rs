@@ -25,10 +25,10 @@ use crate::walk::remote::{self, RemoteItem, RemoteOptions};
 pub struct Args {
     /// Files, folders or patterns on the server
     #[arg(value_name = "PATH", required_unless_present_any = ["path", "all"])]
-    paths: Vec<String>,
+    pub(in crate::commands) paths: Vec<String>,
     /// A file or folder on the server; may be given several times
     #[arg(short, long, value_name = "PATH")]
-    path: Vec<String>,
+    pub(in crate::commands) path: Vec<String>,
     /// Only the metadata of this name
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: Option<String>,
@@ -90,7 +90,7 @@ async fn show(
     several: bool,
     records: &mut Vec<Value>,
 ) -> Result<(), CliError> {
-    let path = nodes::parse(typed)?;
+    let path = nodes::parse(ctx, typed)?;
     let found = nodes::named(ctx, &path, false).await?;
     let several = several || found.len() > 1;
     for node in &found {
@@ -192,7 +192,7 @@ impl<'a> Trees<'a> {
     }
 
     async fn operand(&mut self, typed: &str, operands: &mut Operands<'_>) -> Result<(), CliError> {
-        let path = nodes::parse(typed)?;
+        let path = nodes::parse(self.ctx, typed)?;
         for node in nodes::named(self.ctx, &path, false).await? {
             // A stat tells less than a listing of a single node does.
             let detailed = self.ctx.api().await?.stat_many(std::slice::from_ref(&node.path)).await?;

@@ -23,10 +23,10 @@ use crate::error::{CliError, Kind, Outcome};
 pub struct Args {
     /// Files, folders or patterns on the server
     #[arg(value_name = "PATH", required_unless_present = "path")]
-    paths: Vec<String>,
+    pub(in crate::commands) paths: Vec<String>,
     /// A file or folder on the server; may be given several times
     #[arg(short, long, value_name = "PATH")]
-    path: Vec<String>,
+    pub(in crate::commands) path: Vec<String>,
     /// What to do
     #[arg(short, long, value_enum, default_value_t = Operation::Update)]
     operation: Operation,
@@ -149,7 +149,7 @@ pub(super) async fn apply(
     let mut records = Vec::new();
     for typed in paths {
         let result = async {
-            let path = nodes::parse(typed)?;
+            let path = nodes::parse(ctx, typed)?;
             for node in nodes::named(ctx, &path, false).await? {
                 records.push(change_node(ctx, &node, namespace, change).await?);
             }

@@ -25,7 +25,7 @@ pub enum Verb {
 pub struct Args {
     /// A file, a folder or a pattern on the server
     #[arg(value_name = "PATH")]
-    path: String,
+    pub(in crate::commands) path: String,
     /// The tags; a comma stands between two of them as well
     #[arg(value_name = "TAG", required = true)]
     tags: Vec<String>,

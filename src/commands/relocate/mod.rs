@@ -60,7 +60,7 @@ impl Operation {
 pub struct Args {
     /// One or more sources, files, folders or patterns on the server, then the target
     #[arg(value_name = "PATH", required = true, num_args = 2..)]
-    paths: Vec<String>,
+    pub(super) paths: Vec<String>,
     /// Start the server's jobs, print their ids, and do not wait for them
     #[arg(long)]
     no_wait: bool,
@@ -157,13 +157,16 @@ impl Run<'_> {
     }
 
     async fn start(&mut self, batch: &[Item]) -> Result<Started, CliError> {
-        let sources: Vec<&str> = batch.iter().map(|item| item.source.path.as_str()).collect();
+        let api = self.ctx.api().await?;
+        let sources: Vec<RemotePath> = batch.iter().map(|item| api.server_path(&item.source.path)).collect();
+        let sources: Vec<&str> = sources.iter().map(RemotePath::as_str).collect();
         let into = batch.iter().all(|item| item.keeps_name);
         let target = match batch.first() {
             Some(item) if into => item.target.parent().unwrap_or_default(),
             Some(item) => item.target.clone(),
             None => RemotePath::root(),
         };
+        let target = api.server_path(&target);
         let parameters = json!({"nodes": sources, "target": target.as_str(), "targetParent": into});
         self.jobs.start(self.operation.name(), &parameters).await
     }

@@ -70,7 +70,7 @@ struct Found {
 }
 
 async fn sources(ctx: &Ctx, typed: &str, literal: bool, operation: Operation) -> Result<Vec<Found>, CliError> {
-    let path = nodes::parse(typed)?;
+    let path = nodes::parse(ctx, typed)?;
     let by_pattern = !literal && glob::has_pattern(&path);
     let whole = |path: &RemotePath| {
         let message = format!("'{path}' is a whole workspace, which cannot be {}", operation.done());
@@ -95,7 +95,7 @@ async fn sources(ctx: &Ctx, typed: &str, literal: bool, operation: Operation) ->
 
 /// Where the target is, by the rules of cp(1); a `/` at its end asks for a folder, which is made where it is missing.
 async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> Result<Place, CliError> {
-    let path = nodes::parse(typed)?;
+    let path = nodes::parse(ctx, typed)?;
     if path.is_root() {
         return Err(CliError::new(Kind::Usage, "the target is a workspace, or something in one").about(&path));
     }

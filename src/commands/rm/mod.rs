@@ -32,7 +32,7 @@ const SHOWN: usize = 5;
 pub struct Args {
     /// Files, folders or patterns on the server
     #[arg(value_name = "PATH", required = true)]
-    paths: Vec<String>,
+    pub(super) paths: Vec<String>,
     /// Do not ask
     #[arg(short, long)]
     force: bool,
@@ -107,7 +107,7 @@ async fn agreed(ctx: &Ctx, arguments: &Args, operands: &mut Operands<'_>) -> Res
 }
 
 async fn removable(ctx: &Ctx, typed: &str, arguments: &Args) -> Result<Vec<Node>, CliError> {
-    let path = nodes::parse(typed)?;
+    let path = nodes::parse(ctx, typed)?;
     let refused = |path: &RemotePath| {
         CliError::new(Kind::Usage, format!("'{path}' is a whole workspace, which cannot be removed like this"))
             .about(path)

@@ -47,7 +47,7 @@ The flags for speed and retries have variables as well: CEC_TRANSFERS, CEC_PART_
 pub struct Args {
     /// One or more sources, then the target; - is standard input or output
     #[arg(value_name = "PATH", required = true)]
-    pub(super) paths: Vec<OsString>,
+    pub(in crate::commands) paths: Vec<OsString>,
 
     /// Replace files that exist (the same as --if-exists overwrite)
     #[arg(short, long, help_heading = "Overwriting", conflicts_with_all = ["if_exists", "update", "ignore_existing"])]

@@ -3,6 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::account::LinkUrl;
+use crate::commands::nodes;
+use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::path::RemotePath;
 
@@ -24,7 +27,7 @@ pub(super) enum Direction {
 ///
 /// # Errors
 /// What cannot be meant, always a matter of usage.
-pub(super) fn direction(paths: &[OsString]) -> Result<Direction, CliError> {
+pub(super) fn direction(ctx: &Ctx, paths: &[OsString]) -> Result<Direction, CliError> {
     let usage = |message: String| CliError::new(Kind::Usage, message);
     let Some((target, sources)) = paths.split_last() else {
         return Err(usage("a source and a target are needed".to_owned()));
@@ -34,7 +37,8 @@ pub(super) fn direction(paths: &[OsString]) -> Result<Direction, CliError> {
             usage(format!("'{}' has no target", target.display())).hint("name the target last: cec scp <SRC>... <DST>")
         );
     }
-    let remote = |path: &OsString| path.to_str().filter(|text| RemotePath::is_marked(text)).map(str::to_owned);
+    let is_remote = |text: &&str| RemotePath::is_marked(text) || LinkUrl::is_meant(text);
+    let remote = |path: &OsString| path.to_str().filter(is_remote).map(str::to_owned);
     let remote_sources: Vec<String> = sources.iter().filter_map(remote).collect();
     let piped = sources.iter().any(|source| source == PIPE);
     match (remote(target), remote_sources.len()) {
@@ -42,12 +46,12 @@ pub(super) fn direction(paths: &[OsString]) -> Result<Direction, CliError> {
             Err(usage("standard input cannot be one of several sources".to_owned()).hint("a file of that name is ./-"))
         }
         (Some(target), 0) => {
-            let (path, is_folder) = (RemotePath::parse_marked(&target)?, target.ends_with('/'));
+            let (path, is_folder) = (nodes::parse(ctx, &target)?, target.ends_with('/'));
             let sources = sources.iter().map(PathBuf::from).collect();
             Ok(if piped { Direction::PipeUp(path, is_folder) } else { Direction::Up(sources, path, is_folder) })
         }
         (None, count) if count == sources.len() => {
-            let sources = remote_sources.iter().map(|text| RemotePath::parse_marked(text)).collect::<Result<_, _>>()?;
+            let sources = remote_sources.iter().map(|text| nodes::parse(ctx, text)).collect::<Result<_, _>>()?;
             let to_pipe = target == PIPE;
             Ok(if to_pipe { Direction::PipeDown(sources) } else { Direction::Down(sources, PathBuf::from(target)) })
         }

@@ -36,7 +36,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// # Errors
 /// What concerns the run as a whole, or its only file.
 pub async fn run(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
-    let direction = direction(&args.paths)?;
+    let direction = direction(ctx, &args.paths)?;
     let options = tuning::options(ctx, &args)?;
     if args.preserve && matches!(direction, Direction::Up(..) | Direction::PipeUp(..)) {
         ctx.ui.warn("the server keeps no modification times of uploads; --preserve has no effect here");

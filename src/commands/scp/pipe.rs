@@ -46,7 +46,7 @@ fn secret_is_piped(ctx: &Ctx) -> Result<bool, CliError> {
     Ok(match ctx.settings.selection()? {
         Selection::Given { secret: GivenSecret::Token(TokenOrigin::StandardInput), .. } => true,
         Selection::Given { secret: GivenSecret::Password(password), .. } => password.expose_secret() == "-",
-        Selection::Given { .. } | Selection::Stored { .. } => false,
+        Selection::Given { .. } | Selection::Link { .. } | Selection::Stored { .. } => false,
     })
 }
 

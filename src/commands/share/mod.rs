@@ -68,7 +68,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
 
 async fn create(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let typed = arguments.path.unwrap_or_default();
-    let path = nodes::parse(&typed)?;
+    let path = nodes::parse(ctx, &typed)?;
     if path.is_root() || path.is_workspace() {
         let message = format!("'{path}' is a whole workspace, which is not shared by a link");
         return Err(CliError::new(Kind::Usage, message)

@@ -61,7 +61,7 @@ async fn by_hash(ctx: &Ctx, hash: &str, typed: &str) -> Result<Vec<Found>, CliEr
 }
 
 async fn by_path(ctx: &Ctx, typed: &str) -> Result<Vec<Found>, CliError> {
-    let path = nodes::parse(typed)?;
+    let path = nodes::parse(ctx, typed)?;
     let api = ctx.api().await?;
     let mut found = Vec::new();
     for node in nodes::named(ctx, &path, true).await? {

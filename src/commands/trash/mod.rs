@@ -45,7 +45,7 @@ async fn workspaces(ctx: &Ctx, typed: &[String]) -> Result<Vec<RemotePath>, CliE
     }
     let mut named = Vec::new();
     for text in typed {
-        let path = nodes::parse(text)?;
+        let path = nodes::parse(ctx, text)?;
         // The bin itself stands for its workspace.
         let workspace = if remote::is_recycle_bin(&path) { path.parent().unwrap_or_default() } else { path };
         if !workspace.is_workspace() {

@@ -1,0 +1,179 @@
+//! Public links: what the page of one tells, and the sign-in as the hidden user that its visitors are.
+
+use http::header::{ACCEPT, ACCEPT_LANGUAGE};
+use http::{Method, StatusCode};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::AuthError;
+use crate::account::LinkUrl;
+use crate::http::{Http, retry};
+
+/// The header that lets the hidden user of a link sign in; its value is the last part of the link's URL.
+pub(super) const HEADER: &str = "x-pydio-minisite";
+
+/// What the server appends to the login of a link's user for its password, where the link has none.
+const PASSWORD_SUFFIX: &str = "#$!Az1";
+
+/// The longest page that is read: it carries all texts of the web interface, some 185 kB.
+const PAGE_LIMIT: usize = 4 * 1024 * 1024;
+
+/// Why a link lets nobody in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LinkRefusal {
+    /// The server knows no such link, or none any more.
+    #[error("the server knows no such public link")]
+    Unknown,
+    /// Its time is over.
+    #[error("the public link has expired")]
+    Expired,
+    /// What it opens was downloaded as often as it allows.
+    #[error("the public link allows no more downloads")]
+    Used,
+    /// It asks for a password.
+    #[error("the public link asks for a password")]
+    PasswordNeeded,
+    /// Its password is another.
+    #[error("the password of the public link is wrong")]
+    WrongPassword,
+    /// Too many wrong passwords.
+    #[error("the public link is locked after too many wrong passwords")]
+    Locked,
+}
+
+/// What the page of a link tells.
+#[derive(Debug, Clone)]
+pub struct LinkPage {
+    /// The login of the hidden user that visitors are signed in as.
+    pub login: String,
+    /// Whether visitors have to give a password.
+    pub wants_password: bool,
+    /// The UUID of the link and of its workspace.
+    pub uuid: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "SCREAMING_SNAKE_CASE")]
+struct Parameters {
+    prelog_user: String,
+    preset_login: String,
+    start_repository: String,
+}
+
+impl LinkPage {
+    /// Asks for the page of a link; tried again where that may help.
+    ///
+    /// # Errors
+    /// [`AuthError::Link`] where the link is gone or over; [`AuthError::NotCells`] for any other page.
+    pub async fn fetch(http: &Http, link: &LinkUrl) -> Result<Self, AuthError> {
+        let attempt = |_| async {
+            let request = http
+                .server_request(Method::GET, link.server(), &link.page())?
+                .header(ACCEPT, "text/html")
+                .header(ACCEPT_LANGUAGE, "en");
+            let response = http.send(request).await?;
+            let status = response.status();
+            Ok((status, http.read(response, PAGE_LIMIT).await?))
+        };
+        let log = |number, error: &crate::http::HttpError, _| tracing::debug!(number, %error, "trying again");
+        let (status, body) = retry::run(&retry::RetryPolicy::default(), attempt, log).await.map_err(AuthError::Http)?;
+        read(status, &String::from_utf8_lossy(&body))
+    }
+
+    /// The password of a visitor: that of the link where it has one, else what the server makes up.
+    ///
+    /// # Errors
+    /// [`LinkRefusal::PasswordNeeded`] where the link has one and none is given.
+    pub fn password(&self, given: Option<SecretString>) -> Result<SecretString, AuthError> {
+        match given {
+            Some(password) if self.wants_password => Ok(password),
+            None if self.wants_password => Err(LinkRefusal::PasswordNeeded.into()),
+            _ => Ok(SecretString::from(format!("{}{PASSWORD_SUFFIX}", self.login))),
+        }
+    }
+}
+
+/// What a page says, by its fixed English words where it is an error: the server has them in no other language.
+fn read(status: StatusCode, page: &str) -> Result<LinkPage, AuthError> {
+    if let Some(found) = parameters(page) {
+        let wants_password = found.prelog_user.is_empty();
+        let login = if wants_password { found.preset_login } else { found.prelog_user };
+        return Ok(LinkPage { login, wants_password, uuid: found.start_repository });
+    }
+    if status == StatusCode::NOT_FOUND {
+        let known = [
+            ("maximum downloads", LinkRefusal::Used),
+            ("link has expired", LinkRefusal::Expired),
+            ("find this link", LinkRefusal::Unknown),
+        ];
+        if let Some((_, refusal)) = known.into_iter().find(|(words, _)| page.contains(words)) {
+            return Err(refusal.into());
+        }
+    }
+    if status.is_server_error() {
+        return Err(AuthError::Server { status: status.as_u16(), message: "the server cannot show the link".into() });
+    }
+    Err(AuthError::NotCells(match page.is_empty() {
+        true => "there is an empty page: this host name is not configured on the Cells server".to_owned(),
+        false => format!("there is another page than that of a public link (HTTP {}): not a Cells server", status.as_u16()),
+    }))
+}
+
+/// The start parameters of the web interface that stand in the page.
+fn parameters(page: &str) -> Option<Parameters> {
+    page.split("startParameters").skip(1).find_map(|after| {
+        let text = after.trim_start().strip_prefix('=')?;
+        let found = serde_json::Deserializer::from_str(text).into_iter::<Parameters>().next()?.ok()?;
+        (!found.prelog_user.is_empty() || !found.preset_login.is_empty()).then_some(found)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    const OPEN: &str = r#"<script> var pydio, startParameters = {}, MessageHash={};
+        startParameters = {"BOOTER_URL":"/frontend/bootconf","MINISITE":"ee4080f5d280","PRELOADED_BOOT_CONF":{"i18nMessages":{"1":"a }; b"}},"PRELOG_USER":"7020e952cd664cf9","START_REPOSITORY":"2580f955-0278-446b-b1a0-028d987e2a6c"};
+        window.pydioBootstrap = new PydioBootstrap(startParameters);</script>"#;
+    const CLOSED: &str = r#"startParameters = {"MINISITE":"c404fe95d1fa","PASSWORD_AUTH_ONLY":true,"PRESET_LOGIN":"81fc4b1b693f482f","START_REPOSITORY":"118534a3-1af2-4bc0-9d49-dbdefdd5a03c"};"#;
+
+    #[test]
+    fn pages_tell_the_login_and_whether_a_password_is_wanted() {
+        let open = read(StatusCode::OK, OPEN).expect("a link");
+        assert_eq!((open.login.as_str(), open.wants_password), ("7020e952cd664cf9", false));
+        assert_eq!(open.uuid, "2580f955-0278-446b-b1a0-028d987e2a6c");
+        let made_up = open.password(Some("other".into())).expect("a password");
+        assert_eq!(made_up.expose_secret(), "7020e952cd664cf9#$!Az1");
+        let closed = read(StatusCode::OK, CLOSED).expect("a link");
+        assert_eq!((closed.login.as_str(), closed.wants_password), ("81fc4b1b693f482f", true));
+        assert_eq!(closed.password(Some("pw".into())).expect("a password").expose_secret(), "pw");
+        assert!(matches!(closed.password(None), Err(AuthError::Link(LinkRefusal::PasswordNeeded))));
+    }
+
+    #[test]
+    fn refusals_are_told_apart() {
+        let refusal = |text: &str| match read(StatusCode::NOT_FOUND, text) {
+            Err(AuthError::Link(refusal)) => Some(refusal),
+            Err(AuthError::NotCells(_)) => None,
+            other => panic!("{other:?}"),
+        };
+        for (text, expected) in [
+            ("<div>Cannot find this link! Please contact the person who sent it to you.</div>", Some(LinkRefusal::Unknown)),
+            ("<div>This link has expired. Please contact the person who sent it to you.</div>", Some(LinkRefusal::Expired)),
+            (
+                "<div>This link has expired (number of maximum downloads has been reached).</div>",
+                Some(LinkRefusal::Used),
+            ),
+            ("<h1>404 Not Found</h1><hr>nginx", None),
+        ] {
+            assert_eq!(refusal(text), expected, "{text}");
+        }
+        for (status, text) in [(StatusCode::OK, ""), (StatusCode::OK, "startParameters = {}"), (StatusCode::OK, "<html>")]
+        {
+            assert!(matches!(read(status, text), Err(AuthError::NotCells(_))), "{text}");
+        }
+        assert!(matches!(read(StatusCode::BAD_GATEWAY, "x"), Err(AuthError::Server { status: 502, .. })));
+    }
+}

@@ -1,0 +1,130 @@
+//! The paths of a public link as they are shown, and as the server has them.
+
+use super::RemotePath;
+
+/// How what a public link opens is named.
+///
+/// To the server a link is a workspace with a slug that nobody knows, and a file that is shared by itself has another
+/// name in it. What is shown begins with the last part of the link's URL: `1f0c6a3b9d20/folder/file`.
+#[derive(Debug, Clone)]
+pub struct View {
+    name: String,
+    workspace: String,
+    label: Option<String>,
+    entries: Vec<Entry>,
+    upload_only: bool,
+}
+
+/// Something that is shared by itself, not as a folder that holds it.
+#[derive(Debug, Clone)]
+struct Entry {
+    shown: String,
+    real: String,
+}
+
+impl View {
+    /// The view of a link, `name` being the last part of its URL and `workspace` the slug of its workspace; `label` is
+    /// what the shared folder is called. `upload_only` where what is in it may not be read.
+    pub fn new(name: &str, workspace: &str, label: Option<String>, upload_only: bool) -> Self {
+        let label = label.filter(|label| !label.is_empty());
+        Self { name: name.to_owned(), workspace: workspace.to_owned(), label, entries: Vec::new(), upload_only }
+    }
+
+    /// The view of a link to single files and folders: the name of each, and its name on the server. Of several that
+    /// are called the same the others keep their names on the server.
+    #[must_use]
+    pub fn with_entries(mut self, entries: impl IntoIterator<Item = (String, String)>) -> Self {
+        for (wanted, real) in entries {
+            let free = !wanted.is_empty() && self.entries.iter().all(|entry| entry.shown != wanted);
+            let shown = if free { wanted } else { real.clone() };
+            self.entries.push(Entry { shown, real });
+        }
+        self
+    }
+
+    /// Whether what is in it may not be read.
+    pub fn is_upload_only(&self) -> bool {
+        self.upload_only
+    }
+
+    /// What is called so as the server wants it. A link to a single file stands for that file.
+    #[must_use]
+    pub fn to_server(&self, path: &RemotePath) -> RemotePath {
+        let link = RemotePath(self.name.clone());
+        let Some(below) = path.relative_to(&link).filter(|_| !path.is_root()) else { return path.clone() };
+        let root = RemotePath(self.workspace.clone());
+        let (first, rest) = below.split_once('/').unwrap_or((below, ""));
+        match self.entries.as_slice() {
+            [only] if first.is_empty() => root.join(&only.real),
+            entries => match entries.iter().find(|entry| entry.shown == first) {
+                Some(entry) => root.join(&entry.real).join(rest),
+                None => root.join(below),
+            },
+        }
+    }
+
+    /// A path of the server as it is shown.
+    #[must_use]
+    pub fn shown(&self, path: RemotePath) -> RemotePath {
+        let root = RemotePath(self.workspace.clone());
+        let Some(below) = path.relative_to(&root).filter(|_| !path.is_root()) else { return path };
+        let link = RemotePath(self.name.clone());
+        let (first, rest) = below.split_once('/').unwrap_or((below, ""));
+        match self.entries.iter().find(|entry| entry.real == first) {
+            Some(entry) => link.join(&entry.shown).join(rest),
+            None => link.join(below),
+        }
+    }
+
+    /// What the folder is called that a path names, where that is the link itself.
+    pub fn label_of(&self, path: &RemotePath) -> Option<&str> {
+        self.label.as_deref().filter(|_| path.as_str() == self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> RemotePath {
+        RemotePath::parse(text).expect("a path")
+    }
+
+    #[test]
+    fn a_folder_is_named_by_the_link() {
+        let view = View::new("1f0c6a3b9d20", "reports-1", Some("reports".to_owned()), false);
+        for (shown, real) in [
+            ("1f0c6a3b9d20", "reports-1"),
+            ("1f0c6a3b9d20/a/b.txt", "reports-1/a/b.txt"),
+            ("1f0c6a3b9d20/reports-1", "reports-1/reports-1"),
+            ("1f0c6a3b9d20/1f0c6a3b9d20", "reports-1/1f0c6a3b9d20"),
+        ] {
+            assert_eq!(view.to_server(&path(shown)), path(real));
+            assert_eq!(view.shown(path(real)), path(shown));
+        }
+        assert_eq!(view.to_server(&RemotePath::root()), RemotePath::root());
+        assert_eq!(view.to_server(&path("1f0c6a3b9d20x/a")), path("1f0c6a3b9d20x/a"));
+        assert_eq!(view.label_of(&path("1f0c6a3b9d20")), Some("reports"));
+        assert_eq!(view.label_of(&path("1f0c6a3b9d20/a")), None);
+    }
+
+    #[test]
+    fn a_single_file_is_the_link_itself_and_has_its_own_name() {
+        let view = View::new("1f0c6a3b9d20", "a-txt", None, false)
+            .with_entries([("a.txt".to_owned(), "2380870d-a.txt".to_owned())]);
+        assert_eq!(view.to_server(&path("1f0c6a3b9d20")), path("a-txt/2380870d-a.txt"));
+        assert_eq!(view.to_server(&path("1f0c6a3b9d20/a.txt")), path("a-txt/2380870d-a.txt"));
+        assert_eq!(view.shown(path("a-txt/2380870d-a.txt")), path("1f0c6a3b9d20/a.txt"));
+        assert_eq!(view.to_server(&path("1f0c6a3b9d20/other")), path("a-txt/other"));
+    }
+
+    #[test]
+    fn several_of_one_name_are_told_apart() {
+        let view = View::new("1f0c6a3b9d20", "two", None, false)
+            .with_entries([("a".to_owned(), "01-a".to_owned()), ("a".to_owned(), "02-a".to_owned())]);
+        assert_eq!(view.to_server(&path("1f0c6a3b9d20")), path("two"));
+        assert_eq!(view.shown(path("two/01-a/x")), path("1f0c6a3b9d20/a/x"));
+        assert_eq!(view.shown(path("two/02-a")), path("1f0c6a3b9d20/02-a"));
+        assert_eq!(view.to_server(&path("1f0c6a3b9d20/02-a")), path("two/02-a"));
+    }
+}
