@@ -15,7 +15,7 @@ use crate::auth::public_link::LinkPage;
 use crate::auth::{AuthError, Sender, TokenSource};
 use crate::error::{CliError, Kind};
 use crate::http::{Http, HttpOptions};
-use crate::path::{RemotePath, View};
+use crate::path::{PathError, RemotePath, View};
 use crate::settings::{Claim, GivenSecret, Selection, Settings, TokenOrigin, parse_link};
 use crate::store::keyring::{self, Keyring, NoKeyring};
 use crate::store::{Accounts, ConfigFile, Place, Saved, Vault};
@@ -166,7 +166,11 @@ impl Ctx {
                 let message = format!("{link} is a public link, which this command does not work in");
                 return Err(CliError::new(Kind::Usage, message));
             }
-            return Ok(RemotePath::parse(&format!("/{}/{below}", link.hash()))?);
+            let path = RemotePath::parse(&format!("/{}/{below}", link.hash()));
+            return path.map_err(|error| match error {
+                PathError::DotSegment(_, segment) => PathError::DotSegment(text.to_owned(), segment).into(),
+                error => error.into(),
+            });
         }
         let path = RemotePath::parse(text)?;
         Ok(match self.link()? {

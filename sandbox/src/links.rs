@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::random;
+use crate::world::Right;
 
 /// A public link, which is a workspace of its own to the server.
 #[derive(Clone, Debug)]
@@ -24,6 +25,7 @@ pub(crate) struct Link {
     pub(crate) access_end: i64,
     /// 0 for any number.
     pub(crate) max_downloads: i64,
+    pub(crate) downloads: i64,
     /// The login of who made it.
     pub(crate) owner: String,
     /// The hidden user that visitors are signed in as.
@@ -47,6 +49,7 @@ impl Link {
             password: None,
             access_end: 0,
             max_downloads: 0,
+            downloads: 0,
             owner: owner.to_owned(),
             user_login: user_uuid.replace('-', "").chars().take(16).collect(),
             user_uuid,
@@ -54,9 +57,30 @@ impl Link {
         }
     }
 
-    /// Whether visitors are still let in.
+    /// Whether visitors are still let in. Those who are in may go on.
     pub(crate) fn is_open(&self, now: i64) -> bool {
         self.access_end == 0 || now < self.access_end
+    }
+
+    /// Whether it was downloaded as often as it allows.
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.max_downloads > 0 && self.downloads >= self.max_downloads
+    }
+
+    /// What visitors may do, as permissions of the workspace. One that may only be looked at is read like any other.
+    pub(crate) fn right(&self) -> Option<Right> {
+        let reads = self.permissions.contains(&"Preview") || self.permissions.contains(&"Download");
+        match (reads, self.permissions.contains(&"Upload")) {
+            (true, true) => Some(Right::ReadWrite),
+            (true, false) => Some(Right::Read),
+            (false, true) => Some(Right::Write),
+            (false, false) => None,
+        }
+    }
+
+    /// The password of its hidden user: its own, or what the server makes up.
+    pub(crate) fn visitors_password(&self) -> String {
+        self.password.clone().unwrap_or_else(|| format!("{}#$!Az1", self.user_login))
     }
 }
 
@@ -91,6 +115,22 @@ impl Links {
     /// The link of that hash.
     pub(crate) fn by_hash(&self, hash: &str) -> Option<Link> {
         self.lock().links.iter().find(|link| link.hash == hash).cloned()
+    }
+
+    /// The link whose hidden user has that login.
+    pub(crate) fn by_user(&self, login: &str) -> Option<Link> {
+        self.lock().links.iter().find(|link| link.user_login == login).cloned()
+    }
+
+    /// Counts a download by that user; false where the link allows no more. Users of no link download as they like.
+    pub(crate) fn count_download(&self, login: &str) -> bool {
+        let mut state = self.lock();
+        let Some(link) = state.links.iter_mut().find(|link| link.user_login == login) else { return true };
+        if link.is_used_up() {
+            return false;
+        }
+        link.downloads += 1;
+        true
     }
 
     /// All links, oldest first.

@@ -8,17 +8,20 @@ use crate::transport::{Response, chunked, full, respond};
 
 /// The page of the link with that hash; one that is gone or over is 404, as a page as well.
 pub(crate) fn page(shared: &Shared, path: &str) -> Response {
-    let hash = path.split('/').next().unwrap_or_default();
-    let html = "text/html; charset=utf-8";
+    let hash = path.trim_end_matches('/');
+    let (html, page_type) = ("text/html; charset=utf-8", "text/html; charset=utf8");
     let missing = |words: &str| {
         let page = format!(
-            "<!DOCTYPE html>\n<html>\n\t<head>\n\t\t<title>Cells</title>\n\t</head>\n\t<body>{words}</body>\n</html>\n"
+            "<!DOCTYPE html>\n<html>\n\t<head>\n\t\t<title>Cells</title>\n\t</head>\n\t<body>\n\t\t<div>{words}</div>\n\t</body>\n</html>\n"
         );
         respond(StatusCode::NOT_FOUND, html, full(page))
     };
-    let Some(link) = shared.links.by_hash(hash) else { return missing("Cannot find this link") };
+    let Some(link) = shared.links.by_hash(hash) else { return missing("Cannot find this link! Please contact the person who sent it to you.") };
     if !link.is_open(shared.clock.now()) {
-        return missing("This link has expired. Please contact the person who has shared this link.");
+        return missing("This link has expired. Please contact the person who sent it to you.");
+    }
+    if link.is_used_up() {
+        return missing("This link has expired (number of maximum downloads has been reached).");
     }
     let mut parameters = json!({
         "MINISITE": hash,
@@ -35,7 +38,7 @@ pub(crate) fn page(shared: &Shared, path: &str) -> Response {
     }
     let page = format!(
         "<!DOCTYPE html>\n<html xmlns:ajxp>\n\t<head>\n\t\t<title>Cells</title>\n\t</head>\n\t<body>\n\t\t<script>\n\
-         \t\t\tvar startParameters = {parameters};\n\t\t</script>\n\t</body>\n</html>\n"
+         \t\t\tvar pydio, startParameters = {{}}, MessageHash={{}};\n\t\t\tstartParameters = {parameters};\n\t\t</script>\n\t</body>\n</html>\n"
     );
-    respond(StatusCode::OK, html, chunked(page))
+    respond(StatusCode::OK, page_type, chunked(page))
 }

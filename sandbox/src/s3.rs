@@ -135,17 +135,17 @@ const COPY_SOURCE: &str = "x-amz-copy-source";
 fn readable(shared: &Shared, caller: &Caller, key: &str) -> Result<Place, Failure> {
     match shared.nodes.resolve(caller, key) {
         Access::Allowed(place) | Access::ReadOnly(place) => Ok(place),
-        Access::NotReadable => Err(Failure::access_denied()),
-        Access::UnknownWorkspace(_) => Err(Failure::no_such_key()),
+        Access::WriteOnly(_) | Access::NotReadable => Err(Failure::access_denied()),
+        Access::FileFolder(_) | Access::UnknownWorkspace(_) => Err(Failure::no_such_key()),
     }
 }
 
 /// Where the caller may write, or the refusal.
 fn writable(shared: &Shared, caller: &Caller, key: &str) -> Result<Place, Failure> {
     match shared.nodes.resolve(caller, key) {
-        Access::Allowed(place) => Ok(place),
+        Access::Allowed(place) | Access::WriteOnly(place) => Ok(place),
         Access::ReadOnly(_) | Access::NotReadable => Err(Failure::access_denied()),
-        Access::UnknownWorkspace(_) => Err(Failure::no_such_key()),
+        Access::FileFolder(_) | Access::UnknownWorkspace(_) => Err(Failure::no_such_key()),
     }
 }
 
@@ -153,7 +153,7 @@ fn writable(shared: &Shared, caller: &Caller, key: &str) -> Result<Place, Failur
 /// same: done, denied or never there.
 fn delete(shared: &Shared, exchange: &Exchange, caller: &Caller) -> Response {
     if let Ok(place) = writable(shared, caller, &exchange.key)
-        && !place.relative.is_empty()
+        && !place.is_root()
     {
         shared.nodes.write(|forest, _| {
             if let Some(id) = crate::tree::find(forest, &place) {

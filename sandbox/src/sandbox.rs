@@ -88,7 +88,7 @@ pub(crate) struct Shared {
     pub(crate) nodes: Nodes,
     pub(crate) index_delay: Duration,
     pub(crate) jobs: Jobs,
-    pub(crate) links: Links,
+    pub(crate) links: Arc<Links>,
     pub(crate) directory: Directory,
     pub(crate) namespaces: Namespaces,
     pub(crate) updates: Updates,
@@ -128,16 +128,17 @@ impl Sandbox {
         let clock = Clock::default();
         let store = Store::new().context("cannot make a temporary folder")?;
         let url = format!("{scheme}://{}", reachable(address));
+        let links = Arc::<Links>::default();
         let shared = Arc::new(Shared {
             address,
             tokens: Tokens::new(clock.clone()),
             logins: LoginGuard::default(),
             sessions: Sessions::new(clock.clone(), &url),
             authorizations: Authorizations::new(clock.clone(), &url),
-            nodes: Nodes::new(clock.clone(), config.hash_delay, store),
+            nodes: Nodes::new(clock.clone(), config.hash_delay, store, Arc::clone(&links)),
             index_delay: config.index_delay,
             jobs: Jobs::new(clock.clone(), config.job_effect_delay, config.job_status_delay),
-            links: Links::default(),
+            links,
             directory: Directory::default(),
             namespaces: Namespaces::default(),
             updates: Updates::default(),
@@ -244,7 +245,7 @@ impl Sandbox {
                 self.shared.nodes.lock(&place, duration);
                 Ok(())
             }
-            Access::NotReadable | Access::UnknownWorkspace(_) => {
+            Access::WriteOnly(_) | Access::FileFolder(_) | Access::NotReadable | Access::UnknownWorkspace(_) => {
                 anyhow::bail!("{path} is in no workspace")
             }
         }
@@ -286,7 +287,7 @@ impl Sandbox {
     fn find(&self, caller: &Caller, path: &str) -> Option<NodeId> {
         match self.shared.nodes.resolve(caller, path) {
             Access::Allowed(place) | Access::ReadOnly(place) => self.shared.nodes.read(|forest| find(forest, &place)),
-            Access::NotReadable | Access::UnknownWorkspace(_) => None,
+            Access::WriteOnly(_) | Access::FileFolder(_) | Access::NotReadable | Access::UnknownWorkspace(_) => None,
         }
     }
 }

@@ -13,6 +13,7 @@ pub use handle::Tree;
 
 use crate::clock::Clock;
 use crate::content::{Body, Store};
+use crate::links::{Link, Links};
 use crate::tokens::{Caller, Scope};
 use crate::world::{self, Right, RootKind, Workspace};
 use forest::{Forest, TreeError, segments};
@@ -25,6 +26,19 @@ pub(crate) struct Place {
     pub(crate) login: String,
     /// Path below the workspace root, cleaned: no slash at either end, empty for the root.
     pub(crate) relative: String,
+    /// How visitors of a public link see it.
+    pub(crate) visit: Option<Arc<Visit>>,
+}
+
+/// A public link as the workspace that it is for its visitors.
+#[derive(Clone, Debug)]
+pub(crate) struct Visit {
+    pub(crate) slug: String,
+    pub(crate) label: String,
+    /// Path of what it opens below the root of the workspace that that is in.
+    base: String,
+    /// The name of a file that is opened by itself, in a folder that is nowhere else.
+    file: Option<String>,
 }
 
 impl Place {
@@ -45,7 +59,17 @@ impl Place {
 
     /// The path as the user writes it. That of a root ends with a slash.
     pub(crate) fn path(&self) -> String {
-        format!("{}/{}", self.workspace.slug, self.relative)
+        let Some(visit) = &self.visit else { return format!("{}/{}", self.workspace.slug, self.relative) };
+        let below = self.relative.strip_prefix(&visit.base).unwrap_or_default().trim_start_matches('/');
+        match &visit.file {
+            Some(file) => format!("{}/{file}", visit.slug),
+            None => format!("{}/{below}", visit.slug),
+        }
+    }
+
+    /// Whether it is what the caller sees as a workspace: nothing may be done to that as a whole.
+    pub(crate) fn is_root(&self) -> bool {
+        self.relative.is_empty() || self.visit.as_ref().is_some_and(|visit| visit.base == self.relative)
     }
 
     /// Whether it is, or lies in, something called like an archive. What is in a folder of such a
@@ -67,7 +91,8 @@ impl Place {
 
     /// The same workspace, another path.
     pub(crate) fn at(&self, relative: &str) -> Self {
-        Self { workspace: self.workspace, login: self.login.clone(), relative: segments(relative).join("/") }
+        let visit = self.visit.clone();
+        Self { workspace: self.workspace, login: self.login.clone(), relative: segments(relative).join("/"), visit }
     }
 
     /// Tells places of all workspaces and users apart, and starts like the keys of all places
@@ -88,6 +113,10 @@ pub(crate) enum Access {
     Allowed(Place),
     /// Read only.
     ReadOnly(Place),
+    /// Write only: what is there is told to who asks for it by name, and nothing else.
+    WriteOnly(Place),
+    /// The folder that a link to a single file seems to open.
+    FileFolder(Place),
     /// The workspace is known to the user, but the token does not reach this path.
     NotReadable,
     /// No such workspace, or none that this user may see.
@@ -130,12 +159,13 @@ pub(crate) struct Nodes {
     clock: Clock,
     hash_delay: Duration,
     store: Store,
+    links: Arc<Links>,
 }
 
 impl Nodes {
-    pub(crate) fn new(clock: Clock, hash_delay: Duration, store: Store) -> Self {
+    pub(crate) fn new(clock: Clock, hash_delay: Duration, store: Store, links: Arc<Links>) -> Self {
         let forest = Forest::new(clock.now());
-        Self { forest: Arc::new(RwLock::new(forest)), locks: Arc::default(), clock, hash_delay, store }
+        Self { forest: Arc::new(RwLock::new(forest)), locks: Arc::default(), clock, hash_delay, store, links }
     }
 
     /// Where the bodies of files go.
@@ -159,13 +189,16 @@ impl Nodes {
         let parts = segments(path);
         let (slug, rest) = parts.split_first().map_or(("", &[][..]), |(slug, rest)| (*slug, rest));
         let unknown = || Access::UnknownWorkspace(slug.to_owned());
+        if let Some(link) = self.links.by_user(&caller.login) {
+            return self.resolve_visit(&link, slug, rest).unwrap_or_else(unknown);
+        }
         let Some(workspace) = world::workspace(slug) else {
             return unknown();
         };
         let Some(right) = workspace.right_of(&caller.login) else {
             return unknown();
         };
-        let place = Place { workspace, login: caller.login.clone(), relative: rest.join("/") };
+        let place = Place { workspace, login: caller.login.clone(), relative: rest.join("/"), visit: None };
         let may_write = right == Right::ReadWrite;
         match &caller.scope {
             Some(scope) if !self.is_scope(&place, scope) => Access::NotReadable,
@@ -175,14 +208,51 @@ impl Nodes {
         }
     }
 
+    /// What a visitor of a public link may do below its workspace.
+    fn resolve_visit(&self, link: &Link, slug: &str, names: &[&str]) -> Option<Access> {
+        let (root, kind) = self.opened(link).filter(|_| slug == link.slug)?;
+        if kind == Kind::File {
+            return match names {
+                [] => Some(Access::FileFolder(root)),
+                [name] if root.path().ends_with(&format!("/{name}")) => Some(Access::ReadOnly(root)),
+                _ => None,
+            };
+        }
+        let place = root.at(&format!("{}/{}", root.relative, names.join("/")));
+        Some(match link.right()? {
+            Right::Read => Access::ReadOnly(place),
+            Right::ReadWrite => Access::Allowed(place),
+            Right::Write => Access::WriteOnly(place),
+        })
+    }
+
+    /// What a public link opens, as its visitors see it.
+    pub(crate) fn opened(&self, link: &Link) -> Option<(Place, Kind)> {
+        let uuid = link.node_uuids.first()?;
+        let (place, id, _) = self.reach(&Caller::full(&link.owner), uuid)?;
+        let kind = self.read(|forest| forest.get(id).map(|node| node.kind))?;
+        let prefix: String = uuid.chars().rev().filter(char::is_ascii_hexdigit).take(8).collect();
+        let file = (kind == Kind::File).then(|| format!("{prefix}-{}", place.name()));
+        let visit = Visit { slug: link.slug.clone(), label: link.label.clone(), base: place.relative.clone(), file };
+        Some((Place { visit: Some(Arc::new(visit)), ..place }, kind))
+    }
+
     /// Where `caller` finds the node of that Uuid, and whether it may only be read there.
     pub(crate) fn reach(&self, caller: &Caller, uuid: &str) -> Option<(Place, NodeId, bool)> {
+        if let Some(link) = self.links.by_user(&caller.login) {
+            let (root, _) = self.opened(&link)?;
+            return self.read(|forest| {
+                let (id, top) = (forest.by_uuid(uuid)?, find(forest, &root)?);
+                let read_only = link.right() == Some(Right::Read);
+                forest.is_inside(id, top).then(|| (root.at(&forest.path(id)), id, read_only))
+            });
+        }
         self.read(|forest| {
             let id = forest.by_uuid(uuid)?;
             world::WORKSPACES.iter().find_map(|workspace| {
                 let right = workspace.right_of(&caller.login)?;
                 let top = forest.root(workspace, &caller.login)?;
-                let place = Place { workspace, login: caller.login.clone(), relative: forest.path(id) };
+                let place = Place { workspace, login: caller.login.clone(), relative: forest.path(id), visit: None };
                 forest.is_inside(id, top).then_some((place, id, right == Right::Read))
             })
         })

@@ -21,6 +21,28 @@ pub(crate) struct User {
 pub(crate) enum Right {
     Read,
     ReadWrite,
+    /// To put things somewhere without seeing what is there: only links give it.
+    Write,
+}
+
+impl Right {
+    /// As workspaces tell it.
+    pub(crate) fn permissions(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::ReadWrite => "read,write",
+            Self::Write => "write",
+        }
+    }
+
+    /// As the state of the web page tells it.
+    pub(crate) fn letters(self) -> &'static str {
+        match self {
+            Self::Read => "r",
+            Self::ReadWrite => "rw",
+            Self::Write => "w",
+        }
+    }
 }
 
 /// Where the nodes of a workspace live.
@@ -120,7 +142,7 @@ pub(crate) const WORKSPACES: [Workspace; 4] = [
 impl Workspace {
     /// What `login` may do here; `None` when the workspace does not exist for this user.
     pub(crate) fn right_of(&self, login: &str) -> Option<Right> {
-        if user(login).is_some_and(|user| user.admin) { self.admin } else { self.others }
+        if user(login)?.admin { self.admin } else { self.others }
     }
 }
 

@@ -221,6 +221,10 @@ impl Client {
     pub(super) fn shown_node(&self, node: WireNode) -> Node {
         let mut node = node.into_node();
         node.path = self.shown_path(node.path);
+        // Links are labelled by a word that stands for the name of what they open.
+        if let (Some(view), Some(label)) = (&self.view, node.meta.get_mut("ws_label")) {
+            *label = view.label().unwrap_or_else(|| node.path.name()).into();
+        }
         node
     }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::account::Credentials;
 use crate::api::frontend::{ServerInfo, User};
+use crate::api::share::Link;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome, SIGN_IN};
 use crate::ui::table;
@@ -26,6 +27,34 @@ struct Record {
     expires_at: Option<String>,
     account_id: Option<String>,
     stored_in: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<LinkRecord>,
+}
+
+/// The public link that takes the place of an account.
+#[derive(Debug, Serialize)]
+struct LinkRecord {
+    url: String,
+    label: String,
+    permissions: Vec<String>,
+    password: bool,
+    expires_at: Option<String>,
+    max_downloads: Option<u64>,
+    downloads: u64,
+}
+
+impl LinkRecord {
+    fn new(url: String, link: &Link) -> Self {
+        Self {
+            url,
+            label: link.label.clone(),
+            permissions: super::share::show::permissions(link),
+            password: link.password,
+            expires_at: link.expires.map(|time| time.to_string()),
+            max_downloads: link.max_downloads,
+            downloads: link.downloads,
+        }
+    }
 }
 
 /// Asks the server who is signed in, and shows it.
@@ -57,10 +86,18 @@ pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
 
 async fn record(ctx: &Ctx, user: User, server: ServerInfo) -> Result<Record, CliError> {
     let account = ctx.account().await?;
+    let link = match ctx.visited().await? {
+        Some((link, page)) => {
+            let known = ctx.api().await?.link(&page.uuid).await;
+            let known = known.map_err(|error| CliError::from(error).during(format!("asking about {link}")))?;
+            Some(LinkRecord::new(link.to_string(), &known))
+        }
+        None => None,
+    };
     let (credentials, expires_at) = match &account.credentials {
         Credentials::Token(_) => ("token", None),
         // A session is opened and closed by each run: when it would end says nothing.
-        Credentials::Password { .. } => ("password", None),
+        Credentials::Password { .. } => (if link.is_some() { "link" } else { "password" }, None),
         Credentials::OAuth { .. } => ("oauth", ctx.sender().await?.tokens.expires_at()),
     };
     let stored_in = ctx.place().await?.map(ToString::to_string);
@@ -76,10 +113,14 @@ async fn record(ctx: &Ctx, user: User, server: ServerInfo) -> Result<Record, Cli
         expires_at: expires_at.map(|time| time.to_string()),
         account_id: account.stored_id.clone(),
         stored_in,
+        link,
     })
 }
 
 fn show(ctx: &Ctx, record: &Record) -> Result<(), CliError> {
+    if let Some(link) = &record.link {
+        return show_link(ctx, record, link);
+    }
     let admin = if record.admin { " (administrator)" } else { "" };
     let mut fields = vec![("User", format!("{}{admin}", record.user))];
     let mut add = |name, value: Option<&String>| fields.extend(value.map(|value| (name, value.clone())));
@@ -93,5 +134,19 @@ fn show(ctx: &Ctx, record: &Record) -> Result<(), CliError> {
     add("Account", record.account_id.as_ref());
     let given = "nowhere: given by flags or environment".to_owned();
     add("Stored in", Some(record.stored_in.as_ref().unwrap_or(&given)));
+    Ok(table::fields(&ctx.ui, &fields)?)
+}
+
+fn show_link(ctx: &Ctx, record: &Record, link: &LinkRecord) -> Result<(), CliError> {
+    let ends = link.expires_at.clone().unwrap_or_else(|| "never".to_owned());
+    let mut fields = vec![("Link", link.url.clone())];
+    let mut add = |name, value: Option<String>| fields.extend(value.map(|value| (name, value)));
+    add("Label", Some(link.label.clone()));
+    add("Visitors may", Some(link.permissions.join(", ")));
+    add("Password", Some(if link.password { "yes" } else { "no" }.to_owned()));
+    add("Ends", Some(ends));
+    add("Downloads", link.max_downloads.map(|most| format!("{} of {most}", link.downloads)));
+    add("Product", record.server_product.clone());
+    add("Version", record.server_version.clone());
     Ok(table::fields(&ctx.ui, &fields)?)
 }

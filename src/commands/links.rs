@@ -1,6 +1,6 @@
 //! Public links as operands: `https://HOST/public/HASH[/path]` stands for a path, and takes the place of the account.
 
-use super::meta;
+use super::{meta, nodes};
 use crate::account::LinkUrl;
 use crate::cli::Command;
 use crate::context::Ctx;
@@ -15,7 +15,7 @@ use crate::settings::parse_link;
 /// [`Kind::Usage`] for operands that are in different places; why the link lets nobody in.
 pub async fn settle(ctx: &Ctx, command: &Command) -> Result<(), CliError> {
     let Some(operands) = operands(command) else { return Ok(()) };
-    let (urls, paths): (Vec<&str>, Vec<&str>) = operands.into_iter().partition(|operand| LinkUrl::is_meant(operand));
+    let (urls, paths): (Vec<&str>, Vec<&str>) = operands.iter().partition(|operand| LinkUrl::is_meant(operand));
     let mut named: Option<LinkUrl> = None;
     for url in urls {
         let (link, _) = parse_link(url).map_err(|error| CliError::from(error).about(url))?;
@@ -35,10 +35,22 @@ pub async fn settle(ctx: &Ctx, command: &Command) -> Result<(), CliError> {
         }
     }
     if ctx.link()?.is_some() {
+        // What is no path is told before anybody is asked for a password.
+        operands.iter().try_for_each(|operand| nodes::parse(ctx, operand).map(|_| ()))?;
         // What the link is worth concerns all operands: it is told once, and before anything is done.
         ctx.api().await?;
     }
     Ok(())
+}
+
+/// Says of a missing right whose it is to give.
+pub fn explain(ctx: &Ctx, error: CliError) -> CliError {
+    match ctx.link() {
+        Ok(Some(_)) if error.kind == Kind::Permission && error.hints.is_empty() => {
+            error.hint("a public link allows what whoever made it has set; 'cec info --link URL' tells")
+        }
+        _ => error,
+    }
 }
 
 fn mixed(link: &LinkUrl, other: &str) -> CliError {

@@ -68,7 +68,7 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
     let result = tokio::select! {
         // A command that has ended has ended, whatever was signalled in its last moment.
         biased;
-        result = run(ctx, command) => result,
+        result = run(ctx, command) => result.map_err(|error| links::explain(ctx, error)),
         () = ctx.cancel.cancelled(), if !stops_itself => Ok(Outcome::Done),
     };
     let (kind, message) = match signals.first() {

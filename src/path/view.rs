@@ -76,6 +76,11 @@ impl View {
         }
     }
 
+    /// What the folder that it opens is called.
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_deref()
+    }
+
     /// What the folder is called that a path names, where that is the link itself.
     pub fn label_of(&self, path: &RemotePath) -> Option<&str> {
         self.label.as_deref().filter(|_| path.as_str() == self.name)

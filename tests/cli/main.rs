@@ -26,6 +26,7 @@ mod idm;
 mod info;
 mod jobs;
 mod keyring;
+mod links;
 mod listings;
 mod ls;
 mod meta;

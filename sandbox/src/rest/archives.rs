@@ -64,7 +64,7 @@ pub(super) fn compress(call: &Call, parameters: &str) -> RestResult {
     for path in &nodes {
         let place = match call.shared.nodes.resolve(call.caller()?, path) {
             Access::Allowed(place) | Access::ReadOnly(place) => place,
-            Access::NotReadable => return Err(RestError::not_readable()),
+            Access::WriteOnly(_) | Access::FileFolder(_) | Access::NotReadable => return Err(RestError::not_readable()),
             Access::UnknownWorkspace(slug) => return Err(RestError::no_workspace(&slug)),
         };
         if call.shared.nodes.read(|forest| find(forest, &place)).is_none() {
@@ -107,7 +107,7 @@ pub(super) fn extract(call: &Call, parameters: &str) -> RestResult {
     let nodes = &call.shared.nodes;
     let source = match nodes.resolve(call.caller()?, &node) {
         Access::Allowed(place) | Access::ReadOnly(place) => place,
-        Access::NotReadable => return Err(RestError::not_readable()),
+        Access::WriteOnly(_) | Access::FileFolder(_) | Access::NotReadable => return Err(RestError::not_readable()),
         Access::UnknownWorkspace(slug) => return Err(RestError::no_workspace(&slug)),
     };
     if nodes.read(|forest| find(forest, &source)).is_none() {

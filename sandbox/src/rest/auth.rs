@@ -44,7 +44,7 @@ pub(super) async fn document(call: &mut Call) -> RestResult {
         let (place, write) = match nodes.resolve(&caller, &request.path) {
             Access::Allowed(place) => (place, true),
             Access::ReadOnly(place) => (place, false),
-            Access::NotReadable => {
+            Access::WriteOnly(_) | Access::FileFolder(_) | Access::NotReadable => {
                 let message = "path is not readable";
                 let status = StatusCode::FORBIDDEN;
                 return Err(RestError::typed(status, Prefix::Forbidden, message));

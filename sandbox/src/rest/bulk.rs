@@ -8,13 +8,14 @@ use serde::Serialize;
 
 use super::error::{RestError, RestResult};
 use super::json::message;
-use super::node::{Rendering, WireNode, WireType, quoted, render};
+use super::node::{Rendering, WireNode, WireType, quoted, render, render_id};
 use super::tree::{look_up, readable};
 use super::{Call, reply};
-use crate::tree::find;
+use crate::tree::{Access, find};
 use crate::tree::forest::Forest;
 use crate::tree::node::{Kind, NodeId};
-use crate::world::{Right, WORKSPACES};
+use crate::links::Link;
+use crate::world::WORKSPACES;
 
 message! {
     struct BulkRequest {
@@ -94,18 +95,17 @@ fn workspaces(call: &Call) -> Result<Vec<WireNode>, RestError> {
     if caller.scope.is_some() {
         return Ok(Vec::new());
     }
+    if let Some(link) = call.shared.links.by_user(&caller.login) {
+        return Ok(visited(call, &link).into_iter().collect());
+    }
     let mut nodes: Vec<WireNode> = WORKSPACES
         .iter()
         .filter_map(|workspace| Some((workspace, workspace.right_of(&caller.login)?)))
         .map(|(workspace, right)| {
-            let permissions = match right {
-                Right::Read => "read",
-                Right::ReadWrite => "read,write",
-            };
             let meta = [
                 ("ws_description", quoted(workspace.description)),
                 ("ws_label", quoted(workspace.label)),
-                ("ws_permissions", quoted(permissions)),
+                ("ws_permissions", quoted(right.permissions())),
                 ("ws_scope", quoted("ADMIN")),
                 ("ws_slug", quoted(workspace.slug)),
                 ("ws_syncable", "true".to_owned()),
@@ -124,13 +124,44 @@ fn workspaces(call: &Call) -> Result<Vec<WireNode>, RestError> {
     Ok(nodes)
 }
 
+/// The one workspace of a visitor of a public link.
+fn visited(call: &Call, link: &Link) -> Option<WireNode> {
+    call.shared.nodes.opened(link)?;
+    let meta = [
+        ("ws_description", quoted(&link.description)),
+        ("ws_label", quoted(&link.label)),
+        ("ws_permissions", quoted(link.right()?.permissions())),
+        ("ws_scope", quoted("LINK")),
+        ("ws_slug", quoted(&link.slug)),
+        ("ws_uuid", quoted(&link.uuid)),
+    ];
+    Some(WireNode {
+        uuid: link.node_uuids.first()?.clone(),
+        path: link.slug.clone(),
+        r#type: Some(WireType::Collection),
+        meta_store: meta.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+        ..WireNode::default()
+    })
+}
+
 /// One page of the children of a folder.
 fn children(
     call: &Call,
     folder: &str,
     request: &BulkRequest,
 ) -> Result<(Vec<WireNode>, Option<Pagination>), RestError> {
-    let (place, read_only) = readable(call, folder)?;
+    let (place, read_only) = match call.shared.nodes.resolve(call.caller()?, folder) {
+        Access::WriteOnly(place) => {
+            let exists = call.shared.nodes.read(|forest| find(forest, &place)).is_some();
+            return if exists { Ok((Vec::new(), None)) } else { Err(RestError::not_readable()) };
+        }
+        Access::FileFolder(place) => {
+            let rendering = Rendering { read_only: true, ..Rendering::PLAIN };
+            let file = call.shared.nodes.read(|forest| render_id(forest, find(forest, &place)?, &place, rendering));
+            return Ok((file.into_iter().collect(), None));
+        }
+        _ => readable(call, folder)?,
+    };
     let limited = call.caller()?.scope.is_some();
     let rendering = Rendering { read_only, ..Rendering::PLAIN };
     call.shared.nodes.read(|forest| {

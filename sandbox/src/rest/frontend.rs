@@ -7,7 +7,8 @@ use http::StatusCode;
 use super::error::RestResult;
 use super::{Call, reply};
 use crate::transport::{chunked, respond};
-use crate::world::{self, Right, RootKind, WORKSPACES};
+use crate::links::Link;
+use crate::world::{self, RootKind, WORKSPACES};
 
 /// How the real server names its version to strangers: not a version at all.
 const HIDDEN_VERSION: &str = "0b0b7a809730b45b7a887dc685a04139";
@@ -88,7 +89,10 @@ pub(super) fn state(call: &Call) -> RestResult {
     if let Some(caller) = &call.caller {
         let workspaces = match caller.scope {
             Some(_) => String::new(),
-            None => repositories(&caller.login),
+            None => match call.shared.links.by_user(&caller.login) {
+                Some(link) => repository(&link),
+                None => repositories(&caller.login),
+            },
         };
         let name = world::user(&caller.login).map_or("", |user| user.display_name);
         let rights = special_rights(caller.admin, call.shared.logins.must_change_password(&caller.login));
@@ -118,16 +122,22 @@ fn special_rights(admin: bool, must_change_password: bool) -> String {
     if attributes.is_empty() { attributes } else { format!("   <special_rights{attributes}></special_rights>\n") }
 }
 
+fn repository(link: &Link) -> String {
+    let acl = link.right().map_or("", crate::world::Right::letters);
+    format!(
+        "    <repo access_type=\"gateway\" acl=\"{acl}\" id=\"{}\" owner=\"shared\" repositorySlug=\"{}\" \
+         repository_type=\"link\">\n     <label><![CDATA[{}]]></label>\n    </repo>\n",
+        link.uuid, link.slug, link.label
+    )
+}
+
 fn repositories(login: &str) -> String {
     let mut xml = String::new();
     for workspace in &WORKSPACES {
         let Some(right) = workspace.right_of(login) else {
             continue;
         };
-        let acl = match right {
-            Right::Read => "r",
-            Right::ReadWrite => "rw",
-        };
+        let acl = right.letters();
         let kind = match workspace.root_kind {
             RootKind::Personal => "workspace-personal",
             RootKind::Datasource | RootKind::Folder => "workspace",

@@ -303,6 +303,9 @@ fn source(call: &Call, path: &str, transfer: Transfer) -> Result<(Place, Kind), 
     let place = match nodes.resolve(call.caller()?, path) {
         Access::ReadOnly(_) if transfer == Transfer::Move => return Err(forbidden()),
         Access::Allowed(place) | Access::ReadOnly(place) => place,
+        Access::WriteOnly(_) | Access::FileFolder(_) => {
+            return Err(RestError::not_readable().with_status(StatusCode::FORBIDDEN));
+        }
         Access::NotReadable => return Err(RestError::not_readable()),
         Access::UnknownWorkspace(slug) => return Err(RestError::no_workspace(&slug)),
     };
@@ -323,8 +326,8 @@ pub(super) fn target_place(call: &Call, path: &str) -> Result<Place, RestError> 
     }
     let nodes = &call.shared.nodes;
     let place = match nodes.resolve(call.caller()?, path) {
-        Access::Allowed(place) => place,
-        Access::ReadOnly(_) | Access::NotReadable => return Err(forbidden()),
+        Access::Allowed(place) | Access::WriteOnly(place) => place,
+        Access::ReadOnly(_) | Access::FileFolder(_) | Access::NotReadable => return Err(forbidden()),
         Access::UnknownWorkspace(slug) => return Err(RestError::no_workspace(&slug)),
     };
     if nodes.is_locked(&place) {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::tree::forest::Forest;
 use crate::tree::node::{Kind, Node, NodeId};
-use crate::world::Workspace;
+use crate::tree::Place;
 
 /// Mode of a folder that was made only because something below it was written.
 const IMPLIED_MODE: u32 = 511;
@@ -49,6 +49,10 @@ pub(crate) struct Rendering {
     pub(crate) counts: bool,
     /// Whether the caller may only read.
     pub(crate) read_only: bool,
+    /// Whether the caller may only write.
+    pub(crate) write_only: bool,
+    /// Whether the caller is the visitor of a public link.
+    pub(crate) visited: bool,
     /// Whether to say that the node has just been indexed.
     pub(crate) indexed: bool,
     /// Whether to name the way hashes are computed, as all but administrators' listings do.
@@ -57,7 +61,14 @@ pub(crate) struct Rendering {
 
 impl Rendering {
     /// As in stat.
-    pub(crate) const PLAIN: Self = Self { counts: false, read_only: false, indexed: false, hashing_version: true };
+    pub(crate) const PLAIN: Self = Self {
+        counts: false,
+        read_only: false,
+        write_only: false,
+        visited: false,
+        indexed: false,
+        hashing_version: true,
+    };
 }
 
 // Serde hands the field over by reference.
@@ -78,7 +89,7 @@ pub(crate) fn render(node: &Node, path: String, rendering: Rendering) -> WireNod
     if rendering.hashing_version {
         meta.insert("hashing_version".to_owned(), quoted("v4"));
     }
-    if is_root {
+    if is_root && !rendering.visited {
         meta.insert("ws_root".to_owned(), quoted("true"));
     }
     if let Some(quota) = node.quota.filter(|_| is_root) {
@@ -94,8 +105,11 @@ pub(crate) fn render(node: &Node, path: String, rendering: Rendering) -> WireNod
     if rendering.indexed {
         meta.insert("datasource_node_indexed".to_owned(), "true".to_owned());
     }
-    if rendering.read_only && !is_root {
+    if rendering.read_only && (!is_root || rendering.visited) {
         meta.insert("node_readonly".to_owned(), quoted("true"));
+    }
+    if rendering.write_only {
+        meta.insert("node_writeonly".to_owned(), quoted("true"));
     }
     if rendering.counts && node.kind == Kind::Folder {
         let (files, folders) = node.child_counts();
@@ -119,8 +133,8 @@ pub(crate) fn render(node: &Node, path: String, rendering: Rendering) -> WireNod
     }
 }
 
-/// The node of that id with the path it has in `workspace`.
-pub(crate) fn render_id(forest: &Forest, id: NodeId, workspace: &Workspace, rendering: Rendering) -> Option<WireNode> {
-    let path = format!("{}/{}", workspace.slug, forest.path(id));
-    Some(render(forest.get(id)?, path, rendering))
+/// The node of that id with the path it has where `place` is.
+pub(crate) fn render_id(forest: &Forest, id: NodeId, place: &Place, rendering: Rendering) -> Option<WireNode> {
+    let rendering = Rendering { visited: place.visit.is_some(), ..rendering };
+    Some(render(forest.get(id)?, place.at(&forest.path(id)).path(), rendering))
 }

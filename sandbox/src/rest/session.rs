@@ -16,7 +16,10 @@ use super::{Call, reply};
 use crate::Shared;
 use crate::sessions::{ALL_SCOPES, FRONTEND, Grant};
 use crate::transport::header;
-use crate::world::PasswordCheck;
+use crate::world::{self, PasswordCheck};
+
+/// The header of visitors of public links, which names the link.
+const MINISITE: &str = "x-pydio-minisite";
 
 /// How long a browser keeps the cookie, in seconds.
 const COOKIE_LIFETIME: u64 = 3600;
@@ -68,7 +71,8 @@ struct TokenAnswer {
 pub(super) async fn post(call: &mut Call) -> RestResult {
     let request: SessionRequest = call.message().await?;
     let field = |name: &str| request.auth_info.get(name).map_or("", String::as_str);
-    let sent = refresh_token(&call.headers);
+    let name = cookie_name(&call.headers);
+    let sent = refresh_token(&call.headers, &name);
     let (outcome, cookie) = match field("type") {
         "credentials" => {
             let outcome = log_in(call, field("login"), field("password"), field("challenge"));
@@ -92,7 +96,7 @@ pub(super) async fn post(call: &mut Call) -> RestResult {
         Ok(Some(Step::Tokens(grant))) => Some(&**grant),
         _ => None,
     };
-    let cookie = set_cookie(call, content, cookie);
+    let cookie = set_cookie(call, &name, content, cookie);
     let mut response = match outcome {
         Ok(step) => reply(&step.map(SessionAnswer::from).unwrap_or_default())?,
         Err(error) => error.into_answer().map_err(|_| RestError::Panic)?,
@@ -105,6 +109,13 @@ pub(super) async fn post(call: &mut Call) -> RestResult {
 
 fn log_in(call: &Call, login: &str, password: &str, challenge: &str) -> Result<Step, RestError> {
     let (shared, logins) = (&call.shared, &call.shared.logins);
+    match shared.links.by_user(login) {
+        // Which link the header names does not matter.
+        Some(_) if header(&call.headers, MINISITE).is_none() => return Err(login_failed()),
+        Some(link) => logins.set_password(login, &link.visitors_password()),
+        None if world::user(login).is_none() => return Err(login_failed()),
+        None => {}
+    }
     let lifetimes = shared.sessions.lifetimes();
     // A challenge that cannot be met counts as a wrong password.
     let can_be_met = challenge.is_empty() || shared.authorizations.can_be_met(challenge);
@@ -183,7 +194,7 @@ enum Cookie {
 }
 
 /// The cookie holds all tokens, encoded twice but not encrypted: some 3 KB.
-fn set_cookie(call: &Call, grant: Option<&Grant>, kind: Cookie) -> String {
+fn set_cookie(call: &Call, name: &str, grant: Option<&Grant>, kind: Cookie) -> String {
     let content =
         grant.map_or_else(String::new, |grant| format!("{}|{}|{}", grant.access, grant.identity, grant.refresh));
     let inner = URL_SAFE_NO_PAD.encode(content);
@@ -200,13 +211,18 @@ fn set_cookie(call: &Call, grant: Option<&Grant>, kind: Cookie) -> String {
         }
         Cookie::Forgotten => String::new(),
     };
-    format!("pydio={value}; Path=/a/frontend; Domain={domain}{expiry}; HttpOnly")
+    format!("{name}={value}; Path=/a/frontend; Domain={domain}{expiry}; HttpOnly")
+}
+
+/// Visitors of a public link have a cookie of their own.
+fn cookie_name(headers: &HeaderMap) -> String {
+    header(headers, MINISITE).map_or_else(|| "pydio".to_owned(), |hash| format!("pydio-{hash}"))
 }
 
 /// The refresh token in the cookie that was sent.
-fn refresh_token(headers: &HeaderMap) -> Option<String> {
+fn refresh_token(headers: &HeaderMap, name: &str) -> Option<String> {
     let cookies = header(headers, COOKIE.as_str())?;
-    let value = cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix("pydio="))?;
+    let value = cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))?;
     let outer = String::from_utf8(URL_SAFE_NO_PAD.decode(value).ok()?).ok()?;
     let inner = URL_SAFE_NO_PAD.decode(outer.split('|').nth(1)?).ok()?;
     let tokens = String::from_utf8(inner).ok()?;

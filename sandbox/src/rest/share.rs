@@ -209,6 +209,7 @@ fn wire(call: &Call, link: &Link) -> Json {
     add("PasswordRequired", json!(true), link.password.is_some());
     add("AccessEnd", json!(link.access_end.to_string()), link.access_end != 0);
     add("MaxDownloads", json!(link.max_downloads.to_string()), link.max_downloads != 0);
+    add("CurrentDownloads", json!(link.downloads.to_string()), link.downloads != 0);
     add("RootNodes", json!(nodes), !nodes.is_empty());
     add("Permissions", json!(link.permissions), !link.permissions.is_empty());
     add("PoliciesContextEditable", json!(true), editable);

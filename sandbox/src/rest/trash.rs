@@ -13,6 +13,9 @@ use crate::jobs::{Action, Order};
 use crate::tree::{Access, Place, find};
 use crate::world::RootKind;
 
+/// What is said to who wants to delete a whole workspace.
+const ROOT: &str = "please do not modify directly the root of a workspace";
+
 message! {
     struct DeleteRequest {
         nodes: Vec<NodeInput> = "Nodes",
@@ -79,15 +82,19 @@ fn deletable(call: &Call, path: &str, for_good: bool) -> Result<Place, RestError
     let nodes = &call.shared.nodes;
     let place = match nodes.resolve(call.caller()?, path) {
         Access::Allowed(place) => place,
+        Access::WriteOnly(_) => return Err(RestError::not_readable().with_status(StatusCode::FORBIDDEN)),
+        Access::ReadOnly(place) if place.visit.as_ref().is_some_and(|_| place.is_root()) => {
+            return Err(RestError::internal(ROOT));
+        }
+        Access::FileFolder(_) => return Err(RestError::internal(ROOT)),
         Access::ReadOnly(_) | Access::NotReadable => {
             return Err(RestError::not_writeable().with_status(StatusCode::FORBIDDEN));
         }
         Access::UnknownWorkspace(slug) => return Err(RestError::no_workspace(&slug)),
     };
     // The personal workspace of a user is deleted for good without a word: with all that is in it.
-    if place.relative.is_empty() && !(for_good && place.workspace.root_kind == RootKind::Personal) {
-        let message = "please do not modify directly the root of a workspace";
-        return Err(RestError::internal(message));
+    if place.is_root() && !(for_good && place.workspace.root_kind == RootKind::Personal && place.visit.is_none()) {
+        return Err(RestError::internal(ROOT));
     }
     if nodes.read(|forest| find(forest, &place)).is_none() {
         return Err(RestError::no_node(&place.shown()));
@@ -174,7 +181,9 @@ fn restorable(call: &Call, path: &str) -> Result<(Place, String), RestError> {
     let nodes = &call.shared.nodes;
     let place = match nodes.resolve(call.caller()?, path) {
         Access::Allowed(place) => place,
-        Access::ReadOnly(_) | Access::NotReadable => return Err(RestError::not_writeable()),
+        Access::ReadOnly(_) | Access::WriteOnly(_) | Access::FileFolder(_) | Access::NotReadable => {
+            return Err(RestError::not_writeable());
+        }
         Access::UnknownWorkspace(slug) => {
             return Err(RestError::no_workspace(&slug).with_status(status));
         }

@@ -71,24 +71,53 @@ struct CreateAnswer {
 pub(super) fn readable(call: &Call, path: &str) -> Result<(Place, bool), RestError> {
     match call.shared.nodes.resolve(call.caller()?, path) {
         Access::Allowed(place) => Ok((place, false)),
-        Access::ReadOnly(place) => Ok((place, true)),
-        Access::NotReadable => Err(RestError::not_readable()),
+        Access::ReadOnly(place) | Access::FileFolder(place) => Ok((place, true)),
+        Access::WriteOnly(_) | Access::NotReadable => Err(RestError::not_readable()),
         Access::UnknownWorkspace(slug) => Err(RestError::no_workspace(&slug)),
     }
 }
 
 /// The node at a path, as stat shows it.
 pub(super) fn look_up(call: &Call, path: &str, counts: bool) -> Result<WireNode, RestError> {
-    let (place, read_only) = readable(call, path)?;
-    let rendering = Rendering { counts, read_only, ..Rendering::PLAIN };
+    let access = call.shared.nodes.resolve(call.caller()?, path);
+    let (place, read_only, write_only) = match access {
+        Access::WriteOnly(place) => (place, false, true),
+        Access::FileFolder(place) => return file_folder(call, &place),
+        _ => readable(call, path).map(|(place, read_only)| (place, read_only, false))?,
+    };
+    // Who may not read learns no counts either.
+    let rendering = Rendering { counts: counts && !write_only, read_only, write_only, ..Rendering::PLAIN };
     let found = call.shared.nodes.read(|forest| {
         let id = find(forest, &place).filter(|_| !place.is_inside_archive())?;
-        render_id(forest, id, place.workspace, rendering)
+        render_id(forest, id, &place, rendering)
     });
     match found.or_else(|| archive(call, &place)) {
         Some(node) => Ok(node),
+        None if write_only => Err(RestError::not_readable()),
         None => Err(RestError::no_node(&place.shown())),
     }
+}
+
+/// The folder that a link to a single file seems to open: it has no Uuid, and only its visitors know it.
+fn file_folder(call: &Call, place: &Place) -> Result<WireNode, RestError> {
+    let missing = || RestError::no_node(&place.shown());
+    let visit = place.visit.as_ref().ok_or_else(missing)?;
+    call.shared.nodes.read(|forest| {
+        let file = find(forest, place).and_then(|id| forest.get(id)).ok_or_else(missing)?;
+        let meta = [
+            ("hashing_version", quoted("v4")),
+            ("name", quoted(&visit.label)),
+            ("virtual_root", quoted("true")),
+        ];
+        Ok(WireNode {
+            path: format!("{}/", visit.slug),
+            r#type: Some(WireType::Collection),
+            size: file.size.to_string(),
+            mtime: file.mtime.to_string(),
+            meta_store: meta.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            ..WireNode::default()
+        })
+    })
 }
 
 /// A folder can be downloaded as an archive that does not exist: `folder.zip` is answered with a
@@ -143,8 +172,10 @@ pub(super) async fn create(call: &mut Call) -> RestResult {
 
 fn create_one(call: &Call, input: &NodeInput) -> Result<WireNode, RestError> {
     let place = match call.shared.nodes.resolve(call.caller()?, &input.path) {
-        Access::Allowed(place) => place,
-        Access::ReadOnly(_) | Access::NotReadable => return Err(RestError::not_writeable()),
+        Access::Allowed(place) | Access::WriteOnly(place) => place,
+        Access::ReadOnly(_) | Access::FileFolder(_) | Access::NotReadable => {
+            return Err(RestError::not_writeable());
+        }
         Access::UnknownWorkspace(slug) => {
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             return Err(RestError::no_workspace(&slug).with_status(status).twice());
@@ -161,7 +192,7 @@ fn create_folder(call: &Call, place: &Place) -> Result<WireNode, RestError> {
     let made = call.shared.nodes.write(|forest, now| {
         let root = root(forest, place).ok_or(TreeError::Missing)?;
         let id = forest.make_folder(root, &place.relative, now)?;
-        render_id(forest, id, place.workspace, rendering).ok_or(TreeError::Missing)
+        render_id(forest, id, place, rendering).ok_or(TreeError::Missing)
     });
     Ok(made?)
 }

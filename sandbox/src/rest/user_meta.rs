@@ -142,7 +142,7 @@ pub(super) async fn update(call: &mut Call) -> RestResult {
             }
         });
         if !deletes {
-            let node = call.shared.nodes.read(|forest| render_id(forest, id, place.workspace, Rendering::PLAIN));
+            let node = call.shared.nodes.read(|forest| render_id(forest, id, &place, Rendering::PLAIN));
             shown.push(json!({
                 "Uuid": uuid,
                 "NodeUuid": input.node_uuid,

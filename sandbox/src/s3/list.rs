@@ -106,7 +106,8 @@ fn collect(shared: &Shared, caller: &Caller, prefix: &str, recursive: bool) -> L
     let mut listing = Listing::default();
     if prefix.is_empty() {
         let visible = WORKSPACES.iter().filter(|it| it.right_of(&caller.login).is_some());
-        let slugs = visible.map(|workspace| workspace.slug);
+        let link = shared.links.by_user(&caller.login);
+        let slugs = visible.map(|workspace| workspace.slug).chain(link.as_ref().map(|link| link.slug.as_str()));
         if recursive {
             for slug in slugs {
                 collect_folder(shared, caller, slug, true, &mut listing);

@@ -21,7 +21,7 @@ use crate::content::Body as Content;
 use crate::tokens::Caller;
 use crate::transport::{Body, Response, full, respond};
 use crate::tree::node::{Kind, TEMPORARY_ETAG};
-use crate::tree::{Place, find};
+use crate::tree::{Access, Place, find};
 
 /// An object that is shorter than the index says breaks the connection before the headers when
 /// the answer is this small, and in its midst when it is larger.
@@ -154,6 +154,10 @@ pub(super) async fn get(shared: &Arc<Shared>, exchange: &Exchange, identity: &Id
     if available < stretch.end - stretch.start && stretch.end - stretch.start <= SMALL_ANSWER {
         return Err(Stop::Dropped);
     }
+    // Only what begins at the beginning counts, so that downloads may be taken up again.
+    if stretch.start == 0 && !shared.links.count_download(&identity.caller.login) {
+        return Err(Failure::access_denied().into());
+    }
     let mut response = described(exchange, &object, stretch);
     if identity.attachment {
         insert(response.headers_mut(), CONTENT_DISPOSITION, "attachment");
@@ -177,7 +181,14 @@ fn stream(content: &Content, stretch: Stretch, lock: Reading) -> Body {
 /// `HEAD /io/key`. Conditions count here.
 pub(super) fn head(shared: &Shared, exchange: &Exchange, caller: &Caller) -> Outcome {
     check_parameters(exchange)?;
-    let place = readable(shared, caller, &exchange.key)?;
+    let place = match shared.nodes.resolve(caller, &exchange.key) {
+        // Who may only write learns all the same that something is there.
+        Access::WriteOnly(place) => {
+            look(shared, &place).map_err(|_| Failure::access_denied())?;
+            place
+        }
+        _ => readable(shared, caller, &exchange.key)?,
+    };
     if archive::is_at(shared, &place) {
         return Err(Failure::bad_gateway().into());
     }

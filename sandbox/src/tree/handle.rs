@@ -156,7 +156,7 @@ impl Tree {
     fn place(&self, path: &str) -> anyhow::Result<Place> {
         match self.nodes.resolve(&Caller::full("admin"), path) {
             Access::Allowed(place) | Access::ReadOnly(place) => Ok(place),
-            Access::NotReadable | Access::UnknownWorkspace(_) => {
+            Access::WriteOnly(_) | Access::FileFolder(_) | Access::NotReadable | Access::UnknownWorkspace(_) => {
                 anyhow::bail!("{path} is in no workspace")
             }
         }

@@ -4,7 +4,7 @@ mod edit;
 mod ls;
 mod options;
 mod rm;
-mod show;
+pub(super) mod show;
 mod target;
 
 use clap::Subcommand;

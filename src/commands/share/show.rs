@@ -54,7 +54,7 @@ pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError>
     Ok(operands.outcome())
 }
 
-pub(super) fn permissions(link: &Link) -> Vec<String> {
+pub(in crate::commands) fn permissions(link: &Link) -> Vec<String> {
     link.permissions.iter().map(|permission| permission.name().to_lowercase()).collect()
 }
 

@@ -86,12 +86,12 @@ impl World {
     }
 
     /// `cec` signed in as admin through the environment.
-    pub(crate) fn cec<'a>(&'a self, arguments: impl IntoIterator<Item = &'a str>) -> Cec<'a> {
+    pub(crate) fn cec<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Cec<'_> {
         self.signed_out(arguments).env("CEC_URL", self.url()).env("CEC_TOKEN", &self.sandbox.token("admin"))
     }
 
     /// `cec` of somebody who is signed in nowhere, unless config.json says otherwise.
-    pub(crate) fn signed_out<'a>(&'a self, arguments: impl IntoIterator<Item = &'a str>) -> Cec<'a> {
+    pub(crate) fn signed_out<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Cec<'_> {
         let home = self.home().display().to_string();
         let variables = [
             ("HOME", home.clone()),
@@ -144,7 +144,14 @@ impl World {
     fn secrets(&self) -> Vec<String> {
         let users = ["admin", "alice", "bob"];
         let known = users.iter().flat_map(|user| [self.sandbox.token(user), self.sandbox.password(user).to_owned()]);
-        known.chain(self.issued.lock().expect("no panic").iter().cloned()).collect()
+        let mut secrets: Vec<String> = known.chain(self.issued.lock().expect("no panic").iter().cloned()).collect();
+        // Those of sessions that are opened for a run alone are known by what was sent.
+        let requests = self.sandbox.requests();
+        let sent = requests.iter().filter_map(|request| request.header("authorization").strip_prefix("Bearer "));
+        secrets.extend(sent.map(str::to_owned));
+        secrets.sort_unstable();
+        secrets.dedup();
+        secrets
     }
 
     /// What differs from run to run, by name.
@@ -196,7 +203,7 @@ impl Cec<'_> {
 
     /// The secrets that this run could know: those of its environment and of config.json too.
     fn secrets(&self) -> Vec<String> {
-        let given = ["CEC_TOKEN", "CEC_PASSWORD", "CELLS_CLIENT_USER_PWD"]
+        let given = ["CEC_TOKEN", "CEC_PASSWORD", "CEC_LINK_PASSWORD", "CELLS_CLIENT_USER_PWD"]
             .iter()
             .filter_map(|name| self.variables.get(*name).cloned());
         let mut secrets: Vec<String> = self.world.secrets().into_iter().chain(given).collect();
