@@ -16,7 +16,9 @@ pub(crate) fn page(shared: &Shared, path: &str) -> Response {
         );
         respond(StatusCode::NOT_FOUND, html, full(page))
     };
-    let Some(link) = shared.links.by_hash(hash) else { return missing("Cannot find this link! Please contact the person who sent it to you.") };
+    let Some(link) = shared.links.by_hash(hash) else {
+        return missing("Cannot find this link! Please contact the person who sent it to you.");
+    };
     if !link.is_open(shared.clock.now()) {
         return missing("This link has expired. Please contact the person who sent it to you.");
     }

@@ -36,9 +36,9 @@ pub struct LinkUrl {
 impl LinkUrl {
     /// Whether a text is meant as a URL, and so as a link rather than as a path.
     pub fn is_meant(text: &str) -> bool {
-        ["http://", "https://"].iter().any(|scheme| {
-            text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-        })
+        ["http://", "https://"]
+            .iter()
+            .any(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
     }
 
     /// Reads a link with the path below it, percent-decoded and without a slash at its end; names that are not encoded
@@ -106,8 +106,16 @@ mod tests {
         for (typed, link, below) in [
             ("https://h/public/1f0c6a3b9d20", "https://h/public/1f0c6a3b9d20", ""),
             ("https://h/public/1f0c6a3b9d20/", "https://h/public/1f0c6a3b9d20", ""),
-            ("HTTP://127.0.0.1:8080/public/my-link_2031/a/b.txt", "http://127.0.0.1:8080/public/my-link_2031", "a/b.txt"),
-            ("https://h/public/1f0c6a3b9d20/sp%20ace%20%C3%A9%23%25.txt/", "https://h/public/1f0c6a3b9d20", "sp ace é#%.txt"),
+            (
+                "HTTP://127.0.0.1:8080/public/my-link_2031/a/b.txt",
+                "http://127.0.0.1:8080/public/my-link_2031",
+                "a/b.txt",
+            ),
+            (
+                "https://h/public/1f0c6a3b9d20/sp%20ace%20%C3%A9%23%25.txt/",
+                "https://h/public/1f0c6a3b9d20",
+                "sp ace é#%.txt",
+            ),
             ("https://h/public/1f0c6a3b9d20/as typed é/*.txt", "https://h/public/1f0c6a3b9d20", "as typed é/*.txt"),
             ("https://[::1]:8080/public/1f0c6a3b9d20//a", "https://[::1]:8080/public/1f0c6a3b9d20", "/a"),
         ] {
@@ -119,11 +127,13 @@ mod tests {
     #[test]
     fn what_is_no_link_is_refused_with_its_reason() {
         let refused = |typed: &str| LinkUrl::parse(typed).expect_err(typed);
-        for typed in ["https://h", "https://h/", "https://h/public", "https://h/public/", "https://h/ws-x", "h/public/x"]
+        for typed in
+            ["https://h", "https://h/", "https://h/public", "https://h/public/", "https://h/ws-x", "h/public/x"]
         {
             assert!(matches!(refused(typed), LinkUrlError::NoLink(_)), "{typed}");
         }
-        for typed in ["https://h/public/..", "https://h/public/a b", "https://h/public/a%20b/c", "https://h/public//a"] {
+        for typed in ["https://h/public/..", "https://h/public/a b", "https://h/public/a%20b/c", "https://h/public//a"]
+        {
             assert!(matches!(refused(typed), LinkUrlError::NoLink(_)), "{typed}");
         }
         // A server below a path answers nothing there, and neither do its links.

@@ -191,7 +191,8 @@ impl Client {
     /// # Errors
     /// Any other failure of the call.
     pub async fn meta_store(&self, path: &RemotePath) -> Result<Option<MetaStore>, ApiError> {
-        let answer: BulkAnswer = self.read("/a/meta/bulk/get", &json!({"NodePaths": [self.server_path(path).to_string()]})).await?;
+        let answer: BulkAnswer =
+            self.read("/a/meta/bulk/get", &json!({"NodePaths": [self.server_path(path).to_string()]})).await?;
         Ok(answer.nodes.into_iter().next().map(|node| MetaStore {
             path: self.shown_path(RemotePath::from_server(&node.path)),
             values: node.meta_store.unwrap_or_default().into_iter().map(|(name, value)| (name, text(value))).collect(),

@@ -103,13 +103,15 @@ impl Found {
         if self.hits.is_some_and(|hits| self.from >= hits) {
             return Ok(None);
         }
-        let request = SearchRequest { query: self.search.query(), size: PAGE, from: self.from };
+        let below = self.search.below.iter().map(|path| self.client.server_path(path).to_string()).collect();
+        let request = SearchRequest { query: self.search.query(below), size: PAGE, from: self.from };
         let answer: SearchAnswer = self.client.read(PATH, &request).await?;
         // Later pages may come without facets.
         let hits = answer.hits().max(self.hits.unwrap_or(0)).max(self.from + answer.results.len() as u64);
         self.hits = Some(hits);
         self.from += PAGE;
-        let nodes = answer.results.into_iter().filter(|node| !node.is_virtual()).map(WireNode::into_node);
+        let real = answer.results.into_iter().filter(|node| !node.is_virtual());
+        let nodes = real.map(|node| self.client.shown_node(node));
         let fitting = nodes.filter(|node| self.search.fits(&node.path));
         Ok(Some(fitting.filter(|node| self.seen.insert(node.path.clone())).collect()))
     }
@@ -154,14 +156,14 @@ impl Search {
         words.into_iter().filter(|word| !word.is_empty()).max_by_key(|word| word.chars().count())
     }
 
-    fn query(&self) -> Query {
+    fn query(&self, path_prefix: Vec<String>) -> Query {
         let words: Vec<String> =
             self.meta.iter().map(|(name, value)| format!("+Meta.{name}:{}", term(value))).collect();
         Query {
             file_name: self.word(),
             // The index knows the last part alone.
             extension: self.extension.as_ref().and_then(|all| all.rsplit('.').next()).map(str::to_owned),
-            path_prefix: self.below.iter().map(ToString::to_string).collect(),
+            path_prefix,
             free_string: (!words.is_empty()).then(|| words.join(" ")),
         }
     }
@@ -220,7 +222,7 @@ mod tests {
     #[test]
     fn an_extension_of_two_parts_is_asked_for_by_the_last() {
         let search = Search { extension: Some("Tar.gz".to_owned()), ..Search::default() };
-        assert_eq!(search.query().extension.as_deref(), Some("gz"));
+        assert_eq!(search.query(Vec::new()).extension.as_deref(), Some("gz"));
         assert!(fits(&search, "a.TAR.GZ") && !fits(&search, "a.gz") && !fits(&search, "tar.gz"));
     }
 
@@ -228,7 +230,7 @@ mod tests {
     fn queries_hold_no_more_than_is_asked() {
         let meta = vec![("usermeta-tags".to_owned(), "x".to_owned()), ("ns".to_owned(), "two \"words\"".to_owned())];
         let search = Search { name: Some("a*".to_owned()), meta, ..Search::default() };
-        let text = serde_json::to_string(&search.query()).expect("JSON");
+        let text = serde_json::to_string(&search.query(vec!["common-files".to_owned()])).expect("JSON");
         assert_eq!(text, r#"{"FileName":"a","FreeString":"+Meta.usermeta-tags:x +Meta.ns:\"two \\\"words\\\"\""}"#);
     }
 }

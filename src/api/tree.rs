@@ -149,7 +149,7 @@ impl Client {
         let asked = self.server_path(path).encoded();
         let answer: Result<StatAnswer, ApiError> = self.get(&format!("/a/tree/stat/{asked}")).await;
         let answer = answer.map_err(|error| match error.kind {
-            // Where nothing may be read, what exists is told of all the same (docs/protocol.md §8.5).
+            // Where nothing may be read, what exists is told of all the same (docs/protocol.md §6.5).
             ApiErrorKind::Forbidden if self.is_upload_only() => {
                 ApiError::new(ApiErrorKind::NotFound, format!("'{path}' does not exist"))
             }
@@ -275,7 +275,8 @@ impl Client {
             return stream::once(all).try_flatten().left_stream().left_stream();
         }
         if self.is_upload_only() {
-            let refused = ApiError::new(ApiErrorKind::Forbidden, "this link takes uploads only: nothing in it is shown");
+            let refused =
+                ApiError::new(ApiErrorKind::Forbidden, "this link takes uploads only: nothing in it is shown");
             return stream::once(future::err(refused)).right_stream().left_stream();
         }
         let listed = format!("{}/*", self.server_path(folder));
@@ -326,10 +327,7 @@ impl Client {
     }
 
     async fn create_call(&self, paths: &[RemotePath]) -> Result<Vec<Node>, ApiError> {
-        let nodes = paths.iter().map(|path| WirePath {
-            path: self.server_text(&path.nfc()),
-            kind: Some("COLLECTION"),
-        });
+        let nodes = paths.iter().map(|path| WirePath { path: self.server_text(&path.nfc()), kind: Some("COLLECTION") });
         let request = CreateRequest { nodes: nodes.collect(), recursive: true };
         let answer: CreateAnswer = self.repeatable_write("/a/tree/create", &request, paths.len() > 1).await?;
         Ok(answer.children.into_iter().map(|node| self.shown_node(node)).collect())

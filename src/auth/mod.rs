@@ -140,7 +140,7 @@ impl TokenSource {
 
     /// The source for the visitors of a public link, from what its page tells.
     pub fn of_link(http: Http, link: &LinkUrl, page: &LinkPage, password: SecretString) -> Self {
-        let session = Session::new(http, link.server().clone(), page.login.clone(), password);
+        let session = Session::new(http, link.server().clone(), page.login.clone(), password, Clock::default());
         let session = session.visiting(link.hash(), page.wants_password);
         Self { kind: Kind::Session(Box::new(session)), proven: Mutex::new(None), kept: AtomicBool::new(false) }
     }

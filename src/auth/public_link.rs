@@ -115,7 +115,9 @@ fn read(status: StatusCode, page: &str) -> Result<LinkPage, AuthError> {
     }
     Err(AuthError::NotCells(match page.is_empty() {
         true => "there is an empty page: this host name is not configured on the Cells server".to_owned(),
-        false => format!("there is another page than that of a public link (HTTP {}): not a Cells server", status.as_u16()),
+        false => {
+            format!("there is another page than that of a public link (HTTP {}): not a Cells server", status.as_u16())
+        }
     }))
 }
 
@@ -160,8 +162,14 @@ mod tests {
             other => panic!("{other:?}"),
         };
         for (text, expected) in [
-            ("<div>Cannot find this link! Please contact the person who sent it to you.</div>", Some(LinkRefusal::Unknown)),
-            ("<div>This link has expired. Please contact the person who sent it to you.</div>", Some(LinkRefusal::Expired)),
+            (
+                "<div>Cannot find this link! Please contact the person who sent it to you.</div>",
+                Some(LinkRefusal::Unknown),
+            ),
+            (
+                "<div>This link has expired. Please contact the person who sent it to you.</div>",
+                Some(LinkRefusal::Expired),
+            ),
             (
                 "<div>This link has expired (number of maximum downloads has been reached).</div>",
                 Some(LinkRefusal::Used),
@@ -170,7 +178,8 @@ mod tests {
         ] {
             assert_eq!(refusal(text), expected, "{text}");
         }
-        for (status, text) in [(StatusCode::OK, ""), (StatusCode::OK, "startParameters = {}"), (StatusCode::OK, "<html>")]
+        for (status, text) in
+            [(StatusCode::OK, ""), (StatusCode::OK, "startParameters = {}"), (StatusCode::OK, "<html>")]
         {
             assert!(matches!(read(status, text), Err(AuthError::NotCells(_))), "{text}");
         }

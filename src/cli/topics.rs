@@ -48,6 +48,8 @@ Account:
   CEC_LOGIN                login name (--login)
   CEC_PASSWORD             password, or - for standard input (--password)
   CEC_PROFILE              stored account, by id or label (--profile)
+  CEC_LINK                 public link to work in, instead of an account (--link)
+  CEC_LINK_PASSWORD        password of the public link, of CEC_LINK where that is set
   CEC_CONFIG               folder of config.json (--config)
   CEC_SKIP_KEYRING         keep secrets in config.json (--skip-keyring)
   CEC_KEYRING              none: as if there were no system keyring; system is the default
@@ -97,10 +99,18 @@ workspaces.
 The pattern * stands for any text within a name, and ** for any folders. Quote patterns, or the
 shell takes them for local ones; --no-glob takes names as they are.
 
+A public link, https://HOST/public/HASH, stands for what it opens, and its URL with /folder/file at
+its end for something in it; no account is needed. One command works in one link. In its results
+paths begin with the HASH. With --link URL, or CEC_LINK, paths are in the link however they are
+written: folder/file, HASH/folder/file, or / for all of it. The password of a link comes from
+CEC_LINK_PASSWORD, or is asked for on a terminal.
+
 Examples:
   cec ls common-files/reports
   cec ls 'common-files/**/*.pdf'
   cec scp 'cells://common-files/reports/*.pdf' .
+  cec scp https://files.example.com/public/1f0c6a3b9d20 .
+  cec scp photo.jpg https://files.example.com/public/1f0c6a3b9d20/photos/
 ";
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ const COLUMNS: &[Column] = &[
 pub struct Args {
     /// Workspaces; all where none is given
     #[arg(value_name = "WORKSPACE")]
-    workspaces: Vec<String>,
+    pub(super) workspaces: Vec<String>,
 }
 
 /// Shows how much workspaces hold, and may hold.
@@ -73,7 +73,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
 }
 
 async fn named(ctx: &Ctx, typed: &str, listed: &[Node]) -> Result<RemotePath, CliError> {
-    let path = nodes::parse(typed)?;
+    let path = nodes::parse(ctx, typed)?;
     if !path.is_workspace() {
         let hint = format!("'cec du -s {path}' adds up a folder");
         return Err(CliError::new(Kind::Usage, format!("'{typed}' is no workspace")).hint(hint).about(typed));

@@ -70,9 +70,13 @@ fn operands(command: &Command) -> Option<Vec<&str>> {
         Command::Cp(arguments) => both(&arguments.common.paths, &[]),
         Command::Mv(arguments) => both(&arguments.common.paths, &[]),
         Command::Rm(arguments) => both(&arguments.paths, &[]),
+        Command::About(arguments) => both(&arguments.workspaces, &[]),
+        Command::Search(arguments) => arguments.below.iter().map(String::as_str).collect(),
         Command::Cat(arguments) => both(&arguments.paths, &[]),
         Command::Compress(arguments) => both(&arguments.paths, &[]),
-        Command::Extract(arguments) => arguments.target.iter().chain([&arguments.archive]).map(String::as_str).collect(),
+        Command::Extract(arguments) => {
+            arguments.target.iter().chain([&arguments.archive]).map(String::as_str).collect()
+        }
         Command::Scp(arguments) => {
             let texts = arguments.paths.iter().filter_map(|path| path.to_str());
             texts.filter(|text| LinkUrl::is_meant(text) || RemotePath::is_marked(text)).collect()

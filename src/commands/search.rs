@@ -22,7 +22,7 @@ pub struct Args {
     text: Option<String>,
     /// Only below this folder
     #[arg(long = "in", value_name = "PATH")]
-    below: Option<String>,
+    pub(super) below: Option<String>,
     /// Only names with this extension
     #[arg(long, value_name = "EXT")]
     ext: Option<String>,
@@ -50,7 +50,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let ui = &ctx.ui;
     let below = match &arguments.below {
         Some(typed) => {
-            let path = nodes::parse(typed)?;
+            let path = nodes::parse(ctx, typed)?;
             let named = if path.is_root() { Vec::new() } else { nodes::named(ctx, &path, true).await? };
             named.into_iter().next().map(|node| node.path)
         }

@@ -69,13 +69,11 @@ fn of_link(refusal: LinkRefusal) -> CliError {
     let (kind, hint) = match refusal {
         LinkRefusal::Unknown => (Kind::NotFound, "it was removed, or there is a slip in its URL"),
         LinkRefusal::Expired | LinkRefusal::Used => (Kind::Permission, "ask whoever sent it for a new one"),
-        LinkRefusal::PasswordNeeded => {
-            (Kind::Auth, "set CEC_LINK_PASSWORD; on a terminal it is asked for")
+        LinkRefusal::PasswordNeeded => (Kind::Auth, "set CEC_LINK_PASSWORD; on a terminal it is asked for"),
+        LinkRefusal::WrongPassword => (Kind::Auth, "ten wrong passwords lock the link; check before trying again"),
+        LinkRefusal::Locked => {
+            (Kind::Auth, "an administrator of the server can unlock it, or whoever sent it makes a new one")
         }
-        LinkRefusal::WrongPassword => {
-            (Kind::Auth, "ten wrong passwords lock the link; check before trying again")
-        }
-        LinkRefusal::Locked => (Kind::Auth, "an administrator of the server can unlock it, or whoever sent it makes a new one"),
     };
     CliError::new(kind, refusal.to_string()).hint(hint)
 }

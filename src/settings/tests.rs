@@ -21,6 +21,9 @@ fn selected(flags: &[&str], variables: &[(&str, &str)]) -> String {
         Err(error) => return format!("error: {error}"),
     };
     match selection {
+        Selection::Link { link, password } => {
+            format!("link {link} {}", if password.is_some() { "with" } else { "without" })
+        }
         Selection::Given { url, login, secret } => {
             let secret = match secret {
                 GivenSecret::Token(TokenOrigin::Inline(token)) => format!("token {}", token.expose_secret()),
@@ -37,6 +40,37 @@ fn selected(flags: &[&str], variables: &[(&str, &str)]) -> String {
             format!("stored {}{url}{login}", profile.as_deref().unwrap_or("active"))
         }
     }
+}
+
+#[test]
+fn a_link_takes_the_place_of_an_account() {
+    const LINK: &str = "https://h/public/1f0c6a3b9d20";
+    const OTHER: &str = "https://h/public/000000000000";
+    let account = [("CEC_URL", "https://e"), ("CEC_TOKEN", "ET"), ("CEC_PROFILE", "ep")];
+    let with_link: Vec<_> = [&account[..], &[("CEC_LINK", LINK), ("CEC_LINK_PASSWORD", "lp")]].concat();
+    for (flags, variables, expected) in [
+        (&["--link", LINK][..], &account[..], "link https://h/public/1f0c6a3b9d20 without".to_owned()),
+        (&[], &with_link, format!("link {LINK} with")),
+        (&["--link", LINK], &with_link, format!("link {LINK} with")),
+        // The password of the environment is that of the environment's link.
+        (&["--link", OTHER], &with_link, format!("link {OTHER} without")),
+        (&["--link", OTHER], &[("CEC_LINK_PASSWORD", "lp")], format!("link {OTHER} with")),
+        // A flag that names an account wins over the environment's link.
+        (&["--profile", "fp"], &with_link, "stored fp".to_owned()),
+        (&["--url", "https://f", "--token", "FT"], &with_link, "https://f ? token FT".to_owned()),
+        (&["--link", LINK, "--token", "FT"], &[], "error: --token and --link exclude each other".to_owned()),
+        (&["--link", LINK, "--profile", "fp"], &[], "error: --profile and --link exclude each other".to_owned()),
+        (&["--link", "https://h"], &[], "error: 'https://h' is not the URL of a public link".to_owned()),
+        (
+            &["--link", "https://h/public/x/a"],
+            &[],
+            "error: --link is https://h/public/x with a path below it".to_owned(),
+        ),
+    ] {
+        assert_eq!(selected(flags, variables), expected, "{flags:?}");
+    }
+    let error = settings(&["--link", "https://u:secret@h/public/x"], &[]).expect_err("credentials").to_string();
+    assert!(!error.contains("secret"), "{error}");
 }
 
 #[test]

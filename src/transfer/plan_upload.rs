@@ -230,9 +230,7 @@ impl Planner<'_> {
             let state = match above.state().await {
                 FolderState::New => FolderState::New,
                 FolderState::Blocked(error) => FolderState::Blocked(error.clone()),
-                FolderState::Existing(children) => {
-                    found(&engine, &listings, &folder.path, children.get(&name)).await
-                }
+                FolderState::Existing(children) => found(&engine, &listings, &folder.path, children.get(&name)).await,
                 FolderState::Unlisted => match engine.api.find(&folder.path).await {
                     Ok(node) => found(&engine, &listings, &folder.path, node.as_ref()).await,
                     Err(error) => FolderState::Blocked(Arc::new(error.into())),

@@ -226,7 +226,11 @@ impl Engine {
                 }
                 Place::As(path) | Place::Onto(path, _) => path.clone(),
             };
-            let key = if is_folding { target.with_file_name(local_name::folded(self.api.own_name(&node))) } else { target.clone() };
+            let key = if is_folding {
+                target.with_file_name(local_name::folded(self.api.own_name(&node)))
+            } else {
+                target.clone()
+            };
             if let Some(first) = taken.insert(key, node.path.clone()) {
                 return Err(TransferError::SameTarget {
                     first: first.to_string(),

@@ -28,7 +28,6 @@ fn share(world: &World, arguments: &[&str]) -> (String, String) {
     (url, hash)
 }
 
-
 /// Runs cec for a visitor who has no account.
 fn visit(world: &World, arguments: &[&str]) -> Run {
     visitor(world, arguments).run()
@@ -91,7 +90,8 @@ fn with_a_link_as_the_account_plain_paths_are_in_it() {
         let run = visit(&world, &[&["--link", &url], arguments].concat());
         run.is(0, "a.txt\nreports/\nsp ace é#%.txt\nsub/\n", "");
     }
-    for path in ["sub/b.txt", "/sub/b.txt", "cells://sub/b.txt", &format!("{hash}/sub/b.txt"), &format!("{url}/sub/b.txt")]
+    for path in
+        ["sub/b.txt", "/sub/b.txt", "cells://sub/b.txt", &format!("{hash}/sub/b.txt"), &format!("{url}/sub/b.txt")]
     {
         visitor(&world, &["cat", path]).env("CEC_LINK", &url).run().is(0, "content of b", "");
     }
@@ -111,11 +111,7 @@ fn a_link_to_a_single_file_stands_for_the_file() {
     visit(&world, &["find", &url]).is(0, &format!("{hash}/a.txt\n"), "");
     visit(&world, &["scp", "-q", &url, "."]).is(0, "", "");
     assert_eq!(fs::read_to_string(world.home().join("a.txt")).expect("a file"), "content of a");
-    visit(&world, &["cat", &format!("{url}/other")]).is(
-        3,
-        "",
-        &format!("error: '{hash}/other' does not exist\n"),
-    );
+    visit(&world, &["cat", &format!("{url}/other")]).is(3, "", &format!("error: '{hash}/other' does not exist\n"));
     fs::write(world.home().join("new.txt"), "new").expect("a file");
     assert_eq!(visit(&world, &["scp", "new.txt", &url]).code, 5);
 }
@@ -272,10 +268,7 @@ fn links_that_are_gone_or_over_say_which() {
     assert_eq!(world.cec(["share", "rm", "-f", &hash]).run().code, 0);
     visit(&world, &["ls", &url]).is(3, "", &unknown(&hash));
     let error = visit(&world, &["ls", &url, "--json"]).json_error(3);
-    assert_eq!(
-        (&error["kind"], &error["path"]),
-        (&json!("not_found"), &json!(format!("URL/public/{hash}")))
-    );
+    assert_eq!((&error["kind"], &error["path"]), (&json!("not_found"), &json!(format!("URL/public/{hash}"))));
     assert_eq!(visit(&world, &["ls", &short]).code, 0);
     world.sandbox.set_clock_offset(2 * 3600);
     let run = visit(&world, &["ls", &short, &format!("{short}/sub")]);
@@ -322,7 +315,11 @@ fn one_command_is_about_one_place() {
         "",
         &both(&hash, "common-files/reports/a.txt"),
     );
-    world.cec(["scp", &format!("{url}/a.txt"), "cells://common-files/"]).run().is(2, "", &both(&hash, "cells://common-files/"));
+    world.cec(["scp", &format!("{url}/a.txt"), "cells://common-files/"]).run().is(
+        2,
+        "",
+        &both(&hash, "cells://common-files/"),
+    );
     visit(&world, &["cp", &format!("{url}/a.txt"), &other]).is(
         2,
         "",
@@ -463,7 +460,8 @@ fn no_secret_of_a_link_is_logged() {
     let (url, _) = share(&world, &["common-files/reports", "--password-stdin"]);
     let (open, _) = share(&world, &["common-files/reports"]);
     for link in [&url, &open] {
-        let run = visitor(&world, &["scp", "-q", link, "out", "--log", "trace"]).env("CEC_LINK_PASSWORD", PASSWORD).run();
+        let run =
+            visitor(&world, &["scp", "-q", link, "out", "--log", "trace"]).env("CEC_LINK_PASSWORD", PASSWORD).run();
         assert_eq!(run.code, 0, "{run:?}");
         assert!(!run.stderr.contains("#$!Az1"), "{run:?}");
         fs::remove_dir_all(world.home().join("out")).expect("a folder");

@@ -11,10 +11,10 @@ use super::json::message;
 use super::node::{Rendering, WireNode, WireType, quoted, render, render_id};
 use super::tree::{look_up, readable};
 use super::{Call, reply};
-use crate::tree::{Access, find};
+use crate::links::Link;
 use crate::tree::forest::Forest;
 use crate::tree::node::{Kind, NodeId};
-use crate::links::Link;
+use crate::tree::{Access, find};
 use crate::world::WORKSPACES;
 
 message! {

@@ -6,8 +6,8 @@ use http::StatusCode;
 
 use super::error::RestResult;
 use super::{Call, reply};
-use crate::transport::{chunked, respond};
 use crate::links::Link;
+use crate::transport::{chunked, respond};
 use crate::world::{self, RootKind, WORKSPACES};
 
 /// How the real server names its version to strangers: not a version at all.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::tree::Place;
 use crate::tree::forest::Forest;
 use crate::tree::node::{Kind, Node, NodeId};
-use crate::tree::Place;
 
 /// Mode of a folder that was made only because something below it was written.
 const IMPLIED_MODE: u32 = 511;

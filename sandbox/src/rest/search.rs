@@ -11,7 +11,7 @@ use super::node::{Rendering, WireNode, quoted, render_id};
 use super::{Call, reply};
 use crate::tree::forest::Forest;
 use crate::tree::node::{Kind, Node, NodeId};
-use crate::tree::{Access, find};
+use crate::tree::{Access, Place, find};
 use crate::world::{RootKind, USERS, WORKSPACES, Workspace};
 
 /// Words that are in no index; the real server knows some more.
@@ -82,11 +82,13 @@ pub(super) async fn nodes(call: &mut Call) -> RestResult {
     for prefix in &query.path_prefix {
         match nodes.resolve(&caller, prefix) {
             Access::Allowed(place) | Access::ReadOnly(place) => below.push(place),
-            Access::NotReadable => return Err(RestError::not_readable()),
+            Access::WriteOnly(_) | Access::FileFolder(_) | Access::NotReadable => return Err(RestError::not_readable()),
             // One that is not known finds nothing.
             Access::UnknownWorkspace(_) => return reply(&BTreeMap::<&str, &str>::new()),
         }
     }
+    let link = call.shared.links.by_user(&caller.login);
+    let visited = link.as_ref().and_then(|link| nodes.opened(link)).map(|(root, _)| root);
     let size = usize::try_from(request.size).ok().filter(|size| *size > 0).unwrap_or(DEFAULT_SIZE);
     let from = usize::try_from(request.from).unwrap_or(0);
     let answer = nodes.read(|forest| {
@@ -100,11 +102,15 @@ pub(super) async fn nodes(call: &mut Call) -> RestResult {
             let fitting = found.filter(fits);
             hits.extend(fitting.map(|id| Hit { id, workspace, owner }));
         }
+        let top = visited.as_ref().and_then(|root| find(forest, root));
         let visible = |hit: &&Hit| {
+            if link.is_some() {
+                return top.is_some_and(|top| forest.is_inside(hit.id, top));
+            }
             hit.workspace.right_of(&caller.login).is_some() && (hit.owner.is_empty() || hit.owner == caller.login)
         };
         let page = hits.iter().skip(from).take(size).filter(visible);
-        let results: Vec<WireNode> = page.filter_map(|hit| shown(forest, hit)).collect();
+        let results: Vec<WireNode> = page.filter_map(|hit| shown(forest, hit, visited.as_ref())).collect();
         SearchAnswer { total: results.len(), results, facets: facets(forest, &hits) }
     });
     reply(&answer)
@@ -184,8 +190,9 @@ fn matches_anywhere(name: &str, pattern: &str) -> bool {
     })
 }
 
-fn shown(forest: &Forest, hit: &Hit) -> Option<WireNode> {
-    let mut node = render_id(forest, hit.id, hit.workspace, Rendering::PLAIN)?;
+fn shown(forest: &Forest, hit: &Hit, visited: Option<&Place>) -> Option<WireNode> {
+    let own = || Place { workspace: hit.workspace, login: hit.owner.to_owned(), relative: String::new(), visit: None };
+    let mut node = render_id(forest, hit.id, &visited.cloned().unwrap_or_else(own), Rendering::PLAIN)?;
     node.meta_store.insert("repository_id".to_owned(), quoted(hit.workspace.uuid));
     node.meta_store.insert("repository_display".to_owned(), quoted(hit.workspace.label));
     Some(node)

@@ -104,11 +104,8 @@ fn file_folder(call: &Call, place: &Place) -> Result<WireNode, RestError> {
     let visit = place.visit.as_ref().ok_or_else(missing)?;
     call.shared.nodes.read(|forest| {
         let file = find(forest, place).and_then(|id| forest.get(id)).ok_or_else(missing)?;
-        let meta = [
-            ("hashing_version", quoted("v4")),
-            ("name", quoted(&visit.label)),
-            ("virtual_root", quoted("true")),
-        ];
+        let meta =
+            [("hashing_version", quoted("v4")), ("name", quoted(&visit.label)), ("virtual_root", quoted("true"))];
         Ok(WireNode {
             path: format!("{}/", visit.slug),
             r#type: Some(WireType::Collection),
