@@ -31,9 +31,6 @@ pub enum PathError {
     /// The path holds a NUL character.
     #[error("'{0}' holds a NUL character")]
     Nul(String),
-    /// A marked path was needed and the text has no `cells://` prefix.
-    #[error("'{0}' is not a remote path; write it as cells://workspace/path")]
-    NotRemote(String),
 }
 
 /// Why a name cannot be written to the server.
@@ -74,21 +71,12 @@ impl RemotePath {
         Self::default()
     }
 
-    /// Reads a path as the commands that only speak of the server take it: bare, or with one of the prefixes.
+    /// Reads a path as it is typed: bare, or with one of the prefixes (`cells://ws/p`, `cells:///ws/p`, `cells//ws/p`).
     ///
     /// # Errors
     /// A `.` or `..` segment, or a NUL.
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let bare = strip_prefix(text).unwrap_or(text);
-        Self::from_bare(text, bare)
-    }
-
-    /// Reads a path that must carry a prefix (`cells://ws/p`, `cells:///ws/p`, `cells//ws/p`), as `scp` and `cat` take it.
-    ///
-    /// # Errors
-    /// As [`RemotePath::parse`], and [`PathError::NotRemote`] without a prefix.
-    pub fn parse_marked(text: &str) -> Result<Self, PathError> {
-        let bare = strip_prefix(text).ok_or_else(|| PathError::NotRemote(text.to_owned()))?;
         Self::from_bare(text, bare)
     }
 
@@ -293,7 +281,6 @@ mod tests {
         for text in ["./cells", "cells", "cells/a", "ws/p"] {
             assert!(!RemotePath::is_marked(text), "{text}");
         }
-        assert!(RemotePath::parse_marked("ws/p").is_err());
         assert!(parse("cells://").is_root());
     }
 

@@ -51,8 +51,8 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// URL of a public link to work in, without an account [env: CEC_LINK, CEC_LINK_PASSWORD]
-    #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
-    pub link: Option<String>,
+    #[arg(long = "link", global = true, value_name = "URL", hide_short_help = true)]
+    pub public_link: Option<String>,
     /// Accept any TLS certificate (dangerous) [env: CEC_SKIP_VERIFY]
     #[arg(
         long, alias = "skip_verify", global = true, value_name = "BOOL", value_parser = env::parse_switch,
@@ -413,7 +413,7 @@ impl AccountParts {
                 Some(profile) => Some(profile),
                 None => text(env::PROFILE, None)?,
             },
-            link: match flag(&flags.link, "--link") {
+            link: match flag(&flags.public_link, "--link") {
                 Some(link) => Some(parse_given_link(&link)?),
                 None => link_variable,
             },

@@ -1,5 +1,6 @@
 //! Public links: who made them, what they open, and for how long.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use crate::random;
@@ -98,6 +99,8 @@ pub(crate) struct Orphan {
 struct State {
     links: Vec<Link>,
     orphans: Vec<Orphan>,
+    /// The hidden users of links that are gone: their tokens live on, and reach nothing.
+    former_users: HashSet<String>,
 }
 
 /// All public links of a sandbox.
@@ -120,6 +123,12 @@ impl Links {
     /// The link whose hidden user has that login.
     pub(crate) fn by_user(&self, login: &str) -> Option<Link> {
         self.lock().links.iter().find(|link| link.user_login == login).cloned()
+    }
+
+    /// Whether that is the hidden user of a link, also of one that is gone.
+    pub(crate) fn is_visitor(&self, login: &str) -> bool {
+        let state = self.lock();
+        state.former_users.contains(login) || state.links.iter().any(|link| link.user_login == login)
     }
 
     /// Counts a download by that user; false where the link allows no more. Users of no link download as they like.
@@ -185,6 +194,9 @@ impl Links {
     /// Removes the link of that Uuid, or the workspace without one.
     pub(crate) fn remove(&self, uuid: &str) {
         let mut state = self.lock();
+        let gone = state.links.iter().filter(|link| link.uuid == uuid).map(|link| link.user_login.clone());
+        let gone: Vec<String> = gone.collect();
+        state.former_users.extend(gone);
         state.links.retain(|link| link.uuid != uuid);
         state.orphans.retain(|orphan| orphan.uuid != uuid);
     }

@@ -189,8 +189,9 @@ impl Nodes {
         let parts = segments(path);
         let (slug, rest) = parts.split_first().map_or(("", &[][..]), |(slug, rest)| (*slug, rest));
         let unknown = || Access::UnknownWorkspace(slug.to_owned());
-        if let Some(link) = self.links.by_user(&caller.login) {
-            return self.resolve_visit(&link, slug, rest).unwrap_or_else(unknown);
+        if self.links.is_visitor(&caller.login) {
+            let link = self.links.by_user(&caller.login);
+            return link.and_then(|link| self.resolve_visit(&link, slug, rest)).unwrap_or_else(unknown);
         }
         let Some(workspace) = world::workspace(slug) else {
             return unknown();
@@ -239,7 +240,8 @@ impl Nodes {
 
     /// Where `caller` finds the node of that Uuid, and whether it may only be read there.
     pub(crate) fn reach(&self, caller: &Caller, uuid: &str) -> Option<(Place, NodeId, bool)> {
-        if let Some(link) = self.links.by_user(&caller.login) {
+        if self.links.is_visitor(&caller.login) {
+            let link = self.links.by_user(&caller.login)?;
             let (root, _) = self.opened(&link)?;
             return self.read(|forest| {
                 let (id, top) = (forest.by_uuid(uuid)?, find(forest, &root)?);

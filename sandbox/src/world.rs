@@ -142,7 +142,7 @@ pub(crate) const WORKSPACES: [Workspace; 4] = [
 impl Workspace {
     /// What `login` may do here; `None` when the workspace does not exist for this user.
     pub(crate) fn right_of(&self, login: &str) -> Option<Right> {
-        if user(login)?.admin { self.admin } else { self.others }
+        if user(login).is_some_and(|user| user.admin) { self.admin } else { self.others }
     }
 }
 

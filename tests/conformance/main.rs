@@ -15,6 +15,7 @@ mod discovery;
 mod engine;
 mod errors;
 mod jobs;
+mod links;
 mod listing;
 mod multipart;
 mod names;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use cec::account::{Account, Credentials, ServerUrl};
-use cec::auth::{Sender, TokenSource};
+use cec::account::{Account, Credentials, LinkUrl, ServerUrl};
+use cec::auth::public_link::LinkPage;
+use cec::auth::{AuthError, Sender, TokenSource};
 use cec::http::{Http, HttpOptions};
 use cec::path::{RemotePath, encode_segment};
 use cec::{api, s3};
@@ -348,6 +349,31 @@ impl Server {
     pub(crate) fn gateway(&self) -> s3::Client {
         s3::Client::new(self.sender(token(&self.token)))
     }
+
+    pub(crate) fn http(&self) -> Http {
+        self.http.clone()
+    }
+
+    /// Signs in as a visitor of a public link.
+    pub(crate) async fn visit(&self, link: &LinkUrl, password: Option<&str>) -> Result<Visitor, AuthError> {
+        let page = LinkPage::fetch(&self.http, link).await?;
+        let password = page.password(password.map(|password| password.to_owned().into()))?;
+        let tokens = TokenSource::of_link(self.http.clone(), link, &page, password);
+        // A wrong password is told here.
+        tokens.token(Duration::ZERO).await?;
+        let sender = Arc::new(Sender::visiting(self.http.clone(), link.clone(), tokens));
+        let client = api::Client::new(sender.clone());
+        let view = Some(Arc::new(client.visit(link.hash(), &page.uuid).await.expect("what the link opens")));
+        let s3 = s3::Client::new(sender.clone()).seen_as(view.clone());
+        Ok(Visitor { sender, api: client.seen_as(view), s3 })
+    }
+}
+
+/// A visitor of a public link.
+pub(crate) struct Visitor {
+    pub(crate) sender: Arc<Sender>,
+    pub(crate) api: api::Client,
+    pub(crate) s3: s3::Client,
 }
 
 /// A token as credentials.

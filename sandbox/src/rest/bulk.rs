@@ -95,8 +95,9 @@ fn workspaces(call: &Call) -> Result<Vec<WireNode>, RestError> {
     if caller.scope.is_some() {
         return Ok(Vec::new());
     }
-    if let Some(link) = call.shared.links.by_user(&caller.login) {
-        return Ok(visited(call, &link).into_iter().collect());
+    if call.shared.links.is_visitor(&caller.login) {
+        let link = call.shared.links.by_user(&caller.login);
+        return Ok(link.and_then(|link| visited(call, &link)).into_iter().collect());
     }
     let mut nodes: Vec<WireNode> = WORKSPACES
         .iter()

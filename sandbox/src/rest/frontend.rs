@@ -91,6 +91,7 @@ pub(super) fn state(call: &Call) -> RestResult {
             Some(_) => String::new(),
             None => match call.shared.links.by_user(&caller.login) {
                 Some(link) => repository(&link),
+                None if call.shared.links.is_visitor(&caller.login) => String::new(),
                 None => repositories(&caller.login),
             },
         };

@@ -87,7 +87,7 @@ pub(super) async fn nodes(call: &mut Call) -> RestResult {
             Access::UnknownWorkspace(_) => return reply(&BTreeMap::<&str, &str>::new()),
         }
     }
-    let link = call.shared.links.by_user(&caller.login);
+    let (is_visitor, link) = (call.shared.links.is_visitor(&caller.login), call.shared.links.by_user(&caller.login));
     let visited = link.as_ref().and_then(|link| nodes.opened(link)).map(|(root, _)| root);
     let size = usize::try_from(request.size).ok().filter(|size| *size > 0).unwrap_or(DEFAULT_SIZE);
     let from = usize::try_from(request.from).unwrap_or(0);
@@ -104,7 +104,7 @@ pub(super) async fn nodes(call: &mut Call) -> RestResult {
         }
         let top = visited.as_ref().and_then(|root| find(forest, root));
         let visible = |hit: &&Hit| {
-            if link.is_some() {
+            if is_visitor {
                 return top.is_some_and(|top| forest.is_inside(hit.id, top));
             }
             hit.workspace.right_of(&caller.login).is_some() && (hit.owner.is_empty() || hit.owner == caller.login)

@@ -16,7 +16,7 @@ use super::{Call, reply};
 use crate::Shared;
 use crate::sessions::{ALL_SCOPES, FRONTEND, Grant};
 use crate::transport::header;
-use crate::world::{self, PasswordCheck};
+use crate::world::PasswordCheck;
 
 /// The header of visitors of public links, which names the link.
 const MINISITE: &str = "x-pydio-minisite";
@@ -113,7 +113,7 @@ fn log_in(call: &Call, login: &str, password: &str, challenge: &str) -> Result<S
         // Which link the header names does not matter.
         Some(_) if header(&call.headers, MINISITE).is_none() => return Err(login_failed()),
         Some(link) => logins.set_password(login, &link.visitors_password()),
-        None if world::user(login).is_none() => return Err(login_failed()),
+        None if shared.links.is_visitor(login) => return Err(login_failed()),
         None => {}
     }
     let lifetimes = shared.sessions.lifetimes();

@@ -105,7 +105,8 @@ pub(super) fn objects(shared: &Shared, exchange: &Exchange, caller: &Caller) -> 
 fn collect(shared: &Shared, caller: &Caller, prefix: &str, recursive: bool) -> Listing {
     let mut listing = Listing::default();
     if prefix.is_empty() {
-        let visible = WORKSPACES.iter().filter(|it| it.right_of(&caller.login).is_some());
+        let is_visitor = shared.links.is_visitor(&caller.login);
+        let visible = WORKSPACES.iter().filter(|it| !is_visitor && it.right_of(&caller.login).is_some());
         let link = shared.links.by_user(&caller.login);
         let slugs = visible.map(|workspace| workspace.slug).chain(link.as_ref().map(|link| link.slug.as_str()));
         if recursive {
