@@ -169,7 +169,7 @@ impl Ctx {
             let path = RemotePath::parse(&format!("/{}/{below}", link.hash()));
             return path.map_err(|error| match error {
                 PathError::DotSegment(_, segment) => PathError::DotSegment(text.to_owned(), segment).into(),
-                error => error.into(),
+                error @ PathError::Nul(_) => error.into(),
             });
         }
         let path = RemotePath::parse(text)?;
