@@ -169,6 +169,25 @@ fn row_4_an_unknown_job_is_not_found() {
 }
 
 #[test]
+fn the_end_of_a_job_is_heard_on_the_websocket() {
+    // What is written down never shows it.
+    let never = Duration::from_secs(3600);
+    let world = World::with(Config { job_effect_delay: never, job_status_delay: never, ..Config::default() });
+    let id = start(&world, "alice");
+    let child = world.cec(["jobs", "watch", &id]).user("alice").spawn();
+    let asked = || world.sandbox.requests().iter().filter(|request| request.path == "/a/jobs/user").count();
+    // The second question comes once the websocket is open.
+    while asked() < 2 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(world.sandbox.stop_jobs(), 1);
+    let output = child.wait_with_output().expect("an end");
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!((output.status.code(), stderr.as_ref()), (Some(10), ""), "{stdout}");
+    assert!(stdout.contains(&format!("\t{id}\tError\t")), "{stdout}");
+}
+
+#[test]
 fn a_job_that_fails_ends_in_its_own_code() {
     let world = World::new();
     let parameters = json!({"dsName": "nope"}).to_string();

@@ -236,6 +236,7 @@ fn start_resync(call: &Call, parameters: &str) -> RestResult {
         prefix: "resync-ds",
         label: format!("Sync datasource {name} then rehash new files"),
         owner: SYSTEM_USER.to_owned(),
+        trigger: call.caller()?.login.clone(),
         action: Action {
             id: "actions.cmd.resync",
             paths: Vec::new(),
@@ -284,6 +285,7 @@ fn start_transfer(call: &Call, transfer: Transfer, parameters: &str) -> RestResu
         prefix: "copy-move",
         label: format!("{noun} {what} in background..."),
         owner: call.caller()?.login.clone(),
+        trigger: call.caller()?.login.clone(),
         action: Action {
             id: "actions.tree.copymove",
             paths: nodes,
@@ -424,7 +426,7 @@ fn wire_task(job: &JobView, task: &TaskView) -> WireTask {
             TaskStatus::Error => "Error",
         },
         status_message: task.message.clone(),
-        trigger_owner: job.owner.clone(),
+        trigger_owner: job.trigger.clone(),
         start_time: task.started,
         end_time: task.ended,
         can_stop: true,

@@ -123,7 +123,7 @@ async fn told(watch: &mut Watch, jobs: &[JobId], deadline: Instant) -> Result<()
     }
     while open(watch) && Instant::now() < deadline {
         let _news = watch.news_until(deadline).await;
-        let failed = jobs.iter().filter_map(|id| watch.known(id)).find(|job| job.status == JobStatus::Failed);
+        let failed = jobs.iter().filter_map(|id| watch.known(id)).find(|job| job.status() == JobStatus::Failed);
         if let Some(job) = failed {
             return Err(server_job::failed(job));
         }
@@ -146,8 +146,8 @@ fn is_same(one: &Node, other: &Node) -> bool {
 async fn any_running(api: &Client, jobs: &[JobId]) -> Result<bool, CliError> {
     let mut running = false;
     for id in jobs {
-        let Some(job) = api.job(id).await? else { continue };
-        match job.status {
+        let Some(job) = api.job(id, &[]).await? else { continue };
+        match job.status() {
             JobStatus::Failed => return Err(server_job::failed(&job)),
             JobStatus::Waiting | JobStatus::Running => running = true,
             JobStatus::Finished => {}
