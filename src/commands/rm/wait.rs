@@ -19,8 +19,9 @@ use crate::error::{CliError, Kind};
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long the nodes are not looked at where the websocket tells when that is worth while.
-const TOLD_PAUSE: Duration = Duration::from_secs(1);
+/// How long the nodes are not looked at where the websocket tells when that is worth while. The server tells in batches,
+/// up to a second late, of what is done within a third of it.
+const TOLD_PAUSE: Duration = Duration::from_millis(350);
 
 /// How often the jobs are asked for.
 const JOB_INTERVAL: Duration = Duration::from_millis(1500);
