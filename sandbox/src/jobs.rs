@@ -42,6 +42,8 @@ pub(crate) struct JobView {
     pub(crate) label: String,
     pub(crate) owner: String,
     pub(crate) trigger: String,
+    /// Whether somebody started it, and not its timetable or an event.
+    pub(crate) auto_start: bool,
     pub(crate) created: i64,
     pub(crate) action: Action,
     /// Absent in the first moments, and when the task was deleted.
@@ -298,6 +300,7 @@ impl Jobs {
             label: job.order.label.clone(),
             owner: job.order.owner.clone(),
             trigger: job.order.trigger.clone(),
+            auto_start: job.order.trigger != SYSTEM_USER,
             created: job.created,
             action: job.order.action.clone(),
             task: shown.then(|| TaskView {

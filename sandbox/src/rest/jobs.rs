@@ -127,6 +127,7 @@ struct WireJob {
     created_at: i64,
     modified_at: i64,
     languages: [&'static str; 1],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     auto_start: bool,
     auto_clean: bool,
     actions: [WireAction; 1],
@@ -403,7 +404,7 @@ fn wire(job: JobView) -> WireJob {
         created_at: job.created,
         modified_at: job.created,
         languages: ["en-us"],
-        auto_start: true,
+        auto_start: job.auto_start,
         auto_clean: true,
         actions: [WireAction {
             id: job.action.id,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -18,6 +19,9 @@ use crate::ui::human;
 /// [`LONGEST_PAUSE`] while nothing changes.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// How old a job without any run may be to count as one that is about to begin.
+const NEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// Arguments of `cec jobs watch`.
 #[derive(Debug, clap::Args)]
@@ -45,7 +49,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     }
     if arguments.ids.is_empty() {
         jobs = api.jobs(&[]).await.map_err(|error| CliError::from(error).during("listing jobs"))?;
-        jobs.retain(|job| job.tasks.iter().any(|task| !task.is_over()));
+        jobs.retain(|job| job.tasks.iter().any(|task| !task.is_over()) || is_just_made(job));
         if jobs.is_empty() {
             ctx.ui.status("nothing is running");
             return Ok(Outcome::Done);
@@ -67,6 +71,12 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         _ if failed == following.known.len() => Ok(Outcome::Failed(Kind::JobFailed)),
         _ => Ok(Outcome::Partial),
     }
+}
+
+/// Whether a job was started a moment ago: its run is written down seconds later.
+fn is_just_made(job: &JobEntry) -> bool {
+    let age = job.created.map(|created| jiff::Timestamp::now().duration_since(created));
+    job.last().is_none() && job.fields.get("AutoStart").is_some() && age.is_some_and(|age| age < NEW)
 }
 
 /// Jobs that are followed: by the websocket, which tells at once of what the user himself has set off, and by asking now
