@@ -360,6 +360,15 @@ impl Cec<'_> {
     /// code and what was on the screen, or `None` where there is no `script`.
     #[cfg(unix)]
     pub(crate) fn on_terminal(self, dialogue: &[(&str, &str)]) -> Option<(i32, String)> {
+        self.talk(dialogue.iter().map(|(question, answer)| (*question, move |_: &str| (*answer).to_owned())))
+    }
+
+    /// The same with answers that depend on what is on the screen by then.
+    #[cfg(unix)]
+    pub(crate) fn talk<'q, A: FnOnce(&str) -> String>(
+        self,
+        dialogue: impl IntoIterator<Item = (&'q str, A)>,
+    ) -> Option<(i32, String)> {
         use std::io::Read;
         let Some(script) = ["/usr/bin/script", "/bin/script"].iter().map(Path::new).find(|path| path.exists()) else {
             skipped("the program script");
@@ -387,6 +396,7 @@ impl Cec<'_> {
                 screen.extend_from_slice(&buffer[..count]);
             }
             seen = screen.len();
+            let answer = answer(&String::from_utf8_lossy(&screen));
             input.write_all(answer.as_bytes()).expect("a keyboard");
             input.flush().expect("a keyboard");
         }
