@@ -44,10 +44,11 @@ pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
         )
         .hint(SIGN_IN));
     };
-    name(ctx, account, &user).await;
     // The version is a courtesy: where the server does not tell it, all else still stands.
     let server = api.server_info().await.unwrap_or_default();
     let record = record(ctx, user, server).await?;
+    // Last of all: renewals look for the account under the id that it was opened with.
+    name(ctx, account, &record.user).await;
     if ctx.ui.is_json() {
         ctx.ui.json_document(&record)?;
     } else {
@@ -57,9 +58,9 @@ pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
 }
 
 /// A stored account that does not know its user, as the oldest ones, learns it.
-async fn name(ctx: &Ctx, account: &Account, user: &User) {
+async fn name(ctx: &Ctx, account: &Account, login: &str) {
     let (None, Some(id), Ok(vault)) = (&account.login, account.stored_id.clone(), ctx.vault()) else { return };
-    let login = user.login.clone();
+    let login = login.to_owned();
     // It is a courtesy, too.
     if let Ok(Err(error)) = waiting(move || vault.set_user(&id, &login)).await {
         tracing::warn!(%error, "the name of the user could not be stored");

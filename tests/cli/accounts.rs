@@ -127,6 +127,18 @@ fn signing_in_again_goes_the_same_way() {
 }
 
 #[test]
+fn whether_there_is_a_keyring_is_told_as_json_too() {
+    let world = World::new();
+    let run = world.signed_out(["config", "check-keyring", "--json"]).run();
+    assert_eq!(run.code, 1, "{run:?}");
+    let record: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(fields(&record), ["works", "service", "reason"]);
+    assert_eq!(record["reason"], "there is no system keyring here (CEC_KEYRING says so)");
+    let error: serde_json::Value = serde_json::from_str(&run.stderr).expect("JSON");
+    assert_eq!(error["message"], record["reason"]);
+}
+
+#[test]
 fn an_account_that_does_not_know_its_user_learns_it() {
     let world = World::new();
     let pair = world.sandbox.sign_in("alice");
