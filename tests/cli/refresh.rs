@@ -175,7 +175,7 @@ fn wait_for_refresh(world: &World) {
 fn whose_tokens_are_dead_takes_those_that_the_other_client_stores() {
     // The answer comes before the other one has stored its tokens, or after.
     for late in [false, true] {
-        let (world, pair) = race(200);
+        let (world, pair) = race(500);
         if late {
             let stall = Fault::on("POST", "/oidc/oauth2/token").stall_response_at(10, Duration::from_millis(800));
             world.sandbox.faults().add(stall);
@@ -197,7 +197,7 @@ fn whose_tokens_are_dead_takes_those_that_the_other_client_stores() {
 
 #[test]
 fn dead_tokens_are_not_used_against_those_that_another_client_keeps_elsewhere() {
-    let (world, pair) = race(200);
+    let (world, pair) = race(500);
     let child = world.signed_out(["ls"]).spawn();
     wait_for_refresh(&world);
     let other = refresh_elsewhere(&world, &pair.refresh);
