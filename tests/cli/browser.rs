@@ -161,7 +161,7 @@ fn shown_address(screen: &str) -> String {
     line.expect("an address").trim().to_owned()
 }
 
-fn bare_code(address: String) -> String {
+fn bare_code(address: &str) -> String {
     let code = address.split("code=").nth(1).and_then(|text| text.split('&').next());
     code.expect("a code").to_owned()
 }
@@ -172,11 +172,11 @@ fn without_a_browser_here_the_code_or_the_whole_address_is_pasted() {
     for whole in [false, true] {
         let world = World::new();
         let configure = world.signed_out(["configure", "oauth", world.url(), "--skip-keyring", "--no-browser"]);
-        let ended = configure.talk([(ASK, |screen: &str| {
+        let ended = configure.talk([ASK], &mut |screen: &str| {
             let address = log_in(&world, &shown_address(screen), Some("alice"));
             assert!(address.starts_with(&format!("{}/oauth2/oob?code=", world.url())), "{address}");
-            format!("{}\n", if whole { address } else { bare_code(address) })
-        })]);
+            format!("{}\n", if whole { address } else { bare_code(&address) })
+        });
         let Some((code, screen)) = ended else { return };
         assert_eq!(code, 0, "{screen}");
         assert!(screen.contains("signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\n"), "{screen}");
@@ -185,8 +185,8 @@ fn without_a_browser_here_the_code_or_the_whole_address_is_pasted() {
     // What was declined is declined.
     let world = World::new();
     let configure = world.signed_out(["configure", "oauth", world.url(), "--skip-keyring", "--no-browser"]);
-    let answer = |screen: &str| format!("{}\n", log_in(&world, &shown_address(screen), None));
-    let (code, screen) = configure.talk([(ASK, answer)]).expect("a terminal");
+    let mut answer = |screen: &str| format!("{}\n", log_in(&world, &shown_address(screen), None));
+    let (code, screen) = configure.talk([ASK], &mut answer).expect("a terminal");
     assert_eq!(code, 4, "{screen}");
     assert!(screen.contains("denied the request") && !world.config_file().exists(), "{screen}");
 }
@@ -203,12 +203,16 @@ fn while_the_browser_is_waited_for_its_address_can_be_pasted() {
         assert!(address.starts_with("http://localhost:3000/servers/callback?code="), "{address}");
         address
     };
-    let wrong = |screen: &str| {
-        format!("{}&state=another-state-altogether\n", address(screen).split("&state").next().expect("a code"))
+    let mut tries = 0;
+    let mut answer = |screen: &str| {
+        tries += 1;
+        let address = address(screen);
+        match (tries, address.split_once("&state=")) {
+            (1, Some((start, _))) => format!("{start}&state=another-state-altogether\n"),
+            _ => format!("{address}\n"),
+        }
     };
-    let right = |screen: &str| format!("{}\n", address(screen));
-    let dialogue: [(&str, &dyn Fn(&str) -> String); 2] = [(ASK, &wrong), (ASK, &right)];
-    let Some((code, screen)) = configure(&world, &path).talk(dialogue) else { return };
+    let Some((code, screen)) = configure(&world, &path).talk([ASK, ASK], &mut answer) else { return };
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("Not usable: this belongs to another sign-in"), "{screen}");
     assert!(screen.contains("signed in as alice on URL"), "{screen}");

@@ -142,8 +142,16 @@ impl Desktop {
         let label = format!("Password for '{user}' on 'com.pydio.cells-client'");
         let place = format!("--collection={collection}");
         let arguments = ["store", &place, "--label", &label, "service", "com.pydio.cells-client", "username", user];
-        let (_, complaint) = self.tool(&arguments, Some(secret)).expect("secret-tool");
-        assert_eq!(complaint, "");
+        for _ in 0..400 {
+            let (_, complaint) = self.tool(&arguments, Some(secret)).expect("secret-tool");
+            if complaint.is_empty() {
+                return;
+            }
+            // The service is up a little before its collections.
+            assert!(complaint.contains("does not exist"), "{complaint}");
+            std::thread::sleep(std::time::Duration::from_millis(25));
+        }
+        panic!("no collection {collection} came up");
     }
 
     /// How many items a user has, in all collections.

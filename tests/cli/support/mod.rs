@@ -360,14 +360,16 @@ impl Cec<'_> {
     /// code and what was on the screen, or `None` where there is no `script`.
     #[cfg(unix)]
     pub(crate) fn on_terminal(self, dialogue: &[(&str, &str)]) -> Option<(i32, String)> {
-        self.talk(dialogue.iter().map(|(question, answer)| (*question, move |_: &str| (*answer).to_owned())))
+        let mut answers = dialogue.iter().map(|(_, answer)| (*answer).to_owned());
+        self.talk(dialogue.iter().map(|(question, _)| *question), &mut |_| answers.next().unwrap_or_default())
     }
 
     /// The same with answers that depend on what is on the screen by then.
     #[cfg(unix)]
-    pub(crate) fn talk<'q, A: FnOnce(&str) -> String>(
+    pub(crate) fn talk<'q>(
         self,
-        dialogue: impl IntoIterator<Item = (&'q str, A)>,
+        questions: impl IntoIterator<Item = &'q str>,
+        answer: &mut dyn FnMut(&str) -> String,
     ) -> Option<(i32, String)> {
         use std::io::Read;
         let Some(script) = ["/usr/bin/script", "/bin/script"].iter().map(Path::new).find(|path| path.exists()) else {
@@ -388,7 +390,7 @@ impl Cec<'_> {
         let mut input = child.stdin.take().expect("a pipe");
         let mut output = child.stdout.take().expect("a pipe");
         let (mut screen, mut seen) = (Vec::new(), 0);
-        for (question, answer) in dialogue {
+        for question in questions {
             let mut buffer = [0; 4096];
             while !String::from_utf8_lossy(&screen[seen..]).contains(question) {
                 let count = output.read(&mut buffer).expect("a screen");
