@@ -69,6 +69,16 @@ fn every_row_names_tests_and_all_of_them_exist() {
 }
 
 #[test]
+fn every_fault_of_the_older_client_has_its_row() {
+    let text = fs::read_to_string(root().join("docs/reliability.md")).expect("the document");
+    let (_, table) = text.split_once("## What the older client gets wrong\n").expect("its table");
+    let numbers: Vec<&str> =
+        rows(table).iter().skip(1).filter_map(|row| Some(row.first()?.split_once(':')?.0)).collect();
+    let expected: Vec<String> = (1..=12).map(|number| number.to_string()).collect();
+    assert_eq!(numbers, expected);
+}
+
+#[test]
 fn the_check_knows_a_test_from_what_is_none() {
     let source = "#[cfg(unix)]\n#[tokio::test]\nasync fn here() {}\n#[test]\nfn also() {}\nfn helper() {}\n";
     assert!(has_test(source, "here") && has_test(source, "also"));

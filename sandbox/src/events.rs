@@ -1,4 +1,4 @@
-//! `/ws/event`: the websocket on which a user hears of his own tasks at once.
+//! `/ws/event`: the websocket on which a user hears at once of the tasks that he has set off.
 
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ async fn serve(shared: &Shared, connection: impl tokio::io::AsyncRead + tokio::i
                 Some(Ok(_)) => {}
             },
             told = news.recv() => match told {
-                Ok(told) if login.as_ref() == Some(&told.job.owner) => {
+                Ok(told) if login.as_ref() == Some(&told.job.trigger) => {
                     let frames = [crate::rest::jobs::frame(told), "\"dump\"".to_owned()];
                     for frame in frames {
                         if socket.send(Message::text(frame)).await.is_err() {

@@ -26,7 +26,10 @@ pub(crate) struct Order {
     /// The first part of the id, before the Uuid.
     pub(crate) prefix: &'static str,
     pub(crate) label: String,
+    /// Who owns the job.
     pub(crate) owner: String,
+    /// Who set it off: the listener who hears of it.
+    pub(crate) trigger: String,
     pub(crate) action: Action,
     /// What the task reports while it runs.
     pub(crate) running: String,
@@ -38,6 +41,9 @@ pub(crate) struct JobView {
     pub(crate) id: String,
     pub(crate) label: String,
     pub(crate) owner: String,
+    pub(crate) trigger: String,
+    /// Whether somebody started it, and not its timetable or an event.
+    pub(crate) auto_start: bool,
     pub(crate) created: i64,
     pub(crate) action: Action,
     /// Absent in the first moments, and when the task was deleted.
@@ -107,6 +113,7 @@ impl Job {
                 prefix: "",
                 label: label.to_owned(),
                 owner: SYSTEM_USER.to_owned(),
+                trigger: SYSTEM_USER.to_owned(),
                 action: Action { id: action, paths: Vec::new(), parameters: BTreeMap::new() },
                 running: String::new(),
             },
@@ -292,6 +299,8 @@ impl Jobs {
             id: job.id.clone(),
             label: job.order.label.clone(),
             owner: job.order.owner.clone(),
+            trigger: job.order.trigger.clone(),
+            auto_start: job.order.trigger != SYSTEM_USER,
             created: job.created,
             action: job.order.action.clone(),
             task: shown.then(|| TaskView {

@@ -1,4 +1,5 @@
-//! The server's websocket, on which the news of the user's own jobs comes at once.
+//! The server's websocket, on which the news of what the user has set off comes at once: his own jobs, and runs of the
+//! server's own.
 //!
 //! It is opened through the one HTTP core, so that proxy, certificates and headers hold; only the frames are coded
 //! here.
@@ -27,7 +28,7 @@ const KEY_SUFFIX: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// The longest frame that is taken: news of one job that names thousands of nodes are some hundred kilobytes.
 const LONGEST_FRAME: usize = 16 * 1024 * 1024;
 
-/// News of the user's own jobs, as they come.
+/// News of what the user has set off, as they come.
 #[derive(Debug)]
 pub struct Events {
     socket: WebSocketStream<reqwest::Upgraded>,
@@ -40,6 +41,14 @@ pub struct News {
     pub job: Job,
     /// When it was so, in nanoseconds since the Unix epoch.
     pub stamp: i64,
+}
+
+impl News {
+    /// Whether another one tells of the same run.
+    pub fn is_of_same_run(&self, other: &Self) -> bool {
+        let task = |news: &Self| news.job.task.as_ref().map(|task| task.id.clone());
+        self.job.id == other.job.id && task(self) == task(other)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -145,7 +154,7 @@ mod tests {
         let frames: Vec<serde_json::Value> =
             serde_json::from_slice(&answer("120-websocket-events").body).expect("frames");
         let news: Vec<Option<News>> = frames.iter().map(|frame| read(&frame.to_string())).collect();
-        let states: Vec<_> = news.iter().map(|news| news.as_ref().map(|news| news.job.status)).collect();
+        let states: Vec<_> = news.iter().map(|news| news.as_ref().map(|news| news.job.status())).collect();
         assert_eq!(states, [Some(JobStatus::Running), Some(JobStatus::Finished), None, None, None]);
         let last = news[1].as_ref().expect("news");
         assert_eq!(last.job.id.0, "copy-move-5ba0d39f-9d78-48f3-a6c6-ef6385dfba75");

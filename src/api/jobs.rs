@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use http::Method;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::wire::list;
+use super::wire::{list, number};
 use super::{ApiError, ApiErrorKind, Client};
 
 /// The id of a job.
@@ -33,14 +34,43 @@ pub struct Job {
     pub id: JobId,
     /// The server's words for it, in the user's language.
     pub label: String,
-    /// What it is doing.
-    pub status: JobStatus,
-    /// The last thing that its task said.
+    /// Its newest run, where there is one.
+    pub task: Option<Task>,
+    /// Where it puts things, where it tells: as the user writes it, or a path of the server's own.
+    pub target: Option<String>,
+}
+
+/// A run of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    /// The id, a whole UUID.
+    pub id: String,
+    /// The server's name of its state: Running, Finished, Error, Queued, Paused, Interrupted, Idle, Unknown.
+    pub status: String,
+    /// The last thing that it said.
     pub message: String,
     /// How far it has come, 0 to 1, where it tells.
     pub progress: Option<f64>,
-    /// Where it puts things, where it tells: as the user writes it, or a path of the server's own.
-    pub target: Option<String>,
+    /// The login of whoever set it off.
+    pub owner: String,
+    /// When it began.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Whether it can be stopped.
+    pub can_stop: bool,
+}
+
+impl Task {
+    /// Whether it is over, one way or another.
+    pub fn is_over(&self) -> bool {
+        matches!(self.status.as_str(), "Finished" | "Error" | "Interrupted")
+    }
+
+    /// Whether it is over and has come to nothing.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.status.as_str(), "Error" | "Interrupted")
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -72,9 +102,16 @@ struct WireAction {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct WireTask {
+    #[serde(rename = "ID")]
+    id: String,
     status: String,
     status_message: String,
-    start_time: f64,
+    trigger_owner: String,
+    #[serde(deserialize_with = "number")]
+    start_time: i64,
+    #[serde(deserialize_with = "number")]
+    end_time: i64,
+    can_stop: bool,
     has_progress: bool,
     progress: f64,
 }
@@ -86,22 +123,47 @@ struct RunAnswer {
 }
 
 impl Job {
+    /// What it is doing.
+    pub fn status(&self) -> JobStatus {
+        match self.task.as_ref().map_or("", |task| &task.status) {
+            "Finished" => JobStatus::Finished,
+            "Error" | "Interrupted" => JobStatus::Failed,
+            "Running" | "Paused" => JobStatus::Running,
+            _ => JobStatus::Waiting,
+        }
+    }
+
+    /// The last thing that it said.
+    pub fn message(&self) -> &str {
+        self.task.as_ref().map_or("", |task| &task.message)
+    }
+
+    /// How far it has come, 0 to 1, where it tells.
+    pub fn progress(&self) -> Option<f64> {
+        self.task.as_ref().and_then(|task| task.progress)
+    }
+
     /// Whether nothing more is to be heard of it.
     pub fn has_ended(&self) -> bool {
-        matches!(self.status, JobStatus::Finished | JobStatus::Failed)
+        self.task.as_ref().is_some_and(Task::is_over)
     }
 }
 
 impl Client {
-    /// A job of the user's own, or `None` where the server does not know it: an unknown id, someone else's, or one
-    /// that was finished and cleared away.
+    /// A job that the user may see, with its newest run that is none of `seen` (ids of tasks); `None` where the server
+    /// does not know it: an unknown id, someone else's, or one that was finished and cleared away.
     ///
     /// # Errors
     /// Any failure of the call.
-    pub async fn job(&self, id: &JobId) -> Result<Option<Job>, ApiError> {
-        let request = json!({"JobIDs": [id.0], "LoadTasks": "Any"});
+    pub async fn job(&self, id: &JobId, seen: &[String]) -> Result<Option<Job>, ApiError> {
+        // The server's own jobs are shown to administrators who ask for everybody's; others see theirs all the same.
+        let request = json!({"JobIDs": [id.0], "LoadTasks": "Any", "Owner": "*"});
         let answer: JobsAnswer = self.read("/a/jobs/user", &request).await?;
-        Ok(answer.jobs.into_iter().find(|job| job.id == id.0).map(WireJob::into_job))
+        let job = answer.jobs.into_iter().find(|job| job.id == id.0);
+        Ok(job.map(|mut job| {
+            job.tasks.retain(|task| !seen.contains(&task.id));
+            job.into_job()
+        }))
     }
 
     /// Starts one of the server's own jobs (`copy`, `move`, `compress`, `extract`, …). Sent once: a lost answer leaves
@@ -122,34 +184,37 @@ impl Client {
 
 impl WireJob {
     pub(super) fn into_job(self) -> Job {
-        let mut job = Job {
-            id: JobId(self.id),
-            label: self.label,
-            status: JobStatus::Waiting,
-            message: String::new(),
-            progress: None,
-            target: None,
-        };
         let parameters = self.actions.into_iter().find_map(|action| action.parameters);
         let target = parameters.and_then(|mut parameters| parameters.remove("target"));
-        job.target = target.and_then(|target| target.as_str().map(str::to_owned)).filter(|target| !target.is_empty());
-        if let Some(task) = self.tasks.into_iter().max_by(|one, other| one.start_time.total_cmp(&other.start_time)) {
-            job.status = match task.status.as_str() {
-                "Finished" => JobStatus::Finished,
-                "Error" | "Interrupted" => JobStatus::Failed,
-                "Running" | "Paused" => JobStatus::Running,
-                _ => JobStatus::Waiting,
-            };
-            let progress = if job.status == JobStatus::Finished { 1.0 } else { task.progress };
-            job.progress = task.has_progress.then_some(progress);
-            job.message = unwrapped(&task.status_message);
-        }
-        job
+        let target = target.and_then(|target| target.as_str().map(str::to_owned)).filter(|target| !target.is_empty());
+        let newest = self.tasks.into_iter().max_by_key(|task| task.start_time);
+        Job { id: JobId(self.id), label: self.label, task: newest.map(WireTask::into_task), target }
     }
 }
 
+impl WireTask {
+    pub(super) fn into_task(self) -> Task {
+        let progress = if self.status == "Finished" { 1.0 } else { self.progress };
+        Task {
+            id: self.id,
+            message: unwrapped(&self.status_message),
+            progress: self.has_progress.then_some(progress),
+            status: self.status,
+            owner: self.trigger_owner,
+            started: time(self.start_time),
+            ended: time(self.end_time),
+            can_stop: self.can_stop,
+        }
+    }
+}
+
+/// A moment in seconds since the Unix epoch; zero stands for none.
+pub(super) fn time(seconds: i64) -> Option<Timestamp> {
+    Some(seconds).filter(|seconds| *seconds > 0).and_then(|seconds| Timestamp::from_second(seconds).ok())
+}
+
 /// Messages of failed tasks may be a whole error as JSON text.
-pub(super) fn unwrapped(message: &str) -> String {
+fn unwrapped(message: &str) -> String {
     let inner = serde_json::from_str::<Value>(message).ok();
     let detail = inner.as_ref().and_then(|inner| inner.get("Detail")?.as_str());
     let words = detail.unwrap_or(message);
@@ -168,14 +233,14 @@ mod tests {
 
     #[test]
     fn recorded_jobs_are_read() {
-        assert_eq!(job("95-job-poll-no-task").map(|job| job.status), Some(JobStatus::Waiting));
+        assert_eq!(job("95-job-poll-no-task").map(|job| job.status()), Some(JobStatus::Waiting));
         let running = job("97-job-poll-running").expect("a job");
-        assert_eq!((running.status, running.message.as_str()), (JobStatus::Running, "Moving e2copy.txt"));
+        assert_eq!((running.status(), running.message()), (JobStatus::Running, "Moving e2copy.txt"));
         let finished = job("96-job-poll-finished").expect("a job");
-        assert_eq!((finished.status, finished.progress), (JobStatus::Finished, Some(1.0)));
+        assert_eq!((finished.status(), finished.progress()), (JobStatus::Finished, Some(1.0)));
         let failed = job("99-job-poll-error-after-stop").expect("a job");
-        assert_eq!(failed.status, JobStatus::Failed);
-        assert!(failed.message.starts_with("Could not retrieve node"), "{}", failed.message);
+        assert_eq!(failed.status(), JobStatus::Failed);
+        assert!(failed.message().starts_with("Could not retrieve node"), "{}", failed.message());
         assert!(job("102-job-poll-unknown-job").is_none());
     }
 }

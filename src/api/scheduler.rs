@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::jobs::{JobId, unwrapped};
+use super::jobs::{JobId, Task, WireTask, time};
 use super::wire::{list, number};
 use super::{ApiError, ApiErrorKind, Client};
 use crate::path::encode_segment;
@@ -34,39 +34,6 @@ pub struct JobEntry {
     pub tasks: Vec<Task>,
     /// The whole job as the server describes it.
     pub fields: Value,
-}
-
-/// A run of a job.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Task {
-    /// The id, a whole UUID.
-    pub id: String,
-    /// The server's name of its state: Running, Finished, Error, Queued, Paused, Interrupted, Idle, Unknown.
-    pub status: String,
-    /// The last thing that it said.
-    pub message: String,
-    /// How far it has come, 0 to 1, where it tells.
-    pub progress: Option<f64>,
-    /// The login of whoever set it off.
-    pub owner: String,
-    /// When it began.
-    pub started: Option<Timestamp>,
-    /// When it ended.
-    pub ended: Option<Timestamp>,
-    /// Whether it can be stopped.
-    pub can_stop: bool,
-}
-
-impl Task {
-    /// Whether it is over, one way or another.
-    pub fn is_over(&self) -> bool {
-        matches!(self.status.as_str(), "Finished" | "Error" | "Interrupted")
-    }
-
-    /// Whether it is over and has come to nothing.
-    pub fn has_failed(&self) -> bool {
-        matches!(self.status.as_str(), "Error" | "Interrupted")
-    }
 }
 
 /// A line of a task's log.
@@ -100,23 +67,6 @@ struct WireJob {
     created: i64,
     #[serde(rename = "Tasks", deserialize_with = "list")]
     tasks: Vec<WireTask>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-struct WireTask {
-    #[serde(rename = "ID")]
-    id: String,
-    status: String,
-    status_message: String,
-    trigger_owner: String,
-    #[serde(deserialize_with = "number")]
-    start_time: i64,
-    #[serde(deserialize_with = "number")]
-    end_time: i64,
-    can_stop: bool,
-    has_progress: bool,
-    progress: f64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -239,10 +189,6 @@ fn check_task(task: &str) -> Result<(), ApiError> {
     Err(ApiError::new(ApiErrorKind::BadRequest, format!("'{task}' is no whole task id, and is not sent")))
 }
 
-fn time(seconds: i64) -> Option<Timestamp> {
-    Some(seconds).filter(|seconds| *seconds > 0).and_then(|seconds| Timestamp::from_second(seconds).ok())
-}
-
 impl JobEntry {
     fn of(fields: Value) -> Result<Self, ApiError> {
         let wire: WireJob = serde_json::from_value(fields.clone())
@@ -255,22 +201,6 @@ impl JobEntry {
     /// Its last run.
     pub fn last(&self) -> Option<&Task> {
         self.tasks.first()
-    }
-}
-
-impl WireTask {
-    fn into_task(self) -> Task {
-        let progress = if self.status == "Finished" { 1.0 } else { self.progress };
-        Task {
-            id: self.id,
-            message: unwrapped(&self.status_message),
-            progress: self.has_progress.then_some(progress),
-            status: self.status,
-            owner: self.trigger_owner,
-            started: time(self.start_time),
-            ended: time(self.end_time),
-            can_stop: self.can_stop,
-        }
     }
 }
 

@@ -149,7 +149,7 @@ impl Client {
         let asked = self.server_path(path).encoded();
         let answer: Result<StatAnswer, ApiError> = self.get(&format!("/a/tree/stat/{asked}")).await;
         let answer = answer.map_err(|error| match error.kind {
-            // Where nothing may be read, what exists is told of all the same (docs/protocol.md §6.5).
+            // Where nothing may be read, what exists is told of all the same (docs/protocol.md §6.9).
             ApiErrorKind::Forbidden if self.is_upload_only() => {
                 ApiError::new(ApiErrorKind::NotFound, format!("'{path}' does not exist"))
             }

@@ -23,13 +23,18 @@ const INTERVAL: Duration = Duration::from_secs(3);
 /// How many answers in a row may say that there is no such job before it counts as done and cleared away.
 const UNKNOWN_ANSWERS: u32 = 3;
 
+/// How long a job may take to show a run at all, which on a busy server is late.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// What became of a job.
 #[derive(Debug, Clone)]
 pub enum End {
     /// It has ended, well or not: see its status.
-    Ended(Job),
+    Ended(Box<Job>),
     /// The server does not know it (any more): most probably it ended and was cleared away.
     Forgotten,
+    /// The server knows it and shows no run of it for a minute.
+    NotBegun,
 }
 
 /// Listens for the ends of jobs. Open it before the job is started.
@@ -73,20 +78,23 @@ impl Watch {
         }
     }
 
-    /// Waits for a job's end; `hear` is told of each change before it.
+    /// Waits for a job's end; `hear` is told of each change before it. Runs of `seen` (ids of tasks) are none of it: a
+    /// job that always has the same id keeps them.
     ///
     /// # Errors
     /// The server cannot be asked.
-    pub async fn end_of(&mut self, id: &JobId, mut hear: impl FnMut(&Job)) -> Result<End, ApiError> {
+    pub async fn end_of(&mut self, id: &JobId, seen: &[String], mut hear: impl FnMut(&Job)) -> Result<End, ApiError> {
         self.ready().await;
-        let mut ask_at = Instant::now() + if self.is_live() { INTERVAL } else { FIRST_QUESTION };
+        let begun = Instant::now();
+        let mut ask_at = begun + if self.is_live() { INTERVAL } else { FIRST_QUESTION };
         let mut unknown = 0;
+        let is_new = |job: &Job| job.task.as_ref().is_some_and(|task| !seen.contains(&task.id));
         loop {
-            if let Some(news) = self.known.get(id).filter(|news| news.job.has_ended()) {
-                return Ok(End::Ended(news.job.clone()));
+            if let Some(job) = self.known(id).filter(|job| job.has_ended() && is_new(job)) {
+                return Ok(End::Ended(Box::new(job.clone())));
             }
             if let Some(news) = self.news_until(ask_at).await {
-                if news.job.id == *id {
+                if news.job.id == *id && is_new(&news.job) {
                     hear(&news.job);
                 }
                 continue;
@@ -96,8 +104,11 @@ impl Watch {
                 ask_at = ask_at.min(Instant::now() + FIRST_QUESTION);
                 continue;
             }
-            match self.client.job(id).await? {
-                Some(job) if job.has_ended() => return Ok(End::Ended(job)),
+            match self.client.job(id, seen).await? {
+                Some(job) if job.has_ended() => return Ok(End::Ended(Box::new(job))),
+                Some(job) if job.task.is_none() && self.known(id).is_none() && begun.elapsed() > PATIENCE => {
+                    return Ok(End::NotBegun);
+                }
                 Some(job) => {
                     unknown = 0;
                     hear(&job);
@@ -129,8 +140,10 @@ impl Watch {
             return None;
         };
         let known = self.known.get(&news.job.id);
-        // News may overtake each other, but the end is the end.
-        if known.is_none_or(|known| !known.job.has_ended() && known.stamp <= news.stamp) || news.job.has_ended() {
+        // News may overtake each other, but the end of a run is its end.
+        let is_newer =
+            |known: &News| known.stamp <= news.stamp && !(known.job.has_ended() && known.is_of_same_run(&news));
+        if news.job.has_ended() || known.is_none_or(is_newer) {
             self.known.insert(news.job.id.clone(), news.clone());
         }
         Some(news)

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::account::Credentials;
+use crate::account::{Account, Credentials};
 use crate::api::frontend::{ServerInfo, User};
 use crate::api::share::Link;
-use crate::context::Ctx;
+use crate::context::{Ctx, waiting};
 use crate::error::{CliError, Kind, Outcome, SIGN_IN};
 use crate::ui::table;
 
@@ -76,12 +76,24 @@ pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
     // The version is a courtesy: where the server does not tell it, all else still stands.
     let server = api.server_info().await.unwrap_or_default();
     let record = record(ctx, user, server).await?;
+    // Last of all: renewals look for the account under the id that it was opened with.
+    name(ctx, account, &record.user).await;
     if ctx.ui.is_json() {
         ctx.ui.json_document(&record)?;
     } else {
         show(ctx, &record)?;
     }
     Ok(Outcome::Done)
+}
+
+/// A stored account that does not know its user, as the oldest ones, learns it.
+async fn name(ctx: &Ctx, account: &Account, login: &str) {
+    let (None, Some(id), Ok(vault)) = (&account.login, account.stored_id.clone(), ctx.vault()) else { return };
+    let login = login.to_owned();
+    // It is a courtesy, too.
+    if let Ok(Err(error)) = waiting(move || vault.set_user(&id, &login)).await {
+        tracing::warn!(%error, "the name of the user could not be stored");
+    }
 }
 
 async fn record(ctx: &Ctx, user: User, server: ServerInfo) -> Result<Record, CliError> {
@@ -101,8 +113,9 @@ async fn record(ctx: &Ctx, user: User, server: ServerInfo) -> Result<Record, Cli
         Credentials::OAuth { .. } => ("oauth", ctx.sender().await?.tokens.expires_at()),
     };
     let stored_in = ctx.place().await?.map(ToString::to_string);
+    let login = user.login;
     Ok(Record {
-        user: user.login,
+        user: login.clone(),
         display_name: user.display_name,
         email: user.email,
         admin: user.admin,
@@ -111,7 +124,11 @@ async fn record(ctx: &Ctx, user: User, server: ServerInfo) -> Result<Record, Cli
         server_product: server.product,
         credentials,
         expires_at: expires_at.map(|time| time.to_string()),
-        account_id: account.stored_id.clone(),
+        // What the account is called from now on, even where it did not know its user before.
+        account_id: account.stored_id.as_ref().map(|id| match &account.login {
+            Some(_) => id.clone(),
+            None => account.url.account_id(&login),
+        }),
         stored_in,
         link,
     })

@@ -62,19 +62,31 @@ impl<'a> ServerJobs<'a> {
     ///
     /// # Errors
     /// [`Kind::JobFailed`] with the server's own words; [`Kind::Interrupted`] when the user does not want to wait any
-    /// more; the server cannot be asked.
+    /// more; [`Kind::Unreachable`] where the server cannot be asked, or does not begin with it.
     pub async fn wait(&mut self, id: &JobId, what: &str) -> Result<Option<Job>, CliError> {
+        self.wait_for_run(id, &[], what).await
+    }
+
+    /// As [`ServerJobs::wait`], for a job that has had other runs: those of `seen` (ids of tasks) are not meant.
+    ///
+    /// # Errors
+    /// As [`ServerJobs::wait`].
+    pub async fn wait_for_run(&mut self, id: &JobId, seen: &[String], what: &str) -> Result<Option<Job>, CliError> {
         let waiting = Waiting::start(&self.ctx.ui, what);
         let end = tokio::select! {
             biased;
-            end = self.watch.end_of(id, |job| waiting.say(what, &job.message, job.progress)) => end,
+            end = self.watch.end_of(id, seen, |job| waiting.say(what, job.message(), job.progress())) => end,
             () = self.ctx.cancel.cancelled() => return Err(goes_on(id)),
         };
         drop(waiting);
         match end {
-            Ok(End::Ended(job)) if job.status == JobStatus::Failed => Err(failed(&job)),
-            Ok(End::Ended(job)) => Ok(Some(job)),
+            Ok(End::Ended(job)) if job.status() == JobStatus::Failed => Err(failed(&job)),
+            Ok(End::Ended(job)) => Ok(Some(*job)),
             Ok(End::Forgotten) => Ok(None),
+            Ok(End::NotBegun) => {
+                let message = format!("the job {} was started and does not show within a minute", id.0);
+                Err(CliError::new(Kind::Unreachable, message).hint(format!("'cec jobs watch {}' goes on", id.0)))
+            }
             Err(error) => {
                 Err(CliError::from(error).during("waiting for the server").hint(format!("the job may go on: {}", id.0)))
             }
@@ -84,7 +96,7 @@ impl<'a> ServerJobs<'a> {
 
 /// What the failure of a job means.
 pub fn failed(job: &Job) -> CliError {
-    let reason = if job.message.is_empty() { &job.label } else { &job.message };
+    let reason = if job.message().is_empty() { &job.label } else { job.message() };
     CliError::new(Kind::JobFailed, format!("the server's job failed: {reason}"))
 }
 

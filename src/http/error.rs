@@ -206,14 +206,22 @@ fn exchange_failure(chain: &Chain, target: &Target) -> HttpError {
         Some(io::ErrorKind::BrokenPipe) => "closed the connection while the request was being sent",
         _ => "closed the connection early",
     };
-    HttpError::new(HttpErrorKind::Closed, format!("{} {what}", target.authority))
+    let failure = HttpError::new(HttpErrorKind::Closed, format!("{} {what}", target.authority));
+    if target.https || target.reached_before {
+        return failure;
+    }
+    // Some TLS ports say nothing to plain HTTP.
+    failure.hint(format!("if it is a TLS port, use --url {}", secure(target)))
 }
 
 /// Plain HTTP was spoken to a TLS port.
 pub(super) fn tls_port(target: &Target) -> HttpError {
-    let secure = target.origin.replacen("http://", "https://", 1);
     HttpError::new(HttpErrorKind::Tls, format!("{} speaks TLS, not plain HTTP", target.authority))
-        .hint(format!("use --url {secure}"))
+        .hint(format!("use --url {}", secure(target)))
+}
+
+fn secure(target: &Target) -> String {
+    target.origin.replacen("http://", "https://", 1)
 }
 
 fn tls_failure(error: &rustls::Error, target: &Target) -> HttpError {
@@ -239,6 +247,13 @@ fn tls_failure(error: &rustls::Error, target: &Target) -> HttpError {
                 .hint("use the name that the certificate carries in --url")
         }
         Tls::InvalidCertificate(Certificate::Revoked) => failure("the certificate was revoked".to_owned()),
+        // What `openssl req -x509` makes unless told otherwise. It is refused even where it is trusted.
+        Tls::InvalidCertificate(Certificate::Other(other)) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            failure("the server shows the certificate of an authority (CA:TRUE) as its own".to_owned()).hint(
+                "give the server a certificate of its own (openssl: -addext basicConstraints=CA:FALSE), and its \
+                 authority to --ca-cert",
+            )
+        }
         Tls::InvalidCertificate(other) => failure(format!("the certificate is not acceptable: {other}"))
             .hint("--ca-cert FILE adds a private certificate authority"),
         Tls::InvalidMessage(_) => {

@@ -104,7 +104,7 @@ impl Client {
                 continue;
             }
             if !error.may_be_token() || renewed || !self.is_dead(call, &token, started).await? {
-                // A public link that is used up refuses as if a right were missing (docs/protocol.md §6.5).
+                // A public link that is used up refuses as if a right were missing (docs/protocol.md §6.9).
                 let may_be_used_up = error.kind == S3ErrorKind::Forbidden && matches!(call.asked, Asked::Read);
                 let refusal = if may_be_used_up { self.sender.link_refusal().await } else { None };
                 return Err(refusal.map_or(error, |refusal| AuthError::from(refusal).into()));

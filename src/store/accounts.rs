@@ -390,6 +390,25 @@ impl Accounts {
         removed
     }
 
+    /// Gives an account of a very old file, which says nothing of its user, the user that the server told: its id and
+    /// its label are those of that user from now on. Where that user has an account already, that one stays as it is.
+    /// Gives the id; `None` where there is no such account, or one of a known user.
+    pub(super) fn set_user(&mut self, id: &str, login: &str) -> Option<String> {
+        let entry = self.entries.get(id).filter(|entry| entry.user().is_empty())?;
+        let url = ServerUrl::parse(entry.url()).ok()?;
+        let mut entry = self.entries.remove(id)?;
+        let known = url.account_id(login);
+        if entry.label() == url.account_label("") {
+            entry.set("label", url.account_label(login).into());
+        }
+        entry.set("user", login.into());
+        self.entries.entry(known.clone()).or_insert(entry);
+        if self.active == id {
+            self.active.clone_from(&known);
+        }
+        Some(known)
+    }
+
     /// Stores an account and makes it the active one; gives its id. Only an entry with that very id is replaced: one
     /// of the same server without a user, left over from a very old file, may be somebody else's.
     pub fn store(&mut self, account: &Account, login: &str, skip_verify: bool) -> String {

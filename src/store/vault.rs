@@ -245,6 +245,30 @@ impl Vault {
         })
     }
 
+    /// Gives an account whose user was not known the one that the server told; its item in the keyring as well.
+    ///
+    /// # Errors
+    /// A keyring or a file that takes nothing.
+    pub fn set_user(&self, id: &str, login: &str) -> Result<(), StoreError> {
+        let _lock = self.lock(id)?;
+        let accounts = self.load()?.accounts;
+        let Some(entry) = accounts.entries.get(id).filter(|entry| entry.user().is_empty()) else { return Ok(()) };
+        let (old, new) = (encoding::user(origin(entry), ""), encoding::user(origin(entry), login));
+        let in_keyring = entry.is_in_keyring();
+        let told = |source| StoreError::Keyring { id: id.to_owned(), source };
+        if in_keyring
+            && self.keyring.get(&new).map_err(told)?.is_none()
+            && let Some(item) = self.keyring.get(&old).map_err(told)?
+        {
+            self.keyring.set(&new, &item).map_err(StoreError::NotKept)?;
+        }
+        self.file.update(|accounts| accounts.set_user(id, login))?;
+        if in_keyring && let Err(error) = self.keyring.remove(&old) {
+            tracing::debug!(%error, "the outdated secret stays in the keyring");
+        }
+        Ok(())
+    }
+
     /// Forgets an account: its entry first, then its secret. A keyring that does not answer is told and holds nothing
     /// up. `None` where there is no such account.
     ///

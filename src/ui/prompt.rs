@@ -102,14 +102,14 @@ impl Ui {
         let _hidden = crate::sys::tty::Hidden::start(io::stdin())?;
         // The end of the line is not shown either.
         let _new_line = self.open_question(prompt);
-        Ok(on_a_thread(|| read_line(&mut io::stdin().lock())).await.flatten())
+        Ok(on_a_thread(|| read_whole_line(&mut io::stdin().lock())).await.flatten())
     }
 
     #[cfg(not(unix))]
     async fn read_hidden(&self, prompt: &str) -> io::Result<Option<String>> {
         let prompt = prompt.to_owned();
         match on_a_thread(move || rpassword::prompt_password(prompt)).await {
-            Some(Ok(text)) => Ok(Some(text.trim().to_owned())),
+            Some(Ok(text)) => Ok(Some(text)),
             Some(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
             Some(Err(error)) => Err(error),
             None => Ok(None),
@@ -182,10 +182,15 @@ fn read_answer(input: &mut impl BufRead, consent: Consent) -> Answer {
 
 /// One line without its end and the blanks around it; `None` at the end of input or where it cannot be read.
 fn read_line(input: &mut impl BufRead) -> Option<String> {
+    read_whole_line(input).map(|line| line.trim().to_owned())
+}
+
+/// One line without its end, blanks and all: a password may begin or end with one.
+fn read_whole_line(input: &mut impl BufRead) -> Option<String> {
     let mut line = String::new();
     match input.read_line(&mut line) {
         // A line that ends without a newline was cut off by the end of input: not an answer.
-        Ok(_) if line.ends_with('\n') => Some(line.trim().to_owned()),
+        Ok(_) if line.ends_with('\n') => Some(line.trim_end_matches(['\r', '\n']).to_owned()),
         _ => None,
     }
 }
@@ -217,7 +222,14 @@ fn find_choice(answer: &str, choices: &[&str]) -> Option<usize> {
     if let Ok(number) = answer.parse::<usize>() {
         return number.checked_sub(1).filter(|index| *index < choices.len());
     }
-    choices.iter().position(|choice| choice.eq_ignore_ascii_case(answer))
+    if let Some(index) = choices.iter().position(|choice| choice.eq_ignore_ascii_case(answer)) {
+        return Some(index);
+    }
+    // The beginning of one name alone.
+    let typed = answer.to_lowercase();
+    let mut begun = choices.iter().enumerate().filter(|(_, choice)| choice.to_lowercase().starts_with(&typed));
+    let (index, _) = begun.next()?;
+    begun.next().is_none().then_some(index)
 }
 
 #[cfg(test)]
@@ -271,7 +283,8 @@ mod tests {
         assert_eq!(find_choice("", &choices), Some(0));
         assert_eq!(find_choice("2", &choices), Some(1));
         assert_eq!(find_choice("Password", &choices), Some(1));
-        for answer in ["0", "3", "x"] {
+        assert_eq!(find_choice("Pass", &choices), Some(1));
+        for answer in ["0", "3", "x", "passwords"] {
             assert_eq!(find_choice(answer, &choices), None);
         }
     }

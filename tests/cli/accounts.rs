@@ -127,6 +127,53 @@ fn signing_in_again_goes_the_same_way() {
 }
 
 #[test]
+fn whether_there_is_a_keyring_is_told_as_json_too() {
+    let world = World::new();
+    let run = world.signed_out(["config", "check-keyring", "--json"]).run();
+    assert_eq!(run.code, 1, "{run:?}");
+    let record: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(fields(&record), ["works", "service", "reason"]);
+    assert_eq!(record["reason"], "there is no system keyring here (CEC_KEYRING says so)");
+    let error: serde_json::Value = serde_json::from_str(&run.stderr).expect("JSON");
+    assert_eq!(error["message"], record["reason"]);
+}
+
+#[test]
+fn an_account_that_does_not_know_its_user_learns_it() {
+    let world = World::new();
+    let pair = world.sandbox.sign_in("alice");
+    let legacy = include_str!("../recordings/config/legacy-single-oauth-v2.json")
+        .replace(
+            "ACC0000000000000000000000000000000000000000.ACC1111111111111111111111111111111111111111",
+            &pair.access,
+        )
+        .replace(
+            "REF0000000000000000000000000000000000000000.REF1111111111111111111111111111111111111111",
+            &pair.refresh,
+        );
+    world.install_config(&legacy);
+    let nameless = "*\t@127.0.0.1:PORT\t-\tURL\toauth\tfile\n";
+    let named = "*\talice@127.0.0.1:PORT\talice\tURL\toauth\tfile\n";
+    // It works as it is.
+    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    world.signed_out(["config", "ls"]).run().is(0, nameless, "");
+    let info = world.signed_out(["info", "--json"]).run().json();
+    assert_eq!(info["account_id"], "alice@127.0.0.1:PORT");
+    world.signed_out(["config", "ls"]).run().is(0, named, "");
+    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    // Who signs in again to it takes its place.
+    world.install_config(
+        include_str!("../recordings/config/legacy-single-pat-v2.json").replace("\"admin\"", "\"\"").as_str(),
+    );
+    let run = world.signed_out(["config", "relog", "--token-file", "token", "--skip-keyring"]);
+    fs::write(world.home().join("token"), world.sandbox.token("alice")).expect("a file");
+    let run = run.run();
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.starts_with("signing in again on URL\n") && !run.stderr.contains("somebody else"), "{run:?}");
+    world.signed_out(["config", "ls"]).run().is(0, &named.replace("oauth", "token"), "");
+}
+
+#[test]
 fn no_log_at_any_level_holds_a_secret() {
     let world = World::new();
     let pair = world.store_session("alice", -5);

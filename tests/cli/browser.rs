@@ -147,12 +147,76 @@ fn a_port_that_is_taken_means_pasting() {
         "error: port 3000 of this machine, where the browser would come back to, is taken, and nobody can paste a code \
          here\n  hint: run it on a terminal, or sign in with a token: cec configure token --with-token\n",
     );
-    let screen = configure(&world, &path).on_terminal(&[("Code that it shows then: ", "\u{3}")]);
+    let screen = configure(&world, &path).on_terminal(&[("Paste the code that it shows then: ", "\u{3}")]);
     if let Some((code, screen)) = screen {
         assert_eq!(code, 130, "{screen}");
         assert!(screen.contains("is taken: the code has to be pasted") && screen.contains("oauth2%2Foob"), "{screen}");
     }
     assert!(!file.exists(), "no browser was opened");
+}
+
+/// The last address of a login page on the screen.
+fn shown_address(screen: &str) -> String {
+    let line = screen.lines().rfind(|line| line.contains("/oidc/oauth2/auth?"));
+    line.expect("an address").trim().to_owned()
+}
+
+fn bare_code(address: &str) -> String {
+    let code = address.split("code=").nth(1).and_then(|text| text.split('&').next());
+    code.expect("a code").to_owned()
+}
+
+#[test]
+fn without_a_browser_here_the_code_or_the_whole_address_is_pasted() {
+    const ASK: &str = "Paste the code that it shows then: ";
+    for whole in [false, true] {
+        let world = World::new();
+        let configure = world.signed_out(["configure", "oauth", world.url(), "--skip-keyring", "--no-browser"]);
+        let ended = configure.talk([ASK], &mut |screen: &str| {
+            let address = log_in(&world, &shown_address(screen), Some("alice"));
+            assert!(address.starts_with(&format!("{}/oauth2/oob?code=", world.url())), "{address}");
+            format!("{}\n", if whole { address } else { bare_code(&address) })
+        });
+        let Some((code, screen)) = ended else { return };
+        assert_eq!(code, 0, "{screen}");
+        assert!(screen.contains("signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\n"), "{screen}");
+        world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    }
+    // What was declined is declined.
+    let world = World::new();
+    let configure = world.signed_out(["configure", "oauth", world.url(), "--skip-keyring", "--no-browser"]);
+    let mut answer = |screen: &str| format!("{}\n", log_in(&world, &shown_address(screen), None));
+    let (code, screen) = configure.talk([ASK], &mut answer).expect("a terminal");
+    assert_eq!(code, 4, "{screen}");
+    assert!(screen.contains("denied the request") && !world.config_file().exists(), "{screen}");
+}
+
+#[test]
+fn while_the_browser_is_waited_for_its_address_can_be_pasted() {
+    const ASK: &str = "Waiting for the browser (or paste the address that it ended on): ";
+    let _turn = port_3000();
+    let world = World::new();
+    let (path, _) = stub(&world);
+    let address = |screen: &str| {
+        // The browser runs on another machine, and cannot reach this one.
+        let address = log_in(&world, &shown_address(screen), Some("alice"));
+        assert!(address.starts_with("http://localhost:3000/servers/callback?code="), "{address}");
+        address
+    };
+    let mut tries = 0;
+    let mut answer = |screen: &str| {
+        tries += 1;
+        let address = address(screen);
+        match (tries, address.split_once("&state=")) {
+            (1, Some((start, _))) => format!("{start}&state=another-state-altogether\n"),
+            _ => format!("{address}\n"),
+        }
+    };
+    let Some((code, screen)) = configure(&world, &path).talk([ASK, ASK], &mut answer) else { return };
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains("Not usable: this belongs to another sign-in"), "{screen}");
+    assert!(screen.contains("signed in as alice on URL"), "{screen}");
+    assert!(TcpListener::bind("127.0.0.1:3000").is_ok(), "the port is free again");
 }
 
 /// A Chromium under the control of its driver, with a fresh profile.

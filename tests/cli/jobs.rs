@@ -96,7 +96,11 @@ fn logs_are_shown_oldest_first() {
     let world = World::new();
     let id = start(&world, "admin");
     world.cec(["jobs", "watch", &id]).run();
-    let run = world.cec(["jobs", "logs", &id]).run();
+    // The end is written down later than it is heard of.
+    let mut run = world.cec(["jobs", "logs", &id]).run();
+    while !run.stdout.contains("Complete") {
+        run = world.cec(["jobs", "logs", &id]).run();
+    }
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
     let texts: Vec<&str> = run.stdout.lines().map(|line| line.split_once('\t').expect("a time").1).collect();
     assert_eq!(texts, ["info\tStarting job Copying file in background...", "info\tComplete"]);
@@ -166,6 +170,30 @@ fn row_4_an_unknown_job_is_not_found() {
     world.cec(["jobs", "delete", "--filter", filter]).run().is(3, "", "error: no job fits the filter\n");
     let id = start(&world, "admin");
     assert_eq!(world.cec(["jobs", "get", &id]).user("alice").run().code, 3, "somebody else's");
+}
+
+#[test]
+fn the_end_of_a_job_is_heard_on_the_websocket() {
+    // What is written down never shows it.
+    let never = Duration::from_secs(3600);
+    // Without an id, what was started just now counts, although nothing is written down of its run.
+    for is_named in [true, false] {
+        let world = World::with(Config { job_effect_delay: never, job_status_delay: never, ..Config::default() });
+        let id = start(&world, "alice");
+        world.sandbox.clear_requests();
+        let named = is_named.then_some(id.as_str());
+        let child = world.cec(["jobs", "watch"].into_iter().chain(named)).user("alice").spawn();
+        let asked = || world.sandbox.requests().iter().filter(|request| request.path == "/a/jobs/user").count();
+        // The second question comes once the websocket is open.
+        while asked() < 2 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(world.sandbox.stop_jobs(), 1);
+        let output = child.wait_with_output().expect("an end");
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!((output.status.code(), stderr.as_ref()), (Some(10), ""), "{stdout}");
+        assert!(stdout.contains(&format!("\t{id}\tError\t")), "{stdout}");
+    }
 }
 
 #[test]

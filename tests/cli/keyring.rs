@@ -9,6 +9,19 @@ use std::process::{Child, Command, Stdio};
 
 use crate::support::{Cec, World};
 
+const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:tmpdir=/tmp</listen>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"#;
+
 /// A session bus with a keyring on it.
 struct Desktop {
     bus: Child,
@@ -50,8 +63,12 @@ impl Desktop {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec();
+        // A bus that starts no service by itself: it would be another keyring than the one below.
+        let bus_file = world.home().join("bus.conf");
+        fs::write(&bus_file, BUS).expect("a file");
         let mut bus = Command::new("dbus-daemon")
-            .args(["--session", "--nofork", "--print-address"])
+            .arg(format!("--config-file={}", bus_file.display()))
+            .args(["--nofork", "--print-address"])
             .env_clear()
             .envs(variables.iter().cloned())
             .stdout(Stdio::piped())
@@ -134,9 +151,31 @@ impl Desktop {
     }
 
     fn put(&self, user: &str, secret: &str) {
+        self.put_into("login", user, secret);
+    }
+
+    /// Keeps a secret in one of several collections.
+    fn put_into(&self, collection: &str, user: &str, secret: &str) {
         let label = format!("Password for '{user}' on 'com.pydio.cells-client'");
-        let arguments = ["store", "--label", &label, "service", "com.pydio.cells-client", "username", user];
-        self.tool(&arguments, Some(secret)).expect("secret-tool");
+        let place = format!("--collection={collection}");
+        let arguments = ["store", &place, "--label", &label, "service", "com.pydio.cells-client", "username", user];
+        for _ in 0..400 {
+            let (_, complaint) = self.tool(&arguments, Some(secret)).expect("secret-tool");
+            if complaint.is_empty() {
+                return;
+            }
+            // The service is up a little before its collections.
+            assert!(complaint.contains("does not exist"), "{complaint}");
+            std::thread::sleep(std::time::Duration::from_millis(25));
+        }
+        panic!("no collection {collection} came up");
+    }
+
+    /// How many items a user has, in all collections.
+    fn count(&self, user: &str) -> usize {
+        let arguments = ["search", "--all", "service", "com.pydio.cells-client", "username", user];
+        let (found, more) = self.tool(&arguments, None).expect("secret-tool");
+        (found + &more).matches("label = ").count()
     }
 
     /// `cec` on this desktop, signed in nowhere.
@@ -206,6 +245,34 @@ fn items_of_the_older_client_are_read_renewed_and_renamed() {
     let item = desktop.item(&user);
     let (access, refresh) = item.split_once("__//__").expect("a pair");
     assert!(world.sandbox.is_alive(access) && refresh != pair.refresh);
+}
+
+#[test]
+fn of_two_items_in_two_collections_the_newer_one_counts_and_one_is_left() {
+    for (older, newer) in [("login", "session"), ("session", "login")] {
+        let world = World::new();
+        let Some(desktop) = Desktop::start(&world, true) else { return };
+        world.install_config(
+            &include_str!("../recordings/config/keyring-pat.json")
+                .replace("https://files.example.com", "http://127.0.0.1:8080")
+                .replace("\"admin\"", "\"alice\""),
+        );
+        let user = format!("{}::alice", world.url());
+        desktop.put_into(older, &user, "outdated-token-of-another-day");
+        // Their age is told in seconds.
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        desktop.put_into(newer, &user, &world.sandbox.token("alice"));
+        assert_eq!(desktop.count(&user), 2);
+        desktop.cec(&world, &["ls"]).run().is(0, ALICES, "");
+        let again = ["configure", "token", world.url(), "--with-token"];
+        let run = desktop.cec(&world, &again).input(&world.sandbox.token("alice")).run();
+        assert_eq!(run.code, 0, "{run:?}");
+        assert_eq!((desktop.count(&user), desktop.item(&user)), (1, world.sandbox.token("alice")));
+        desktop.put_into(older, &user, "outdated-token-of-another-day");
+        assert_eq!(desktop.count(&user), 2);
+        assert_eq!(desktop.cec(&world, &["clear", "-f"]).run().code, 0);
+        assert_eq!(desktop.count(&user), 0);
+    }
 }
 
 #[test]

@@ -43,8 +43,18 @@ fn every_type_is_set_and_read_back() {
 #[test]
 fn row_12_booleans_can_be_set() {
     let world = world();
-    let set = |flag: &str| world.cec(["meta", "set", "-p", "common-files/a.txt", "-n", "usermeta-a1-bool", flag]).run();
-    for (flag, value) in [("-b", true), ("--boolean-value=false", false), ("-b=true", true), ("-s=no", false)] {
+    let set = |flag: &str| {
+        let arguments = ["meta", "set", "-p", "common-files/a.txt", "-n", "usermeta-a1-bool"];
+        world.cec(arguments.into_iter().chain(flag.split(' '))).run()
+    };
+    for (flag, value) in [
+        ("-b", true),
+        ("--boolean-value=false", false),
+        ("-b=true", true),
+        ("-b true", true),
+        ("-b no", false),
+        ("-s=no", false),
+    ] {
         set(flag).is(0, "", &format!("common-files/a.txt: usermeta-a1-bool is {value}\n"));
         assert_eq!(stored(&world, "common-files/a.txt", "usermeta-a1-bool"), json!(value), "{flag}");
     }

@@ -29,6 +29,17 @@ fn a_file_is_renamed_and_a_folder_moved() {
 }
 
 #[test]
+fn a_pattern_matches_over_all_pages() {
+    let world = World::new();
+    world.tree().generate("common-files/many", 1003, 1).expect("files");
+    world.mkdir("common-files/to");
+    let run = world.cec(["mv", "-q", "common-files/many/*", "common-files/to"]).run();
+    run.is(0, "", "");
+    let counts = ["many", "to"].map(|name| world.tree().list(&format!("common-files/{name}")).len());
+    assert_eq!(counts, [0, 1003]);
+}
+
+#[test]
 fn a_pattern_leaves_out_the_target_that_it_matches() {
     let world = world();
     world.put("common-files/recycle_bin/old", "");

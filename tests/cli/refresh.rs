@@ -162,6 +162,8 @@ fn race(refresh_takes: u64) -> (World, Pair) {
     let pair = world.store_session("admin", -5);
     world.sandbox.revoke_token(&pair.access);
     world.sandbox.set_refresh_race(Race::OnePairAlive, Duration::from_millis(refresh_takes));
+    // By the time that the new token is tried, the other one is issued too.
+    world.sandbox.faults().add(Fault::on("GET", "/a/tree/stat/").delay(Duration::from_millis(1200)));
     (world, pair)
 }
 
@@ -175,9 +177,9 @@ fn wait_for_refresh(world: &World) {
 fn whose_tokens_are_dead_takes_those_that_the_other_client_stores() {
     // The answer comes before the other one has stored its tokens, or after.
     for late in [false, true] {
-        let (world, pair) = race(200);
+        let (world, pair) = race(1000);
         if late {
-            let stall = Fault::on("POST", "/oidc/oauth2/token").stall_response_at(10, Duration::from_millis(800));
+            let stall = Fault::on("POST", "/oidc/oauth2/token").stall_response_at(10, Duration::from_millis(1200));
             world.sandbox.faults().add(stall);
         }
         let child = world.signed_out(["ls"]).spawn();
@@ -197,7 +199,7 @@ fn whose_tokens_are_dead_takes_those_that_the_other_client_stores() {
 
 #[test]
 fn dead_tokens_are_not_used_against_those_that_another_client_keeps_elsewhere() {
-    let (world, pair) = race(200);
+    let (world, pair) = race(1000);
     let child = world.signed_out(["ls"]).spawn();
     wait_for_refresh(&world);
     let other = refresh_elsewhere(&world, &pair.refresh);
@@ -213,9 +215,9 @@ fn dead_tokens_are_not_used_against_those_that_another_client_keeps_elsewhere() 
 
 #[test]
 fn whose_tokens_are_alive_stores_them_in_place_of_the_other_clients_dead_ones() {
-    let (world, pair) = race(1200);
+    let (world, pair) = race(2000);
     // The other one is in front.
-    world.sandbox.faults().add(Fault::on("POST", "/oidc/oauth2/token").delay(Duration::from_millis(600)));
+    world.sandbox.faults().add(Fault::on("POST", "/oidc/oauth2/token").delay(Duration::from_millis(1000)));
     let child = world.signed_out(["ls"]).spawn();
     wait_for_refresh(&world);
     let other = refresh_elsewhere(&world, &pair.refresh);

@@ -1,5 +1,8 @@
 //! `cec storage`.
 
+use std::time::Duration;
+
+use cells_sandbox::{Config, Fault};
 use serde_json::json;
 
 use crate::support::{World, fields};
@@ -41,6 +44,28 @@ fn a_resync_is_started_or_waited_for() {
     }
     let json = world.cec(["storage", "resync-ds", "personal", "--wait", "--json"]).run().json();
     assert_eq!(json, json!({"name": "personal", "job_id": "resync-ds-personal", "status": "finished"}));
+}
+
+#[test]
+fn the_end_of_a_resync_is_heard_by_whoever_started_it() {
+    let never = Duration::from_secs(3600);
+    let world = World::with(Config {
+        job_effect_delay: Duration::from_millis(20),
+        job_status_delay: never,
+        ..Config::default()
+    });
+    let run = world.cec(["storage", "resync-ds", "pydiods1", "--wait"]).run();
+    run.is(0, "resync-ds-pydiods1\n", "resynced pydiods1\n");
+}
+
+#[test]
+fn without_a_websocket_a_resync_is_asked_for_and_an_earlier_run_not_taken_for_its_own() {
+    let world = World::new();
+    world.sandbox.faults().add(Fault::on("GET", "/ws/event").status(404).always());
+    for _ in 0..2 {
+        let run = world.cec(["storage", "resync-ds", "pydiods1", "--wait"]).run();
+        run.is(0, "resync-ds-pydiods1\n", "resynced pydiods1\n");
+    }
 }
 
 // Row 4 of what the older client gets wrong: an unknown data source is no success.

@@ -130,7 +130,7 @@ fn configure_takes_a_password_and_stops_at_ctrl_c() {
 #[test]
 fn without_a_browser_the_page_is_shown_and_its_code_asked_for() {
     let world = World::new();
-    let ask = "Code that it shows then: ";
+    let ask = "Paste the code that it shows then: ";
     for (arguments, variables, said) in [
         (&["--no-browser"][..], &[("DISPLAY", ":0")][..], "Open this page in a browser, on any machine"),
         (

@@ -59,6 +59,40 @@ fn a_list_of_hashes_is_compared_with_the_files() {
 }
 
 #[test]
+fn a_manifest_is_compared_with_the_files() {
+    let world = World::new();
+    let tree = world.home().join("tree");
+    fs::create_dir(&tree).expect("a folder");
+    for (name, content) in [("a b.txt", "one\n"), ("c.txt", "two\n"), ("empty", "")] {
+        fs::write(tree.join(name), content).expect("a file");
+    }
+    let up = world.cec(["scp", "-q", "--manifest", "up", "tree", "cells://common-files"]).run();
+    let down = world.cec(["scp", "-q", "--manifest", "down", "cells://common-files/tree", "back"]).run();
+    assert_eq!((up.code, down.code), (0, 0), "{up:?} {down:?}");
+    let check = |list: &str| {
+        let run = world.signed_out(["tools", "hash", "--check", list]).run();
+        let mut lines: Vec<String> = run.stdout.lines().map(str::to_owned).collect();
+        lines.sort();
+        (run.code, lines)
+    };
+    let (code, lines) = check("up");
+    assert_eq!(
+        (code, lines),
+        (0, ["tree/a b.txt: OK", "tree/c.txt: OK", "tree/empty: OK"].map(str::to_owned).to_vec())
+    );
+    assert_eq!(check("down").0, 0);
+    fs::write(world.home().join("back/c.txt"), "twO\n").expect("a file");
+    let (code, lines) = check("down");
+    assert_eq!((code, lines[1].as_str()), (7, "back/c.txt: FAILED"));
+    fs::remove_file(world.home().join("back/c.txt")).expect("a file");
+    assert_eq!(check("down").0, 7);
+    let failed =
+        r#"{"type":"file","direction":"download","source":"s","target":"t","size":1,"status":"failed","etag":null}"#;
+    let run = world.signed_out(["tools", "hash", "--check", "-"]).input(failed).run();
+    run.is(9, "t: FAILED\n", "");
+}
+
+#[test]
 fn questions_about_versions_are_answered_as_by_the_older_client() {
     let world = World::new();
     for (arguments, code, stdout, stderr) in [

@@ -6,6 +6,7 @@ mod support;
 
 mod aws;
 mod curl;
+mod export;
 mod rclone;
 mod s3cmd;
 mod s5cmd;

@@ -13,6 +13,7 @@ use crate::server::Server;
 
 scenarios! {
     the_end_of_a_job_is_heard_before_it_is_written_down,
+    a_run_of_the_servers_own_job_is_heard_by_whoever_set_it_off,
     a_folder_is_packed_without_its_name_and_unpacked_over_what_is_there,
     what_cannot_be_packed_or_unpacked_is_refused,
     a_restored_node_is_where_its_job_says,
@@ -24,9 +25,10 @@ async fn run(server: &Server, name: &str, parameters: serde_json::Value) -> JobS
     let mut watch = Watch::open(&server.api());
     watch.ready().await;
     let id = server.api().run_job(name, &parameters).await.expect("a job");
-    match watch.end_of(&id, |_| {}).await.expect("an end") {
-        End::Ended(job) => job.status,
+    match watch.end_of(&id, &[], |_| {}).await.expect("an end") {
+        End::Ended(job) => job.status(),
         End::Forgotten => JobStatus::Finished,
+        End::NotBegun => panic!("{name} does not begin"),
     }
 }
 
@@ -38,15 +40,33 @@ async fn the_end_of_a_job_is_heard_before_it_is_written_down(server: &Server) {
     let begun = Instant::now();
     let parameters = json!({"nodes": [server.path("file")], "target": server.path("copy"), "targetParent": false});
     let id = server.api().run_job("copy", &parameters).await.expect("a job");
-    let End::Ended(job) = watch.end_of(&id, |_| {}).await.expect("an end") else { panic!("the job is known") };
-    assert_eq!((job.status, job.id.clone()), (JobStatus::Finished, id.clone()));
+    let End::Ended(job) = watch.end_of(&id, &[], |_| {}).await.expect("an end") else { panic!("the job is known") };
+    assert_eq!((job.status(), job.id.clone()), (JobStatus::Finished, id.clone()));
     assert_eq!(job.target, Some(server.path("copy")));
     assert!(server.exists(&server.path("copy")).await, "its effect is there");
     // On a machine with much else to do both may take long.
     if begun.elapsed() < Duration::from_secs(2) {
-        let polled = server.api().job(&id).await.expect("a job").map(|job| job.status);
+        let polled = server.api().job(&id, &[]).await.expect("a job").map(|job| job.status());
         assert_ne!(polled, Some(JobStatus::Finished), "asking tells it later");
     }
+}
+
+async fn a_run_of_the_servers_own_job_is_heard_by_whoever_set_it_off(server: &Server) {
+    let api = server.api();
+    if api.data_source("pydiods1").await.is_err() {
+        return server.left_out("the user is no administrator, or there is no data source 'pydiods1'");
+    }
+    let mut watch = Watch::open(&api);
+    watch.ready().await;
+    let id = api.resync("pydiods1").await.expect("a job");
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    while !watch.known(&id).is_some_and(cec::api::jobs::Job::has_ended) {
+        assert!(watch.news_until(deadline).await.is_some(), "nothing is heard of the end");
+    }
+    let task = watch.known(&id).and_then(|job| job.task.clone()).expect("a run");
+    let entry = api.job_entry(&id.0).await.expect("an answer").expect("a job");
+    assert_eq!(entry.owner, cec::api::scheduler::SYSTEM_USER);
+    assert_ne!(task.owner, entry.owner);
 }
 
 async fn a_folder_is_packed_without_its_name_and_unpacked_over_what_is_there(server: &Server) {
@@ -103,7 +123,7 @@ async fn a_restored_node_is_where_its_job_says(server: &Server) {
     let mut watch = Watch::open(&api);
     watch.ready().await;
     let id = api.restore(&bin).await.expect("a job");
-    let End::Ended(job) = watch.end_of(&id, |_| {}).await.expect("an end") else { panic!("the job is known") };
+    let End::Ended(job) = watch.end_of(&id, &[], |_| {}).await.expect("an end") else { panic!("the job is known") };
     let target = job.target.expect("a target");
     let below = path.as_str().split_once('/').expect("a path").1;
     assert!(target.ends_with(below), "{target} and {below}");

@@ -221,14 +221,14 @@ async fn the_client_runs_and_polls_a_job(server: &Server) {
     let id = api.run_job("copy", &parameters).await.expect("a job");
     server
         .until("it is finished", async || {
-            let job = api.job(&id).await.expect("an answer");
-            job.is_some_and(|job| job.status == JobStatus::Finished)
+            let job = api.job(&id, &[]).await.expect("an answer");
+            job.is_some_and(|job| job.status() == JobStatus::Finished)
         })
         .await;
     assert_eq!(server.read("copied").await, "hello");
     let missing = json!({"nodes": [server.path("none")], "target": server.path("copied"), "targetParent": false});
     assert_eq!(api.run_job("copy", &missing).await.expect_err("missing").kind, ApiErrorKind::NotFound);
-    assert!(api.job(&JobId("copy-move-none".to_owned())).await.expect("an answer").is_none());
+    assert!(api.job(&JobId("copy-move-none".to_owned()), &[]).await.expect("an answer").is_none());
 }
 
 async fn nobody_moves_what_he_may_only_read(server: &Server) {

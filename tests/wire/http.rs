@@ -84,6 +84,12 @@ async fn plain_http_and_tls_ports_are_not_mixed_up() {
     let listener = Listener::answering(complaint).await;
     let error = probed(&format!("http://{}", listener.address), &options()).await.expect_err("a complaint");
     assert!(error.kind == HttpErrorKind::Tls && hint(&error).contains("https://"), "{error:?}");
+
+    // Others close the connection without a word.
+    let listener = Listener::answering(b"").await;
+    let error = probed(&format!("http://{}", listener.address), &options()).await.expect_err("nothing");
+    let expected = format!("if it is a TLS port, use --url https://{}", listener.address);
+    assert_eq!((error.kind, hint(&error)), (HttpErrorKind::Closed, expected.as_str()), "{error:?}");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ fn file_of(text: &str) -> tempfile::NamedTempFile {
     file
 }
 
-/// A server that wants a certificate of its own authority and answers everyone as a Cells server would.
+/// A server that wants a certificate of its own authority.
 async fn demanding(authority: &rcgen::Certificate, issuer: &Issuer<'_, KeyPair>) -> String {
     let key = KeyPair::generate().expect("a key");
     let names = vec!["127.0.0.1".to_owned()];
@@ -31,12 +31,13 @@ async fn demanding(authority: &rcgen::Certificate, issuer: &Issuer<'_, KeyPair>)
     let verifier =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().expect("a verifier");
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .expect("a configuration");
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.expect("versions").with_client_cert_verifier(verifier);
+    serve(builder.with_single_cert(vec![certificate.der().clone()], key).expect("a configuration")).await
+}
+
+/// Answers everyone as a Cells server would.
+async fn serve(config: rustls::ServerConfig) -> String {
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -81,4 +82,29 @@ async fn a_client_certificate_opens_a_server_that_wants_one() {
     let identity = Some((certificate.path().to_owned(), other_key.path().to_owned()));
     let error = Http::new(&HttpOptions { client_identity: identity, ..options }).expect_err("another key");
     assert_eq!(error.kind, HttpErrorKind::Request, "{error:?}");
+}
+
+#[tokio::test]
+async fn the_certificate_of_an_authority_is_none_of_a_server() {
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a name");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let authority = params.self_signed(&key).expect("signed");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.expect("versions").with_no_client_auth();
+    let config = builder.with_single_cert(vec![authority.der().clone()], key).expect("a configuration");
+    let url = ServerUrl::parse(&serve(config).await).expect("a URL");
+    let trusted = file_of(&authority.pem());
+    for ca_cert in [None, Some(trusted.path().to_owned())] {
+        let options = HttpOptions { ca_cert, ..options() };
+        let error = probe(&Http::new(&options).expect("a client"), &url).await.expect_err("an authority");
+        let Some(Cause::Http(error)) = error.source else { panic!("{error:?}") };
+        assert_eq!(error.kind, HttpErrorKind::Tls, "{error:?}");
+        assert!(error.message.ends_with("the certificate of an authority (CA:TRUE) as its own"), "{error:?}");
+        assert!(error.hint.is_some_and(|hint| hint.contains("CA:FALSE")));
+    }
+    let careless = HttpOptions { skip_verify: true, ..options() };
+    probe(&Http::new(&careless).expect("a client"), &url).await.expect("an answer");
 }

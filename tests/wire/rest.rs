@@ -51,7 +51,7 @@ async fn a_deletion_goes_through_its_job() {
     let id = JobId(jobs[0].id.clone());
     let mut status = None;
     for _ in 0..100 {
-        status = clients.api.job(&id).await.expect("asked").map(|job| job.status);
+        status = clients.api.job(&id, &[]).await.expect("asked").map(|job| job.status());
         if status == Some(JobStatus::Finished) {
             break;
         }
@@ -59,7 +59,7 @@ async fn a_deletion_goes_through_its_job() {
     }
     assert_eq!(status, Some(JobStatus::Finished));
     assert!(clients.api.find(&path("common-files/d")).await.expect("asked").is_none());
-    assert!(clients.api.job(&JobId("nothing".to_owned())).await.expect("asked").is_none());
+    assert!(clients.api.job(&JobId("nothing".to_owned()), &[]).await.expect("asked").is_none());
     let error = clients.api.delete(&[path("common-files/d")], false).await.expect_err("gone");
     assert_eq!(error.kind, ApiErrorKind::NotFound);
 }

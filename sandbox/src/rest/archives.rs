@@ -79,6 +79,7 @@ pub(super) fn compress(call: &Call, parameters: &str) -> RestResult {
         prefix: "compress-folders",
         label: "Compressing selection...".to_owned(),
         owner: call.caller()?.login.clone(),
+        trigger: call.caller()?.login.clone(),
         action: Action {
             id: "actions.archive.compress",
             paths: nodes,
@@ -121,6 +122,7 @@ pub(super) fn extract(call: &Call, parameters: &str) -> RestResult {
         prefix: "extract-archive",
         label: "Extracting archive...".to_owned(),
         owner: call.caller()?.login.clone(),
+        trigger: call.caller()?.login.clone(),
         action: Action {
             id: "actions.archive.extract",
             paths: vec![node],

@@ -127,6 +127,7 @@ struct WireJob {
     created_at: i64,
     modified_at: i64,
     languages: [&'static str; 1],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     auto_start: bool,
     auto_clean: bool,
     actions: [WireAction; 1],
@@ -236,6 +237,7 @@ fn start_resync(call: &Call, parameters: &str) -> RestResult {
         prefix: "resync-ds",
         label: format!("Sync datasource {name} then rehash new files"),
         owner: SYSTEM_USER.to_owned(),
+        trigger: call.caller()?.login.clone(),
         action: Action {
             id: "actions.cmd.resync",
             paths: Vec::new(),
@@ -284,6 +286,7 @@ fn start_transfer(call: &Call, transfer: Transfer, parameters: &str) -> RestResu
         prefix: "copy-move",
         label: format!("{noun} {what} in background..."),
         owner: call.caller()?.login.clone(),
+        trigger: call.caller()?.login.clone(),
         action: Action {
             id: "actions.tree.copymove",
             paths: nodes,
@@ -404,7 +407,7 @@ fn wire(job: JobView) -> WireJob {
         created_at: job.created,
         modified_at: job.created,
         languages: ["en-us"],
-        auto_start: true,
+        auto_start: job.auto_start,
         auto_clean: true,
         actions: [WireAction {
             id: job.action.id,
@@ -427,7 +430,7 @@ fn wire_task(job: &JobView, task: &TaskView) -> WireTask {
             TaskStatus::Error => "Error",
         },
         status_message: task.message.clone(),
-        trigger_owner: job.owner.clone(),
+        trigger_owner: job.trigger.clone(),
         start_time: task.started,
         end_time: task.ended,
         can_stop: true,

@@ -168,14 +168,24 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Whether metadata has all that `+Meta.<namespace>:<value> …` asks for; of tags one is enough.
+/// Whether metadata has all that `+Meta.<namespace>:<value> …` asks for: a word of the value, in any case, or several in
+/// quotes. Booleans are never found.
 fn has_metadata(metadata: &BTreeMap<String, String>, wanted: &str) -> bool {
-    wanted.split("+Meta.").skip(1).all(|word| {
+    wanted.to_lowercase().split("+meta.").skip(1).all(|word| {
         let (namespace, value) = word.split_once(':').unwrap_or((word, ""));
-        let value = value.trim().trim_matches('"');
-        let text = metadata.get(namespace).map(|json| json.trim_matches('"'));
-        text.is_some_and(|text| text == value || text.split(',').any(|tag| tag == value))
+        let json =
+            metadata.get(namespace).map(|json| json.to_lowercase()).filter(|json| json != "true" && json != "false");
+        let value = value.trim();
+        json.is_some_and(|json| match value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) {
+            Some(phrase) => json.contains(phrase),
+            None => json.split(|one: char| !one.is_alphanumeric()).any(|word| is_like(word, value)),
+        })
     })
+}
+
+/// Whether a word is this pattern, in which a star at the end stands for anything.
+fn is_like(word: &str, pattern: &str) -> bool {
+    pattern.strip_suffix('*').map_or(word == pattern, |start| word.starts_with(start))
 }
 
 /// Whether the pieces between the stars stand in the name in this order.

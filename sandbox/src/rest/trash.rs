@@ -115,6 +115,7 @@ fn recycle(call: &Call, places: Vec<Place>) -> Result<JobAnswer, RestError> {
         prefix: "copy-move",
         label: label.to_owned(),
         owner: call.caller()?.login.clone(),
+        trigger: call.caller()?.login.clone(),
         action: Action { id: "actions.tree.copymove", paths: places.iter().map(Place::path).collect(), parameters },
         running: "Starting...".to_owned(),
     };
@@ -129,6 +130,7 @@ fn erase(call: &Call, places: Vec<Place>) -> Result<JobAnswer, RestError> {
         prefix: "delete",
         label: label.to_owned(),
         owner: call.caller()?.login.clone(),
+        trigger: call.caller()?.login.clone(),
         action: Action {
             id: "actions.tree.delete",
             paths: places.iter().map(Place::path).collect(),
@@ -162,6 +164,7 @@ pub(super) async fn restore(call: &mut Call) -> RestResult {
             prefix: "copy-move",
             label: label.to_owned(),
             owner: call.caller()?.login.clone(),
+            trigger: call.caller()?.login.clone(),
             action: Action {
                 id: "actions.tree.copymove",
                 paths: vec![place.path()],

@@ -75,6 +75,7 @@ pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
     for record in records {
         let mark = if record.active { "*" } else { "" };
         let Record { account_id, user, url, credentials, stored_in, .. } = record;
+        let user = if user.is_empty() { "-".to_owned() } else { user };
         table.row(vec![mark.to_owned(), account_id, user, url, credentials, stored_in])?;
     }
     table.finish()?;

@@ -32,6 +32,9 @@ async fn named(ctx: &Ctx, accounts: &Accounts, name: Option<&str>, question: &st
             CliError::new(Kind::Usage, "which account is meant?").hint(format!("give one of: {}", ids.join(", ")))
         );
     }
+    if let [only] = ids.as_slice() {
+        return Ok((*only).to_owned());
+    }
     let chosen = ctx.ui.choose(question, &ids).await;
     let id =
         chosen.and_then(|index| ids.get(index)).ok_or_else(|| CliError::new(Kind::Failure, "nothing was changed"))?;

@@ -2,7 +2,7 @@
 
 use super::named;
 use crate::commands::configure;
-use crate::context::Ctx;
+use crate::context::{Ctx, waiting};
 use crate::error::{CliError, Kind, Outcome};
 
 /// Arguments of `cec config relog`.
@@ -33,10 +33,15 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let again = configure::Args::again(entry.url(), entry.kind(), arguments.no_browser).ok_or_else(|| {
         CliError::new(Kind::Auth, format!("{id} is of the unknown type '{}'", entry.kind())).hint("use 'cec configure'")
     })?;
-    ctx.ui.status(&format!("signing in again as {} on {}", entry.user(), entry.url()));
+    let who = if entry.user().is_empty() { String::new() } else { format!(" as {}", entry.user()) };
+    ctx.ui.status(&format!("signing in again{who} on {}", entry.url()));
     let outcome = configure::run(ctx, again).await?;
-    let now = ctx.vault()?.load()?.accounts.active;
-    if now != id {
+    let vault = ctx.vault()?;
+    let now = vault.load()?.accounts.active;
+    if now != id && entry.user().is_empty() {
+        // It did not know whose it was; what it was is stored under its user's name now.
+        waiting(move || vault.remove(&id)).await??;
+    } else if now != id {
         ctx.ui.warn(&format!("this was somebody else: {now} is stored besides {id}, and is the active account now"));
     }
     Ok(outcome)

@@ -112,7 +112,7 @@ async fn by_hand(ctx: &Ctx, oauth: &OAuth, url: &ServerUrl) -> Result<Obtained, 
     oauth.challenge(&attempt).await?;
     show_address(ctx, &attempt, "Open this page in a browser, on any machine, and sign in there:");
     let code = loop {
-        let text = ctx.ui.ask("Code that it shows then").await.ok_or_else(no_answer)?;
+        let text = ctx.ui.ask("Paste the code that it shows then").await.ok_or_else(no_answer)?;
         match attempt.read_pasted(&text) {
             Ok(code) => break code,
             Err(error @ OAuthError::Refused { .. }) => return Err(error.into()),

@@ -92,7 +92,7 @@ async fn token(ctx: &Ctx, url: &Given<ServerUrl>, from_input: bool) -> Result<Se
             ctx.settings.account.check_destination(token, url)?;
             read_token(&ctx.ui, &token.value).await
         }
-        None => ask_hidden(ctx, "Token").await,
+        None => read_token(&ctx.ui, &TokenOrigin::Inline(ask_hidden(ctx, "Token").await?)).await,
     }
 }
 

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     fn job(owner: &str, states: &[&str]) -> JobEntry {
-        let task = |status: &&str| crate::api::scheduler::Task {
+        let task = |status: &&str| crate::api::jobs::Task {
             id: String::new(),
             status: (*status).to_owned(),
             message: String::new(),

@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::Format;
 use super::filter::{self, Filter};
-use crate::api::scheduler::{JobEntry, MOST_TASKS, Task};
+use crate::api::jobs::Task;
+use crate::api::scheduler::{JobEntry, MOST_TASKS};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::table::{Column, Table};

@@ -5,7 +5,6 @@ pub mod delete;
 mod filter;
 pub mod get;
 pub mod logs;
-pub(super) mod wait;
 pub mod watch;
 
 use clap::Subcommand;

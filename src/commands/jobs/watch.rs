@@ -1,15 +1,27 @@
 //! `cec jobs watch`.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::get::task_record;
-use super::wait::Pauses;
-use crate::api::scheduler::{JobEntry, Task};
+use crate::api::jobs::{JobId, Task};
+use crate::api::scheduler::JobEntry;
+use crate::api::watch::Watch;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::human;
+
+/// The pause before the jobs are asked for again, where the websocket has not told of them by then; it doubles up to
+/// [`LONGEST_PAUSE`] while nothing changes.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// How old a job without any run may be to count as one that is about to begin.
+const NEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// Arguments of `cec jobs watch`.
 #[derive(Debug, clap::Args)]
@@ -29,64 +41,127 @@ pub struct Args {
 /// # Errors
 /// [`Kind::NotFound`] for an id that names no job; any failure of a call.
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    let api = ctx.api().await?;
+    let mut following = Following::new(ctx, Watch::open(api));
     let mut jobs = Vec::new();
     for id in &arguments.ids {
         jobs.push(super::named(ctx, id).await?);
     }
-    let mut watch = Watch { ctx, told: HashMap::new() };
     if arguments.ids.is_empty() {
-        let listed = ctx.api().await?.jobs(&[]).await;
-        jobs = listed.map_err(|error| CliError::from(error).during("listing jobs"))?;
-        jobs.retain(|job| job.tasks.iter().any(|task| !task.is_over()));
+        jobs = api.jobs(&[]).await.map_err(|error| CliError::from(error).during("listing jobs"))?;
+        jobs.retain(|job| job.tasks.iter().any(|task| !task.is_over()) || is_just_made(job));
         if jobs.is_empty() {
             ctx.ui.status("nothing is running");
             return Ok(Outcome::Done);
         }
     }
-    let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
-    let mut known: HashMap<String, JobEntry> = HashMap::new();
-    let mut pauses = Pauses::new();
+    for job in jobs {
+        following.take(job)?;
+    }
     loop {
-        for job in jobs {
-            if watch.tell(&job)? {
-                pauses.hurry();
-            }
-            known.insert(job.id.clone(), job);
-        }
-        // A job without any run yet is about to have one.
-        let is_open = |id: &&String| known.get(*id).and_then(JobEntry::last).is_none_or(|task| !task.is_over());
-        let open: Vec<String> = ids.iter().filter(is_open).cloned().collect();
-        if open.is_empty() || open.iter().all(|id| known.get(id).is_some_and(|job| !watch.may_run(job))) {
+        let open = following.open();
+        if open.is_empty() {
             break;
         }
-        pauses.pause().await;
-        let listed = ctx.api().await?.jobs(&open).await;
-        jobs = listed.map_err(|error| CliError::from(error).during("asking for the jobs"))?;
-        // What was there and is not any more was done and cleared away.
-        for id in open.iter().filter(|id| !jobs.iter().any(|job| job.id == **id)) {
-            if let Some(task) = known.get_mut(id).and_then(|job| job.tasks.first_mut()) {
-                task.status = "Finished".to_owned();
-            }
-        }
+        following.next(&open).await?;
     }
-    let failed = known.values().filter(|job| job.last().is_some_and(Task::has_failed)).count();
+    let failed = following.known.values().filter(|job| job.last().is_some_and(Task::has_failed)).count();
     match failed {
         0 => Ok(Outcome::Done),
-        _ if failed == ids.len() => Ok(Outcome::Failed(Kind::JobFailed)),
+        _ if failed == following.known.len() => Ok(Outcome::Failed(Kind::JobFailed)),
         _ => Ok(Outcome::Partial),
     }
 }
 
-/// What has been told already.
-struct Watch<'a> {
-    ctx: &'a Ctx,
-    told: HashMap<String, Task>,
+/// Whether a job was started a moment ago: its run is written down seconds later.
+fn is_just_made(job: &JobEntry) -> bool {
+    let age = job.created.map(|created| jiff::Timestamp::now().duration_since(created));
+    job.last().is_none() && job.fields.get("AutoStart").is_some() && age.is_some_and(|age| age < NEW)
 }
 
-impl Watch<'_> {
-    /// Whether a job without an open run may get one soon: one that was started by somebody, not by its timetable.
-    fn may_run(&self, job: &JobEntry) -> bool {
-        job.last().is_some() || job.fields.get("AutoStart").is_some()
+/// Jobs that are followed: by the websocket, which tells at once of what the user himself has set off, and by asking now
+/// and then.
+struct Following<'a> {
+    ctx: &'a Ctx,
+    news: Watch,
+    known: HashMap<String, JobEntry>,
+    told: HashMap<String, Task>,
+    pause: Duration,
+    ask_at: Instant,
+}
+
+impl<'a> Following<'a> {
+    fn new(ctx: &'a Ctx, news: Watch) -> Self {
+        let (known, told) = (HashMap::new(), HashMap::new());
+        Self { ctx, news, known, told, pause: FIRST_PAUSE, ask_at: Instant::now() + FIRST_PAUSE }
+    }
+
+    /// Takes note of a job as it is now, and tells what is new.
+    fn take(&mut self, job: JobEntry) -> Result<(), CliError> {
+        if self.tell(&job)? {
+            self.pause = FIRST_PAUSE;
+        }
+        self.known.insert(job.id.clone(), job);
+        Ok(())
+    }
+
+    /// The ids of the jobs that are not over.
+    fn open(&self) -> Vec<String> {
+        let is_open = |job: &&JobEntry| match job.last() {
+            Some(task) => !task.is_over(),
+            // One that was started by somebody, not by its timetable, is about to run.
+            None => job.fields.get("AutoStart").is_some(),
+        };
+        self.known.values().filter(is_open).map(|job| job.id.clone()).collect()
+    }
+
+    /// Waits for news, or asks when it is time.
+    async fn next(&mut self, open: &[String]) -> Result<(), CliError> {
+        if let Some(news) = self.news.news_until(self.ask_at).await {
+            let task = self.news.known(&news.job.id).and_then(|job| job.task.clone());
+            let job = self.known.get(&news.job.id.0).filter(|job| open.contains(&job.id)).cloned();
+            let (Some(task), Some(mut job)) = (task, job) else { return Ok(()) };
+            job.tasks.retain(|known| known.id != task.id);
+            job.tasks.insert(0, task);
+            return self.take(job);
+        }
+        // Earlier than that the websocket has ended.
+        if Instant::now() < self.ask_at {
+            return Ok(());
+        }
+        let listed = self.ctx.api().await?.jobs(open).await;
+        let mut listed = listed.map_err(|error| CliError::from(error).during("asking for the jobs"))?;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        for id in open {
+            match listed.iter().position(|job| job.id == *id) {
+                Some(place) => {
+                    let job = listed.swap_remove(place);
+                    if !self.is_outdated(&job) {
+                        self.take(job)?;
+                    }
+                }
+                // What was there and is not any more was done and cleared away.
+                None => self.forget(id),
+            }
+        }
+        self.ask_at = Instant::now() + self.pause;
+        Ok(())
+    }
+
+    /// Whether the websocket has told more of a run than the server has written down of it.
+    fn is_outdated(&self, job: &JobEntry) -> bool {
+        let Some(task) = job.last().filter(|task| self.news.is_live() && !task.is_over()) else { return false };
+        let heard = self.news.known(&JobId(job.id.clone())).and_then(|heard| heard.task.as_ref());
+        heard.is_some_and(|heard| heard.id == task.id)
+    }
+
+    fn forget(&mut self, id: &str) {
+        match self.known.get_mut(id).map(|job| job.tasks.first_mut()) {
+            Some(Some(task)) => task.status = "Finished".to_owned(),
+            _ => {
+                self.known.remove(id);
+            }
+        }
     }
 
     /// Writes what has changed of a job, and says whether anything has.

@@ -42,10 +42,10 @@ pub struct Args {
     /// A whole number
     #[arg(short = 'r', long, value_name = "NUMBER", group = "value", allow_negative_numbers = true)]
     numeric_value: Option<i64>,
-    /// True, or what follows the =
+    /// True or false; true where neither follows
     #[arg(
         short, long, value_name = "BOOL", group = "value", value_parser = parse_switch, num_args = 0..=1,
-        require_equals = true, default_missing_value = "true"
+        default_missing_value = "true"
     )]
     boolean_value: Option<bool>,
 }

@@ -19,8 +19,9 @@ use crate::error::{CliError, Kind};
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long the nodes are not looked at where the websocket tells when that is worth while.
-const TOLD_PAUSE: Duration = Duration::from_secs(1);
+/// How long the nodes are not looked at where the websocket tells when that is worth while. The server tells in batches,
+/// up to a second late, of what is done within a third of it.
+const TOLD_PAUSE: Duration = Duration::from_millis(350);
 
 /// How often the jobs are asked for.
 const JOB_INTERVAL: Duration = Duration::from_millis(1500);
@@ -123,7 +124,7 @@ async fn told(watch: &mut Watch, jobs: &[JobId], deadline: Instant) -> Result<()
     }
     while open(watch) && Instant::now() < deadline {
         let _news = watch.news_until(deadline).await;
-        let failed = jobs.iter().filter_map(|id| watch.known(id)).find(|job| job.status == JobStatus::Failed);
+        let failed = jobs.iter().filter_map(|id| watch.known(id)).find(|job| job.status() == JobStatus::Failed);
         if let Some(job) = failed {
             return Err(server_job::failed(job));
         }
@@ -146,8 +147,8 @@ fn is_same(one: &Node, other: &Node) -> bool {
 async fn any_running(api: &Client, jobs: &[JobId]) -> Result<bool, CliError> {
     let mut running = false;
     for id in jobs {
-        let Some(job) = api.job(id).await? else { continue };
-        match job.status {
+        let Some(job) = api.job(id, &[]).await? else { continue };
+        match job.status() {
             JobStatus::Failed => return Err(server_job::failed(&job)),
             JobStatus::Waiting | JobStatus::Running => running = true,
             JobStatus::Finished => {}

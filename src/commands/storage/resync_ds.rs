@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::api::ApiErrorKind;
-use crate::commands::jobs::wait;
+use crate::commands::server_job::ServerJobs;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 
@@ -41,10 +41,14 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         Err(error) => return Err(during(error.into())),
     }
     let id = format!("resync-ds-{name}");
-    let before = match arguments.wait {
-        true => api.job_entry(&id).await.map_err(|error| during(error.into()))?,
-        false => None,
-    };
+    let mut jobs = ServerJobs::open(ctx).await?;
+    let mut seen: Vec<String> = Vec::new();
+    if arguments.wait {
+        // The job has the same id every time, and keeps its runs.
+        let before = api.job_entry(&id).await.map_err(|error| during(error.into()))?;
+        seen.extend(before.into_iter().flat_map(|job| job.tasks).map(|task| task.id));
+        jobs.watch().ready().await;
+    }
     let job = api.resync(name).await.map_err(|error| during(error.into()))?;
     if !arguments.wait {
         if ctx.ui.is_json() {
@@ -55,11 +59,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         }
         return Ok(Outcome::Done);
     }
-    let seen: Vec<String> = before.map(|job| job.tasks.into_iter().map(|task| task.id).collect()).unwrap_or_default();
-    let task = wait::new_task(ctx, &job.0, &seen).await.map_err(during)?;
-    if task.has_failed() {
-        return Err(during(CliError::new(Kind::JobFailed, format!("the job {} failed: {}", job.0, task.message))));
-    }
+    jobs.wait_for_run(&job, &seen, &format!("resyncing {name}")).await.map_err(during)?;
     if ctx.ui.is_json() {
         ctx.ui.json_document(&json!({"name": name, "job_id": job.0, "status": "finished"}))?;
     } else {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ring::digest::{Context, SHA256};
 use serde::Serialize;
 
+use super::check;
 use crate::commands::operands::Operands;
 use crate::error::{CliError, Kind, Outcome};
 use crate::hash::{CELLS_BLOCK, Hasher, Scheme, hex};
@@ -21,8 +22,8 @@ Examples:
 
 const NOTES: &str = "\
 Without --algorithm it is the server's own content hash, which 'cec stat' shows: the MD5 of the MD5s of blocks of 10 MiB. \
-Lists to check have a line 'HASH  FILE' for each file, as md5sum and sha256sum write them; files are looked for from \
-the current folder.";
+Lists to check have a line 'HASH  FILE' for each file, as md5sum and sha256sum write them, or are what 'cec scp \
+--manifest' writes; files are looked for from the current folder.";
 
 /// Arguments of `cec tools hash`.
 #[derive(Debug, clap::Args)]
@@ -50,7 +51,7 @@ pub struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Algorithm {
+pub(super) enum Algorithm {
     /// The server's content hash
     Cells,
     /// MD5 of the whole file
@@ -68,13 +69,6 @@ struct Record {
     size: u64,
 }
 
-/// A compared file in JSON.
-#[derive(Debug, Serialize)]
-struct Comparison {
-    path: String,
-    matches: bool,
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -82,7 +76,7 @@ struct Comparison {
 /// none.
 pub fn run(ui: &Ui, arguments: &Args) -> Result<Outcome, CliError> {
     if let Some(list) = &arguments.check {
-        return check(ui, list, arguments.algorithm);
+        return check::run(ui, list, arguments.algorithm);
     }
     let mut operands = Operands::new(ui);
     let mut records = Vec::new();
@@ -107,59 +101,12 @@ pub fn run(ui: &Ui, arguments: &Args) -> Result<Outcome, CliError> {
     Ok(operands.outcome())
 }
 
-fn check(ui: &Ui, list: &Path, algorithm: Algorithm) -> Result<Outcome, CliError> {
-    let text = io::read_to_string(open(list)?).map_err(|error| local(list, &error))?;
-    let lines: Vec<(&str, &str)> = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
-        .map(|(number, line)| {
-            listed(line).ok_or_else(|| {
-                CliError::new(Kind::Usage, format!("line {} of {} is not 'HASH  FILE'", number + 1, list.display()))
-            })
-        })
-        .collect::<Result<_, _>>()?;
-    if lines.is_empty() {
-        return Err(CliError::new(Kind::Usage, format!("{} lists no file", list.display())));
-    }
-    let mut operands = Operands::new(ui);
-    let mut comparisons = Vec::new();
-    for (expected, path) in lines {
-        let (hash, _) = match hash_file(Path::new(path), algorithm) {
-            Ok(hashed) => hashed,
-            Err(error) => {
-                operands.failed(error)?;
-                continue;
-            }
-        };
-        let matches = hash.eq_ignore_ascii_case(expected);
-        if ui.is_json() {
-            comparisons.push(Comparison { path: path.to_owned(), matches });
-        } else {
-            ui.line(&format!("{}: {}", ui.shown(path), if matches { "OK" } else { "FAILED" }))?;
-        }
-        if matches { operands.succeeded() } else { operands.silent(Kind::Integrity) }
-    }
-    if ui.is_json() && !comparisons.is_empty() {
-        ui.json_document(&comparisons)?;
-    }
-    Ok(operands.outcome())
-}
-
-/// The hash and the name in a line of a list: two spaces between them, or a space and a star (md5sum's binary mode).
-fn listed(line: &str) -> Option<(&str, &str)> {
-    let (hash, rest) = line.split_once(' ')?;
-    let name = rest.strip_prefix([' ', '*'])?;
-    let is_hash = matches!(hash.len(), 32 | 64) && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (is_hash && !name.is_empty()).then_some((hash, name))
-}
-
-fn local(path: &Path, error: &io::Error) -> CliError {
+pub(super) fn local(path: &Path, error: &io::Error) -> CliError {
     let kind = if error.kind() == io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Failure };
     CliError::new(kind, format!("cannot read {}: {error}", path.display())).about(path.display())
 }
 
-fn open(path: &Path) -> Result<Box<dyn Read>, CliError> {
+pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, CliError> {
     if path == Path::new("-") {
         return Ok(Box::new(io::stdin().lock()));
     }
@@ -177,44 +124,42 @@ impl Algorithm {
 }
 
 /// The hash of a file, and its size in bytes.
-fn hash_file(path: &Path, algorithm: Algorithm) -> Result<(String, u64), CliError> {
-    let mut file = open(path)?;
-    let mut size = 0;
-    let mut hasher = Hasher::new(if algorithm == Algorithm::Md5 { Scheme::Whole } else { Scheme::Parts(CELLS_BLOCK) });
-    let mut sha256 = Context::new(&SHA256);
-    let mut chunk = vec![0; 256 * 1024];
-    loop {
-        let read = match file.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(local(path, &error)),
-        };
-        size += read as u64;
-        match algorithm {
-            Algorithm::Sha256 => sha256.update(&chunk[..read]),
-            Algorithm::Cells | Algorithm::Md5 => hasher.update(&chunk[..read]),
-        }
+pub(super) fn hash_file(path: &Path, algorithm: Algorithm) -> Result<(String, u64), CliError> {
+    if algorithm == Algorithm::Sha256 {
+        let mut sha256 = Context::new(&SHA256);
+        let size = read(path, |chunk| sha256.update(chunk))?;
+        return Ok((hex(sha256.finish().as_ref()), size));
     }
+    let scheme = if algorithm == Algorithm::Md5 { Scheme::Whole } else { Scheme::Parts(CELLS_BLOCK) };
+    let (hasher, size) = hash_by(path, scheme)?;
     let hash = match algorithm {
-        Algorithm::Sha256 => hex(sha256.finish().as_ref()),
         Algorithm::Md5 => hasher.etag(),
-        Algorithm::Cells => hasher.cells_hash().unwrap_or_default(),
+        _ => hasher.cells_hash().unwrap_or_default(),
     };
     Ok((hash, size))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A file, hashed in some way, and its size in bytes.
+pub(super) fn hash_by(path: &Path, scheme: Scheme) -> Result<(Hasher, u64), CliError> {
+    let mut hasher = Hasher::new(scheme);
+    let size = read(path, |chunk| hasher.update(chunk))?;
+    Ok((hasher, size))
+}
 
-    #[test]
-    fn lists_are_read_as_the_usual_tools_write_them() {
-        let hash = "5bbf5a52328e7439ae6e719dfe712200";
-        assert_eq!(listed(&format!("{hash}  a b.txt")), Some((hash, "a b.txt")));
-        assert_eq!(listed(&format!("{hash} *a.txt")), Some((hash, "a.txt")));
-        for line in [hash.to_owned(), format!("{hash}  "), format!("{hash} a"), "xyz  a".to_owned(), String::new()] {
-            assert_eq!(listed(&line), None, "{line:?}");
+/// Reads a file to its end and gives its size in bytes.
+fn read(path: &Path, mut take: impl FnMut(&[u8])) -> Result<u64, CliError> {
+    let mut file = open(path)?;
+    let mut size = 0;
+    let mut chunk = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut chunk) {
+            Ok(0) => return Ok(size),
+            Ok(read) => {
+                size += read as u64;
+                take(&chunk[..read]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(local(path, &error)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `cec tools`: what helps scripts and needs neither server nor account.
 
+mod check;
 pub mod hash;
 pub mod version;
 

@@ -191,3 +191,38 @@ fn clearing_removes_the_items_and_a_file_that_cannot_be_understood() {
     place.vault().clear().expect("cleared");
     assert!(!place.file().path().exists());
 }
+
+#[test]
+fn an_account_of_a_very_old_file_gets_the_user_that_the_server_tells() {
+    for in_keyring in [false, true] {
+        let home = Home::new();
+        home.install("legacy-single-oauth-v2");
+        let vault = home.vault();
+        let id = "@127.0.0.1:8080";
+        if in_keyring {
+            let text = home.text();
+            let secrets =
+                ["idToken", "refreshToken"].map(|name| text.lines().find(|line| line.contains(name)).expect(name));
+            let text = text.replace(secrets[0], "").replace(secrets[1], "");
+            std::fs::write(home.file().path(), text).expect("a file");
+            home.keyring.set("http://127.0.0.1:8080::IdToken", &"acc__//__ref".into()).expect("memory");
+        }
+        let before = shown(&find(&vault, id).expect("an account"));
+        vault.set_user(id, "alice").expect("named");
+        let accounts = vault.load().expect("a file").accounts;
+        assert_eq!(accounts.active, "alice@127.0.0.1:8080");
+        assert_eq!(accounts.entries.keys().collect::<Vec<_>>(), ["alice@127.0.0.1:8080"], "{in_keyring}");
+        let found = find(&vault, "alice@127.0.0.1:8080").expect("an account");
+        assert_eq!((found.entry.user(), found.entry.label()), ("alice", "alice@127.0.0.1"));
+        assert_eq!(shown(&found), before);
+        if in_keyring {
+            assert_eq!(home.item("http://127.0.0.1:8080::alice").as_deref(), Some("acc__//__ref"));
+            assert_eq!(home.item("http://127.0.0.1:8080::"), None);
+        }
+        // Another look changes nothing, nor does one at a known account.
+        let text = home.text();
+        vault.set_user(id, "bob").expect("nothing");
+        vault.set_user("alice@127.0.0.1:8080", "bob").expect("nothing");
+        assert_eq!(home.text(), text);
+    }
+}

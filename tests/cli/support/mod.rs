@@ -367,6 +367,17 @@ impl Cec<'_> {
     /// code and what was on the screen, or `None` where there is no `script`.
     #[cfg(unix)]
     pub(crate) fn on_terminal(self, dialogue: &[(&str, &str)]) -> Option<(i32, String)> {
+        let mut answers = dialogue.iter().map(|(_, answer)| (*answer).to_owned());
+        self.talk(dialogue.iter().map(|(question, _)| *question), &mut |_| answers.next().unwrap_or_default())
+    }
+
+    /// The same with answers that depend on what is on the screen by then.
+    #[cfg(unix)]
+    pub(crate) fn talk<'q>(
+        self,
+        questions: impl IntoIterator<Item = &'q str>,
+        answer: &mut dyn FnMut(&str) -> String,
+    ) -> Option<(i32, String)> {
         use std::io::Read;
         let Some(script) = ["/usr/bin/script", "/bin/script"].iter().map(Path::new).find(|path| path.exists()) else {
             skipped("the program script");
@@ -386,7 +397,7 @@ impl Cec<'_> {
         let mut input = child.stdin.take().expect("a pipe");
         let mut output = child.stdout.take().expect("a pipe");
         let (mut screen, mut seen) = (Vec::new(), 0);
-        for (question, answer) in dialogue {
+        for question in questions {
             let mut buffer = [0; 4096];
             while !String::from_utf8_lossy(&screen[seen..]).contains(question) {
                 let count = output.read(&mut buffer).expect("a screen");
@@ -394,6 +405,7 @@ impl Cec<'_> {
                 screen.extend_from_slice(&buffer[..count]);
             }
             seen = screen.len();
+            let answer = answer(&String::from_utf8_lossy(&screen));
             input.write_all(answer.as_bytes()).expect("a keyboard");
             input.flush().expect("a keyboard");
         }

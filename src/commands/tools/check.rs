@@ -1,0 +1,179 @@
+//! `cec tools hash --check`: files against what a list says of them.
+
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::hash::{Algorithm, hash_by, hash_file, local, open};
+use crate::commands::operands::Operands;
+use crate::error::{CliError, Kind, Outcome};
+use crate::hash::Scheme;
+use crate::ui::Ui;
+
+/// A compared file in JSON.
+#[derive(Debug, Serialize)]
+struct Comparison {
+    path: String,
+    matches: bool,
+}
+
+/// What a list says of a file.
+#[derive(Debug, PartialEq)]
+struct Entry {
+    path: String,
+    expected: Expected,
+}
+
+#[derive(Debug, PartialEq)]
+enum Expected {
+    Hash(String),
+    /// What the server said of its copy, whose size is that many bytes.
+    Etag(String, u64),
+    /// It was not transferred.
+    Nothing,
+}
+
+/// A line of a manifest of `cec scp` (docs/scripting.md).
+#[derive(Debug, Deserialize)]
+struct Line {
+    r#type: String,
+    #[serde(default)]
+    direction: String,
+    #[serde(default)]
+    source: String,
+    #[serde(default)]
+    target: String,
+    #[serde(default)]
+    size: u64,
+    #[serde(default)]
+    status: String,
+    etag: Option<String>,
+}
+
+/// Compares the files that a list names.
+///
+/// # Errors
+/// Files that cannot be read; [`Kind::Integrity`] where one differs from the list; [`Kind::Usage`] for a list that is
+/// none.
+pub(super) fn run(ui: &Ui, list: &Path, algorithm: Algorithm) -> Result<Outcome, CliError> {
+    let text = io::read_to_string(open(list)?).map_err(|error| local(list, &error))?;
+    let mut entries = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        entries.extend(
+            read(line).map_err(|what| {
+                CliError::new(Kind::Usage, format!("line {} of {} {what}", number + 1, list.display()))
+            })?,
+        );
+    }
+    if entries.is_empty() {
+        return Err(CliError::new(Kind::Usage, format!("{} lists no file", list.display())));
+    }
+    let mut operands = Operands::new(ui);
+    let mut comparisons = Vec::new();
+    for entry in entries {
+        let matches = match matches(&entry, algorithm) {
+            Ok(matches) => matches,
+            Err(error) => {
+                operands.failed(error)?;
+                continue;
+            }
+        };
+        if ui.is_json() {
+            comparisons.push(Comparison { path: entry.path, matches });
+        } else {
+            ui.line(&format!("{}: {}", ui.shown(&entry.path), if matches { "OK" } else { "FAILED" }))?;
+        }
+        if matches { operands.succeeded() } else { operands.silent(Kind::Integrity) }
+    }
+    if ui.is_json() && !comparisons.is_empty() {
+        ui.json_document(&comparisons)?;
+    }
+    Ok(operands.outcome())
+}
+
+fn matches(entry: &Entry, algorithm: Algorithm) -> Result<bool, CliError> {
+    let path = Path::new(&entry.path);
+    match &entry.expected {
+        Expected::Hash(hash) => Ok(hash_file(path, algorithm)?.0.eq_ignore_ascii_case(hash)),
+        Expected::Etag(etag, size) => {
+            let Some(scheme) = Scheme::of_etag(etag, *size) else {
+                let message = format!("the ETag of {} ({etag}) does not tell its content", entry.path);
+                return Err(CliError::new(Kind::Failure, message).about(&entry.path));
+            };
+            let (hasher, found) = hash_by(path, scheme)?;
+            Ok(found == *size && hasher.etag() == *etag)
+        }
+        Expected::Nothing => Ok(false),
+    }
+}
+
+/// What a line says of a file, if anything.
+///
+/// # Errors
+/// What is wrong with the line, as the end of a sentence.
+fn read(line: &str) -> Result<Option<Entry>, &'static str> {
+    if line.starts_with('{') {
+        let line: Line = serde_json::from_str(line).map_err(|_| "is no line of a manifest")?;
+        return Ok(of_manifest(line));
+    }
+    match listed(line) {
+        Some((hash, path)) => Ok(Some(Entry { path: path.to_owned(), expected: Expected::Hash(hash.to_owned()) })),
+        None => Err("is not 'HASH  FILE'"),
+    }
+}
+
+/// What a manifest says of the file on this side. What was left alone, or moved through a pipe, is none of it.
+fn of_manifest(line: Line) -> Option<Entry> {
+    let path = if line.direction == "upload" { line.source } else { line.target };
+    let expected = match (line.status.as_str(), line.etag) {
+        ("failed", _) => Expected::Nothing,
+        ("transferred" | "unchanged", Some(etag)) => Expected::Etag(etag, line.size),
+        _ => return None,
+    };
+    (line.r#type == "file" && path != "-").then_some(Entry { path, expected })
+}
+
+/// The hash and the name in a line of a list: two spaces between them, or a space and a star (md5sum's binary mode).
+fn listed(line: &str) -> Option<(&str, &str)> {
+    let (hash, rest) = line.split_once(' ')?;
+    let name = rest.strip_prefix([' ', '*'])?;
+    let is_hash = matches!(hash.len(), 32 | 64) && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_hash && !name.is_empty()).then_some((hash, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_read_as_the_usual_tools_write_them() {
+        let hash = "5bbf5a52328e7439ae6e719dfe712200";
+        assert_eq!(listed(&format!("{hash}  a b.txt")), Some((hash, "a b.txt")));
+        assert_eq!(listed(&format!("{hash} *a.txt")), Some((hash, "a.txt")));
+        for line in [hash.to_owned(), format!("{hash}  "), format!("{hash} a"), "xyz  a".to_owned(), String::new()] {
+            assert_eq!(listed(&line), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn manifests_tell_of_the_files_on_this_side() {
+        let line = |direction: &str, status: &str, etag: &str| {
+            let line = format!(
+                r#"{{"type":"file","direction":"{direction}","source":"s","target":"t","size":3,"status":"{status}","etag":{etag}}}"#
+            );
+            read(&line).expect("a line").map(|entry| (entry.path, entry.expected))
+        };
+        let etag = || Expected::Etag("e".to_owned(), 3);
+        assert_eq!(line("upload", "transferred", "\"e\""), Some(("s".to_owned(), etag())));
+        assert_eq!(line("download", "unchanged", "\"e\""), Some(("t".to_owned(), etag())));
+        assert_eq!(line("download", "failed", "null"), Some(("t".to_owned(), Expected::Nothing)));
+        assert_eq!(line("download", "skipped", "\"e\""), None);
+        assert_eq!(line("download", "planned", "null"), None);
+        assert_eq!(read(r#"{"type":"summary","files":1}"#), Ok(None));
+        assert!(read("{}").is_err() && read("{").is_err());
+    }
+}
