@@ -202,11 +202,25 @@ fn without_a_websocket_the_job_is_asked_for() {
         world.sandbox.faults().clear();
         world.sandbox.faults().add(fault);
         world.sandbox.clear_requests();
-        world.tree().remove("common-files/c.txt");
-        let run = world.cec(["cp", "common-files/a.txt", "common-files/c.txt"]).run();
-        run.is(0, "", "copied common-files/a.txt to common-files/c.txt\n");
+        world.tree().remove("common-files/copy");
+        world.put("common-files/folder/file", "x");
+        let run = world.cec(["cp", "common-files/folder", "common-files/copy"]).run();
+        run.is(0, "", "copied common-files/folder to common-files/copy\n");
         assert!(world.sandbox.requests().iter().any(|request| request.path == "/a/jobs/user"));
     }
+}
+
+#[test]
+fn a_single_file_is_done_when_it_shows_whatever_is_told_of_its_job() {
+    let never = Duration::from_secs(3600);
+    let world = World::with(Config { job_status_delay: never, hash_delay: Duration::ZERO, ..Config::default() });
+    world.sandbox.faults().add(Fault::on("GET", "/ws/event").status(404).always());
+    world.put("common-files/a.txt", "x");
+    let run = world.cec(["cp", "common-files/a.txt", "common-files/b.txt"]).run();
+    run.is(0, "", "copied common-files/a.txt to common-files/b.txt\n");
+    let run = world.cec(["mv", "common-files/b.txt", "common-files/c.txt"]).run();
+    run.is(0, "", "moved common-files/b.txt to common-files/c.txt\n");
+    assert_eq!(world.tree().list("common-files"), ["a.txt", "c.txt"]);
 }
 
 #[test]

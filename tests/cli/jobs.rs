@@ -18,6 +18,11 @@ fn start(world: &World, user: &str) -> String {
     answer["JobUuid"].as_str().expect("an id").to_owned()
 }
 
+/// Waits until the end of a job is written down, which is later than it is heard of.
+fn written_down(world: &World, id: &str) {
+    while !world.cec(["jobs", "get", id]).run().stdout.ends_with("\tFinished\n") {}
+}
+
 #[test]
 fn a_job_is_followed_to_its_end_and_listed() {
     let world = World::new();
@@ -26,6 +31,7 @@ fn a_job_is_followed_to_its_end_and_listed() {
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
     let last: Vec<&str> = run.stdout.lines().last().expect("a line").split('\t').collect();
     assert_eq!(last[1..], [&id, "Finished", "100%", "Complete"], "{run:?}");
+    written_down(&world, &id);
     let listed = format!("{id}\tCopying file in background...\talice\t1\tFinished\n");
     world.cec(["jobs", "get"]).user("alice").run().is(0, &listed, "");
     let json = world.cec(["jobs", "get", "--json"]).user("alice").run().json();
@@ -41,7 +47,7 @@ fn a_job_is_followed_to_its_end_and_listed() {
 fn the_older_clients_json_has_whole_jobs() {
     let world = World::new();
     let id = start(&world, "admin");
-    world.cec(["jobs", "watch", &id]).run();
+    written_down(&world, &id);
     let run = world.cec(["jobs", "get", "--format", "json"]).run();
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
     assert!(run.stdout.starts_with("[\n  {\n    \"Actions\": [\n"), "{run:?}");
@@ -55,7 +61,7 @@ fn the_older_clients_json_has_whole_jobs() {
 fn filters_are_those_of_the_older_client() {
     let world = World::new();
     let id = start(&world, "alice");
-    world.cec(["jobs", "watch", &id]).run();
+    written_down(&world, &id);
     let get = |filter: &str| world.cec(["jobs", "get", "--filter", filter]).run();
     let found = get(r#"{"owner": {"op": "eq", "value": "alice"}, "task_status": {"op": "eq", "value": "Finished"}}"#);
     assert!(found.code == 0 && found.stdout.lines().count() == 1 && found.stdout.starts_with(&id), "{found:?}");
@@ -86,7 +92,7 @@ fn a_running_job_is_cancelled() {
     world.cec(["jobs", "cancel", "clean-user-data"]).run().is(1, "", never);
     let world = World::new();
     let id = start(&world, "admin");
-    world.cec(["jobs", "watch", &id]).run();
+    written_down(&world, &id);
     let run = world.cec(["jobs", "cancel", &id]).run();
     run.is(1, "", &format!("error: the job '{id}' is not running: it is finished\n"));
 }
@@ -95,12 +101,8 @@ fn a_running_job_is_cancelled() {
 fn logs_are_shown_oldest_first() {
     let world = World::new();
     let id = start(&world, "admin");
-    world.cec(["jobs", "watch", &id]).run();
-    // The end is written down later than it is heard of.
-    let mut run = world.cec(["jobs", "logs", &id]).run();
-    while !run.stdout.contains("Complete") {
-        run = world.cec(["jobs", "logs", &id]).run();
-    }
+    written_down(&world, &id);
+    let run = world.cec(["jobs", "logs", &id]).run();
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
     let texts: Vec<&str> = run.stdout.lines().map(|line| line.split_once('\t').expect("a time").1).collect();
     assert_eq!(texts, ["info\tStarting job Copying file in background...", "info\tComplete"]);
@@ -116,7 +118,7 @@ fn logs_are_shown_oldest_first() {
 fn deleting_says_what_the_server_can() {
     let world = World::new();
     let id = start(&world, "admin");
-    world.cec(["jobs", "watch", &id]).run();
+    written_down(&world, &id);
     let delete = |more: &[&str]| world.cec(["jobs", "delete", "--job-id", &id].iter().chain(more).copied()).run();
     let line = |result: &str| format!("{id}\tCopying file in background...\t{result}\n");
     delete(&["--dry-run"]).is(0, &line("would be deleted (dry run)"), "");
@@ -205,5 +207,6 @@ fn a_job_that_fails_ends_in_its_own_code() {
     let run = world.cec(["jobs", "watch", "resync-ds-nope"]).run();
     assert_eq!((run.code, run.stderr.as_str()), (10, ""), "{run:?}");
     assert!(run.stdout.contains("\tError\t"), "{run:?}");
+    while !world.cec(["jobs", "get", "resync-ds-nope"]).run().stdout.ends_with("\tError\n") {}
     world.cec(["jobs", "watch"]).run().is(0, "", "nothing is running\n");
 }

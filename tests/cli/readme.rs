@@ -46,6 +46,50 @@ fn shape(line: &str) -> String {
     line.split_whitespace().map(one).collect::<Vec<_>>().join(" ")
 }
 
+/// What is left on a terminal in the end: progress is drawn over, and goes.
+fn settled(screen: &str) -> String {
+    let mut lines = vec![String::new()];
+    let mut row = 0;
+    let mut fresh = false;
+    let mut rest = screen;
+    while let Some(letter) = rest.chars().next() {
+        rest = &rest[letter.len_utf8()..];
+        match letter {
+            '\n' => {
+                row += 1;
+                lines.resize(lines.len().max(row + 1), String::new());
+            }
+            '\r' => fresh = true,
+            '\u{1b}' => {
+                let end = rest.find(|letter: char| letter.is_ascii_alphabetic()).map_or(rest.len(), |end| end + 1);
+                let sequence;
+                (sequence, rest) = rest.split_at(end);
+                match sequence.trim_start_matches('[').split_at_checked(sequence.len().saturating_sub(2)) {
+                    Some((count, "A")) => row = row.saturating_sub(count.parse().unwrap_or(1)),
+                    Some((_, "K")) => lines[row].clear(),
+                    Some((_, "J")) => lines.truncate(row + 1),
+                    _ => {}
+                }
+            }
+            letter => {
+                if std::mem::take(&mut fresh) {
+                    lines[row].clear();
+                }
+                lines[row].push(letter);
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn a_screen_settles_as_on_a_terminal() {
+    assert_eq!(settled("a\nb\n"), "a\nb\n");
+    assert_eq!(settled("0/3\u{1b}[2K\r1/3\u{1b}[2K\rdone\n"), "done\n");
+    assert_eq!(settled("0/3\nfile 7%\u{1b}[1A\r\u{1b}[2K\u{1b}[Jdone: \u{1b}[1mall\u{1b}[0m\n"), "done: all\n");
+    assert_eq!(settled("one two\rdone"), "done");
+}
+
 /// Whether lines are those that are wanted; `…` stands for any number of lines.
 fn fits(wanted: &[String], given: &[String]) -> bool {
     match wanted.split_first() {
@@ -78,7 +122,7 @@ fn every_console_of_the_readme_shows_what_is_really_printed() {
         // As on a machine where nothing stands in the way: no colours, a secret in its place.
         let run = run.env("NO_COLOR", "1").env("CEC_SKIP_KEYRING", "1").env("LC_ALL", "C").env("TZ", "UTC");
         let Some((_, screen)) = run.on_terminal(&[]) else { return };
-        let shown = screen.replace("URL", SERVER);
+        let shown = settled(&screen).replace("URL", SERVER);
         let given: Vec<String> = shown.lines().map(shape).filter(|line| !line.is_empty()).collect();
         let wanted: Vec<String> = wanted.iter().map(|line| shape(line)).collect();
         assert!(fits(&wanted, &given), "{command}\nREADME.md says:\n{wanted:#?}\nbut it prints:\n{shown}");

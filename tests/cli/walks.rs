@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write as _};
 use std::process::Child;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::World;
 
@@ -47,8 +47,9 @@ fn walks(folders: usize, files: usize, big: usize) {
         (&["du", "common-files/t"], folders + 2),
         (&["tree", "-q", "common-files/t"], nodes + 1),
     ] {
+        let begun = Instant::now();
         let (lines, peak) = run(&world, arguments);
-        let _ = writeln!(std::io::stdout(), "{arguments:?}: {lines} lines, {peak} KiB");
+        let _ = writeln!(std::io::stdout(), "{arguments:?}: {lines} lines, {peak} KiB, {:.1?}", begun.elapsed());
         assert_eq!(lines, expected, "{arguments:?}");
         assert!(peak < LIMIT, "{arguments:?} took {peak} KiB");
     }

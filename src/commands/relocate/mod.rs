@@ -24,6 +24,10 @@ const BATCH: usize = 100;
 const VISIBLE_WITHIN: Duration = Duration::from_millis(1500);
 const LOST_ANSWER: Duration = Duration::from_secs(3);
 
+/// When a single file is looked for the first time while its job runs, and the longest pause between two such looks.
+const FIRST_LOOK: Duration = Duration::from_millis(200);
+const LAST_PAUSE: Duration = Duration::from_secs(3);
+
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(150);
 
@@ -133,7 +137,12 @@ impl Run<'_> {
                 Ok(())
             }
             Ok(Started::Job(id)) => {
-                let ended = self.jobs.wait(&id, &self.what(batch)).await;
+                let what = self.what(batch);
+                let ended = tokio::select! {
+                    biased;
+                    ended = self.jobs.wait(&id, &what) => ended.map(drop),
+                    () = shown(self.ctx, self.operation, batch) => Ok(()),
+                };
                 match ended {
                     Err(error) if error.kind != Kind::JobFailed => Err(error),
                     ended => self.settle(batch, ended.err(), Some(&id.0), VISIBLE_WITHIN).await,
@@ -262,5 +271,27 @@ impl Run<'_> {
             "source": item.source.path.as_str(), "target": target.as_str(), "type": kind_name(item.source.kind),
             "status": status, "job": job,
         }));
+    }
+}
+
+/// Waits until a single file shows where it should be, the same as it was. Then it is done: the server tells of the ends
+/// of jobs in batches, up to a second late. Nothing else can be told from its looks, and is waited for without end.
+async fn shown(ctx: &Ctx, operation: Operation, batch: &[Item]) {
+    let (Ok(api), [item]) = (ctx.api().await, batch) else { return std::future::pending().await };
+    if item.source.is_folder() {
+        return std::future::pending().await;
+    }
+    let mut pause = FIRST_LOOK;
+    loop {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 5 / 4).min(LAST_PAUSE);
+        let Ok(Some(node)) = api.find(&item.target).await else { continue };
+        let is_same = match operation {
+            Operation::Move => node.uuid == item.source.uuid,
+            Operation::Copy => node.etag.is_some() && node.etag == item.source.etag,
+        };
+        if is_same && Run::is_it(item, &node) {
+            return;
+        }
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::api::ApiErrorKind;
+use crate::api::jobs::JobId;
 use crate::commands::server_job::ServerJobs;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
@@ -40,31 +41,31 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         }
         Err(error) => return Err(during(error.into())),
     }
-    let id = format!("resync-ds-{name}");
-    let mut jobs = ServerJobs::open(ctx).await?;
-    let mut seen: Vec<String> = Vec::new();
-    if arguments.wait {
-        // The job has the same id every time, and keeps its runs.
-        let before = api.job_entry(&id).await.map_err(|error| during(error.into()))?;
-        seen.extend(before.into_iter().flat_map(|job| job.tasks).map(|task| task.id));
-        jobs.watch().ready().await;
-    }
-    let job = api.resync(name).await.map_err(|error| during(error.into()))?;
-    if !arguments.wait {
-        if ctx.ui.is_json() {
-            ctx.ui.json_document(&json!({"name": name, "job_id": job.0, "status": "started"}))?;
-        } else {
-            ctx.ui.line(&job.0)?;
-            ctx.ui.status(&format!("resyncing {name}; 'cec jobs watch {}' follows it", job.0));
-        }
-        return Ok(Outcome::Done);
-    }
-    jobs.wait_for_run(&job, &seen, &format!("resyncing {name}")).await.map_err(during)?;
+    let (job, status, told) = if arguments.wait {
+        let job = run_to_its_end(ctx, name).await.map_err(during)?;
+        (job, "finished", format!("resynced {name}"))
+    } else {
+        let job = api.resync(name).await.map_err(|error| during(error.into()))?;
+        let told = format!("resyncing {name}; 'cec jobs watch {}' follows it", job.0);
+        (job, "started", told)
+    };
     if ctx.ui.is_json() {
-        ctx.ui.json_document(&json!({"name": name, "job_id": job.0, "status": "finished"}))?;
+        ctx.ui.json_document(&json!({"name": name, "job_id": job.0, "status": status}))?;
     } else {
         ctx.ui.line(&job.0)?;
-        ctx.ui.status(&format!("resynced {name}"));
+        ctx.ui.status(&told);
     }
     Ok(Outcome::Done)
+}
+
+/// Starts the job and waits for the end of this run of it: it has the same id every time, and keeps its runs.
+async fn run_to_its_end(ctx: &Ctx, name: &str) -> Result<JobId, CliError> {
+    let api = ctx.api().await?;
+    let mut jobs = ServerJobs::open(ctx).await?;
+    let before = api.job_entry(&format!("resync-ds-{name}")).await?;
+    let seen: Vec<String> = before.into_iter().flat_map(|job| job.tasks).map(|task| task.id).collect();
+    jobs.watch().ready().await;
+    let job = api.resync(name).await?;
+    jobs.wait_for_run(&job, &seen, &format!("resyncing {name}")).await?;
+    Ok(job)
 }
