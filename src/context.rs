@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use crate::account::{Account, Credentials, LinkUrl};
+use crate::account::{Account, Credentials, LinkUrl, ServerUrl};
 use crate::auth::public_link::LinkPage;
 use crate::auth::{AuthError, Sender, TokenSource};
 use crate::error::{CliError, Kind};
@@ -98,6 +98,7 @@ impl Ctx {
         };
         let opened = match selection {
             Selection::Given { url, login, secret } => {
+                self.warn_of_plain_http(&url);
                 let credentials = match secret {
                     GivenSecret::Token(origin) => Credentials::Token(read_token(&self.ui, &origin).await?),
                     GivenSecret::Password(password) => {
@@ -177,6 +178,13 @@ impl Ctx {
             Some(link) if path.workspace() != link.hash() => RemotePath::root().join(link.hash()).join(path.as_str()),
             _ => path,
         })
+    }
+
+    /// Warns where what goes to a server can be read on the way.
+    pub fn warn_of_plain_http(&self, url: &ServerUrl) {
+        if !url.is_https() && !url.is_loopback() {
+            self.ui.warn(&format!("{url} is not encrypted: secrets and files can be read on the way"));
+        }
     }
 
     /// Remembers the secrets of credentials, so that no message can show them.

@@ -285,3 +285,18 @@ fn standard_output_holds_results_alone() {
         assert!(run.stderr.contains("DEBUG"), "{arguments:?}: the log goes to standard error: {run:?}");
     }
 }
+
+#[test]
+fn plain_http_to_another_machine_is_warned_of() {
+    let world = World::new();
+    // A proxy that is not there: nothing leaves this machine.
+    let to = |url| ["ls", "-u", url, "-t", "some-token-of-somebody", "--proxy", "http://127.0.0.1:9"];
+    let warning = "warning: http://files.example.com is not encrypted: secrets and files can be read on the way\n";
+    let run = world.signed_out(to("http://files.example.com")).run();
+    assert_eq!((run.code, run.stderr.matches("warning:").count()), (6, 1), "{run:?}");
+    assert!(run.stderr.starts_with(warning), "{run:?}");
+    for url in ["https://files.example.com", world.url()] {
+        let run = world.signed_out(to(url)).run();
+        assert!(!run.stderr.contains("not encrypted"), "{run:?}");
+    }
+}

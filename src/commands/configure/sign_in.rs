@@ -48,9 +48,7 @@ pub(super) struct SignedIn {
 /// Nothing answers, or not a Cells server.
 pub(super) async fn check_server(ctx: &Ctx, http: &Http, url: &ServerUrl) -> Result<(), CliError> {
     frontend::probe(http, url).await.map_err(|error| CliError::from(error).during(format!("checking {url}")))?;
-    if !url.is_https() && !url.is_loopback() {
-        ctx.ui.warn(&format!("{url} is not encrypted: secrets and files can be read on the way"));
-    }
+    ctx.warn_of_plain_http(url);
     if ctx.settings.connection.skip_verify == Some(true) {
         ctx.ui.warn(&format!("the certificate of {url} is not checked, now and later; --ca-cert would be safer"));
     }
