@@ -117,8 +117,8 @@ impl Hand<'_> {
                 .envs([("RCLONE_CONFIG_CELLS_TYPE", "s3"), ("RCLONE_CONFIG_CELLS_PROVIDER", "Other")])
                 .envs([("RCLONE_CONFIG_CELLS_ACCESS_KEY_ID", token), ("RCLONE_CONFIG_CELLS_ENDPOINT", url)])
                 .envs([("RCLONE_CONFIG_CELLS_SECRET_ACCESS_KEY", secret), ("RCLONE_CONFIG_CELLS_REGION", "us-east-1")])
-                .envs([("RCLONE_S3_NO_CHECK_BUCKET", "true"), ("RCLONE_S3_LIST_VERSION", "2")])
-                .envs([("RCLONE_S3_UPLOAD_CUTOFF", "5G"), ("RCLONE_S3_NO_HEAD", "true")]),
+                .envs([("RCLONE_S3_NO_CHECK_BUCKET", "true"), ("RCLONE_S3_LIST_CHUNK", "1000000")])
+                .envs([("RCLONE_S3_LIST_URL_ENCODE", "true"), ("RCLONE_S3_UPLOAD_CUTOFF", "5G")]),
             Tool::Curl => command.env("CURL_HOME", "/nonexistent"),
         };
     }

@@ -19,12 +19,30 @@ message! {
 }
 
 message! {
-    /// A node as a request names it.
+    /// A node as a request names it. Some clients send all fields of a node, most of them `null`.
+    #[allow(dead_code, reason = "what a client says of the rest is read and not heeded, as the server does")]
     struct NodeInput {
         path: String = "Path",
         uuid: String = "Uuid",
         kind: TypeInput = "Type",
         meta_store: BTreeMap<String, String> = "MetaStore",
+        size: i64 = "Size",
+        modified: i64 = "MTime",
+        mode: i32 = "Mode",
+        etag: String = "Etag",
+        commits: Vec<Unheeded> = "Commits",
+        appears_in: Vec<Unheeded> = "AppearsIn",
+    }
+}
+
+/// A message whose fields are not heeded.
+#[derive(Debug)]
+pub(crate) struct Unheeded;
+
+impl Field for Unheeded {
+    fn read(value: &Value, _name: &str, source: &str) -> Result<Self, JsonError> {
+        value.members(source, |_, _| Ok(true))?;
+        Ok(Self)
     }
 }
 

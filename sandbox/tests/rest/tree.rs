@@ -50,6 +50,21 @@ fn strange_names_are_stored_as_they_are() {
     assert_eq!(stat(&sandbox, "admin", "common-files%2Fn%2F%C3%A9").status, 200);
 }
 
+/// The older client sends every field of a node, those without a value as `null`.
+#[test]
+fn all_fields_of_a_node_are_known_in_requests_and_no_others() {
+    let sandbox = quick();
+    let node = json!({
+        "AppearsIn": null, "Commits": [], "Etag": "", "MTime": "12", "MetaStore": null, "Mode": 0, "Size": "1",
+        "Path": "common-files/whole", "Type": "COLLECTION", "Uuid": "",
+    });
+    assert_eq!(create(&sandbox, "admin", &json!([node])).status, 200);
+    let answer = create(&sandbox, "admin", &json!([{"Path": "common-files/other", "Name": "other"}]));
+    assert_eq!(answer.status, 500);
+    assert!(answer.json()["Detail"].as_str().unwrap().contains("unknown field \"Name\""), "{}", answer.text());
+    assert!(!sandbox.tree().exists("common-files/other"));
+}
+
 #[test]
 fn a_backslash_can_be_written_and_not_found_again() {
     let sandbox = quick();
