@@ -9,7 +9,7 @@ use anyhow::{bail, ensure};
 
 use crate::measure::{self, Cost};
 use crate::settings::Settings;
-use crate::stage::Stage;
+use crate::stage::{FILES_A_FOLDER, Stage, folder_name};
 use crate::tools::{Hand, Tool};
 
 /// Something to compare.
@@ -206,7 +206,7 @@ impl<'a> Ground<'a> {
             Case::Stream => hand.put_stream(&self.local, &format!("{place}/large.bin")),
             Case::SmallUp => hand.put_tree(&self.local, &place),
             Case::Down => Some(hand.get(&self.remote, &file)),
-            Case::SmallDown => hand.get_tree(&self.remote, &target),
+            Case::SmallDown => hand.get_tree(&self.remote, &target, self.settings.files.div_ceil(FILES_A_FOLDER)),
             Case::List => hand.list(&self.remote, self.settings.children),
         };
         let Some(mut command) = command else {
@@ -230,7 +230,7 @@ impl<'a> Ground<'a> {
             Case::Up | Case::Stream => self.stage.cec(&["stat", &format!("{place}/large.bin")]),
             Case::SmallUp => {
                 let last = self.settings.files.saturating_sub(1);
-                let name = format!("folder-{:03}/file-{last:05}.bin", last / crate::stage::FILES_A_FOLDER);
+                let name = format!("{}/file-{last:05}.bin", folder_name(last / FILES_A_FOLDER));
                 self.stage.cec(&["stat", &format!("{place}/tree/{name}")])
             }
             Case::Down => {

@@ -19,6 +19,11 @@ pub(crate) const SERVER_ROLE: &str = "CEC_BENCH_SERVES";
 /// fetch.
 pub(crate) const FILES_A_FOLDER: usize = 125;
 
+/// What a folder of that tree is called.
+pub(crate) fn folder_name(number: usize) -> String {
+    format!("folder-{number:03}")
+}
+
 /// The size of a small file in bytes.
 const SMALL: usize = 4096;
 
@@ -124,7 +129,7 @@ impl Stage {
         let path = self.local("tree");
         let mut noise = Noise(0xD1B5_4A32_D192_ED03);
         for number in 0..files {
-            let folder = format!("{path}/folder-{:03}", number / FILES_A_FOLDER);
+            let folder = format!("{path}/{}", folder_name(number / FILES_A_FOLDER));
             if number % FILES_A_FOLDER == 0 {
                 fs::create_dir_all(&folder)?;
             }

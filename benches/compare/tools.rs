@@ -7,7 +7,7 @@ use std::str::FromStr;
 use anyhow::bail;
 
 use crate::settings::text;
-use crate::stage::Stage;
+use crate::stage::{Stage, folder_name};
 
 /// A program beside cec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,8 +213,8 @@ impl Hand<'_> {
         })
     }
 
-    /// Fetches a tree into a local folder that is empty. `None` where the tool has no way.
-    pub(crate) fn get_tree(&self, remote: &str, folder: &str) -> Option<Command> {
+    /// Fetches a tree of so many folders into a local folder that is empty. `None` where the tool has no way.
+    pub(crate) fn get_tree(&self, remote: &str, folder: &str, folders: usize) -> Option<Command> {
         Some(match self.tool {
             Tool::Curl => return None,
             Tool::Cec => {
@@ -227,8 +227,15 @@ impl Hand<'_> {
                 self.shell(script, &[&format!("cells:io/{remote}"), folder])
             }
             Tool::S5cmd => {
-                let script = "\"$1\" --log error --numworkers 8 --endpoint-url \"$4\" cp \"$2/*\" \"$3/\"";
-                self.shell(script, &[&format!("s3://io/{remote}"), folder, &self.stage.url])
+                // Folder by folder: a listing ends without a word at 4,500 entries.
+                let copy = |number| {
+                    let name = folder_name(number);
+                    format!("cp \"s3://io/{remote}/{name}/*\" \"{folder}/{name}/\"\n")
+                };
+                let file = self.stage.scratch.path().join("commands.s5cmd");
+                std::fs::write(&file, (0..folders).map(copy).collect::<String>()).ok()?;
+                let script = "\"$1\" --log error --numworkers 8 --endpoint-url \"$3\" run \"$2\"";
+                self.shell(script, &[&file.to_string_lossy(), &self.stage.url])
             }
             Tool::Aws => {
                 let script = "\"$1\" --endpoint-url \"$4\" s3 cp --recursive --only-show-errors \"$2\" \"$3\"";

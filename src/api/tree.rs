@@ -8,6 +8,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use futures_util::{Stream, future};
 use http::Method;
 use jiff::Timestamp;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::jobs::JobId;
 use super::page::{self, Page};
@@ -282,7 +283,11 @@ impl Client {
         let listed = format!("{}/*", self.server_path(folder));
         let fetch = move |offset, limit| {
             let (client, path) = (client.clone(), listed.clone());
-            async move { client.page(path, offset, limit).await }
+            async move {
+                // On a task of its own, so that an answer is read while others are still on their way.
+                let page = AbortOnDropHandle::new(tokio::spawn(async move { client.page(path, offset, limit).await }));
+                page.await.unwrap_or_else(|error| Err(ApiError::new(ApiErrorKind::Server, error.to_string())))
+            }
         };
         let mut failed = false;
         page::items(PAGE, AT_ONCE, fetch, |node: &Node| page::identity_of(&node.uuid), total)

@@ -1,5 +1,5 @@
-//! What has arrived of a file: kept in a temporary file beside its place, hashed as it comes, and given its name only
-//! at the end.
+//! What has arrived of a file: kept in a temporary file beside its place, or in memory where it is small, hashed as it
+//! comes, and given its name only at the end.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -15,9 +15,19 @@ use super::TransferError;
 use super::verify::hash_file;
 use crate::hash::{CELLS_BLOCK, Hasher, Scheme};
 
-/// What has arrived of a file so far. Its temporary file goes with it.
+/// Contents up to this many bytes are kept in memory until they are whole and verified: then one visit to the disk does
+/// it all, which for many small files is most of the work.
+const IN_MEMORY: u64 = 256 * 1024;
+
+/// Where what has arrived is kept.
+enum Store {
+    Memory(Vec<u8>),
+    File(NamedTempFile),
+}
+
+/// What has arrived of a file so far. Its temporary file, if it has one, goes with it.
 pub(super) struct Arrived {
-    file: NamedTempFile,
+    store: Store,
     /// The ETag of the content that it is a part of.
     pub(super) etag: String,
     /// The sum of it, where it is to be verified.
@@ -31,20 +41,18 @@ pub(super) struct Arrived {
 impl Arrived {
     /// Nothing of the content with that ETag, which will have `total` bytes. `place` says which folder it is kept in.
     pub(super) fn begin(place: &Path, etag: &str, total: u64, verify: bool) -> Result<Self, TransferError> {
-        let folder = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".cec-").suffix(".part");
-        #[cfg(unix)]
-        let permissions = {
-            use std::os::unix::fs::PermissionsExt;
-            // What the umask leaves of this is what any new file of the user has.
-            fs::Permissions::from_mode(0o666)
+        let store = if total <= IN_MEMORY {
+            Store::Memory(Vec::new())
+        } else {
+            Store::File(temporary(place).map_err(|error| TransferError::local(place, error))?)
         };
-        #[cfg(unix)]
-        builder.permissions(permissions);
-        let file = builder.tempfile_in(folder).map_err(|error| TransferError::local(place, without_path(error)))?;
         let scheme = Scheme::of_etag(etag, total).unwrap_or(Scheme::Parts(CELLS_BLOCK));
-        Ok(Self { file, etag: etag.to_owned(), hasher: verify.then(|| Hasher::new(scheme)), bytes: 0, total })
+        Ok(Self { store, etag: etag.to_owned(), hasher: verify.then(|| Hasher::new(scheme)), bytes: 0, total })
+    }
+
+    /// Whether it is kept in memory: taking bytes then blocks nobody.
+    pub(super) fn is_in_memory(&self) -> bool {
+        matches!(self.store, Store::Memory(_))
     }
 
     /// Whether all of it is there.
@@ -52,15 +60,24 @@ impl Arrived {
         self.bytes == self.total
     }
 
-    /// Takes further bytes until no more come. Blocking.
-    pub(super) fn write_all(mut self, mut receiver: mpsc::Receiver<Bytes>) -> io::Result<Self> {
-        while let Some(chunk) = receiver.blocking_recv() {
+    /// Takes further bytes. Blocking, but for what is kept in memory.
+    pub(super) fn take(&mut self, chunk: &[u8]) -> io::Result<()> {
+        match &mut self.store {
+            Store::Memory(content) => content.extend_from_slice(chunk),
             // The file itself: its wrapper would put the temporary name into an error.
-            self.file.as_file_mut().write_all(&chunk)?;
-            if let Some(hasher) = &mut self.hasher {
-                hasher.update(&chunk);
-            }
-            self.bytes += chunk.len() as u64;
+            Store::File(file) => file.as_file_mut().write_all(chunk)?,
+        }
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(chunk);
+        }
+        self.bytes += chunk.len() as u64;
+        Ok(())
+    }
+
+    /// Takes further bytes until no more come. Blocking.
+    pub(super) fn take_all(mut self, mut receiver: mpsc::Receiver<Bytes>) -> io::Result<Self> {
+        while let Some(chunk) = receiver.blocking_recv() {
+            self.take(&chunk)?;
         }
         Ok(self)
     }
@@ -70,33 +87,68 @@ impl Arrived {
         if let Some(hash) = self.hasher.clone().and_then(Hasher::cells_hash) {
             return Ok(hash);
         }
-        let path = self.file.path().to_owned();
-        let hashed = spawn_blocking(move || hash_file(&path, Scheme::Parts(CELLS_BLOCK))).await;
-        let hasher = hashed.map_err(io::Error::other).and_then(|hasher| hasher)?;
+        let scheme = Scheme::Parts(CELLS_BLOCK);
+        let hasher = match &self.store {
+            Store::Memory(content) => {
+                let mut hasher = Hasher::new(scheme);
+                hasher.update(content);
+                hasher
+            }
+            Store::File(file) => {
+                let path = file.path().to_owned();
+                let hashed = spawn_blocking(move || hash_file(&path, scheme)).await;
+                hashed.map_err(io::Error::other).and_then(|hasher| hasher)?
+            }
+        };
         Ok(hasher.cells_hash().unwrap_or_default())
     }
 
     /// Flushes it and gives it its name; gives it back where that is taken and not to be replaced. Blocking.
     pub(super) fn publish(self, place: &Path, modified: Option<SystemTime>, replace: bool) -> io::Result<Option<Self>> {
-        let Self { file, etag, hasher, bytes, total } = self;
-        prepare(file.as_file(), place, modified)?;
+        let Self { store, etag, hasher, bytes, total } = self;
+        let file = match store {
+            Store::File(file) => file,
+            Store::Memory(content) => {
+                let mut file = temporary(place)?;
+                file.as_file_mut().write_all(&content)?;
+                file
+            }
+        };
+        prepare(file.as_file(), place, modified, replace)?;
         let persisted = if replace { file.persist(place) } else { file.persist_noclobber(place) };
         match persisted {
             Ok(_) => Ok(None),
             Err(error) if !replace && error.error.kind() == io::ErrorKind::AlreadyExists => {
-                Ok(Some(Self { file: error.file, etag, hasher, bytes, total }))
+                Ok(Some(Self { store: Store::File(error.file), etag, hasher, bytes, total }))
             }
             Err(error) => Err(error.error),
         }
     }
 }
 
-fn prepare(file: &File, place: &Path, modified: Option<SystemTime>) -> io::Result<()> {
+/// A temporary file in the folder of a place.
+fn temporary(place: &Path) -> io::Result<NamedTempFile> {
+    let folder = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".cec-").suffix(".part");
+    #[cfg(unix)]
+    let permissions = {
+        use std::os::unix::fs::PermissionsExt;
+        // What the umask leaves of this is what any new file of the user has.
+        fs::Permissions::from_mode(0o666)
+    };
+    #[cfg(unix)]
+    builder.permissions(permissions);
+    builder.tempfile_in(folder).map_err(without_path)
+}
+
+fn prepare(file: &File, place: &Path, modified: Option<SystemTime>, replace: bool) -> io::Result<()> {
     if let Some(modified) = modified {
         file.set_modified(modified)?;
     }
     // A file that replaces another keeps the other's permissions.
-    if let Ok(metadata) = fs::metadata(place)
+    if replace
+        && let Ok(metadata) = fs::metadata(place)
         && metadata.is_file()
     {
         file.set_permissions(metadata.permissions())?;
@@ -120,10 +172,13 @@ mod tests {
     fn the_name_of_a_temporary_file_stays_out_of_errors() {
         let folder = tempfile::tempdir().expect("a folder");
         let place = folder.path().join("gone/file");
-        let error = Arrived::begin(&place, "etag", 1, true).err().expect("no folder, no file");
+        let error = Arrived::begin(&place, "etag", IN_MEMORY + 1, true).err().expect("no folder, no file");
         let text = error.to_string();
         assert!(text.contains("gone/file") && !text.contains(".part"), "{text}");
         let TransferError::Local { source, .. } = error else { panic!("{text}") };
         assert_eq!(source.kind(), io::ErrorKind::NotFound);
+        let small = Arrived::begin(&place, "etag", 1, true).expect("nothing is written yet");
+        let error = small.publish(&place, None, false).err().expect("no folder, no file");
+        assert!(error.kind() == io::ErrorKind::NotFound && !error.to_string().contains(".part"), "{error}");
     }
 }

@@ -281,12 +281,13 @@ impl Reader {
         let mut left = self.length;
         while left > 0 {
             let want = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
-            let mut chunk = vec![0_u8; want];
-            let got = file.read(&mut chunk).map_err(|error| TransferError::local(&self.snapshot.path, error))?;
+            // Into memory that nobody fills with zeros first: it would cost as much as the reading.
+            let mut chunk = Vec::with_capacity(want);
+            let read = file.by_ref().take(want as u64).read_to_end(&mut chunk);
+            let got = read.map_err(|error| TransferError::local(&self.snapshot.path, error))?;
             if got == 0 {
                 return Err(TransferError::Changed(self.snapshot.path.clone()));
             }
-            chunk.truncate(got);
             hasher.update(&chunk);
             left -= got as u64;
             if left == 0 {

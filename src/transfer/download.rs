@@ -38,10 +38,15 @@ impl Engine {
             return Err(TransferError::Unfinished(candidate.source.path.to_string()));
         }
         let mut fetched = None;
-        for _ in 0..MOST_SURPRISES {
+        for surprises in 0..MOST_SURPRISES {
             let mut target = candidate.target.clone();
             let etag = candidate.source.etag.clone();
-            let reason = match self.decide_download(candidate).await? {
+            let decision = if candidate.in_new_folder && surprises == 0 {
+                decide(self.options.if_exists, None)
+            } else {
+                self.decide_download(candidate).await?
+            };
+            let reason = match decision {
                 Decision::Unchanged => {
                     self.keep_time(candidate)?;
                     return Ok(Downloaded { outcome: ItemOutcome::Unchanged, target, etag });
@@ -56,13 +61,13 @@ impl Engine {
             if self.options.dry_run {
                 return Ok(Downloaded { outcome: ItemOutcome::Transferred(reason), target, etag: None });
             }
-            let place = behind_link(&target);
+            let replace = reason != Reason::New && reason != Reason::Renamed;
+            let place = if replace { behind_link(&target) } else { target.clone() };
             let arrived = match fetched.take() {
                 Some(arrived) => arrived,
                 None => self.fetch(item, &candidate.source, &place).await?,
             };
             let etag = Some(arrived.etag.clone());
-            let replace = reason != Reason::New && reason != Reason::Renamed;
             match self.publish(arrived, place, candidate, replace).await? {
                 None => return Ok(Downloaded { outcome: ItemOutcome::Transferred(reason), target, etag }),
                 surprised => fetched = surprised,

@@ -1,9 +1,10 @@
-//! Fetching the bytes of one file, attempt by attempt: into a temporary file beside its target, hashed on the way, and
+//! Fetching the bytes of one file, attempt by attempt: kept beside its target or in memory, hashed on the way, and
 //! compared with what the server says of them.
 
 use std::io;
 use std::path::Path;
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -29,6 +30,23 @@ struct Attempts {
     broke_at: Option<u64>,
     /// The sum of the last whole content, which was not the one that the server tells.
     wrong: Option<String>,
+}
+
+/// Where the chunks of a body go.
+enum Sink<'a> {
+    Memory(&'a mut Arrived),
+    /// The thread that writes them to the disk. Where it has ended, it says why itself.
+    Writer(mpsc::Sender<Bytes>),
+}
+
+impl Sink<'_> {
+    /// False where it wants no more.
+    async fn take(&mut self, chunk: Bytes) -> bool {
+        match self {
+            Self::Memory(arrived) => arrived.take(&chunk).is_ok(),
+            Self::Writer(sender) => sender.send(chunk).await.is_ok(),
+        }
+    }
 }
 
 impl Engine {
@@ -121,45 +139,41 @@ impl Engine {
         self.unless_cancelled(self.s3.get(&source.path, None), || false).await
     }
 
-    /// Writes a body to the temporary file, hashing on the way. The outer error is that of the local disk.
+    /// Takes a body in, hashing on the way. The outer error is that of the local disk.
     async fn receive(
         &self,
         item: ItemNumber,
-        arrived: Arrived,
-        mut download: Download,
+        mut arrived: Arrived,
+        download: Download,
         target: &Path,
     ) -> Result<(Result<(), TransferError>, Arrived), TransferError> {
+        // The user knows the target; the temporary file tells nothing.
+        let fail = |error| TransferError::local(target, error);
+        if arrived.is_in_memory() {
+            let outcome = self.pass_on(item, download, Sink::Memory(&mut arrived)).await;
+            return Ok((outcome, arrived));
+        }
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let writer = spawn_blocking(move || arrived.write_all(receiver));
-        let mut outcome = Ok(());
+        let writer = spawn_blocking(move || arrived.take_all(receiver));
+        let outcome = self.pass_on(item, download, Sink::Writer(sender)).await;
+        let written = writer.await.map_err(io::Error::other).and_then(|written| written);
+        Ok((outcome, written.map_err(fail)?))
+    }
+
+    /// Hands each chunk of a body on, until it ends or is wanted no more.
+    async fn pass_on(&self, item: ItemNumber, mut download: Download, mut sink: Sink<'_>) -> Result<(), TransferError> {
         loop {
             let next = tokio::select! {
                 next = download.body.next() => next,
-                () = self.cancel.cancelled() => {
-                    outcome = Err(TransferError::Cancelled);
-                    break;
-                }
+                () = self.cancel.cancelled() => return Err(TransferError::Cancelled),
             };
-            match next {
-                None => break,
-                Some(Err(error)) => {
-                    outcome = Err(error.into());
-                    break;
-                }
-                Some(Ok(chunk)) => {
-                    let length = chunk.len() as u64;
-                    // A writer that has ended says why below.
-                    if sender.send(chunk).await.is_err() {
-                        break;
-                    }
-                    self.observer.bytes(item, length);
-                }
+            let Some(chunk) = next.transpose()? else { return Ok(()) };
+            let length = chunk.len() as u64;
+            if !sink.take(chunk).await {
+                return Ok(());
             }
+            self.observer.bytes(item, length);
         }
-        drop(sender);
-        let written = writer.await.map_err(io::Error::other).and_then(|written| written);
-        // The user knows the target; the temporary file tells nothing.
-        Ok((outcome, written.map_err(|error| TransferError::local(target, error))?))
     }
 
     /// Compares what has arrived with the ETag, or with x-cells-hash where the ETag does not tell.

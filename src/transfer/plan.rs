@@ -113,6 +113,8 @@ pub struct DownloadCandidate {
     pub source: Node,
     /// Where it goes.
     pub target: PathBuf,
+    /// This run has made the folder of it: nothing that was there before can be in its place.
+    pub in_new_folder: bool,
 }
 
 /// One file of a plan.

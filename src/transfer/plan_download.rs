@@ -35,7 +35,8 @@ pub struct TreeDownload {
 impl Engine {
     /// Walks a remote tree and sends its steps. Ends early when nobody takes them any more.
     pub(super) async fn plan_tree_download(&self, tree: TreeDownload, steps: &mpsc::Sender<Step>) {
-        let mut places = Places { blocked: HashMap::new(), taken: None, tree: &tree, engine: self };
+        let mut places =
+            Places { blocked: HashMap::new(), made: HashSet::new(), taken: None, tree: &tree, engine: self };
         if let Err(error) = places.make(&tree.source, &tree.target) {
             let (source, target) = (tree.source.marked(), tree.target.display().to_string());
             let _ = steps.send(Step::Refused { direction: Direction::Download, source, target, error }).await;
@@ -72,6 +73,9 @@ impl Engine {
 /// Where the nodes of a tree go, and which folders cannot be used.
 struct Places<'a> {
     blocked: HashMap<RemotePath, Arc<TransferError>>,
+    /// The folders on the server whose local ones this run has made, as sums: there may be hundreds of thousands, and a
+    /// mistake costs no more than a second look.
+    made: HashSet<u64>,
     /// The names so far, where two that differ may be one here.
     taken: Option<Taken>,
     tree: &'a TreeDownload,
@@ -118,7 +122,10 @@ impl Places<'_> {
 
     fn file(&mut self, node: Node) -> Step {
         match self.place(&node) {
-            Ok(target) => Step::File(Candidate::Download(DownloadCandidate { source: node, target })),
+            Ok(target) => {
+                let in_new_folder = node.path.parent().is_some_and(|folder| self.made.contains(&sum(&folder)));
+                Step::File(Candidate::Download(DownloadCandidate { source: node, target, in_new_folder }))
+            }
             Err(error) => Step::Refused {
                 direction: Direction::Download,
                 source: node.path.marked(),
@@ -128,7 +135,7 @@ impl Places<'_> {
         }
     }
 
-    fn make(&self, source: &RemotePath, place: &Path) -> Result<(), TransferError> {
+    fn make(&mut self, source: &RemotePath, place: &Path) -> Result<(), TransferError> {
         match fs::metadata(place) {
             Ok(metadata) if metadata.is_dir() => return Ok(()),
             Ok(_) => return Err(TransferError::Clash { path: place.display().to_string(), kind: "file" }),
@@ -143,6 +150,7 @@ impl Places<'_> {
                 Err(error) => return Err(TransferError::local(place, error)),
             }
         }
+        self.made.insert(sum(source));
         self.engine.observer.folder_made(&source.to_string());
         Ok(())
     }
@@ -156,10 +164,14 @@ struct Taken(HashSet<u64>);
 impl Taken {
     /// Whether another path of the same folder has the same name here; takes it.
     fn is_taken(&mut self, path: &RemotePath) -> bool {
-        let mut sum = DefaultHasher::new();
-        (path.parent().unwrap_or_default(), local_name::folded(path.name())).hash(&mut sum);
-        !self.0.insert(sum.finish())
+        !self.0.insert(sum(&(path.parent().unwrap_or_default(), local_name::folded(path.name()))))
     }
+}
+
+fn sum(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -259,7 +259,7 @@ impl Engine {
                 Err(TransferError::Exists(shown))
             }
             _ if node.is_folder() => Ok(Job::DownloadTree(TreeDownload { source: node.path, target })),
-            _ => Ok(Job::DownloadFile(DownloadCandidate { source: node, target })),
+            _ => Ok(Job::DownloadFile(DownloadCandidate { source: node, target, in_new_folder: false })),
         }
     }
 }
