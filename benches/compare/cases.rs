@@ -176,6 +176,9 @@ impl<'a> Ground<'a> {
     }
 
     fn clear(self) -> anyhow::Result<()> {
+        if self.case == Case::SmallDown {
+            fs::remove_dir_all(self.stage.local("targets"))?;
+        }
         if self.temporary {
             self.stage.erase(&format!("{}/{}", self.stage.folder, self.case.name()))?;
         }
@@ -193,7 +196,8 @@ impl<'a> Ground<'a> {
     /// One turn of one tool. The inner error is the tool's, the outer one that of the surroundings.
     fn turn(&self, hand: &Hand<'_>, round: usize) -> anyhow::Result<anyhow::Result<Cost>> {
         let log = self.stage.scratch.path().join("log");
-        let (place, target) = (format!("{}/{}-{round}", self.remote, hand.tool.name()), self.stage.local("target"));
+        let turn = format!("{}-{round}", hand.tool.name());
+        let (place, target) = (format!("{}/{turn}", self.remote), self.stage.local(&format!("targets/{turn}")));
         let up = matches!(self.case, Case::Up | Case::Stream | Case::SmallUp);
         if up {
             self.stage.cec(&["mkdir", "-p", &place])?;
@@ -218,9 +222,10 @@ impl<'a> Ground<'a> {
         });
         if up {
             self.stage.erase(&place)?;
-        } else {
+        } else if self.case == Case::Down {
             fs::remove_dir_all(&target)?;
         }
+        // Trees that came stay until the end: a file system is slow to make files where many were just removed.
         Ok(outcome)
     }
 
