@@ -326,3 +326,8 @@ fn reply(value: &impl Serialize) -> RestResult {
     let body = if text.len() > LONGEST_BUFFERED { chunked(text) } else { full(text) };
     Ok(respond(StatusCode::OK, "application/json", body))
 }
+
+/// Whether a field of an answer is what is left out: the server tells no zeros.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

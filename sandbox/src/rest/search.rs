@@ -47,7 +47,7 @@ struct SearchAnswer {
     results: Vec<WireNode>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     facets: Vec<Facet>,
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "super::is_default")]
     total: usize,
 }
 
@@ -57,12 +57,6 @@ struct Facet {
     field_name: &'static str,
     label: String,
     count: usize,
-}
-
-// Serde hands the field over by reference.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }
 
 /// A node that fits, in the tree of whom it may be.
