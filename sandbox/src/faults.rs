@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
+use tokio::sync::watch;
 
 pub(crate) use body::{alter_request, alter_response};
 
@@ -34,10 +35,34 @@ pub struct Fault {
     plan: Plan,
 }
 
+/// Holds requests or answers back until it is opened, so that the order of events is the same on a slow machine. Copies
+/// are the same gate.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<watch::Sender<bool>>);
+
+impl Gate {
+    /// A gate that lets nothing pass yet.
+    pub fn closed() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+
+    /// Lets everything pass from now on.
+    pub fn open(&self) {
+        self.0.send_replace(true);
+    }
+
+    pub(crate) async fn pass(&self) {
+        // Its sender is this gate itself, so that waiting cannot fail.
+        let _ = self.0.subscribe().wait_for(|open| *open).await;
+    }
+}
+
 /// What a fault does to one request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) delay: Option<Duration>,
+    pub(crate) hold_request: Option<Gate>,
+    pub(crate) hold_answer: Option<Gate>,
     pub(crate) hang: bool,
     pub(crate) close_before: bool,
     pub(crate) close_after: bool,
@@ -148,6 +173,20 @@ impl Fault {
     #[must_use]
     pub fn delay(mut self, duration: Duration) -> Self {
         self.plan.delay = Some(duration);
+        self
+    }
+
+    /// Goes on when the gate is open.
+    #[must_use]
+    pub fn hold_request(mut self, gate: &Gate) -> Self {
+        self.plan.hold_request = Some(gate.clone());
+        self
+    }
+
+    /// Carries the request out and answers when the gate is open.
+    #[must_use]
+    pub fn hold_answer(mut self, gate: &Gate) -> Self {
+        self.plan.hold_answer = Some(gate.clone());
         self
     }
 

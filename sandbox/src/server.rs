@@ -120,6 +120,9 @@ async fn perform(shared: &Arc<Shared>, request: Request, plan: &Plan) -> Answer 
     if let Some(delay) = plan.delay {
         tokio::time::sleep(delay).await;
     }
+    if let Some(gate) = &plan.hold_request {
+        gate.pass().await;
+    }
     if plan.expire_token
         && let Some(token) = tokens::of_request(request.headers(), request.uri().query())
     {
@@ -149,6 +152,9 @@ async fn perform(shared: &Arc<Shared>, request: Request, plan: &Plan) -> Answer 
         return Ok(response);
     }
     let response = route(shared, request).await?;
+    if let Some(gate) = &plan.hold_answer {
+        gate.pass().await;
+    }
     if plan.close_after {
         // What a handler does while its answer is being read is part of the request.
         let mut body = response.into_body();

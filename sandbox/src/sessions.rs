@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -112,6 +112,8 @@ struct Families {
     by_access: HashMap<String, usize>,
     /// How many requests use a refresh token at this moment.
     in_flight: HashMap<String, usize>,
+    /// When each refresh token was first used.
+    first_used: HashMap<String, Instant>,
     lifetimes: Lifetimes,
     race: Race,
     window: Duration,
@@ -171,8 +173,11 @@ impl Sessions {
             self.land(refresh);
             return Err(Refusal::Concurrent);
         }
-        tokio::time::sleep(window).await;
-        let result = self.trade(refresh, client, tokens, others && race == Race::OnePairAlive);
+        let one_pair_lives = race == Race::OnePairAlive;
+        if !one_pair_lives {
+            tokio::time::sleep(window).await;
+        }
+        let result = self.trade(refresh, client, tokens, others && one_pair_lives);
         self.land(refresh);
         result
     }
@@ -182,7 +187,13 @@ impl Sessions {
         let mut state = self.lock();
         let count = state.in_flight.entry(refresh.to_owned()).or_default();
         *count += 1;
-        let others = *count > 1;
+        let count = *count;
+        let first_used = *state.first_used.entry(refresh.to_owned()).or_insert_with(Instant::now);
+        let others = match state.race {
+            // Nobody has to wait for the others to come: who asks later gets the tokens that live.
+            Race::OnePairAlive => first_used.elapsed() < state.window,
+            Race::OthersRefused | Race::AllDead => count > 1,
+        };
         (others, state.window, state.race)
     }
 

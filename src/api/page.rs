@@ -21,12 +21,21 @@ pub struct Page<T> {
     pub total: Option<u64>,
 }
 
-/// The items of all pages, each once, in order. The first page is asked for by itself; the others, once the total is
-/// known, up to `at_once` at a time. `fetch` gets the offset and the limit; `identity` tells items apart. `total`
+/// How a listing is cut into pages.
+#[derive(Debug, Clone, Copy)]
+pub struct Cut {
+    /// The limit of the first page, which is asked for by itself: it tells how many there are in all.
+    pub first: u64,
+    /// The limit of the pages after it.
+    pub others: u64,
+    /// How many of those are asked for at a time.
+    pub at_once: usize,
+}
+
+/// The items of all pages, each once, in order. `fetch` gets the offset and the limit; `identity` tells items apart. `total`
 /// starts at zero and rises to what the pages tell; it stays zero where the first page is all.
 pub fn items<T, E, Fetch, Answer, Identity>(
-    limit: u64,
-    at_once: usize,
+    cut: Cut,
     fetch: Fetch,
     identity: Identity,
     total: Arc<AtomicU64>,
@@ -38,13 +47,14 @@ where
     Answer: Future<Output = Result<Page<T>, E>> + Send + 'static,
     Identity: Fn(&T) -> u128 + Send + 'static,
 {
-    let first = stream::once(fetch(0, limit));
-    let (known, mut offset) = (total.clone(), 0);
+    let first = stream::once(fetch(0, cut.first));
+    let (known, mut next) = (total.clone(), cut.first);
     let offsets = stream::iter(std::iter::from_fn(move || {
-        offset += limit;
+        let offset = next;
+        next += cut.others;
         (offset < known.load(Ordering::Relaxed)).then_some(offset)
     }));
-    let rest = offsets.map(move |offset| fetch(offset, limit)).buffered(at_once);
+    let rest = offsets.map(move |offset| fetch(offset, cut.others)).buffered(cut.at_once);
     let mut seen = Seen::default();
     first
         .chain(rest)
@@ -108,7 +118,11 @@ mod tests {
         Page { items, total: (!all).then_some(names.len() as u64) }
     }
 
-    async fn listed(names: &'static [&'static str], limit: u64) -> (Vec<&'static str>, Vec<u64>) {
+    fn even(limit: u64) -> Cut {
+        Cut { first: limit, others: limit, at_once: 4 }
+    }
+
+    async fn listed(names: &'static [&'static str], cut: Cut) -> (Vec<&'static str>, Vec<u64>) {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = asked.clone();
         let fetch = move |offset: u64, limit: u64| {
@@ -117,10 +131,8 @@ mod tests {
                 overlapping(names, usize::try_from(limit).expect("small"), usize::try_from(offset).expect("small"));
             async move { Ok::<_, ()>(page) }
         };
-        let all = items(limit, 4, fetch, |name: &&str| identity_of(name), Arc::default())
-            .try_collect()
-            .await
-            .expect("no errors");
+        let all =
+            items(cut, fetch, |name: &&str| identity_of(name), Arc::default()).try_collect().await.expect("no errors");
         let offsets = asked.lock().expect("a lock").clone();
         (all, offsets)
     }
@@ -128,19 +140,21 @@ mod tests {
     #[tokio::test]
     async fn overlapping_pages_give_each_child_once_and_none_is_lost() {
         static NAMES: [&str; 14] = [".a", ".b", ".c", "d", "e", ".f", ".g", "h", "i", "j", "k", ".l", "m", "n"];
-        for limit in 1..16 {
-            let (all, _) = listed(&NAMES, limit).await;
-            assert_eq!(all, ["d", "e", "h", "i", "j", "k", "m", "n"], "limit {limit}");
+        for first in 1..16 {
+            for others in 1..16 {
+                let (all, _) = listed(&NAMES, Cut { first, others, at_once: 4 }).await;
+                assert_eq!(all, ["d", "e", "h", "i", "j", "k", "m", "n"], "limits {first} and {others}");
+            }
         }
     }
 
     #[tokio::test]
     async fn an_exact_multiple_of_the_limit_is_listed_whole() {
         static NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
-        let (all, offsets) = listed(&NAMES, 3).await;
+        let (all, offsets) = listed(&NAMES, even(3)).await;
         assert_eq!(all, NAMES);
         assert_eq!(offsets, [0, 3]);
-        let (all, offsets) = listed(&NAMES, 6).await;
+        let (all, offsets) = listed(&NAMES, even(6)).await;
         assert_eq!((all.len(), offsets), (6, vec![0]));
     }
 
@@ -148,7 +162,7 @@ mod tests {
     async fn a_page_without_anything_visible_is_not_the_end() {
         static NAMES: [&str; 7] = ["a", ".1", ".2", ".3", ".4", "b", "c"];
         for limit in 1..8 {
-            assert_eq!(listed(&NAMES, limit).await.0, ["a", "b", "c"], "limit {limit}");
+            assert_eq!(listed(&NAMES, even(limit)).await.0, ["a", "b", "c"], "limit {limit}");
         }
     }
 
@@ -159,7 +173,7 @@ mod tests {
             Ok::<_, ()>(Page { items, total: Some(20) })
         };
         let all: Vec<u64> =
-            items(5, 4, fetch, |n| u128::from(*n), Arc::default()).try_collect().await.expect("no errors");
+            items(even(5), fetch, |n| u128::from(*n), Arc::default()).try_collect().await.expect("no errors");
         assert_eq!(all, [7, 8, 9, 17, 18, 19]);
     }
 
@@ -168,7 +182,7 @@ mod tests {
         let fetch = |offset: u64, _: u64| async move {
             if offset == 2 { Err("away") } else { Ok(Page { items: vec![offset], total: Some(6) }) }
         };
-        let all: Vec<_> = items(2, 4, fetch, |n| u128::from(*n), Arc::default()).take(2).collect().await;
+        let all: Vec<_> = items(even(2), fetch, |n| u128::from(*n), Arc::default()).take(2).collect().await;
         assert_eq!(all, [Ok(0), Err("away")]);
     }
 

@@ -25,7 +25,7 @@ const ANY_WORKSPACE: &str = "-";
 const USUAL_LIFE: Duration = Duration::from_secs(600);
 
 /// How long to wait for the pair of another client, which knows no lock and was quicker.
-const OTHERS_WRITE: Duration = Duration::from_millis(1500);
+const OTHERS_WRITE: Duration = Duration::from_secs(3);
 
 /// A token that is refused so soon after it came is one of two that were issued at the same moment, of which only the
 /// other one is alive: its refresh token must not be used, for that would kill the other.

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::http::{PATIENCE, ask, body_of};
-use crate::support::{Cec, World};
+use crate::support::http::{ask, body_of};
+use crate::support::{Cec, PATIENCE, World, wait_for};
 
 /// Port 3000 of this machine, held by one test at a time.
 fn port_3000() -> File {
@@ -249,11 +249,7 @@ impl Chromium {
             .stderr(Stdio::null())
             .spawn()
             .expect("chromedriver starts");
-        let started = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(started.elapsed() < PATIENCE, "chromedriver does not listen");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        wait_for("chromedriver", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         let mut chromium = Self { driver, port, session: String::new(), _profile: profile };
         let folder = format!("--user-data-dir={}", chromium._profile.path().join("profile").display());
         let arguments = [

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use cells_sandbox::{Config, Fault};
 
-use crate::support::{World, fields};
+use crate::support::{World, fields, wait_for};
 
 fn world() -> World {
     let world = World::new();
@@ -165,11 +165,7 @@ fn a_failed_job_has_its_own_exit_code() {
     world.put("common-files/a.txt", "x");
     world.mkdir("common-files/to");
     let mut child = world.cec(["cp", "common-files/a.txt", "common-files/to"]).spawn();
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
-    while world.sandbox.stop_jobs() == 0 {
-        assert!(std::time::Instant::now() < deadline, "no job was started");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for("a job", || world.sandbox.stop_jobs() > 0);
     drop(child.stdin.take());
     let output = child.wait_with_output().expect("an end");
     let stderr = String::from_utf8_lossy(&output.stderr);

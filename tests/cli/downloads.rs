@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cells_sandbox::Fault;
 
-use crate::support::World;
+use crate::support::{World, wait_for};
 
 /// The files of a local folder with their contents, folders left out.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -166,12 +166,8 @@ fn a_killed_run_leaves_no_file_under_its_name_that_is_not_whole() {
     let stall = Fault::on("GET", "/io/common-files/file").stall_response_at(100_000, Duration::from_secs(60));
     world.sandbox.faults().add(stall);
     let mut child = world.cec(["scp", "-f", "cells://common-files/file", "file"]).spawn();
-    let deadline = Instant::now() + Duration::from_secs(30);
     let has_begun = || files(world.home()).iter().any(|(name, bytes)| name.ends_with(".part") && !bytes.is_empty());
-    while !has_begun() {
-        assert!(Instant::now() < deadline, "nothing arrived");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_for("the first part", has_begun);
     child.kill().expect("SIGKILL");
     child.wait().expect("an end");
     let mut left = files(world.home());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cells_sandbox::Config;
 use serde_json::json;
 
-use crate::support::{World, fields};
+use crate::support::{World, fields, wait_for};
 
 /// Starts a copy and gives the job's id.
 fn start(world: &World, user: &str) -> String {
@@ -187,9 +187,7 @@ fn the_end_of_a_job_is_heard_on_the_websocket() {
         let child = world.cec(["jobs", "watch"].into_iter().chain(named)).user("alice").spawn();
         let asked = || world.sandbox.requests().iter().filter(|request| request.path == "/a/jobs/user").count();
         // The second question comes once the websocket is open.
-        while asked() < 2 {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        wait_for("the second question", || asked() >= 2);
         assert_eq!(world.sandbox.stop_jobs(), 1);
         let output = child.wait_with_output().expect("an end");
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -1,11 +1,10 @@
 //! `cec scp` with standard input and output.
 
 use std::io::Write;
-use std::time::Duration;
 
 use cells_sandbox::Fault;
 
-use crate::support::World;
+use crate::support::{World, wait_for};
 use crate::trees::content;
 
 const MEBIBYTE: u64 = 1024 * 1024;
@@ -176,9 +175,7 @@ fn an_interrupt_while_standard_input_is_silent_gives_the_upload_up() {
     let mut child = world.cec(["scp", "-", "cells://common-files/f"]).spawn();
     let mut input = child.stdin.take().expect("a pipe");
     input.write_all(&content(12 * MEBIBYTE)).expect("a reader");
-    while world.sandbox.s3().pending_uploads().is_empty() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_for("the upload", || !world.sandbox.s3().pending_uploads().is_empty());
     let killed = std::process::Command::new("/bin/kill").args(["-INT", &child.id().to_string()]).status();
     assert!(killed.expect("kill").success());
     let output = child.wait_with_output().expect("an end");

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Child;
 use std::time::Duration;
 
-use cells_sandbox::{Fault, Lifetimes, Pair, Race};
+use cells_sandbox::{Fault, Gate, Lifetimes, Pair, Race};
 use serde_json::Value;
 
-use crate::support::World;
 use crate::support::http::{body_of, send};
+use crate::support::{World, wait_for};
 
 const SIGN_IN: &str = "  hint: run 'cec configure' to sign in, or set CEC_URL and CEC_TOKEN\n";
 
@@ -128,17 +129,13 @@ fn what_another_client_stored_is_taken() {
     world.sandbox.revoke_token(&pair.access);
     world.sandbox.set_refresh_race(Race::OthersRefused, Duration::from_millis(5));
     let refused = r#"{"error":"invalid_request","error_description":"multiple concurrent requests"}"#;
-    world.sandbox.faults().add(
-        Fault::on("POST", "/oidc/oauth2/token")
-            .delay(Duration::from_millis(300))
-            .status(400)
-            .body("application/json", refused),
-    );
+    let gate = Gate::closed();
+    let fault = Fault::on("POST", "/oidc/oauth2/token").hold_request(&gate);
+    world.sandbox.faults().add(fault.status(400).body("application/json", refused));
     let child = world.signed_out(["ls"]).spawn();
-    while refreshes(&world) == 0 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    // The other one is quicker.
+    wait_for("the refresh", || world.sandbox.faults().hits() == 1);
+    // The other one is quicker, and stores in a moment.
+    gate.open();
     let other = world.store_session("admin", 3000);
     let output = child.wait_with_output().expect("cec ends");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
@@ -157,52 +154,64 @@ fn refresh_elsewhere(world: &World, refresh: &str) -> Pair {
 
 /// A world in which the renewal of a stored session meets another one: both succeed, and only the tokens of the second
 /// are alive. Gives the session, too.
-fn race(refresh_takes: u64) -> (World, Pair) {
+fn race() -> (World, Pair) {
     let world = World::new();
     let pair = world.store_session("admin", -5);
     world.sandbox.revoke_token(&pair.access);
-    world.sandbox.set_refresh_race(Race::OnePairAlive, Duration::from_millis(refresh_takes));
-    // By the time that the new token is tried, the other one is issued too.
-    world.sandbox.faults().add(Fault::on("GET", "/a/tree/stat/").delay(Duration::from_millis(1200)));
+    world.sandbox.set_refresh_race(Race::OnePairAlive, Duration::from_hours(1));
     (world, pair)
 }
 
-fn wait_for_refresh(world: &World) {
-    while refreshes(world) == 0 {
-        std::thread::sleep(Duration::from_millis(2));
-    }
+/// A race in which cec was first and has stored its pair, and the other client's request is answered before cec looks
+/// whether its token is alive: when the gate is opened. Gives the waiting `cec ls` and the other client's pair.
+fn overtaken(world: &World, pair: &Pair, gate: &Gate) -> (Child, Pair) {
+    world.sandbox.faults().add(Fault::on("GET", "/a/tree/stat/").hold_request(gate));
+    let child = world.signed_out(["ls"]).spawn();
+    wait_for("the pair", || entry(world)["idToken"] != pair.access.as_str());
+    let other = refresh_elsewhere(world, &pair.refresh);
+    (child, other)
+}
+
+/// What is printed and stored when the tokens of the other client were taken over.
+#[track_caller]
+fn assert_taken_over(world: &World, child: Child, other: &Pair) {
+    let output = child.wait_with_output().expect("cec ends");
+    assert_eq!((String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()), ("", Some(0)), "{output:?}");
+    assert_eq!(refreshes(world), 2);
+    assert_eq!(entry(world)["idToken"], other.access.as_str());
+    assert!(world.sandbox.is_alive(&other.access));
 }
 
 #[test]
 fn whose_tokens_are_dead_takes_those_that_the_other_client_stores() {
-    // The answer comes before the other one has stored its tokens, or after.
-    for late in [false, true] {
-        let (world, pair) = race(1000);
-        if late {
-            let stall = Fault::on("POST", "/oidc/oauth2/token").stall_response_at(10, Duration::from_millis(1200));
-            world.sandbox.faults().add(stall);
-        }
-        let child = world.signed_out(["ls"]).spawn();
-        wait_for_refresh(&world);
-        let other = refresh_elsewhere(&world, &pair.refresh);
-        if !late {
-            std::thread::sleep(Duration::from_millis(400));
-        }
-        world.store_pair("admin", &other, 3000);
-        let output = child.wait_with_output().expect("cec ends");
-        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{late} {output:?}");
-        assert_eq!(refreshes(&world), 2, "{late}");
-        assert_eq!(entry(&world)["idToken"], other.access.as_str(), "{late}");
-        assert!(world.sandbox.is_alive(&other.access), "{late}");
-    }
+    let (world, pair) = race();
+    let gate = Gate::closed();
+    let (child, other) = overtaken(&world, &pair, &gate);
+    // It is noticed before the other one has stored its tokens.
+    gate.open();
+    world.store_pair("admin", &other, 3000);
+    assert_taken_over(&world, child, &other);
+}
+
+#[test]
+fn whose_tokens_are_dead_takes_those_that_the_other_client_has_stored() {
+    let (world, pair) = race();
+    let gate = Gate::closed();
+    world.sandbox.faults().add(Fault::on("POST", "/oidc/oauth2/token").hold_answer(&gate));
+    let child = world.signed_out(["ls"]).spawn();
+    wait_for("the refresh", || !world.sandbox.is_alive_refresh(&pair.refresh));
+    let other = refresh_elsewhere(&world, &pair.refresh);
+    world.store_pair("admin", &other, 3000);
+    gate.open();
+    assert_taken_over(&world, child, &other);
 }
 
 #[test]
 fn dead_tokens_are_not_used_against_those_that_another_client_keeps_elsewhere() {
-    let (world, pair) = race(1000);
-    let child = world.signed_out(["ls"]).spawn();
-    wait_for_refresh(&world);
-    let other = refresh_elsewhere(&world, &pair.refresh);
+    let (world, pair) = race();
+    let gate = Gate::closed();
+    let (child, other) = overtaken(&world, &pair, &gate);
+    gate.open();
     let output = child.wait_with_output().expect("cec ends");
     assert_eq!(output.status.code(), Some(4), "{output:?}");
     let told = String::from_utf8_lossy(&output.stderr);
@@ -215,13 +224,15 @@ fn dead_tokens_are_not_used_against_those_that_another_client_keeps_elsewhere() 
 
 #[test]
 fn whose_tokens_are_alive_stores_them_in_place_of_the_other_clients_dead_ones() {
-    let (world, pair) = race(2000);
+    let (world, pair) = race();
     // The other one is in front.
-    world.sandbox.faults().add(Fault::on("POST", "/oidc/oauth2/token").delay(Duration::from_millis(1000)));
+    let gate = Gate::closed();
+    world.sandbox.faults().add(Fault::on("POST", "/oidc/oauth2/token").hold_request(&gate));
     let child = world.signed_out(["ls"]).spawn();
-    wait_for_refresh(&world);
+    wait_for("the refresh", || world.sandbox.faults().hits() == 1);
     let other = refresh_elsewhere(&world, &pair.refresh);
     world.store_pair("admin", &other, 3000);
+    gate.open();
     let output = child.wait_with_output().expect("cec ends");
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{output:?}");
     assert!(!world.sandbox.is_alive(&other.access));
@@ -309,9 +320,7 @@ fn wherever_a_renewal_is_killed_the_store_stays_whole_and_the_next_run_goes_on_o
         });
         if code == 4 {
             // The server carries out what it was asked, whoever waits for it.
-            while world.sandbox.is_alive_refresh(&pair.refresh) {
-                std::thread::sleep(Duration::from_millis(2));
-            }
+            wait_for("the refresh", || !world.sandbox.is_alive_refresh(&pair.refresh));
         }
         let before = refreshes(&world);
         let run = world.signed_out(["ls"]).run();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cells_sandbox::Fault;
 
-use crate::support::{World, fields};
+use crate::support::{World, fields, wait_for};
 use crate::trees::tree;
 
 fn local(world: &World, path: &str, content: &str) {
@@ -278,11 +278,8 @@ fn an_interrupt_says_how_to_go_on_and_leaves_nothing_half() {
         Fault::on("GET", "/io/common-files/tree/slow").stall_response_at(100_000, Duration::from_secs(60)).always(),
     );
     let child = world.cec(["scp", "--transfers", "1", "cells://common-files/tree", "back"]).spawn();
-    let deadline = std::time::Instant::now() + Duration::from_secs(10);
-    while !world.sandbox.requests().iter().any(|request| request.path.contains("/io/common-files/tree/slow")) {
-        assert!(std::time::Instant::now() < deadline, "the request never came");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let asked = || world.sandbox.requests().iter().any(|request| request.path.contains("/io/common-files/tree/slow"));
+    wait_for("the request", asked);
     std::thread::sleep(Duration::from_millis(200));
     let killed = std::process::Command::new("/bin/kill").args(["-INT", &child.id().to_string()]).status();
     assert!(killed.expect("kill").success());

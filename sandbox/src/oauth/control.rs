@@ -43,6 +43,7 @@ impl Sandbox {
 
     /// What becomes of several uses of one refresh token at the same moment, and how long a refresh takes: those that
     /// arrive within that time are at the same moment. By default others are refused, and it takes 5 milliseconds.
+    /// Where all get tokens, they get them at once.
     pub fn set_refresh_race(&self, race: Race, refresh_takes: Duration) {
         self.shared.sessions.set_race(race, refresh_takes);
     }

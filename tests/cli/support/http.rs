@@ -2,12 +2,10 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use serde_json::Value;
 
-/// How long anything may take on a busy machine before the test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+use super::PATIENCE;
 
 /// One request, with JSON where it has a body, and the whole answer to it.
 pub(crate) fn ask(host: &str, method: &str, target: &str, body: Option<&Value>) -> String {

@@ -8,9 +8,22 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cells_sandbox::{Config, Sandbox, Tree};
+
+/// How long anything may take on a busy machine before the test fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until something has happened.
+#[track_caller]
+pub(crate) fn wait_for(what: &str, happened: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !happened() {
+        assert!(start.elapsed() < PATIENCE, "{what} never came");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// A server and a user's machine.
 pub(crate) struct World {
