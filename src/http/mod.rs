@@ -191,7 +191,8 @@ impl Http {
         let started = Instant::now();
         let mut request = request;
         loop {
-            let again = request.try_clone();
+            let is_reached = self.shared.reached.load(Ordering::Relaxed);
+            let again = if is_reached { None } else { request.try_clone() };
             let error = match self.attempt(request, options).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,

@@ -155,18 +155,16 @@ impl Client {
             builder = builder.header(CONTENT_LENGTH, length);
         }
         // The signature covers what is really sent, the user's own x-amz-* headers included.
-        let unbuilt = builder.try_clone().and_then(|builder| builder.build().ok());
-        let Some(request) = unbuilt else {
+        let (client, built) = builder.build_split();
+        let Ok(mut request) = built else {
             return Err(HttpError::new(HttpErrorKind::Request, "the request could not be built").into());
         };
         let signature =
             sign::headers(request.method(), request.url(), request.headers(), token.expose(), self.clock.now())
                 .map_err(|error| HttpError::new(HttpErrorKind::Request, error.to_string()))?;
-        builder = builder.headers(signature);
-        Ok(match body {
-            Some(body) => builder.body(body),
-            None => builder,
-        })
+        request.headers_mut().extend(signature);
+        *request.body_mut() = body;
+        Ok(reqwest::RequestBuilder::from_parts(client, request))
     }
 }
 
