@@ -42,7 +42,7 @@ impl Arrived {
     /// Nothing of the content with that ETag, which will have `total` bytes. `place` says which folder it is kept in.
     pub(super) fn begin(place: &Path, etag: &str, total: u64, verify: bool) -> Result<Self, TransferError> {
         let store = if total <= IN_MEMORY {
-            Store::Memory(Vec::new())
+            Store::Memory(Vec::with_capacity(usize::try_from(total).unwrap_or(0)))
         } else {
             Store::File(temporary(place).map_err(|error| TransferError::local(place, error))?)
         };
