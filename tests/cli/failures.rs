@@ -64,7 +64,7 @@ fn a_refused_token_is_never_not_found() {
         assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{arguments:?} {run:?}");
         assert!(run.stderr.starts_with("error: the token is not valid any more\n"), "{arguments:?} {run:?}");
         assert!(run.stderr.contains("hint: run 'cec configure"), "{run:?}");
-        assert!(started.elapsed() < Duration::from_secs(3), "{arguments:?}");
+        assert!(started.elapsed() < Duration::from_secs(20), "{arguments:?}");
     }
     let record = world.cec(["ls", "--json"]).env("CEC_TOKEN", "some-dead-token").run();
     assert_eq!(record.json_error(4)["http"], 401);
