@@ -7,6 +7,7 @@ pub mod frontend;
 pub mod idm;
 pub mod jobs;
 pub mod meta;
+mod meta_store;
 pub mod page;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;

@@ -6,8 +6,7 @@ use crate::path::{View, encode_segment};
 
 impl WireNode {
     fn text(&self, name: &str) -> Option<String> {
-        let value = self.meta_store.as_ref()?.get(name)?.as_str()?;
-        serde_json::from_str(value).ok()
+        self.meta_store.text(name).map(ToOwned::to_owned)
     }
 
     fn last_name(&self) -> &str {

@@ -1,11 +1,10 @@
 //! The JSON of the REST calls, read leniently: absent means zero, numbers may be texts, unknown fields are ignored.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::meta_store::MetaStore;
 use super::tree::{Node, NodeKind};
 use crate::path::RemotePath;
 
@@ -36,7 +35,7 @@ pub(super) struct WireNode {
     #[serde(rename = "MTime", deserialize_with = "number")]
     pub(super) modified: i64,
     pub(super) etag: String,
-    pub(super) meta_store: Option<BTreeMap<String, Value>>,
+    pub(super) meta_store: MetaStore,
 }
 
 impl WireNode {
@@ -47,17 +46,21 @@ impl WireNode {
 
     pub(super) fn into_node(self) -> Node {
         let path = RemotePath::from_server(&self.path);
-        let mut meta: BTreeMap<String, Value> =
-            self.meta_store.unwrap_or_default().into_iter().map(|(name, value)| (name, decoded(value))).collect();
-        let current_hashing = meta.remove("hashing_version").is_some_and(|version| version == "v4");
-        let hash = if current_hashing { take_text(&mut meta, "x-cells-hash") } else { None };
-        let children = meta.remove("ChildrenCount").as_ref().and_then(as_count);
+        let MetaStore { name: _, mime, hash, hashing_version, children, read_only, rest: mut meta } = self.meta_store;
+        let mut text = |name: &str, value: Option<Value>, counts: bool| match value {
+            Some(Value::String(text)) if counts && !text.is_empty() => Some(text),
+            Some(other) => {
+                meta.insert(name.to_owned(), other);
+                None
+            }
+            None => None,
+        };
+        let hash = text("x-cells-hash", hash, hashing_version.is_some_and(|version| version == "v4"));
+        let mime = text("mime", mime, true);
+        let children = children.as_ref().and_then(as_count);
         // Workspaces tell their rights in another way than what lies in them.
         let no_write = |rights: &Value| rights.as_str().is_some_and(|rights| !rights.contains("write"));
-        let read_only = meta.remove("node_readonly").as_ref().is_some_and(is_true)
-            || meta.get("ws_permissions").is_some_and(no_write);
-        let mime = take_text(&mut meta, "mime");
-        meta.remove("name");
+        let read_only = read_only.as_ref().is_some_and(is_true) || meta.get("ws_permissions").is_some_and(no_write);
         let kind = if path.is_workspace() {
             NodeKind::Workspace
         } else if self.kind == "COLLECTION" || (self.kind != "LEAF" && children.is_some()) {
@@ -80,28 +83,6 @@ impl WireNode {
             read_only,
             meta,
         }
-    }
-}
-
-/// Metadata values are JSON texts; some are plain texts all the same and are kept as they are.
-fn decoded(value: Value) -> Value {
-    match value {
-        Value::String(text) => match serde_json::from_str(&text) {
-            Ok(inner) => inner,
-            Err(_) => Value::String(text),
-        },
-        other => other,
-    }
-}
-
-fn take_text(meta: &mut BTreeMap<String, Value>, name: &str) -> Option<String> {
-    match meta.get(name) {
-        Some(Value::String(text)) if !text.is_empty() => {
-            let text = text.clone();
-            meta.remove(name);
-            Some(text)
-        }
-        _ => None,
     }
 }
 
