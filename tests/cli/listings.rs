@@ -71,7 +71,7 @@ fn what_has_come_is_shown_before_the_rest_is_there() {
     world.sandbox.faults().add(cells_sandbox::Fault::on("POST", "/a/meta/bulk").skip(1).hang().always());
     let mut child = world.cec(["ls", "common-files/many"]).spawn();
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-    for name in visible(500) {
+    for name in visible(100) {
         assert_eq!(lines.next().expect("a line").expect("text"), name);
     }
     child.kill().expect("a kill");
