@@ -20,6 +20,7 @@ use crate::settings::{ColorChoice, GlobalArgs, LogLevel, OutputSettings};
 pub mod candidates;
 pub mod complete;
 mod exposed;
+mod misread;
 mod topics;
 mod usage;
 
@@ -46,6 +47,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: AnyCommand,
+    /// The command's name: `share ls`.
+    #[arg(skip)]
+    pub name: String,
 }
 
 const SHORT_END: &str = "\
@@ -126,6 +130,7 @@ pub enum Command {
     /// Forget all stored accounts
     Clear(clear::Args),
     /// List workspaces, folders and files
+    #[command(alias = "list")]
     Ls(ls::Args),
     /// Show all that is known of files and folders
     Stat(stat::Args),
@@ -258,10 +263,16 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Cli, c
         ColorChoice::Never => clap::ColorChoice::Never,
     };
     let read = |arguments: &[OsString]| {
-        let arguments = without_flags_of_help(arguments);
+        let arguments = misread::headers_first(&without_flags_of_help(arguments));
         let mut command = sized_command(size).color(color);
         let matches = command.try_get_matches_from_mut(arguments)?;
-        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+        let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        let mut deepest = &matches;
+        while let Some((name, matches)) = deepest.subcommand() {
+            cli.name = if cli.name.is_empty() { name.to_owned() } else { format!("{} {name}", cli.name) };
+            deepest = matches;
+        }
+        Ok(cli)
     };
     read(arguments).map_err(|error| {
         // The complaint repeats what was typed: it must not act on the terminal.
@@ -429,6 +440,9 @@ mod tests {
         assert_eq!(cli.globals.header.len(), 2);
         let cli = parsed(&["-q", "ls", "--quiet=false", "--json=no", "-da"]).expect("flags");
         assert_eq!((cli.globals.quiet, cli.globals.json), (Some(false), Some(false)));
+        let cli =
+            parsed(&["--header", "A: 1", "idm", "--header", "B: 2", "list-users", "--header=C: 3"]).expect("flags");
+        assert_eq!(cli.globals.header.len(), 3, "at whatever level they stand");
         assert!(parsed(&["ls", "--token", "x", "--token-file", "y"]).is_err(), "they exclude each other");
     }
 

@@ -14,20 +14,24 @@ use crate::account::{Account, Credentials, LinkUrl, ServerUrl};
 use crate::auth::public_link::LinkPage;
 use crate::auth::{AuthError, Sender, TokenSource};
 use crate::error::{CliError, Kind};
+use crate::http::retry::RetryPolicy;
 use crate::http::{Http, HttpOptions};
 use crate::path::{PathError, RemotePath, View};
-use crate::settings::{Claim, GivenSecret, Selection, Settings, TokenOrigin, parse_link};
+use crate::settings::{Claim, GivenSecret, Selection, Settings, TokenOrigin, parse_duration, parse_link};
 use crate::store::keyring::{self, Keyring, NoKeyring};
 use crate::store::{Accounts, ConfigFile, Place, Saved, Vault};
 use crate::ui::Ui;
 use crate::ui::prompt::Extent;
-use crate::{api, s3};
+use crate::{api, env, s3};
 
 /// The longest token file that is read.
 const LONGEST_TOKEN: u64 = 64 * 1024;
 
 /// How long the command in CEC_TOKEN_COMMAND may take.
 const TOKEN_COMMAND_LIMIT: Duration = Duration::from_secs(30);
+
+/// How often a request may be tried at most.
+pub const MOST_ATTEMPTS: u32 = 1000;
 
 /// What a command works with.
 pub struct Ctx {
@@ -159,8 +163,11 @@ impl Ctx {
     /// was written.
     ///
     /// # Errors
-    /// What is no path, or no public link.
+    /// What is no path, or no public link. Nothing at all is none: in a script it is a variable that was never set.
     pub fn remote_path(&self, text: &str) -> Result<RemotePath, CliError> {
+        if text.is_empty() {
+            return Err(CliError::empty_path());
+        }
         if LinkUrl::is_meant(text) {
             let (link, below) = parse_link(text)?;
             if self.link()? != Some(&link) {
@@ -326,10 +333,27 @@ impl Ctx {
     pub async fn api(&self) -> Result<&api::Client, CliError> {
         self.api
             .get_or_try_init(async || {
-                let client = api::Client::new(Arc::clone(self.sender().await?));
+                let client = api::Client::new(Arc::clone(self.sender().await?)).with_retry(self.retry_policy()?);
                 Ok(client.seen_as(self.view().await?.clone()))
             })
             .await
+    }
+
+    /// How small requests are tried again, as the environment says.
+    ///
+    /// # Errors
+    /// A variable with a bad value.
+    pub fn retry_policy(&self) -> Result<RetryPolicy, CliError> {
+        let environment = &self.settings.environment;
+        let usual = RetryPolicy::default();
+        let max_attempts = environment.value(env::RETRY_MAX_ATTEMPTS)?.unwrap_or(usual.max_attempts);
+        let max_backoff = environment.read(env::RETRY_MAX_BACKOFF, parse_duration)?.unwrap_or(usual.max_backoff);
+        if !(1..=MOST_ATTEMPTS).contains(&max_attempts) {
+            let message =
+                format!("{} is {max_attempts}, but must be between 1 and {MOST_ATTEMPTS}", env::RETRY_MAX_ATTEMPTS);
+            return Err(CliError::new(Kind::Usage, message).concerning_all());
+        }
+        Ok(RetryPolicy { max_attempts, max_backoff, ..usual })
     }
 
     /// How the paths of a public link are shown, where the account is one.

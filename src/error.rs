@@ -79,7 +79,7 @@ impl Kind {
         }
     }
 
-    /// Whether trying the next item would be of no use: the user or the reader has gone, or nobody is signed in.
+    /// Whether failures of that kind always concern all items: the user or the reader has gone, or nobody is signed in.
     pub fn ends_everything(self) -> bool {
         matches!(self, Self::Auth | Self::Interrupted | Self::Terminated | Self::ClosedPipe)
     }
@@ -102,6 +102,8 @@ pub struct CliError {
     pub request_id: Option<String>,
     /// The path it is about.
     pub path: Option<String>,
+    /// Whether anything else would fail alike: nothing answers there, or what was said about the account makes no sense.
+    pub concerns_all: bool,
 }
 
 impl CliError {
@@ -115,7 +117,20 @@ impl CliError {
             http_status: None,
             request_id: None,
             path: None,
+            concerns_all: false,
         }
+    }
+
+    /// Says that anything else would fail alike.
+    #[must_use]
+    pub fn concerning_all(mut self) -> Self {
+        self.concerns_all = true;
+        self
+    }
+
+    /// Whether trying the next item would be of no use.
+    pub fn ends_everything(&self) -> bool {
+        self.concerns_all || self.kind.ends_everything()
     }
 
     /// Adds what was being done: `listing common-files/D`.
@@ -142,6 +157,12 @@ impl CliError {
     /// A path that names nothing on the server.
     pub fn not_found(path: impl fmt::Display) -> Self {
         Self::new(Kind::NotFound, format!("'{path}' does not exist")).about(path)
+    }
+
+    /// A path of no characters.
+    pub fn empty_path() -> Self {
+        Self::new(Kind::Usage, "a path is empty")
+            .hint("is a variable not set? the root of the server, which holds the workspaces, is written /")
     }
 
     /// The error as it is shown: a block of lines ending in a newline, or one line of JSON. Control characters are

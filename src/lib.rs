@@ -22,6 +22,7 @@ pub mod walk;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
@@ -59,8 +60,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let ui = Arc::new(ui.filtered(filter));
-    let result = run_command(cli, &environment, &ui);
-    ExitCode::from(report(&ui, result))
+    let (name, begun) = (cli.name.clone(), Instant::now());
+    let result = cli.refuse_misread(&arguments).and_then(|()| run_command(cli, &environment, &ui));
+    let code = report(&ui, result);
+    tracing::info!(command = name, code, seconds = begun.elapsed().as_secs_f64(), "ended");
+    ExitCode::from(code)
 }
 
 /// Runs what the command line says.
@@ -69,7 +73,7 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
     let command = match cli.command {
         // No runtime, no TLS, no file of settings.
         AnyCommand::Offline(command) => {
-            cli::start_log(&OutputSettings::resolve(&cli.globals, environment)?)?;
+            begin_log(&OutputSettings::resolve(&cli.globals, environment)?, &cli.name)?;
             return commands::offline(ui, command, cli::command);
         }
         AnyCommand::Complete(arguments) => return cli::candidates::tell(&arguments, environment, ui),
@@ -79,7 +83,7 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
     if matches!(&command, Command::Scp(arguments) if arguments.wants_log()) {
         settings.output.log.get_or_insert(LogLevel::Debug);
     }
-    cli::start_log(&settings.output)?;
+    begin_log(&settings.output, &cli.name)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -99,6 +103,13 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
     // A read of standard input that nobody waits for any more must not keep the program.
     runtime.shutdown_background();
     result
+}
+
+/// Starts the log with what is run. Arguments could hold secrets, and are left out.
+fn begin_log(settings: &OutputSettings, command: &str) -> Result<(), CliError> {
+    cli::start_log(settings)?;
+    tracing::info!(command, version = env!("CARGO_PKG_VERSION"), "began");
+    Ok(())
 }
 
 /// Shows how a command ended, and gives the exit code.

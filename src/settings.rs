@@ -25,7 +25,7 @@ const HEADING: &str = "Global options";
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = HEADING)]
 pub struct GlobalArgs {
-    /// Folder of config.json
+    /// Folder of config.json [env: CEC_CONFIG]
     #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
     pub config: Option<PathBuf>,
     /// URL of the server [env: CEC_URL]
@@ -71,7 +71,7 @@ pub struct GlobalArgs {
     /// Further request header; may be repeated [env: CEC_HEADER, one a line]
     #[arg(long, global = true, value_name = "NAME: VALUE", hide_short_help = true)]
     pub header: Vec<SecretString>,
-    /// Proxy for all requests [env: CEC_PROXY, else HTTPS_PROXY, ALL_PROXY, NO_PROXY]
+    /// Proxy for all requests [env: CEC_PROXY, else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY]
     #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
     pub proxy: Option<SecretString>,
     /// Keep secrets in config.json instead of the system keyring [env: CEC_SKIP_KEYRING]

@@ -24,7 +24,6 @@ pub use error::{ApiError, ApiErrorKind};
 pub use tree::{Node, NodeKind};
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
@@ -47,7 +46,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that sends through `sender`; reads are tried up to four times.
+    /// A client that sends through `sender`, and tries again as is usual for small requests.
     pub fn new(sender: Arc<Sender>) -> Self {
         Self { sender, retry: RetryPolicy::default(), view: None }
     }
@@ -77,7 +76,7 @@ impl Client {
         self.view.as_ref().is_some_and(|view| view.is_upload_only())
     }
 
-    /// The client with another policy for its reads.
+    /// The client with another policy for what it tries again.
     #[must_use]
     pub fn with_retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
@@ -133,12 +132,9 @@ impl Client {
         request: &impl Serialize,
     ) -> Result<T, ApiError> {
         let body = encode(request)?;
-        let answer = match self.sender.call(&method, path, Some(&body)).await.map_err(ApiError::from) {
-            Err(error) if error.is_unsent() && retry::Retryable::advice(&error) != retry::Advice::Stop => {
-                self.sender.call(&method, path, Some(&body)).await?
-            }
-            other => other?,
-        };
+        let attempt =
+            |_| async { self.sender.call(&method, path, Some(&body)).await.map_err(|error| Once(error.into())) };
+        let answer = retry::run(&self.retry, attempt, |_, _, _| {}).await.map_err(|Once(error)| error)?;
         parse(error::json_of(&answer)?)
     }
 
@@ -161,7 +157,7 @@ impl Client {
                 other => parse(other?).map(Ok),
             }
         };
-        retry::run(&self.retry, attempt, log_retry).await?
+        retry::run(&self.retry, attempt, |_, _, _| {}).await?
     }
 
     async fn again<T: DeserializeOwned>(
@@ -174,12 +170,19 @@ impl Client {
             let answer = self.sender.call(method, path, body.as_ref()).await?;
             parse(error::json_of(&answer)?)
         };
-        retry::run(&self.retry, attempt, log_retry).await
+        retry::run(&self.retry, attempt, |_, _, _| {}).await
     }
 }
 
-fn log_retry(number: u32, error: &ApiError, pause: Duration) {
-    tracing::debug!(number, %error, ?pause, "trying again");
+/// The failure of a call that must not be carried out twice: it is tried again only where nothing of it was sent.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct Once(ApiError);
+
+impl retry::Retryable for Once {
+    fn advice(&self) -> retry::Advice {
+        if self.0.is_unsent() { self.0.advice() } else { retry::Advice::Stop }
+    }
 }
 
 fn encode(request: &impl Serialize) -> Result<Bytes, ApiError> {

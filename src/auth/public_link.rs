@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::AuthError;
 use crate::account::LinkUrl;
-use crate::http::{Http, retry};
+use crate::http::{Http, HttpError, retry};
 
 /// The header that lets the hidden user of a link sign in; its value is the last part of the link's URL.
 pub(super) const HEADER: &str = "x-pydio-minisite";
@@ -75,8 +75,8 @@ impl LinkPage {
             let status = response.status();
             Ok((status, http.read(response, PAGE_LIMIT).await?))
         };
-        let log = |number, error: &crate::http::HttpError, _| tracing::debug!(number, %error, "trying again");
-        let (status, body) = retry::run(&retry::RetryPolicy::default(), attempt, log).await.map_err(AuthError::Http)?;
+        let policy = retry::RetryPolicy::default();
+        let (status, body) = retry::run(&policy, attempt, |_, _: &HttpError, _| {}).await.map_err(AuthError::Http)?;
         read(status, &String::from_utf8_lossy(&body))
     }
 

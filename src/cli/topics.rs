@@ -22,7 +22,8 @@ Exit codes
   3    something does not exist: on the server, or a local file; ls --exists said false
   4    not signed in, or the token or password is refused
   5    permission denied, read-only, quota used up
-  6    server unreachable, time-out, TLS refused, not a Cells server
+  6    server unreachable, time-out, TLS refused, not a Cells server; an error of the server (5xx)
+       or a lock that outlived all retries
   7    some items failed, others did not
   8    the target exists
   9    integrity: bytes differ from what they should be
@@ -60,7 +61,7 @@ Connection:
   CEC_CLIENT_CERT          PEM file of a client certificate (--client-cert)
   CEC_CLIENT_KEY           PEM file of its key (--client-key)
   CEC_HEADER               further request headers, one a line (--header)
-  CEC_PROXY                proxy; else HTTPS_PROXY, ALL_PROXY, NO_PROXY (--proxy)
+  CEC_PROXY                proxy; else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY (--proxy)
   CEC_TIMEOUT              longest silence of a connection, such as 90s (--timeout)
   CEC_CONNECT_TIMEOUT      longest time to make a connection (--connect-timeout)
 

@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::{HelpSize, sized_command, topics, wanted_color};
+use super::{HelpSize, misread, sized_command, topics, wanted_color};
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::settings::{ColorChoice, OutputSettings};
@@ -23,11 +23,51 @@ const FOREIGN: &[(&[&str], &[&str], &str)] = &[
     (&["scp"], &["--overwrite", "--clobber"], "--force replaces files that exist"),
     (&["scp"], &["--no-clobber", "--skip-existing"], "--ignore-existing leaves files that exist alone"),
     (&["ls"], &["-l", "--long"], "-d shows details"),
+    (&["du"], &["--human-readable"], "sizes are readable on a terminal, and plain bytes in a pipe"),
+    (&[], &["--output", "--format"], "--json gives the results as JSON, --jq EXPRESSION a part of them"),
     (&[], &["-y", "--yes"], "where there is a question, -f (--force) answers it with yes"),
+];
+
+/// What is said where another word stands before or behind the path of `cec share`.
+const MAKE_LINK: &str = "a link is made with: cec share [OPTIONS] <PATH>";
+
+/// What commands are called elsewhere: the command that they were looked for in, the names, and what does it here.
+const FOREIGN_COMMANDS: &[(&str, &[&str], &str)] = &[
+    ("cec", &["sync", "mirror", "rsync"], "there is no sync yet; 'cec scp SRC/. DST' copies what is missing"),
+    (
+        "cec",
+        &["check", "compare", "diff"],
+        "there is no check yet; 'cec scp --dry-run SRC/. DST' tells what is missing",
+    ),
+    ("cec", &["copy"], "'cec scp' copies to the server or from it, 'cec cp' on the server"),
+    (
+        "cec",
+        &["put", "upload", "get", "download", "push", "pull"],
+        "'cec scp SRC... DST' copies to the server or from it",
+    ),
+    ("cec", &["move", "rename", "ren"], "'cec mv' moves and renames"),
+    ("cec", &["delete", "del", "remove", "unlink", "rmdir"], "'cec rm' moves to the recycle bin, 'cec rm -p' deletes"),
+    ("cec", &["login", "logon", "signin", "auth", "connect"], "'cec configure' signs in"),
+    ("cec", &["logout", "logoff", "signout"], "'cec config rm' forgets an account, 'cec clear' all of them"),
+    ("cec", &["whoami", "id", "status", "me"], "'cec info' tells who is signed in where"),
+    ("cec", &["dir", "ll"], "'cec ls' lists, 'cec ls -d' with details"),
+    ("cec", &["link", "links"], "'cec share' makes public links, 'cec share ls' lists them"),
+    ("cec", &["user", "users"], "see 'cec idm --help'"),
+    ("cec jobs", &["ls", "list", "show"], "'cec jobs get' lists them"),
+    ("cec idm", &["ls", "list"], "'cec idm list-users', list-groups, list-roles, list-workspaces and list-acls list"),
+    ("cec idm user", &["ls", "list"], "'cec idm list-users' lists them"),
+    ("cec storage", &["ls", "list"], "'cec storage list-datasources' lists them"),
+    ("cec trash", &["rm", "delete"], "'cec trash empty' deletes for good what is in a recycle bin"),
 ];
 
 /// Says what is wrong with the command line, or gives the help that was asked for. Gives the exit code.
 pub fn report(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
+    if error.kind() == ErrorKind::DisplayHelp
+        && let Some(group) = misread::grouped_help(arguments)
+    {
+        let json = wants_json(arguments, environment);
+        return complained(&help_in_group(&group, arguments), json, wanted_color(arguments, environment));
+    }
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return shown(error.print());
     }
@@ -51,6 +91,19 @@ pub fn report(error: &clap::Error, arguments: &[OsString], environment: &Environ
     let text = if is_colored(color) { rendered.ansi().to_string() } else { rendered.to_string() };
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
     Kind::Usage.code()
+}
+
+/// `-sh` of other programs: -h is no flag that others go with.
+fn help_in_group(group: &str, arguments: &[OsString]) -> CliError {
+    let command = command_typed(arguments);
+    let rest = group.replace('h', "");
+    let hint = match rest.as_str() {
+        "-" => "sizes are readable on a terminal, and plain bytes in a pipe".to_owned(),
+        rest => format!("sizes are readable on a terminal, and plain bytes in a pipe; leave the h out: {rest}"),
+    };
+    CliError::new(Kind::Usage, format!("-h is help, and cannot stand in '{group}'"))
+        .hint(hint)
+        .hint(format!("see '{command} --help'"))
 }
 
 /// The exit code of help: where it cannot be written, that is a failure, but for a reader that has gone.
@@ -91,7 +144,7 @@ fn command_of(error: &clap::Error, arguments: &[OsString]) -> String {
     usage.split_whitespace().take_while(is_name).collect::<Vec<_>>().join(" ")
 }
 
-fn command_typed(arguments: &[OsString]) -> String {
+pub(super) fn command_typed(arguments: &[OsString]) -> String {
     let mut tree = sized_command(HelpSize::Short);
     tree.build();
     let mut found = &tree;
@@ -132,12 +185,12 @@ fn usage_error(error: &clap::Error, arguments: &[OsString]) -> CliError {
     let (tips, lines): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with("tip: "));
     let message = lines.join(" ");
     let told = CliError::new(Kind::Usage, message.trim_start_matches("error: "));
-    let told = match suggestion(error, &command) {
+    let told = match suggestion(error, &command, arguments) {
         Some(suggestion) => told.hint(suggestion),
         None => {
             // What clap finds similar and we do not is left out.
-            let tips = tips.iter().map(|tip| tip.trim_start_matches("tip: "));
-            tips.filter(|tip| !tip.contains("similar ")).fold(told, CliError::hint)
+            let tips = tips.iter().map(|tip| tip.trim_start_matches("tip: ")).filter(|tip| !tip.contains("similar "));
+            tips.filter(|tip| !tip.contains("as a value") || names_file(error)).fold(told, CliError::hint)
         }
     };
     let usage = usage.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
@@ -148,25 +201,45 @@ fn usage_error(error: &clap::Error, arguments: &[OsString]) -> CliError {
     told.hint(help)
 }
 
+/// Whether what was taken for a flag is the name of a file here.
+fn names_file(error: &clap::Error) -> bool {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(text)) => std::path::Path::new(text).exists(),
+        _ => false,
+    }
+}
+
 /// The nearest to what was typed, if it is near at all.
-fn suggestion(error: &clap::Error, command: &str) -> Option<String> {
+fn suggestion(error: &clap::Error, command: &str, arguments: &[OsString]) -> Option<String> {
     let typed = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
         _ => None,
     };
     match error.kind() {
         ErrorKind::InvalidSubcommand => {
-            let names = names_below(command);
-            let near = nearest(typed(ContextKind::InvalidSubcommand)?, names.iter().map(String::as_str))?;
-            Some(format!("a similar subcommand exists: '{near}'"))
+            let (names, word) = (names_below(command), typed(ContextKind::InvalidSubcommand)?);
+            let near = |word| nearest(word, names.iter().map(String::as_str));
+            let known = |(place, words, _): &&(&str, &[&str], &str)| *place == command && words.contains(&word);
+            match FOREIGN_COMMANDS.iter().find(known) {
+                Some((.., hint)) => Some((*hint).to_owned()),
+                None => Some(format!("a similar subcommand exists: '{}'", near(word)?)),
+            }
         }
         ErrorKind::UnknownArgument => {
             let flag = typed(ContextKind::InvalidArg)?;
+            if command == "cec share" && !flag.starts_with('-') {
+                return Some(MAKE_LINK.to_owned());
+            }
+            let dashed = misread::single_dashed(arguments, command);
+            if let Some((_, hint)) = dashed.filter(|(typed, _)| typed.starts_with(flag)) {
+                return Some(hint);
+            }
             let near = typed(ContextKind::SuggestedArg).filter(|near| is_near(flag, near));
             let own = near.map(|near| format!("a similar argument exists: '{near}'"));
             let foreign = |is_it: fn(&str, &str) -> bool| foreign(flag, command, is_it).map(str::to_owned);
             foreign(|flag, known| flag == known).or(own).or_else(|| foreign(is_near))
         }
+        ErrorKind::ArgumentConflict if command == "cec share" => Some(MAKE_LINK.to_owned()),
         ErrorKind::InvalidValue => {
             let near = typed(ContextKind::SuggestedValue)?;
             Some(format!("a similar value exists: '{near}'"))

@@ -1,7 +1,6 @@
 //! `cec cat`.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use futures_util::TryStreamExt;
 
@@ -11,7 +10,7 @@ use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::hash::{Hasher, Scheme};
-use crate::http::retry::{self, RetryPolicy};
+use crate::http::retry;
 use crate::s3::{Download, S3Error};
 use crate::transfer::TransferError;
 use crate::transfer::verify::is_cut_short;
@@ -147,9 +146,8 @@ impl Reading<'_> {
     async fn open(&mut self) -> Result<Download, CliError> {
         let (s3, path) = (self.ctx.s3().await?, &self.node.path);
         let range = (self.position > 0 || !self.is_whole).then_some(self.position..self.end);
-        let on_retry =
-            |number: u32, error: &S3Error, pause: Duration| tracing::debug!(number, %error, ?pause, "trying again");
-        let download = match retry::run(&RetryPolicy::default(), |_| s3.get(path, range.clone()), on_retry).await {
+        let policy = self.ctx.retry_policy()?;
+        let download = match retry::run(&policy, |_| s3.get(path, range.clone()), |_, _, _| {}).await {
             Ok(download) => download,
             Err(error) => {
                 if error.is_broken_off() {

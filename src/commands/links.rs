@@ -1,6 +1,6 @@
 //! Public links as operands: `https://HOST/public/HASH[/path]` stands for a path, and takes the place of the account.
 
-use super::{meta, nodes};
+use super::{meta, nodes, scp};
 use crate::account::LinkUrl;
 use crate::cli::Command;
 use crate::context::Ctx;
@@ -12,9 +12,13 @@ use crate::settings::parse_link;
 /// is done. One link is all that a command can be about.
 ///
 /// # Errors
-/// [`Kind::Usage`] for operands that are in different places; why the link lets nobody in.
+/// [`Kind::Usage`] for operands that are in different places, or empty; why the link lets nobody in.
 pub async fn settle(ctx: &Ctx, command: &Command) -> Result<(), CliError> {
     let Some(operands) = operands(command) else { return Ok(()) };
+    // Told before anything is done with the others.
+    if operands.iter().any(|operand| operand.is_empty()) {
+        return Err(CliError::empty_path());
+    }
     let (urls, paths): (Vec<&str>, Vec<&str>) = operands.iter().partition(|operand| LinkUrl::is_meant(operand));
     let mut named: Option<LinkUrl> = None;
     for url in urls {
@@ -79,7 +83,8 @@ fn operands(command: &Command) -> Option<Vec<&str>> {
         }
         Command::Scp(arguments) => {
             let texts = arguments.paths.iter().filter_map(|path| path.to_str());
-            texts.filter(|text| LinkUrl::is_meant(text) || RemotePath::is_marked(text)).collect()
+            let remote = texts.filter(|text| LinkUrl::is_meant(text) || RemotePath::is_marked(text));
+            remote.map(|text| scp::without_dot(text).0).collect()
         }
         Command::Meta(verb) => match &**verb {
             meta::Verb::Get(arguments) => both(&arguments.path, &arguments.paths),

@@ -1,12 +1,17 @@
 //! `cec mkdir`.
 
+use std::collections::{BTreeSet, HashMap};
+
 use super::nodes;
 use super::operands::Operands;
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::check_name;
+use crate::path::{RemotePath, check_name};
 use crate::ui::json::NodeRecord;
+
+/// How many operands are made by one call.
+const BATCH: usize = 100;
 
 /// Arguments of `cec mkdir`.
 #[derive(Debug, clap::Args)]
@@ -33,24 +38,33 @@ enum Made {
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let mut operands = Operands::new(&ctx.ui);
     let mut records = Vec::new();
-    for typed in &arguments.paths {
-        let made = match make(ctx, typed, arguments.parents).await {
+    for batch in arguments.paths.chunks(BATCH) {
+        let mut at_once = match together(ctx, batch, arguments.parents).await {
             Ok(made) => made,
-            Err(error) => {
-                operands.failed(error)?;
-                continue;
+            Err(error) if error.ends_everything() => return Err(error),
+            // It is told again of the operand that it concerns.
+            Err(_) => HashMap::new(),
+        };
+        for typed in batch {
+            let made = match at_once.remove(typed.as_str()) {
+                Some(made) => Ok(made),
+                None => make(ctx, typed, arguments.parents).await,
+            };
+            let (node, created) = match made {
+                Ok(Made::New(node)) => (node, true),
+                Ok(Made::Kept(node)) => (node, false),
+                Err(error) => {
+                    operands.failed(error)?;
+                    continue;
+                }
+            };
+            operands.succeeded();
+            ctx.ui.status(&format!("{} {}", if created { "created" } else { "exists already:" }, node.path));
+            if ctx.ui.is_json() {
+                let mut record = serde_json::to_value(NodeRecord::listed(&node)).map_err(std::io::Error::from)?;
+                record["created"] = created.into();
+                records.push(record);
             }
-        };
-        operands.succeeded();
-        let (node, created) = match made {
-            Made::New(node) => (node, true),
-            Made::Kept(node) => (node, false),
-        };
-        ctx.ui.status(&format!("{} {}", if created { "created" } else { "exists already:" }, node.path));
-        if ctx.ui.is_json() {
-            let mut record = serde_json::to_value(NodeRecord::listed(&node)).map_err(std::io::Error::from)?;
-            record["created"] = created.into();
-            records.push(record);
         }
     }
     if ctx.ui.is_json() && !operands.all_failed() {
@@ -89,4 +103,41 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {
         Some(node) => Ok(Made::New(node)),
         None => Err(during(CliError::new(Kind::Unreachable, "the server did not say what it made"))),
     }
+}
+
+/// Makes those of several folders by one call that are plain: nothing is there, what is above is a folder, and none of
+/// them is below another. What else there is to say of the rest, [`make`] says of each.
+async fn together<'a>(ctx: &Ctx, typed: &'a [String], parents: bool) -> Result<HashMap<&'a str, Made>, CliError> {
+    let mut wanted: HashMap<RemotePath, &str> = HashMap::new();
+    for text in typed {
+        let Ok(path) = nodes::parse(ctx, text) else { continue };
+        let is_plain = path.as_str().is_ascii() && path.segments().all(|name| check_name(name).is_ok());
+        if is_plain && !path.is_root() && !path.is_workspace() {
+            wanted.insert(path, text);
+        }
+    }
+    let above =
+        |path: &RemotePath| std::iter::successors(path.parent(), RemotePath::parent).filter(|path| !path.is_root());
+    let folders: BTreeSet<RemotePath> = wanted.keys().flat_map(|path| above(path).collect::<Vec<_>>()).collect();
+    if wanted.len() < 2 || folders.iter().any(|folder| wanted.contains_key(folder)) {
+        return Ok(HashMap::new());
+    }
+    let asked: Vec<RemotePath> = folders.iter().chain(wanted.keys()).cloned().collect();
+    let api = ctx.api().await?;
+    let known = api.stat_many(&asked).await?;
+    let known: HashMap<&RemotePath, &Node> = known.iter().map(|node| (&node.path, node)).collect();
+    let is_folder = |path: &RemotePath| known.get(path).map(|node| node.is_folder());
+    wanted.retain(|path, _| {
+        let has_place = above(path).all(|folder| match is_folder(&folder) {
+            Some(is_folder) => is_folder,
+            None => parents && !folder.is_workspace(),
+        });
+        has_place && !known.contains_key(path)
+    });
+    if wanted.len() < 2 {
+        return Ok(HashMap::new());
+    }
+    let targets: Vec<RemotePath> = wanted.keys().cloned().collect();
+    let made = api.create_folders(&targets).await?;
+    Ok(made.into_iter().filter_map(|node| Some((wanted.remove(&node.path)?, Made::New(node)))).collect())
 }

@@ -1,10 +1,15 @@
 //! From what is typed to the nodes that it names.
 
+use std::path::Path;
+
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::path::RemotePath;
 use crate::walk::glob;
+
+/// What is said where a path seems to be meant for this machine.
+const HERE: &str = "this command takes paths on the server, WORKSPACE/FOLDER/FILE; 'cec scp' copies between the server and this machine";
 
 /// The nodes that a typed path names: one, or all that its pattern matches.
 ///
@@ -28,7 +33,11 @@ pub async fn named(ctx: &Ctx, path: &RemotePath, literal: bool) -> Result<Vec<No
 /// # Errors
 /// [`Kind::Usage`] for what is no path.
 pub fn parse(ctx: &Ctx, text: &str) -> Result<RemotePath, CliError> {
-    ctx.remote_path(text).map_err(|error| error.about(text))
+    ctx.remote_path(text).map_err(|error| {
+        let is_local = matches!(text, "." | "..") || text.starts_with("./") || text.starts_with("../");
+        let error = error.about(text);
+        if is_local { error.hint(HERE) } else { error }
+    })
 }
 
 /// A folder that cannot be listed; `/` holds the workspaces.
@@ -50,9 +59,25 @@ pub async fn missing(ctx: &Ctx, path: &RemotePath, literal: bool) -> CliError {
     if !path.is_workspace() && workspace_exists().await {
         return CliError::not_found(path);
     }
-    CliError::new(Kind::NotFound, format!("there is no workspace '{workspace}', or you have no access to it"))
-        .hint("'cec ls' lists your workspaces")
-        .about(path)
+    let error =
+        CliError::new(Kind::NotFound, format!("there is no workspace '{workspace}', or you have no access to it"));
+    let error = error.about(path);
+    if ctx.ui.is_json() && path.is_workspace() && path.as_str().contains(',') {
+        return error.hint("--json takes no names of fields; --jq picks some: --jq '.[] | {name, size}'");
+    }
+    if is_here(path) { error.hint(HERE) } else { error }.hint("'cec ls' lists your workspaces")
+}
+
+/// The refusal to do something with a whole workspace; where a local file has its name, that was probably meant.
+pub fn refuse_workspace(path: &RemotePath, message: String, hint: Option<String>) -> CliError {
+    let error = CliError::new(Kind::Usage, message).about(path);
+    let error = if is_here(path) { error.hint(HERE) } else { error };
+    hint.into_iter().fold(error, CliError::hint)
+}
+
+/// Whether something on this machine has such a path, with a slash in front or without.
+fn is_here(path: &RemotePath) -> bool {
+    !path.is_root() && [path.to_string(), format!("/{path}")].iter().any(|place| Path::new(place).exists())
 }
 
 /// The deepest part of a path that exists, and the names below it that do not.

@@ -30,15 +30,16 @@ impl<'a> Operands<'a> {
     /// One operand has failed; the error is shown now.
     ///
     /// # Errors
-    /// An error that ends everything (nobody signed in, a signal, a standard output that takes no more) comes back, to
-    /// be handed on; where operands succeeded before it, it has been shown and counts as one of the failures.
+    /// An error that ends everything (nobody signed in, nothing answers, a signal, a standard output that takes no more)
+    /// comes back, to be handed on; where operands succeeded before it, it has been shown and counts as one of the failures.
     pub fn failed(&mut self, error: CliError) -> Result<(), CliError> {
-        if !error.kind.ends_everything() && !self.ui.is_broken() {
+        if !error.ends_everything() && !self.ui.is_broken() {
             self.ui.error(&error);
             self.failures.push(error.kind);
             return Ok(());
         }
-        if error.kind == Kind::Auth && self.done > 0 {
+        let is_silent = matches!(error.kind, Kind::Interrupted | Kind::Terminated | Kind::ClosedPipe);
+        if !is_silent && !self.ui.is_broken() && self.done > 0 {
             self.ui.error(&error);
             return Err(CliError::new(Kind::Partial, "the rest was not tried"));
         }
@@ -129,6 +130,12 @@ mod tests {
     fn what_ends_everything_is_handed_on() {
         assert_eq!(outcome(&[Some(Kind::Auth), None]).expect_err("an error").kind, Kind::Auth);
         assert_eq!(outcome(&[None, Some(Kind::Auth)]).expect_err("an error").kind, Kind::Partial);
+        let ui = Ui::new(&OutputSettings { json: true, ..OutputSettings::default() });
+        let dead = || CliError::new(Kind::Unreachable, "nothing listens").concerning_all();
+        let mut operands = Operands::new(&ui);
+        assert_eq!(operands.failed(dead()).expect_err("an error").kind, Kind::Unreachable);
+        operands.succeeded();
+        assert_eq!(operands.failed(dead()).expect_err("an error").kind, Kind::Partial);
         assert_eq!(outcome(&[None, Some(Kind::ClosedPipe)]).expect_err("an error").kind, Kind::ClosedPipe);
         assert_eq!(outcome(&[None, Some(Kind::Interrupted)]).expect_err("an error").kind, Kind::Interrupted);
     }

@@ -39,7 +39,7 @@ pub struct Args {
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let operands = Operands::new(&ctx.ui);
     let mut drawing = Drawing { ctx, arguments: &arguments, operands, tally: Tally::default() };
-    let all = [String::new()];
+    let all = ["/".to_owned()];
     for typed in if arguments.paths.is_empty() { &all } else { arguments.paths.as_slice() } {
         let result = drawing.operand(typed).await;
         drawing.operands.take(result)?;

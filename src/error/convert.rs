@@ -31,9 +31,16 @@ impl From<HttpError> for CliError {
     fn from(error: HttpError) -> Self {
         let kind = match error.kind {
             HttpErrorKind::Request => Kind::Usage,
+            HttpErrorKind::NoFile => Kind::NotFound,
             _ => Kind::Unreachable,
         };
         let converted = Self::new(kind, error.message);
+        let converted = match error.kind {
+            // One request may be slower than another, and one connection break where another holds.
+            HttpErrorKind::Timeout if !error.unsent => converted,
+            HttpErrorKind::Closed | HttpErrorKind::Redirect => converted,
+            _ => converted.concerning_all(),
+        };
         match error.hint {
             Some(hint) => converted.hint(hint),
             None => converted,
@@ -46,10 +53,10 @@ impl From<AuthError> for CliError {
         let message = error.to_string();
         match error {
             AuthError::Http(error) => error.into(),
-            AuthError::NotCells(_) => Self::new(Kind::Unreachable, message).hint(NOT_CELLS),
+            AuthError::NotCells(_) => Self::new(Kind::Unreachable, message).hint(NOT_CELLS).concerning_all(),
             AuthError::Server { status, .. } => {
                 let kind = if status >= 500 || status == 429 { Kind::Unreachable } else { Kind::Auth };
-                Self { http_status: Some(status), ..Self::new(kind, message) }
+                Self { http_status: Some(status), ..Self::new(kind, message) }.concerning_all()
             }
             AuthError::WrongPassword => {
                 Self::new(Kind::Auth, message).hint("ten wrong passwords lock the user; check before trying again")
@@ -232,7 +239,7 @@ impl From<EnvError> for CliError {
 
 impl From<SettingsError> for CliError {
     fn from(error: SettingsError) -> Self {
-        let converted = Self::new(Kind::Usage, error.message);
+        let converted = Self::new(Kind::Usage, error.message).concerning_all();
         match error.hint {
             Some(hint) => converted.hint(hint),
             None => converted,
@@ -243,7 +250,7 @@ impl From<SettingsError> for CliError {
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
-        match error {
+        let converted = match error {
             StoreError::Keyring { source, .. } => {
                 let converted = Self::new(Kind::Auth, message);
                 let converted = match source {
@@ -265,11 +272,13 @@ impl From<StoreError> for CliError {
             StoreError::NoSecret { .. } | StoreError::Type { .. } => Self::new(Kind::Auth, message).hint(SIGN_IN),
             StoreError::Url { .. } => Self::new(Kind::Usage, message),
             StoreError::Format { .. } => {
-                Self::new(Kind::Failure, message).hint("mend the file, or remove it with 'cec clear' and sign in again")
+                Self::new(Kind::Failure, message)
+                    .hint("mend the file, or remove it with 'cec clear' (and --config, where that is how it was found) and sign in again")
             }
             StoreError::NoFolder => Self::new(Kind::Usage, message).hint("set HOME or CEC_CONFIG, or give --config"),
             StoreError::Busy { .. } | StoreError::Io { .. } => Self::new(Kind::Failure, message),
-        }
+        };
+        converted.concerning_all()
     }
 }
 

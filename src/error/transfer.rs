@@ -104,10 +104,7 @@ fn hint(error: &TransferError) -> Option<&'static str> {
         TransferError::StreamLost(_) => "run the whole pipe again",
         TransferError::Damaged { .. } => "upload it again, or have it restored from a backup",
         TransferError::InDoubt { .. } => "send it again until it succeeds: the same command with --force",
-        TransferError::GaveUp { reach: Reach::Disk, .. } => {
-            "make room on the disk and run the same command again: what is there already is not transferred twice"
-        }
-        TransferError::GaveUp { .. } => "run the same command again: what is there already is not transferred twice",
+        TransferError::GaveUp { reach: Reach::Disk, .. } => "make room on the disk",
         _ => return None,
     })
 }

@@ -25,6 +25,8 @@ pub enum HttpErrorKind {
     Proxy,
     /// A request that could not be built (bad header, unreadable certificate file).
     Request,
+    /// A local file that is needed for it does not exist.
+    NoFile,
 }
 
 /// A failure without a usable answer.
@@ -50,8 +52,10 @@ impl HttpError {
             kind,
             HttpErrorKind::Dns | HttpErrorKind::Connect | HttpErrorKind::Timeout | HttpErrorKind::Closed
         );
-        let unsent =
-            matches!(kind, HttpErrorKind::Dns | HttpErrorKind::Connect | HttpErrorKind::Tls | HttpErrorKind::Request);
+        let unsent = !matches!(
+            kind,
+            HttpErrorKind::Timeout | HttpErrorKind::Closed | HttpErrorKind::Redirect | HttpErrorKind::Proxy
+        );
         Self { kind, message: message.into(), hint: None, transient, unsent }
     }
 

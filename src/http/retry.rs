@@ -1,5 +1,6 @@
 //! Retrying: exponential with jitter, Retry-After honoured, bounded in count and time.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 /// The longest first pause; it doubles with each attempt.
-const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
 /// The longest pause that a Retry-After can ask for where the policy's own pauses are shorter.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(120);
@@ -34,9 +35,10 @@ impl RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// Four attempts within three minutes, ten seconds apart at most: what suits a small request.
+    /// Five attempts within three minutes, ten seconds apart at most: what suits a small request. A server that is being
+    /// restarted has some seconds, and one that is broken is told of before anybody wonders.
     fn default() -> Self {
-        Self { max_attempts: 4, max_backoff: Duration::from_secs(10), max_elapsed: Duration::from_secs(180) }
+        Self { max_attempts: 5, max_backoff: Duration::from_secs(10), max_elapsed: Duration::from_secs(180) }
     }
 }
 
@@ -65,7 +67,7 @@ pub async fn run<T, E, F, Fut>(
     on_retry: impl FnMut(u32, &E, Duration),
 ) -> Result<T, E>
 where
-    E: Retryable,
+    E: Retryable + Display,
     F: FnMut(u32) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
@@ -80,7 +82,7 @@ pub async fn run_until<T, E, F, Fut>(
     on_retry: impl FnMut(u32, &E, Duration),
 ) -> Result<T, E>
 where
-    E: Retryable,
+    E: Retryable + Display,
     F: FnMut(u32) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
@@ -96,7 +98,7 @@ pub async fn run_with<T, E, F, Fut>(
     mut on_retry: impl FnMut(u32, &E, Duration),
 ) -> Result<T, E>
 where
-    E: Retryable,
+    E: Retryable + Display,
     F: FnMut(u32) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
@@ -117,6 +119,7 @@ where
         if started.elapsed() + pause > policy.max_elapsed {
             return Err(error);
         }
+        tracing::warn!(attempt = number, %error, ?pause, "trying again");
         on_retry(number, &error, pause);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -126,10 +129,11 @@ where
     }
 }
 
-/// The pause after the failed attempt `number`: full jitter up to a bound that doubles, never less than asked for.
+/// The pause after the failed attempt `number`: between a half and the whole of a bound that doubles, so that many that
+/// failed at once do not come back at once, and never less than asked for.
 fn pause(policy: &RetryPolicy, advice: Advice, number: u32, chance: f64) -> Option<Duration> {
     let doubled = FIRST_BACKOFF.saturating_mul(2_u32.saturating_pow(number - 1));
-    let jittered = doubled.min(policy.max_backoff).mul_f64(chance.clamp(0.0, 1.0));
+    let jittered = doubled.min(policy.max_backoff).mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0);
     match advice {
         Advice::Stop => None,
         Advice::Retry => Some(jittered),
@@ -158,7 +162,8 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
-    #[derive(Debug, PartialEq)]
+    #[derive(Debug, PartialEq, thiserror::Error)]
+    #[error("a failure")]
     struct Failure(Advice);
 
     impl Retryable for Failure {
@@ -195,11 +200,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn pauses_double_up_to_the_longest_and_are_jittered() {
-        let (attempts, heard) = pauses(&policy(5, 1, 100), 1.0, Advice::Retry).await;
+        let (attempts, heard) = pauses(&policy(5, 3, 100), 1.0, Advice::Retry).await;
         assert_eq!(attempts, 5);
-        assert_eq!(heard, [200, 400, 800, 1000].map(Duration::from_millis));
-        let (_, heard) = pauses(&policy(3, 1, 100), 0.5, Advice::Retry).await;
-        assert_eq!(heard, [100, 200].map(Duration::from_millis));
+        assert_eq!(heard, [500, 1000, 2000, 3000].map(Duration::from_millis));
+        let (_, heard) = pauses(&policy(3, 3, 100), 0.0, Advice::Retry).await;
+        assert_eq!(heard, [250, 500].map(Duration::from_millis), "no pause is none at all");
     }
 
     #[tokio::test(start_paused = true)]

@@ -44,11 +44,19 @@ fn request_error(message: String) -> HttpError {
     HttpError::new(HttpErrorKind::Request, message)
 }
 
+/// The failure to read a file; one that is not there is a kind of its own.
+fn of_file(error: &std::io::Error, mut failure: HttpError) -> HttpError {
+    if error.kind() == std::io::ErrorKind::NotFound {
+        failure.kind = HttpErrorKind::NoFile;
+    }
+    failure
+}
+
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, HttpError> {
     let shown = file.display();
     let unreadable =
         |error: &dyn std::fmt::Display| request_error(format!("cannot read certificates from '{shown}': {error}"));
-    let pem = std::fs::read(file).map_err(|error| unreadable(&error))?;
+    let pem = std::fs::read(file).map_err(|error| of_file(&error, unreadable(&error)))?;
     let found = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|_| unreadable(&"a PEM section is damaged"))?;
@@ -62,7 +70,7 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, HttpError> {
     let shown = file.display();
     let unreadable =
         |error: &dyn std::fmt::Display| request_error(format!("cannot read a private key from '{shown}': {error}"));
-    let pem = std::fs::read(file).map_err(|error| unreadable(&error))?;
+    let pem = std::fs::read(file).map_err(|error| of_file(&error, unreadable(&error)))?;
     let text = String::from_utf8_lossy(&pem);
     if text.contains("ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
         return Err(

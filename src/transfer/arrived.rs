@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 
 use super::TransferError;
 use super::verify::hash_file;
-use crate::hash::{CELLS_BLOCK, Hasher, Scheme};
+use crate::hash::{CELLS_BLOCK, Hasher, Scheme, hex, md5};
 
 /// Contents up to this many bytes are kept in memory until they are whole and verified: then one visit to the disk does
 /// it all, which for many small files is most of the work.
@@ -126,9 +126,14 @@ impl Arrived {
     }
 }
 
-/// A temporary file in the folder of a place.
+/// A temporary file in the folder of a place. Its name tells which file it is for, so that what an earlier run has left of
+/// that file goes away with the next one; where that name cannot be had, it is any other.
 fn temporary(place: &Path) -> io::Result<NamedTempFile> {
     let folder = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    #[cfg(unix)]
+    if let Some(file) = own_temporary(folder, place) {
+        return Ok(file);
+    }
     let mut builder = tempfile::Builder::new();
     builder.prefix(".cec-").suffix(".part");
     #[cfg(unix)]
@@ -140,6 +145,39 @@ fn temporary(place: &Path) -> io::Result<NamedTempFile> {
     #[cfg(unix)]
     builder.permissions(permissions);
     builder.tempfile_in(folder).map_err(without_path)
+}
+
+/// The temporary file of a place under its own name. Whoever writes to it holds a lock on it: what nobody holds is a
+/// leftover, and is removed. `None` where another run is at it, or anything is not as it should be.
+#[cfg(unix)]
+fn own_temporary(folder: &Path, place: &Path) -> Option<NamedTempFile> {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    // A link under that name, or a file that was put there meanwhile, is not what was opened.
+    let is_at = |file: &File, path: &Path| {
+        let identity = |metadata: fs::Metadata| (metadata.is_file(), metadata.dev(), metadata.ino());
+        let (own, named) = (file.metadata().map(identity), fs::symlink_metadata(path).map(identity));
+        matches!((own, named), (Ok(own), Ok(named)) if own.0 && own == named)
+    };
+    let path = folder.join(format!(".cec-{}.part", &hex(&md5(place.file_name()?.as_encoded_bytes()))[..16]));
+    let create = || File::options().read(true).write(true).create_new(true).mode(0o666).open(&path);
+    let file = match create() {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let left = File::options().read(true).open(&path).ok()?;
+            left.try_lock().ok()?;
+            if !is_at(&left, &path) {
+                return None;
+            }
+            fs::remove_file(&path).ok()?;
+            create().ok()?
+        }
+        Err(_) => return None,
+    };
+    // Another run may have taken it for a leftover before it was locked.
+    if file.try_lock().is_err() || !is_at(&file, &path) {
+        return None;
+    }
+    Some(NamedTempFile::from_parts(file, tempfile::TempPath::try_from_path(path).ok()?))
 }
 
 fn prepare(file: &File, place: &Path, modified: Option<SystemTime>, replace: bool) -> io::Result<()> {
@@ -167,6 +205,29 @@ fn without_path(error: io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_an_earlier_run_left_of_a_file_goes_away_with_the_next_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let count = || fs::read_dir(folder.path()).expect("a folder").count();
+        let (place, other) = (folder.path().join("file"), folder.path().join("other"));
+        let left = temporary(&place).expect("a file");
+        fs::write(left.path(), "left over").expect("a leftover");
+        let path = left.into_temp_path().keep().expect("a leftover");
+        let next = temporary(&place).expect("a file");
+        assert_eq!((next.path(), count()), (&*path, 1), "it takes the place of the leftover");
+        assert_eq!(next.as_file().metadata().expect("a file").len(), 0);
+        let beside = temporary(&place).expect("another file");
+        assert!(beside.path() != next.path() && next.path().exists(), "what is being written to is no leftover");
+        assert_ne!(temporary(&other).expect("a file").path(), next.path());
+        next.persist(&place).expect("a name");
+        drop(beside);
+        assert_eq!(count(), 1);
+        std::os::unix::fs::symlink(&place, &path).expect("a link");
+        drop(temporary(&place).expect("a file"));
+        assert_eq!((fs::read_to_string(&place).expect("a file").as_str(), count()), ("", 2), "no link is followed");
+    }
 
     #[test]
     fn the_name_of_a_temporary_file_stays_out_of_errors() {

@@ -91,6 +91,35 @@ impl TargetFolder {
     }
 }
 
+/// What sources whose contents go to the same folders have put there in this run, so that none of them takes what another
+/// has made for something that was there, or writes over it.
+#[derive(Debug, Default)]
+pub struct Merged {
+    folders: Mutex<HashMap<RemotePath, Arc<TargetFolder>>>,
+    files: Mutex<HashSet<RemotePath>>,
+}
+
+impl Merged {
+    /// The folder of that path, where another source has brought it into the run.
+    pub fn folder(&self, path: &RemotePath) -> Option<Arc<TargetFolder>> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
+    }
+
+    /// Takes a path for a folder; false where a file of another source has it.
+    pub fn enter(&self, folder: &Arc<TargetFolder>) -> bool {
+        if self.files.lock().unwrap_or_else(PoisonError::into_inner).contains(&folder.path) {
+            return false;
+        }
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.path.clone(), folder.clone());
+        true
+    }
+
+    /// Takes a path for a file; false where something of another source has it.
+    pub fn claim(&self, path: RemotePath) -> bool {
+        self.folder(&path).is_none() && self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(path)
+    }
+}
+
 /// Makes folders, as many in one call as have gathered while the last call ran.
 #[derive(Debug, Clone)]
 pub struct FolderMaker {

@@ -37,6 +37,8 @@ pub fn parts(size: u64, part_size: u64) -> impl Iterator<Item = Part> {
 }
 
 /// Why a part did not arrive.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 struct PartError(TransferError);
 
 impl Retryable for PartError {

@@ -5,7 +5,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
@@ -30,6 +30,21 @@ pub struct TreeDownload {
     pub source: RemotePath,
     /// Where its contents go.
     pub target: PathBuf,
+    /// The files of other sources that go to the same folders, where there are such sources.
+    pub merged: Option<Arc<Claims>>,
+}
+
+/// The places that files of a run have taken, as sums: none of them is written over by another source.
+#[derive(Debug, Default)]
+pub struct Claims(Mutex<HashSet<u64>>);
+
+impl Claims {
+    /// Takes a place; false where another file has it. `folding` says that the file system does not tell upper from lower
+    /// case.
+    pub fn claim(&self, place: &Path, folding: bool) -> bool {
+        let key = if folding { sum(&local_name::folded(&place.to_string_lossy())) } else { sum(&place) };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key)
+    }
 }
 
 impl Engine {
@@ -121,7 +136,15 @@ impl Places<'_> {
     }
 
     fn file(&mut self, node: Node) -> Step {
-        match self.place(&node) {
+        let place = self.place(&node).and_then(|place| match &self.tree.merged {
+            Some(claims) if !claims.claim(&place, self.taken.is_some()) => Err(TransferError::SameTarget {
+                first: "another source".to_owned(),
+                second: node.path.to_string(),
+                target: place.display().to_string(),
+            }),
+            _ => Ok(place),
+        });
+        match place {
             Ok(target) => {
                 let in_new_folder = node.path.parent().is_some_and(|folder| self.made.contains(&sum(&folder)));
                 Step::File(Candidate::Download(DownloadCandidate { source: node, target, in_new_folder }))

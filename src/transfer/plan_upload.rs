@@ -12,7 +12,7 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use super::error::TransferError;
 use super::event::Direction;
-use super::folders::{FolderMaker, FolderState, TargetFolder};
+use super::folders::{FolderMaker, FolderState, Merged, TargetFolder};
 use super::plan::{Candidate, Step, UploadCandidate};
 use super::{Engine, IfExists};
 use crate::api::Node;
@@ -32,6 +32,8 @@ pub struct TreeUpload {
     pub target: RemotePath,
     /// What is there.
     pub existing: Option<Node>,
+    /// What other sources put into the same folders, where there are such sources.
+    pub merged: Option<Arc<Merged>>,
 }
 
 /// A folder of the walk and the names that were met in it, as far as they could meet again in NFC.
@@ -58,6 +60,7 @@ struct Planner<'a> {
     maker: &'a FolderMaker,
     listings: Arc<Semaphore>,
     unknown: Arc<Semaphore>,
+    merged: Option<Arc<Merged>>,
     open: HashMap<FolderNumber, Open>,
 }
 
@@ -77,6 +80,7 @@ impl Engine {
             maker,
             listings: Arc::new(Semaphore::new(LISTINGS_IN_FLIGHT)),
             unknown: Arc::new(Semaphore::new(UNKNOWN_FOLDERS)),
+            merged: tree.merged,
             open: HashMap::new(),
         };
         let mut walk = local::walk(tree.source, self.options.local);
@@ -115,7 +119,13 @@ impl Engine {
     }
 
     async fn root_folder(&self, tree: &TreeUpload, maker: &FolderMaker) -> Result<Arc<TargetFolder>, TransferError> {
+        if let Some(folder) = tree.merged.as_ref().and_then(|merged| merged.folder(&tree.target)) {
+            return Ok(folder);
+        }
         let folder = TargetFolder::unknown(tree.target.clone());
+        if tree.merged.as_ref().is_some_and(|merged| !merged.enter(&folder)) {
+            return Err(taken_by_another(&tree.source, &tree.target));
+        }
         match &tree.existing {
             Some(node) if node.is_folder() => {
                 let state = list(self, &tree.target).await;
@@ -131,6 +141,15 @@ impl Engine {
         folder.learn(FolderState::New);
         maker.make(folder.clone()).await;
         Ok(folder)
+    }
+}
+
+/// What is said of an entry whose place another source has taken.
+fn taken_by_another(source: &Path, target: &RemotePath) -> TransferError {
+    TransferError::SameTarget {
+        first: "another source".to_owned(),
+        second: source.display().to_string(),
+        target: target.to_string(),
     }
 }
 
@@ -178,7 +197,14 @@ impl Planner<'_> {
         let open = self.open.get_mut(&found.folder)?;
         open.has_files = true;
         let folder = open.folder.clone();
-        Some(match self.name_of(found.folder, &found.name, &found.path) {
+        let named = self.name_of(found.folder, &found.name, &found.path).and_then(|name| {
+            let target = folder.path.join(&name);
+            match &self.merged {
+                Some(merged) if !merged.claim(target.clone()) => Err(taken_by_another(&found.path, &target)),
+                _ => Ok(name),
+            }
+        });
+        Some(match named {
             Ok(name) => Step::File(Candidate::Upload(UploadCandidate {
                 source: found.path,
                 size: found.size,
@@ -204,9 +230,15 @@ impl Planner<'_> {
             Ok(name) => (name, None),
             Err(error) => (name.to_owned(), Some(error)),
         };
-        let folder = TargetFolder::unknown(above.path.join(&name));
+        let place = above.path.join(&name);
+        if let Some(folder) = self.merged.as_ref().and_then(|merged| merged.folder(&place)) {
+            self.open.insert(number, Open::new(folder, path.to_owned()));
+            return None;
+        }
+        let folder = TargetFolder::unknown(place);
         self.open.insert(number, Open::new(folder.clone(), path.to_owned()));
-        if let Some(error) = refused {
+        let is_taken = self.merged.as_ref().is_some_and(|merged| !merged.enter(&folder));
+        if let Some(error) = refused.or_else(|| is_taken.then(|| taken_by_another(path, &folder.path))) {
             folder.learn(FolderState::Blocked(Arc::new(error)));
             return None;
         }

@@ -11,9 +11,9 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::body::Snapshot;
 use super::event::Direction;
-use super::folders::TargetFolder;
+use super::folders::{Merged, TargetFolder};
 use super::plan::{DownloadCandidate, UploadCandidate};
-use super::plan_download::TreeDownload;
+use super::plan_download::{Claims, TreeDownload};
 use super::plan_upload::TreeUpload;
 use super::run::Job;
 use super::{Engine, IfExists, TransferError};
@@ -35,8 +35,24 @@ pub(super) enum Place<P> {
     Onto(P, Option<Node>),
 }
 
+/// Something on the server that is to be fetched.
+#[derive(Debug, Clone)]
+pub struct DownloadSource {
+    /// The file or folder.
+    pub node: Node,
+    /// Only what is in the folder goes to the destination, without a name of its own there.
+    pub contents: bool,
+}
+
+impl From<Node> for DownloadSource {
+    fn from(node: Node) -> Self {
+        Self { node, contents: false }
+    }
+}
+
 impl Engine {
-    /// The jobs that send local `sources` to `destination`; `is_folder` says that it was written as a folder.
+    /// The jobs that send local `sources` to `destination`; `is_folder` says that it was written as a folder. Of a source
+    /// that ends in `/.` goes what is in it, and where all do so, the destination need not exist.
     ///
     /// # Errors
     /// A source or the destination that is missing or of the wrong type; under [`IfExists::Fail`] a file that exists.
@@ -49,7 +65,11 @@ impl Engine {
         if destination.is_root() {
             return Err(TransferError::Usage("name a workspace to upload to, for example cells://common-files".into()));
         }
-        let needs_folder = sources.len() > 1 || (is_folder && sources.iter().all(|source| source.is_file()));
+        let several = sources.len() > 1;
+        let only_contents = sources.iter().all(|source| gives_contents(source));
+        let needs_folder = (several && !only_contents) || (is_folder && sources.iter().all(|source| source.is_file()));
+        let any_contents = sources.iter().any(|source| gives_contents(source));
+        let merged = (several && any_contents).then(Arc::<Merged>::default);
         let place = self.remote_place(destination, needs_folder).await?;
         let mut wanted: Vec<(&PathBuf, fs::Metadata, RemotePath)> = Vec::with_capacity(sources.len());
         let mut taken: HashMap<RemotePath, &PathBuf> = HashMap::new();
@@ -69,7 +89,9 @@ impl Engine {
                 }
                 Err(error) => return Err(error),
             };
-            if let Some(first) = taken.insert(target.clone(), source) {
+            if !gives_contents(source)
+                && let Some(first) = taken.insert(target.clone(), source)
+            {
                 return Err(TransferError::SameTarget {
                     first: first.display().to_string(),
                     second: source.display().to_string(),
@@ -89,8 +111,13 @@ impl Engine {
             let there = existing.get(&target).filter(|node| !node.is_temporary()).cloned();
             jobs.push(if metadata.is_dir() {
                 self.check_tree(&target, there.as_ref())?;
-                Job::UploadTree(TreeUpload { source: source.clone(), target, existing: there })
+                // Without the `.` at its end.
+                let source = source.components().collect();
+                Job::UploadTree(TreeUpload { source, target, existing: there, merged: merged.clone() })
             } else {
+                if let Some(merged) = &merged {
+                    merged.claim(target.clone());
+                }
                 // No file that has to give way takes the name of another source.
                 folder.claim(target.name());
                 self.upload_file(source, &target, there.as_ref(), folder.clone())?
@@ -183,13 +210,20 @@ impl Engine {
         place: &Place<RemotePath>,
         targets: impl ExactSizeIterator<Item = &RemotePath>,
     ) -> Result<HashMap<RemotePath, Node>, TransferError> {
+        let targets: Vec<RemotePath> = targets.cloned().collect();
         let nodes: Vec<Node> = match place {
             Place::As(_) => Vec::new(),
             Place::Onto(_, node) => node.iter().cloned().collect(),
             Place::Into(folder) if targets.len() >= LIST_FROM && !self.api.is_upload_only() => {
-                crate::walk::remote::children(&self.api, &self.s3, folder).try_collect().await?
+                let mut nodes: Vec<Node> =
+                    crate::walk::remote::children(&self.api, &self.s3, folder).try_collect().await?;
+                // Where contents go straight into the folder, it is a target itself.
+                if targets.contains(folder) {
+                    nodes.extend(self.api.find(folder).await?);
+                }
+                nodes
             }
-            Place::Into(_) => self.api.stat_many(&targets.cloned().collect::<Vec<_>>()).await?,
+            Place::Into(_) => self.api.stat_many(&targets).await?,
         };
         Ok(nodes.into_iter().map(|node| (node.path.clone(), node)).collect())
     }
@@ -198,14 +232,30 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::upload_jobs`].
-    pub async fn download_jobs(&self, sources: Vec<Node>, destination: &Path) -> Result<Vec<Job>, TransferError> {
+    pub async fn download_jobs<S: Into<DownloadSource>>(
+        &self,
+        sources: Vec<S>,
+        destination: &Path,
+    ) -> Result<Vec<Job>, TransferError> {
+        let sources: Vec<DownloadSource> = sources.into_iter().map(Into::into).collect();
         let several = sources.len() > 1;
-        let place = local_place(destination, several)?;
+        let only_contents = sources.iter().all(|source| source.contents);
+        let place = local_place(destination, several && !only_contents)?;
+        let merged = (several && sources.iter().any(|source| source.contents)).then(Arc::<Claims>::default);
         let is_folding = several && !self.options.dry_run && local_name::is_folding(destination);
         let mut jobs: Vec<Job> = Vec::with_capacity(sources.len());
         let mut taken: HashMap<PathBuf, RemotePath> = HashMap::new();
-        for node in sources {
+        for DownloadSource { node, contents } in sources {
             let target = match &place {
+                _ if contents && !node.is_folder() => {
+                    let error = TransferError::NotFound(format!("'{}' is no folder", node.path));
+                    if !several {
+                        return Err(error);
+                    }
+                    jobs.push(Job::Refused { direction: Direction::Download, source: node.path.marked(), error });
+                    continue;
+                }
+                Place::Into(folder) if contents => folder.clone(),
                 Place::Into(folder) => match local_name::check(self.api.own_name(&node)) {
                     Ok(()) => folder.join(self.api.own_name(&node)),
                     Err(reason) => {
@@ -231,19 +281,22 @@ impl Engine {
             } else {
                 target.clone()
             };
-            if let Some(first) = taken.insert(key, node.path.clone()) {
+            if !contents && let Some(first) = taken.insert(key, node.path.clone()) {
                 return Err(TransferError::SameTarget {
                     first: first.to_string(),
                     second: node.path.to_string(),
                     target: target.display().to_string(),
                 });
             }
-            jobs.push(self.download_job(node, target)?);
+            if let Some(claims) = merged.as_ref().filter(|_| !node.is_folder()) {
+                claims.claim(&target, is_folding);
+            }
+            jobs.push(self.download_job(node, target, merged.clone())?);
         }
         Ok(jobs)
     }
 
-    fn download_job(&self, node: Node, target: PathBuf) -> Result<Job, TransferError> {
+    fn download_job(&self, node: Node, target: PathBuf, merged: Option<Arc<Claims>>) -> Result<Job, TransferError> {
         let there = match fs::metadata(&target) {
             Ok(metadata) => Some(metadata),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -258,7 +311,7 @@ impl Engine {
             Some(_) if !node.is_folder() && self.options.if_exists == IfExists::Fail => {
                 Err(TransferError::Exists(shown))
             }
-            _ if node.is_folder() => Ok(Job::DownloadTree(TreeDownload { source: node.path, target })),
+            _ if node.is_folder() => Ok(Job::DownloadTree(TreeDownload { source: node.path, target, merged })),
             _ => Ok(Job::DownloadFile(DownloadCandidate { source: node, target, in_new_folder: false })),
         }
     }
@@ -289,6 +342,7 @@ fn named_upload(
     }
     let metadata = fs::metadata(source).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => TransferError::NotFound(format!("'{}' does not exist", source.display())),
+        io::ErrorKind::NotADirectory => TransferError::NotFound(format!("'{}' is no folder", source.display())),
         _ => TransferError::local(source, error),
     })?;
     if !metadata.is_dir() && !metadata.is_file() {
@@ -341,8 +395,19 @@ fn is_written_as_folder(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().last().is_some_and(|last| std::path::is_separator(char::from(*last)))
 }
 
+/// Whether a local source stands for what is in it: it ends in `/.`, or has no name of its own, as `..` has none.
+pub fn gives_contents(source: &Path) -> bool {
+    let bytes = source.as_os_str().as_encoded_bytes();
+    let ends_in_dot =
+        bytes.strip_suffix(b".").and_then(<[u8]>::last).is_some_and(|last| std::path::is_separator(char::from(*last)));
+    ends_in_dot || !matches!(source.components().next_back(), Some(Component::Normal(_)))
+}
+
 /// The name that a source has at its target; `None` for `.` and the like, whose contents go straight in.
 fn source_name(source: &Path) -> Result<Option<String>, TransferError> {
+    if gives_contents(source) {
+        return Ok(None);
+    }
     let last = source.components().next_back();
     match last {
         Some(Component::Normal(name)) => name
@@ -363,6 +428,9 @@ mod tests {
         assert_eq!(name("a/b"), Some("b".to_owned()));
         assert_eq!(name("a/b/"), Some("b".to_owned()));
         assert_eq!(name("."), None);
+        assert_eq!(name("a/."), None);
+        assert_eq!(name("./."), None);
+        assert_eq!(name("a/.b."), Some(".b.".to_owned()));
         assert_eq!(name("a/.."), None);
         assert_eq!(name("/"), None);
     }

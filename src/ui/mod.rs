@@ -232,6 +232,9 @@ impl Ui {
 
     /// Says what is odd but no failure.
     pub fn warn(&self, text: &str) {
+        if self.settings.log_file.is_some() {
+            tracing::warn!("{}", self.masked(&escape(text)));
+        }
         if self.is_json() {
             self.json_message("warning", text);
         } else {
@@ -269,18 +272,29 @@ impl Ui {
     pub fn error(&self, error: &crate::error::CliError) {
         // Where that fails, it is told with the next result or at the end.
         let _ = lock(&self.output).writer.flush();
+        // A log on standard error stands beside the error itself.
+        if self.settings.log_file.is_some() {
+            let context: Vec<&str> = error.context.iter().map(String::as_str).collect();
+            let (message, doing) = (escape(&error.message), context.join("; "));
+            tracing::error!(kind = error.kind.name(), doing = %self.masked(&escape(&doing)), "{}", self.masked(&message));
+        }
         self.to_stderr(&error.render(self.is_json(), self.stderr_color()));
     }
 
     /// Writes to standard error, known secrets masked. There is nobody to tell where that fails.
     fn to_stderr(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(self.masked(text).as_bytes());
+    }
+
+    /// A text with known secrets masked.
+    fn masked<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
         for secret in lock(&self.secrets).iter() {
             if text.contains(secret.expose_secret()) {
                 text = Cow::Owned(text.replace(secret.expose_secret(), "***"));
             }
         }
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        text
     }
 
     /// Remembers a secret, so that no message can show it whatever a server answers.

@@ -30,7 +30,7 @@ fn wait_for_request(world: &World, method: &str, path: &str, query: &str) {
 }
 
 #[cfg(unix)]
-fn signal(child: &Child, signal: &str) {
+pub(crate) fn signal(child: &Child, signal: &str) {
     let sent = Command::new("/bin/kill").args([signal, &child.id().to_string()]).status().expect("kill");
     assert!(sent.success());
 }
@@ -38,7 +38,7 @@ fn signal(child: &Child, signal: &str) {
 /// Reads what a command says until this text comes.
 #[cfg(unix)]
 #[track_caller]
-fn read_errors_until(child: &mut Child, text: &str) {
+pub(crate) fn read_errors_until(child: &mut Child, text: &str) {
     let mut said = Vec::new();
     let mut byte = [0];
     // Byte by byte, so that the rest is left to be read.
@@ -51,7 +51,7 @@ fn read_errors_until(child: &mut Child, text: &str) {
     panic!("no {text:?} in {:?}", String::from_utf8_lossy(&said));
 }
 
-fn ended(child: Child) -> (Option<i32>, String) {
+pub(crate) fn ended(child: Child) -> (Option<i32>, String) {
     let output = child.wait_with_output().expect("an end");
     assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
     (output.status.code(), String::from_utf8(output.stderr).expect("text"))

@@ -135,7 +135,7 @@ async fn delete(ctx: &Ctx, job: &JobEntry, by_id: bool, dry_run: bool) -> Result
         Err(error) => {
             let error: crate::api::ApiError = error;
             let error = CliError::from(error).during(format!("deleting the job {}", job.id)).about(&job.id);
-            if error.kind.ends_everything() { Err(error) } else { Ok(told("failed", Some(error))) }
+            if error.ends_everything() { Err(error) } else { Ok(told("failed", Some(error))) }
         }
     }
 }

@@ -82,7 +82,7 @@ impl Args {
 /// What ends the whole command; failures of single operands are told and counted.
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let paths = match arguments.paths.as_slice() {
-        [] => vec![String::new()],
+        [] => vec!["/".to_owned()],
         paths => paths.to_vec(),
     };
     if arguments.exists {

@@ -20,6 +20,7 @@ pub enum Verb {
     /// Set or delete metadata of files and folders
     Set(set::Args),
     /// List what metadata can be set, and of which type
+    #[command(alias = "list")]
     Ls(ls::Args),
     /// Put tags on files and folders, or take them off
     #[command(

@@ -152,7 +152,7 @@ impl Run<'_> {
                 let error = self.about(batch, error).hint("the server may have begun all the same");
                 self.settle(batch, Some(error), None, LOST_ANSWER).await
             }
-            Err(error) if batch.len() > 1 && !error.kind.ends_everything() && error.kind != Kind::Unreachable => {
+            Err(error) if batch.len() > 1 && !error.ends_everything() && error.kind != Kind::Unreachable => {
                 for item in batch {
                     Box::pin(self.batch(std::slice::from_ref(item))).await?;
                 }

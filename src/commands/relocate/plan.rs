@@ -74,7 +74,7 @@ async fn sources(ctx: &Ctx, typed: &str, literal: bool, operation: Operation) ->
     let by_pattern = !literal && glob::has_pattern(&path);
     let whole = |path: &RemotePath| {
         let message = format!("'{path}' is a whole workspace, which cannot be {}", operation.done());
-        CliError::new(Kind::Usage, message).hint(format!("name what is in it: '{path}/*'")).about(path)
+        nodes::refuse_workspace(path, message, Some(format!("name what is in it: '{path}/*'")))
     };
     if path.is_workspace() && !by_pattern {
         return Err(whole(&path));

@@ -109,8 +109,8 @@ async fn agreed(ctx: &Ctx, arguments: &Args, operands: &mut Operands<'_>) -> Res
 async fn removable(ctx: &Ctx, typed: &str, arguments: &Args) -> Result<Vec<Node>, CliError> {
     let path = nodes::parse(ctx, typed)?;
     let refused = |path: &RemotePath| {
-        CliError::new(Kind::Usage, format!("'{path}' is a whole workspace, which cannot be removed like this"))
-            .about(path)
+        let message = format!("'{path}' is a whole workspace, which cannot be removed like this");
+        nodes::refuse_workspace(path, message, None)
     };
     if path.is_workspace() && !crate::walk::glob::has_pattern(&path) {
         return Err(refused(&path));

@@ -75,7 +75,7 @@ impl<'a> Removal<'a> {
                 if let [node] = batch {
                     return self.settle(node, Err(error));
                 }
-                if error.kind.ends_everything() {
+                if error.ends_everything() {
                     return self.settle(&batch[0], Err(error));
                 }
             }

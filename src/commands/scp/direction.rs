@@ -16,11 +16,25 @@ const PIPE: &str = "-";
 pub(super) enum Direction {
     /// Local sources, the target, and whether it was written as a folder, with a slash at its end.
     Up(Vec<PathBuf>, RemotePath, bool),
-    Down(Vec<RemotePath>, PathBuf),
+    Down(Vec<RemoteSource>, PathBuf),
     /// Standard input, and the target as for [`Direction::Up`].
     PipeUp(RemotePath, bool),
     /// Sources whose contents go to standard output.
     PipeDown(Vec<RemotePath>),
+}
+
+/// A path or pattern on the server; `contents` says that it ends in `/.`, and stands for what is in the folder.
+pub(super) struct RemoteSource {
+    pub(super) path: RemotePath,
+    pub(super) contents: bool,
+}
+
+/// A remote operand without a `/.` at its end, and whether it had one.
+pub(in crate::commands) fn without_dot(text: &str) -> (&str, bool) {
+    match text.strip_suffix("/.") {
+        Some(folder) if RemotePath::is_marked(folder) || LinkUrl::is_meant(folder) => (folder, true),
+        _ => (text, false),
+    }
 }
 
 /// Sorts out the operands.
@@ -37,6 +51,9 @@ pub(super) fn direction(ctx: &Ctx, paths: &[OsString]) -> Result<Direction, CliE
             usage(format!("'{}' has no target", target.display())).hint("name the target last: cec scp <SRC>... <DST>")
         );
     }
+    if paths.iter().any(|path| path.is_empty()) {
+        return Err(usage("a path is empty".to_owned()).hint("is a variable not set? this folder is written ."));
+    }
     let is_remote = |text: &&str| RemotePath::is_marked(text) || LinkUrl::is_meant(text);
     let remote = |path: &OsString| path.to_str().filter(is_remote).map(str::to_owned);
     let remote_sources: Vec<String> = sources.iter().filter_map(remote).collect();
@@ -51,13 +68,20 @@ pub(super) fn direction(ctx: &Ctx, paths: &[OsString]) -> Result<Direction, CliE
             Ok(if piped { Direction::PipeUp(path, is_folder) } else { Direction::Up(sources, path, is_folder) })
         }
         (None, count) if count == sources.len() => {
-            let sources = remote_sources.iter().map(|text| nodes::parse(ctx, text)).collect::<Result<_, _>>()?;
-            let to_pipe = target == PIPE;
-            Ok(if to_pipe { Direction::PipeDown(sources) } else { Direction::Down(sources, PathBuf::from(target)) })
+            let parsed = remote_sources.iter().map(|text| {
+                let (text, contents) = without_dot(text);
+                Ok(RemoteSource { path: nodes::parse(ctx, text)?, contents })
+            });
+            let sources: Vec<RemoteSource> = parsed.collect::<Result<_, CliError>>()?;
+            if target == PIPE {
+                return Ok(Direction::PipeDown(sources.into_iter().map(|source| source.path).collect()));
+            }
+            Ok(Direction::Down(sources, PathBuf::from(target)))
         }
         (None, 0) => Err(usage("neither the sources nor the target are on the server".to_owned())
             .hint("mark the remote side: cells://workspace/path")),
-        (Some(_), _) => Err(usage("both the sources and the target are on the server".to_owned())),
+        (Some(_), _) => Err(usage("both the sources and the target are on the server".to_owned())
+            .hint("'cec cp' copies on the server, 'cec mv' moves there")),
         (None, _) => Err(usage("local and remote sources cannot be mixed".to_owned())),
     }
 }

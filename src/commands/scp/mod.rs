@@ -1,5 +1,6 @@
 //! `cec scp`: files and trees to the server and back, standard input and output among them.
 
+mod again;
 mod args;
 mod choices;
 mod direction;
@@ -16,13 +17,17 @@ use futures_util::FutureExt;
 
 pub use args::Args;
 
-use direction::{Direction, direction};
+pub(super) use direction::without_dot;
+
+use again::Again;
+use direction::{Direction, RemoteSource, direction};
 
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
 use crate::transfer::run::Job;
+use crate::transfer::target::DownloadSource;
 use crate::transfer::{Engine, Options, Summary, TransferError, event};
 use crate::ui::manifest::Manifest;
 use crate::ui::progress::{Progress, ProgressMode, Show};
@@ -51,18 +56,20 @@ pub async fn run(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     }
     let engine = engine(ctx, options).await?;
     let manifest = manifest(&args)?;
-    let jobs = unless_interrupted(ctx, plan(&engine, direction, args.no_glob)).await?;
+    let (again, planned) = (Again::of(&direction), plan(&engine, direction, args.no_glob));
+    let jobs = unless_interrupted(ctx, planned).await?;
+    let again = again.filter(|again| again.has_changed(&jobs)).map(|again| again.line);
     let single = matches!(jobs.as_slice(), [Job::UploadFile(_) | Job::DownloadFile(_)]);
     let progress = progress(ctx, &args, manifest);
     let engine = Engine { observer: progress.clone(), ..engine };
     let summary = supervise(ctx, &progress, engine.execute(jobs)).await;
-    report::report(ctx, summary, &report::Facts { single, dry_run: args.dry_run, progress: &progress })
+    report::report(ctx, summary, &report::Facts { single, dry_run: args.dry_run, progress: &progress, again })
 }
 
 /// An engine that nobody hears of yet.
 async fn engine(ctx: &Ctx, options: Options) -> Result<Engine, CliError> {
     Ok(Engine {
-        api: ctx.api().await?.clone(),
+        api: ctx.api().await?.clone().with_retry(options.retry.clone()),
         s3: ctx.s3().await?.clone(),
         options: Arc::new(options),
         observer: Arc::new(event::Silent),
@@ -138,7 +145,7 @@ async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Ve
         Direction::PipeUp(..) | Direction::PipeDown(..) => return Ok(Vec::new()),
     };
     let (mut nodes, mut jobs) = (Vec::new(), Vec::new());
-    for source in &sources {
+    for RemoteSource { path: source, contents } in &sources {
         let found = found(engine, source, literal).await?;
         if found.is_empty() && sources.len() == 1 {
             let message = format!("{source} does not exist on the server");
@@ -149,7 +156,7 @@ async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Ve
             let error = TransferError::NotFound(format!("'{source}' does not exist on the server"));
             jobs.push(Job::Refused { direction: event::Direction::Download, source: source.marked(), error });
         }
-        nodes.extend(found);
+        nodes.extend(found.into_iter().map(|node| DownloadSource { node, contents: *contents }));
     }
     if !nodes.is_empty() {
         jobs.extend(engine.download_jobs(nodes, &target).await?);

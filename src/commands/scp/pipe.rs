@@ -39,7 +39,7 @@ pub(super) async fn up(
     let progress = progress(ctx, args, manifest);
     let engine = Engine { observer: progress.clone(), ..engine };
     let summary = supervise(ctx, &progress, engine.upload_stream(Box::new(std::io::stdin()), target)).await;
-    report(ctx, summary, &Facts { single: true, dry_run: args.dry_run, progress: &progress })
+    report(ctx, summary, &Facts { single: true, dry_run: args.dry_run, progress: &progress, again: None })
 }
 
 fn secret_is_piped(ctx: &Ctx) -> Result<bool, CliError> {
@@ -88,7 +88,7 @@ pub(super) async fn down(
     }
     progress.stop();
     summary.elapsed = begun.elapsed();
-    report(ctx, summary, &Facts { single: false, dry_run: args.dry_run, progress: &progress })
+    report(ctx, summary, &Facts { single: false, dry_run: args.dry_run, progress: &progress, again: None })
 }
 
 /// The files that sources name; a folder among them has no content.

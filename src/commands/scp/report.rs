@@ -17,11 +17,21 @@ pub(super) struct Facts<'a> {
     pub(super) dry_run: bool,
     /// What was shown of it.
     pub(super) progress: &'a Progress,
+    /// The command line that goes on, where it is not the same again.
+    pub(super) again: Option<String>,
 }
 
 impl Facts<'_> {
     fn folders(&self) -> u64 {
         self.progress.folders()
+    }
+
+    /// How to go on where not all was done.
+    fn how_to_go_on(&self) -> String {
+        match &self.again {
+            Some(line) => format!("to go on, with the same options: {line}"),
+            None => "run the same command again: what is there already is not transferred twice".to_owned(),
+        }
     }
 }
 
@@ -46,10 +56,12 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
         list_failures(ctx, summary, failed);
         ctx.ui.status(&summary_line(summary, "stopped", facts.folders()));
         return Err(match stopped {
-            TransferError::Cancelled => CliError::new(Kind::Interrupted, "interrupted").hint(
+            TransferError::Cancelled if facts.again.is_none() => CliError::new(Kind::Interrupted, "interrupted").hint(
                 "run the same command again, with --force where it names files that are there by now: \
                  what is the same is not transferred twice",
             ),
+            TransferError::Cancelled => CliError::new(Kind::Interrupted, "interrupted").hint(facts.how_to_go_on()),
+            error @ TransferError::GaveUp { .. } => CliError::from(error).hint(facts.how_to_go_on()),
             error => error.into(),
         });
     }
@@ -67,6 +79,9 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
     ctx.ui.status(&summary_line(summary, word, facts.folders()));
     if summary.failed == 0 {
         return Ok(Outcome::Done);
+    }
+    if facts.again.is_some() && !facts.dry_run && succeeded {
+        ctx.ui.hint(&facts.how_to_go_on());
     }
     let common = kinds.first().copied().filter(|first| kinds.iter().all(|kind| kind == first));
     Ok(match common {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::args::Args;
-use crate::context::Ctx;
+use crate::context::{Ctx, MOST_ATTEMPTS};
 use crate::env::{self, EnvError};
 use crate::error::{CliError, Kind};
 use crate::hash::MEBIBYTE;
@@ -34,7 +34,7 @@ pub(super) fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
         ("--part-size", part_size.unwrap_or(50), LARGEST_PART),
         ("--multipart-threshold", threshold, LARGEST_PART),
         ("--max-parts-number", u64::from(maximum_parts), u64::from(MAXIMUM_PARTS)),
-        ("--retry-max-attempts", u64::from(max_attempts), 1000),
+        ("--retry-max-attempts", u64::from(max_attempts), u64::from(MOST_ATTEMPTS)),
     ] {
         if value == 0 || value > most {
             return Err(usage(format!("{name} is {value}, but must be between 1 and {most}")));

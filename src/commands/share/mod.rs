@@ -12,7 +12,7 @@ use clap::Subcommand;
 use crate::api::share::Link;
 use crate::commands::nodes;
 use crate::context::Ctx;
-use crate::error::{CliError, Kind, Outcome};
+use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;
 use options::{Common, Flags};
 
@@ -39,10 +39,18 @@ pub struct Args {
     slug: Option<String>,
 }
 
+impl Args {
+    /// The command of `cec share` that it is; `None` where a link is made.
+    pub fn verb(&self) -> Option<&Verb> {
+        self.verb.as_ref()
+    }
+}
+
 /// The commands of `cec share`.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// List public links
+    #[command(alias = "list")]
     Ls(ls::Args),
     /// Show all that is known of a public link
     Show(show::Args),
@@ -55,7 +63,7 @@ pub enum Verb {
 /// Makes a public link, or runs a command of `cec share`.
 ///
 /// # Errors
-/// [`Kind::Usage`] for options that do not fit, before anything is sent; any failure of a call.
+/// [`crate::error::Kind::Usage`] for options that do not fit, before anything is sent; any failure of a call.
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     match arguments.verb {
         Some(Verb::Ls(arguments)) => ls::run(ctx, arguments).await,
@@ -71,9 +79,8 @@ async fn create(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let path = nodes::parse(ctx, &typed)?;
     if path.is_root() || path.is_workspace() {
         let message = format!("'{path}' is a whole workspace, which is not shared by a link");
-        return Err(CliError::new(Kind::Usage, message)
-            .hint("share a folder in it; the commands of share are ls, show, edit and rm")
-            .about(&path));
+        let hint = "share a folder in it; the commands of share are ls, show, edit and rm";
+        return Err(nodes::refuse_workspace(&path, message, Some(hint.to_owned())));
     }
     let mut flags = Flags { is_new: true, is_folder: true, ..Flags::default() };
     arguments.common.check(&flags)?;

@@ -17,6 +17,7 @@ use crate::walk::remote::{self, RECYCLE_BIN};
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// List what is in recycle bins
+    #[command(alias = "list")]
     Ls(ls::Args),
     /// Put things back to where they were
     Restore(restore::Args),

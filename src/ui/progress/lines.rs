@@ -41,10 +41,22 @@ impl Lines {
         Self { bars, shown: Vec::new(), style }
     }
 
+    /// Clears all lines away. A bar that is not finished would draw the others once more when it is dropped, whenever that
+    /// is: a stale line above what is written by then.
+    pub(super) fn clear(&mut self) {
+        for bar in self.shown.drain(..) {
+            bar.finish_and_clear();
+            self.bars.remove(&bar);
+        }
+        // Nothing can be done about a terminal that refuses.
+        let _ = self.bars.clear();
+    }
+
     pub(super) fn draw(&mut self, total: &str, files: &[String], width: usize) {
         let wanted = 1 + files.len();
         while self.shown.len() > wanted {
             if let Some(bar) = self.shown.pop() {
+                bar.finish_and_clear();
                 self.bars.remove(&bar);
             }
         }

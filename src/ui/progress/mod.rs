@@ -103,8 +103,8 @@ pub struct Progress {
     state: Arc<Mutex<State>>,
     bars: MultiProgress,
     ticker: Mutex<Option<JoinHandle<()>>>,
-    /// Set once nothing more is to be drawn; held while something is.
-    stopped: Mutex<bool>,
+    /// What is drawn on; `None` once nothing more is to be shown. Held while something is.
+    screen: Mutex<Option<Lines>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -122,14 +122,7 @@ impl Progress {
         };
         let target =
             if mode == ProgressMode::Bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let progress = Arc::new(Self {
-            ui,
-            show: Show { mode, ..show },
-            state: Arc::default(),
-            bars: MultiProgress::with_draw_target(target),
-            ticker: Mutex::new(None),
-            stopped: Mutex::new(false),
-        });
+        let progress = Arc::new(Self::on(target, ui, Show { mode, ..show }));
         let interval = match mode {
             ProgressMode::Bar => BAR_INTERVAL,
             ProgressMode::Plain => PLAIN_INTERVAL,
@@ -139,6 +132,12 @@ impl Progress {
         let ticking = progress.clone();
         *lock(&progress.ticker) = Some(tokio::spawn(ticking.tick(interval)));
         progress
+    }
+
+    fn on(target: ProgressDrawTarget, ui: Arc<Ui>, show: Show) -> Self {
+        let bars = MultiProgress::with_draw_target(target);
+        let screen = Mutex::new(Some(Lines::new(bars.clone())));
+        Self { ui, show, state: Arc::default(), bars, ticker: Mutex::new(None), screen }
     }
 
     /// How many folders were made.
@@ -164,19 +163,17 @@ impl Progress {
             ticker.abort();
         }
         // A drawing that had begun ends before what it drew is cleared away.
-        let mut stopped = lock(&self.stopped);
-        *stopped = true;
-        // Nothing can be done about a terminal that refuses.
-        let _ = self.bars.clear();
+        if let Some(mut lines) = lock(&self.screen).take() {
+            lines.clear();
+        }
     }
 
     async fn tick(self: Arc<Self>, interval: Duration) {
-        let mut lines = Lines::new(self.bars.clone());
         let begun = Instant::now();
         let (mut last_moved, mut last_time) = (0_u64, begun);
         loop {
             tokio::time::sleep(interval).await;
-            let (snapshot, files) = {
+            {
                 let mut state = lock(&self.state);
                 let elapsed = last_time.elapsed().as_secs_f64();
                 let now = state.moved.saturating_sub(last_moved) as f64 / elapsed.max(1e-3);
@@ -184,22 +181,31 @@ impl Progress {
                 let weight = (elapsed / SMOOTHING.min(begun.elapsed().as_secs_f64())).min(1.0);
                 state.rate = state.rate * (1.0 - weight) + now * weight;
                 (last_moved, last_time) = (state.moved, Instant::now());
-                (state.snapshot(), file_lines(&state))
-            };
-            let stopped = lock(&self.stopped);
-            if *stopped {
+            }
+            if !self.show_now() {
                 return;
             }
-            match self.show.mode {
-                ProgressMode::Bar => {
-                    let width = self.ui.width().unwrap_or(80);
-                    lines.draw(&snapshot.line_within(width.saturating_sub(1)), &files, width);
-                }
-                ProgressMode::Plain => self.ui.status(&format!("progress: {}", snapshot.line())),
-                ProgressMode::Json => self.ui.json_status(&json_progress(&snapshot)),
-                ProgressMode::Auto | ProgressMode::None => return,
-            }
         }
+    }
+
+    /// Shows how far it is; false once nothing is to be shown any more.
+    fn show_now(&self) -> bool {
+        let (snapshot, files) = {
+            let state = lock(&self.state);
+            (state.snapshot(), file_lines(&state))
+        };
+        let mut screen = lock(&self.screen);
+        let Some(lines) = screen.as_mut() else { return false };
+        match self.show.mode {
+            ProgressMode::Bar => {
+                let width = self.ui.width().unwrap_or(80);
+                lines.draw(&snapshot.line_within(width.saturating_sub(1)), &files, width);
+            }
+            ProgressMode::Plain => self.ui.status(&format!("progress: {}", snapshot.line())),
+            ProgressMode::Json => self.ui.json_status(&json_progress(&snapshot)),
+            ProgressMode::Auto | ProgressMode::None => return false,
+        }
+        true
     }
 
     /// A line of the plan, which is a dry run's result: for people, or as columns.
@@ -329,6 +335,70 @@ impl Observer for Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A terminal that keeps what is done to it.
+    #[derive(Debug, Clone, Default)]
+    struct Recorder(Arc<Mutex<Vec<String>>>);
+
+    impl Recorder {
+        fn note(&self, what: impl Into<String>) -> std::io::Result<()> {
+            lock(&self.0).push(what.into());
+            Ok(())
+        }
+    }
+
+    impl indicatif::TermLike for Recorder {
+        fn width(&self) -> u16 {
+            80
+        }
+        fn move_cursor_up(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> std::io::Result<()> {
+            self.note(text)
+        }
+        fn write_str(&self, text: &str) -> std::io::Result<()> {
+            self.note(text)
+        }
+        fn clear_line(&self) -> std::io::Result<()> {
+            self.note("clear")
+        }
+        fn flush(&self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn once_stopped_nothing_is_drawn_any_more() {
+        let terminal = Recorder::default();
+        let ui = Arc::new(Ui::new(&crate::settings::OutputSettings::default()));
+        let show = Show { mode: ProgressMode::Bar, verbose: false, dry_run: false, manifest: None };
+        let progress = Progress::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), ui, show);
+        progress.found(100);
+        progress.item_started(1, "some-file", 100);
+        progress.bytes(1, 96);
+        if let Some(active) = lock(&progress.state).active.get_mut(&1) {
+            active.since -= Duration::from_secs(60);
+        }
+        assert!(progress.show_now());
+        let drawn = lock(&terminal.0).join("\n");
+        assert!(drawn.contains("some-file"), "{drawn}");
+        progress.stop();
+        let at_the_end = lock(&terminal.0).len();
+        assert_eq!(lock(&terminal.0).last().map(String::as_str), Some("clear"), "{:?}", terminal.0);
+        assert!(!progress.show_now());
+        drop(progress);
+        assert_eq!(lock(&terminal.0).len(), at_the_end, "{:?}", terminal.0);
+    }
 
     #[test]
     fn totals_are_so_far_until_the_walk_has_ended() {

@@ -113,6 +113,8 @@ impl World {
             ("TERM", "xterm".to_owned()),
             // Never the keyring of whoever runs the tests.
             ("CEC_KEYRING", "none".to_owned()),
+            // A test does not wait as long as a user would.
+            ("CEC_RETRY_MAX_BACKOFF", "50ms".to_owned()),
         ];
         Cec {
             world: self,

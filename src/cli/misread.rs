@@ -1,0 +1,184 @@
+//! What could be read, but hardly as it was meant.
+
+use std::ffi::OsString;
+
+use super::{AnyCommand, Cli, Command, HelpSize, sized_command};
+use crate::commands::{idm, share};
+use crate::error::{CliError, Kind};
+
+/// What those who know find(1) type, and what does it here.
+const FIND: &[(&str, &str)] = &[
+    ("maxdepth", "--max-depth says how deep to look"),
+    ("size", "--min-size and --max-size choose by size"),
+    ("mtime", "--min-age and --max-age choose by age"),
+    ("mmin", "--min-age and --max-age choose by age"),
+    ("print", "the paths are printed anyway"),
+    ("print0", "-0 ends each path with a NUL character"),
+    ("exec", "hand the paths on: cec find -0 ... | xargs -0 ..."),
+    ("delete", "hand the paths on: cec find -0 ... | xargs -0 cec rm -f"),
+];
+
+impl Cli {
+    /// Refuses what was read in another way than it was most likely meant, where that would do harm.
+    ///
+    /// # Errors
+    /// A `--password` that could be meant for a link or another user; a long flag with one dash only, which was read as
+    /// a token or a URL.
+    pub fn refuse_misread(&self, arguments: &[OsString]) -> Result<(), CliError> {
+        if let Some((whose, instead)) = self.wants_other_password()
+            && password_follows_command(arguments)
+        {
+            let message = format!("--password is for signing in, and is not {whose} password");
+            return Err(CliError::new(Kind::Usage, message)
+                .hint(instead)
+                .hint("to sign in with it, write it before the command, or set CEC_PASSWORD"));
+        }
+        let read_as_value = |typed: &str| typed.starts_with("-t") || typed.starts_with("-u");
+        match single_dashed(arguments, &super::usage::command_typed(arguments)) {
+            Some((typed, hint)) if read_as_value(&typed) => {
+                Err(CliError::new(Kind::Usage, format!("unexpected argument '{typed}' found")).hint(hint))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whose password, other than that of who signs in, the command may be about, and where it comes from.
+    fn wants_other_password(&self) -> Option<(&'static str, &'static str)> {
+        let AnyCommand::Online(command) = &self.command else { return None };
+        match command {
+            Command::Share(arguments) => match arguments.verb() {
+                None | Some(share::Verb::Edit(_)) => {
+                    Some(("the link's", "--password-stdin reads the link's from standard input, or asks for it"))
+                }
+                Some(_) => None,
+            },
+            Command::Idm(verb) => match &**verb {
+                idm::Verb::User(idm::user::Verb::Create(_) | idm::user::Verb::Passwd(_)) => Some((
+                    "the user's",
+                    "--password-stdin reads the user's from standard input; without it, it is asked for",
+                )),
+                idm::Verb::User(idm::user::Verb::Update(_)) => {
+                    Some(("the user's", "'cec idm user passwd' gives a user a new password"))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+fn own(arguments: &[OsString]) -> impl Iterator<Item = &str> {
+    let own = arguments.iter().skip(1).take_while(|argument| *argument != "--");
+    own.map(|argument| argument.to_str().unwrap_or_default())
+}
+
+/// Whether `--password` stands behind the command's name.
+fn password_follows_command(arguments: &[OsString]) -> bool {
+    let tree = sized_command(HelpSize::Short);
+    let takes_value = |word: &str| {
+        tree.get_arguments().any(|argument| {
+            let by_long = argument.get_long().is_some_and(|long| word.strip_prefix("--") == Some(long));
+            let by_short = argument.get_short().is_some_and(|short| word == format!("-{short}"));
+            (by_long || by_short) && argument.get_action().takes_values() && !argument.is_require_equals_set()
+        })
+    };
+    let mut words = own(arguments);
+    while let Some(word) = words.next() {
+        if takes_value(word) {
+            words.next();
+        } else if !word.starts_with('-') {
+            return words.any(|word| word == "--password" || word.starts_with("--password="));
+        }
+    }
+    false
+}
+
+/// The first long flag that was typed with one dash, and what is said of it.
+pub(super) fn single_dashed(arguments: &[OsString], command: &str) -> Option<(String, String)> {
+    let mut tree = sized_command(HelpSize::Long);
+    tree.build();
+    let mut found = &tree;
+    for name in command.split_whitespace().skip(1) {
+        found = found.find_subcommand(name)?;
+    }
+    own(arguments).find_map(|typed| {
+        let name = typed.strip_prefix('-').filter(|rest| rest.len() > 1 && !rest.starts_with('-'))?;
+        let name = name.split('=').next()?;
+        let known = |argument: &&clap::Arg| argument.get_long() == Some(name);
+        if found.get_arguments().any(|argument| known(&argument)) {
+            return Some((typed.to_owned(), format!("long options have two dashes: --{name}")));
+        }
+        let (_, hint) = FIND.iter().find(|(known, _)| command == "cec find" && *known == name)?;
+        Some((typed.to_owned(), (*hint).to_owned()))
+    })
+}
+
+/// The group of short flags with an `h` in it that help was shown for, where nobody asked for help by itself.
+pub(super) fn grouped_help(arguments: &[OsString]) -> Option<String> {
+    if own(arguments).any(|word| matches!(word, "-h" | "--help")) || own(arguments).next() == Some("help") {
+        return None;
+    }
+    let is_group = |word: &&str| word.starts_with('-') && !word.starts_with("--") && word.contains('h');
+    own(arguments).find(is_group).map(str::to_owned)
+}
+
+/// All `--header` flags moved to the front. They stand for every command, and clap keeps only those of one level.
+pub(super) fn headers_first(arguments: &[OsString]) -> Vec<OsString> {
+    let (mut first, mut rest) = (Vec::new(), Vec::new());
+    let mut left = arguments.iter().cloned();
+    let program = left.next();
+    while let Some(argument) = left.next() {
+        if argument == "--" {
+            rest.push(argument);
+            break;
+        }
+        let text = argument.to_str().unwrap_or_default();
+        if text.starts_with("--header=") {
+            first.push(argument);
+        } else if text == "--header"
+            && let Some(value) = left.next()
+        {
+            first.extend([argument, value]);
+        } else {
+            rest.push(argument);
+        }
+    }
+    program.into_iter().chain(first).chain(rest).chain(left).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(words: &[&str]) -> Vec<OsString> {
+        ["cec"].iter().chain(words).map(OsString::from).collect()
+    }
+
+    #[test]
+    fn headers_go_first_wherever_they_stand() {
+        let moved = headers_first(&line(&["--header", "A: 1", "ls", "x", "--header=B: 2", "--", "--header", "C: 3"]));
+        assert_eq!(moved, line(&["--header", "A: 1", "--header=B: 2", "ls", "x", "--", "--header", "C: 3"]));
+        assert_eq!(headers_first(&line(&["ls", "--header"])), line(&["ls", "--header"]));
+    }
+
+    #[test]
+    fn a_password_before_the_command_is_for_signing_in() {
+        for (words, follows) in [
+            (&["--password", "x", "share", "p"][..], false),
+            (&["share", "p", "--password", "x"], true),
+            (&["share", "p", "--password=x"], true),
+            (&["--profile", "share", "--password", "x", "share", "p"], false),
+            (&["-u", "share", "-q", "share", "--password=x", "p"], true),
+            (&["share", "--", "--password"], false),
+        ] {
+            assert_eq!(password_follows_command(&line(words)), follows, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn help_in_a_group_is_found_unless_it_was_asked_for() {
+        assert_eq!(grouped_help(&line(&["du", "-sh", "x"])).as_deref(), Some("-sh"));
+        assert_eq!(grouped_help(&line(&["du", "-sh", "--help"])), None);
+        assert_eq!(grouped_help(&line(&["du", "-h"])), None);
+    }
+}
