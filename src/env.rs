@@ -79,9 +79,9 @@ pub const MULTIPART_THRESHOLD: &str = "CEC_MULTIPART_THRESHOLD";
 pub const MAX_PARTS_NUMBER: &str = "CEC_MAX_PARTS_NUMBER";
 /// Do not compare hashes (`scp --skip-md5`).
 pub const SKIP_MD5: &str = "CEC_SKIP_MD5";
-/// How often a request is tried (`scp --retry-max-attempts`).
+/// How often a request is tried, of any command (`scp --retry-max-attempts`).
 pub const RETRY_MAX_ATTEMPTS: &str = "CEC_RETRY_MAX_ATTEMPTS";
-/// The longest pause between two attempts (`scp --retry-max-backoff`).
+/// The longest pause between two attempts, of any command (`scp --retry-max-backoff`).
 pub const RETRY_MAX_BACKOFF: &str = "CEC_RETRY_MAX_BACKOFF";
 
 /// The older client's name for [`URL`], read where that is not set.

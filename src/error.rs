@@ -111,7 +111,7 @@ impl CliError {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: without_code(message.into()),
             context: Vec::new(),
             hints: Vec::new(),
             http_status: None,
@@ -220,6 +220,15 @@ impl CliError {
     }
 }
 
+/// The system's words for a failure, without the number behind them that only programmers know.
+fn without_code(message: String) -> String {
+    let Some((before, rest)) = message.split_once(" (os error ") else { return message };
+    match rest.split_once(')') {
+        Some((number, after)) if number.bytes().all(|byte| byte.is_ascii_digit()) => format!("{before}{after}"),
+        _ => message,
+    }
+}
+
 impl fmt::Display for CliError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.message)
@@ -279,6 +288,13 @@ mod tests {
              hint: run 'cec configure token'\n  hint: or set CEC_TOKEN\n  request-id: 18EAB9EBF3250E10\n"
         );
         assert!(sample().render(false, true).starts_with("\u{1b}[1;31merror\u{1b}[0m"));
+    }
+
+    #[test]
+    fn numbers_of_the_system_are_left_out() {
+        let error = CliError::new(Kind::Failure, "a/b: Permission denied (os error 13)");
+        assert_eq!(error.message, "a/b: Permission denied");
+        assert_eq!(CliError::new(Kind::Failure, "a (os error x)").message, "a (os error x)");
     }
 
     #[test]

@@ -62,6 +62,8 @@ Connection:
   CEC_CLIENT_KEY           PEM file of its key (--client-key)
   CEC_HEADER               further request headers, one a line (--header)
   CEC_PROXY                proxy; else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY (--proxy)
+  CEC_RETRY_MAX_ATTEMPTS   how often a request is tried in all: 5, of scp 8
+  CEC_RETRY_MAX_BACKOFF    longest pause between two attempts: 10s, of scp 30s
   CEC_TIMEOUT              longest silence of a connection, such as 90s (--timeout)
   CEC_CONNECT_TIMEOUT      longest time to make a connection (--connect-timeout)
 
@@ -78,7 +80,7 @@ Output:
 
 Transfers (see cec scp --help):
   CEC_PART_SIZE, CEC_TRANSFERS, CEC_PARTS_CONCURRENCY, CEC_MAX_PARTS_NUMBER,
-  CEC_MULTIPART_THRESHOLD, CEC_SKIP_MD5, CEC_RETRY_MAX_ATTEMPTS, CEC_RETRY_MAX_BACKOFF
+  CEC_MULTIPART_THRESHOLD, CEC_SKIP_MD5
 
 Updates (see cec update --help):
   CEC_UPDATE_URL           where to ask

@@ -153,7 +153,10 @@ async fn call(ctx: &Ctx, arguments: &Args, path: &str, body: Option<Bytes>) -> R
         Some(error) => {
             let mut error = CliError::from(error);
             if is_page && answer.status.is_success() && path.starts_with("/a/") {
-                error.kind = Kind::NotFound;
+                // One that answers other calls is a Cells server.
+                if ctx.api().await?.raw(Method::GET, "/a/config/discovery", None).await.is_ok() {
+                    error.kind = Kind::NotFound;
+                }
                 error.message = "the server answered with a web page: it has no such call".to_owned();
                 error.hints = vec!["the path of a call is like /a/tree/stat/WORKSPACE".to_owned()];
             }

@@ -17,6 +17,9 @@ impl From<TransferError> for CliError {
             TransferError::Api(error) => return error.into(),
             TransferError::S3(error) => return error.into(),
             TransferError::Walk(error) => return error.into(),
+            TransferError::NoFolder { make, .. } => {
+                return Self::new(kind, message).hint(format!("make it with: {make}"));
+            }
             TransferError::Local { path, .. }
             | TransferError::LocalEntry { path, .. }
             | TransferError::Changed(path)
@@ -66,7 +69,9 @@ impl Kind {
             TransferError::Walk(WalkError::Pattern { .. })
             | TransferError::SameTarget { .. }
             | TransferError::Usage(_) => Self::Usage,
-            TransferError::NotFound(_) | TransferError::Unfinished(_) => Self::NotFound,
+            TransferError::NotFound(_) | TransferError::NoFolder { .. } | TransferError::Unfinished(_) => {
+                Self::NotFound
+            }
             TransferError::ReadOnly(_) => Self::Permission,
             TransferError::Integrity { .. } | TransferError::Damaged { .. } => Self::Integrity,
             TransferError::GaveUp { reach: Reach::Disk, .. } => Self::Failure,

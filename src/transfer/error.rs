@@ -43,7 +43,7 @@ pub enum TransferError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// A remote name that cannot be, or must not be, a local one.
-    #[error("{path} cannot be written here: {reason}")]
+    #[error("'{path}' cannot be written here: {reason}")]
     LocalName {
         /// The remote path.
         path: String,
@@ -51,10 +51,10 @@ pub enum TransferError {
         reason: &'static str,
     },
     /// Something of the same type is there already, and the policy is to fail.
-    #[error("{0} exists already")]
+    #[error("'{0}' exists already")]
     Exists(String),
     /// Something of another type is there already.
-    #[error("{path} exists already and is a {kind}")]
+    #[error("'{path}' exists already and is a {kind}")]
     Clash {
         /// The target.
         path: String,
@@ -62,10 +62,10 @@ pub enum TransferError {
         kind: &'static str,
     },
     /// Several sources, and the target is a file.
-    #[error("{0} is not a folder, and several sources need one")]
+    #[error("'{0}' is not a folder, and several sources need one")]
     NotAFolder(String),
     /// Two sources would be written to one target.
-    #[error("{first} and {second} would both be written to {target}")]
+    #[error("'{first}' and '{second}' would both be written to '{target}'")]
     SameTarget {
         /// One source.
         first: String,
@@ -77,20 +77,28 @@ pub enum TransferError {
     /// A source or the place for the target does not exist.
     #[error("{0}")]
     NotFound(String),
+    /// The folder that the target would be in, or that several sources need, does not exist.
+    #[error("{message}")]
+    NoFolder {
+        /// What does not exist.
+        message: String,
+        /// The command that makes it.
+        make: String,
+    },
     /// The user may only read the target.
-    #[error("{0} is read-only for this user")]
+    #[error("'{0}' is read-only for this user")]
     ReadOnly(String),
     /// A combination that cannot be meant.
     #[error("{0}")]
     Usage(String),
     /// The file was written to while it was read.
-    #[error("{} changed while it was being read", .0.display())]
+    #[error("'{}' changed while it was being read", .0.display())]
     Changed(PathBuf),
     /// The file was written to, or has other content than its size tells, every time that it was read.
-    #[error("{} changes whenever it is read", .0.display())]
+    #[error("'{}' changes whenever it is read", .0.display())]
     KeepsChanging(PathBuf),
     /// The upload of a file on the server has not ended, and may never.
-    #[error("{0} has no content: its upload is still running, or was broken off")]
+    #[error("'{0}' has no content: its upload is still running, or was broken off")]
     Unfinished(String),
     /// What arrived is not what was sent.
     #[error("{path}: the {what} is {found}, not {expected}")]

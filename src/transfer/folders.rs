@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{SetOnce, mpsc};
 
 use super::TransferError;
+use super::error::Reach;
 use crate::api::{Client, Node};
+use crate::http::retry::RetryPolicy;
 use crate::path::RemotePath;
 
 /// The most folders made by one call: more of them gain nothing and run into proxies' time limits.
@@ -156,9 +158,17 @@ impl FolderMaker {
 
 async fn make(api: &Client, batch: &[Arc<TargetFolder>]) -> Vec<Result<(), Arc<TransferError>>> {
     let paths: Vec<RemotePath> = batch.iter().map(|folder| folder.path.clone()).collect();
-    if api.create_folders(&paths).await.is_ok() {
-        return batch.iter().map(|_| Ok(())).collect();
+    let error = match api.create_folders(&paths).await {
+        Ok(_) => return batch.iter().map(|_| Ok(())).collect(),
+        Err(error) => TransferError::from(error),
+    };
+    // What concerns the server concerns all of them.
+    if error.reach() != Reach::Item {
+        let error = Arc::new(error);
+        return batch.iter().map(|_| Err(error.clone())).collect();
     }
+    // All of them together were tried often enough.
+    let api = if error.is_transient() { api.clone().with_retry(RetryPolicy::never()) } else { api.clone() };
     // The call stops at its first failure and does not say which: asked one by one, each folder has its own answer.
     let mut outcomes = Vec::with_capacity(batch.len());
     for path in paths {

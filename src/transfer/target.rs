@@ -188,16 +188,18 @@ impl Engine {
                     None if parent.is_workspace() => {
                         Err(TransferError::NotFound(format!("there is no workspace '{parent}' for this user")))
                     }
-                    None => Err(TransferError::NotFound(format!(
-                        "{parent} does not exist on the server; make it with: cec mkdir -p '{parent}'"
-                    ))),
+                    None => Err(TransferError::NoFolder {
+                        message: format!("'{parent}' does not exist on the server"),
+                        make: format!("cec mkdir -p '{parent}'"),
+                    }),
                     Some(node) if !node.is_folder() => {
                         Err(TransferError::Clash { path: parent.to_string(), kind: "file" })
                     }
                     Some(node) if node.read_only => Err(TransferError::ReadOnly(parent.to_string())),
-                    Some(_) if several => Err(TransferError::NotFound(format!(
-                        "{destination} is no folder that exists; make it with: cec mkdir '{destination}'"
-                    ))),
+                    Some(_) if several => Err(TransferError::NoFolder {
+                        message: format!("'{destination}' does not exist, and what is copied needs a folder there"),
+                        make: format!("cec mkdir '{destination}'"),
+                    }),
                     Some(_) => Ok(Place::As(destination)),
                 }
             }
@@ -270,9 +272,10 @@ impl Engine {
                 },
                 Place::As(path) if is_written_as_folder(path) && !node.is_folder() => {
                     let shown = destination.display();
-                    return Err(TransferError::NotFound(format!(
-                        "the local folder {shown} does not exist; make it with: mkdir '{shown}'"
-                    )));
+                    return Err(TransferError::NoFolder {
+                        message: format!("the local folder '{shown}' does not exist"),
+                        make: format!("mkdir '{shown}'"),
+                    });
                 }
                 Place::As(path) | Place::Onto(path, _) => path.clone(),
             };
@@ -376,13 +379,17 @@ fn local_place(destination: &Path, several: bool) -> Result<Place<PathBuf>, Tran
             let parent = destination.parent().filter(|parent| !parent.as_os_str().is_empty());
             if !parent.unwrap_or(Path::new(".")).is_dir() {
                 let parent = parent.unwrap_or(Path::new(".")).display();
-                return Err(TransferError::NotFound(format!("the local folder {parent} does not exist")));
+                return Err(TransferError::NoFolder {
+                    message: format!("the local folder '{parent}' does not exist"),
+                    make: format!("mkdir -p '{parent}'"),
+                });
             }
             if several {
                 let shown = destination.display();
-                return Err(TransferError::NotFound(format!(
-                    "{shown} does not exist, and several sources need a folder; make it with: mkdir '{shown}'"
-                )));
+                return Err(TransferError::NoFolder {
+                    message: format!("'{shown}' does not exist, and several sources need a folder"),
+                    make: format!("mkdir '{shown}'"),
+                });
             }
             Ok(Place::As(destination.to_owned()))
         }
@@ -444,7 +451,7 @@ mod tests {
         assert!(matches!(local_place(&file, false), Ok(Place::Onto(..))));
         assert!(matches!(local_place(&file, true), Err(TransferError::NotAFolder(_))));
         assert!(matches!(local_place(&folder.path().join("new"), false), Ok(Place::As(_))));
-        assert!(matches!(local_place(&folder.path().join("new"), true), Err(TransferError::NotFound(_))));
-        assert!(matches!(local_place(&folder.path().join("no/new"), false), Err(TransferError::NotFound(_))));
+        assert!(matches!(local_place(&folder.path().join("new"), true), Err(TransferError::NoFolder { .. })));
+        assert!(matches!(local_place(&folder.path().join("no/new"), false), Err(TransferError::NoFolder { .. })));
     }
 }

@@ -35,7 +35,7 @@ fn the_exit_code_is_what_the_answer_means() {
     assert_eq!(world.cec(["api", "POST", "acl"]).env("CEC_TOKEN", "some-dead-token").run().code, 4);
     assert_eq!(world.cec(["api", "POST", "user"]).env("CEC_URL", "http://127.0.0.1:9").run().code, 6);
     let none = world.cec(["api", "GET", "nosuch"]).run();
-    assert_eq!((none.code, none.stdout.as_str()), (6, ""), "{none:?}");
+    assert_eq!((none.code, none.stdout.as_str()), (3, ""), "{none:?}");
     assert!(none.stderr.starts_with("error: the server answered with a web page: it has no such call\n"), "{none:?}");
     assert_eq!(world.cec(["api", "POST", "user", "-f", "Nope=1"]).run().code, 1, "refused as it is");
 }

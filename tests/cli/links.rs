@@ -153,7 +153,7 @@ fn a_link_for_reading_takes_nothing() {
     visit(&world, &["scp", "new.txt", &format!("{url}/")]).is(
         5,
         "",
-        &format!("error: {hash} is read-only for this user\n{hint}"),
+        &format!("error: '{hash}' is read-only for this user\n{hint}"),
     );
     for arguments in [&["mkdir", "made"][..], &["rm", "-f", "a.txt"], &["mv", "a.txt", "b.txt"]] {
         let run = visit(&world, &[arguments, &["--link", &url]].concat());
@@ -329,7 +329,8 @@ fn one_command_is_about_one_place() {
     visit(&world, &["scp", &format!("{url}/a.txt"), &format!("{url}/b.txt")]).is(
         2,
         "",
-        "error: both the sources and the target are on the server\n",
+        "error: both the sources and the target are on the server\n  \
+        hint: 'cec cp' copies on the server, 'cec mv' moves there\n",
     );
     assert!(world.tree().exists("common-files/reports/a.txt"), "nothing was done");
 }

@@ -79,3 +79,24 @@ fn a_lost_answer_is_asked_for_again() {
     world.sandbox.faults().add(Fault::on("POST", "/a/tree/create").close_after());
     world.cec(["mkdir", "common-files/a"]).run().is(0, "", "created common-files/a\n");
 }
+
+#[test]
+fn many_folders_are_made_by_few_calls_and_each_has_its_own_answer() {
+    let world = World::new();
+    world.put("common-files/file", "x");
+    world.mkdir("common-files/there");
+    let names: Vec<String> = (0..150).map(|number| format!("common-files/many-{number}")).collect();
+    let odd = ["common-files/there", "common-files/file", "common-files/no/parent", "nope/x"];
+    let line: Vec<&str> = ["mkdir"].into_iter().chain(names.iter().map(String::as_str)).chain(odd).collect();
+    let run = world.cec(line).run();
+    assert_eq!((run.code, run.stdout.as_str()), (7, ""), "{run:?}");
+    let created: String = names.iter().map(|name| format!("created {name}\n")).collect();
+    assert!(run.stderr.starts_with(&format!("{created}exists already: common-files/there\nerror: ")), "{run:?}");
+    assert_eq!(run.stderr.matches("error: ").count(), 3, "{run:?}");
+    let calls = world.sandbox.requests().iter().filter(|request| request.path.ends_with("/tree/create")).count();
+    assert_eq!(calls, 2);
+    assert!(names.iter().all(|name| world.tree().is_folder(name)));
+    // What is below another operand waits for it.
+    let run = world.cec(["mkdir", "common-files/up", "common-files/up/down", "common-files/up/down"]).run();
+    run.is(0, "", "created common-files/up\ncreated common-files/up/down\nexists already: common-files/up/down\n");
+}

@@ -199,8 +199,8 @@ fn a_type_clash_goes_to_the_recycle_bin_under_force_only() {
     local(&world, "one", "3");
     let run = world.cec(["scp", "tree", "cells://common-files"]).run();
     assert_eq!(run.code, 8, "{}", run.stderr);
-    assert!(run.stderr.contains("common-files/tree/file exists already and is a folder"), "{}", run.stderr);
-    assert!(run.stderr.contains("common-files/tree/folder exists already and is a file"), "{}", run.stderr);
+    assert!(run.stderr.contains("'common-files/tree/file' exists already and is a folder"), "{}", run.stderr);
+    assert!(run.stderr.contains("'common-files/tree/folder' exists already and is a file"), "{}", run.stderr);
     for policy in ["skip", "update", "rename"] {
         let run = world.cec(["scp", "--if-exists", policy, "one", "cells://common-files"]).run();
         assert_eq!(run.code, 8, "{policy}: {}", run.stderr);

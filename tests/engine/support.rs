@@ -84,7 +84,7 @@ impl House {
         let tokens = TokenSource::new(http.clone(), &account);
         let sender = Arc::new(Sender::new(http, account.url, tokens));
         let engine = Engine {
-            api: cec::api::Client::new(sender.clone()),
+            api: cec::api::Client::new(sender.clone()).with_retry(options.retry.clone()),
             s3: cec::s3::Client::new(sender),
             options: Arc::new(options),
             observer: Arc::new(Silent),

@@ -15,6 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   cec scp report.pdf cells://common-files/reports/
   cec scp -f photos cells://personal-files
+  cec scp -f data/. cells://personal-files/backup
   cec scp 'cells://common-files/reports/*.pdf' .
   cec scp --update --progress plain site cells://common-files/www
   pg_dump shop | cec scp - cells://personal-files/shop.sql
@@ -22,18 +23,23 @@ Examples:
 
 const NOTES: &str = "\
 One side is on the server: it starts with cells://. As with cp, a target that is a folder receives the sources under their
-own names, and a target that does not exist is the name that the one source gets. A folder merges into a folder.
+own names, and a target that does not exist is the name that the one source gets. A folder merges into a folder. Of a
+source that ends in /. goes what is in it, and the target is made where it is missing: such a line can be run again and
+again.
 
 A - is standard input or output. What is piped in goes in parts of 10 MiB that grow when there are very many; it is read
 once, so that it cannot be sent again as a whole.
 
-Every file is verified as it moves, and a download has its name only once it is whole. Run the same command again after a
-failure: what is there already is not transferred twice.
+Every file is verified as it moves, and a download has its name only once it is whole. After a failure, a further run
+transfers only the files that are missing or differ; one that was broken off starts anew. What a download that was killed
+has left (.cec-*.part) goes away when the same file is fetched again.
 
 A folder of the server is never replaced by a file, nor a file by a folder, but with --force, which moves what is in the
 way to the recycle bin.
 
 The server keeps no modification times of uploads, so --preserve concerns downloads only.
+
+Not there yet: choosing by name, size or age, limits on speed and time, going on within one file in a later run.
 
 The flags for speed and retries have variables as well: CEC_TRANSFERS, CEC_PART_SIZE and so on.";
 

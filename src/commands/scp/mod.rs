@@ -41,6 +41,17 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// # Errors
 /// What concerns the run as a whole, or its only file.
 pub async fn run(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
+    let ended = transfer(ctx, args).await;
+    ended.map_err(|error| match error.kind {
+        // Of a public link it is said what its visitors may do.
+        Kind::Permission if error.hints.is_empty() && !matches!(ctx.link(), Ok(Some(_))) => {
+            error.hint("ask whoever manages the workspace for more rights or room; 'cec about' tells its quota")
+        }
+        _ => error,
+    })
+}
+
+async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     let direction = direction(ctx, &args.paths)?;
     let options = tuning::options(ctx, &args)?;
     if args.preserve && matches!(direction, Direction::Up(..) | Direction::PipeUp(..)) {
@@ -141,14 +152,17 @@ fn topmost(nodes: Vec<Node>) -> Vec<Node> {
 async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Vec<Job>, CliError> {
     let (sources, target) = match direction {
         Direction::Down(sources, target) => (sources, target),
-        Direction::Up(sources, target, folder) => return Ok(engine.upload_jobs(&sources, &target, folder).await?),
+        Direction::Up(sources, target, folder) => {
+            let jobs = engine.upload_jobs(&sources, &target, folder).await;
+            return jobs.map_err(|error| while_planning(error, &target.marked()));
+        }
         Direction::PipeUp(..) | Direction::PipeDown(..) => return Ok(Vec::new()),
     };
     let (mut nodes, mut jobs) = (Vec::new(), Vec::new());
     for RemoteSource { path: source, contents } in &sources {
         let found = found(engine, source, literal).await?;
         if found.is_empty() && sources.len() == 1 {
-            let message = format!("{source} does not exist on the server");
+            let message = format!("'{source}' does not exist on the server");
             return Err(CliError::new(Kind::NotFound, message).about(source));
         }
         if found.is_empty() {
@@ -159,9 +173,17 @@ async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Ve
         nodes.extend(found.into_iter().map(|node| DownloadSource { node, contents: *contents }));
     }
     if !nodes.is_empty() {
-        jobs.extend(engine.download_jobs(nodes, &target).await?);
+        let planned = engine.download_jobs(nodes, &target).await;
+        jobs.extend(planned.map_err(|error| while_planning(error, &target.display().to_string()))?);
     }
     Ok(jobs)
+}
+
+/// What failed before anything moved; of a failed call it is said what it was for.
+fn while_planning(error: TransferError, target: &str) -> CliError {
+    let is_call = matches!(error, TransferError::Api(_) | TransferError::S3(_) | TransferError::Walk(_));
+    let error = CliError::from(error);
+    if is_call { error.during(format!("looking for {target}")) } else { error }
 }
 
 /// What a remote source names.
@@ -170,5 +192,6 @@ async fn found(engine: &Engine, source: &RemotePath, literal: bool) -> Result<Ve
         let message = "name a workspace to download from, for example cells://common-files";
         return Err(CliError::new(Kind::Usage, message));
     }
-    Ok(topmost(glob::expand(&engine.api, &engine.s3, source, literal).await?))
+    let nodes = glob::expand(&engine.api, &engine.s3, source, literal).await;
+    Ok(topmost(nodes.map_err(|error| CliError::from(error).during(format!("looking for {}", source.marked())))?))
 }

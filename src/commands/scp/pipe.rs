@@ -97,7 +97,7 @@ async fn files(engine: &Engine, sources: &[RemotePath], literal: bool) -> Result
     for source in sources {
         let named = found(engine, source, literal).await?;
         if named.is_empty() {
-            let message = format!("{source} does not exist on the server");
+            let message = format!("'{source}' does not exist on the server");
             return Err(CliError::new(Kind::NotFound, message).about(source));
         }
         if let Some(folder) = named.iter().find(|node| node.is_folder()) {
