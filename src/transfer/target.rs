@@ -100,12 +100,26 @@ impl Engine {
             }
             wanted.push((source, metadata, target));
         }
-        let existing = self.existing(&place, wanted.iter().map(|(.., target)| target)).await?;
-        let parent = match &place {
+        self.planned_uploads(wanted, &place, merged, &mut jobs).await?;
+        Ok(jobs)
+    }
+
+    /// The jobs of sources whose targets are known.
+    async fn planned_uploads(
+        &self,
+        wanted: Vec<(&PathBuf, fs::Metadata, RemotePath)>,
+        place: &Place<RemotePath>,
+        merged: Option<Arc<Merged>>,
+        jobs: &mut Vec<Job>,
+    ) -> Result<(), TransferError> {
+        let existing = self.existing(place, wanted.iter().map(|(.., target)| target)).await?;
+        let parent = match place {
             Place::Into(folder) => folder.clone(),
             Place::As(path) | Place::Onto(path, _) => path.parent().unwrap_or_default(),
         };
-        let children = existing.values().map(|node| (node.name().to_owned(), node.clone())).collect();
+        // The folder itself is among them where contents go straight into it.
+        let children = existing.values().filter(|node| node.path != parent);
+        let children = children.map(|node| (node.name().to_owned(), node.clone())).collect();
         let folder = TargetFolder::existing(parent, children);
         for (source, metadata, target) in wanted {
             let there = existing.get(&target).filter(|node| !node.is_temporary()).cloned();
@@ -123,7 +137,7 @@ impl Engine {
                 self.upload_file(source, &target, there.as_ref(), folder.clone())?
             });
         }
-        Ok(jobs)
+        Ok(())
     }
 
     fn upload_file(
@@ -247,38 +261,18 @@ impl Engine {
         let is_folding = several && !self.options.dry_run && local_name::is_folding(destination);
         let mut jobs: Vec<Job> = Vec::with_capacity(sources.len());
         let mut taken: HashMap<PathBuf, RemotePath> = HashMap::new();
-        for DownloadSource { node, contents } in sources {
-            let target = match &place {
-                _ if contents && !node.is_folder() => {
-                    let error = TransferError::NotFound(format!("'{}' is no folder", node.path));
-                    if !several {
-                        return Err(error);
-                    }
-                    jobs.push(Job::Refused { direction: Direction::Download, source: node.path.marked(), error });
+        for source in sources {
+            let target = match self.local_target(&source, &place, destination) {
+                Ok(target) => target,
+                // One of many: the others go on, as with cp.
+                Err(error) if several => {
+                    let source = source.node.path.marked();
+                    jobs.push(Job::Refused { direction: Direction::Download, source, error });
                     continue;
                 }
-                Place::Into(folder) if contents => folder.clone(),
-                Place::Into(folder) => match local_name::check(self.api.own_name(&node)) {
-                    Ok(()) => folder.join(self.api.own_name(&node)),
-                    Err(reason) => {
-                        let error = TransferError::LocalName { path: node.path.to_string(), reason };
-                        if !several {
-                            return Err(error);
-                        }
-                        // One of many: the others go on, as with cp.
-                        jobs.push(Job::Refused { direction: Direction::Download, source: node.path.marked(), error });
-                        continue;
-                    }
-                },
-                Place::As(path) if is_written_as_folder(path) && !node.is_folder() => {
-                    let shown = destination.display();
-                    return Err(TransferError::NoFolder {
-                        message: format!("the local folder '{shown}' does not exist"),
-                        make: format!("mkdir '{shown}'"),
-                    });
-                }
-                Place::As(path) | Place::Onto(path, _) => path.clone(),
+                Err(error) => return Err(error),
             };
+            let DownloadSource { node, contents } = source;
             let key = if is_folding {
                 target.with_file_name(local_name::folded(self.api.own_name(&node)))
             } else {
@@ -297,6 +291,36 @@ impl Engine {
             jobs.push(self.download_job(node, target, merged.clone())?);
         }
         Ok(jobs)
+    }
+
+    /// Where a source goes.
+    fn local_target(
+        &self,
+        source: &DownloadSource,
+        place: &Place<PathBuf>,
+        destination: &Path,
+    ) -> Result<PathBuf, TransferError> {
+        let node = &source.node;
+        match place {
+            _ if source.contents && !node.is_folder() => {
+                Err(TransferError::NotFound(format!("'{}' is no folder", node.path)))
+            }
+            Place::Into(folder) if source.contents => Ok(folder.clone()),
+            Place::Into(folder) => {
+                let name = self.api.own_name(node);
+                let refused = |reason| TransferError::LocalName { path: node.path.to_string(), reason };
+                local_name::check(name).map_err(refused)?;
+                Ok(folder.join(name))
+            }
+            Place::As(path) if is_written_as_folder(path) && !node.is_folder() => {
+                let shown = destination.display();
+                Err(TransferError::NoFolder {
+                    message: format!("the local folder '{shown}' does not exist"),
+                    make: format!("mkdir '{shown}'"),
+                })
+            }
+            Place::As(path) | Place::Onto(path, _) => Ok(path.clone()),
+        }
     }
 
     fn download_job(&self, node: Node, target: PathBuf, merged: Option<Arc<Claims>>) -> Result<Job, TransferError> {

@@ -81,8 +81,8 @@ fn what_is_missing_is_named_with_its_own_code() {
     local(&world, "one", "1");
     for (arguments, code, text) in [
         (vec!["scp", "none", "cells://common-files"], 3, "'none' does not exist"),
-        (vec!["scp", "cells://common-files/none", "."], 3, "common-files/none does not exist"),
-        (vec!["scp", "cells://common-files/*.none", "."], 3, "common-files/*.none does not exist"),
+        (vec!["scp", "cells://common-files/none", "."], 3, "'common-files/none' does not exist"),
+        (vec!["scp", "cells://common-files/*.none", "."], 3, "'common-files/*.none' does not exist"),
         (vec!["scp", "one", "cells://nowhere/x"], 3, "nowhere"),
         (vec!["scp", "one", "cells://common-files/a/b/c"], 3, "cec mkdir -p"),
         (vec!["scp", "cells://common-files/none", "no/such/folder/x"], 3, "none"),

@@ -167,7 +167,7 @@ async fn nothing_that_a_server_says_leads_out_of_the_target_folder() {
     let listing = format!("{{\"Nodes\":[{}]}}", nodes.join(","));
     house.sandbox.faults().add(Fault::on("POST", "/a/meta/bulk/get").body("application/json", &listing));
     let summary = house.down(&["common-files/tree"], "deep/down").await;
-    assert!(matches!(summary, Err(TransferError::NotFound(_))), "the folder above is not made up");
+    assert!(matches!(summary, Err(TransferError::NoFolder { .. })), "the folder above is not made up");
     fs::create_dir_all(house.local("deep")).expect("a folder");
     let summary = house.down(&["common-files/tree"], "deep/down").await.expect("a run");
     assert_eq!((summary.transferred, summary.failed), (1, 8), "{summary:#?}");
@@ -577,5 +577,5 @@ async fn a_file_never_becomes_the_local_folder_that_was_meant() {
     let house = house_with(IfExists::Fail, 10);
     let node = house.engine.api.find(&remote("common-files/file")).await.expect("asked").expect("a node");
     let refused = house.engine.download_jobs(vec![node], &house.local("new/")).await.map(|_| ());
-    assert!(matches!(&refused, Err(TransferError::NotFound(text)) if text.contains("mkdir")), "{refused:?}");
+    assert!(matches!(&refused, Err(TransferError::NoFolder { make, .. }) if make.contains("mkdir")), "{refused:?}");
 }

@@ -90,8 +90,8 @@ async fn targets_follow_cp() {
     assert_whole(&house.up(&["a", "b"], "common-files/into").await.expect("an upload"));
     assert_eq!(house.sandbox.tree().list("common-files/into"), ["a", "b"]);
     let refused = |result: Result<_, TransferError>| result.map(|_: cec::transfer::Summary| ()).expect_err("a refusal");
-    assert!(matches!(refused(house.up(&["a", "b"], "common-files/none").await), TransferError::NotFound(_)));
-    assert!(matches!(refused(house.up(&["a"], "common-files/none/x").await), TransferError::NotFound(_)));
+    assert!(matches!(refused(house.up(&["a", "b"], "common-files/none").await), TransferError::NoFolder { .. }));
+    assert!(matches!(refused(house.up(&["a"], "common-files/none/x").await), TransferError::NoFolder { .. }));
     assert!(matches!(refused(house.up(&["a"], "common-files/renamed/x").await), TransferError::Clash { .. }));
     assert!(matches!(refused(house.up(&["a"], "no-such-workspace/x").await), TransferError::NotFound(_)));
     assert!(matches!(refused(house.up(&["none"], "common-files").await), TransferError::NotFound(_)));
