@@ -190,8 +190,8 @@ async fn targets_follow_cp(server: &Server) {
     whole(desk.up(&["a", "b"], "into").await);
     assert_eq!(server.names(&server.path("into")).await, ["a", "b"]);
     let refused = |result: Result<Summary, TransferError>| result.map(|_| ()).expect_err("a refusal");
-    assert!(matches!(refused(desk.up(&["a", "b"], "none").await), TransferError::NotFound(_)));
-    assert!(matches!(refused(desk.up(&["a"], "none/x").await), TransferError::NotFound(_)));
+    assert!(matches!(refused(desk.up(&["a", "b"], "none").await), TransferError::NoFolder { .. }));
+    assert!(matches!(refused(desk.up(&["a"], "none/x").await), TransferError::NoFolder { .. }));
     assert!(matches!(refused(desk.up(&["a"], "renamed/x").await), TransferError::Clash { .. }));
     assert!(matches!(refused(desk.up(&["a", "b"], "renamed").await), TransferError::NotAFolder(_)));
     assert_eq!(server.names(&server.folder).await, ["into", "renamed"]);
