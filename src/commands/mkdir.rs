@@ -5,7 +5,7 @@ use super::operands::Operands;
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::check_name;
+use crate::path::{check_folder_name, check_name};
 use crate::ui::json::NodeRecord;
 
 /// Arguments of `cec mkdir`.
@@ -79,8 +79,9 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {
         let above = nearest.path.join(&rest[0]);
         return Err(CliError::not_found(&above).hint("-p makes missing folders above as well").about(&path));
     }
-    for name in &rest {
-        check_name(name).map_err(|error| during(error.into()))?;
+    let above = nearest.path.segments().skip(1).map(str::to_owned);
+    for name in above.chain(rest) {
+        check_name(&name).and_then(|()| check_folder_name(&name)).map_err(|error| during(error.into()))?;
     }
     // Everything is written in NFC, the folders above included: what is sent over S3 ends up there as well.
     let target = path.nfc();

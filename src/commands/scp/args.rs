@@ -31,7 +31,10 @@ Every file is verified as it moves, and a download has its name only once it is 
 failure: what is there already is not transferred twice.
 
 A folder of the server is never replaced by a file, nor a file by a folder, but with --force, which moves what is in the
-way to the recycle bin.
+way to the recycle bin and says so.
+
+A --manifest is opened once it is certain what is to be done, and never by --dry-run. It cannot be one of the sources, and
+is left out of a folder that is sent.
 
 The server keeps no modification times of uploads, so --preserve concerns downloads only.
 

@@ -27,6 +27,7 @@ use crate::transfer::{Engine, Options, Summary, TransferError, event};
 use crate::ui::manifest::Manifest;
 use crate::ui::progress::{Progress, ProgressMode, Show};
 use crate::walk::glob;
+use crate::walk::local::real_path;
 
 /// How long a run may take to stop before it says what it waits for.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -49,11 +50,12 @@ pub async fn run(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
         Direction::PipeDown(sources) => return pipe::down(ctx, &args, options, &sources).await,
         Direction::Up(..) | Direction::Down(..) => {}
     }
+    check_manifest(&args, &direction)?;
     let engine = engine(ctx, options).await?;
-    let manifest = manifest(&args)?;
     let jobs = unless_interrupted(ctx, plan(&engine, direction, args.no_glob)).await?;
+    let manifest = manifest(&args)?;
     let single = matches!(jobs.as_slice(), [Job::UploadFile(_) | Job::DownloadFile(_)]);
-    let progress = progress(ctx, &args, manifest);
+    let progress = progress(ctx, &args, &engine, manifest);
     let engine = Engine { observer: progress.clone(), ..engine };
     let summary = supervise(ctx, &progress, engine.execute(jobs)).await;
     report::report(ctx, summary, &report::Facts { single, dry_run: args.dry_run, progress: &progress })
@@ -66,10 +68,25 @@ async fn engine(ctx: &Ctx, options: Options) -> Result<Engine, CliError> {
         s3: ctx.s3().await?.clone(),
         options: Arc::new(options),
         observer: Arc::new(event::Silent),
-        cancel: ctx.cancel.clone(),
+        // A plan that nobody reads is stopped by itself.
+        cancel: ctx.cancel.child_token(),
     })
 }
 
+/// Refuses a manifest that would be written over what is to be sent.
+fn check_manifest(args: &Args, direction: &Direction) -> Result<(), CliError> {
+    let (Some(manifest), Direction::Up(sources, ..)) = (&args.manifest, direction) else { return Ok(()) };
+    let (Some(real), true) = (real_path(manifest), manifest.exists()) else { return Ok(()) };
+    match sources.iter().find(|source| real_path(source).as_ref() == Some(&real)) {
+        None => Ok(()),
+        Some(source) => {
+            let message = format!("'{}' is a source, and the manifest would be written over it", source.display());
+            Err(CliError::new(Kind::Usage, message).hint("name another file for --manifest").about(source.display()))
+        }
+    }
+}
+
+/// Opens the manifest, once all else is certain: whatever was in the file is gone then. A dry run writes none.
 fn manifest(args: &Args) -> Result<Option<Manifest>, CliError> {
     let open = |path: &PathBuf| {
         Manifest::create(path).map_err(|error| {
@@ -77,10 +94,14 @@ fn manifest(args: &Args) -> Result<Option<Manifest>, CliError> {
             CliError::new(CliError::from(error).kind, message)
         })
     };
-    args.manifest.as_ref().map(open).transpose()
+    args.manifest.as_ref().filter(|_| !args.dry_run).map(open).transpose()
 }
 
-fn progress(ctx: &Ctx, args: &Args, manifest: Option<Manifest>) -> Arc<Progress> {
+fn progress(ctx: &Ctx, args: &Args, engine: &Engine, manifest: Option<Manifest>) -> Arc<Progress> {
+    Progress::start(ctx.ui.clone(), show(ctx, args, engine, manifest))
+}
+
+fn show(ctx: &Ctx, args: &Args, engine: &Engine, manifest: Option<Manifest>) -> Show {
     let output = &ctx.settings.output;
     // The lines of a log would tear the bars apart.
     let torn = output.log.is_some() && output.log_file.is_none();
@@ -89,8 +110,14 @@ fn progress(ctx: &Ctx, args: &Args, manifest: Option<Manifest>) -> Arc<Progress>
         ProgressMode::Auto if torn && !output.quiet && !output.json => ProgressMode::Plain,
         mode => mode,
     };
-    let show = Show { mode, verbose: args.is_verbose(), dry_run: args.dry_run, manifest };
-    Progress::start(ctx.ui.clone(), show)
+    Show {
+        mode,
+        verbose: args.is_verbose(),
+        dry_run: args.dry_run,
+        contents: false,
+        manifest,
+        stop: engine.cancel.clone(),
+    }
 }
 
 /// Waits for a run; says what it waits for where it does not stop at once.
