@@ -253,7 +253,7 @@ impl Walker {
     /// Whether a file is the one that is never taken.
     fn is_except(&self, folder: &Frame, name: &str, path: &Path, file_type: &io::Result<FileType>) -> bool {
         let Some(except) = &self.options.except else { return false };
-        if file_type.as_ref().is_ok_and(|file_type| file_type.is_file()) {
+        if file_type.as_ref().is_ok_and(FileType::is_file) {
             return except.file_name().is_some_and(|file| file == name) && except.parent() == Some(&folder.canonical);
         }
         // A link may lead to it.

@@ -90,7 +90,7 @@ fn no_folder_gets_the_name_of_an_archive() {
         (&["mkdir", "common-files/old.zip/sub"], "old.zip"),
     ] {
         let run = world.cec(arguments.iter().copied()).run();
-        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{}", run.stderr);
         let message = format!("error: the name '{name}' ends like an archive's");
         assert!(run.stderr.starts_with(&message), "{arguments:?}: {}", run.stderr);
     }

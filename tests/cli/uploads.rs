@@ -547,14 +547,13 @@ fn read_object_until(child: &mut Child, fits: impl Fn(&serde_json::Value) -> boo
 fn progress_says_what_is_waited_for() {
     let world = World::new();
     local(&world, "one", "1");
-    let gate = Gate::closed();
-    let faults = world.sandbox.faults();
-    faults.add(Fault::on("PUT", "/io/common-files/one").status(503));
-    faults.add(Fault::on("PUT", "/io/common-files/one").skip(1).hold_request(&gate).always());
-    let mut child = world.cec(["scp", "--progress", "json", "one", "cells://common-files"]).spawn();
+    let away = Fault::on("PUT", "/io/common-files/one").status(503).header("Retry-After", "2").always();
+    world.sandbox.faults().add(away);
+    let arguments = ["scp", "--progress", "json", "--retry-max-attempts", "1000", "one", "cells://common-files"];
+    let mut child = world.cec(arguments).spawn();
     let waiting = read_object_until(&mut child, |object| !object["waiting_for"].is_null());
     assert!(waiting["waiting_for"].as_str().expect("a text").contains("503"), "{waiting}");
-    gate.open();
+    world.sandbox.faults().clear();
     let (code, stderr) = ended(child);
     assert_eq!(code, Some(0), "{stderr}");
 }

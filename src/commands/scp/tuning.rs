@@ -72,7 +72,7 @@ fn number<T>(
     most: T,
 ) -> Result<Option<T>, CliError>
 where
-    T: FromStr + Display + PartialOrd + From<u8>,
+    T: FromStr + Display + PartialOrd + From<u8> + Copy,
     T::Err: Display,
 {
     let (name, value) = match given {

@@ -394,15 +394,40 @@ impl Observer for Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::OutputSettings;
 
-    #[test]
-    fn what_need_not_move_is_done_and_makes_no_speed() {
-        let mut state = State { found_files: 2, found_bytes: 100, walk_finished: true, ..State::default() };
-        state.settled = 80;
-        let line = state.snapshot().line();
-        assert!(line.contains("80 B / 100 B  80%  0 B/s") && !line.contains("eta"), "{line}");
+    fn record(size: u64, outcome: ItemOutcome) -> Record {
+        Record {
+            direction: Direction::Upload,
+            source: "source".to_owned(),
+            target: "target".to_owned(),
+            size: Some(size),
+            etag: None,
+            outcome,
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_need_not_move_makes_no_speed_and_what_was_interrupted_no_failure() {
+        let show = Show {
+            mode: ProgressMode::None,
+            verbose: false,
+            dry_run: false,
+            contents: false,
+            manifest: None,
+            stop: CancellationToken::new(),
+        };
+        let progress = Progress::start(Arc::new(Ui::new(&OutputSettings::default())), show);
+        progress.found(80);
+        progress.found(20);
+        progress.walk_finished();
+        progress.item_done(1, &record(80, ItemOutcome::Unchanged));
+        progress.item_done(2, &record(20, ItemOutcome::Failed(TransferError::Cancelled)));
+        let mut state = lock(&progress.state);
+        assert_eq!((state.moved, state.failed), (0, 0));
         state.rate = 10.0;
-        assert!(state.snapshot().line().ends_with("10 B/s  eta 2s"), "{}", state.snapshot().line());
+        assert_eq!(state.snapshot().line(), "1/2 files  80 B / 100 B  80%  10 B/s  eta 2.0s");
     }
 
     #[test]
