@@ -223,15 +223,17 @@ impl fmt::Display for RemotePath {
     }
 }
 
+/// A name without the ending by which the server takes what has it for an archive.
+pub fn without_archive_ending(name: &str) -> &str {
+    [".tar.gz", ".tar", ".zip"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
+}
+
 /// Checks that what is written into a folder of that name can be read again: the server looks for it inside an archive.
 ///
 /// # Errors
 /// [`NameError::ArchiveFolder`].
 pub fn check_folder_name(name: &str) -> Result<(), NameError> {
-    if [".zip", ".tar", ".tar.gz"].iter().any(|ending| name.ends_with(ending)) {
-        return Err(NameError::ArchiveFolder(name.to_owned()));
-    }
-    Ok(())
+    if without_archive_ending(name) == name { Ok(()) } else { Err(NameError::ArchiveFolder(name.to_owned())) }
 }
 
 /// Checks that a name can be written to the server and read again.

@@ -178,6 +178,10 @@ fn usage_error(error: &clap::Error, arguments: &[OsString]) -> CliError {
     if matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand) {
         return CliError::new(Kind::Usage, "no command is given").hint(help);
     }
+    if let (ErrorKind::InvalidUtf8, Some(argument)) = (error.kind(), not_unicode(arguments)) {
+        let message = format!("the argument '{}' is not valid UTF-8", argument.to_string_lossy());
+        return CliError::new(Kind::Usage, message).hint(help);
+    }
     let text = env::plain_words(&error.render().to_string());
     let (complaint, usage) = text.split_once("Usage: ").unwrap_or((&text, ""));
     let complaint = complaint.split("For more information").next().unwrap_or_default();
@@ -207,6 +211,11 @@ fn names_file(error: &clap::Error) -> bool {
         Some(ContextValue::String(text)) => std::path::Path::new(text).exists(),
         _ => false,
     }
+}
+
+/// The first argument that is not UTF-8.
+fn not_unicode(arguments: &[OsString]) -> Option<&OsString> {
+    arguments.iter().skip(1).find(|argument| argument.to_str().is_none())
 }
 
 /// The nearest to what was typed, if it is near at all.
@@ -287,6 +296,17 @@ fn is_near(typed: &str, name: &str) -> bool {
 mod tests {
     use super::super::parse;
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_not_unicode_is_named() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let arguments: Vec<OsString> =
+            vec!["cec".into(), "ls".into(), "good".into(), OsString::from_vec(b"bad\xff".to_vec())];
+        let error = parse(&arguments, &Environment::default()).expect_err("no command line");
+        let error = usage_error(&error, &arguments);
+        assert_eq!(error.message, "the argument 'bad\u{fffd}' is not valid UTF-8");
+    }
 
     #[test]
     fn complaints_become_one_sentence() {

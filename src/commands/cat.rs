@@ -78,9 +78,14 @@ pub async fn write_whole(ctx: &Ctx, node: &Node) -> Result<(), CliError> {
     write(ctx, node, &Args { paths: Vec::new(), offset: 0, count: None, no_glob: true }).await
 }
 
+/// The failure of what is no file.
+pub fn no_content(folder: &Node) -> CliError {
+    CliError::new(Kind::Failure, format!("'{}' is a folder", folder.path)).about(&folder.path)
+}
+
 async fn write(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<(), CliError> {
     if node.is_folder() {
-        return Err(CliError::new(Kind::Failure, format!("'{}' is a folder", node.path)));
+        return Err(no_content(node));
     }
     let wanted = wanted(node.size, arguments);
     let is_whole = wanted == (0..node.size);

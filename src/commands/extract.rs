@@ -8,7 +8,7 @@ use super::nodes;
 use super::server_job::{ServerJobs, Started};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::RemotePath;
+use crate::path::{RemotePath, check_folder_name};
 
 /// Arguments of `cec extract`.
 #[derive(Debug, clap::Args)]
@@ -105,6 +105,9 @@ async fn prepare(ctx: &Ctx, typed: &RemotePath, target: Option<&str>) -> Result<
             let message = format!("'{target}' exists already, and the server would overwrite what is in it");
             Err(CliError::new(Kind::Exists, message).hint("name a folder that does not exist").about(&target))
         }
-        _ => Ok((archive.path, new_place(ctx, &target).await?)),
+        _ => {
+            check_folder_name(target.name()).map_err(|error| CliError::from(error).about(&target))?;
+            Ok((archive.path, new_place(ctx, &target).await?))
+        }
     }
 }

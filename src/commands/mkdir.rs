@@ -7,7 +7,7 @@ use super::operands::Operands;
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::{RemotePath, check_name};
+use crate::path::{RemotePath, check_folder_name, check_name};
 use crate::ui::json::NodeRecord;
 
 /// How many operands are made by one call.
@@ -93,8 +93,9 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {
         let above = nearest.path.join(&rest[0]);
         return Err(CliError::not_found(&above).hint("-p makes missing folders above as well").about(&path));
     }
-    for name in &rest {
-        check_name(name).map_err(|error| during(error.into()))?;
+    let above = nearest.path.segments().skip(1).map(str::to_owned);
+    for name in above.chain(rest) {
+        check_name(&name).and_then(|()| check_folder_name(&name)).map_err(|error| during(error.into()))?;
     }
     // Everything is written in NFC, the folders above included: what is sent over S3 ends up there as well.
     let target = path.nfc();
@@ -111,7 +112,8 @@ async fn together<'a>(ctx: &Ctx, typed: &'a [String], parents: bool) -> Result<H
     let mut wanted: HashMap<RemotePath, &str> = HashMap::new();
     for text in typed {
         let Ok(path) = nodes::parse(ctx, text) else { continue };
-        let is_plain = path.as_str().is_ascii() && path.segments().all(|name| check_name(name).is_ok());
+        let is_fine = |name| check_name(name).is_ok() && check_folder_name(name).is_ok();
+        let is_plain = path.as_str().is_ascii() && path.segments().all(is_fine);
         if is_plain && !path.is_root() && !path.is_workspace() {
             wanted.insert(path, text);
         }

@@ -52,7 +52,9 @@ use crate::ui::Ui;
 /// # Errors
 /// The command's; [`Kind::Interrupted`] and [`Kind::Terminated`] after a signal.
 pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
-    let signals = signal::watch(ctx.cancel.clone()).map_err(|error| CliError::from(error).during("starting"))?;
+    let ui = ctx.ui.clone();
+    let signals = signal::watch(ctx.cancel.clone(), move || ui.clear())
+        .map_err(|error| CliError::from(error).during("starting"))?;
     // A transfer stops by itself: an upload that has sent its last byte must be waited for. A removal does, to say
     // how far it came.
     let stops_itself = matches!(

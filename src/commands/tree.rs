@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(value_name = "PATH")]
     pub(super) paths: Vec<String>,
     /// How many levels to show
-    #[arg(short = 'L', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short = 'L', long, value_name = "N", value_parser = levels)]
     level: Option<u64>,
     /// Show names that start with a dot as well
     #[arg(short, long)]
@@ -30,6 +30,14 @@ pub struct Args {
     /// Take names as they are, without patterns
     #[arg(long)]
     no_glob: bool,
+}
+
+fn levels(text: &str) -> Result<u64, String> {
+    match text.parse::<u64>() {
+        Ok(0) => Err("at least 1 level is shown".to_owned()),
+        Ok(levels) => Ok(levels),
+        Err(_) => Err("a number of levels, at least 1".to_owned()),
+    }
 }
 
 /// Draws trees.

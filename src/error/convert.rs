@@ -12,7 +12,7 @@ use crate::auth::oauth::OAuthError;
 use crate::auth::public_link::LinkRefusal;
 use crate::env::EnvError;
 use crate::http::{HttpError, HttpErrorKind};
-use crate::path::{NameError, PathError};
+use crate::path::{NameError, PathError, without_archive_ending};
 use crate::s3::error::Cause as S3Cause;
 use crate::s3::{S3Error, S3ErrorKind};
 use crate::settings::SettingsError;
@@ -194,6 +194,14 @@ impl From<WalkError> for CliError {
         match error {
             WalkError::Api(error) => error.into(),
             WalkError::S3(error) => error.into(),
+            WalkError::ArchiveFolder(ref folder) => {
+                let message = error.to_string();
+                let stem = without_archive_ending(folder.name());
+                let target = folder.parent().unwrap_or_default().join(if stem.is_empty() { "NAME" } else { stem });
+                Self::new(Kind::Failure, message)
+                    .hint(format!("give it another name: cec mv '{folder}' '{target}'"))
+                    .about(folder)
+            }
             WalkError::Pattern { .. } => {
                 Self::new(Kind::Usage, error.to_string()).hint("--no-glob takes names as they are")
             }

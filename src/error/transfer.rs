@@ -33,6 +33,7 @@ impl From<TransferError> for CliError {
             | TransferError::Folder { folder: path, .. }
             | TransferError::Exists(path)
             | TransferError::NotAFolder(path)
+            | TransferError::IsAFile(path)
             | TransferError::ReadOnly(path)
             | TransferError::Unfinished(path)
             | TransferError::StreamLost(path)
@@ -58,14 +59,18 @@ impl Kind {
             TransferError::Api(error) | TransferError::Walk(WalkError::Api(error)) => of_api(error.kind).0,
             TransferError::S3(error) | TransferError::Walk(WalkError::S3(error)) => of_s3(error.kind).0,
             TransferError::Local { source, .. } if source.kind() == io::ErrorKind::NotFound => Self::NotFound,
-            TransferError::Local { .. }
+            TransferError::Walk(WalkError::ArchiveFolder(_))
+            | TransferError::Local { .. }
             | TransferError::LocalEntry { .. }
             | TransferError::LocalName { .. }
             | TransferError::Name(_)
             | TransferError::Changed(_)
             | TransferError::TooManyParts(_)
             | TransferError::KeepsChanging(_) => Self::Failure,
-            TransferError::Exists(_) | TransferError::Clash { .. } | TransferError::NotAFolder(_) => Self::Exists,
+            TransferError::Exists(_)
+            | TransferError::Clash { .. }
+            | TransferError::NotAFolder(_)
+            | TransferError::IsAFile(_) => Self::Exists,
             TransferError::Walk(WalkError::Pattern { .. })
             | TransferError::SameTarget { .. }
             | TransferError::Usage(_) => Self::Usage,
@@ -97,9 +102,15 @@ fn hint(error: &TransferError) -> Option<&'static str> {
         TransferError::LocalEntry { source: LocalError::Special, .. } => {
             "a content that is piped goes to the server with: cec scp - <TARGET>"
         }
+        TransferError::LocalEntry { source: LocalError::Temporary, .. } => {
+            "delete it, or give it another name to send it all the same"
+        }
         TransferError::Name(_) => "rename it, or leave it out",
         TransferError::Exists(_) => {
             "replace it with --force, or choose another policy: --if-exists skip|overwrite|update|rename"
+        }
+        TransferError::Clash { replaceable: true, .. } => {
+            "--force moves what is there to the recycle bin; or choose another target"
         }
         TransferError::Clash { .. } => "choose another target, or move what is there away",
         TransferError::Unfinished(_) => "upload it again, or delete it",

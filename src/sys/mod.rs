@@ -4,4 +4,5 @@ pub mod atomic_file;
 pub mod local_name;
 pub mod lock;
 pub mod signal;
+pub mod standard_input;
 pub mod tty;

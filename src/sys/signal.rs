@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -39,11 +41,15 @@ impl Signals {
     }
 }
 
-/// Cancels `cancel` at the first signal and ends the process at the second. Call it inside the runtime.
+/// How long the terminal may take to be cleared: one that takes nothing more must not keep the process.
+const CLEARING: Duration = Duration::from_millis(300);
+
+/// Cancels `cancel` at the first signal and ends the process at the second, once `clear` has cleared the terminal. Call
+/// it inside the runtime.
 ///
 /// # Errors
 /// Handlers that cannot be installed.
-pub fn watch(cancel: CancellationToken) -> std::io::Result<Signals> {
+pub fn watch(cancel: CancellationToken, clear: impl FnOnce() + Send + 'static) -> std::io::Result<Signals> {
     let signals = Signals::default();
     let received = signals.clone();
     let mut source = Source::new()?;
@@ -52,6 +58,15 @@ pub fn watch(cancel: CancellationToken) -> std::io::Result<Signals> {
         received.0.store(if first == Signal::Interrupt { 1 } else { 2 }, Ordering::Release);
         cancel.cancel();
         let second = source.next().await;
+        let (cleared, is_cleared) = mpsc::channel();
+        let clearing = std::thread::Builder::new().spawn(move || {
+            clear();
+            // It may be too late.
+            let _ = cleared.send(());
+        });
+        if clearing.is_ok() {
+            let _ = is_cleared.recv_timeout(CLEARING);
+        }
         #[expect(clippy::exit, reason = "the second signal ends the process whatever it is doing")]
         std::process::exit(i32::from(second.exit_code()));
     });

@@ -129,7 +129,7 @@ fn decide_locally(target: &Path, node: &Node, policy: IfExists) -> Result<Decisi
     };
     if !metadata.is_file() {
         let kind = if metadata.is_dir() { "folder" } else { "device, pipe or socket" };
-        return Err(TransferError::Clash { path: target.display().to_string(), kind });
+        return Err(TransferError::clash(target.display(), kind));
     }
     let same_content = policy != IfExists::Skip && same_content(target, metadata.len(), node).map_err(fail)?;
     let local = metadata.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok());

@@ -1,5 +1,6 @@
 //! Why an item could not be transferred.
 
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,10 +61,15 @@ pub enum TransferError {
         path: String,
         /// What it is, for example `file`.
         kind: &'static str,
+        /// Whether it would give way with leave to overwrite.
+        replaceable: bool,
     },
     /// Several sources, and the target is a file.
     #[error("'{0}' is not a folder, and several sources need one")]
     NotAFolder(String),
+    /// The target was written as a folder, with a slash at its end, and is a file.
+    #[error("{0} is a file, not a folder")]
+    IsAFile(String),
     /// Two sources would be written to one target.
     #[error("'{first}' and '{second}' would both be written to '{target}'")]
     SameTarget {
@@ -177,6 +183,16 @@ impl TransferError {
     /// A local failure.
     pub fn local(path: impl AsRef<Path>, source: io::Error) -> Self {
         Self::Local { path: path.as_ref().to_owned(), source }
+    }
+
+    /// Something of another type, a `kind`, is in the way and stays there.
+    pub fn clash(path: impl Display, kind: &'static str) -> Self {
+        Self::Clash { path: path.to_string(), kind, replaceable: false }
+    }
+
+    /// Something of another type, a `kind`, is in the way on the server, and would give way with leave to overwrite.
+    pub fn replaceable(path: impl Display, kind: &'static str) -> Self {
+        Self::Clash { path: path.to_string(), kind, replaceable: true }
     }
 
     /// What the failure means for the rest of a run.

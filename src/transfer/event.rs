@@ -38,10 +38,10 @@ pub struct Record {
     pub direction: Direction,
     /// The source as a user would write it.
     pub source: String,
-    /// The target as a user would write it.
+    /// The target as a user would write it; empty where it is not known.
     pub target: String,
-    /// Bytes.
-    pub size: u64,
+    /// Bytes, where known.
+    pub size: Option<u64>,
     /// The ETag on the server, where known.
     pub etag: Option<String>,
     /// How it ended.
@@ -59,7 +59,9 @@ pub trait Observer: Send + Sync {
     /// The walk has ended: what was found is the total.
     fn walk_finished(&self) {}
     /// A folder was made (or would be, in a dry run).
-    fn folder_made(&self, _path: &str) {}
+    fn folder_made(&self, _direction: Direction, _path: &str) {}
+    /// What was in the way on the server was moved to the recycle bin (or would be, in a dry run).
+    fn recycled(&self, _path: &str, _is_folder: bool) {}
     /// A file starts to move.
     fn item_started(&self, _item: ItemNumber, _name: &str, _bytes: u64) {}
     /// So many further bytes of it have moved.

@@ -98,7 +98,7 @@ pub(crate) mod tests {
             verify: true,
             fail_fast: false,
             dry_run: false,
-            local: LocalOptions { links: LinkPolicy::Follow, hidden: true },
+            local: LocalOptions { links: LinkPolicy::Follow, hidden: true, except: None },
         }
     }
 

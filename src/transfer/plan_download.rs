@@ -161,7 +161,7 @@ impl Places<'_> {
     fn make(&mut self, source: &RemotePath, place: &Path) -> Result<(), TransferError> {
         match fs::metadata(place) {
             Ok(metadata) if metadata.is_dir() => return Ok(()),
-            Ok(_) => return Err(TransferError::Clash { path: place.display().to_string(), kind: "file" }),
+            Ok(_) => return Err(TransferError::clash(place.display(), "file")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(TransferError::local(place, error)),
         }
@@ -174,7 +174,7 @@ impl Places<'_> {
             }
         }
         self.made.insert(sum(source));
-        self.engine.observer.folder_made(&source.to_string());
+        self.engine.observer.folder_made(Direction::Download, &place.display().to_string());
         Ok(())
     }
 }

@@ -83,7 +83,7 @@ impl Engine {
             merged: tree.merged,
             open: HashMap::new(),
         };
-        let mut walk = local::walk(tree.source, self.options.local);
+        let mut walk = local::walk(tree.source, self.options.local.clone());
         while let Some(item) = walk.recv().await {
             let step = match item {
                 LocalItem::Folder { number, parent: None, path, .. } => {
@@ -133,10 +133,10 @@ impl Engine {
                 return Ok(folder);
             }
             Some(_) if self.options.if_exists != IfExists::Overwrite => {
-                return Err(TransferError::Clash { path: tree.target.to_string(), kind: "file" });
+                return Err(TransferError::replaceable(&tree.target, "file"));
             }
-            Some(_) if !self.options.dry_run => self.recycle(&tree.target).await?,
-            _ => {}
+            Some(node) => self.recycle(node).await?,
+            None => {}
         }
         folder.learn(FolderState::New);
         maker.make(folder.clone()).await;
@@ -285,7 +285,7 @@ async fn found(engine: &Engine, listings: &Semaphore, path: &RemotePath, node: O
             let _listing = listings.acquire().await;
             list(engine, path).await
         }
-        Some(_) => replace_by_folder(engine, path).await,
+        Some(node) => replace_by_folder(engine, node).await,
     }
 }
 
@@ -304,14 +304,11 @@ async fn list(engine: &Engine, folder: &RemotePath) -> FolderState {
 }
 
 /// A file stands where a folder must be: with leave to overwrite it goes to the recycle bin.
-async fn replace_by_folder(engine: &Engine, path: &RemotePath) -> FolderState {
+async fn replace_by_folder(engine: &Engine, node: &Node) -> FolderState {
     if engine.options.if_exists != IfExists::Overwrite {
-        return FolderState::Blocked(Arc::new(TransferError::Clash { path: path.to_string(), kind: "file" }));
+        return FolderState::Blocked(Arc::new(TransferError::replaceable(&node.path, "file")));
     }
-    if engine.options.dry_run {
-        return FolderState::New;
-    }
-    match engine.recycle(path).await {
+    match engine.recycle(node).await {
         Ok(()) => FolderState::New,
         Err(error) => FolderState::Blocked(Arc::new(error)),
     }

@@ -12,7 +12,7 @@ use super::plan::{Candidate, DownloadCandidate, Step, UploadCandidate};
 use super::plan_download::TreeDownload;
 use super::plan_upload::TreeUpload;
 use super::{Engine, TransferError};
-use crate::api::ApiErrorKind;
+use crate::api::{ApiErrorKind, Node};
 use crate::path::RemotePath;
 use crate::walk::local::LeftOut;
 
@@ -97,7 +97,7 @@ impl Summary {
         match record.outcome {
             ItemOutcome::Transferred(_) => {
                 self.transferred += 1;
-                self.bytes += record.size;
+                self.bytes += record.size.unwrap_or(0);
             }
             ItemOutcome::Unchanged => self.unchanged += 1,
             ItemOutcome::Skipped => self.skipped += 1,
@@ -159,7 +159,7 @@ impl Engine {
     async fn plan(self, jobs: Vec<Job>, steps: mpsc::Sender<Step>) {
         let observer = self.observer.clone();
         let maker = FolderMaker::start(self.api.clone(), self.options.dry_run, move |path: &RemotePath| {
-            observer.folder_made(&path.marked());
+            observer.folder_made(Direction::Upload, &path.marked());
         });
         for job in jobs {
             match job {
@@ -202,8 +202,16 @@ impl Engine {
         steps.send(step).await.map_err(|_| Stopped)
     }
 
-    /// Moves what is in the way to the recycle bin and waits until it is gone.
-    pub(super) async fn recycle(&self, path: &RemotePath) -> Result<(), TransferError> {
+    /// Moves what is in the way to the recycle bin and waits until it is gone; in a dry run only says so.
+    pub(super) async fn recycle(&self, node: &Node) -> Result<(), TransferError> {
+        if !self.options.dry_run {
+            self.move_to_recycle_bin(&node.path).await?;
+        }
+        self.observer.recycled(&node.path.marked(), node.is_folder());
+        Ok(())
+    }
+
+    async fn move_to_recycle_bin(&self, path: &RemotePath) -> Result<(), TransferError> {
         self.api.delete(std::slice::from_ref(path), false).await?;
         let begun = Instant::now();
         loop {
@@ -212,7 +220,7 @@ impl Engine {
                 Err(error) => return Err(error.into()),
                 Ok(node) if begun.elapsed() > RECYCLE_LIMIT => {
                     let kind = if node.is_folder() { "folder" } else { "file" };
-                    return Err(TransferError::Clash { path: path.to_string(), kind });
+                    return Err(TransferError::clash(path, kind));
                 }
                 Ok(_) => tokio::time::sleep(Duration::from_millis(200)).await,
             }
@@ -246,7 +254,7 @@ impl Engine {
             };
             (ItemOutcome::Failed(error), target, None, candidate.size())
         });
-        let record = Record { direction, source, target, size, etag, outcome, elapsed: begun.elapsed() };
+        let record = Record { direction, source, target, size: Some(size), etag, outcome, elapsed: begun.elapsed() };
         Finished { number, candidate, record }
     }
 }
@@ -313,7 +321,7 @@ impl Run<'_> {
                     direction,
                     source,
                     target,
-                    size: 0,
+                    size: None,
                     etag: None,
                     outcome: ItemOutcome::Failed(error),
                     elapsed: Duration::ZERO,

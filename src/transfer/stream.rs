@@ -77,7 +77,11 @@ impl Engine {
                 folder.join("NAME").marked()
             ))
         };
-        let (path, existing) = match self.remote_place(destination, is_folder).await? {
+        let place = self.remote_place(destination, is_folder).await.map_err(|error| match error {
+            TransferError::NotAFolder(path) => TransferError::IsAFile(path),
+            error => error,
+        })?;
+        let (path, existing) = match place {
             Place::Into(folder) => return Err(nameless(&folder)),
             Place::As(path) => (path, None),
             Place::Onto(path, node) => (path, node.filter(|node| !node.is_temporary())),
@@ -102,14 +106,14 @@ impl Engine {
         self.observer.found(0);
         self.observer.item_started(ITEM, LABEL, 0);
         let sent = match target.decision {
-            Decision::Transfer(reason) if self.options.dry_run => Ok((ItemOutcome::Transferred(reason), None, 0)),
+            Decision::Transfer(reason) if self.options.dry_run => Ok((ItemOutcome::Transferred(reason), None, None)),
             Decision::Transfer(reason) => self
                 .send_stream(reader, &target.path, !matches!(reason, Reason::New | Reason::Renamed))
                 .await
-                .map(|(etag, size)| (ItemOutcome::Transferred(reason), Some(etag), size)),
-            _ => Ok((ItemOutcome::Skipped, None, 0)),
+                .map(|(etag, size)| (ItemOutcome::Transferred(reason), Some(etag), Some(size))),
+            _ => Ok((ItemOutcome::Skipped, None, None)),
         };
-        let (outcome, etag, size) = sent.unwrap_or_else(|error| (ItemOutcome::Failed(error), None, 0));
+        let (outcome, etag, size) = sent.unwrap_or_else(|error| (ItemOutcome::Failed(error), None, None));
         let interrupted = matches!(outcome, ItemOutcome::Failed(TransferError::Cancelled));
         let record = Record {
             direction: Direction::Upload,

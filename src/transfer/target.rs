@@ -20,7 +20,7 @@ use super::{Engine, IfExists, TransferError};
 use crate::api::Node;
 use crate::path::{RemotePath, check_folder_name, check_name};
 use crate::sys::local_name;
-use crate::walk::local::{LeftOut, LinkPolicy, LocalError};
+use crate::walk::local::{LeftOut, LinkPolicy, LocalError, is_temporary_name};
 
 /// From this many sources on, their targets are looked up in one listing of the folder instead of one by one.
 const LIST_FROM: usize = 20;
@@ -70,7 +70,10 @@ impl Engine {
         let needs_folder = (several && !only_contents) || (is_folder && sources.iter().all(|source| source.is_file()));
         let any_contents = sources.iter().any(|source| gives_contents(source));
         let merged = (several && any_contents).then(Arc::<Merged>::default);
-        let place = self.remote_place(destination, needs_folder).await?;
+        let place = self.remote_place(destination, needs_folder).await.map_err(|error| match error {
+            TransferError::NotAFolder(path) if !several => TransferError::IsAFile(path),
+            error => error,
+        })?;
         let mut wanted: Vec<(&PathBuf, fs::Metadata, RemotePath)> = Vec::with_capacity(sources.len());
         let mut taken: HashMap<RemotePath, &PathBuf> = HashMap::new();
         let mut jobs = Vec::with_capacity(sources.len());
@@ -150,7 +153,7 @@ impl Engine {
         let snapshot = Snapshot::take(source)?;
         match there {
             Some(node) if node.is_folder() && self.options.if_exists != IfExists::Overwrite => {
-                return Err(TransferError::Clash { path: target.to_string(), kind: "folder" });
+                return Err(TransferError::replaceable(target, "folder"));
             }
             Some(_) if self.options.if_exists == IfExists::Fail => {
                 return Err(TransferError::Exists(target.to_string()));
@@ -169,7 +172,7 @@ impl Engine {
     fn check_tree(&self, target: &RemotePath, there: Option<&Node>) -> Result<(), TransferError> {
         match there {
             Some(node) if !node.is_folder() && self.options.if_exists != IfExists::Overwrite => {
-                Err(TransferError::Clash { path: target.to_string(), kind: "file" })
+                Err(TransferError::replaceable(target, "file"))
             }
             Some(node) if node.read_only => Err(TransferError::ReadOnly(target.to_string())),
             _ => Ok(()),
@@ -206,9 +209,7 @@ impl Engine {
                         message: format!("'{parent}' does not exist on the server"),
                         make: format!("cec mkdir -p '{parent}'"),
                     }),
-                    Some(node) if !node.is_folder() => {
-                        Err(TransferError::Clash { path: parent.to_string(), kind: "file" })
-                    }
+                    Some(node) if !node.is_folder() => Err(TransferError::clash(parent, "file")),
                     Some(node) if node.read_only => Err(TransferError::ReadOnly(parent.to_string())),
                     Some(_) if several => Err(TransferError::NoFolder {
                         message: format!("'{destination}' does not exist, and what is copied needs a folder there"),
@@ -333,7 +334,7 @@ impl Engine {
         match there {
             Some(metadata) if metadata.is_dir() != node.is_folder() => {
                 let kind = if metadata.is_dir() { "folder" } else { "file" };
-                Err(TransferError::Clash { path: shown, kind })
+                Err(TransferError::clash(shown, kind))
             }
             Some(_) if !node.is_folder() && self.options.if_exists == IfExists::Fail => {
                 Err(TransferError::Exists(shown))
@@ -366,6 +367,10 @@ fn named_upload(
         } else {
             Ok(Named::LeftOut(LeftOut::Link))
         };
+    }
+    let is_temporary = source.file_name().and_then(|name| name.to_str()).is_some_and(is_temporary_name);
+    if is_temporary && source.is_file() {
+        return if several { Ok(Named::LeftOut(LeftOut::Temporary)) } else { Err(refused(LocalError::Temporary)) };
     }
     let metadata = fs::metadata(source).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => TransferError::NotFound(format!("'{}' does not exist", source.display())),

@@ -60,11 +60,9 @@ impl Engine {
             None => Reason::New,
             Some(node) if node.is_folder() => {
                 if self.options.if_exists != IfExists::Overwrite {
-                    return Err(TransferError::Clash { path: target.to_string(), kind: "folder" });
+                    return Err(TransferError::replaceable(&target, "folder"));
                 }
-                if !self.options.dry_run {
-                    self.recycle(&target).await?;
-                }
+                self.recycle(node).await?;
                 Reason::Replaces
             }
             Some(node) => match self.decide_upload(candidate, node).await? {

@@ -78,6 +78,8 @@ pub struct Ui {
     stderr_terminal: bool,
     secrets: Mutex<Vec<SecretString>>,
     filter: Option<jq::JsonFilter>,
+    /// What clears the terminal where the program ends without coming to its end.
+    cleanup: Mutex<Option<Box<dyn Fn() + Send>>>,
 }
 
 impl Ui {
@@ -95,6 +97,7 @@ impl Ui {
             stderr_terminal: io::stderr().is_terminal(),
             secrets: Mutex::new(Vec::new()),
             filter: None,
+            cleanup: Mutex::new(None),
         }
     }
 
@@ -102,6 +105,18 @@ impl Ui {
     #[must_use]
     pub fn filtered(self, filter: Option<jq::JsonFilter>) -> Self {
         Self { filter, ..self }
+    }
+
+    /// Has `clear` called by [`Ui::clear`], in place of what was there before.
+    pub fn before_exit(&self, clear: impl Fn() + Send + 'static) {
+        *lock(&self.cleanup) = Some(Box::new(clear));
+    }
+
+    /// Clears away what moves on the terminal: the program is about to be ended.
+    pub fn clear(&self) {
+        if let Some(clear) = &*lock(&self.cleanup) {
+            clear();
+        }
     }
 
     /// Whether results are JSON.

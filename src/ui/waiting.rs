@@ -39,6 +39,8 @@ impl Waiting {
         };
         let waiting = Self { bar, latest, _ticker: ticker.map(AbortOnDropHandle::new) };
         waiting.show(what.to_owned());
+        let shown = waiting.bar.clone();
+        ui.before_exit(move || shown.finish_and_clear());
         waiting
     }
 

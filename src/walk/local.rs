@@ -23,12 +23,23 @@ pub enum LinkPolicy {
 }
 
 /// How a local tree is walked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct LocalOptions {
     /// What to do with symbolic links.
     pub links: LinkPolicy,
     /// Whether names that start with a dot are taken.
     pub hidden: bool,
+    /// A file that is never taken, by its [`real_path`].
+    pub except: Option<PathBuf>,
+}
+
+/// The path of a file behind all links, which is the same however it is written; of one that does not exist, the path
+/// that it would have. `None` where its folder does not exist either.
+pub fn real_path(path: &Path) -> Option<PathBuf> {
+    fs::canonicalize(path).ok().or_else(|| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(fs::canonicalize(folder).ok()?.join(path.file_name()?))
+    })
 }
 
 /// Why an entry is left out without being a failure.
@@ -42,6 +53,8 @@ pub enum LeftOut {
     Loop,
     /// A link, and links are to be skipped.
     Link,
+    /// What a download that was ended in the middle has left behind.
+    Temporary,
 }
 
 impl LeftOut {
@@ -52,6 +65,7 @@ impl LeftOut {
             Self::Dangling => "a link that points at nothing",
             Self::Loop => "a link to a folder that it lies in",
             Self::Link => "a link",
+            Self::Temporary => "what is left of a download that was broken off",
         }
     }
 }
@@ -71,6 +85,9 @@ pub enum LocalError {
     /// A FIFO, socket or device, where a file or folder was named.
     #[error("not a regular file or folder, but a pipe, socket or device")]
     Special,
+    /// What a download that was ended in the middle has left behind.
+    #[error("what is left of a download that was broken off, which is never uploaded")]
+    Temporary,
 }
 
 /// A folder of a walk; the root is number 0.
@@ -218,6 +235,7 @@ impl Walker {
                     let canonical = canonical.unwrap_or_else(|| frame.canonical.join(&name));
                     frame.folders.push((name, canonical));
                 }
+                Ok(Found::File(_)) if self.is_except(&frame, &name, &path, &entry.file_type()) => {}
                 Ok(Found::File(metadata)) => self.send(LocalItem::File {
                     folder: number,
                     name,
@@ -230,6 +248,16 @@ impl Walker {
             }
         }
         Ok(frame)
+    }
+
+    /// Whether a file is the one that is never taken.
+    fn is_except(&self, folder: &Frame, name: &str, path: &Path, file_type: &io::Result<FileType>) -> bool {
+        let Some(except) = &self.options.except else { return false };
+        if file_type.as_ref().is_ok_and(FileType::is_file) {
+            return except.file_name().is_some_and(|file| file == name) && except.parent() == Some(&folder.canonical);
+        }
+        // A link may lead to it.
+        fs::canonicalize(path).is_ok_and(|real| real == *except)
     }
 
     fn look(
@@ -293,7 +321,7 @@ enum Found {
 mod tests {
     use super::*;
 
-    const OPTIONS: LocalOptions = LocalOptions { links: LinkPolicy::Follow, hidden: true };
+    const OPTIONS: LocalOptions = LocalOptions { links: LinkPolicy::Follow, hidden: true, except: None };
 
     async fn collect(root: &Path, options: LocalOptions) -> Vec<String> {
         let mut receiver = walk(root.to_owned(), options);

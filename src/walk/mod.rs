@@ -6,6 +6,7 @@ pub mod ordered;
 pub mod remote;
 
 use crate::api::ApiError;
+use crate::path::RemotePath;
 use crate::s3::S3Error;
 
 /// Why a part of a remote tree could not be read.
@@ -17,6 +18,9 @@ pub enum WalkError {
     /// The listing that completes hidden names failed.
     #[error(transparent)]
     S3(#[from] S3Error),
+    /// A folder that the server takes for an archive, so that nobody can list it.
+    #[error("{0} is a folder with the name of an archive: the server cannot list it")]
+    ArchiveFolder(RemotePath),
     /// A pattern that cannot be read.
     #[error("'{pattern}' is not a pattern: {reason}")]
     Pattern {

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::WalkError;
 use crate::api::{Client, Node};
-use crate::path::RemotePath;
+use crate::path::{RemotePath, check_folder_name};
 use crate::s3;
 
 /// How many listings a walk keeps in flight: the server serves no more at once.
@@ -48,7 +48,7 @@ pub fn children(
     tokio::spawn(async move {
         if let Err(error) = send_children(&api, &s3, &folder, &sender).await {
             // A receiver that is gone wants no more.
-            let _ = sender.send(Err(error)).await;
+            let _ = sender.send(Err(explained(error, &folder))).await;
         }
     });
     stream::unfold(receiver, |mut receiver| async move {
@@ -68,7 +68,17 @@ pub fn listing(
     if hidden && !folder.is_root() {
         return children(api, s3, folder).boxed();
     }
-    api.children(folder).map_err(WalkError::from).boxed()
+    let path = folder.clone();
+    api.children(folder).map_err(move |error| explained(error.into(), &path)).boxed()
+}
+
+/// The true cause of a listing that failed (docs/protocol.md §2.1).
+fn explained(error: WalkError, folder: &RemotePath) -> WalkError {
+    let is_servers = matches!(&error, WalkError::Api(error) if error.status == Some(500));
+    if is_servers && !folder.is_workspace() && check_folder_name(folder.name()).is_err() {
+        return WalkError::ArchiveFolder(folder.clone());
+    }
+    error
 }
 
 async fn send_children(

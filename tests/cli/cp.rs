@@ -261,3 +261,27 @@ fn rights_are_the_servers_to_judge() {
     assert!(!world.tree().exists("common-files/b.txt"));
     assert_eq!(world.cec(["cp", "common-files/a.txt", "personal-files"]).env("CEC_TOKEN", "none").run().code, 4);
 }
+
+#[test]
+fn no_folder_gets_the_name_of_an_archive() {
+    let world = world();
+    world.mkdir("common-files/folder/inner");
+    world.mkdir("common-files/old.zip");
+    world.put("common-files/plain", "1");
+    let before = starts(&world);
+    for arguments in [
+        &["cp", "common-files/folder", "common-files/x.zip"][..],
+        &["mv", "common-files/folder", "common-files/x.tar"],
+        &["cp", "common-files/plain", "common-files/x.zip/"],
+        &["mv", "common-files/plain", "common-files/old.zip"],
+        &["cp", "common-files/plain", "common-files/old.zip/name"],
+        &["cp", "common-files/old.zip", "common-files/folder"],
+    ] {
+        let run = world.cec(arguments.iter().copied()).run();
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains("ends like an archive's"), "{arguments:?}: {}", run.stderr);
+    }
+    assert_eq!(starts(&world), before);
+    // A file may be called so.
+    assert_eq!(world.cec(["cp", "common-files/plain", "common-files/x.zip"]).run().code, 0);
+}

@@ -100,3 +100,43 @@ fn many_folders_are_made_by_few_calls_and_each_has_its_own_answer() {
     let run = world.cec(["mkdir", "common-files/up", "common-files/up/down", "common-files/up/down"]).run();
     run.is(0, "", "created common-files/up\ncreated common-files/up/down\nexists already: common-files/up/down\n");
 }
+
+#[test]
+fn no_folder_gets_the_name_of_an_archive() {
+    let world = World::new();
+    world.mkdir("common-files/old.zip");
+    for (arguments, name) in [
+        (&["mkdir", "common-files/x.zip"][..], "x.zip"),
+        (&["mkdir", "-p", "common-files/x.tar.gz/sub"], "x.tar.gz"),
+        (&["mkdir", "common-files/old.zip/sub"], "old.zip"),
+    ] {
+        let run = world.cec(arguments.iter().copied()).run();
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{}", run.stderr);
+        let message = format!("error: the name '{name}' ends like an archive's");
+        assert!(run.stderr.starts_with(&message), "{arguments:?}: {}", run.stderr);
+    }
+    assert_eq!(world.tree().list("common-files"), ["old.zip"]);
+    assert_eq!(world.cec(["mkdir", "common-files/x.ZIP", "common-files/old.zip"]).run().code, 0);
+}
+
+#[test]
+fn a_folder_with_the_name_of_an_archive_says_why_it_cannot_be_listed() {
+    let world = World::new();
+    world.put("common-files/tree/old.zip/lost", "1");
+    world.put("common-files/tree/a", "2");
+    let message = "common-files/tree/old.zip is a folder with the name of an archive: the server cannot list it";
+    let remedy = "give it another name: cec mv 'common-files/tree/old.zip' 'common-files/tree/old'";
+    let run = world.cec(["ls", "common-files/tree/old.zip"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
+    assert!(run.stderr.contains(message) && run.stderr.contains(remedy), "{}", run.stderr);
+    for command in [&["ls", "-R"][..], &["find"], &["du"], &["tree"]] {
+        let run = world.cec(command.iter().copied().chain(["common-files/tree"])).run();
+        assert_eq!(run.code, 7, "{command:?}: {}", run.stderr);
+        assert!(run.stderr.contains(message) && run.stderr.contains(remedy), "{command:?}: {}", run.stderr);
+    }
+    let run = world.cec(["scp", "cells://common-files/tree", "."]).run();
+    assert_eq!(run.code, 7, "{}", run.stderr);
+    assert!(run.stderr.contains(message), "{}", run.stderr);
+    assert_eq!(world.cec(["mv", "common-files/tree/old.zip", "common-files/tree/old"]).run().code, 0);
+    world.cec(["cat", "common-files/tree/old/lost"]).run().is(0, "1", "");
+}

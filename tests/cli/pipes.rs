@@ -84,7 +84,7 @@ fn a_piped_upload_has_its_record() {
     assert_eq!((&lines[0]["source"], &lines[0]["size"]), (&"-".into(), &3.into()));
     assert_eq!(lines[0]["etag"], "22af645d1859cb5ca6da0c484f1f37ea");
     let run = world.cec(["scp", "--dry-run", "-", "cells://common-files/g"]).input("new").run();
-    assert_eq!((run.code, run.stdout.as_str()), (0, "new\t-\tcells://common-files/g\t0\n"));
+    assert_eq!((run.code, run.stdout.as_str()), (0, "new\t-\tcells://common-files/g\t-\n"));
     assert!(!world.tree().exists("common-files/g"));
 }
 
@@ -196,10 +196,18 @@ fn files_go_to_standard_output_verified() {
     assert!(run.stderr.starts_with("done: 2 files (8 B) in "), "{}", run.stderr);
     world.cec(["scp", "-q", "cells://common-files/[ab]", "-"]).run().is(0, "one\ntwo\n", "");
     let run = world.cec(["scp", "cells://common-files/folder", "-"]).run();
-    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+    run.is(1, "", "error: 'common-files/folder' is a folder\n");
     let run = world.cec(["scp", "cells://common-files/none", "-"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (3, ""));
-    assert_eq!(world.cec(["scp", "--json", "cells://common-files/a", "-"]).run().code, 2);
+    // A content is no result that could be JSON; as with cat, errors are.
+    world.cec(["scp", "--json", "cells://common-files/a", "-"]).run().is(0, "one\n", "");
+    world.cec(["cat", "--json", "common-files/a"]).run().is(0, "one\n", "");
+    for arguments in
+        [&["scp", "--json", "cells://common-files/folder", "-"][..], &["cat", "--json", "common-files/folder"]]
+    {
+        let error = world.cec(arguments.iter().copied()).run().json_error(1);
+        assert_eq!(error["message"], "'common-files/folder' is a folder");
+    }
     world.sandbox.faults().add(Fault::on("GET", "/io/common-files/a").corrupt_response_at(1).always());
     let run = world.cec(["scp", "cells://common-files/a", "-"]).run();
     assert_eq!(run.code, 9, "{}", run.stderr);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use cells_sandbox::Fault;
+use cells_sandbox::{Fault, Gate};
 
 use crate::support::{World, fields, wait_for};
 use crate::trees::tree;
@@ -102,6 +102,10 @@ fn what_is_missing_is_named_with_its_own_code() {
     let run = world.cec(["scp", "one", "cells://common-files"]).env("CEC_PART_SIZE", "many").run();
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("CEC_PART_SIZE"), "{}", run.stderr);
+    let run = world.cec(["scp", "one", "cells://common-files"]).env("CEC_PART_SIZE", "15").run();
+    run.is(2, "", "error: CEC_PART_SIZE is 15 MiB, but must be a multiple of 10 MiB\n");
+    let run = world.cec(["scp", "one", "cells://common-files"]).env("CEC_TRANSFERS", "0").run();
+    run.is(2, "", "error: CEC_TRANSFERS is 0, but must be between 1 and 256\n");
 }
 
 #[test]
@@ -193,10 +197,58 @@ fn a_dry_run_says_what_it_would_do() {
     let run = world.cec(["scp", "--dry-run", "--json", "tree", "cells://common-files"]).run();
     let lines: Vec<serde_json::Value> =
         run.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!((run.code, lines.len()), (0, 2), "{}", run.stdout);
-    assert_eq!((&lines[0]["status"], &lines[0]["reason"]), (&"planned".into(), &"new".into()));
-    assert_eq!((&lines[1]["dry_run"], &lines[1]["transferred"]), (&true.into(), &1.into()));
+    assert_eq!((run.code, lines.len()), (0, 3), "{}", run.stdout);
+    assert_eq!(fields(&lines[0]), ["type", "direction", "target", "status"]);
+    assert_eq!((&lines[0]["type"], &lines[0]["target"]), (&"folder".into(), &"cells://common-files/tree".into()));
+    assert_eq!((&lines[1]["status"], &lines[1]["reason"]), (&"planned".into(), &"new".into()));
+    assert_eq!((&lines[2]["dry_run"], &lines[2]["transferred"]), (&true.into(), &1.into()));
     assert!(world.tree().list("common-files").is_empty());
+    // On the way down the targets are local ones, in what is done as well.
+    world.put("common-files/down/sub/a", "1");
+    let run = world.cec(["scp", "--dry-run", "cells://common-files/down", "."]).run();
+    let plan = "folder\t-\t./down\t-\nfolder\t-\t./down/sub\t-\n\
+                new\tcells://common-files/down/sub/a\t./down/sub/a\t1\n";
+    assert_eq!((run.code, run.stdout.as_str()), (0, plan), "{}", run.stderr);
+    let run = world.cec(["scp", "-v", "cells://common-files/down", "."]).run();
+    assert!(run.stderr.starts_with("folder ./down\nfolder ./down/sub\nnew cells"), "{}", run.stderr);
+}
+
+#[test]
+fn what_is_not_known_of_a_source_is_null() {
+    let world = World::new();
+    local(&world, "one", "1");
+    for arguments in [
+        ["scp", "--json", "none", "one", "cells://common-files"],
+        ["scp", "--json", "cells://common-files/none", "cells://common-files/one", "."],
+    ] {
+        let run = world.cec(arguments.iter().copied().chain(["-f"])).run();
+        assert_eq!(run.code, 7, "{}", run.stderr);
+        let lines: Vec<serde_json::Value> =
+            run.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let failed = lines.iter().find(|line| line["status"] == "failed").expect("a failure");
+        assert_eq!((&failed["target"], &failed["size"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_plan_without_a_reader_is_at_its_end() {
+    let world = World::new();
+    world.tree().generate("common-files/many", 620, 1).expect("files");
+    world.put("common-files/last/a", "1");
+    let scp = || world.cec(["scp", "--dry-run", "cells://common-files/many", "cells://common-files/last", "."]);
+    let listings = || world.sandbox.requests().iter().filter(|request| request.path == "/a/meta/bulk/get").count();
+    let before = listings();
+    assert_eq!(scp().run().code, 0);
+    let all = listings() - before;
+    // The last folder is never listed.
+    let gate = Gate::closed();
+    world.sandbox.faults().add(Fault::on("POST", "/a/meta/bulk/get").skip(all - 1).hold_request(&gate).always());
+    let mut child = scp().spawn();
+    drop(child.stdout.take());
+    let stderr = std::io::read_to_string(child.stderr.take().expect("a pipe")).expect("text");
+    assert_eq!((child.wait().expect("an end").code(), stderr.as_str()), (Some(0), ""));
+    gate.open();
 }
 
 #[test]

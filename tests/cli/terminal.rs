@@ -215,3 +215,17 @@ fn clear_asks_first() {
     assert_eq!(code, 0, "{screen}");
     assert!(!world.config_file().exists());
 }
+
+#[test]
+fn a_second_ctrl_c_leaves_no_bar_behind() {
+    let world = World::new();
+    std::fs::write(world.home().join("one"), "1").expect("a file");
+    world.sandbox.faults().add(cells_sandbox::Fault::on("PUT", "/io/common-files/one").hang().always());
+    let scp = world.cec(["scp", "one", "cells://common-files"]);
+    let dialogue = [("0/1 files", CTRL_C), ("stopping: waiting", CTRL_C)];
+    let Some((code, screen)) = scp.on_terminal(&dialogue) else { return };
+    assert_eq!(code, 130, "{screen:?}");
+    let (_, after) = screen.rsplit_once("0/1 files").expect("a bar");
+    assert!(after.contains("\u{1b}[2K"), "{screen:?}");
+    assert!(!screen.contains("failed"), "{screen:?}");
+}

@@ -53,3 +53,10 @@ fn json_has_a_node_a_line() {
     assert_eq!(paths[..3], ["common-files/a/b", "common-files/a/b/two", "common-files/a/one"]);
     assert_eq!(world.cec(["tree", "common-files/none"]).run().code, 3);
 }
+
+#[test]
+fn levels_start_at_one() {
+    let run = World::new().cec(["tree", "-L", "0"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{}", run.stderr);
+    assert!(run.stderr.starts_with("error: invalid value '0' for '--level <N>': at least 1"), "{}", run.stderr);
+}

@@ -201,12 +201,31 @@ fn a_type_clash_goes_to_the_recycle_bin_under_force_only() {
     assert_eq!(run.code, 8, "{}", run.stderr);
     assert!(run.stderr.contains("'common-files/tree/file' exists already and is a folder"), "{}", run.stderr);
     assert!(run.stderr.contains("'common-files/tree/folder' exists already and is a file"), "{}", run.stderr);
+    let run = world.cec(["scp", "one", "cells://common-files"]).run();
+    assert!(run.stderr.contains("  hint: --force moves what is there to the recycle bin"), "{}", run.stderr);
     for policy in ["skip", "update", "rename"] {
         let run = world.cec(["scp", "--if-exists", policy, "one", "cells://common-files"]).run();
         assert_eq!(run.code, 8, "{policy}: {}", run.stderr);
     }
-    let run = world.cec(["scp", "-f", "tree", "one", "cells://common-files"]).run();
+    let moved = ["one", "tree/file", "tree/folder"].map(|name| format!("cells://common-files/{name}"));
+    let run = world.cec(["scp", "-f", "--dry-run", "tree", "one", "cells://common-files"]).run();
+    for path in &moved {
+        assert!(run.stdout.contains(&format!("recycled\t-\t{path}\t-\n")), "{}", run.stdout);
+    }
+    let run = world.cec(["scp", "-f", "--dry-run", "--json", "one", "cells://common-files"]).run();
+    let object = r#"{"type":"recycled","path":"cells://common-files/one","kind":"folder","status":"planned"}"#;
+    let lines: Vec<serde_json::Value> =
+        run.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(lines.contains(&serde_json::from_str(object).expect("JSON")), "{}", run.stdout);
+    let recycled = world.tree().list("common-files");
+    assert_eq!(recycled, ["one", "tree"], "a dry run does nothing");
+    let run = world.cec(["scp", "-f", "--manifest", "manifest", "tree", "one", "cells://common-files"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
+    let manifest = fs::read_to_string(world.home().join("manifest")).expect("a manifest");
+    assert_eq!(manifest.matches(r#""status":"recycled""#).count(), 3, "{manifest}");
+    for path in &moved {
+        assert!(run.stderr.contains(&format!("moved to the recycle bin: {path}\n")), "{}", run.stderr);
+    }
     assert_eq!(world.tree().read("common-files/tree/file").as_deref(), Some(b"1".as_slice()));
     assert_eq!(world.tree().read("common-files/tree/folder/x").as_deref(), Some(b"2".as_slice()));
     assert_eq!(world.tree().read("common-files/one").as_deref(), Some(b"3".as_slice()));
@@ -330,6 +349,8 @@ fn a_manifest_has_a_record_for_each_file_and_a_summary() {
     assert_eq!((&of("a")["status"], &of("b")["status"]), (&"transferred".into(), &"failed".into()));
     assert_eq!((&of("b")["error"]["code"], &of("a")["etag"]), (&5.into(), &"0cc175b9c0f1b6a831c399e269772661".into()));
     assert_eq!((&records[3]["type"], &records[3]["failed"]), (&"summary".into(), &1.into()));
+    let checked = world.cec(["tools", "hash", "--check", "manifest"]).run();
+    assert_eq!((checked.code, checked.stdout.matches(": OK\n").count()), (7, 2), "{checked:?}");
     let run = world.cec(["scp", "--manifest", "no/such/folder", "tree", "cells://common-files"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{}", run.stderr);
     assert!(run.stderr.contains("cannot write the manifest"), "{}", run.stderr);
@@ -427,4 +448,112 @@ fn two_at_once_on_one_target_leave_one_whole_content() {
         assert_eq!(found.len(), 50_000);
         assert!(found.iter().all(|byte| *byte == found[0]), "{number} is a mixture");
     }
+}
+
+#[test]
+fn a_manifest_never_costs_a_file_nor_goes_along() {
+    let world = World::new();
+    local(&world, "tree/sub/a", "1");
+    local(&world, "tree/sub/kept", "mine");
+    let kept = || fs::read_to_string(world.home().join("tree/sub/kept")).expect("a file");
+    let sources = ["tree/sub/../sub/kept", "tree/sub/a"];
+    let run = world.cec(["scp", "--manifest", "tree/sub/kept", sources[0], sources[1], "cells://common-files"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{}", run.stderr);
+    assert!(run.stderr.starts_with("error: 'tree/sub/../sub/kept' is a source, and the manifest"), "{}", run.stderr);
+    // Neither a plan that fails nor a dry run touches it.
+    let run = world.cec(["scp", "--manifest", "tree/sub/kept", "tree", "cells://nowhere"]).run();
+    assert_eq!((run.code, kept().as_str()), (3, "mine"), "{}", run.stderr);
+    let run = world.cec(["scp", "--manifest", "tree/sub/kept", "--dry-run", "tree", "cells://common-files"]).run();
+    assert_eq!((run.code, kept().as_str()), (0, "mine"), "{}", run.stderr);
+    assert!(run.stdout.contains("tree/sub/a\t") && !run.stdout.contains("kept"), "{}", run.stdout);
+    let run = world.cec(["scp", "--manifest", "tree/sub/kept", "tree", "cells://common-files"]).run();
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(world.tree().list("common-files/tree/sub"), ["a"]);
+    assert!(kept().ends_with("}\n"), "{}", kept());
+    let run = world.cec(["scp", "--manifest", "tree/new", "tree", "cells://common-files/second"]).run();
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(world.tree().list("common-files/second"), ["sub"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_manifest_is_known_behind_links() {
+    use std::os::unix::fs::symlink;
+    let world = World::new();
+    local(&world, "tree/manifest", "mine");
+    local(&world, "tree/a", "1");
+    symlink("manifest", world.home().join("tree/linked")).expect("a link");
+    symlink("tree", world.home().join("other")).expect("a link");
+    let run = world.cec(["scp", "--manifest", "other/manifest", "tree", "cells://common-files"]).run();
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(world.tree().list("common-files/tree"), ["a"]);
+}
+
+#[test]
+fn what_a_broken_download_left_is_never_uploaded() {
+    let world = World::new();
+    local(&world, ".cec-0aB1c2.part", "rest");
+    local(&world, "one", "1");
+    let run = world.cec(["scp", ".cec-0aB1c2.part", "cells://common-files/x"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
+    assert!(run.stderr.contains("what is left of a download that was broken off"), "{}", run.stderr);
+    let run = world.cec(["scp", ".cec-0aB1c2.part", "one", "cells://common-files"]).run();
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("warning: .cec-0aB1c2.part: left out: what is left of a download"), "{}", run.stderr);
+    assert_eq!(world.tree().list("common-files"), ["one"]);
+}
+
+#[test]
+fn folders_alone_are_a_success_too() {
+    let world = World::new();
+    fs::create_dir(world.home().join("empty")).expect("a folder");
+    let run = world.cec(["scp", "empty", "none", "cells://common-files"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (7, ""), "{}", run.stderr);
+    assert_eq!(world.tree().list("common-files"), ["empty"]);
+}
+
+#[test]
+fn a_file_where_a_folder_was_written_is_told_as_that() {
+    let world = World::new();
+    world.put("common-files/f1", "old");
+    local(&world, "one", "1");
+    local(&world, "two", "2");
+    let run = world.cec(["scp", "-f", "one", "cells://common-files/f1/"]).run();
+    run.is(8, "", "error: common-files/f1 is a file, not a folder\n");
+    let run = world.cec(["scp", "-f", "-", "cells://common-files/f1/"]).input("1").run();
+    run.is(8, "", "error: common-files/f1 is a file, not a folder\n");
+    let run = world.cec(["scp", "-f", "one", "two", "cells://common-files/f1/"]).run();
+    run.is(8, "", "error: common-files/f1 is not a folder, and several sources need one\n");
+}
+
+/// Reads JSON objects from standard error until one fits.
+#[track_caller]
+fn read_object_until(child: &mut Child, fits: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while child.stderr.as_mut().expect("a pipe").read(&mut byte).expect("a byte") == 1 {
+        line.push(byte[0]);
+        if byte[0] == b'\n' {
+            match serde_json::from_slice(&line) {
+                Ok(object) if fits(&object) => return object,
+                _ => line.clear(),
+            }
+        }
+    }
+    panic!("no such object");
+}
+
+#[test]
+fn progress_says_what_is_waited_for() {
+    let world = World::new();
+    local(&world, "one", "1");
+    let away = Fault::on("PUT", "/io/common-files/one").status(503).header("Retry-After", "2").always();
+    world.sandbox.faults().add(away);
+    let arguments = ["scp", "--progress", "json", "--retry-max-attempts", "1000", "one", "cells://common-files"];
+    let mut child = world.cec(arguments).spawn();
+    let waiting = read_object_until(&mut child, |object| !object["waiting_for"].is_null());
+    assert!(waiting["waiting_for"].as_str().expect("a text").contains("503"), "{waiting}");
+    world.sandbox.faults().clear();
+    let (code, stderr) = ended(child);
+    assert_eq!(code, Some(0), "{stderr}");
 }

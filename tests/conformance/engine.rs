@@ -51,7 +51,7 @@ fn options(if_exists: IfExists) -> Options {
         verify: true,
         fail_fast: false,
         dry_run: false,
-        local: LocalOptions { links: LinkPolicy::Follow, hidden: true },
+        local: LocalOptions { links: LinkPolicy::Follow, hidden: true, except: None },
     }
 }
 

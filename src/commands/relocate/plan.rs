@@ -9,7 +9,7 @@ use crate::commands::nodes;
 use crate::commands::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::path::{RemotePath, check_name};
+use crate::path::{RemotePath, check_folder_name, check_name};
 use crate::walk::glob;
 use crate::walk::remote::{is_in_recycle_bin, is_recycle_bin};
 
@@ -118,6 +118,10 @@ async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> R
     for name in &rest {
         check_name(name).map_err(|error| CliError::from(error).about(&path))?;
     }
+    let folders = if wants_folder || several { rest.len() } else { rest.len().saturating_sub(1) };
+    for name in nearest.path.segments().skip(1).chain(rest.iter().take(folders).map(String::as_str)) {
+        check_folder_name(name).map_err(|error| CliError::from(error).about(&path))?;
+    }
     let full = nearest.path.join(&rest.join("/")).nfc_below(&nearest.path);
     match rest.as_slice() {
         [] => Ok(Place::Into { folder: nearest.path, exists: true }),
@@ -174,6 +178,11 @@ async fn refusals(
         if item.source.is_folder() && target.relative_to(source).is_some_and(|rest| !rest.is_empty()) {
             let message = format!("'{source}' cannot be {} into itself", operation.done());
             refused.push(CliError::new(Kind::Usage, message).about(source));
+        }
+        if item.source.is_folder()
+            && let Err(error) = check_folder_name(target.name())
+        {
+            refused.push(CliError::from(error).about(target));
         }
         // The server minds no case when it looks for a free name.
         if let Some(first) = taken.insert(target.as_str().to_lowercase(), source) {

@@ -35,7 +35,10 @@ transfers only the files that are missing or differ; one that was broken off sta
 has left (.cec-*.part) goes away when the same file is fetched again.
 
 A folder of the server is never replaced by a file, nor a file by a folder, but with --force, which moves what is in the
-way to the recycle bin.
+way to the recycle bin and says so.
+
+A --manifest is opened once it is certain what is to be done, and never by --dry-run. It cannot be one of the sources, and
+is left out of a folder that is sent.
 
 The server keeps no modification times of uploads, so --preserve concerns downloads only.
 

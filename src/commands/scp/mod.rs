@@ -5,10 +5,10 @@ mod args;
 mod choices;
 mod direction;
 mod pipe;
+mod plan;
 mod report;
 mod tuning;
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,18 +20,16 @@ pub use args::Args;
 pub(super) use direction::without_dot;
 
 use again::Again;
-use direction::{Direction, RemoteSource, direction};
+use direction::{Direction, direction};
+use plan::plan;
 
-use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::RemotePath;
 use crate::transfer::run::Job;
-use crate::transfer::target::DownloadSource;
-use crate::transfer::{Engine, Options, Summary, TransferError, event};
+use crate::transfer::{Engine, Options, Summary, event};
 use crate::ui::manifest::Manifest;
 use crate::ui::progress::{Progress, ProgressMode, Show};
-use crate::walk::glob;
+use crate::walk::local::real_path;
 
 /// How long a run may take to stop before it says what it waits for.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -65,13 +63,14 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
         Direction::PipeDown(sources) => return pipe::down(ctx, &args, options, &sources).await,
         Direction::Up(..) | Direction::Down(..) => {}
     }
+    check_manifest(&args, &direction)?;
     let engine = engine(ctx, options).await?;
-    let manifest = manifest(&args)?;
     let (again, planned) = (Again::of(&direction), plan(&engine, direction, args.no_glob));
     let jobs = unless_interrupted(ctx, planned).await?;
     let again = again.filter(|again| again.has_changed(&jobs)).map(|again| again.line);
+    let manifest = manifest(&args)?;
     let single = matches!(jobs.as_slice(), [Job::UploadFile(_) | Job::DownloadFile(_)]);
-    let progress = progress(ctx, &args, manifest);
+    let progress = progress(ctx, &args, &engine, manifest);
     let engine = Engine { observer: progress.clone(), ..engine };
     let summary = supervise(ctx, &progress, engine.execute(jobs)).await;
     report::report(ctx, summary, &report::Facts { single, dry_run: args.dry_run, progress: &progress, again })
@@ -84,10 +83,25 @@ async fn engine(ctx: &Ctx, options: Options) -> Result<Engine, CliError> {
         s3: ctx.s3().await?.clone(),
         options: Arc::new(options),
         observer: Arc::new(event::Silent),
-        cancel: ctx.cancel.clone(),
+        // A plan that nobody reads is stopped by itself.
+        cancel: ctx.cancel.child_token(),
     })
 }
 
+/// Refuses a manifest that would be written over what is to be sent.
+fn check_manifest(args: &Args, direction: &Direction) -> Result<(), CliError> {
+    let (Some(manifest), Direction::Up(sources, ..)) = (&args.manifest, direction) else { return Ok(()) };
+    let (Some(real), true) = (real_path(manifest), manifest.exists()) else { return Ok(()) };
+    match sources.iter().find(|source| real_path(source).as_ref() == Some(&real)) {
+        None => Ok(()),
+        Some(source) => {
+            let message = format!("'{}' is a source, and the manifest would be written over it", source.display());
+            Err(CliError::new(Kind::Usage, message).hint("name another file for --manifest").about(source.display()))
+        }
+    }
+}
+
+/// Opens the manifest, once all else is certain: whatever was in the file is gone then. A dry run writes none.
 fn manifest(args: &Args) -> Result<Option<Manifest>, CliError> {
     let open = |path: &PathBuf| {
         Manifest::create(path).map_err(|error| {
@@ -95,10 +109,14 @@ fn manifest(args: &Args) -> Result<Option<Manifest>, CliError> {
             CliError::new(CliError::from(error).kind, message)
         })
     };
-    args.manifest.as_ref().map(open).transpose()
+    args.manifest.as_ref().filter(|_| !args.dry_run).map(open).transpose()
 }
 
-fn progress(ctx: &Ctx, args: &Args, manifest: Option<Manifest>) -> Arc<Progress> {
+fn progress(ctx: &Ctx, args: &Args, engine: &Engine, manifest: Option<Manifest>) -> Arc<Progress> {
+    Progress::start(ctx.ui.clone(), show(ctx, args, engine, manifest))
+}
+
+fn show(ctx: &Ctx, args: &Args, engine: &Engine, manifest: Option<Manifest>) -> Show {
     let output = &ctx.settings.output;
     // The lines of a log would tear the bars apart.
     let torn = output.log.is_some() && output.log_file.is_none();
@@ -107,8 +125,14 @@ fn progress(ctx: &Ctx, args: &Args, manifest: Option<Manifest>) -> Arc<Progress>
         ProgressMode::Auto if torn && !output.quiet && !output.json => ProgressMode::Plain,
         mode => mode,
     };
-    let show = Show { mode, verbose: args.is_verbose(), dry_run: args.dry_run, manifest };
-    Progress::start(ctx.ui.clone(), show)
+    Show {
+        mode,
+        verbose: args.is_verbose(),
+        dry_run: args.dry_run,
+        contents: false,
+        manifest,
+        stop: engine.cancel.clone(),
+    }
 }
 
 /// Waits for a run; says what it waits for where it does not stop at once.
@@ -130,68 +154,4 @@ async fn unless_interrupted<T>(ctx: &Ctx, work: impl Future<Output = Result<T, C
         done = work => done,
         () = ctx.cancel.cancelled() => Err(CliError::new(Kind::Interrupted, "interrupted")),
     }
-}
-
-/// The nodes of a pattern without those that lie in another of them: a folder comes with all that it holds.
-fn topmost(nodes: Vec<Node>) -> Vec<Node> {
-    let mut folders: HashSet<RemotePath> = HashSet::new();
-    // They are sorted by path, so that a folder stands before what it holds.
-    let mut is_topmost = |node: &Node| {
-        let mut above = std::iter::successors(node.path.parent(), RemotePath::parent);
-        if above.any(|folder| folders.contains(&folder)) {
-            return false;
-        }
-        if node.is_folder() {
-            folders.insert(node.path.clone());
-        }
-        true
-    };
-    nodes.into_iter().filter(|node| is_topmost(node)).collect()
-}
-
-async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Vec<Job>, CliError> {
-    let (sources, target) = match direction {
-        Direction::Down(sources, target) => (sources, target),
-        Direction::Up(sources, target, folder) => {
-            let jobs = engine.upload_jobs(&sources, &target, folder).await;
-            return jobs.map_err(|error| while_planning(error, &target.marked()));
-        }
-        Direction::PipeUp(..) | Direction::PipeDown(..) => return Ok(Vec::new()),
-    };
-    let (mut nodes, mut jobs) = (Vec::new(), Vec::new());
-    for RemoteSource { path: source, contents } in &sources {
-        let found = found(engine, source, literal).await?;
-        if found.is_empty() && sources.len() == 1 {
-            let message = format!("'{source}' does not exist on the server");
-            return Err(CliError::new(Kind::NotFound, message).about(source));
-        }
-        if found.is_empty() {
-            // One of many: the others go on, as with cp.
-            let error = TransferError::NotFound(format!("'{source}' does not exist on the server"));
-            jobs.push(Job::Refused { direction: event::Direction::Download, source: source.marked(), error });
-        }
-        nodes.extend(found.into_iter().map(|node| DownloadSource { node, contents: *contents }));
-    }
-    if !nodes.is_empty() {
-        let planned = engine.download_jobs(nodes, &target).await;
-        jobs.extend(planned.map_err(|error| while_planning(error, &target.display().to_string()))?);
-    }
-    Ok(jobs)
-}
-
-/// What failed before anything moved; of a failed call it is said what it was for.
-fn while_planning(error: TransferError, target: &str) -> CliError {
-    let is_call = matches!(error, TransferError::Api(_) | TransferError::S3(_) | TransferError::Walk(_));
-    let error = CliError::from(error);
-    if is_call { error.during(format!("looking for {target}")) } else { error }
-}
-
-/// What a remote source names.
-async fn found(engine: &Engine, source: &RemotePath, literal: bool) -> Result<Vec<Node>, CliError> {
-    if source.is_root() {
-        let message = "name a workspace to download from, for example cells://common-files";
-        return Err(CliError::new(Kind::Usage, message));
-    }
-    let nodes = glob::expand(&engine.api, &engine.s3, source, literal).await;
-    Ok(topmost(nodes.map_err(|error| CliError::from(error).during(format!("looking for {}", source.marked())))?))
 }

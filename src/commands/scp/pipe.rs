@@ -5,17 +5,20 @@ use std::time::Instant;
 use secrecy::ExposeSecret as _;
 
 use super::args::Args;
+use super::plan::found;
 use super::report::{Facts, report};
-use super::{engine, found, manifest, progress, supervise, unless_interrupted};
+use super::{engine, manifest, progress, show, supervise, unless_interrupted};
 use crate::api::Node;
 use crate::commands::cat;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
 use crate::settings::{GivenSecret, Selection, TokenOrigin};
+use crate::sys::standard_input;
 use crate::transfer::event::{Direction, ItemOutcome, Observer, Record};
 use crate::transfer::plan::Reason;
 use crate::transfer::{Engine, Options, Summary};
+use crate::ui::progress::{Progress, Show};
 
 /// Sends standard input to one file on the server.
 pub(super) async fn up(
@@ -29,14 +32,18 @@ pub(super) async fn up(
         let message = "standard input cannot be the file and hold the secret to sign in with as well";
         return Err(CliError::new(Kind::Usage, message).hint("give the token by --token-file or CEC_TOKEN"));
     }
+    if standard_input::was_closed() {
+        return Err(CliError::new(Kind::Failure, "standard input is closed")
+            .hint("an empty file is sent with: cec scp - <TARGET> </dev/null"));
+    }
     let engine = engine(ctx, options).await?;
-    let manifest = manifest(args)?;
     let planned = async { Ok(engine.stream_target(target, is_folder).await?) };
     let target = unless_interrupted(ctx, planned).await?;
+    let manifest = manifest(args)?;
     if ctx.ui.stdin_is_terminal() && !args.dry_run {
         ctx.ui.status("reading standard input; Ctrl-D ends it");
     }
-    let progress = progress(ctx, args, manifest);
+    let progress = progress(ctx, args, &engine, manifest);
     let engine = Engine { observer: progress.clone(), ..engine };
     let summary = supervise(ctx, &progress, engine.upload_stream(Box::new(std::io::stdin()), target)).await;
     report(ctx, summary, &Facts { single: true, dry_run: args.dry_run, progress: &progress, again: None })
@@ -50,22 +57,21 @@ fn secret_is_piped(ctx: &Ctx) -> Result<bool, CliError> {
     })
 }
 
-/// Writes files to standard output, one after the other, as `cec cat` does.
+/// Writes files to standard output, one after the other, as `cec cat` does. With `--json` nothing else is written there:
+/// errors are JSON.
 pub(super) async fn down(
     ctx: &Ctx,
     args: &Args,
     options: Options,
     sources: &[RemotePath],
 ) -> Result<Outcome, CliError> {
-    if ctx.ui.is_json() {
-        return Err(CliError::new(Kind::Usage, "--json and a content on standard output exclude each other"));
-    }
     let engine = engine(ctx, options).await?;
-    let manifest = manifest(args)?;
     let nodes = unless_interrupted(ctx, files(&engine, sources, args.no_glob)).await?;
+    let manifest = manifest(args)?;
     // Bars would be torn apart by a content on the same terminal.
     let quiet = Args { no_progress: true, ..args.clone() };
-    let progress = progress(ctx, &quiet, manifest);
+    let show = Show { contents: true, ..show(ctx, &quiet, &engine, manifest) };
+    let progress = Progress::start(ctx.ui.clone(), show);
     let begun = Instant::now();
     let mut summary = Summary::default();
     for (number, node) in (1..).zip(&nodes) {
@@ -78,7 +84,7 @@ pub(super) async fn down(
             direction: Direction::Download,
             source: node.path.marked(),
             target: "-".to_owned(),
-            size: node.size,
+            size: Some(node.size),
             etag: node.etag.clone(),
             outcome: ItemOutcome::Transferred(Reason::New),
             elapsed: started.elapsed(),
@@ -101,8 +107,7 @@ async fn files(engine: &Engine, sources: &[RemotePath], literal: bool) -> Result
             return Err(CliError::new(Kind::NotFound, message).about(source));
         }
         if let Some(folder) = named.iter().find(|node| node.is_folder()) {
-            let message = format!("'{}' is a folder, and standard output takes files only", folder.path);
-            return Err(CliError::new(Kind::Usage, message).about(&folder.path));
+            return Err(cat::no_content(folder));
         }
         nodes.extend(named);
     }

@@ -1,8 +1,9 @@
 //! How a run ended: the failures by name, the summary, the exit code.
 
-use super::{Progress, Summary, TransferError};
+use super::{Progress, Summary};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
+use crate::transfer::TransferError;
 use crate::transfer::error::Reach;
 use crate::ui::human;
 
@@ -39,7 +40,11 @@ impl Facts<'_> {
 pub(super) fn report(ctx: &Ctx, mut summary: Summary, facts: &Facts<'_>) -> Result<Outcome, CliError> {
     let record = summary_record(&summary, facts);
     facts.progress.end_manifest(&record);
-    if ctx.ui.is_json() {
+    if ctx.ui.is_broken() {
+        // Nobody reads the plan any more.
+        ctx.ui.flush()?;
+    }
+    if facts.progress.is_json() {
         ctx.ui.json_line(&record)?;
     }
     let outcome = outcome(ctx, &mut summary, facts)?;
@@ -73,7 +78,7 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
         return Err(CliError::from(failure.error).during(doing));
     }
     let word = if facts.dry_run { "would do" } else { "done" };
-    let succeeded = summary.transferred + summary.unchanged + summary.skipped > 0;
+    let succeeded = summary.transferred + summary.unchanged + summary.skipped + facts.folders() > 0;
     let failed = summary.failed;
     let kinds = list_failures(ctx, summary, failed);
     ctx.ui.status(&summary_line(summary, word, facts.folders()));

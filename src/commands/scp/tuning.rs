@@ -1,17 +1,19 @@
 //! The flags for speed and retries over their variables, within what the server takes.
 
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::args::Args;
 use crate::context::{Ctx, MOST_ATTEMPTS};
-use crate::env::{self, EnvError};
+use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::hash::MEBIBYTE;
 use crate::http::retry::RetryPolicy;
 use crate::settings::parse_duration;
 use crate::transfer::Options;
 use crate::transfer::options::{MAXIMUM_PARTS, PART_STEP};
-use crate::walk::local::LocalOptions;
+use crate::walk::local::{LocalOptions, real_path};
 
 /// The largest part, and the largest file that may go in one piece, in MiB: the gateway takes no more.
 const LARGEST_PART: u64 = 5 * 1024;
@@ -19,30 +21,21 @@ const LARGEST_PART: u64 = 5 * 1024;
 /// How to transfer, as flags and environment say.
 pub(super) fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
     let environment = &ctx.settings.environment;
-    let usage = |message: String| CliError::new(Kind::Usage, message);
-    let part_size = pick(args.part_size, environment.value(env::PART_SIZE))?;
-    let threshold = pick(args.multipart_threshold, environment.value(env::MULTIPART_THRESHOLD))?.unwrap_or(100);
-    let transfers = pick(args.transfers, environment.value(env::TRANSFERS))?.unwrap_or(8);
-    let parts_in_flight = pick(args.parts_concurrency, environment.value(env::PARTS_CONCURRENCY))?.unwrap_or(2);
-    let maximum_parts = pick(args.max_parts_number, environment.value(env::MAX_PARTS_NUMBER))?.unwrap_or(5000);
-    let max_attempts = pick(args.retry_max_attempts, environment.value(env::RETRY_MAX_ATTEMPTS))?.unwrap_or(8);
-    let max_backoff = pick(args.retry_max_backoff, environment.read(env::RETRY_MAX_BACKOFF, parse_duration))?;
+    let part_size = part_size(environment, args.part_size)?;
+    let (flag, variable) = ("--multipart-threshold", env::MULTIPART_THRESHOLD);
+    let threshold = number(environment, (flag, variable), args.multipart_threshold, LARGEST_PART)?.unwrap_or(100);
+    let transfers = number(environment, ("--transfers", env::TRANSFERS), args.transfers, 256)?.unwrap_or(8);
+    let (flag, variable) = ("--parts-concurrency", env::PARTS_CONCURRENCY);
+    let parts_in_flight = number(environment, (flag, variable), args.parts_concurrency, 64)?.unwrap_or(2);
+    let (flag, variable) = ("--max-parts-number", env::MAX_PARTS_NUMBER);
+    let maximum_parts = number(environment, (flag, variable), args.max_parts_number, MAXIMUM_PARTS)?.unwrap_or(5000);
+    let (flag, variable) = ("--retry-max-attempts", env::RETRY_MAX_ATTEMPTS);
+    let max_attempts = number(environment, (flag, variable), args.retry_max_attempts, MOST_ATTEMPTS)?.unwrap_or(8);
+    let max_backoff = match args.retry_max_backoff {
+        Some(flag) => Some(flag),
+        None => environment.read(env::RETRY_MAX_BACKOFF, parse_duration)?,
+    };
     let skip_hashes = args.skip_md5 || environment.switch(env::SKIP_MD5)?.unwrap_or(false);
-    for (name, value, most) in [
-        ("--transfers", transfers as u64, 256),
-        ("--parts-concurrency", parts_in_flight as u64, 64),
-        ("--part-size", part_size.unwrap_or(50), LARGEST_PART),
-        ("--multipart-threshold", threshold, LARGEST_PART),
-        ("--max-parts-number", u64::from(maximum_parts), u64::from(MAXIMUM_PARTS)),
-        ("--retry-max-attempts", u64::from(max_attempts), u64::from(MOST_ATTEMPTS)),
-    ] {
-        if value == 0 || value > most {
-            return Err(usage(format!("{name} is {value}, but must be between 1 and {most}")));
-        }
-    }
-    if let Some(size) = part_size.filter(|size| !size.is_multiple_of(PART_STEP / MEBIBYTE)) {
-        return Err(usage(format!("the part size is {size} MiB, but must be a multiple of 10 MiB")));
-    }
     Ok(Options {
         if_exists: args.policy(),
         transfers,
@@ -60,14 +53,49 @@ pub(super) fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
         verify: !skip_hashes,
         fail_fast: args.fail_fast,
         dry_run: args.dry_run,
-        local: LocalOptions { links: args.links.into(), hidden: !args.no_hidden },
+        local: LocalOptions {
+            links: args.links.into(),
+            hidden: !args.no_hidden,
+            except: args.manifest.as_deref().and_then(real_path),
+        },
     })
 }
 
-/// A flag, or else its variable.
-fn pick<T>(flag: Option<T>, variable: Result<Option<T>, EnvError>) -> Result<Option<T>, EnvError> {
-    match flag {
-        Some(value) => Ok(Some(value)),
-        None => variable,
+/// A flag and its variable.
+type Flag = (&'static str, &'static str);
+
+/// What a flag, or else its variable, says, from 1 to `most`.
+fn number<T>(
+    environment: &Environment,
+    (flag, variable): Flag,
+    given: Option<T>,
+    most: T,
+) -> Result<Option<T>, CliError>
+where
+    T: FromStr + Display + PartialOrd + From<u8> + Copy,
+    T::Err: Display,
+{
+    let (name, value) = match given {
+        Some(value) => (flag, Some(value)),
+        None => (variable, environment.value(variable)?),
+    };
+    match value {
+        Some(value) if value < T::from(1) || value > most => {
+            Err(CliError::new(Kind::Usage, format!("{name} is {value}, but must be between 1 and {most}")))
+        }
+        value => Ok(value),
+    }
+}
+
+/// The size of a part in MiB, where one is given.
+fn part_size(environment: &Environment, given: Option<u64>) -> Result<Option<u64>, CliError> {
+    let flag = ("--part-size", env::PART_SIZE);
+    let size = number(environment, flag, given, LARGEST_PART)?;
+    match size {
+        Some(size) if !size.is_multiple_of(PART_STEP / MEBIBYTE) => {
+            let name = if given.is_some() { flag.0 } else { flag.1 };
+            Err(CliError::new(Kind::Usage, format!("{name} is {size} MiB, but must be a multiple of 10 MiB")))
+        }
+        size => Ok(size),
     }
 }

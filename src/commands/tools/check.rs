@@ -42,10 +42,8 @@ struct Line {
     direction: String,
     #[serde(default)]
     source: String,
-    #[serde(default)]
-    target: String,
-    #[serde(default)]
-    size: u64,
+    target: Option<String>,
+    size: Option<u64>,
     #[serde(default)]
     status: String,
     etag: Option<String>,
@@ -128,10 +126,11 @@ fn read(line: &str) -> Result<Option<Entry>, &'static str> {
 
 /// What a manifest says of the file on this side. What was left alone, or moved through a pipe, is none of it.
 fn of_manifest(line: Line) -> Option<Entry> {
-    let path = if line.direction == "upload" { line.source } else { line.target };
-    let expected = match (line.status.as_str(), line.etag) {
-        ("failed", _) => Expected::Nothing,
-        ("transferred" | "unchanged", Some(etag)) => Expected::Etag(etag, line.size),
+    // Where a target is not known, there is nothing on this side but a failure.
+    let path = if line.direction == "upload" { line.source } else { line.target.unwrap_or(line.source) };
+    let expected = match (line.status.as_str(), line.etag, line.size) {
+        ("failed", ..) => Expected::Nothing,
+        ("transferred" | "unchanged", Some(etag), Some(size)) => Expected::Etag(etag, size),
         _ => return None,
     };
     (line.r#type == "file" && path != "-").then_some(Entry { path, expected })

@@ -7,10 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
+use serde::Serialize;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use super::{Ui, human};
-use crate::transfer::event::{ItemNumber, ItemOutcome, Observer, Record};
+use super::{OutputError, Ui, human};
+use crate::transfer::TransferError;
+use crate::transfer::event::{Direction, ItemNumber, ItemOutcome, Observer, Record};
 use crate::ui::manifest::Manifest;
 
 mod lines;
@@ -18,7 +21,7 @@ mod record;
 mod snapshot;
 
 use lines::{Lines, file_lines};
-use record::FileRecord;
+use record::{FileRecord, folder_record, recycled_record};
 use snapshot::{Snapshot, json_progress};
 
 /// How often bars are drawn anew.
@@ -54,8 +57,19 @@ pub struct Show {
     pub verbose: bool,
     /// Nothing is done: the plan is the result.
     pub dry_run: bool,
+    /// Contents go to standard output, so that nothing is told there.
+    pub contents: bool,
     /// Where each file is recorded.
     pub manifest: Option<Manifest>,
+    /// Cancelled where the plan has no reader any more.
+    pub stop: CancellationToken,
+}
+
+impl Show {
+    /// Whether what becomes of each file is told as JSON on standard output.
+    fn is_json(&self, ui: &Ui) -> bool {
+        ui.is_json() && (self.dry_run || !self.contents)
+    }
 }
 
 #[derive(Debug)]
@@ -76,7 +90,12 @@ struct State {
     done_files: u64,
     failed: u64,
     folders: u64,
+    /// Bytes that have moved.
     moved: u64,
+    /// Bytes of files that needed not move. They count as done, or the end would never be reached, but make no speed.
+    settled: u64,
+    /// Why an attempt failed since when nothing has moved.
+    trouble: Option<String>,
     active: BTreeMap<ItemNumber, Active>,
     rate: f64,
 }
@@ -86,12 +105,13 @@ impl State {
         Snapshot {
             files: self.done_files,
             found_files: self.found_files,
-            bytes: self.moved.min(self.found_bytes),
+            bytes: (self.moved + self.settled).min(self.found_bytes),
             found_bytes: self.found_bytes,
             total_known: self.walk_finished,
             rate: self.rate,
             failed: self.failed,
             open_ended: self.open_ended,
+            waiting_for: self.trouble.clone(),
         }
     }
 }
@@ -129,6 +149,12 @@ impl Progress {
             ProgressMode::Json => JSON_INTERVAL,
             ProgressMode::Auto | ProgressMode::None => return progress,
         };
+        let cleared = Arc::downgrade(&progress);
+        progress.ui.before_exit(move || {
+            if let Some(progress) = cleared.upgrade() {
+                progress.stop();
+            }
+        });
         let ticking = progress.clone();
         *lock(&progress.ticker) = Some(tokio::spawn(ticking.tick(interval)));
         progress
@@ -138,6 +164,11 @@ impl Progress {
         let bars = MultiProgress::with_draw_target(target);
         let screen = Mutex::new(Some(Lines::new(bars.clone())));
         Self { ui, show, state: Arc::default(), bars, ticker: Mutex::new(None), screen }
+    }
+
+    /// Whether what becomes of each file, and of all, is told as JSON on standard output.
+    pub fn is_json(&self) -> bool {
+        self.show.is_json(&self.ui)
     }
 
     /// How many folders were made.
@@ -209,20 +240,37 @@ impl Progress {
     }
 
     /// A line of the plan, which is a dry run's result: for people, or as columns.
-    fn plan_line(&self, word: &str, source: &str, target: &str, size: Option<u64>) {
-        self.aside(|ui| {
-            let line = if ui.stdout_is_terminal() {
-                let (source, target) = (ui.shown(source), ui.shown(target));
-                let from = if size.is_some() { format!("{source} -> ") } else { String::new() };
+    fn plan_line(&self, word: &str, source: Option<&str>, target: &str, size: Option<u64>) {
+        self.result(|ui| {
+            ui.line(&if ui.stdout_is_terminal() {
+                let from = source.map(|source| format!("{} -> ", ui.shown(source))).unwrap_or_default();
                 let size = size.map(|size| format!("  ({})", human::bytes(size))).unwrap_or_default();
-                format!("{word:<9} {from}{target}{size}")
+                format!("{word:<9} {from}{}{size}", ui.shown(target))
             } else {
                 let size = size.map_or_else(|| "-".to_owned(), |size| size.to_string());
-                format!("{word}\t{source}\t{target}\t{size}")
-            };
-            // A reader that has gone is noticed at the end.
-            drop(ui.line(&line));
+                format!("{word}\t{}\t{target}\t{size}", source.unwrap_or("-"))
+            })
         });
+    }
+
+    /// Writes a result. Where nobody reads it any more, a dry run is at its end; a transfer goes on, and that is
+    /// noticed when the summary is written.
+    fn result(&self, write: impl FnOnce(&Ui) -> Result<(), OutputError>) {
+        self.aside(|ui| {
+            if write(ui).is_err() && self.show.dry_run {
+                self.show.stop.cancel();
+            }
+        });
+    }
+
+    /// Records an object in the manifest, and as JSON where that is wanted.
+    fn record(&self, record: &impl Serialize) {
+        if let Some(manifest) = &self.show.manifest {
+            manifest.write(record);
+        }
+        if self.show.is_json(&self.ui) {
+            self.result(|ui| ui.json_line(record));
+        }
     }
 
     /// Writes something without tearing the bars apart.
@@ -251,12 +299,26 @@ impl Observer for Progress {
         lock(&self.state).walk_finished = true;
     }
 
-    fn folder_made(&self, path: &str) {
+    fn folder_made(&self, direction: Direction, path: &str) {
         lock(&self.state).folders += 1;
-        if self.show.dry_run && !self.ui.is_json() {
-            self.plan_line("folder", "-", path, None);
+        if self.show.dry_run && self.ui.is_json() {
+            self.result(|ui| ui.json_line(&folder_record(direction, path)));
+        } else if self.show.dry_run {
+            self.plan_line("folder", None, path, None);
         } else if self.show.verbose {
             self.aside(|ui| ui.status(&format!("folder {path}")));
+        }
+    }
+
+    fn recycled(&self, path: &str, is_folder: bool) {
+        self.record(&recycled_record(path, is_folder, self.show.dry_run));
+        if self.ui.is_json() {
+            return;
+        }
+        if self.show.dry_run {
+            self.plan_line("recycled", None, path, None);
+        } else {
+            self.aside(|ui| ui.status(&format!("moved to the recycle bin: {path}")));
         }
     }
 
@@ -268,6 +330,7 @@ impl Observer for Progress {
     fn bytes(&self, item: ItemNumber, count: u64) {
         let mut state = lock(&self.state);
         state.moved += count;
+        state.trouble = None;
         if let Some(active) = state.active.get_mut(&item) {
             active.moved += count;
         }
@@ -288,6 +351,7 @@ impl Observer for Progress {
     }
 
     fn item_retried(&self, _item: ItemNumber, name: &str, attempt: u32, error: &dyn Display, pause: Duration) {
+        lock(&self.state).trouble = Some(error.to_string());
         if self.show.verbose {
             let seconds = pause.as_secs_f64();
             let text = format!("{name}: attempt {attempt} failed, trying again in {seconds:.1} s: {error}");
@@ -304,24 +368,25 @@ impl Observer for Progress {
             let mut state = lock(&self.state);
             state.active.remove(&item);
             match record.outcome {
+                // What was interrupted has not failed.
+                ItemOutcome::Failed(TransferError::Cancelled) => {}
                 ItemOutcome::Failed(_) => state.failed += 1,
-                // What need not move counts as moved, or the end would never be reached.
-                ItemOutcome::Unchanged | ItemOutcome::Skipped => state.moved += record.size,
+                ItemOutcome::Unchanged | ItemOutcome::Skipped => state.settled += record.size.unwrap_or(0),
                 ItemOutcome::Transferred(_) => {}
             }
-            state.done_files += u64::from(!matches!(record.outcome, ItemOutcome::Failed(_)));
+            if !matches!(record.outcome, ItemOutcome::Failed(_)) {
+                state.done_files += 1;
+                state.trouble = None;
+            }
         }
         let shown = FileRecord::new(record, self.show.dry_run);
-        if let Some(manifest) = &self.show.manifest {
-            manifest.write(&shown);
+        self.record(&shown);
+        // All that failed are listed at the end.
+        if self.ui.is_json() || matches!(record.outcome, ItemOutcome::Failed(_)) {
+            return;
         }
-        // A reader that has gone is noticed when the summary is written.
-        if self.ui.is_json() {
-            self.aside(|ui| drop(ui.json_line(&shown)));
-        } else if matches!(record.outcome, ItemOutcome::Failed(_)) {
-            // All of them are listed at the end.
-        } else if self.show.dry_run {
-            self.plan_line(shown.word(), &record.source, &record.target, Some(record.size));
+        if self.show.dry_run {
+            self.plan_line(shown.word(), Some(&record.source), &record.target, record.size);
         } else if self.show.verbose {
             self.aside(|ui| ui.status(&format!("{} {} -> {}", shown.word(), record.source, record.target)));
         }
@@ -335,6 +400,41 @@ impl Observer for Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::OutputSettings;
+
+    fn record(size: u64, outcome: ItemOutcome) -> Record {
+        Record {
+            direction: Direction::Upload,
+            source: "source".to_owned(),
+            target: "target".to_owned(),
+            size: Some(size),
+            etag: None,
+            outcome,
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_need_not_move_makes_no_speed_and_what_was_interrupted_no_failure() {
+        let show = Show {
+            mode: ProgressMode::None,
+            verbose: false,
+            dry_run: false,
+            contents: false,
+            manifest: None,
+            stop: CancellationToken::new(),
+        };
+        let progress = Progress::start(Arc::new(Ui::new(&OutputSettings::default())), show);
+        progress.found(80);
+        progress.found(20);
+        progress.walk_finished();
+        progress.item_done(1, &record(80, ItemOutcome::Unchanged));
+        progress.item_done(2, &record(20, ItemOutcome::Failed(TransferError::Cancelled)));
+        let mut state = lock(&progress.state);
+        assert_eq!((state.moved, state.failed), (0, 0));
+        state.rate = 10.0;
+        assert_eq!(state.snapshot().line(), "1/2 files  80 B / 100 B  80%  10 B/s  eta 2.0s");
+    }
 
     /// A terminal that keeps what is done to it.
     #[derive(Debug, Clone, Default)]
@@ -381,7 +481,14 @@ mod tests {
     fn once_stopped_nothing_is_drawn_any_more() {
         let terminal = Recorder::default();
         let ui = Arc::new(Ui::new(&crate::settings::OutputSettings::default()));
-        let show = Show { mode: ProgressMode::Bar, verbose: false, dry_run: false, manifest: None };
+        let show = Show {
+            mode: ProgressMode::Bar,
+            verbose: false,
+            dry_run: false,
+            contents: false,
+            manifest: None,
+            stop: CancellationToken::new(),
+        };
         let progress = Progress::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), ui, show);
         progress.found(100);
         progress.item_started(1, "some-file", 100);

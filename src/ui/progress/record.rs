@@ -1,4 +1,4 @@
-//! The record of one file, as it goes out in JSON, to a manifest, or in words.
+//! The record of one file or folder, as it goes out in JSON, to a manifest, or in words.
 
 use serde::Serialize;
 
@@ -13,8 +13,8 @@ pub(super) struct FileRecord<'a> {
     r#type: &'static str,
     direction: &'static str,
     source: &'a str,
-    target: &'a str,
-    size: u64,
+    target: Option<&'a str>,
+    size: Option<u64>,
     status: &'static str,
     reason: Option<&'static str>,
     etag: Option<&'a str>,
@@ -42,9 +42,9 @@ impl<'a> FileRecord<'a> {
     pub(super) fn new(record: &'a Record, dry_run: bool) -> Self {
         Self {
             r#type: "file",
-            direction: if record.direction == Direction::Upload { "upload" } else { "download" },
+            direction: direction_word(record.direction),
             source: &record.source,
-            target: &record.target,
+            target: Some(record.target.as_str()).filter(|target| !target.is_empty()),
             size: record.size,
             status: match record.outcome {
                 ItemOutcome::Transferred(_) if dry_run => "planned",
@@ -69,6 +69,30 @@ impl<'a> FileRecord<'a> {
     /// What is done with it, in one word: why it moves, or why not.
     pub(super) fn word(&self) -> &'static str {
         self.reason.unwrap_or(self.status)
+    }
+}
+
+/// The JSON object of a folder that would be made (docs/scripting.md).
+pub(super) fn folder_record(direction: Direction, target: &str) -> serde_json::Value {
+    serde_json::json!({
+        "type": "folder", "direction": direction_word(direction), "target": target, "status": "planned",
+    })
+}
+
+/// The JSON object of what was in the way and went, or would go, to the recycle bin (docs/scripting.md).
+pub(super) fn recycled_record(path: &str, is_folder: bool, dry_run: bool) -> serde_json::Value {
+    serde_json::json!({
+        "type": "recycled",
+        "path": path,
+        "kind": if is_folder { "folder" } else { "file" },
+        "status": if dry_run { "planned" } else { "recycled" },
+    })
+}
+
+fn direction_word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Upload => "upload",
+        Direction::Download => "download",
     }
 }
 

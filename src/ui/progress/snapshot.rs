@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::ui::human;
 
+/// So many columns of a reason are worth showing.
+const LEAST_REASON: usize = 20;
+
 /// What is shown at one moment.
 pub(super) struct Snapshot {
     pub(super) files: u64,
@@ -15,6 +18,8 @@ pub(super) struct Snapshot {
     pub(super) failed: u64,
     /// Something of unknown length moves: there is no total yet.
     pub(super) open_ended: bool,
+    /// Why nothing moves, where an attempt has failed and another one is to follow.
+    pub(super) waiting_for: Option<String>,
 }
 
 impl Snapshot {
@@ -32,6 +37,15 @@ impl Snapshot {
         (self.total_known && self.rate >= 1.0).then(|| Duration::from_secs_f64((left as f64 / self.rate).min(1e8)))
     }
 
+    /// How fast it goes and how long it takes, or why it does not go on.
+    fn pace(&self) -> Vec<String> {
+        if let Some(error) = &self.waiting_for {
+            return vec![format!("waiting to try again: {error}")];
+        }
+        let eta = self.eta().map(|eta| format!("eta {}", human::duration(eta)));
+        std::iter::once(format!("{}/s", human::bytes(self.rate as u64))).chain(eta).collect()
+    }
+
     /// As much as fits into so many columns, the most telling first.
     pub(super) fn line_within(&self, width: usize) -> String {
         let line = self.line();
@@ -39,12 +53,15 @@ impl Snapshot {
             return line;
         }
         let share = self.percent().map_or_else(|| human::bytes(self.bytes), |percent| format!("{percent}%"));
-        let rate = format!("{}/s", human::bytes(self.rate as u64));
-        let eta = self.eta().map(|eta| format!("eta {}", human::duration(eta)));
         let files = format!("{}/{} files", human::count(self.files), human::count(self.found_files));
         let failed = (self.failed > 0).then(|| format!("{} failed", self.failed));
         let mut short = share;
-        for piece in [failed, Some(rate), eta, Some(files)].into_iter().flatten() {
+        for piece in failed.into_iter().chain(self.pace()).chain([files]) {
+            let room = width.saturating_sub(short.len() + 2);
+            // The beginning of a reason is better than none.
+            if self.waiting_for.is_some() && piece.len() > room && room >= LEAST_REASON {
+                return format!("{short}  {piece}");
+            }
             if short.len() + 2 + piece.len() <= width {
                 short = format!("{short}  {piece}");
             }
@@ -54,7 +71,7 @@ impl Snapshot {
 
     pub(super) fn line(&self) -> String {
         if self.open_ended && !self.total_known {
-            return format!("{}  {}/s", human::bytes(self.bytes), human::bytes(self.rate as u64));
+            return format!("{}  {}", human::bytes(self.bytes), self.pace().join("  "));
         }
         let so_far = if self.total_known { "" } else { " so far" };
         let mut line = format!(
@@ -67,10 +84,7 @@ impl Snapshot {
         if let Some(percent) = self.percent() {
             line.push_str(&format!("  {percent}%"));
         }
-        line.push_str(&format!("  {}/s", human::bytes(self.rate as u64)));
-        if let Some(eta) = self.eta() {
-            line.push_str(&format!("  eta {}", human::duration(eta)));
-        }
+        line.push_str(&format!("  {}", self.pace().join("  ")));
         if self.failed > 0 {
             line.push_str(&format!("  {} failed", self.failed));
         }
@@ -88,6 +102,7 @@ pub(super) fn json_progress(snapshot: &Snapshot) -> serde_json::Value {
         "walk_finished": snapshot.total_known,
         "bytes_per_second": snapshot.rate as u64,
         "failed": snapshot.failed,
+        "waiting_for": snapshot.waiting_for,
     })
 }
 
@@ -106,6 +121,7 @@ mod tests {
             rate: f64::from(10 << 20),
             failed: 1,
             open_ended: false,
+            waiting_for: None,
         };
         let line = |width| snapshot.line_within(width);
         assert_eq!(line(200), "60/122 files  100 MiB / 200 MiB  50%  10.0 MiB/s  eta 10s  1 failed");
@@ -113,5 +129,11 @@ mod tests {
         assert_eq!(line(39), "50%  1 failed  10.0 MiB/s  eta 10s");
         assert_eq!(line(12), "50%  eta 10s");
         assert_eq!(line(4), "50%");
+        let waiting_for = Some("cannot connect to cells.example: connection refused".to_owned());
+        let waiting = Snapshot { waiting_for, ..snapshot };
+        let reason = "waiting to try again: cannot connect to cells.example: connection refused";
+        assert_eq!(waiting.line_within(200), format!("60/122 files  100 MiB / 200 MiB  50%  {reason}  1 failed"));
+        assert_eq!(waiting.line_within(50), format!("50%  1 failed  {reason}"), "to be cut");
+        assert_eq!(waiting.line_within(30), "50%  1 failed  60/122 files");
     }
 }

@@ -1,0 +1,77 @@
+//! From the operands to the jobs of a run, before anything moves.
+
+use std::collections::HashSet;
+
+use super::direction::{Direction, RemoteSource};
+use crate::api::Node;
+use crate::error::{CliError, Kind};
+use crate::path::RemotePath;
+use crate::transfer::run::Job;
+use crate::transfer::target::DownloadSource;
+use crate::transfer::{Engine, TransferError, event};
+use crate::walk::glob;
+
+/// The nodes of a pattern without those that lie in another of them: a folder comes with all that it holds.
+fn topmost(nodes: Vec<Node>) -> Vec<Node> {
+    let mut folders: HashSet<RemotePath> = HashSet::new();
+    // They are sorted by path, so that a folder stands before what it holds.
+    let mut is_topmost = |node: &Node| {
+        let mut above = std::iter::successors(node.path.parent(), RemotePath::parent);
+        if above.any(|folder| folders.contains(&folder)) {
+            return false;
+        }
+        if node.is_folder() {
+            folders.insert(node.path.clone());
+        }
+        true
+    };
+    nodes.into_iter().filter(|node| is_topmost(node)).collect()
+}
+
+/// The jobs of a run; what is piped has none.
+pub(super) async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Vec<Job>, CliError> {
+    let (sources, target) = match direction {
+        Direction::Down(sources, target) => (sources, target),
+        Direction::Up(sources, target, folder) => {
+            let jobs = engine.upload_jobs(&sources, &target, folder).await;
+            return jobs.map_err(|error| while_planning(error, &target.marked()));
+        }
+        Direction::PipeUp(..) | Direction::PipeDown(..) => return Ok(Vec::new()),
+    };
+    let (mut nodes, mut jobs) = (Vec::new(), Vec::new());
+    for RemoteSource { path: source, contents } in &sources {
+        let found = found(engine, source, literal).await?;
+        if found.is_empty() && sources.len() == 1 {
+            let message = format!("'{source}' does not exist on the server");
+            return Err(CliError::new(Kind::NotFound, message).about(source));
+        }
+        if found.is_empty() {
+            // One of many: the others go on, as with cp.
+            let error = TransferError::NotFound(format!("'{source}' does not exist on the server"));
+            jobs.push(Job::Refused { direction: event::Direction::Download, source: source.marked(), error });
+        }
+        nodes.extend(found.into_iter().map(|node| DownloadSource { node, contents: *contents }));
+    }
+    if !nodes.is_empty() {
+        let planned = engine.download_jobs(nodes, &target).await;
+        jobs.extend(planned.map_err(|error| while_planning(error, &target.display().to_string()))?);
+    }
+    Ok(jobs)
+}
+
+/// What failed before anything moved; of a failed call it is said what it was for.
+fn while_planning(error: TransferError, target: &str) -> CliError {
+    let is_call = matches!(error, TransferError::Api(_) | TransferError::S3(_) | TransferError::Walk(_));
+    let error = CliError::from(error);
+    if is_call { error.during(format!("looking for {target}")) } else { error }
+}
+
+/// What a remote source names.
+pub(super) async fn found(engine: &Engine, source: &RemotePath, literal: bool) -> Result<Vec<Node>, CliError> {
+    if source.is_root() {
+        let message = "name a workspace to download from, for example cells://common-files";
+        return Err(CliError::new(Kind::Usage, message));
+    }
+    let nodes = glob::expand(&engine.api, &engine.s3, source, literal).await;
+    Ok(topmost(nodes.map_err(|error| CliError::from(error).during(format!("looking for {}", source.marked())))?))
+}

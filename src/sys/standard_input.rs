@@ -1,0 +1,28 @@
+//! Whether there is a standard input at all.
+
+/// Whether this process was started without a standard input (`<&-`), so far as the system tells (Linux).
+///
+/// What stands in its place then, before any code of ours runs, is `/dev/null`, open for writing as well. A shell's
+/// `</dev/null` is open for reading only. Whoever hands over `/dev/null` open for both is taken for one that gives none.
+pub fn was_closed() -> bool {
+    let leads_nowhere =
+        std::fs::read_link("/proc/self/fd/0").is_ok_and(|path| path == std::path::Path::new("/dev/null"));
+    leads_nowhere && std::fs::read_to_string("/proc/self/fdinfo/0").is_ok_and(|about| is_for_both(&about))
+}
+
+/// Whether a file is open for reading and writing, in the words of /proc/self/fdinfo: the last octal digit of the flags.
+fn is_for_both(about: &str) -> bool {
+    about.lines().find_map(|line| line.strip_prefix("flags:")).is_some_and(|flags| flags.trim().ends_with('2'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mode_of_an_open_file_is_read() {
+        assert!(is_for_both("pos:\t0\nflags:\t0100002\nmnt_id:\t27\n"));
+        assert!(!is_for_both("pos:\t0\nflags:\t0100000\nmnt_id:\t27\n"));
+        assert!(!is_for_both("pos:\t0\n"));
+    }
+}
