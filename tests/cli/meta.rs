@@ -168,3 +168,10 @@ fn what_can_be_set_is_listed() {
         json!({"namespace": "usermeta-tags", "label": "Tags", "type": "tags", "choices": null, "indexed": true});
     assert_eq!(tags, Some(&wanted));
 }
+
+#[test]
+fn a_stream_ends_with_its_summary_although_all_has_failed() {
+    let run = World::new().cec(["meta", "get", "-R", "--json", "-p", "common-files/none"]).run();
+    let summary = r#"{"type":"summary","schema":1,"nodes":0,"values":0,"failed":1}"#;
+    assert_eq!((run.code, run.stdout.trim_end()), (3, summary), "{}", run.stderr);
+}

@@ -182,7 +182,7 @@ impl<'a> Trees<'a> {
             }
         }
         self.table.finish()?;
-        if self.ctx.ui.is_json() && !operands.all_failed() {
+        if self.ctx.ui.is_json() {
             let failed = operands.failure_count();
             let (nodes, values) = (self.nodes, self.values);
             let summary = json!({"type": "summary", "schema": 1, "nodes": nodes, "values": values, "failed": failed});

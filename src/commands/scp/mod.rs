@@ -136,12 +136,12 @@ fn show(ctx: &Ctx, args: &Args, engine: &Engine, manifest: Option<Manifest>) -> 
 }
 
 /// Waits for a run; says what it waits for where it does not stop at once.
-async fn supervise(ctx: &Ctx, progress: &Progress, run: impl Future<Output = Summary>) -> Summary {
-    let (cancel, ui) = (ctx.cancel.clone(), ctx.ui.clone());
+async fn supervise(ctx: &Ctx, progress: &Arc<Progress>, run: impl Future<Output = Summary>) -> Summary {
+    let (cancel, shown) = (ctx.cancel.clone(), progress.clone());
     let farewell = tokio::spawn(async move {
         cancel.cancelled().await;
         tokio::time::sleep(FAREWELL).await;
-        ui.status("stopping: waiting for the answer to what has been sent; Ctrl-C again quits at once");
+        shown.say("stopping: waiting for the answer to what has been sent; Ctrl-C again quits at once");
     });
     let summary = run.boxed_local().await;
     farewell.abort();

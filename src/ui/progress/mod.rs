@@ -273,6 +273,11 @@ impl Progress {
         }
     }
 
+    /// Says what is being done, between the bars and what was said before.
+    pub fn say(&self, text: &str) {
+        self.aside(|ui| ui.status(text));
+    }
+
     /// Writes something without tearing the bars apart.
     fn aside(&self, write: impl FnOnce(&Ui)) {
         self.bars.suspend(|| write(&self.ui));
