@@ -351,14 +351,15 @@ impl Cec<'_> {
     }
 
     /// Runs it where a folder of the home is a small file system of its own, mounted with these options and gone with
-    /// the run. Gives what the run left there as well: paths and sizes of files, sorted. `None` where mounting is not
+    /// the run; what was in the folder is copied there first. Gives what the run left there as well: paths and sizes of files, sorted. `None` where mounting is not
     /// allowed.
     #[cfg(target_os = "linux")]
     pub(crate) fn on_disk(self, folder: &str, options: &str) -> Option<(Run, Vec<String>)> {
         const LEFT: &str = ".left-on-disk";
+        const BEFORE: &str = ".before-on-disk";
         let script = format!(
-            "mount -t tmpfs -o \"$2\" cec \"$1\" && touch {LEFT} || exit; folder=$1; shift 2; \"$@\"; code=$?; \
-             find \"$folder\" -type f -printf '%P %s\\n' | sort > {LEFT}; exit $code"
+            "folder=$1; rm -rf {LEFT}; cp -a \"$folder\" {BEFORE} && mount -t tmpfs -o \"$2\" cec \"$folder\" || exit; \
+             cp -a {BEFORE}/. \"$folder\" 2>/dev/null; rm -r {BEFORE}; touch {LEFT}; shift 2; \"$@\"; code=$?; find \"$folder\" -type f -printf '%P %s\\n' | sort > {LEFT}; exit $code"
         );
         fs::create_dir_all(self.world.home().join(folder)).expect("a folder");
         let list = self.world.home().join(LEFT);
