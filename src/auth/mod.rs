@@ -183,6 +183,15 @@ impl TokenSource {
         }
     }
 
+    /// Whether a token can be had after the present one has ended, as far as that is known here.
+    pub async fn renews(&self) -> bool {
+        match &self.kind {
+            Kind::Fixed(_) => false,
+            Kind::OAuth(renewal) => renewal.renews().await,
+            Kind::Session(_) => true,
+        }
+    }
+
     /// Ends a password session on the server, if one was opened; errors are of no consequence. A renewal that is on its
     /// way is waited for: its answer is all that there is of the session then.
     pub async fn close(&self) {

@@ -152,6 +152,11 @@ impl Renewal {
         *self.0.expires_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether there is a refresh token.
+    pub(super) async fn renews(&self) -> bool {
+        self.0.state.lock().await.current.refresh.is_some()
+    }
+
     /// Waits until no renewal is on its way.
     pub(super) async fn settle(&self) {
         drop(self.0.state.lock().await);
@@ -160,7 +165,7 @@ impl Renewal {
     async fn have(&self, need: Need) -> Result<Token, AuthError> {
         let inner = Arc::clone(&self.0);
         let having = tokio::spawn(async move { inner.have(&need).await });
-        having.await.unwrap_or_else(|error| Err(broken_down(error)))
+        having.await.unwrap_or_else(|error| Err(broken_down(&error)))
     }
 }
 
@@ -370,11 +375,11 @@ async fn waiting<T: Send + 'static>(
 ) -> Result<T, AuthError> {
     match tokio::task::spawn_blocking(what).await {
         Ok(result) => result.map_err(|error| AuthError::Store(Arc::new(error))),
-        Err(error) => Err(broken_down(error)),
+        Err(error) => Err(broken_down(&error)),
     }
 }
 
-fn broken_down(error: tokio::task::JoinError) -> AuthError {
+fn broken_down(error: &tokio::task::JoinError) -> AuthError {
     AuthError::Store(Arc::new(StoreError::BrokenDown(error.to_string())))
 }
 

@@ -226,6 +226,11 @@ impl Entry {
         }
     }
 
+    /// Whether a refresh token is in the file.
+    pub fn has_refresh_token(&self) -> bool {
+        self.has_text("refreshToken")
+    }
+
     /// The life of the access token when it was new, in seconds, where this version stored it.
     pub fn token_life(&self) -> Option<u64> {
         self.0.get(LIFE).and_then(Value::as_u64)
@@ -431,6 +436,13 @@ pub struct Loaded {
     pub accounts: Accounts,
     /// Whether others than the owner can read the file.
     pub readable_by_others: bool,
+}
+
+impl Loaded {
+    /// Whether others than the owner can read a secret in the file.
+    pub fn shows_secrets(&self) -> bool {
+        self.readable_by_others && self.accounts.entries.values().any(Entry::holds_secret)
+    }
 }
 
 /// Where config.json is.

@@ -45,6 +45,8 @@ pub struct Saved {
     pub place: Place,
     /// Why the secret is not in the keyring, although it should be.
     pub no_keyring: Option<String>,
+    /// The account that was stored under that id before.
+    pub replaced: Option<Account>,
 }
 
 /// An account that was found.
@@ -128,17 +130,22 @@ impl Vault {
         let id = account.url.account_id(login);
         let user = encoding::user(account.url.origin(), login);
         let _lock = self.lock(&id)?;
+        let replaced = self.load().ok().and_then(|loaded| self.find(&loaded.accounts, &id).ok());
+        let replaced = replaced.map(|found| found.account);
         let no_keyring = if self.keep_in_file {
             None
         } else {
             match self.keyring.set(&user, &item_of(&account.credentials)) {
-                Ok(()) => return self.save_entry(account, login, skip_verify, Place::Keyring, None),
+                Ok(()) => {
+                    let saved = self.save_entry(account, login, skip_verify, Place::Keyring, None)?;
+                    return Ok(Saved { replaced, ..saved });
+                }
                 Err(KeyringError::Absent(reason)) => Some(reason),
                 Err(error) => return Err(StoreError::NotKept(error)),
             }
         };
         let saved = self.save_entry(account, login, skip_verify, Place::File(self.file.path()), no_keyring)?;
-        Ok(saved)
+        Ok(Saved { replaced, ..saved })
     }
 
     fn save_entry(
@@ -164,7 +171,7 @@ impl Vault {
                 tracing::debug!(%error, "the outdated secret stays in the keyring");
             }
         }
-        Ok(Saved { id, place, no_keyring })
+        Ok(Saved { id, place, no_keyring, replaced: None })
     }
 
     /// An account with its secret, wherever that is. What old versions left in the keyring under other names is moved.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::http::{body_of, send};
 use crate::support::{World, wait_for};
 
-const SIGN_IN: &str = "  hint: run 'cec configure' to sign in, or set CEC_URL and CEC_TOKEN\n";
+const SIGN_IN: &str = "  hint: run 'cec config relog' to sign in again\n";
 
 fn refreshes(world: &World) -> usize {
     world.sandbox.requests().iter().filter(|request| request.path == "/oidc/oauth2/token").count()

@@ -98,6 +98,17 @@ impl World {
         fs::rename(file, self.config_file()).expect("config.json");
     }
 
+    /// Writes a file of the home that only its owner can read, as one that holds a token must be.
+    pub(crate) fn write_secret(&self, name: &str, text: &str) {
+        let file = self.home().join(name);
+        fs::write(&file, text).expect("a file");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a mode");
+        }
+    }
+
     /// `cec` signed in as admin through the environment.
     pub(crate) fn cec<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Cec<'_> {
         self.signed_out(arguments).env("CEC_URL", self.url()).env("CEC_TOKEN", &self.sandbox.token("admin"))
