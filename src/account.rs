@@ -24,6 +24,9 @@ pub enum UrlError {
     /// A path: the server answers only at the root of its host.
     #[error("'{0}' has the path '{1}', but a Cells server answers only at the root of its host; leave the path out")]
     Path(String, String),
+    /// A query or a fragment at the root, where no page of the server has one.
+    #[error("'{0}' has more behind the host than a server's URL; leave it out")]
+    Query(String),
 }
 
 /// The origin of a server, `http(s)://host[:port]`, without a path.
@@ -32,7 +35,7 @@ pub struct ServerUrl(Url);
 
 impl ServerUrl {
     /// Reads what a user types: adds `https://`, drops `/login` and what a browser's address bar adds (`/ws-…`,
-    /// query and fragment), and refuses other paths and credentials.
+    /// query and fragment), and refuses other paths, other queries and credentials.
     ///
     /// # Errors
     /// See [`UrlError`].
@@ -53,6 +56,9 @@ impl ServerUrl {
         let known = path.is_empty() || path == "/login" || path.starts_with("/ws-") || path == "/welcome";
         if !known {
             return Err(UrlError::Path(typed.to_owned(), path));
+        }
+        if path.is_empty() && (url.query().is_some() || url.fragment().is_some()) {
+            return Err(UrlError::Query(typed.to_owned()));
         }
         url.set_path("");
         url.set_query(None);
@@ -197,6 +203,9 @@ mod tests {
         assert!(matches!(ServerUrl::parse("https://u:p@h"), Err(UrlError::Credentials)));
         assert!(matches!(ServerUrl::parse("https://h/cells"), Err(UrlError::Path(..))));
         assert!(matches!(ServerUrl::parse(""), Err(UrlError::Invalid(_))));
+        for typed in ["https://h?x=1", "https://h/?x=1", "h/#x"] {
+            assert!(matches!(ServerUrl::parse(typed), Err(UrlError::Query(_))), "{typed}");
+        }
     }
 
     #[test]

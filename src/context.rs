@@ -3,6 +3,7 @@
 
 use std::io::Read as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::{Account, Credentials, LinkUrl, ServerUrl};
 use crate::auth::public_link::LinkPage;
 use crate::auth::{AuthError, Sender, TokenSource};
+use crate::env;
 use crate::error::{CliError, Kind};
 use crate::http::retry::RetryPolicy;
 use crate::http::{Http, HttpOptions};
@@ -20,9 +22,10 @@ use crate::path::{PathError, RemotePath, View};
 use crate::settings::{Claim, GivenSecret, Selection, Settings, TokenOrigin, parse_duration, parse_link};
 use crate::store::keyring::{self, Keyring, NoKeyring};
 use crate::store::{Accounts, ConfigFile, Place, Saved, Vault};
+use crate::sys::atomic_file::is_readable_by_others;
 use crate::ui::Ui;
 use crate::ui::prompt::Extent;
-use crate::{api, env, s3};
+use crate::{api, s3};
 
 /// The longest token file that is read.
 const LONGEST_TOKEN: u64 = 64 * 1024;
@@ -43,6 +46,8 @@ pub struct Ctx {
     pub cancel: CancellationToken,
     /// The public link that the command is about, beside what settings say.
     named_link: OnceLock<LinkUrl>,
+    /// Whether it was told that no certificate is checked.
+    told_of_skip_verify: AtomicBool,
     opened: OnceCell<Opened>,
     view: OnceCell<Option<Arc<View>>>,
     sender: OnceCell<Arc<Sender>>,
@@ -63,6 +68,8 @@ pub struct Opened {
     pub token_life: Option<u64>,
     /// Where its secret is stored, if it is.
     pub place: Option<Place>,
+    /// The flag or variable that gave it, if one did.
+    pub source: Option<&'static str>,
     /// The public link that it is, with what its page tells.
     pub visited: Option<(LinkUrl, LinkPage)>,
 }
@@ -75,6 +82,7 @@ impl Ctx {
             ui,
             cancel,
             named_link: OnceLock::new(),
+            told_of_skip_verify: AtomicBool::new(false),
             opened: OnceCell::new(),
             view: OnceCell::new(),
             sender: OnceCell::new(),
@@ -101,7 +109,8 @@ impl Ctx {
             None => self.settings.selection()?,
         };
         let opened = match selection {
-            Selection::Given { url, login, secret } => {
+            Selection::Given { url, login, secret, source } => {
+                self.ui.keep_advice(advice_for(source));
                 self.warn_of_plain_http(&url);
                 let credentials = match secret {
                     GivenSecret::Token(origin) => Credentials::Token(read_token(&self.ui, &origin).await?),
@@ -111,7 +120,7 @@ impl Ctx {
                         Credentials::Password { login: login.clone().unwrap_or_default(), password }
                     }
                 };
-                given(Account { url, login, credentials, stored_id: None })
+                Opened { source: Some(source), ..given(Account { url, login, credentials, stored_id: None }) }
             }
             Selection::Link { link, password } => self.open_link(link, password).await?,
             Selection::Stored { profile, claim } => self.open_stored(profile.as_deref(), &claim).await?,
@@ -127,6 +136,7 @@ impl Ctx {
             let server = link.server();
             self.ui.warn(&format!("{server} is not encrypted: the link and its files can be read on the way"));
         }
+        self.warn_of_skip_verify(link.server(), false);
         let page = LinkPage::fetch(&self.http(false, &[])?, &link).await.map_err(failed)?;
         let password = match password {
             None if page.wants_password && self.ui.can_ask() => {
@@ -194,6 +204,20 @@ impl Ctx {
         }
     }
 
+    /// Warns, once, where the certificate of a server is not checked; `stored` is what the account's entry says.
+    pub fn warn_of_skip_verify(&self, url: &ServerUrl, stored: bool) {
+        let flag = self.settings.connection.skip_verify;
+        if !flag.unwrap_or(stored) || !url.is_https() || self.ui.is_quiet() {
+            return;
+        }
+        if !self.told_of_skip_verify.swap(true, Ordering::Relaxed) {
+            let why = if flag.is_none() { "; that is stored with the account" } else { "" };
+            self.ui.warn(&format!(
+                "the certificate of {url} is not checked, so anybody in between can read along{why}; --ca-cert is safer"
+            ));
+        }
+    }
+
     /// Remembers the secrets of credentials, so that no message can show them.
     pub fn keep_secrets(&self, credentials: &Credentials) {
         match credentials {
@@ -209,11 +233,14 @@ impl Ctx {
     async fn open_stored(&self, profile: Option<&str>, claim: &Claim) -> Result<Opened, CliError> {
         let vault = self.vault()?;
         let loaded = vault.load()?;
-        if loaded.readable_by_others {
+        if loaded.shows_secrets() {
             let path = vault.file().path();
             self.ui.warn(&format!("others can read the secrets in {0}; run: chmod 600 {0}", path.display()));
         }
         let id = choose(&loaded.accounts, profile)?;
+        let is_active = loaded.accounts.active_id() == Some(id);
+        let which = if is_active { String::new() } else { format!(" {id}") };
+        self.ui.keep_advice(format!("run 'cec config relog{which}' to sign in again"));
         let entry = &loaded.accounts.entries[id];
         if let Some(url) = claim.url.as_ref().filter(|url| url.value.origin() != entry.url().trim_end_matches('/')) {
             let message = format!("{} names {}, but {id} is an account on {}", url.name, url.value, entry.url());
@@ -228,7 +255,8 @@ impl Ctx {
         }
         if let Some(login) = claim.login.as_ref().filter(|login| entry.user() != login.value) {
             let message = format!("{} is {}, but the stored account is {id}", login.name, login.value);
-            return Err(CliError::new(Kind::Usage, message).hint("add --password, or choose an account with --profile"));
+            return Err(CliError::new(Kind::Usage, message)
+                .hint("give the password as well, or choose an account with --profile"));
         }
         let (id, accounts) = (id.to_owned(), loaded.accounts);
         let found = waiting(move || vault.find(&accounts, &id)).await??;
@@ -237,6 +265,7 @@ impl Ctx {
             headers: found.entry.headers(),
             token_life: found.entry.token_life(),
             place: Some(found.place),
+            source: None,
             account: found.account,
             visited: None,
         })
@@ -271,6 +300,14 @@ impl Ctx {
         Ok(self.opened().await?.place.as_ref())
     }
 
+    /// The flag or variable that gave the account in use; `None` where it is stored.
+    ///
+    /// # Errors
+    /// As [`Ctx::account`].
+    pub async fn source(&self) -> Result<Option<&'static str>, CliError> {
+        Ok(self.opened().await?.source)
+    }
+
     /// Where accounts are stored.
     ///
     /// # Errors
@@ -293,6 +330,7 @@ impl Ctx {
         Ok(Http::new(&HttpOptions {
             skip_verify: connection.skip_verify.unwrap_or(stored_skip_verify),
             ca_cert: connection.ca_cert.clone(),
+            trust_file: self.settings.environment.path(env::SSL_CERT_FILE),
             client_identity: connection.client_identity.clone(),
             headers: stored_headers.iter().cloned().chain(own).collect(),
             proxy: connection.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
@@ -309,8 +347,9 @@ impl Ctx {
         self.sender
             .get_or_try_init(async || {
                 let opened = self.opened().await?;
-                let http = self.http(opened.skip_verify, &opened.headers)?;
                 let account = &opened.account;
+                self.warn_of_skip_verify(&account.url, opened.skip_verify);
+                let http = self.http(opened.skip_verify, &opened.headers)?;
                 if let (Some((link, page)), Credentials::Password { password, .. }) =
                     (&opened.visited, &account.credentials)
                 {
@@ -401,7 +440,25 @@ impl Ctx {
 
 /// An account that was given, and is stored nowhere.
 fn given(account: Account) -> Opened {
-    Opened { account, skip_verify: false, headers: Vec::new(), token_life: None, place: None, visited: None }
+    let (headers, place, source) = (Vec::new(), None, None);
+    Opened { account, skip_verify: false, headers, token_life: None, place, source, visited: None }
+}
+
+/// What to do where the credentials that a flag or variable gave are not good (any more).
+fn advice_for(source: &str) -> String {
+    let from = match source {
+        env::TOKEN_FILE | "--token-file" => {
+            format!("the token is in the file that {source} names: put a new one there")
+        }
+        env::TOKEN_COMMAND => {
+            format!("the token is what the command in {source} printed: see that it prints a new one")
+        }
+        _ => format!("it was given by {source}: give a new one"),
+    };
+    if source.starts_with('-') {
+        return from;
+    }
+    format!("{from}, or unset {source}, which wins over the accounts of 'cec configure'")
 }
 
 /// Runs on a thread that may wait, for a lock or for the keyring.
@@ -422,7 +479,8 @@ fn choose<'a>(accounts: &'a Accounts, profile: Option<&str>) -> Result<&'a str, 
             Some(name) => format!("there is no account '{name}': none is stored"),
             None => "not signed in: no account is stored".to_owned(),
         };
-        return Err(CliError::new(Kind::Auth, message).hint(crate::error::SIGN_IN));
+        let kind = if profile.is_some() { Kind::NotFound } else { Kind::Auth };
+        return Err(CliError::new(kind, message).hint(crate::error::SIGN_IN));
     }
     let Some(name) = profile else {
         return accounts.active_id().ok_or_else(|| {
@@ -432,7 +490,7 @@ fn choose<'a>(accounts: &'a Accounts, profile: Option<&str>) -> Result<&'a str, 
     };
     match accounts.named(name).as_slice() {
         [id] => Ok(id),
-        [] => Err(CliError::new(Kind::Auth, format!("there is no account '{name}'"))
+        [] => Err(CliError::new(Kind::NotFound, format!("there is no account '{name}'"))
             .hint(format!("the stored accounts are: {}", known()))),
         several => Err(CliError::new(Kind::Usage, format!("several accounts are called '{name}'"))
             .hint(format!("give the id: {}", several.join(", ")))),
@@ -444,11 +502,12 @@ fn choose<'a>(accounts: &'a Accounts, profile: Option<&str>) -> Result<&'a str, 
 /// # Errors
 /// It cannot be read, is empty, or holds what no token holds.
 pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, CliError> {
-    let text = match origin {
-        TokenOrigin::Inline(token) => token.expose_secret().to_owned(),
+    let given = || "the token that was given".to_owned();
+    let (text, name) = match origin {
+        TokenOrigin::Inline(token) => (token.expose_secret().to_owned(), given()),
         TokenOrigin::StandardInput => {
             let read = ui.read_secret("Token", LONGEST_TOKEN, Extent::Everything).await;
-            read.map_err(|error| unread("the token", "standard input", &error))?
+            (read.map_err(|error| unread("the token", "standard input", &error))?, given())
         }
         TokenOrigin::File(path) => {
             let name = path.display().to_string();
@@ -456,19 +515,27 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
                 let kind = CliError::from(std::io::Error::from(error.kind())).kind;
                 CliError::new(kind, format!("cannot read the token file {name}: {error}"))
             })?;
-            read_limited(file).map_err(|error| unread("the token", &name, &error))?
+            if file.metadata().is_ok_and(|metadata| metadata.is_file()) && is_readable_by_others(path) {
+                ui.warn(&format!("others can read the token in {name}; run: chmod 600 {name}"));
+            }
+            (read_limited(file).map_err(|error| unread("the token", &name, &error))?, format!("the token file {name}"))
         }
-        TokenOrigin::Command(command) => run_token_command(command, TOKEN_COMMAND_LIMIT).await?,
+        TokenOrigin::Command(command) => {
+            let printed = run_token_command(command, TOKEN_COMMAND_LIMIT).await?;
+            if printed.trim().is_empty() {
+                return Err(CliError::new(Kind::Auth, "the command in CEC_TOKEN_COMMAND printed nothing"));
+            }
+            (printed, "what the command in CEC_TOKEN_COMMAND printed".to_owned())
+        }
     };
     let token = text.trim();
     if token.is_empty() {
-        return Err(CliError::new(Kind::Usage, "the token that was given is empty"));
+        return Err(CliError::new(Kind::Usage, format!("{name} is empty")));
     }
     if !token.chars().all(|character| character.is_ascii_graphic()) {
-        return Err(CliError::new(
-            Kind::Usage,
-            "the token that was given is not one: it holds a blank, a line break or another character that no token has",
-        ));
+        let message =
+            format!("{name} is no token: it holds a blank, a line break or another character that no token has");
+        return Err(CliError::new(Kind::Usage, message));
     }
     Ok(SecretString::from(token))
 }
@@ -558,7 +625,7 @@ mod tests {
         assert_eq!(choose(&stored, None).expect("the active one"), "a2std@127.0.0.1:8080");
         assert_eq!(choose(&stored, Some("bob@10.0.0.5")).expect("by label"), "bob@10.0.0.5:8080");
         let error = choose(&stored, Some("nobody")).expect_err("unknown");
-        assert_eq!(error.kind, Kind::Auth);
+        assert_eq!(error.kind, Kind::NotFound);
         assert!(error.hints[0].contains("bob@10.0.0.5:8080"), "{error:?}");
         assert_eq!(choose(&accounts("gone"), None).expect_err("no active one").kind, Kind::Auth);
         assert_eq!(choose(&Accounts::default(), None).expect_err("none").kind, Kind::Auth);

@@ -93,6 +93,8 @@ pub const LEGACY_PASSWORD: &str = "CELLS_CLIENT_USER_PWD";
 /// The older client's name for [`SKIP_VERIFY`], read where that is not set.
 pub const LEGACY_SKIP_VERIFY: &str = "CELLS_CLIENT_SKIP_VERIFY";
 
+/// A PEM file of the certificate authorities to trust, by convention of OpenSSL.
+pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 /// Set to anything: no colours, by convention (no-color.org).
 pub const NO_COLOR: &str = "NO_COLOR";
 /// Set to anything but 0: colours even in a pipe, by convention.

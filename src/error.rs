@@ -86,7 +86,7 @@ impl Kind {
 }
 
 /// The failure of a command.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CliError {
     /// What kind of failure it is.
     pub kind: Kind,
@@ -144,6 +144,16 @@ impl CliError {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// The same with what is known of how to sign in here, in place of the advice for everybody.
+    #[must_use]
+    pub fn advised(mut self, how: Option<&str>) -> Self {
+        let Some(how) = how else { return self };
+        for hint in self.hints.iter_mut().filter(|hint| *hint == SIGN_IN) {
+            how.clone_into(hint);
+        }
         self
     }
 

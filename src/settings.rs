@@ -520,6 +520,10 @@ fn refused_url(text: &str, error: UrlError) -> SettingsError {
     match error {
         UrlError::Credentials => SettingsError::new(UrlError::Credentials.to_string()),
         _ if text.contains('@') => SettingsError::new("this is not the URL of a server"),
+        UrlError::Path(_, path) if path.starts_with("/public/") => SettingsError::with_hint(
+            format!("'{}' is a public link, not a server", text.trim()),
+            format!("a public link needs no account: cec ls {}", text.trim()),
+        ),
         error => SettingsError::with_hint(error.to_string(), "a server's URL looks like https://files.example.com"),
     }
 }

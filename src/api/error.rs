@@ -117,6 +117,7 @@ impl From<AuthError> for ApiError {
             | AuthError::Locked
             | AuthError::SessionLost
             | AuthError::Store(_)
+            | AuthError::NotStored(_)
             | AuthError::FurtherStep(_)
             | AuthError::Link(_)
             | AuthError::Server { .. } => ApiErrorKind::Auth,

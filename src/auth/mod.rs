@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use crate::account::{Account, Credentials, LinkUrl};
 use crate::http::{Http, HttpError};
-use crate::store::{Pair, Vault};
+use crate::store::{Pair, StoreError, Vault};
 use public_link::{LinkPage, LinkRefusal};
 use renewal::Renewal;
 use session::Session;
@@ -70,9 +70,12 @@ pub enum AuthError {
     /// A public link lets nobody in, or not like this.
     #[error(transparent)]
     Link(#[from] LinkRefusal),
-    /// Tokens could not be read from where they are stored, or not be stored.
-    #[error("the renewed session cannot be stored: {0}")]
-    Store(String),
+    /// Tokens cannot be read from where they are stored, or new ones could not be stored there. Nothing was sent.
+    #[error("the session cannot be renewed: {0}")]
+    Store(Arc<StoreError>),
+    /// New tokens came and could not be stored: nobody will have them after this process.
+    #[error("the session is lost, for its new tokens could not be stored: {0}")]
+    NotStored(Arc<StoreError>),
     /// The server asks for a further step (second factor, single sign-on).
     #[error("the server asks for a further sign-in step: {0}")]
     FurtherStep(String),
@@ -177,6 +180,15 @@ impl TokenSource {
             Kind::Fixed(_) => None,
             Kind::OAuth(renewal) => renewal.expires_at(),
             Kind::Session(session) => session.expires_at(),
+        }
+    }
+
+    /// Whether a token can be had after the present one has ended, as far as that is known here.
+    pub async fn renews(&self) -> bool {
+        match &self.kind {
+            Kind::Fixed(_) => false,
+            Kind::OAuth(renewal) => renewal.renews().await,
+            Kind::Session(_) => true,
         }
     }
 

@@ -15,7 +15,7 @@ use super::sender::probe;
 use super::{AuthError, Clock, Token};
 use crate::account::ServerUrl;
 use crate::http::Http;
-use crate::store::{Pair, StoreError, Vault};
+use crate::store::{Pair, Room, StoreError, Vault};
 use crate::sys::lock::FileLock;
 
 /// The workspace that is asked for to see whether a token is alive: any name will do, since only the token is at stake.
@@ -67,6 +67,8 @@ struct Issued {
     life: Duration,
     /// `None` where nobody knows: the server's clock decides.
     ends: Option<Instant>,
+    /// The same by the time of day, in seconds since the epoch, as it was told.
+    expires_at: Option<i64>,
     /// When this process got it from the server; `None` where it did not.
     since: Option<Instant>,
 }
@@ -91,12 +93,18 @@ impl Issued {
             refresh: pair.refresh.clone(),
             life: pair.life.map_or(USUAL_LIFE, Duration::from_secs),
             ends: remaining.map(|remaining| clock.instant() + remaining),
+            expires_at: pair.expires_at,
             since: None,
         }
     }
 
     fn remaining(&self, clock: &Clock) -> Option<Duration> {
         Some(self.ends?.saturating_duration_since(clock.instant()))
+    }
+
+    /// When it ends, by the time of day.
+    fn end(&self) -> Option<Timestamp> {
+        self.expires_at.and_then(|seconds| Timestamp::from_second(seconds).ok())
     }
 
     /// Whether it came from the server a moment ago, and should be alive.
@@ -144,6 +152,11 @@ impl Renewal {
         *self.0.expires_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether there is a refresh token.
+    pub(super) async fn renews(&self) -> bool {
+        self.0.state.lock().await.current.refresh.is_some()
+    }
+
     /// Waits until no renewal is on its way.
     pub(super) async fn settle(&self) {
         drop(self.0.state.lock().await);
@@ -152,7 +165,7 @@ impl Renewal {
     async fn have(&self, need: Need) -> Result<Token, AuthError> {
         let inner = Arc::clone(&self.0);
         let having = tokio::spawn(async move { inner.have(&need).await });
-        having.await.unwrap_or_else(|error| Err(AuthError::Store(format!("the renewal broke down: {error}"))))
+        having.await.unwrap_or_else(|error| Err(broken_down(&error)))
     }
 }
 
@@ -181,7 +194,7 @@ impl Inner {
         let result = self.fetch(&mut state.current, need).await;
         self.rounds.fetch_add(1, Ordering::SeqCst);
         state.last_failure = result.as_ref().err().cloned();
-        let end = self.end_of(&state.current);
+        let end = state.current.end();
         *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = end;
         match result {
             Ok(()) => Ok(state.current.token.clone()),
@@ -220,22 +233,25 @@ impl Inner {
                 return Ok(());
             }
             current.refresh = None;
-            write(vault, id, self.pair_of_issued(current)).await?;
+            write(vault, id, self.pair_of_issued(current), None).await?;
         }
-        let Some(refresh) = current.refresh.take() else {
+        if current.refresh.is_none() {
             return match need {
                 Need::Life(_) => Ok(()),
                 Need::Other(_) => Err(AuthError::Expired),
             };
-        };
+        }
+        // The token is spent once it is sent: what comes for it must find its place.
+        let room = make_room(vault, id).await?;
+        let Some(refresh) = current.refresh.take() else { return Err(AuthError::Expired) };
         match self.ask(current, refresh).await {
-            Ok(tokens) => self.keep(current, self.pair_of(tokens), vault, id).await,
+            Ok(tokens) => self.keep(current, self.pair_of(tokens), (vault, id), room).await,
             // Somebody without our lock may have been quicker: what he stored is good.
             Err(AuthError::Expired) if self.adopt(current, vault, id).await? => Ok(()),
             Err(error @ (AuthError::Expired | AuthError::SessionLost)) => {
                 // It is spent, or may be: no later process shall try it.
                 let spent = Pair { refresh: None, ..self.pair_of_issued(current) };
-                write(vault, id, spent).await?;
+                write(vault, id, spent, Some(room)).await?;
                 Err(error)
             }
             Err(error) => Err(error),
@@ -269,7 +285,13 @@ impl Inner {
 
     /// Makes a new pair last, then looks whether it is the one that is alive: of two refreshes at the same moment both
     /// may seem to succeed.
-    async fn keep(&self, current: &mut Issued, pair: Pair, vault: &Vault, id: &str) -> Result<(), AuthError> {
+    async fn keep(
+        &self,
+        current: &mut Issued,
+        pair: Pair,
+        (vault, id): (&Vault, &str),
+        room: Room,
+    ) -> Result<(), AuthError> {
         let before = current.clone();
         let stored = read(vault, id).await?;
         let overtaken = stored.is_some_and(|stored| !before.token.is_text(&stored.access));
@@ -277,7 +299,7 @@ impl Inner {
             return if self.adopt(current, vault, id).await? { Ok(()) } else { Err(AuthError::Expired) };
         }
         let fresh = self.issued(&pair);
-        write(vault, id, pair.clone()).await?;
+        write(vault, id, pair.clone(), Some(room)).await.map_err(lost)?;
         *current = fresh;
         if !overtaken && self.is_dead(&pair.access).await {
             // The winner stores his pair in a moment. Ours must not be used: that would kill his.
@@ -285,7 +307,7 @@ impl Inner {
                 return Ok(());
             }
             current.refresh = None;
-            write(vault, id, Pair { refresh: None, ..pair }).await?;
+            write(vault, id, Pair { refresh: None, ..pair }, None).await?;
             return Err(AuthError::Expired);
         }
         Ok(())
@@ -311,13 +333,17 @@ impl Inner {
         let token = Token(Arc::new(access.clone()));
         probe(&self.http, &self.url, ANY_WORKSPACE, &token).await.unwrap_or(false)
     }
+
     /// Whether a token that was to be renewed early can still be used although that failed.
     fn may_go_on(&self, current: &Issued, need: &Need, error: &AuthError) -> bool {
         // The renewal was refused, but by whose clock has the token ended? The server tells.
         if matches!((need, error), (Need::Life(_), AuthError::Expired)) {
             return true;
         }
-        let passing = matches!(error, AuthError::Http(_) | AuthError::NotCells(_) | AuthError::Server { .. });
+        let passing = matches!(
+            error,
+            AuthError::Http(_) | AuthError::NotCells(_) | AuthError::Server { .. } | AuthError::Store(_)
+        );
         let alive = current.remaining(&self.clock).is_none_or(|remaining| !remaining.is_zero());
         matches!(need, Need::Life(_)) && passing && alive
     }
@@ -337,13 +363,9 @@ impl Inner {
         Pair {
             access: SecretString::from(issued.token.expose()),
             refresh: issued.refresh.clone(),
-            expires_at: self.end_of(issued).map(Timestamp::as_second),
+            expires_at: issued.expires_at,
             life: Some(issued.life.as_secs()),
         }
-    }
-
-    fn end_of(&self, issued: &Issued) -> Option<Timestamp> {
-        issued.remaining(&self.clock).and_then(|remaining| self.clock.in_the_future(remaining))
     }
 }
 
@@ -352,9 +374,26 @@ async fn waiting<T: Send + 'static>(
     what: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, AuthError> {
     match tokio::task::spawn_blocking(what).await {
-        Ok(result) => result.map_err(|error| AuthError::Store(error.to_string())),
-        Err(error) => Err(AuthError::Store(error.to_string())),
+        Ok(result) => result.map_err(|error| AuthError::Store(Arc::new(error))),
+        Err(error) => Err(broken_down(&error)),
     }
+}
+
+fn broken_down(error: &tokio::task::JoinError) -> AuthError {
+    AuthError::Store(Arc::new(StoreError::BrokenDown(error.to_string())))
+}
+
+/// What it means that tokens which the server has given cannot be stored, although there was room for them.
+fn lost(error: AuthError) -> AuthError {
+    match error {
+        AuthError::Store(cause) => AuthError::NotStored(cause),
+        error => error,
+    }
+}
+
+async fn make_room(vault: &Vault, id: &str) -> Result<Room, AuthError> {
+    let (vault, id) = (vault.clone(), id.to_owned());
+    waiting(move || vault.make_room(&id)).await
 }
 
 async fn read_locked(vault: &Vault, id: &str) -> Result<(FileLock, Option<Pair>), AuthError> {
@@ -372,7 +411,7 @@ async fn read(vault: &Vault, id: &str) -> Result<Option<Pair>, AuthError> {
     waiting(move || vault.pair(&id)).await
 }
 
-async fn write(vault: &Vault, id: &str, pair: Pair) -> Result<(), AuthError> {
+async fn write(vault: &Vault, id: &str, pair: Pair, room: Option<Room>) -> Result<(), AuthError> {
     let (vault, id) = (vault.clone(), id.to_owned());
-    waiting(move || vault.store_pair(&id, &pair)).await
+    waiting(move || vault.store_pair(&id, &pair, room)).await
 }

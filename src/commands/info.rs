@@ -1,5 +1,6 @@
 //! `cec info` and `cec config status`.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::account::{Account, Credentials};
@@ -24,9 +25,15 @@ struct Record {
     server_version: Option<String>,
     server_product: Option<String>,
     credentials: &'static str,
-    expires_at: Option<String>,
+    /// When they end, where that is known and they do not renew themselves.
+    #[serde(serialize_with = "super::config::as_text")]
+    expires_at: Option<Timestamp>,
+    /// Whether they renew themselves.
+    renews: bool,
     account_id: Option<String>,
     stored_in: Option<String>,
+    /// The flag or variable that gave them.
+    given_by: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<LinkRecord>,
 }
@@ -112,6 +119,7 @@ async fn record(ctx: &Ctx, user: User, server: ServerInfo) -> Result<Record, Cli
         Credentials::Password { .. } => (if link.is_some() { "link" } else { "password" }, None),
         Credentials::OAuth { .. } => ("oauth", ctx.sender().await?.tokens.expires_at()),
     };
+    let renews = ctx.sender().await?.tokens.renews().await;
     let stored_in = ctx.place().await?.map(ToString::to_string);
     let login = user.login;
     Ok(Record {
@@ -123,13 +131,15 @@ async fn record(ctx: &Ctx, user: User, server: ServerInfo) -> Result<Record, Cli
         server_version: server.version,
         server_product: server.product,
         credentials,
-        expires_at: expires_at.map(|time| time.to_string()),
+        expires_at: expires_at.filter(|_| !renews),
+        renews,
         // What the account is called from now on, even where it did not know its user before.
         account_id: account.stored_id.as_ref().map(|id| match &account.login {
             Some(_) => id.clone(),
             None => account.url.account_id(&login),
         }),
         stored_in,
+        given_by: ctx.source().await?,
         link,
     })
 }
@@ -147,9 +157,10 @@ fn show(ctx: &Ctx, record: &Record) -> Result<(), CliError> {
     add("Product", record.server_product.as_ref());
     add("Version", record.server_version.as_ref());
     add("Credentials", Some(&record.credentials.to_owned()));
-    add("Expires", record.expires_at.as_ref());
+    add("Expires", record.expires_at.map(|end| ctx.ui.time(end)).as_ref());
+    add("Lasts", record.renews.then(|| super::config::lasts(record.credentials).to_owned()).as_ref());
     add("Account", record.account_id.as_ref());
-    let given = "nowhere: given by flags or environment".to_owned();
+    let given = format!("nowhere: given by {}", record.given_by.unwrap_or("flags or environment"));
     add("Stored in", Some(record.stored_in.as_ref().unwrap_or(&given)));
     Ok(table::fields(&ctx.ui, &fields)?)
 }

@@ -24,7 +24,7 @@ pub async fn settle(ctx: &Ctx, command: &Command) -> Result<(), CliError> {
     for url in urls {
         let (link, _) = parse_link(url).map_err(|error| CliError::from(error).about(url))?;
         match &named {
-            Some(other) if *other != link => return Err(mixed(&link, &other.to_string())),
+            Some(other) if *other != link => return Err(mixed(command, &link, &other.to_string())),
             _ => named = Some(link),
         }
     }
@@ -32,9 +32,9 @@ pub async fn settle(ctx: &Ctx, command: &Command) -> Result<(), CliError> {
         match ctx.link()? {
             Some(own) if *own == link => {}
             Some(own) if ctx.settings.account.link.as_ref().is_some_and(|given| given.by_flag) => {
-                return Err(mixed(&link, &own.to_string()));
+                return Err(mixed(command, &link, &own.to_string()));
             }
-            _ if !paths.is_empty() => return Err(mixed(&link, paths[0])),
+            _ if !paths.is_empty() => return Err(mixed(command, &link, paths[0])),
             _ => ctx.name_link(link),
         }
     }
@@ -57,9 +57,14 @@ pub fn explain(ctx: &Ctx, error: CliError) -> CliError {
     }
 }
 
-fn mixed(link: &LinkUrl, other: &str) -> CliError {
-    CliError::new(Kind::Usage, format!("one command cannot be about both {link} and {other}"))
-        .hint("copy to this machine first, and from here with a second command")
+fn mixed(command: &Command, link: &LinkUrl, other: &str) -> CliError {
+    let hint = match command {
+        Command::Scp(_) | Command::Cp(_) | Command::Mv(_) => {
+            "copy to this machine first, and from here with a second command"
+        }
+        _ => "run it once for each",
+    };
+    CliError::new(Kind::Usage, format!("one command cannot be about both {link} and {other}")).hint(hint)
 }
 
 /// What a command calls paths on the server; `None` where it has nothing to do with them.

@@ -63,7 +63,10 @@ impl From<AuthError> for CliError {
             }
             AuthError::Link(refusal) => of_link(refusal),
             AuthError::Locked => Self::new(Kind::Auth, message).hint("ask an administrator of the server to unlock it"),
-            AuthError::SessionLost | AuthError::Store(_) => Self::new(Kind::Auth, message).hint(SIGN_IN),
+            AuthError::SessionLost | AuthError::NotStored(_) => Self::new(Kind::Auth, message).hint(SIGN_IN),
+            AuthError::Store(cause) => {
+                of_store(&cause, message).hint("nothing was lost: run it again once that is mended")
+            }
             AuthError::Expired => Self { http_status: Some(401), ..Self::new(Kind::Auth, message).hint(SIGN_IN) },
             AuthError::FurtherStep(_) => {
                 Self::new(Kind::Auth, message).hint("sign in with the browser: cec configure oauth")
@@ -257,36 +260,40 @@ impl From<SettingsError> for CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        let message = error.to_string();
-        let converted = match error {
-            StoreError::Keyring { source, .. } => {
-                let converted = Self::new(Kind::Auth, message);
-                let converted = match source {
-                    KeyringError::Locked | KeyringError::Silent => converted.hint(UNLOCK),
-                    KeyringError::Absent(_) | KeyringError::Failed(_) => converted,
-                };
-                converted
-                    .hint("to keep the secret in config.json instead, sign in again: cec configure --skip-keyring")
-                    .hint("or set CEC_URL and CEC_TOKEN")
+        of_store(&error, error.to_string()).concerning_all()
+    }
+}
+
+/// What such a failure means, told in these words.
+fn of_store(error: &StoreError, message: String) -> CliError {
+    match error {
+        StoreError::Keyring { source, .. } => {
+            let converted = CliError::new(Kind::Auth, message);
+            let converted = match source {
+                KeyringError::Locked | KeyringError::Silent => converted.hint(UNLOCK),
+                KeyringError::Absent(_) | KeyringError::Failed(_) => converted,
+            };
+            converted
+                .hint("to keep the secret in config.json instead, sign in again: cec configure --skip-keyring")
+                .hint("or set CEC_URL and CEC_TOKEN")
+        }
+        StoreError::NotKept(source) => {
+            let converted = CliError::new(Kind::Auth, message);
+            match source {
+                KeyringError::Locked | KeyringError::Silent => converted.hint(UNLOCK),
+                KeyringError::Absent(_) | KeyringError::Failed(_) => converted,
             }
-            StoreError::NotKept(source) => {
-                let converted = Self::new(Kind::Auth, message);
-                match source {
-                    KeyringError::Locked | KeyringError::Silent => converted.hint(UNLOCK),
-                    KeyringError::Absent(_) | KeyringError::Failed(_) => converted,
-                }
-                .hint("add --skip-keyring to keep the secret in config.json, readable by you only")
-            }
-            StoreError::NoSecret { .. } | StoreError::Type { .. } => Self::new(Kind::Auth, message).hint(SIGN_IN),
-            StoreError::Url { .. } => Self::new(Kind::Usage, message),
-            StoreError::Format { .. } => {
-                Self::new(Kind::Failure, message)
-                    .hint("mend the file, or remove it with 'cec clear' (and --config, where that is how it was found) and sign in again")
-            }
-            StoreError::NoFolder => Self::new(Kind::Usage, message).hint("set HOME or CEC_CONFIG, or give --config"),
-            StoreError::Busy { .. } | StoreError::Io { .. } => Self::new(Kind::Failure, message),
-        };
-        converted.concerning_all()
+            .hint("add --skip-keyring to keep the secret in config.json, readable by you only")
+        }
+        StoreError::NoSecret { .. } | StoreError::Type { .. } => CliError::new(Kind::Auth, message).hint(SIGN_IN),
+        StoreError::Url { .. } => CliError::new(Kind::Usage, message),
+        StoreError::Format { .. } => {
+            CliError::new(Kind::Failure, message).hint("mend the file, or remove it with 'cec clear' (with the same --config, where one was given) and sign in again")
+        }
+        StoreError::NoFolder => CliError::new(Kind::Usage, message).hint("set HOME or CEC_CONFIG, or give --config"),
+        StoreError::Busy { .. } | StoreError::Io { .. } | StoreError::BrokenDown(_) => {
+            CliError::new(Kind::Failure, message)
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 
 use super::redact;
 use super::retry::{Advice, Retryable};
+use super::tls;
 
 /// The kinds of failure without a usable answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -251,15 +252,18 @@ fn tls_failure(error: &rustls::Error, target: &Target) -> HttpError {
                 .hint("use the name that the certificate carries in --url")
         }
         Tls::InvalidCertificate(Certificate::Revoked) => failure("the certificate was revoked".to_owned()),
-        // What `openssl req -x509` makes unless told otherwise. It is refused even where it is trusted.
-        Tls::InvalidCertificate(Certificate::Other(other)) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
-            failure("the server shows the certificate of an authority (CA:TRUE) as its own".to_owned()).hint(
-                "give the server a certificate of its own (openssl: -addext basicConstraints=CA:FALSE), and its \
-                 authority to --ca-cert",
-            )
+        // What `openssl req -x509` makes unless told otherwise.
+        error if tls::is_ca_as_server(error) => {
+            failure("the server shows the certificate of an authority (CA:TRUE) as its own".to_owned())
+                .hint("--ca-cert FILE trusts that very certificate; one of the server's own would be better")
         }
-        Tls::InvalidCertificate(other) => failure(format!("the certificate is not acceptable: {other}"))
-            .hint("--ca-cert FILE adds a private certificate authority"),
+        Tls::InvalidCertificate(Certificate::BadSignature) => {
+            failure("the certificate's signature does not fit the authority of that name that is trusted".to_owned())
+                .hint("--ca-cert FILE adds the authority that signed it; if that is done, the certificate is damaged")
+        }
+        Tls::InvalidCertificate(other) => {
+            failure(certificate_fault(other)).hint("an administrator of the server has to give it another certificate")
+        }
         Tls::InvalidMessage(_) => {
             let plain = target.origin.replacen("https://", "http://", 1);
             failure("the port does not speak TLS".to_owned())
@@ -267,6 +271,29 @@ fn tls_failure(error: &rustls::Error, target: &Target) -> HttpError {
         }
         Tls::AlertReceived(alert) => alert_failure(*alert, failure),
         other => failure(other.to_string()),
+    }
+}
+
+/// What is wrong with a certificate that no user can trust, in words.
+fn certificate_fault(error: &rustls::CertificateError) -> String {
+    use rustls::CertificateError as Certificate;
+    match error {
+        Certificate::BadEncoding => "the certificate is damaged".to_owned(),
+        Certificate::InvalidPurpose | Certificate::InvalidPurposeContext { .. } => {
+            "the certificate was not made for a server".to_owned()
+        }
+        Certificate::UnhandledCriticalExtension => {
+            "the certificate asks for a check that this program does not know".to_owned()
+        }
+        Certificate::Other(cause) => match format!("{cause:?}") {
+            text if text.contains("UnsupportedCertVersion") => {
+                "the certificate is of an old form (X.509 version 1), which carries no name that could be checked"
+                    .to_owned()
+            }
+            text if text.contains("Eku") => "the certificate was not made for a server".to_owned(),
+            text => format!("the certificate cannot be used ({text})"),
+        },
+        other => format!("the certificate cannot be used ({other})"),
     }
 }
 
@@ -358,5 +385,28 @@ impl Chain {
                 .hint("check --proxy, HTTPS_PROXY, HTTP_PROXY and NO_PROXY")
         };
         Some(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("odd")]
+    struct UnsupportedCertVersion;
+
+    #[test]
+    fn faults_of_certificates_are_words() {
+        use rustls::CertificateError as Certificate;
+        for (fault, words) in [
+            (Certificate::BadEncoding, "is damaged"),
+            (Certificate::InvalidPurpose, "not made for a server"),
+            (Certificate::UnhandledCriticalExtension, "a check that this program does not know"),
+            (Certificate::Other(rustls::OtherError(std::sync::Arc::new(UnsupportedCertVersion))), "X.509 version 1"),
+        ] {
+            let text = certificate_fault(&fault);
+            assert!(text.contains(words) && !text.contains("Unsupported"), "{text}");
+        }
     }
 }

@@ -53,6 +53,8 @@ pub struct HttpOptions {
     pub skip_verify: bool,
     /// A PEM file of further certificate authorities.
     pub ca_cert: Option<PathBuf>,
+    /// A PEM file that takes the place of the machine's trust store, as `SSL_CERT_FILE` names it.
+    pub trust_file: Option<PathBuf>,
     /// PEM files of a client certificate and its key.
     pub client_identity: Option<(PathBuf, PathBuf)>,
     /// Headers added to every request to the server's own origin.
@@ -72,6 +74,7 @@ impl Default for HttpOptions {
         Self {
             skip_verify: false,
             ca_cert: None,
+            trust_file: None,
             client_identity: None,
             headers: Vec::new(),
             proxy: None,

@@ -166,6 +166,7 @@ impl From<AuthError> for S3Error {
             | AuthError::Locked
             | AuthError::SessionLost
             | AuthError::Store(_)
+            | AuthError::NotStored(_)
             | AuthError::FurtherStep(_)
             | AuthError::Link(_)
             | AuthError::Server { .. } => S3ErrorKind::Auth,

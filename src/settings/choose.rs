@@ -41,6 +41,8 @@ pub enum Selection {
         login: Option<String>,
         /// The secret.
         secret: GivenSecret,
+        /// The flag or variable that gave it.
+        source: &'static str,
     },
     /// A public link, whose visitors need no account.
     Link {
@@ -142,7 +144,7 @@ impl Settings {
             )),
             None => {
                 let profile = parts.profile.as_ref().map(|profile| profile.value.clone());
-                let login = parts.login.clone().filter(|login| login.by_flag);
+                let login = parts.login.clone();
                 if let Some(password) = &parts.password {
                     return Err(SettingsError::with_hint(
                         format!("{} is given without a login name", password.name),
@@ -166,6 +168,19 @@ impl Settings {
         Some(Given { value: GivenSecret::Password(password.value.clone()), name: password.name, by_flag })
     }
 
+    /// The variables that win over the active account of config.json, where they do.
+    pub fn overriding(&self) -> Vec<&'static str> {
+        let parts = &self.account;
+        let url = parts.url_variable.as_ref().map(|url| url.name);
+        if let Some(link) = parts.link.as_ref().filter(|link| !link.by_flag) {
+            return vec![link.name];
+        }
+        if let Some(secret) = self.secret(false) {
+            return url.into_iter().chain([secret.name]).collect();
+        }
+        parts.profile.iter().filter(|profile| !profile.by_flag).map(|profile| profile.name).collect()
+    }
+
     fn given(&self, secret: &Given<GivenSecret>) -> Result<Selection, SettingsError> {
         let parts = &self.account;
         let Some(url) = parts.url()? else {
@@ -173,7 +188,7 @@ impl Settings {
         };
         parts.check_destination(secret, &url)?;
         let login = parts.login.as_ref().map(|login| login.value.clone());
-        Ok(Selection::Given { url: url.value, login, secret: secret.value.clone() })
+        Ok(Selection::Given { url: url.value, login, secret: secret.value.clone(), source: secret.name })
     }
 }
 

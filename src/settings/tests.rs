@@ -24,7 +24,7 @@ fn selected(flags: &[&str], variables: &[(&str, &str)]) -> String {
         Selection::Link { link, password } => {
             format!("link {link} {}", if password.is_some() { "with" } else { "without" })
         }
-        Selection::Given { url, login, secret } => {
+        Selection::Given { url, login, secret, .. } => {
             let secret = match secret {
                 GivenSecret::Token(TokenOrigin::Inline(token)) => format!("token {}", token.expose_secret()),
                 GivenSecret::Token(TokenOrigin::StandardInput) => "token from input".to_owned(),
@@ -130,7 +130,8 @@ fn what_is_not_enough_to_sign_in_is_a_claim_or_an_error() {
         (&["--profile", "p"], &[("CEC_URL", "https://e")], "stored p"),
         (&["--profile", "p"], &[("CEC_TOKEN", "x")], "stored p"),
         (&["--login", "l"], &[], "stored active as l"),
-        (&[], &[("CEC_LOGIN", "l")], "stored active"),
+        (&[], &[("CEC_LOGIN", "l")], "stored active as l"),
+        (&["--profile", "p"], &[("CEC_LOGIN", "l")], "stored p"),
         (&["--token", "x"], &[], "error: --token is given without the URL of the server that it is for"),
         (&[], &[("CEC_TOKEN", "x")], "error: CEC_TOKEN is given without the URL of the server that it is for"),
         (&["--profile", "p", "--token", "x"], &[], "error: --token and --profile exclude each other"),

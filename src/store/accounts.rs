@@ -15,13 +15,17 @@ use super::keyring::encoding;
 use super::{StoreError, migrate};
 use crate::account::{Account, Credentials, ServerUrl};
 use crate::hash;
-use crate::sys::{atomic_file, lock};
+use crate::sys::atomic_file::{self, Reserved};
+use crate::sys::lock;
 
 /// The name of the file.
 const FILE_NAME: &str = "config.json";
 
 /// How long to wait for another process that is changing the file.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// By how many bytes the file may grow with the next tokens; usual ones have 87.
+const LONGER_TOKENS: u64 = 64 * 1024;
 
 /// The known fields of an account in the order that the older client writes them, and whether each is left out where
 /// it is empty.
@@ -220,6 +224,11 @@ impl Entry {
             Some(seconds) => self.set(LIFE, seconds.into()),
             None => drop(self.0.shift_remove(LIFE)),
         }
+    }
+
+    /// Whether a refresh token is in the file.
+    pub fn has_refresh_token(&self) -> bool {
+        self.has_text("refreshToken")
     }
 
     /// The life of the access token when it was new, in seconds, where this version stored it.
@@ -429,6 +438,13 @@ pub struct Loaded {
     pub readable_by_others: bool,
 }
 
+impl Loaded {
+    /// Whether others than the owner can read a secret in the file.
+    pub fn shows_secrets(&self) -> bool {
+        self.readable_by_others && self.accounts.entries.values().any(Entry::holds_secret)
+    }
+}
+
 /// Where config.json is.
 #[derive(Debug, Clone)]
 pub struct ConfigFile {
@@ -469,6 +485,18 @@ impl ConfigFile {
     /// # Errors
     /// As [`ConfigFile::load`], and a file that cannot be written.
     pub fn update<T>(&self, change: impl FnOnce(&mut Accounts) -> T) -> Result<T, StoreError> {
+        self.update_in(None, change)
+    }
+
+    /// The same in room that was made before.
+    ///
+    /// # Errors
+    /// As [`ConfigFile::update`].
+    pub(super) fn update_in<T>(
+        &self,
+        room: Option<Reserved>,
+        change: impl FnOnce(&mut Accounts) -> T,
+    ) -> Result<T, StoreError> {
         let _lock = self.lock()?;
         let mut accounts = self.load()?.accounts;
         let result = change(&mut accounts);
@@ -478,13 +506,27 @@ impl ConfigFile {
         if accounts.entries.is_empty() {
             atomic_file::remove(&path).map_err(|source| StoreError::Io { doing: "remove", path, source })?;
         } else {
-            atomic_file::write_private(&path, accounts.render().as_bytes()).map_err(|source| StoreError::Io {
-                doing: "write",
-                path,
-                source,
-            })?;
+            let content = accounts.render();
+            let written = match room {
+                Some(room) => room.fill(content.as_bytes()),
+                None => atomic_file::write_private(&path, content.as_bytes()),
+            };
+            written.map_err(|source| StoreError::Io { doing: "write", path, source })?;
         }
         Ok(result)
+    }
+
+    /// Makes room for what the file will hold once new tokens of an account are in it.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub(super) fn reserve(&self) -> Result<Reserved, StoreError> {
+        let _lock = self.lock()?;
+        let path = self.path();
+        atomic_file::remove_leftovers(&path);
+        let length = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        let reserved = Reserved::of_length(&path, length + LONGER_TOKENS);
+        reserved.map_err(|source| StoreError::Io { doing: "write", path, source })
     }
 
     /// Removes the file, whatever it holds. Gives whether there was one.

@@ -14,7 +14,7 @@ use crate::account::UrlError;
 
 pub use accounts::{Accounts, ConfigFile, Entry, Pair};
 pub use keyring::{Keyring, KeyringError};
-pub use vault::{Place, Saved, Vault};
+pub use vault::{Place, Room, Saved, Vault};
 
 /// Why accounts cannot be read, used or written.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,9 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// The thread that reads and writes broke down.
+    #[error("what reads and writes accounts broke down: {0}")]
+    BrokenDown(String),
     /// The environment names no place for it.
     #[error("there is no folder to keep accounts in")]
     NoFolder,

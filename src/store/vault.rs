@@ -12,6 +12,7 @@ use super::accounts::{Accounts, ConfigFile, Entry, Loaded, Pair};
 use super::keyring::{Keyring, KeyringError, encoding};
 use super::{StoreError, migrate};
 use crate::account::{Account, Credentials};
+use crate::sys::atomic_file::Reserved;
 use crate::sys::lock::FileLock;
 
 /// How long to wait for another process that renews the same account's tokens: longer than its time-outs.
@@ -44,6 +45,8 @@ pub struct Saved {
     pub place: Place,
     /// Why the secret is not in the keyring, although it should be.
     pub no_keyring: Option<String>,
+    /// The account that was stored under that id before.
+    pub replaced: Option<Account>,
 }
 
 /// An account that was found.
@@ -80,6 +83,10 @@ pub struct Removed {
     /// Why its secret may still be in the keyring.
     pub left_in_keyring: Option<KeyringError>,
 }
+
+/// Room for a pair of tokens that is to come.
+#[derive(Debug)]
+pub struct Room(Reserved);
 
 /// The accounts of a user.
 #[derive(Debug, Clone)]
@@ -123,17 +130,22 @@ impl Vault {
         let id = account.url.account_id(login);
         let user = encoding::user(account.url.origin(), login);
         let _lock = self.lock(&id)?;
+        let replaced = self.load().ok().and_then(|loaded| self.find(&loaded.accounts, &id).ok());
+        let replaced = replaced.map(|found| found.account);
         let no_keyring = if self.keep_in_file {
             None
         } else {
             match self.keyring.set(&user, &item_of(&account.credentials)) {
-                Ok(()) => return self.save_entry(account, login, skip_verify, Place::Keyring, None),
+                Ok(()) => {
+                    let saved = self.save_entry(account, login, skip_verify, Place::Keyring, None)?;
+                    return Ok(Saved { replaced, ..saved });
+                }
                 Err(KeyringError::Absent(reason)) => Some(reason),
                 Err(error) => return Err(StoreError::NotKept(error)),
             }
         };
         let saved = self.save_entry(account, login, skip_verify, Place::File(self.file.path()), no_keyring)?;
-        Ok(saved)
+        Ok(Saved { replaced, ..saved })
     }
 
     fn save_entry(
@@ -159,7 +171,7 @@ impl Vault {
                 tracing::debug!(%error, "the outdated secret stays in the keyring");
             }
         }
-        Ok(Saved { id, place, no_keyring })
+        Ok(Saved { id, place, no_keyring, replaced: None })
     }
 
     /// An account with its secret, wherever that is. What old versions left in the keyring under other names is moved.
@@ -224,11 +236,31 @@ impl Vault {
         self.file.lock_account(id, ACCOUNT_PATIENCE)
     }
 
-    /// Stores a new pair of tokens of an account whose lock is held. When this returns they are on the disk.
+    /// Makes sure that a new pair of tokens of an account whose lock is held can be stored, before the old one is given
+    /// away: that there is room on the disk, and that the keyring takes what it is given.
+    ///
+    /// # Errors
+    /// A keyring or a file that takes nothing. What is stored is then as it was.
+    pub fn make_room(&self, id: &str) -> Result<Room, StoreError> {
+        let room = Room(self.file.reserve()?);
+        let accounts = self.load()?.accounts;
+        if let Some(entry) = accounts.entries.get(id).filter(|entry| entry.is_in_keyring()) {
+            let user = encoding::user(origin(entry), entry.user());
+            let told = |source| StoreError::Keyring { id: id.to_owned(), source };
+            // What it has is put back: there is no other way to ask whether it would take something.
+            if let Some(item) = self.keyring.get(&user).map_err(told)? {
+                self.keyring.set(&user, &item).map_err(told)?;
+            }
+        }
+        Ok(room)
+    }
+
+    /// Stores a new pair of tokens of an account whose lock is held, in the room that was made for it, if it was. When
+    /// this returns they are on the disk.
     ///
     /// # Errors
     /// A keyring or a file that takes nothing.
-    pub fn store_pair(&self, id: &str, pair: &Pair) -> Result<(), StoreError> {
+    pub fn store_pair(&self, id: &str, pair: &Pair, room: Option<Room>) -> Result<(), StoreError> {
         let loaded = self.load()?;
         let missing = || StoreError::NoSecret { id: id.to_owned() };
         let entry = loaded.accounts.entries.get(id).ok_or_else(missing)?;
@@ -238,7 +270,7 @@ impl Vault {
                 .set(&user, &encoding::join(&pair.access, pair.refresh.as_ref()))
                 .map_err(StoreError::NotKept)?;
         }
-        self.file.update(|accounts| {
+        self.file.update_in(room.map(|room| room.0), |accounts| {
             if let Some(entry) = accounts.entries.get_mut(id) {
                 entry.set_pair(pair);
             }

@@ -1,7 +1,7 @@
 //! Private files that are replaced as a whole: a reader sees the old content or the new, never a part.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// How many links are followed before they count as a ring.
@@ -16,24 +16,64 @@ const TEMPORARY: (&str, &str) = (".config-", ".tmp");
 /// # Errors
 /// The file system's; the old content is then untouched.
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let target = follow_links(path)?;
-    let folder = folder_of(&target);
-    // The temporary file is made with mode 0600 on Unix.
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY.0).suffix(TEMPORARY.1).tempfile_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(&target).map_err(|error| error.error)?;
-    sync_folder(folder)
+    Reserved::beside(path)?.fill(content)
 }
 
-/// Removes the temporary files that a killed process left beside `path`, as far as that is possible. To be called while
-/// nobody else writes there.
+/// Room on the disk for the next content of a private file: a temporary file beside it, gone when this is dropped.
+#[derive(Debug)]
+pub struct Reserved {
+    file: tempfile::NamedTempFile,
+    target: PathBuf,
+}
+
+impl Reserved {
+    /// Makes sure that as many bytes can be written and take the place of `path`, where links to it lead.
+    ///
+    /// # Errors
+    /// The file system's: it is full, or the folder cannot be written to.
+    pub fn of_length(path: &Path, length: u64) -> io::Result<Self> {
+        let mut reserved = Self::beside(path)?;
+        // Blocks that were written and flushed are there to be written again; a mere length may be a hole.
+        io::copy(&mut io::repeat(b' ').take(length), reserved.file.as_file_mut())?;
+        reserved.file.as_file().sync_all()?;
+        Ok(reserved)
+    }
+
+    fn beside(path: &Path) -> io::Result<Self> {
+        let target = follow_links(path)?;
+        // The temporary file is made with mode 0600 on Unix.
+        let builder = tempfile::Builder::new().prefix(TEMPORARY.0).suffix(TEMPORARY.1).tempfile_in(folder_of(&target));
+        let file = builder?;
+        // It says that somebody is still going to use it.
+        file.as_file().lock()?;
+        Ok(Self { file, target })
+    }
+
+    /// Puts the content in, flushes it to the disk and gives it the name.
+    ///
+    /// # Errors
+    /// The file system's; the old content is then untouched.
+    pub fn fill(mut self, content: &[u8]) -> io::Result<()> {
+        self.file.as_file_mut().rewind()?;
+        self.file.as_file_mut().write_all(content)?;
+        let length = u64::try_from(content.len()).map_err(io::Error::other)?;
+        self.file.as_file().set_len(length)?;
+        self.file.as_file().sync_all()?;
+        self.file.as_file().unlock()?;
+        self.file.persist(&self.target).map_err(|error| error.error)?;
+        sync_folder(folder_of(&self.target))
+    }
+}
+
+/// Removes the temporary files that a killed process left beside `path`, as far as that is possible; those that are
+/// still in use stay. To be called while nobody else begins to write there.
 pub fn remove_leftovers(path: &Path) {
     let Ok(target) = follow_links(path) else { return };
     for entry in fs::read_dir(folder_of(&target)).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1) {
+        let is_temporary = name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1);
+        if is_temporary && fs::File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -155,6 +195,22 @@ mod tests {
         assert_eq!(mode(&path), 0o600);
         assert!(!is_readable_by_others(&path));
         assert_eq!(fs::read_dir(folder.path()).expect("entries").count(), 1);
+    }
+
+    #[test]
+    fn room_is_kept_until_it_is_filled_or_given_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("config.json");
+        fs::write(&path, "old").expect("a file");
+        let names = || fs::read_dir(folder.path()).expect("entries").count();
+        let room = Reserved::of_length(&path, 5000).expect("room");
+        // Others may change the file meanwhile, and clean up.
+        remove_leftovers(&path);
+        write_private(&path, b"newer").expect("written");
+        room.fill(b"newest").expect("filled");
+        assert_eq!((fs::read_to_string(&path).expect("content").as_str(), mode(&path), names()), ("newest", 0o600, 1));
+        drop(Reserved::of_length(&path, 1).expect("room"));
+        assert_eq!((fs::read_to_string(&path).expect("content").as_str(), names()), ("newest", 1));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub mod waiting;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -77,6 +77,7 @@ pub struct Ui {
     stdout_terminal: bool,
     stderr_terminal: bool,
     secrets: Mutex<Vec<SecretString>>,
+    sign_in: OnceLock<String>,
     filter: Option<jq::JsonFilter>,
     /// What clears the terminal where the program ends without coming to its end.
     cleanup: Mutex<Option<Box<dyn Fn() + Send>>>,
@@ -96,6 +97,7 @@ impl Ui {
             stdout_terminal: io::stdout().is_terminal(),
             stderr_terminal: io::stderr().is_terminal(),
             secrets: Mutex::new(Vec::new()),
+            sign_in: OnceLock::new(),
             filter: None,
             cleanup: Mutex::new(None),
         }
@@ -293,7 +295,17 @@ impl Ui {
             let (message, doing) = (escape(&error.message), context.join("; "));
             tracing::error!(kind = error.kind.name(), doing = %self.masked(&escape(&doing)), "{}", self.masked(&message));
         }
-        self.to_stderr(&error.render(self.is_json(), self.stderr_color()));
+        self.to_stderr(&self.advised(error).render(self.is_json(), self.stderr_color()));
+    }
+
+    /// Remembers how to sign in where the credentials in use are not good any more; the first word counts.
+    pub fn keep_advice(&self, how: String) {
+        let _ = self.sign_in.set(how);
+    }
+
+    /// A failure with what is known of how to sign in here.
+    pub fn advised(&self, error: &crate::error::CliError) -> crate::error::CliError {
+        error.clone().advised(self.sign_in.get().map(String::as_str))
     }
 
     /// Writes to standard error, known secrets masked. There is nobody to tell where that fails.

@@ -18,16 +18,19 @@ fn accounts_are_listed_chosen_and_used() {
     two_accounts(&world);
     world.signed_out(["config", "ls"]).run().is(
         0,
-        "*\tadmin@127.0.0.1:PORT\tadmin\tURL\ttoken\tfile\n\talice@127.0.0.1:PORT\talice\tURL\toauth\tfile\n",
+        "*\tadmin@127.0.0.1:PORT\tadmin\tURL\ttoken\tfile\tadmin@127.0.0.1\t-\n\
+         \talice@127.0.0.1:PORT\talice\tURL\toauth\tfile\talice@127.0.0.1\trenews itself\n",
         "",
     );
     let list = world.signed_out(["config", "ls", "--json"]).run().json();
-    let names = ["account_id", "active", "label", "user", "url", "credentials", "expires_at", "stored_in"];
+    let names = ["account_id", "active", "label", "user", "url", "credentials", "expires_at", "stored_in", "renews"];
     assert_eq!(fields(&list[0]), names);
     assert_eq!((&list[0]["active"], &list[1]["active"]), (&true.into(), &false.into()));
     let id = format!("alice@127.0.0.1:{}", world.port());
     world.signed_out(["config", "use", &id]).run().is(0, "", "the active account is now alice@127.0.0.1:PORT\n");
     world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    let json = world.signed_out(["config", "use", "alice@127.0.0.1", "--json"]).run();
+    assert_eq!(json.stdout, "{\"account_id\":\"alice@127.0.0.1:PORT\"}\n");
     let run = world.signed_out(["config", "use", "nobody"]).run();
     assert_eq!((run.code, run.stderr.starts_with("error: there is no account 'nobody'\n")), (3, true), "{run:?}");
     let run = world.signed_out(["config", "use"]).run();
@@ -61,6 +64,51 @@ fn a_forgotten_session_is_ended_on_the_server_and_a_token_is_told_to_go_on() {
 }
 
 #[test]
+fn nothing_is_forgotten_where_nobody_can_be_asked() {
+    let world = World::new();
+    let pair = world.store_session("alice", 3000);
+    let asked = "error: refusing to forget alice@127.0.0.1:PORT without being able to ask\n  hint: add --force\n";
+    world.signed_out(["config", "rm", "alice@127.0.0.1"]).input("y\n").run().is(2, "", asked);
+    assert!(world.config_file().exists() && world.sandbox.is_alive(&pair.access));
+    let removed = world.signed_out(["config", "rm", "-f", "alice@127.0.0.1", "--json"]).run().json();
+    assert_eq!(fields(&removed), ["account_id", "session_ended", "active"]);
+    assert_eq!((&removed["session_ended"], removed["active"].is_null()), (&true.into(), true));
+}
+
+#[test]
+fn a_token_that_is_dead_is_not_said_to_go_on() {
+    let world = World::new();
+    two_accounts(&world);
+    world.sandbox.revoke_token(&world.sandbox.token("admin"));
+    let told = "admin@127.0.0.1:PORT is forgotten\nthe active account is now alice@127.0.0.1:PORT\n";
+    world.signed_out(["config", "rm", "-f", "admin@127.0.0.1"]).run().is(0, "", told);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_without_secrets_may_be_read_by_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    let open = || fs::set_permissions(world.config_file(), fs::Permissions::from_mode(0o644)).expect("a mode");
+    world.install_config(include_str!("../recordings/config/keyring-pat.json"));
+    open();
+    let run = world.signed_out(["ls"]).run();
+    assert!(run.code == 4 && !run.stderr.contains("chmod"), "{run:?}");
+    world.store_session("alice", 3000);
+    open();
+    let run = world.signed_out(["ls"]).run();
+    assert!(run.code == 0 && run.stderr.contains("run: chmod 600"), "{run:?}");
+    // So with a file that holds a token.
+    let file = world.home().join("token");
+    fs::write(&file, world.sandbox.token("alice")).expect("a file");
+    for (mode, told) in [(0o644, "warning: others can read the token in token; run: chmod 600 token\n"), (0o600, "")] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("a mode");
+        let run = world.signed_out(["ls", "-u", world.url(), "--token-file", "token"]).run();
+        assert_eq!((run.code, run.stderr.as_str()), (0, told), "{run:?}");
+    }
+}
+
+#[test]
 fn clear_ends_sessions_too() {
     let world = World::new();
     let pair = world.store_session("alice", 3000);
@@ -83,6 +131,32 @@ fn a_token_that_is_printed_is_good() {
     let run = world.signed_out(["config", "token", "-u", world.url(), "--login", "bob"]).env("CEC_PASSWORD", password);
     let run = run.prints_secrets().run();
     assert!(world.sandbox.is_alive(run.stdout.trim_end()), "{run:?}");
+}
+
+#[test]
+fn a_token_that_is_dead_is_not_printed() {
+    let world = World::new();
+    let pair = world.store_session("alice", -5);
+    let end = |world: &World| {
+        let text = fs::read_to_string(world.config_file()).expect("config.json");
+        let file: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        file["Configs"][format!("alice@127.0.0.1:{}", world.port())]["tokenExpiresAt"].as_i64()
+    };
+    let before = end(&world);
+    world.sandbox.revoke_token(&pair.access);
+    world.sandbox.faults().add(
+        cells_sandbox::Fault::on("POST", "/oidc/oauth2/token")
+            .status(401)
+            .body("application/json", r#"{"error":"token_inactive"}"#),
+    );
+    let dead = "error: the token is not valid any more\n  hint: run 'cec config relog' to sign in again\n";
+    // Refused, and then absent.
+    for arguments in [&["config", "token"][..], &["config", "token"], &["config", "export", "--rclone"]] {
+        world.signed_out(arguments.iter().copied()).run().is(4, "", dead);
+        assert_eq!(end(&world), before, "when the token ended does not change");
+    }
+    let run = world.cec(["config", "token"]).env("CEC_TOKEN", "some-dead-token").run();
+    assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{run:?}");
 }
 
 #[test]
@@ -109,6 +183,9 @@ fn other_programs_are_configured() {
             assert!(run.stdout.lines().any(|found| found == line), "{line}\n{}", run.stdout);
         }
     }
+    let json = world.cec(["config", "export", "--aws", "--json"]).prints_secrets().run().json();
+    assert_eq!(fields(&json), ["program", "configuration", "url", "expires_at"]);
+    assert!(json["configuration"].as_str().expect("a text").starts_with("[profile cells]\n"));
     assert_eq!(world.cec(["config", "export"]).run().code, 2);
 }
 
@@ -124,6 +201,88 @@ fn signing_in_again_goes_the_same_way() {
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stderr.starts_with("signing in again as alice on URL\n"), "{run:?}");
     world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+}
+
+/// What config.json says of an account.
+fn entry(world: &World, login: &str) -> serde_json::Value {
+    let text = fs::read_to_string(world.config_file()).expect("config.json");
+    let file: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    file["Configs"][format!("{login}@127.0.0.1:{}", world.port())].clone()
+}
+
+#[test]
+fn signing_in_again_takes_the_credentials_that_are_given_and_ends_the_older_session() {
+    let world = World::new();
+    let password = world.sandbox.password("alice").to_owned();
+    let token = world.sandbox.token("alice");
+    fs::write(world.home().join("token"), &token).expect("a file");
+    let relog = |flags: &[&str]| {
+        let arguments: Vec<String> =
+            ["config", "relog"].iter().chain(flags).map(|argument| (*argument).to_owned()).collect();
+        arguments
+    };
+    for (flags, input, variable, kind) in [
+        (&["--password", "-"][..], password.as_str(), None, "oauth2"),
+        (&[][..], "", Some(("CEC_PASSWORD", password.as_str())), "oauth2"),
+        (&["--token", "-"], token.as_str(), None, "pat"),
+        (&[], "", Some(("CEC_TOKEN", token.as_str())), "pat"),
+    ] {
+        let pair = world.store_session("alice", 3000);
+        let arguments = relog(flags);
+        let mut cec = world.signed_out(arguments.iter().map(String::as_str)).input(input);
+        if let Some((name, value)) = variable {
+            cec = cec.env(name, value);
+        }
+        let run = cec.run();
+        assert_eq!(run.code, 0, "{run:?}");
+        assert!(run.stderr.starts_with("signing in again as alice on URL\nsigned in as alice on URL"), "{run:?}");
+        assert_eq!(entry(&world, "alice")["authType"], kind);
+        assert!(!world.sandbox.is_alive(&pair.access) && !world.sandbox.is_alive_refresh(&pair.refresh));
+        assert_eq!(world.signed_out(["ls"]).run().code, 0);
+    }
+}
+
+#[test]
+fn signing_in_again_is_for_the_same_user_on_the_same_server() {
+    let world = World::new();
+    let pair = world.store_session("alice", 3000);
+    let (bob, password) = (world.sandbox.token("bob"), world.sandbox.password("alice").to_owned());
+    let run = world.signed_out(["config", "relog", "--login", "bob"]).run();
+    assert_eq!((run.code, run.stderr.contains("error: --login is bob, but the account is that of alice\n")), (2, true));
+    let run = world.signed_out(["config", "relog", "--token", &bob]).run();
+    let told = "error: the token is that of bob, but the account is that of alice\n";
+    assert_eq!((run.code, run.stderr.contains(told)), (2, true), "{run:?}");
+    assert_eq!(entry(&world, "alice")["refreshToken"], pair.refresh.as_str());
+    // What the environment holds for another server, or for another user, is not meant.
+    let run = world.signed_out(["config", "relog", "--password", "-"]).input(&password);
+    let run = run.env("CEC_URL", "https://other.example.com").env("CEC_TOKEN", "some-token").run();
+    assert_eq!(run.code, 0, "{run:?}");
+    let wins = "warning: CEC_URL and CEC_TOKEN in the environment win over the active account: unset them to use it\n";
+    assert!(run.stderr.contains(wins), "{run:?}");
+    let run = world.signed_out(["config", "relog", "--password", "-"]).input(&password);
+    assert_eq!(run.env("CEC_LOGIN", "bob").env("CEC_TOKEN", &bob).run().code, 0);
+    assert_eq!(entry(&world, "alice")["authType"], "oauth2");
+}
+
+#[test]
+fn a_certificate_that_is_not_checked_is_told_and_stays_so_when_signing_in_again() {
+    let world = World::with(cells_sandbox::Config { tls: true, ..cells_sandbox::Config::default() });
+    let stored = "warning: the certificate of URL is not checked, so anybody in between can read along; that is stored \
+                  with the account; --ca-cert is safer\n";
+    let flag =
+        "warning: the certificate of URL is not checked, so anybody in between can read along; --ca-cert is safer\n";
+    world.store_session("alice", 3000);
+    let names = "a1-ro/\ncommon-files/\npersonal-files/\n";
+    world.signed_out(["ls", "--skip-verify"]).run().is(0, names, flag);
+    world.signed_out(["ls", "--skip-verify", "-q"]).run().is(0, names, "");
+    assert_eq!(world.signed_out(["ls"]).run().code, 6);
+    let text = fs::read_to_string(world.config_file()).expect("config.json");
+    world.install_config(&text.replace("\"skipVerify\":false", "\"skipVerify\":true"));
+    world.signed_out(["ls"]).run().is(0, names, stored);
+    let run = world.signed_out(["config", "relog", "--password", "-"]).input(world.sandbox.password("alice")).run();
+    assert_eq!((run.code, run.stderr.matches("is not checked").count()), (0, 1), "{run:?}");
+    assert_eq!(entry(&world, "alice")["skipVerify"], true);
+    world.signed_out(["ls"]).run().is(0, names, stored);
 }
 
 #[test]
@@ -152,8 +311,8 @@ fn an_account_that_does_not_know_its_user_learns_it() {
             &pair.refresh,
         );
     world.install_config(&legacy);
-    let nameless = "*\t@127.0.0.1:PORT\t-\tURL\toauth\tfile\n";
-    let named = "*\talice@127.0.0.1:PORT\talice\tURL\toauth\tfile\n";
+    let nameless = "*\t@127.0.0.1:PORT\t-\tURL\toauth\tfile\t@127.0.0.1\trenews itself\n";
+    let named = "*\talice@127.0.0.1:PORT\talice\tURL\toauth\tfile\talice@127.0.0.1\trenews itself\n";
     // It works as it is.
     world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
     world.signed_out(["config", "ls"]).run().is(0, nameless, "");
@@ -166,11 +325,11 @@ fn an_account_that_does_not_know_its_user_learns_it() {
         include_str!("../recordings/config/legacy-single-pat-v2.json").replace("\"admin\"", "\"\"").as_str(),
     );
     let run = world.signed_out(["config", "relog", "--token-file", "token", "--skip-keyring"]);
-    fs::write(world.home().join("token"), world.sandbox.token("alice")).expect("a file");
+    world.write_secret("token", &world.sandbox.token("alice"));
     let run = run.run();
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stderr.starts_with("signing in again on URL\n") && !run.stderr.contains("somebody else"), "{run:?}");
-    world.signed_out(["config", "ls"]).run().is(0, &named.replace("oauth", "token"), "");
+    world.signed_out(["config", "ls"]).run().is(0, &named.replace("oauth", "token").replace("renews itself", "-"), "");
 }
 
 #[test]

@@ -133,9 +133,8 @@ fn a_byte_order_mark_is_no_harm() {
 fn tokens_come_from_input_files_and_the_environment() {
     let world = World::new();
     let token = world.sandbox.token("alice");
-    let file = world.home().join("token");
-    fs::write(&file, format!("{token}\n")).expect("a file");
-    let path = file.display().to_string();
+    world.write_secret("token", &format!("{token}\n"));
+    let path = world.home().join("token").display().to_string();
     let done =
         format!("signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\n{TOKEN_LASTS}warning: the token {KEPT}");
     for (arguments, input, variable) in [
@@ -422,4 +421,51 @@ fn json_says_what_was_stored() {
     assert_eq!(fields(&record), ["account_id", "user", "url", "credentials", "stored_in", "expires_at", "renews"]);
     let warning: serde_json::Value = serde_json::from_str(&run.stderr).expect("JSON");
     assert_eq!(fields(&warning), ["type", "message"]);
+}
+
+#[test]
+fn a_new_session_takes_the_place_of_the_older_one_on_the_server_too() {
+    let world = World::new();
+    let pair = world.store_session("alice", 3000);
+    let password = world.sandbox.password("alice").to_owned();
+    let arguments = ["configure", "client-auth", "--skip-keyring", "--url", world.url(), "--login", "alice"];
+    let run = world.signed_out(arguments).env("CEC_PASSWORD", &password).run();
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(!world.sandbox.is_alive(&pair.access) && !world.sandbox.is_alive_refresh(&pair.refresh));
+    assert_eq!(world.signed_out(["ls"]).run().code, 0);
+}
+
+#[test]
+fn variables_that_win_over_what_is_stored_are_told() {
+    let world = World::new();
+    let (alice, bob) = (world.sandbox.token("alice"), world.sandbox.token("bob"));
+    let warning =
+        "warning: CEC_URL and CEC_TOKEN in the environment win over the active account: unset them to use it\n";
+    let arguments = ["configure", "token", world.url(), "--skip-keyring", "--with-token"];
+    let run = world.signed_out(arguments).input(&alice).env("CEC_URL", world.url()).env("CEC_TOKEN", &bob).run();
+    assert!(run.code == 0 && run.stderr.ends_with(warning), "{run:?}");
+    let run = world.signed_out(["config", "use", "alice@127.0.0.1"]);
+    let run = run.env("CEC_URL", world.url()).env("CEC_TOKEN", &bob).run();
+    assert_eq!((run.code, run.stderr.ends_with(warning)), (0, true), "{run:?}");
+}
+
+#[test]
+fn what_is_no_server_is_told_to_be_something_else() {
+    let world = World::new();
+    world.signed_out(["configure", "token", "https://h/public/1f0c6a3b9d20", "-t", "x"]).run().is(
+        2,
+        "",
+        "error: 'https://h/public/1f0c6a3b9d20' is a public link, not a server\n  \
+         hint: a public link needs no account: cec ls https://h/public/1f0c6a3b9d20\n",
+    );
+    for url in ["https://h/?x=1", "https://h#frag"] {
+        world.signed_out(["configure", "token", url, "-t", "x"]).run().is(
+            2,
+            "",
+            &format!(
+                "error: '{url}' has more behind the host than a server's URL; leave it out\n  \
+                 hint: a server's URL looks like https://files.example.com\n"
+            ),
+        );
+    }
 }

@@ -63,7 +63,7 @@ fn a_refused_token_is_never_not_found() {
         let run = world.cec(arguments.iter().copied()).env("CEC_TOKEN", "some-dead-token").run();
         assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{arguments:?} {run:?}");
         assert!(run.stderr.starts_with("error: the token is not valid any more\n"), "{arguments:?} {run:?}");
-        assert!(run.stderr.contains("hint: run 'cec configure"), "{run:?}");
+        assert!(run.stderr.contains("hint: it was given by CEC_TOKEN: give a new one"), "{run:?}");
         assert!(started.elapsed() < Duration::from_secs(20), "{arguments:?}");
     }
     let record = world.cec(["ls", "--json"]).env("CEC_TOKEN", "some-dead-token").run();

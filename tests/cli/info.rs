@@ -7,7 +7,7 @@ fn who_is_signed_in_where_is_asked_of_the_server() {
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     assert!(run.stdout.starts_with("User\tadmin (administrator)\n"), "{run:?}");
     assert!(run.stdout.contains("\nServer\tURL\n") && run.stdout.contains("\nCredentials\ttoken\n"), "{run:?}");
-    assert!(run.stdout.ends_with("Stored in\tnowhere: given by flags or environment\n"), "{run:?}");
+    assert!(run.stdout.ends_with("Stored in\tnowhere: given by CEC_TOKEN\n"), "{run:?}");
     assert_eq!(world.cec(["config", "status"]).run().stdout, run.stdout);
 }
 
@@ -27,8 +27,10 @@ fn the_record_has_pinned_fields() {
             "server_product",
             "credentials",
             "expires_at",
+            "renews",
             "account_id",
-            "stored_in"
+            "stored_in",
+            "given_by"
         ]
     );
     assert_eq!((&json["user"], &json["admin"]), (&"alice".into(), &false.into()));
@@ -42,7 +44,8 @@ fn credentials_that_are_not_valid_are_exit_code_4() {
         4,
         "",
         "error: the personal access token is not valid on URL (any more)\n  \
-         hint: run 'cec configure' to sign in, or set CEC_URL and CEC_TOKEN\n",
+         hint: it was given by CEC_TOKEN: give a new one, or unset CEC_TOKEN, which wins over the accounts of 'cec \
+         configure'\n",
     );
     assert_eq!(world.signed_out(["info"]).run().code, 4);
     let token = world.sandbox.token("bob");
@@ -58,4 +61,24 @@ fn a_dead_oauth_account_is_named() {
     let run = world.signed_out(["info"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{run:?}");
     assert!(run.stderr.starts_with("error: the OAuth token for admin is not valid on URL (any more)\n"), "{run:?}");
+}
+
+#[test]
+fn a_session_that_renews_itself_is_said_to() {
+    let world = World::new();
+    let pair = world.store_session("alice", 3000);
+    let run = world.signed_out(["info"]).run();
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+    let lasts = "\nLasts\tit renews itself; unused for 60 days (the server may have another limit) it ends\n";
+    assert!(run.stdout.contains(lasts) && !run.stdout.contains("Expires"), "{run:?}");
+    let json = world.signed_out(["info", "--json"]).run().json();
+    assert_eq!((&json["renews"], json["expires_at"].is_null()), (&true.into(), true));
+    // One that cannot be renewed ends when its token does.
+    let text = std::fs::read_to_string(world.config_file()).expect("config.json").replace(&pair.refresh, "");
+    world.install_config(&text);
+    let json = world.signed_out(["info", "--json"]).run().json();
+    assert_eq!((&json["renews"], json["expires_at"].is_string()), (&false.into(), true));
+    let listed = &world.signed_out(["config", "ls", "--json"]).run().json()[0];
+    assert_eq!((&listed["renews"], &listed["expires_at"]), (&false.into(), &json["expires_at"]));
+    assert!(world.signed_out(["info"]).run().stdout.contains("\nExpires\t20"));
 }

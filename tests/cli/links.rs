@@ -305,15 +305,17 @@ fn one_command_is_about_one_place() {
     let world = world();
     let (url, hash) = share(&world, &["common-files/reports", "--upload"]);
     let (other, other_hash) = share(&world, &["common-files/reports/sub"]);
-    let hint = "  hint: copy to this machine first, and from here with a second command\n";
-    let both = |link: &str, place: &str| {
-        format!("error: one command cannot be about both URL/public/{link} and {place}\n{hint}")
+    let told = |link: &str, place: &str, hint: &str| {
+        format!("error: one command cannot be about both URL/public/{link} and {place}\n  hint: {hint}\n")
     };
-    world.cec(["ls", &url, "common-files"]).run().is(2, "", &both(&hash, "common-files"));
+    let both =
+        |link: &str, place: &str| told(link, place, "copy to this machine first, and from here with a second command");
+    let once = |link: &str, place: &str| told(link, place, "run it once for each");
+    world.cec(["ls", &url, "common-files"]).run().is(2, "", &once(&hash, "common-files"));
     world.cec(["rm", "-f", "common-files/reports/a.txt", &format!("{url}/a.txt")]).run().is(
         2,
         "",
-        &both(&hash, "common-files/reports/a.txt"),
+        &once(&hash, "common-files/reports/a.txt"),
     );
     world.cec(["scp", &format!("{url}/a.txt"), "cells://common-files/"]).run().is(
         2,
@@ -325,7 +327,7 @@ fn one_command_is_about_one_place() {
         "",
         &both(&other_hash, &format!("URL/public/{hash}")),
     );
-    visit(&world, &["--link", &url, "ls", &other]).is(2, "", &both(&other_hash, &format!("URL/public/{hash}")));
+    visit(&world, &["--link", &url, "ls", &other]).is(2, "", &once(&other_hash, &format!("URL/public/{hash}")));
     visit(&world, &["scp", &format!("{url}/a.txt"), &format!("{url}/b.txt")]).is(
         2,
         "",
@@ -360,7 +362,7 @@ fn a_link_needs_no_account_and_takes_none() {
     assert!(run.stderr.starts_with("error: --profile and --link exclude each other\n"), "{run:?}");
     let token = world.sandbox.token("alice");
     let run = visitor(&world, &["ls", "common-files/reports/sub", "-u", world.url(), "--token-file", "token"]);
-    fs::write(world.home().join("token"), &token).expect("a file");
+    world.write_secret("token", &token);
     run.env("CEC_LINK", &url).run().is(0, "b.txt\n", "");
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::http::{body_of, send};
 use crate::support::{World, wait_for};
 
-const SIGN_IN: &str = "  hint: run 'cec configure' to sign in, or set CEC_URL and CEC_TOKEN\n";
+const SIGN_IN: &str = "  hint: run 'cec config relog' to sign in again\n";
 
 fn refreshes(world: &World) -> usize {
     world.sandbox.requests().iter().filter(|request| request.path == "/oidc/oauth2/token").count()
@@ -90,6 +90,66 @@ fn a_lost_answer_is_told_and_the_token_never_sent_again() {
     assert_eq!(again.code, 4, "{again:?}");
     assert_eq!(refreshes(&world), 1);
     assert_eq!(entry(&world).get("refreshToken"), None);
+}
+
+/// A run whose folder of accounts has no room for new tokens.
+#[cfg(target_os = "linux")]
+fn without_room(world: &World) -> Option<crate::support::Run> {
+    world.sandbox.clear_requests();
+    let (run, _) = world.signed_out(["ls"]).on_disk(".config/pydio/cells-client", "size=16k")?;
+    assert_eq!(refreshes(world), 0, "a token that cannot be replaced was sent: {run:?}");
+    Some(run)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_costs_no_session() {
+    let world = World::new();
+    let pair = world.store_session("admin", -5);
+    let before = entry(&world);
+    world.sandbox.revoke_token(&pair.access);
+    // Time and again: nothing is sent that could not be replaced.
+    for _ in 0..2 {
+        let Some(run) = without_room(&world) else { return };
+        run.is(
+            1,
+            "",
+            "error: the session cannot be renewed: cannot write HOME/.config/pydio/cells-client/config.json: No space \
+             left on device (os error 28)\n  while: listing the workspaces\n  hint: nothing was lost: run it again \
+             once that is mended\n",
+        );
+    }
+    assert_eq!(entry(&world), before);
+    assert!(roots(&world).contains("common-files/"));
+    assert_eq!(refreshes(&world), 1);
+    // A token that is still good goes on being used.
+    let pair = world.store_session("admin", 30);
+    let run = without_room(&world).expect("a disk");
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+    assert_eq!(entry(&world)["refreshToken"], pair.refresh.as_str());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_written_costs_no_session() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    world.store_session("admin", -5);
+    let folder = world.config_folder();
+    let mode = |mode: u32| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).expect("a mode");
+    for file in fs::read_dir(&folder).expect("a folder").flatten() {
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644)).expect("a mode");
+    }
+    for above in [".config", ".config/pydio"] {
+        fs::set_permissions(world.home().join(above), fs::Permissions::from_mode(0o755)).expect("a mode");
+    }
+    mode(0o555);
+    let run = world.signed_out(["ls"]).by_nobody().run();
+    mode(0o755);
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
+    assert!(run.stderr.contains("error: the session cannot be renewed: cannot "), "{run:?}");
+    assert!(run.stderr.ends_with("  hint: nothing was lost: run it again once that is mended\n"), "{run:?}");
+    assert_eq!(refreshes(&world), 0);
 }
 
 #[test]
@@ -336,11 +396,11 @@ fn a_renewal_that_is_killed_while_it_writes_leaves_the_old_file_or_the_new_one()
     let world = World::new();
     for micros in [0, 50, 100, 200, 400, 800, 1600, 3200] {
         kill_at(&world, None, |world| {
-            // The new file appears beside the old one, to be flushed and renamed.
+            // The room beside the old file is being filled, to be flushed and renamed.
             let written = |entry: std::io::Result<fs::DirEntry>| {
                 entry.is_ok_and(|entry| entry.file_name().to_string_lossy().ends_with(".tmp"))
             };
-            let begun = world.config_folder().read_dir().expect("a folder").any(written);
+            let begun = refreshes(world) > 0 && world.config_folder().read_dir().expect("a folder").any(written);
             if begun {
                 std::thread::sleep(Duration::from_micros(micros));
             }

@@ -99,6 +99,57 @@ fn a_url_alone_must_be_that_of_the_account() {
 }
 
 #[test]
+fn a_login_name_alone_must_be_that_of_the_account() {
+    let world = with_accounts();
+    assert_eq!(world.signed_out(["ls", "--login", "alice"]).run().code, 0);
+    assert_eq!(world.signed_out(["ls"]).env("CEC_LOGIN", "alice").run().code, 0);
+    for (cec, name) in [
+        (world.signed_out(["ls", "--login", "bob"]), "--login"),
+        (world.signed_out(["ls"]).env("CEC_LOGIN", "bob"), "CEC_LOGIN"),
+        (world.signed_out(["ls"]).env("CELLS_CLIENT_USER_LOGIN", "bob"), "CELLS_CLIENT_USER_LOGIN"),
+    ] {
+        let told = format!(
+            "error: {name} is bob, but the stored account is alice@127.0.0.1:PORT\n  \
+             hint: give the password as well, or choose an account with --profile\n"
+        );
+        cec.run().is(2, "", &told);
+    }
+    // A profile by flag says more than the environment.
+    assert_eq!(who(world.signed_out(["info", "--json", "--profile", "bob@home"]).env("CEC_LOGIN", "alice")), "bob");
+}
+
+#[test]
+fn who_gave_a_bad_token_is_named_with_what_to_do() {
+    let world = with_accounts();
+    let hint = |cec: crate::support::Cec<'_>, code: i32| {
+        let run = cec.run();
+        assert_eq!((run.code, run.stdout.as_str()), (code, ""), "{run:?}");
+        run.stderr.lines().last().expect("a hint").to_owned()
+    };
+    fs::write(world.home().join("token"), "some-dead-token").expect("a file");
+    let given = |variable: &str, value: &str| world.signed_out(["ls"]).env("CEC_URL", world.url()).env(variable, value);
+    assert_eq!(
+        hint(given("CEC_TOKEN", "some-dead-token"), 4),
+        "  hint: it was given by CEC_TOKEN: give a new one, or unset CEC_TOKEN, which wins over the accounts of 'cec \
+         configure'"
+    );
+    let file = hint(given("CEC_TOKEN_FILE", "token"), 4);
+    assert!(file.contains("in the file that CEC_TOKEN_FILE names: put a new one there, or unset"), "{file}");
+    let command = hint(given("CEC_TOKEN_COMMAND", "echo some-dead-token"), 4);
+    assert!(command.contains("is what the command in CEC_TOKEN_COMMAND printed"), "{command}");
+    let flag = hint(world.signed_out(["ls", "-u", world.url(), "-t", "some-dead-token"]), 4);
+    assert_eq!(flag, "  hint: it was given by --token: give a new one");
+    given("CEC_TOKEN_COMMAND", "true").run().is(4, "", "error: the command in CEC_TOKEN_COMMAND printed nothing\n");
+    // A stored one that is not the active one is named.
+    let stored = fs::read_to_string(world.config_file()).expect("config.json");
+    fs::write(world.config_file(), stored.replace(&world.sandbox.token("bob"), "some-dead-token")).expect("a file");
+    assert_eq!(
+        hint(world.signed_out(["ls", "--profile", "bob@home"]), 4),
+        "  hint: run 'cec config relog bob@127.0.0.1:PORT' to sign in again"
+    );
+}
+
+#[test]
 fn flags_stand_before_and_after_the_command() {
     let world = World::new();
     let token = world.sandbox.token("admin");
@@ -162,7 +213,7 @@ fn accounts_that_cannot_be_used_say_why() {
     );
     let run = world.signed_out(["ls", "--profile", "nobody"]).run();
     run.is(
-        4,
+        3,
         "",
         "error: there is no account 'nobody'\n  hint: the stored accounts are: admin@files.example.com:443\n",
     );

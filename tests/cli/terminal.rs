@@ -229,3 +229,56 @@ fn a_second_ctrl_c_leaves_no_bar_behind() {
     assert!(after.contains("\u{1b}[2K"), "{screen:?}");
     assert!(!screen.contains("failed"), "{screen:?}");
 }
+
+#[test]
+fn a_server_that_is_none_and_a_wrong_password_are_asked_for_again() {
+    let world = World::new();
+    let (wrong, right) = (format!("127.0.0.1:{}\n", world.port()), format!("{}\n", world.url()));
+    let password = format!("{}\n", world.sandbox.password("alice"));
+    let dialogue = [
+        ("URL of the server: ", wrong.as_str()),
+        ("URL of the server: ", &right),
+        ("Choice [1]: ", "password\n"),
+        ("Login: ", "alice\n"),
+        ("Password: ", "wrong\n"),
+        ("Password: ", &password),
+    ];
+    let Some((code, screen)) = world.signed_out(["configure", "--skip-keyring"]).on_terminal(&dialogue) else { return };
+    assert_eq!(code, 0, "{screen}");
+    for told in ["does not speak TLS", "wrong login or password", "signed in as alice"] {
+        assert!(screen.contains(told) && !screen.contains(password.trim()), "{told}: {screen}");
+    }
+    // Never for ever: ten wrong ones lock the user.
+    world.sandbox.clear_requests();
+    let asked = ("Password: ", "wrong\n");
+    let arguments = ["configure", "client-auth", world.url(), "--login", "alice", "--skip-keyring"];
+    let (code, screen) = world.signed_out(arguments).on_terminal(&[asked; 3]).expect("a terminal");
+    let logins = world.sandbox.requests().iter().filter(|request| request.path == "/a/frontend/session").count();
+    assert_eq!((code, logins), (4, 3), "{screen}");
+}
+
+#[test]
+fn signing_in_again_asks_how_and_begins_with_the_way_of_before() {
+    let world = World::new();
+    let token = world.sandbox.token("alice");
+    let typed = format!("{token}\n");
+    let arguments = ["configure", "token", world.url(), "--skip-keyring", "--with-token"];
+    assert_eq!(world.signed_out(arguments).input(&token).run().code, 0);
+    let relog = || world.signed_out(["config", "relog", "--skip-keyring"]);
+    let Some((code, screen)) = relog().on_terminal(&[("Choice [1]: ", "\n"), ("Token: ", &typed)]) else { return };
+    assert!(code == 0 && screen.contains("  1) token\n  2) browser\n  3) password\n"), "{screen}");
+    let password = format!("{}\n", world.sandbox.password("alice"));
+    let dialogue = [("Choice [1]: ", "password\n"), ("Password: ", password.as_str())];
+    let (code, screen) = relog().on_terminal(&dialogue).expect("a terminal");
+    assert!(code == 0 && screen.contains("the session renews itself"), "{screen}");
+    // Somebody else is another account, if that is what is wanted.
+    let bob = format!("{}\n", world.sandbox.token("bob"));
+    let question = "the token is that of bob, but the account is that of alice. Store it as another account? [y/N] ";
+    for (answer, expected, accounts) in [("n\n", 2, 1), ("y\n", 0, 2)] {
+        let dialogue = [("Choice [1]: ", "token\n"), ("Token: ", bob.as_str()), (question, answer)];
+        let (code, screen) = relog().on_terminal(&dialogue).expect("a terminal");
+        assert_eq!(code, expected, "{screen}");
+        let list = world.signed_out(["config", "ls"]).run().stdout;
+        assert_eq!(list.lines().count(), accounts, "{list}");
+    }
+}

@@ -8,7 +8,7 @@ use cec::api::ApiErrorKind;
 use cec::api::error::Cause;
 use cec::api::frontend::probe;
 use cec::http::{Http, HttpError, HttpErrorKind, HttpOptions};
-use cells_sandbox::{Config, Fault};
+use cells_sandbox::{Config, Fault, Sandbox};
 
 use crate::support::*;
 
@@ -49,6 +49,73 @@ async fn a_private_authority_must_be_named() {
     assert!(wrong.kind == HttpErrorKind::Tls && hint(&wrong).contains("--ca-cert"), "{wrong:?}");
 
     probed(sandbox.url(), &HttpOptions { skip_verify: true, ..options() }).await.expect("unchecked");
+}
+
+/// A TLS port with a self-signed certificate that calls itself an authority, as `openssl req -x509` makes it, for
+/// 127.0.0.1 and in these years. Gives its URL, the certificate and its key.
+async fn self_signed_authority(sandbox: &Sandbox, years: std::ops::Range<i32>) -> (String, String, String) {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+    use tokio_rustls::rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
+    let mut parameters = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("names");
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    parameters.not_before = date_time_ymd(years.start, 1, 1);
+    parameters.not_after = date_time_ymd(years.end, 1, 1);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = parameters.self_signed(&key).expect("a certificate");
+    let secret = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+    let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], secret)
+        .expect("a certificate");
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("https://{}", listener.local_addr().expect("an address"));
+    let target = sandbox.url().trim_start_matches("http://").to_owned();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let Ok(mut client) = acceptor.accept(client).await else { continue };
+            let mut server = tokio::net::TcpStream::connect(&target).await.expect("the sandbox");
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    (url, certificate.pem(), key.serialize_pem())
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_that_is_named_is_trusted_whatever_it_calls_itself() {
+    let sandbox = crate::support::sandbox();
+    let (url, certificate, _) = self_signed_authority(&sandbox, 2020..2100).await;
+    let file = file_of(&certificate);
+    let trusting = HttpOptions { ca_cert: Some(file.path().to_owned()), ..options() };
+    let reached = |result: Result<(), HttpError>| result.expect("trusted");
+    reached(probed(&url, &trusting).await);
+    reached(probed(&url, &HttpOptions { trust_file: Some(file.path().to_owned()), ..options() }).await);
+    // Nobody named it, or named another one.
+    let refused = |error: HttpError| (error.kind, error.message, error.hint.unwrap_or_default());
+    let (kind, message, hint) = refused(probed(&url, &options()).await.expect_err("nobody named it"));
+    assert_eq!(kind, HttpErrorKind::Tls);
+    assert!(hint.contains("--ca-cert"), "{message} {hint}");
+    let (_, other, key) = self_signed_authority(&sandbox, 2020..2100).await;
+    let (other, key) = (file_of(&other), file_of(&key));
+    let elsewhere = HttpOptions { ca_cert: Some(other.path().to_owned()), ..options() };
+    assert_eq!(probed(&url, &elsewhere).await.expect_err("another one").kind, HttpErrorKind::Tls);
+    // Its name and its time still count.
+    let name = url.replace("127.0.0.1", "localhost");
+    let (_, message, _) = refused(probed(&name, &trusting).await.expect_err("another name"));
+    assert!(message.contains("another name than 'localhost'"), "{message}");
+    for (years, words) in [(2000..2010, "has expired"), (2090..2100, "is not valid yet")] {
+        let (url, certificate, _) = self_signed_authority(&sandbox, years).await;
+        let file = file_of(&certificate);
+        let named = HttpOptions { ca_cert: Some(file.path().to_owned()), ..options() };
+        let (_, message, _) = refused(probed(&url, &named).await.expect_err("the time"));
+        assert!(message.contains(words), "{message}");
+    }
+    // A key that is another's is told in words.
+    let identity = Some((file.path().to_owned(), key.path().to_owned()));
+    let error = Http::new(&HttpOptions { client_identity: identity, ..options() }).expect_err("another key");
+    assert!(error.message.contains("is not that of the client certificate"), "{error}");
 }
 
 #[tokio::test]

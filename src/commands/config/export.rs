@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::account::Credentials;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
@@ -36,6 +38,16 @@ struct Format {
     s5cmd: bool,
 }
 
+/// A configuration that holds a token.
+#[derive(Debug, Serialize)]
+struct Record {
+    program: &'static str,
+    configuration: String,
+    url: String,
+    /// When the token in it ends, where that is known.
+    expires_at: Option<String>,
+}
+
 /// Prints the account in use as a configuration of another program.
 ///
 /// # Errors
@@ -43,14 +55,19 @@ struct Format {
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let account = ctx.account().await?;
     let tokens = &ctx.sender().await?.tokens;
-    let token = tokens.token(LIFE).await?;
+    let token = super::good_token(ctx, LIFE).await?;
     let (url, token) = (account.url.origin(), token.expose());
-    let text = match arguments.format {
-        Format { rclone: true, .. } => rclone(url, token),
-        Format { aws: true, .. } => aws(url, token),
-        Format { .. } => s5cmd(url, token),
+    let (program, text) = match arguments.format {
+        Format { rclone: true, .. } => ("rclone", rclone(url, token)),
+        Format { aws: true, .. } => ("aws", aws(url, token)),
+        Format { .. } => ("s5cmd", s5cmd(url, token)),
     };
-    ctx.ui.line(text.trim_end())?;
+    if ctx.ui.is_json() {
+        let expires_at = tokens.expires_at().map(|end| end.to_string());
+        ctx.ui.json_document(&Record { program, configuration: text, url: url.to_owned(), expires_at })?;
+    } else {
+        ctx.ui.line(text.trim_end())?;
+    }
     tokens.keep();
     ctx.ui.status("the bucket is io; a key starts with the workspace: io/personal-files/folder/file");
     if !matches!(account.credentials, Credentials::Token(_)) {

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
+use crate::store::Entry;
 use crate::ui::table::{Column, Table};
 
 /// Arguments of `cec config ls`.
@@ -21,8 +22,41 @@ struct Record {
     user: String,
     url: String,
     credentials: String,
-    expires_at: Option<String>,
+    /// When the credentials end, where that is known and they do not renew themselves.
+    #[serde(serialize_with = "super::as_text")]
+    expires_at: Option<Timestamp>,
     stored_in: String,
+    /// Whether they renew themselves; not known of OAuth tokens in the keyring, which is not asked.
+    renews: Option<bool>,
+}
+
+impl Record {
+    fn new(id: &str, entry: &Entry, active: bool) -> Self {
+        let in_keyring = entry.is_in_keyring();
+        let renews = match entry.kind() {
+            "session" => Some(true),
+            "oauth2" if in_keyring => None,
+            "oauth2" => Some(entry.has_refresh_token()),
+            _ => Some(false),
+        };
+        let end = entry.expires_at().and_then(|end| Timestamp::from_second(end).ok());
+        Self {
+            account_id: id.to_owned(),
+            active,
+            label: entry.label().to_owned(),
+            user: entry.user().to_owned(),
+            url: entry.url().to_owned(),
+            credentials: match entry.kind() {
+                "pat" => "token".to_owned(),
+                "session" => "password".to_owned(),
+                "oauth2" => "oauth".to_owned(),
+                other => other.to_owned(),
+            },
+            expires_at: end.filter(|_| renews == Some(false)),
+            stored_in: if in_keyring { "keyring" } else { "file" }.to_owned(),
+            renews,
+        }
+    }
 }
 
 const COLUMNS: &[Column] = &[
@@ -32,6 +66,8 @@ const COLUMNS: &[Column] = &[
     Column::text("URL"),
     Column::text("TYPE"),
     Column::text("SECRET IN"),
+    Column::text("LABEL"),
+    Column::text("EXPIRES"),
 ];
 
 /// Lists the stored accounts.
@@ -42,28 +78,8 @@ pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
     let vault = ctx.vault()?;
     let accounts = vault.load()?.accounts;
     let active = accounts.active_id();
-    let records: Vec<Record> = accounts
-        .entries
-        .iter()
-        .map(|(id, entry)| Record {
-            account_id: id.clone(),
-            active: active == Some(id),
-            label: entry.label().to_owned(),
-            user: entry.user().to_owned(),
-            url: entry.url().to_owned(),
-            credentials: match entry.kind() {
-                "pat" => "token".to_owned(),
-                "session" => "password".to_owned(),
-                "oauth2" => "oauth".to_owned(),
-                other => other.to_owned(),
-            },
-            expires_at: entry.expires_at().and_then(|end| Timestamp::from_second(end).ok()).map(|end| end.to_string()),
-            stored_in: match entry.is_in_keyring() {
-                true => "keyring".to_owned(),
-                false => "file".to_owned(),
-            },
-        })
-        .collect();
+    let records: Vec<Record> =
+        accounts.entries.iter().map(|(id, entry)| Record::new(id, entry, active == Some(id))).collect();
     if ctx.ui.is_json() {
         ctx.ui.json_document(&records)?;
         return Ok(Outcome::Done);
@@ -74,9 +90,23 @@ pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
     let mut table = Table::new(&ctx.ui, COLUMNS);
     for record in records {
         let mark = if record.active { "*" } else { "" };
-        let Record { account_id, user, url, credentials, stored_in, .. } = record;
-        let user = if user.is_empty() { "-".to_owned() } else { user };
-        table.row(vec![mark.to_owned(), account_id, user, url, credentials, stored_in])?;
+        let Record { account_id, user, url, credentials, stored_in, label, .. } = record;
+        let shown = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+        let expires = match (record.renews, record.expires_at) {
+            (Some(true), _) => "renews itself".to_owned(),
+            (Some(false), Some(end)) => ctx.ui.time(end),
+            (None, _) | (_, None) => "-".to_owned(),
+        };
+        table.row(vec![
+            mark.to_owned(),
+            account_id,
+            shown(user),
+            url,
+            credentials,
+            stored_in,
+            shown(label),
+            expires,
+        ])?;
     }
     table.finish()?;
     Ok(Outcome::Done)

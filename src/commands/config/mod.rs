@@ -8,9 +8,48 @@ pub mod remove;
 pub mod select;
 pub mod token;
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serializer;
+use tokio::time::Instant;
+
+use crate::auth::Token;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::store::Accounts;
+
+/// The workspace that is asked for to see whether a token is alive: any name will do, since only the token is at stake.
+const ANY_WORKSPACE: &str = "-";
+
+/// A token of the account in use that the server accepts, renewed where it must be; good for `life` as far as the
+/// server's tokens live that long.
+///
+/// # Errors
+/// Nobody is signed in, or not any more.
+async fn good_token(ctx: &Ctx, life: Duration) -> Result<Token, CliError> {
+    let sender = ctx.sender().await?;
+    let token = sender.tokens.token(life).await?;
+    match sender.is_dead(&token, ANY_WORKSPACE, Instant::now()).await {
+        Ok(false) => Ok(token),
+        Ok(true) => Ok(sender.tokens.renew(&token).await?),
+        // Nobody knows, and by this machine's clock it has ended.
+        Err(error) if sender.tokens.expires_at().is_some_and(|end| end <= Timestamp::now()) => Err(error.into()),
+        Err(error) => {
+            tracing::debug!(%error, "nobody knows whether the token is alive");
+            Ok(token)
+        }
+    }
+}
+
+/// Tells where variables win over what was just stored or chosen.
+pub(crate) fn warn_of_environment(ctx: &Ctx) {
+    let names = ctx.settings.overriding();
+    if !names.is_empty() {
+        let names = names.join(" and ");
+        ctx.ui.warn(&format!("{names} in the environment win over the active account: unset them to use it"));
+    }
+}
 
 /// The stored account that is meant: by its id or label; without one the user is asked.
 async fn named(ctx: &Ctx, accounts: &Accounts, name: Option<&str>, question: &str) -> Result<String, CliError> {
@@ -39,4 +78,20 @@ async fn named(ctx: &Ctx, accounts: &Accounts, name: Option<&str>, question: &st
     let id =
         chosen.and_then(|index| ids.get(index)).ok_or_else(|| CliError::new(Kind::Failure, "nothing was changed"))?;
     Ok((*id).to_owned())
+}
+
+/// How credentials of that kind last that renew themselves.
+pub(crate) fn lasts(credentials: &str) -> &'static str {
+    match credentials {
+        "oauth" => "it renews itself; unused for 60 days (the server may have another limit) it ends",
+        _ => "every run logs in",
+    }
+}
+
+/// A time in a record, as RFC 3339; null where there is none.
+pub(crate) fn as_text<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serializer.collect_str(time),
+        None => serializer.serialize_none(),
+    }
 }

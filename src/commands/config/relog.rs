@@ -1,13 +1,17 @@
 //! `cec config relog`.
 
 use super::named;
-use crate::commands::configure;
+use super::remove::revoke;
+use crate::commands::configure::{self, Known};
 use crate::context::{Ctx, waiting};
-use crate::error::{CliError, Kind, Outcome};
+use crate::error::{CliError, Outcome};
 
 /// Arguments of `cec config relog`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cec config relog\n  cec config relog alice@files.example.com:443 --no-browser")]
+#[command(
+    after_help = "Examples:\n  cec config relog\n  cec config relog alice@files.example.com:443 --no-browser\n  \
+    cec config relog --token-file token.txt\n  cec config relog --password - < pw.txt"
+)]
 pub struct Args {
     /// Its id or label; the active account where it is left out
     #[arg(value_name = "ID")]
@@ -17,10 +21,11 @@ pub struct Args {
     no_browser: bool,
 }
 
-/// Signs in anew to a stored account, in the way that it was signed in to before.
+/// Signs in anew to a stored account: with the credentials that are given, else in a way that is asked for, else in the way
+/// that it was signed in to before.
 ///
 /// # Errors
-/// As `cec configure`; [`Kind::NotFound`] for an unknown account.
+/// As `cec configure`; [`NotFound`](crate::error::Kind::NotFound) for an unknown account.
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let accounts = ctx.vault()?.load()?.accounts;
     let given =
@@ -30,19 +35,25 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         None => named(ctx, &accounts, None, "Which account shall be signed in to?").await?,
     };
     let entry = &accounts.entries[&id];
-    let again = configure::Args::again(entry.url(), entry.kind(), arguments.no_browser).ok_or_else(|| {
-        CliError::new(Kind::Auth, format!("{id} is of the unknown type '{}'", entry.kind())).hint("use 'cec configure'")
-    })?;
+    let known = Known {
+        url: entry.url().to_owned(),
+        user: entry.user().to_owned(),
+        kind: entry.kind().to_owned(),
+        skip_verify: entry.skip_verify(),
+        headers: entry.headers(),
+    };
     let who = if entry.user().is_empty() { String::new() } else { format!(" as {}", entry.user()) };
     ctx.ui.status(&format!("signing in again{who} on {}", entry.url()));
-    let outcome = configure::run(ctx, again).await?;
+    let outcome = configure::again(ctx, known, arguments.no_browser).await?;
     let vault = ctx.vault()?;
     let now = vault.load()?.accounts.active;
     if now != id && entry.user().is_empty() {
-        // It did not know whose it was; what it was is stored under its user's name now.
+        // It did not know whose it was; what it was is stored under its user's name now. What is left of the old session
+        // is ended as far as that is possible.
+        let _ = revoke(ctx, &vault, &accounts, &id).await;
         waiting(move || vault.remove(&id)).await??;
     } else if now != id {
-        ctx.ui.warn(&format!("this was somebody else: {now} is stored besides {id}, and is the active account now"));
+        ctx.ui.status(&format!("{now} is stored besides {id}, and is the active account now"));
     }
     Ok(outcome)
 }

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+use tokio::time::{Instant, timeout};
+
 use super::named;
 use crate::account::{Account, Credentials};
 use crate::auth::oauth::OAuth;
+use crate::auth::{Sender, TokenSource};
 use crate::context::{Ctx, waiting};
 use crate::error::{CliError, Kind, Outcome};
+use crate::http::Http;
 use crate::store::{Accounts, Vault};
 use crate::ui::prompt::Consent;
 
@@ -28,12 +33,22 @@ pub struct Args {
     force: bool,
 }
 
+/// The account that was forgotten.
+#[derive(Debug, Serialize)]
+struct Record {
+    account_id: String,
+    /// Whether its session was ended on the server.
+    session_ended: bool,
+    /// The account that is the active one now.
+    active: Option<String>,
+}
+
 /// What became of a session on the server.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Revoked {
     /// It is ended.
     Ended,
-    /// There was nothing to end: each run of a password account has a session of its own.
+    /// There was nothing to end: each run of a password account has a session of its own, and a token may be dead.
     Nothing,
     /// It goes on, for this reason.
     GoesOn(String),
@@ -47,8 +62,14 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let vault = ctx.vault()?;
     let accounts = vault.load()?.accounts;
     let id = named(ctx, &accounts, arguments.account.as_deref(), "Which account shall be forgotten?").await?;
-    if !arguments.force && ctx.ui.can_ask() && !ctx.ui.confirm(&format!("Forget {id}?"), Consent::Yes).await {
-        return Err(CliError::new(Kind::Failure, "nothing was removed"));
+    if !arguments.force {
+        if !ctx.ui.can_ask() {
+            return Err(CliError::new(Kind::Usage, format!("refusing to forget {id} without being able to ask"))
+                .hint("add --force"));
+        }
+        if !ctx.ui.confirm(&format!("Forget {id}?"), Consent::Yes).await {
+            return Err(CliError::new(Kind::Failure, "nothing was removed"));
+        }
     }
     let revoked = revoke(ctx, &vault, &accounts, &id).await;
     let (removing, name) = (vault.clone(), id.clone());
@@ -62,6 +83,10 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let now = vault.load()?.accounts;
     if accounts.active == id && !now.active.is_empty() {
         ctx.ui.status(&format!("the active account is now {}", now.active));
+    }
+    if ctx.ui.is_json() {
+        let active = now.active_id().map(str::to_owned);
+        ctx.ui.json_document(&Record { account_id: id, session_ended: revoked == Revoked::Ended, active })?;
     }
     Ok(Outcome::Done)
 }
@@ -88,22 +113,36 @@ pub(crate) async fn revoke(ctx: &Ctx, vault: &Vault, accounts: &Accounts, id: &s
         Err(error) => return goes_on(&error.message),
     };
     let Account { url, credentials, .. } = &found.account;
-    let token = match credentials {
-        Credentials::Password { .. } => return Revoked::Nothing,
-        Credentials::Token(_) => {
-            let reason =
-                format!("the token of {id} goes on being valid: only an administrator of the server can revoke it");
-            return Revoked::GoesOn(reason);
-        }
-        Credentials::OAuth { access, refresh, .. } => refresh.as_ref().unwrap_or(access),
-    };
+    if matches!(credentials, Credentials::Password { .. }) {
+        return Revoked::Nothing;
+    }
+    ctx.warn_of_skip_verify(url, found.entry.skip_verify());
     let http = match ctx.http(found.entry.skip_verify(), &found.entry.headers()) {
         Ok(http) => http,
         Err(error) => return goes_on(&error.message),
     };
-    match tokio::time::timeout(PATIENCE, OAuth::new(http, url.clone()).revoke(token)).await {
+    let token = match credentials {
+        Credentials::OAuth { access, refresh, .. } => refresh.as_ref().unwrap_or(access),
+        _ if is_dead(&http, &found.account).await => return Revoked::Nothing,
+        _ => {
+            let reason =
+                format!("the token of {id} goes on being valid: only an administrator of the server can revoke it");
+            return Revoked::GoesOn(reason);
+        }
+    };
+    match timeout(PATIENCE, OAuth::new(http, url.clone()).revoke(token)).await {
         Ok(Ok(())) => Revoked::Ended,
         Ok(Err(error)) => goes_on(&error),
         Err(_) => goes_on(&"the server did not answer"),
     }
+}
+
+/// Whether the server says that the token of an account is not valid any more.
+async fn is_dead(http: &Http, account: &Account) -> bool {
+    let sender = Sender::new(http.clone(), account.url.clone(), TokenSource::new(http.clone(), account));
+    let asking = async {
+        let token = sender.tokens.token(Duration::ZERO).await.ok()?;
+        sender.is_dead(&token, super::ANY_WORKSPACE, Instant::now()).await.ok()
+    };
+    timeout(PATIENCE, asking).await.ok().flatten().unwrap_or(false)
 }

@@ -1,6 +1,8 @@
 //! `cec config use`.
 
-use super::named;
+use serde::Serialize;
+
+use super::{named, warn_of_environment};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 
@@ -13,6 +15,12 @@ pub struct Args {
     account: Option<String>,
 }
 
+/// The account that is the active one now.
+#[derive(Debug, Serialize)]
+struct Record {
+    account_id: String,
+}
+
 /// Makes a stored account the active one.
 ///
 /// # Errors
@@ -23,5 +31,9 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let id = named(ctx, &accounts, arguments.account.as_deref(), "Which account shall be used?").await?;
     vault.file().update(|accounts| accounts.active.clone_from(&id))?;
     ctx.ui.status(&format!("the active account is now {id}"));
+    warn_of_environment(ctx);
+    if ctx.ui.is_json() {
+        ctx.ui.json_document(&Record { account_id: id })?;
+    }
     Ok(Outcome::Done)
 }

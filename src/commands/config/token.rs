@@ -33,7 +33,7 @@ struct Record {
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let account = ctx.account().await?;
     let tokens = &ctx.sender().await?.tokens;
-    let token = tokens.token(arguments.min_life).await?;
+    let token = super::good_token(ctx, arguments.min_life).await?;
     let expires_at = tokens.expires_at().map(|end| end.to_string());
     // The one command whose result is a secret.
     if ctx.ui.is_json() {

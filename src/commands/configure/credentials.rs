@@ -1,10 +1,14 @@
 //! Getting hold of credentials: what was given, what is asked for, what the server gives for it.
 
+use std::mem::discriminant;
+
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::browser;
 use super::given::Way;
+use super::sign_in::check_server;
+use super::{Subject, browser};
 use crate::account::{Credentials, ServerUrl};
+use crate::auth::AuthError;
 use crate::auth::oauth::OAuth;
 use crate::auth::oauth::loopback::Farewell;
 use crate::auth::oauth::password::SignedIn;
@@ -12,6 +16,9 @@ use crate::context::{Ctx, read_password, read_token};
 use crate::error::{CliError, Kind};
 use crate::http::Http;
 use crate::settings::{Given, TokenOrigin, parse_url};
+
+/// How often a password may be typed in one run.
+const ATTEMPTS: u32 = 3;
 
 /// Credentials that nobody has looked at yet.
 #[derive(Debug)]
@@ -31,7 +38,8 @@ impl From<Credentials> for Obtained {
 ///
 /// # Errors
 /// No answer where one was due, secrets that belong to another server, what the server says.
-pub(super) async fn obtain(ctx: &Ctx, http: &Http, url: &Given<ServerUrl>, way: &Way) -> Result<Obtained, CliError> {
+pub(super) async fn obtain(ctx: &Ctx, http: &Http, subject: &Subject, way: &Way) -> Result<Obtained, CliError> {
+    let url = &subject.url;
     match way {
         Way::Browser { no_browser } => browser::sign_in(ctx, http, &url.value, *no_browser).await,
         Way::AccessToken(token) => {
@@ -43,7 +51,7 @@ pub(super) async fn obtain(ctx: &Ctx, http: &Http, url: &Given<ServerUrl>, way: 
             Ok(Credentials::OAuth { access, refresh: None, expires_at: None }.into())
         }
         Way::Token { from_input } => Ok(Credentials::Token(token(ctx, url, *from_input).await?).into()),
-        Way::Password => Ok(password(ctx, http, url).await?.into()),
+        Way::Password => Ok(password(ctx, http, subject).await?.into()),
     }
 }
 
@@ -52,31 +60,42 @@ pub(super) fn no_answer() -> CliError {
     CliError::new(Kind::Failure, "no answer, nothing was stored")
 }
 
-/// Asks for the server until it is one.
+/// Asks for the server until it is one, and answers.
 ///
 /// # Errors
 /// No answer.
-pub(super) async fn ask_url(ctx: &Ctx) -> Result<Given<ServerUrl>, CliError> {
+pub(super) async fn ask_url(ctx: &Ctx, http: &Http) -> Result<Given<ServerUrl>, CliError> {
     loop {
         let text = ctx.ui.ask("URL of the server").await.ok_or_else(no_answer)?;
-        match parse_url(&text) {
-            Ok(url) => return Ok(Given::flag(url, "the URL")),
-            Err(error) => ctx.ui.before_asking(&error.to_string()),
+        let url = match parse_url(&text) {
+            Ok(url) => url,
+            Err(error) => {
+                ctx.ui.error(&error.into());
+                continue;
+            }
+        };
+        match check_server(ctx, http, &url, false).await {
+            Ok(()) => return Ok(Given::flag(url, "the URL")),
+            Err(error) => ctx.ui.error(&error),
         }
     }
 }
 
-/// Asks how to sign in.
+/// Asks how to sign in; an empty answer takes the way that is `usual`.
 ///
 /// # Errors
 /// No answer.
-pub(super) async fn ask_way(ctx: &Ctx) -> Result<Way, CliError> {
-    match ctx.ui.choose("How do you want to sign in?", &["browser", "token", "password"]).await {
-        Some(0) => Ok(Way::Browser { no_browser: false }),
-        Some(1) => Ok(Way::Token { from_input: false }),
-        Some(_) => Ok(Way::Password),
-        None => Err(no_answer()),
-    }
+pub(super) async fn ask_way(ctx: &Ctx, usual: Option<&Way>) -> Result<Way, CliError> {
+    let mut choices = [
+        ("browser", Way::Browser { no_browser: false }),
+        ("token", Way::Token { from_input: false }),
+        ("password", Way::Password),
+    ];
+    // The first one is taken where nothing is typed; the others stay in their order.
+    choices.sort_by_key(|(_, way)| !usual.is_some_and(|usual| discriminant(usual) == discriminant(way)));
+    let names = choices.each_ref().map(|(name, _)| *name);
+    let chosen = ctx.ui.choose("How do you want to sign in?", &names).await;
+    chosen.and_then(|index| choices.get(index)).map(|(_, way)| way.clone()).ok_or_else(no_answer)
 }
 
 async fn ask_hidden(ctx: &Ctx, question: &str) -> Result<SecretString, CliError> {
@@ -97,23 +116,37 @@ async fn token(ctx: &Ctx, url: &Given<ServerUrl>, from_input: bool) -> Result<Se
 }
 
 /// A password becomes a session that renews itself; only where the server does not offer that it is kept.
-async fn password(ctx: &Ctx, http: &Http, url: &Given<ServerUrl>) -> Result<Credentials, CliError> {
-    let parts = &ctx.settings.account;
-    let login = match &parts.login {
-        Some(login) => login.value.clone(),
+async fn password(ctx: &Ctx, http: &Http, subject: &Subject) -> Result<Credentials, CliError> {
+    let (parts, url) = (&ctx.settings.account, &subject.url);
+    let login = match &subject.login {
+        Some(login) => login.clone(),
         None => ctx.ui.ask("Login").await.filter(|login| !login.is_empty()).ok_or_else(no_answer)?,
     };
-    let password = match &parts.password {
+    let given = match &parts.password {
         Some(password) => {
             parts.check_destination(password, url)?;
-            read_password(&ctx.ui, &password.value).await?
+            Some(read_password(&ctx.ui, &password.value).await?)
         }
-        None => ask_hidden(ctx, "Password").await?,
+        None => None,
     };
-    ctx.ui.keep_secret(&password);
     let oauth = OAuth::new(http.clone(), url.value.clone());
-    let signed_in = oauth.sign_in(&login, &password).await;
-    match signed_in.map_err(|error| CliError::from(error).during(format!("signing in on {}", url.value)))? {
+    let during = |error: AuthError| CliError::from(error).during(format!("signing in on {}", url.value));
+    let mut left = ATTEMPTS;
+    let (password, signed_in) = loop {
+        let password = match &given {
+            Some(password) => password.clone(),
+            None => ask_hidden(ctx, "Password").await?,
+        };
+        ctx.ui.keep_secret(&password);
+        left -= 1;
+        match oauth.sign_in(&login, &password).await {
+            Ok(signed_in) => break (password, signed_in),
+            // Only what a person types may be wrong again: ten wrong ones lock the user.
+            Err(error @ AuthError::WrongPassword) if given.is_none() && left > 0 => ctx.ui.error(&during(error)),
+            Err(error) => return Err(during(error)),
+        }
+    };
+    match signed_in {
         SignedIn::Tokens(tokens) => Ok((*tokens).into()),
         SignedIn::NotOffered(reason) => {
             tracing::info!(%reason, "no renewable session is given for the password");

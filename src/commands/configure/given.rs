@@ -2,6 +2,7 @@
 
 use secrecy::SecretString;
 
+use super::Known;
 use crate::account::ServerUrl;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
@@ -31,10 +32,57 @@ pub(super) enum Way {
 
 /// The way to sign in that goes with what flags and environment give.
 pub(super) fn way(ctx: &Ctx) -> Option<Way> {
+    way_where(ctx, |_| true)
+}
+
+/// The way that goes with what is given for this account: variables that are set for another server, or for another
+/// user, are not meant.
+pub(super) fn way_to(ctx: &Ctx, url: &Given<ServerUrl>, known: &Known) -> Option<Way> {
+    let parts = &ctx.settings.account;
+    let variable = Given { value: (), name: "the environment", by_flag: false };
+    let other_server = parts.check_destination(&variable, url).is_err();
+    let other_user = parts.login.as_ref().is_some_and(|login| !login.by_flag && !known.is_of(&login.value));
+    way_where(ctx, |by_flag| by_flag || !(other_server || other_user))
+}
+
+/// The way that a stored account of this type was signed in to.
+pub(super) fn way_of(kind: &str, no_browser: bool) -> Option<Way> {
+    match kind {
+        _ if no_browser => Some(Way::Browser { no_browser }),
+        "oauth2" => Some(Way::Browser { no_browser }),
+        "pat" => Some(Way::Token { from_input: false }),
+        "session" => Some(Way::Password),
+        _ => None,
+    }
+}
+
+/// Refuses a flag that names another user than the account's.
+pub(super) fn refuse_other_login(ctx: &Ctx, known: &Known) -> Result<(), CliError> {
+    match &ctx.settings.account.login {
+        Some(login) if login.by_flag && !known.is_of(&login.value) => {
+            let message = format!("{} is {}, but the account is that of {}", login.name, login.value, known.user);
+            Err(CliError::new(Kind::Usage, message).hint("'cec configure' stores another account beside it"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the secret of that way comes from the environment.
+pub(super) fn is_by_environment(ctx: &Ctx, way: &Way) -> bool {
+    let parts = &ctx.settings.account;
+    match way {
+        Way::Token { from_input: false } => parts.token.as_ref().is_some_and(|token| !token.by_flag),
+        Way::Password => parts.password.as_ref().is_some_and(|password| !password.by_flag),
+        Way::Token { .. } | Way::AccessToken(_) | Way::Browser { .. } => false,
+    }
+}
+
+fn way_where(ctx: &Ctx, counts: impl Fn(bool) -> bool) -> Option<Way> {
     let parts = &ctx.settings.account;
     let token = parts.token.as_ref().map(|token| (token.by_flag, Way::Token { from_input: false }));
     let password = parts.password.as_ref().map(|password| (password.by_flag, Way::Password));
-    let mut given: Vec<(bool, Way)> = [token, password].into_iter().flatten().collect();
+    let mut given: Vec<(bool, Way)> =
+        [token, password].into_iter().flatten().filter(|(by_flag, _)| counts(*by_flag)).collect();
     // A flag says more than a variable; of two alike the token does.
     given.sort_by_key(|(by_flag, _)| !by_flag);
     given.into_iter().next().map(|(_, way)| way)
@@ -72,7 +120,7 @@ pub(super) fn url(ctx: &Ctx, servers: &[&str]) -> Result<Option<Given<ServerUrl>
 }
 
 /// Says what is missing where nobody can be asked for it.
-pub(super) fn refuse_to_ask(ctx: &Ctx, has_url: bool, way: Option<&Way>) -> Result<(), CliError> {
+pub(super) fn refuse_to_ask(ctx: &Ctx, has_url: bool, way: Option<&Way>, has_login: bool) -> Result<(), CliError> {
     let parts = &ctx.settings.account;
     let mut missing = Vec::new();
     if !has_url {
@@ -84,7 +132,7 @@ pub(super) fn refuse_to_ask(ctx: &Ctx, has_url: bool, way: Option<&Way>) -> Resu
             missing.push("--token, --token-file or --with-token");
         }
         Some(Way::Password) => {
-            if parts.login.is_none() {
+            if !has_login {
                 missing.push("--login");
             }
             if parts.password.is_none() {

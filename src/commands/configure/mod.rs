@@ -1,15 +1,21 @@
 //! `cec configure` and `cec config add`.
 
+mod again;
 mod browser;
 mod credentials;
 mod given;
 mod sign_in;
+mod told;
 
 use secrecy::SecretString;
 
+use crate::account::ServerUrl;
 use crate::commands::config;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
+use crate::http::Http;
+use crate::settings::Given;
+pub(crate) use again::{Known, again};
 use given::Way;
 
 /// Arguments of `cec configure`.
@@ -103,42 +109,50 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     servers.iter().try_for_each(|text| given::refuse_method(text))?;
     let url_given = given::url(ctx, &servers)?;
     let way = arguments.way().or_else(|| given::way(ctx));
+    let login = ctx.settings.account.login.as_ref().map(|login| login.value.clone());
     if !ctx.ui.can_ask() {
-        given::refuse_to_ask(ctx, url_given.is_some(), way.as_ref())?;
+        given::refuse_to_ask(ctx, url_given.is_some(), way.as_ref(), login.is_some())?;
     }
-    let url = match url_given {
-        Some(url) => url,
-        None => credentials::ask_url(ctx).await?,
-    };
     let http = ctx.http(false, &[])?;
-    sign_in::check_server(ctx, &http, &url.value).await?;
+    let url = match url_given {
+        Some(url) => {
+            sign_in::check_server(ctx, &http, &url.value, false).await?;
+            url
+        }
+        None => credentials::ask_url(ctx, &http).await?,
+    };
     let way = match way {
         Some(way) => way,
-        None => credentials::ask_way(ctx).await?,
+        None => credentials::ask_way(ctx, None).await?,
     };
-    let obtained = credentials::obtain(ctx, &http, &url, &way).await?;
-    let (signed_in, farewell) = sign_in::sign_in(ctx, &http, url.value, obtained).await;
+    finish(ctx, &http, &Subject { url, login, known: None }, &way).await
+}
+
+/// Gets the credentials, looks whose they are, stores them, and tells.
+async fn finish(ctx: &Ctx, http: &Http, subject: &Subject, way: &Way) -> Result<Outcome, CliError> {
+    let obtained = credentials::obtain(ctx, http, subject, way).await?;
+    let (signed_in, farewell) = sign_in::sign_in(ctx, http, subject, obtained).await;
     // What the browser is told is what the terminal is told.
     if let Some(farewell) = farewell {
         farewell.show(browser::last_page(&signed_in)).await;
     }
-    signed_in.map(|_| Outcome::Done)
+    signed_in?;
+    if !given::is_by_environment(ctx, way) {
+        config::warn_of_environment(ctx);
+    }
+    Ok(Outcome::Done)
+}
+
+/// What is signed in to.
+#[derive(Debug)]
+struct Subject {
+    url: Given<ServerUrl>,
+    /// The login name that goes with a password.
+    login: Option<String>,
+    known: Option<Known>,
 }
 
 impl Args {
-    /// What signs in again to a server, in the way that a stored account of this type was signed in to; `None` for an
-    /// unknown type.
-    pub(crate) fn again(url: &str, kind: &str, no_browser: bool) -> Option<Self> {
-        let server = Some(url.to_owned());
-        let method = match kind {
-            "oauth2" => Method::Oauth(OauthArgs { server, no_browser, id_token: None }),
-            "pat" => Method::Token(TokenArgs { server, with_token: false }),
-            "session" => Method::ClientAuth(ClientAuthArgs { server }),
-            _ => return None,
-        };
-        Some(Self { server: None, method: Some(method) })
-    }
-
     /// The access token that is given by flag, or the sign for standard input.
     pub(crate) fn access_token(&self) -> Option<&SecretString> {
         match &self.method {

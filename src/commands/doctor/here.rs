@@ -25,9 +25,11 @@ pub(super) struct Subject {
 /// Looks at this machine; gives the server, where one is known.
 pub(super) async fn look(ctx: &Ctx, report: &mut Report<'_>) -> Result<Option<Subject>, CliError> {
     let selection = ctx.settings.selection();
-    let stored = if let Ok(Selection::Given { .. }) = &selection {
-        report.skipped("config", NOT_USED, None)?;
-        report.skipped("keyring", NOT_USED, None)?;
+    let stored = if let Ok(Selection::Given { .. } | Selection::Link { .. }) = &selection {
+        let is_link = matches!(selection, Ok(Selection::Link { .. }));
+        let why = if is_link { "not used: a public link needs no account" } else { NOT_USED };
+        report.skipped("config", why, None)?;
+        report.skipped("keyring", why, None)?;
         None
     } else {
         let loaded = config(ctx, report)?;
@@ -64,7 +66,7 @@ fn config(ctx: &Ctx, report: &mut Report<'_>) -> Result<Option<Loaded>, CliError
             let accounts = if count == 1 { "account" } else { "accounts" };
             if count == 0 {
                 report.ok("config", format!("no account is stored in {path}"))?;
-            } else if loaded.readable_by_others {
+            } else if loaded.shows_secrets() {
                 report.warning(
                     "config",
                     format!("others can read the secrets in {path}"),
@@ -98,9 +100,15 @@ async fn look_at_keyring(ctx: &Ctx, report: &mut Report<'_>) -> Result<(), CliEr
 
 async fn described(ctx: &Ctx, account: &Account) -> Result<String, CliError> {
     let kind = account.credentials.kind();
+    if let Some((link, _)) = ctx.visited().await? {
+        return Ok(format!("none is needed: {link} is a public link"));
+    }
     Ok(match (&account.stored_id, ctx.place().await?) {
         (Some(id), Some(place)) => format!("{id}: the {kind} is in {place}"),
-        _ => format!("a {kind} for {}, given by flags or environment", account.url),
+        _ => {
+            let source = ctx.source().await?.unwrap_or("flags or environment");
+            format!("a {kind} for {}, given by {source}", account.url)
+        }
     })
 }
 

@@ -98,7 +98,7 @@ impl<'a> Report<'a> {
 
     /// It does not work.
     pub(super) fn failed(&mut self, check: &'static str, error: impl Into<CliError>) -> Result<(), CliError> {
-        let error = error.into();
+        let error = self.ui.advised(&error.into());
         let hint = (!error.hints.is_empty()).then(|| error.hints.join("; "));
         self.add(check, Verdict::Failed, error.message, hint, Some(error.kind))
     }

@@ -152,16 +152,45 @@ fn a_new_pair_goes_where_the_old_one_was() {
         let vault = Vault::new(place.file(), Arc::clone(&place.keyring) as Arc<dyn Keyring>, keep_in_file);
         let id = vault.save(&oauth(), "carl", false).expect("saved").id;
         let lock = vault.lock(&id).expect("a lock");
-        vault.store_pair(&id, &pair).expect("stored");
+        vault.store_pair(&id, &pair, None).expect("stored");
         drop(lock);
         let found = find(&vault, &id).expect("found");
         assert_eq!(shown(&found), "oauth2 A2 R2");
         let stored = found.pair().expect("a pair");
         assert_eq!((stored.expires_at, stored.life), (pair.expires_at, pair.life));
         assert_eq!(place.text().contains("A2"), keep_in_file);
-        vault.store_pair(&id, &Pair { refresh: None, ..pair.clone() }).expect("stored");
+        vault.store_pair(&id, &Pair { refresh: None, ..pair.clone() }, None).expect("stored");
         assert_eq!(shown(&find(&vault, &id).expect("found")), "oauth2 A2 -");
     }
+}
+
+#[derive(Debug)]
+struct ReadOnly(Arc<MemoryKeyring>);
+
+impl Keyring for ReadOnly {
+    fn get(&self, user: &str) -> Result<Option<SecretString>, KeyringError> {
+        self.0.get(user)
+    }
+
+    fn set(&self, _user: &str, _secret: &SecretString) -> Result<(), KeyringError> {
+        Err(KeyringError::Locked)
+    }
+
+    fn remove(&self, _user: &str) -> Result<bool, KeyringError> {
+        Err(KeyringError::Locked)
+    }
+}
+
+#[test]
+fn there_is_no_room_where_the_keyring_takes_nothing() {
+    let place = Home::new();
+    let id = place.vault().save(&oauth(), "carl", false).expect("saved").id;
+    drop(place.vault().make_room(&id).expect("room"));
+    assert_eq!(place.item("https://h::carl").as_deref(), Some("acc__//__ref"));
+    let vault = Vault::new(place.file(), Arc::new(ReadOnly(Arc::clone(&place.keyring))), false);
+    assert!(matches!(vault.make_room(&id), Err(StoreError::Keyring { source: KeyringError::Locked, .. })));
+    let names = std::fs::read_dir(place.folder.path().join("cells-client")).expect("entries").flatten();
+    assert!(names.map(|entry| entry.file_name()).all(|name| !name.to_string_lossy().ends_with(".tmp")));
 }
 
 #[test]

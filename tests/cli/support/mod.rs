@@ -98,6 +98,17 @@ impl World {
         fs::rename(file, self.config_file()).expect("config.json");
     }
 
+    /// Writes a file of the home that only its owner can read, as one that holds a token must be.
+    pub(crate) fn write_secret(&self, name: &str, text: &str) {
+        let file = self.home().join(name);
+        fs::write(&file, text).expect("a file");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a mode");
+        }
+    }
+
     /// `cec` signed in as admin through the environment.
     pub(crate) fn cec<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Cec<'_> {
         self.signed_out(arguments).env("CEC_URL", self.url()).env("CEC_TOKEN", &self.sandbox.token("admin"))
@@ -353,14 +364,15 @@ impl Cec<'_> {
     }
 
     /// Runs it where a folder of the home is a small file system of its own, mounted with these options and gone with
-    /// the run. Gives what the run left there as well: paths and sizes of files, sorted. `None` where mounting is not
+    /// the run; what was in the folder is copied there first. Gives what the run left there as well: paths and sizes of files, sorted. `None` where mounting is not
     /// allowed.
     #[cfg(target_os = "linux")]
     pub(crate) fn on_disk(self, folder: &str, options: &str) -> Option<(Run, Vec<String>)> {
         const LEFT: &str = ".left-on-disk";
+        const BEFORE: &str = ".before-on-disk";
         let script = format!(
-            "mount -t tmpfs -o \"$2\" cec \"$1\" && touch {LEFT} || exit; folder=$1; shift 2; \"$@\"; code=$?; \
-             find \"$folder\" -type f -printf '%P %s\\n' | sort > {LEFT}; exit $code"
+            "folder=$1; rm -rf {LEFT}; cp -a \"$folder\" {BEFORE} && mount -t tmpfs -o \"$2\" cec \"$folder\" || exit; \
+             cp -a {BEFORE}/. \"$folder\" 2>/dev/null; rm -r {BEFORE}; touch {LEFT}; shift 2; \"$@\"; code=$?; find \"$folder\" -type f -printf '%P %s\\n' | sort > {LEFT}; exit $code"
         );
         fs::create_dir_all(self.world.home().join(folder)).expect("a folder");
         let list = self.world.home().join(LEFT);

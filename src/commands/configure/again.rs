@@ -1,0 +1,54 @@
+//! Signing in again to a stored account.
+
+use super::{Subject, credentials, finish, given, sign_in};
+use crate::context::Ctx;
+use crate::error::{CliError, Outcome};
+use crate::settings::{Given, parse_url};
+
+/// What is known of a stored account that is signed in to again.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// The server.
+    pub(crate) url: String,
+    /// The user; empty where the older client never knew it.
+    pub(crate) user: String,
+    /// The type as stored.
+    pub(crate) kind: String,
+    /// Whether any certificate is accepted for the server.
+    pub(crate) skip_verify: bool,
+    /// The headers that go with every request.
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+impl Known {
+    /// Whether the account is that of this user, as far as that is known.
+    pub(super) fn is_of(&self, login: &str) -> bool {
+        self.user.is_empty() || self.user == login
+    }
+}
+
+/// Signs in again to a stored account: with what flags and environment give, else as it is answered on a terminal, else
+/// in the way that it was signed in to before.
+///
+/// # Errors
+/// As `cec configure`; credentials of somebody else than the account's user.
+pub(crate) async fn again(ctx: &Ctx, known: Known, no_browser: bool) -> Result<Outcome, CliError> {
+    let url = Given::flag(parse_url(&known.url)?, "the account");
+    given::refuse_other_login(ctx, &known)?;
+    let before = given::way_of(&known.kind, no_browser);
+    let way = if no_browser { before.clone() } else { given::way_to(ctx, &url, &known) };
+    if !ctx.ui.can_ask() {
+        let way = way.as_ref().or(before.as_ref());
+        given::refuse_to_ask(ctx, true, way, !known.user.is_empty())?;
+    }
+    let http = ctx.http(known.skip_verify, &known.headers)?;
+    sign_in::check_server(ctx, &http, &url.value, known.skip_verify).await?;
+    let way = match (way, before) {
+        (Some(way), _) => way,
+        (None, Some(before)) if !ctx.ui.can_ask() => before,
+        (None, before) => credentials::ask_way(ctx, before.as_ref()).await?,
+    };
+    let login = Some(known.user.clone()).filter(|user| !user.is_empty());
+    let login = login.or_else(|| ctx.settings.account.login.as_ref().map(|login| login.value.clone()));
+    finish(ctx, &http, &Subject { url, login, known: Some(known) }, &way).await
+}
