@@ -210,8 +210,8 @@ impl Run<'_> {
                 Some(task) => api.task_log(job, &task.id).await.unwrap_or_default(),
                 None => Vec::new(),
             };
-            let places = lines.iter().filter_map(|line| line.message.split_once(&words));
-            if let Some((_, place)) = places.last() {
+            let mut places = lines.iter().filter_map(|line| line.message.split_once(&words));
+            if let Some((_, place)) = places.next_back() {
                 let name = place.trim_end_matches('/').rsplit('/').next().unwrap_or(place);
                 let is_it = folder.join(name).nfc() == target.nfc();
                 let shown = item.target.parent().unwrap_or_default().join(name);
