@@ -48,6 +48,8 @@ pub(crate) struct JobView {
     pub(crate) action: Action,
     /// Absent in the first moments, and when the task was deleted.
     pub(crate) task: Option<TaskView>,
+    /// What the work itself has written down, as late as the end of its task.
+    pub(crate) log: Vec<String>,
 }
 
 /// A task as a poll sees it.
@@ -92,6 +94,8 @@ struct Job {
     task_id: String,
     task_deleted: bool,
     stopped: bool,
+    /// What the work itself has written down.
+    log: Vec<String>,
     end: Option<End>,
 }
 
@@ -122,6 +126,7 @@ impl Job {
             task_id: crate::random::uuid(),
             task_deleted: true,
             stopped: false,
+            log: Vec::new(),
             end: None,
         }
     }
@@ -159,12 +164,31 @@ impl Jobs {
         self.start_as(id, order, work)
     }
 
+    /// As [`Jobs::start`], for work that gives what is to be written down of it.
+    pub(crate) fn start_with_log(
+        &self,
+        order: Order,
+        work: impl FnOnce() -> Result<Vec<String>, String> + Send + 'static,
+    ) -> String {
+        let id = format!("{}-{}", order.prefix, crate::random::uuid());
+        self.run(id, order, work)
+    }
+
     /// Starts a job under an id of its own; one that has it already runs anew.
     pub(crate) fn start_as(
         &self,
         id: String,
         order: Order,
         work: impl FnOnce() -> Result<(), String> + Send + 'static,
+    ) -> String {
+        self.run(id, order, move || work().map(|()| Vec::new()))
+    }
+
+    fn run(
+        &self,
+        id: String,
+        order: Order,
+        work: impl FnOnce() -> Result<Vec<String>, String> + Send + 'static,
     ) -> String {
         let mut jobs = self.lock();
         jobs.retain(|job| job.id != id);
@@ -176,6 +200,7 @@ impl Jobs {
             task_id: crate::random::uuid(),
             task_deleted: false,
             stopped: false,
+            log: Vec::new(),
             end: None,
         });
         drop(jobs);
@@ -184,7 +209,11 @@ impl Jobs {
         tokio::spawn(async move {
             tokio::time::sleep(jobs.effect_delay).await;
             if !jobs.is_stopped(&name) {
-                let error = work().err();
+                let done = work();
+                let (log, error) = done.map_or_else(|error| (Vec::new(), Some(error)), |log| (log, None));
+                if let Some(job) = jobs.lock().iter_mut().find(|job| job.id == name) {
+                    job.log = log;
+                }
                 jobs.finish(&name, error);
             }
         });
@@ -303,6 +332,7 @@ impl Jobs {
             auto_start: job.order.trigger != SYSTEM_USER,
             created: job.created,
             action: job.order.action.clone(),
+            log: end.map(|_| job.log.clone()).unwrap_or_default(),
             task: shown.then(|| TaskView {
                 id: job.task_id.clone(),
                 status,

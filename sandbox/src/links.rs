@@ -91,6 +91,7 @@ pub(crate) struct Orphan {
     pub(crate) uuid: String,
     pub(crate) label: String,
     pub(crate) slug: String,
+    pub(crate) node_uuids: Vec<String>,
     pub(crate) owner: String,
     pub(crate) updated: i64,
 }
@@ -186,6 +187,7 @@ impl Links {
             uuid: link.uuid.clone(),
             label: link.label.clone(),
             slug: link.slug.clone(),
+            node_uuids: link.node_uuids.clone(),
             owner: link.owner.clone(),
             updated: link.updated,
         });

@@ -263,6 +263,11 @@ impl Sandbox {
         open.len()
     }
 
+    /// Whether there are jobs whose effect has not come yet.
+    pub fn has_open_jobs(&self) -> bool {
+        !self.shared.jobs.open().is_empty()
+    }
+
     /// What goes wrong.
     pub fn faults(&self) -> Faults {
         self.shared.faults.clone()

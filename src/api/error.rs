@@ -268,9 +268,11 @@ impl Words {
         if kind != ApiErrorKind::Server {
             return kind;
         }
-        const KNOWN: [(&str, ApiErrorKind); 13] = [
+        const KNOWN: [(&str, ApiErrorKind); 15] = [
             ("Data too long", ApiErrorKind::BadRequest),
             ("Duplicate entry", ApiErrorKind::Conflict),
+            ("hash is already in use", ApiErrorKind::Conflict),
+            ("docstore%!(EXTRA", ApiErrorKind::NotFound),
             ("not allowed", ApiErrorKind::Forbidden),
             ("proto:", ApiErrorKind::BadRequest),
             ("unmarshal", ApiErrorKind::BadRequest),

@@ -94,17 +94,22 @@ pub struct LinkWish {
     pub hash: Option<String>,
 }
 
+/// What the server keeps in place of a label that is the name of the node; it is shown itself where the node is gone.
+pub const NODE_NAME: &str = "{{RefLabel}}";
+
 /// A workspace of a link, as the list of workspaces shows it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct LinkWorkspace {
     /// The UUID, which is that of the link.
     pub uuid: String,
     /// Its label.
     pub label: String,
+    /// The first name of its paths.
+    pub slug: String,
     /// UUID and path (data source first) of what the link opens.
     pub roots: Vec<(String, String)>,
-    /// The link, or why it cannot be read: one that was never completed has none.
-    pub link: Result<Link, String>,
+    /// The link, or why it cannot be read: one that was never completed has none, which is [`ApiErrorKind::NotFound`].
+    pub link: Result<Link, ApiError>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -274,6 +279,31 @@ impl Client {
         self.raw(Method::DELETE, &path, None).await.map(|_| ())
     }
 
+    /// Gives a new link the last part of the URL that was asked for. In one call with the making, a part that is taken
+    /// would leave a link behind that nobody can use or remove; this one is removed then.
+    ///
+    /// # Errors
+    /// As [`Client::create_link`]; [`ApiErrorKind::Conflict`] where the part is taken.
+    pub async fn rename_new_link(&self, link: &Link, hash: String) -> Result<Link, ApiError> {
+        let wish = LinkWish { hash: Some(hash), ..link.wish() };
+        let renamed = self.update_link(link, &wish).await;
+        if renamed.is_err()
+            && let Err(error) = self.delete_link(&link.uuid).await
+        {
+            tracing::warn!(%error, link = link.hash, "a link that could not be named as asked for is left behind");
+        }
+        renamed
+    }
+
+    /// Removes the workspace of a link that was never completed, which cannot be removed as a link. For administrators.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    pub async fn delete_remains(&self, workspace: &LinkWorkspace) -> Result<(), ApiError> {
+        let path = format!("/a/workspace/{}", encode_segment(&workspace.slug));
+        self.raw(Method::DELETE, &path, None).await.map(|_| ())
+    }
+
     /// All links that the user gets to see, each with the workspace that it is.
     ///
     /// # Errors
@@ -300,14 +330,14 @@ impl Client {
             Err(error) if matches!(error.kind, ApiErrorKind::Transport | ApiErrorKind::Unauthenticated) => {
                 return Err(error);
             }
-            Err(error) => Err(error.message),
+            Err(error) => Err(error),
         };
         let label = match &link {
             // What is named after its node has a placeholder there.
             Ok(link) => link.label.clone(),
             Err(_) => text(&workspace, "Label"),
         };
-        Ok(LinkWorkspace { uuid, label, roots, link })
+        Ok(LinkWorkspace { uuid, label, slug: text(&workspace, "Slug"), roots, link })
     }
 
     /// Where the nodes of those UUIDs are in the user's workspaces, as far as that can be found out. `roots` are their

@@ -159,6 +159,11 @@ async fn call(ctx: &Ctx, arguments: &Args, path: &str, body: Option<Bytes>) -> R
                 }
                 error.message = "the server answered with a web page: it has no such call".to_owned();
                 error.hints = vec!["the path of a call is like /a/tree/stat/WORKSPACE".to_owned()];
+            } else if is_page && !path.starts_with("/a/") {
+                let call = path.trim_start_matches('/');
+                error.hints = vec![format!("REST calls are below /a: try '/a/{call}'")];
+            } else if arguments.method == Method::HEAD && error.kind == Kind::Auth {
+                error.hints = vec!["the server refuses HEAD whatever the token: use GET".to_owned()];
             }
             Err(during(error))
         }

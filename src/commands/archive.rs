@@ -42,6 +42,36 @@ impl Format {
     }
 }
 
+/// The archive that the server is to make, and its kind. It puts the ending of the kind behind every name that has not
+/// exactly that one: so do we behind a name without any, and refuse what would have two.
+///
+/// # Errors
+/// [`Kind::Usage`] where nothing tells the kind, or where the name has an ending that would not stay the last one.
+pub fn to_make(asked: Option<Format>, archive: &RemotePath) -> Result<(RemotePath, Format), CliError> {
+    let format = Format::of(asked, archive)?;
+    let ending = format!(".{}", format.name());
+    if archive.name().ends_with(&ending) && archive.name() != ending {
+        return Ok((archive.clone(), format));
+    }
+    let parent = archive.parent().unwrap_or_default();
+    match split(archive.name()) {
+        None => Ok((parent.join(&format!("{}{ending}", archive.name())), format)),
+        Some((stem, _)) => {
+            let message = format!("the server would call this archive '{archive}{ending}'");
+            let better = parent.join(&format!("{stem}{ending}"));
+            Err(CliError::new(Kind::Usage, message).hint(format!("call it '{better}'")).about(archive))
+        }
+    }
+}
+
+/// What to do about what a job that has failed has left behind.
+pub fn left_behind(error: CliError, path: &RemotePath, is_there: bool) -> CliError {
+    if !is_there {
+        return error;
+    }
+    error.hint(format!("what is at '{path}' now is not whole; 'cec rm {path}' removes it"))
+}
+
 /// The name of an archive without its ending, and what that tells.
 pub fn split(name: &str) -> Option<(&str, Format)> {
     let lower = name.to_ascii_lowercase();
@@ -54,6 +84,27 @@ pub fn split(name: &str) -> Option<(&str, Format)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn archives_are_named_as_the_server_would() {
+        let made = |name: &str, format| {
+            to_make(format, &RemotePath::root().join("ws").join(name)).map(|(path, _)| path.name().to_owned())
+        };
+        for (name, format, expected) in [
+            ("a.zip", None, Some("a.zip")),
+            ("a.tar.gz", None, Some("a.tar.gz")),
+            ("a", Some(Format::Zip), Some("a.zip")),
+            ("a.bin", Some(Format::TarGz), Some("a.bin.tar.gz")),
+            (".zip", Some(Format::Zip), Some(".zip.zip")),
+            ("a.ZIP", None, None),
+            ("a.tgz", None, None),
+            ("a.tar", Some(Format::TarGz), None),
+            ("a.tar.gz", Some(Format::Zip), None),
+            ("a", None, None),
+        ] {
+            assert_eq!(made(name, format).ok().as_deref(), expected, "{name} {format:?}");
+        }
+    }
 
     #[test]
     fn names_tell_kinds() {

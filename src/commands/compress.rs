@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
-use super::archive::Format;
+use super::archive::{self, Format};
 use super::nodes;
 use super::server_job::{ServerJobs, Started};
 use crate::api::Node;
@@ -17,7 +17,8 @@ use crate::path::{RemotePath, check_name};
 #[command(
     override_usage = "cec compress [OPTIONS] <PATH>... <ARCHIVE>",
     after_help = "The server makes the archive by itself. A single folder is put in without its own name: the archive \
-    holds what is in it. An archive that exists is never replaced (exit code 8).\n\nExamples:\n  \
+    holds what is in it. An archive that exists is never replaced (exit code 8). The server ends names in .zip, .tar or \
+    .tar.gz, as --format says.\n\nExamples:\n  \
     cec compress common-files/reports common-files/reports.zip\n  \
     cec compress 'common-files/*.pdf' common-files/notes.txt common-files/all.tar.gz"
 )]
@@ -25,7 +26,7 @@ pub struct Args {
     /// Files, folders or patterns on the server, then the archive that is to be made
     #[arg(value_name = "PATH", required = true, num_args = 2..)]
     pub(super) paths: Vec<String>,
-    /// What kind of archive, where its name does not tell
+    /// What kind of archive; a name that does not tell gets the ending of it
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
     /// Start the server's job, print its id, and do not wait for it
@@ -42,8 +43,7 @@ pub struct Args {
 /// Anything that stands against it; a source that is missing, among others too: an archive is made whole or not at all.
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let Some((typed, sources)) = arguments.paths.split_last() else { return Ok(Outcome::Done) };
-    let archive = nodes::parse(ctx, typed)?;
-    let format = Format::of(arguments.format, &archive)?;
+    let (archive, format) = archive::to_make(arguments.format, &nodes::parse(ctx, typed)?)?;
     let prepared = tokio::select! {
         biased;
         prepared = prepare(ctx, sources, &archive, arguments.no_glob) => prepared?,
@@ -74,8 +74,12 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         }
         return Ok(Outcome::Done);
     }
-    jobs.wait(&id, &what).await.map_err(failed)?;
-    let Some(made) = ctx.api().await?.find(&archive).await.map_err(|error| failed(error.into()))? else {
+    let ended = jobs.wait(&id, &what).await;
+    let made = ctx.api().await?.find(&archive).await;
+    if let Err(error) = ended {
+        return Err(archive::left_behind(failed(error), &archive, matches!(made, Ok(Some(_)))));
+    }
+    let Some(made) = made.map_err(|error| failed(error.into()))? else {
         let message = format!("the server's job has ended, but there is no '{archive}'");
         return Err(failed(CliError::new(Kind::JobFailed, message)));
     };

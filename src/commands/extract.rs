@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::archive::{Format, split};
+use super::archive::{self, Format, split};
 use super::compress::new_place;
 use super::nodes;
 use super::server_job::{ServerJobs, Started};
@@ -67,8 +67,12 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         }
         return Ok(Outcome::Done);
     }
-    jobs.wait(&id, &what).await.map_err(failed)?;
-    if ctx.api().await?.find(&target).await.map_err(|error| failed(error.into()))?.is_none() {
+    let ended = jobs.wait(&id, &what).await;
+    let made = ctx.api().await?.find(&target).await;
+    if let Err(error) = ended {
+        return Err(archive::left_behind(failed(error), &target, matches!(made, Ok(Some(_)))));
+    }
+    if made.map_err(|error| failed(error.into()))?.is_none() {
         let message = format!("the server's job has ended, but there is no '{target}': is the archive empty?");
         return Err(failed(CliError::new(Kind::JobFailed, message)));
     }

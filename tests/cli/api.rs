@@ -104,3 +104,15 @@ fn what_makes_no_call_is_refused() {
     }
     assert!(world.sandbox.requests().is_empty());
 }
+
+#[test]
+fn calls_that_cannot_be_meant_have_a_hint() {
+    let world = World::new();
+    world.sandbox.faults().add(cells_sandbox::Fault::on("GET", "/config/discovery").html().always());
+    let run = world.cec(["api", "GET", "/config/discovery"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{run:?}");
+    assert!(run.stderr.ends_with("hint: REST calls are below /a: try '/a/config/discovery'\n"), "{run:?}");
+    let run = world.cec(["api", "HEAD", "tree/stat/common-files"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{run:?}");
+    assert!(run.stderr.ends_with("hint: the server refuses HEAD whatever the token: use GET\n"), "{run:?}");
+}

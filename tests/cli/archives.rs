@@ -1,4 +1,8 @@
-use crate::support::{World, fields};
+use std::time::Duration;
+
+use cells_sandbox::Config;
+
+use crate::support::{World, fields, wait_for};
 
 fn world() -> World {
     let world = World::new();
@@ -89,8 +93,60 @@ fn what_is_no_archive_fails_on_the_server() {
     run.is(
         10,
         "",
-        "error: the server's job failed: zip: not a valid zip file\n  while: unpacking common-files/notes.txt\n",
+        "error: the server's job failed: zip: not a valid zip file\n  while: unpacking common-files/notes.txt\n  \
+         hint: what is at 'common-files/new' now is not whole; 'cec rm common-files/new' removes it\n",
     );
+}
+
+#[test]
+fn archives_get_the_ending_that_the_server_gives_them_or_are_refused() {
+    let world = world();
+    for (arguments, made) in [
+        (&["common-files/x", "--format", "zip"][..], "common-files/x.zip"),
+        (&["common-files/x.bin", "--format", "tar"], "common-files/x.bin.tar"),
+        (&["common-files/y", "--format", "tgz"], "common-files/y.tar.gz"),
+    ] {
+        let run = world.cec(["compress", "common-files/site"].iter().chain(arguments).copied()).run();
+        assert!(run.code == 0 && run.stderr.starts_with(&format!("made {made} (")), "{run:?}");
+        assert!(world.tree().exists(made));
+    }
+    let run = world.cec(["compress", "common-files/site", "common-files/x", "--format", "zip"]).run();
+    run.is(8, "", "error: 'common-files/x.zip' exists already\n");
+    let before = world.tree().list("common-files");
+    for (name, format, called, better) in [
+        ("a.tgz", None, "a.tgz.tar.gz", "a.tar.gz"),
+        ("a.ZIP", None, "a.ZIP.zip", "a.zip"),
+        ("a.TAR", Some("tar"), "a.TAR.tar", "a.tar"),
+        ("a.tar", Some("zip"), "a.tar.zip", "a.zip"),
+    ] {
+        let archive = format!("common-files/{name}");
+        let mut arguments = vec!["compress", "common-files/site", &archive];
+        arguments.extend(format.iter().flat_map(|format| ["--format", *format]));
+        world.cec(arguments).run().is(
+            2,
+            "",
+            &format!(
+                "error: the server would call this archive 'common-files/{called}'\n  \
+                 hint: call it 'common-files/{better}'\n"
+            ),
+        );
+    }
+    assert_eq!(world.tree().list("common-files"), before);
+}
+
+#[test]
+fn what_a_failed_job_leaves_behind_is_named() {
+    let world = World::with(Config { job_effect_delay: Duration::from_secs(3600), ..Config::default() });
+    world.put("common-files/notes.txt", "x");
+    let child = world.cec(["compress", "common-files/notes.txt", "common-files/a.zip"]).spawn();
+    wait_for("a job", || world.sandbox.has_open_jobs());
+    world.put("common-files/a.zip", "half");
+    assert_eq!(world.sandbox.stop_jobs(), 1);
+    let output = child.wait_with_output().expect("an end");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(10), "{stderr}");
+    let hint = "  hint: what is at 'common-files/a.zip' now is not whole; 'cec rm common-files/a.zip' removes it\n";
+    assert!(stderr.ends_with(hint), "{stderr}");
 }
 
 #[test]

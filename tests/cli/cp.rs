@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use cells_sandbox::{Config, Fault};
+use cells_sandbox::{Config, Fault, Gate};
 
 use crate::support::{World, fields, wait_for};
 
@@ -172,6 +172,74 @@ fn a_failed_job_has_its_own_exit_code() {
     assert_eq!(output.status.code(), Some(10), "{stderr}");
     let told = "error: the server's job failed: Copying a.txt\n  while: copying common-files/a.txt\n";
     assert_eq!((stderr.as_ref(), output.stdout.as_slice()), (told, &b""[..]));
+}
+
+#[test]
+fn a_folder_whose_copy_was_stopped_halfway_is_not_copied() {
+    let world = World::with(Config { job_effect_delay: Duration::from_secs(3600), ..Config::default() });
+    for path in ["folder/x", "a.txt", "to/y"] {
+        world.put(&format!("common-files/{path}"), path);
+    }
+    for (sources, target, told) in [
+        (
+            &["common-files/folder"][..],
+            "common-files/copy",
+            "error: the server's job failed: Copying folder\n  while: copying common-files/folder\n  \
+             hint: what is at 'common-files/copy' now may be only a part\n",
+        ),
+        (
+            &["common-files/folder", "common-files/a.txt"],
+            "common-files/to",
+            "error: the server's job failed: Copying folder\n  while: copying common-files/folder\n\
+             error: the server's job failed: Copying folder\n  while: copying common-files/a.txt\n",
+        ),
+    ] {
+        let child = world.cec([&["cp"], sources, &[target]].concat()).spawn();
+        wait_for("a job", || world.sandbox.stop_jobs() > 0);
+        let output = child.wait_with_output().expect("an end");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), stderr.as_ref()), (Some(10), told), "{stderr}");
+        assert_eq!(output.stdout, b"");
+    }
+    assert!(world.tree().list("common-files/copy").is_empty(), "begun, and no more");
+}
+
+#[test]
+fn a_name_that_was_taken_meanwhile_is_told_although_the_same_is_there() {
+    for (command, source) in [("cp", "common-files/a.txt"), ("cp", "common-files/folder"), ("mv", "common-files/a.txt")]
+    {
+        let world = world();
+        let gate = Gate::closed();
+        world.sandbox.faults().add(Fault::on("PUT", "/a/jobs/user/").hold_request(&gate));
+        let is_folder = source.ends_with("folder");
+        let (target, instead) = match is_folder {
+            true => ("common-files/race", "common-files/race-1"),
+            false => ("common-files/race.txt", "common-files/race-1.txt"),
+        };
+        let child = world.cec([command, source, target]).spawn();
+        wait_for("the request", || starts(&world) == 1);
+        match is_folder {
+            true => world.put("common-files/race/x", "folder/x"),
+            false => world.put(target, "a.txt"),
+        }
+        gate.open();
+        let output = child.wait_with_output().expect("an end");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let told = format!("error: '{target}' was taken, and the server chose '{instead}' instead\n");
+        assert!(output.status.code() == Some(8) && stderr.starts_with(&told), "{command} {stderr}");
+        assert!(world.tree().exists(instead));
+    }
+}
+
+#[test]
+fn an_older_file_of_a_name_that_the_server_might_choose_is_no_rename() {
+    let world = world();
+    world.put("common-files/c-1.txt", "a.txt");
+    // Before anything else was written.
+    assert!(world.tree().set_mtime("common-files/c-1.txt", 1_700_000_000));
+    let run = world.cec(["cp", "common-files/a.txt", "common-files/c.txt"]).run();
+    run.is(0, "", "copied common-files/a.txt to common-files/c.txt\n");
+    assert!(!world.sandbox.requests().iter().any(|request| request.path == "/a/jobs/tasks/logs"));
 }
 
 #[test]

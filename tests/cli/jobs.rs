@@ -105,9 +105,10 @@ fn logs_are_shown_oldest_first() {
     let run = world.cec(["jobs", "logs", &id]).run();
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
     let texts: Vec<&str> = run.stdout.lines().map(|line| line.split_once('\t').expect("a time").1).collect();
-    assert_eq!(texts, ["info\tStarting job Copying file in background...", "info\tComplete"]);
+    let copied = "info\tSuccessfully copied common-files/a.txt to common-files/copies/a.txt";
+    assert_eq!(texts, ["info\tStarting job Copying file in background...", copied, "info\tComplete"]);
     let json = world.cec(["jobs", "logs", &id, "--json"]).run().json();
-    assert_eq!((fields(&json[0]), &json[1]["message"]), (vec!["time", "level", "message"], &json!("Complete")));
+    assert_eq!((fields(&json[0]), &json[2]["message"]), (vec!["time", "level", "message"], &json!("Complete")));
     let run = world.cec(["jobs", "logs", "clean-user-data"]).run();
     run.is(3, "", "error: the job 'clean-user-data' has not run, or its runs are cleared away\n");
     let run = world.cec(["jobs", "logs", &id, "--task-id", "short"]).run();
@@ -207,4 +208,18 @@ fn a_job_that_fails_ends_in_its_own_code() {
     assert!(run.stdout.contains("\tError\t"), "{run:?}");
     while !world.cec(["jobs", "get", "resync-ds-nope"]).run().stdout.ends_with("\tError\n") {}
     world.cec(["jobs", "watch"]).run().is(0, "", "nothing is running\n");
+}
+
+#[test]
+fn a_job_without_any_run_is_not_waited_for() {
+    let world = World::new();
+    // It is not one that has just been made.
+    world.sandbox.set_clock_offset(-3600);
+    let older = start(&world, "admin");
+    written_down(&world, &older);
+    assert_eq!(world.cec(["jobs", "delete", "--job-id", &older]).run().code, 0);
+    for id in [older.as_str(), "clean-user-data"] {
+        let told = format!("error: the job '{id}' has not run, or its runs are cleared away\n");
+        world.cec(["jobs", "watch", id]).run().is(3, "", &told);
+    }
 }

@@ -228,6 +228,9 @@ fn a_go_template_shows_what_the_older_client_shows() {
     let sizes = world.cec(["ls", "--format", "{{.Name}} {{.SizeBytes}}", "personal-files/doc"]).run();
     sizes.is(0, "one.txt 4\nsub \ntw o.txt 7\n", "");
     world.cec(["ls", "--format", "{{.Date}}", sub]).run().is(0, "now\n", "");
+    // Of a folder that is not empty, what the server says.
+    let run = world.cec(["ls", "--format", "{{.Name}}|{{.SizeBytes}}|{{.HumanSize}}", "personal-files"]).run();
+    run.is(0, "doc|12|12 B\n", "");
 }
 
 #[test]

@@ -1,4 +1,8 @@
-use crate::support::World;
+use std::time::Duration;
+
+use cells_sandbox::Config;
+
+use crate::support::{World, wait_for};
 
 fn world() -> World {
     let world = World::new();
@@ -54,15 +58,36 @@ fn a_pattern_leaves_out_the_target_that_it_matches() {
 }
 
 #[test]
-fn a_rename_in_case_only_is_told_as_what_the_server_makes_of_it() {
+fn a_rename_in_case_only_is_refused_with_the_way_to_do_it() {
     let world = world();
     let run = world.cec(["mv", "common-files/a.txt", "common-files/A.txt"]).run();
     run.is(
         8,
         "",
-        "error: 'common-files/A.txt' was taken, and the server chose 'common-files/A-1.txt' instead\n  \
-         while: moving common-files/a.txt\n  hint: names that differ in case only are the same to it\n",
+        "error: the server takes 'common-files/A.txt' for 'common-files/a.txt' itself: only case differs\n  \
+         hint: rename it in two steps: cec mv 'common-files/a.txt' 'common-files/a.txt.new' && cec mv \
+         'common-files/a.txt.new' 'common-files/A.txt'\n",
     );
+    assert_eq!(world.tree().list("common-files"), ["a.txt", "b.txt", "folder", "to"]);
+    world.cec(["mv", "-q", "common-files/a.txt", "common-files/a.txt.new"]).run().is(0, "", "");
+    world.cec(["mv", "-q", "common-files/a.txt.new", "common-files/A.txt"]).run().is(0, "", "");
+    assert_eq!(world.tree().list("common-files"), ["A.txt", "b.txt", "folder", "to"]);
+}
+
+#[test]
+fn a_move_whose_job_fails_is_no_move() {
+    let world = World::with(Config { job_effect_delay: Duration::from_secs(3600), ..Config::default() });
+    world.put("common-files/folder/x", "x");
+    let child = world.cec(["mv", "common-files/folder", "common-files/other"]).spawn();
+    wait_for("a job", || !world.sandbox.requests().is_empty() && world.sandbox.has_open_jobs());
+    // What somebody else puts there is not what was to be moved.
+    world.put("common-files/other/y", "y");
+    assert_eq!(world.sandbox.stop_jobs(), 1);
+    let output = child.wait_with_output().expect("an end");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(10), &b""[..]), "{stderr}");
+    assert!(stderr.starts_with("error: the server's job failed: Moving folder\n"), "{stderr}");
+    assert!(world.tree().exists("common-files/folder/x"));
 }
 
 #[test]

@@ -225,3 +225,88 @@ fn links_of_others_are_theirs() {
         assert!(run.stderr.starts_with("error: you are not allowed to edit this link\n"), "{arguments:?} {run:?}");
     }
 }
+
+#[test]
+fn a_slug_that_is_taken_leaves_nothing_behind() {
+    let world = world();
+    let path = "common-files/report.pdf";
+    let slug = ["--slug", "the-report-of-2031"];
+    world.cec(["share", path].into_iter().chain(slug)).run().is(0, "URL/public/the-report-of-2031\n", "");
+    let told = "error: another link has the URL that ends in 'the-report-of-2031'\n";
+    let refused = |run: &Run| {
+        assert_eq!((run.code, run.stdout.as_str()), (8, ""), "{run:?}");
+        assert!(run.stderr.starts_with(told) && run.stderr.contains("hint: choose another --slug"), "{run:?}");
+    };
+    // A user who is no administrator could not remove the remains of a link.
+    refused(&world.cec(["share", "common-files/drop"].into_iter().chain(slug)).user("alice").run());
+    refused(&world.cec(["share", "common-files/drop"].into_iter().chain(slug)).run());
+    let listed = "URL/public/the-report-of-2031\tcommon-files/report.pdf\treport.pdf\tpreview,download\tno\t-\tadmin\n";
+    world.cec(["share", "ls", "--all"]).run().is(0, listed, "");
+    let other = hash(&world.cec(["share", "common-files/drop"]).run());
+    refused(&world.cec(["share", "edit", &other].into_iter().chain(slug)).run());
+    assert_eq!(world.cec(["share", "show", &other]).run().code, 0, "it stays as it was");
+}
+
+/// Makes what is left of a link whose last part of the URL was taken, as other clients do, and gives its UUID.
+fn remains(world: &World, path: &str, slug: &str) -> String {
+    let uuid = world.tree().uuid(path).expect("a UUID");
+    let link = json!({"Label": "{{RefLabel}}", "RootNodes": [{"Uuid": uuid}], "Permissions": ["Preview"]});
+    let body = json!({"ShareLink": link, "UpdateCustomHash": slug}).to_string();
+    assert_eq!(world.cec(["api", "PUT", "share/link", "--input", "-"]).input(&body).run().code, 8);
+    let run = world.cec(["share", "ls"]).run();
+    let warned = run.stderr.split("warning: ").last().expect("a warning");
+    let uuid = warned.split(' ').next().expect("a UUID").to_owned();
+    assert!(warned.ends_with(&format!("was never completed and opens nothing; 'cec share rm {uuid}' removes it\n")));
+    uuid
+}
+
+#[test]
+fn what_is_left_of_links_that_were_never_completed_can_be_removed() {
+    let world = world();
+    let path = "common-files/report.pdf";
+    world.cec(["share", path, "--slug", "the-report-of-2031"]).run();
+    let uuid = remains(&world, path, "the-report-of-2031");
+    let missing = format!("error: there is no public link '{uuid}'\n  hint: 'cec share ls' lists the links\n");
+    world.cec(["share", "show", &uuid]).run().is(3, "", &missing);
+    // By its path the good link is shown all the same.
+    assert_eq!(world.cec(["share", "show", path]).run().code, 0);
+    let refused = world.cec(["share", "rm", &uuid]).user("alice").run();
+    assert_eq!((refused.code, refused.stdout.as_str()), (3, ""), "{refused:?}");
+    world.cec(["share", "rm", &uuid]).run().is(0, "", &format!("removed {uuid}, which was never completed\n"));
+    let uuid = remains(&world, path, "the-report-of-2031");
+    world.cec(["share", "rm", "-f", path]).run().is(
+        0,
+        "",
+        &format!("removed {uuid}, which was never completed\nremoved URL/public/the-report-of-2031\n"),
+    );
+    world.cec(["share", "ls", "--all"]).run().is(0, "", "");
+}
+
+#[test]
+fn a_link_is_shown_with_its_path_however_it_is_named() {
+    let world = world();
+    let path = "common-files/drop/inner.txt";
+    let json = world.cec(["share", "--json", path]).run().json();
+    let (url, uuid, hash) = (&json["url"], &json["uuid"], &json["hash"]);
+    for name in [url, uuid, hash] {
+        let name = name.as_str().expect("a text").replace("URL", world.url());
+        let run = world.cec(["share", "show", &name]).run();
+        assert!(run.code == 0 && run.stdout.contains("Path\tcommon-files/drop/inner.txt\n"), "{name} {run:?}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_a_dash_and_no_placeholder() {
+    let world = world();
+    let uuid = world.tree().uuid("common-files/report.pdf").expect("a UUID");
+    let link = json!({"Label": "{{RefLabel}}", "RootNodes": [{"Uuid": uuid}]});
+    let body = json!({"ShareLink": link}).to_string();
+    assert_eq!(world.cec(["api", "PUT", "share/link", "--input", "-"]).input(&body).run().code, 0);
+    let run = world.cec(["share", "ls"]).run();
+    assert!(run.stdout.ends_with("\tcommon-files/report.pdf\treport.pdf\t-\tno\t-\tadmin\n"), "{run:?}");
+    let run = world.cec(["idm", "list-workspaces"]).run();
+    assert!(run.code == 0 && run.stdout.contains("\t-\tlink\t") && !run.stdout.contains("RefLabel"), "{run:?}");
+    world.tree().remove("common-files/report.pdf");
+    let run = world.cec(["share", "ls"]).run();
+    assert!(run.stdout.ends_with("\t-\t-\t-\tno\t-\tadmin\n"), "{run:?}");
+}

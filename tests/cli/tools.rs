@@ -92,6 +92,19 @@ fn a_manifest_is_compared_with_the_files() {
     run.is(9, "t: FAILED\n", "");
 }
 
+#[cfg(unix)]
+#[test]
+fn names_with_line_breaks_are_written_as_md5sum_does() {
+    let world = World::new();
+    fs::write(world.home().join("a\nb"), "x").expect("a file");
+    fs::write(world.home().join("c\\d"), "y").expect("a file");
+    let run = world.signed_out(["tools", "hash", "--algorithm", "md5", "a\nb", "c\\d"]).run();
+    let listed = "\\9dd4e461268c8034f5c8564e155c67a6  a\\nb\n\\415290769594460e2e485922904f345d  c\\\\d\n";
+    run.is(0, listed, "");
+    let run = world.signed_out(["tools", "hash", "--algorithm", "md5", "--check", "-"]).input(listed).run();
+    run.is(0, "\\a\\nb: OK\n\\c\\\\d: OK\n", "");
+}
+
 #[test]
 fn questions_about_versions_are_answered_as_by_the_older_client() {
     let world = World::new();
@@ -104,6 +117,8 @@ fn questions_about_versions_are_answered_as_by_the_older_client() {
         (&["isgreater", "1.2.2", "1.2.3"], 1, "", "[1.2.2] is *not* greater than [1.2.3]\n"),
         (&["isgreater", "1.2.2", "1.2.3", "-q"], 0, "0\n", ""),
         (&["isgreater", "1.10.0", "1.9.9", "-q"], 0, "1\n", ""),
+        (&["isgreater", "foo", "4.4.0", "-q"], 0, "0\n", ""),
+        (&["isgreater", "4.4.0", "", "-q"], 0, "0\n", ""),
         (&["isrelease", "1.2.3", "--json"], 0, "{\"answer\":true}\n", ""),
     ] {
         let arguments = ["tools", "version"].iter().chain(arguments).copied();

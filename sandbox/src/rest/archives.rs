@@ -74,7 +74,12 @@ pub(super) fn compress(call: &Call, parameters: &str) -> RestResult {
         }
         sources.push(place);
     }
-    let place = target_place(call, &archive)?;
+    let mut place = target_place(call, &archive)?;
+    // Any other ending, one in capitals too, gets the right one behind it.
+    let ending = format!(".{kind}");
+    if !place.relative.ends_with(&ending) {
+        place.relative.push_str(&ending);
+    }
     let order = Order {
         prefix: "compress-folders",
         label: "Compressing selection...".to_owned(),
@@ -134,12 +139,13 @@ pub(super) fn extract(call: &Call, parameters: &str) -> RestResult {
     let work = move || {
         let body = tree.read(|forest| find(forest, &source).and_then(|id| forest.get(id)?.body.clone()));
         let content = body.and_then(|body| body.read_all().ok()).unwrap_or_default();
-        let entries = unpack(format, content)?;
         let place = wanted.unwrap_or_else(|| {
             let stem = source.relative.rsplit_once('.').map_or(source.relative.as_str(), |(stem, _)| stem);
             free_place(&tree, &source.at(stem.trim_end_matches(".tar")), Kind::Folder)
         });
-        for (name, content) in entries {
+        // The folder is made before the archive is looked at.
+        tree.make_folder(&place).map_err(|refusal| format!("{refusal:?}"))?;
+        for (name, content) in unpack(format, content)? {
             let at = place.at(&format!("{}/{}", place.relative, name.trim_matches('/')));
             match content {
                 Some(content) => tree.put_bytes(&at, &content).map_err(|error| error.to_string())?,

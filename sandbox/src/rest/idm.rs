@@ -505,7 +505,7 @@ fn workspaces(call: &Call) -> Vec<Json> {
     // Links of others are shown to administrators only.
     let caller = call.caller().ok();
     let is_mine = |owner: &str| caller.is_some_and(|caller| caller.admin || caller.login == owner);
-    let linked = call.shared.links.all().into_iter().filter(|link| is_mine(&link.owner)).map(|link| {
+    let roots = |node_uuids: &[String]| -> serde_json::Map<String, Json> {
         let node = |uuid: &String| {
             call.shared.nodes.read(|forest| {
                 let id = forest.by_uuid(uuid)?;
@@ -513,7 +513,9 @@ fn workspaces(call: &Call) -> Vec<Json> {
                 Some((uuid.clone(), node))
             })
         };
-        let nodes: serde_json::Map<String, Json> = link.node_uuids.iter().filter_map(node).collect();
+        node_uuids.iter().filter_map(node).collect()
+    };
+    let linked = call.shared.links.all().into_iter().filter(|link| is_mine(&link.owner)).map(|link| {
         compact(json!({
             "UUID": link.uuid,
             "Label": link.label,
@@ -522,7 +524,7 @@ fn workspaces(call: &Call) -> Vec<Json> {
             "Scope": "LINK",
             "LastUpdated": link.updated,
             "Policies": [policy(&link.uuid, "WRITE", &format!("user:{}", link.owner))],
-            "RootNodes": nodes,
+            "RootNodes": roots(&link.node_uuids),
         }))
     });
     let orphaned = call.shared.links.orphans().into_iter().filter(|orphan| is_mine(&orphan.owner)).map(|orphan| {
@@ -533,6 +535,7 @@ fn workspaces(call: &Call) -> Vec<Json> {
             "Scope": "LINK",
             "LastUpdated": orphan.updated,
             "Policies": [policy(&orphan.uuid, "WRITE", &format!("user:{}", orphan.owner))],
+            "RootNodes": roots(&orphan.node_uuids),
         })
     });
     fixed.chain(linked).chain(orphaned).collect()

@@ -54,6 +54,7 @@ pub(super) async fn list(call: &mut Call) -> RestResult {
             })
         };
         lines.push(line(task.started, "info", &format!("Starting job {}", job.label)));
+        lines.extend(job.log.iter().map(|text| line(task.ended.unwrap_or(task.started), "info", text)));
         match task.status {
             TaskStatus::Running => {}
             TaskStatus::Finished => lines.push(line(task.ended.unwrap_or(task.started), "info", &task.message)),

@@ -296,7 +296,14 @@ fn start_transfer(call: &Call, transfer: Transfer, parameters: &str) -> RestResu
     };
     let target = if into_target { Target::Into(place) } else { Target::As(place) };
     let tree = call.shared.nodes.clone();
-    let job_uuid = call.shared.jobs.start(order, move || tree.transfer(&sources, &target, transfer));
+    let begun = match sources.as_slice() {
+        [source] if transfer == Transfer::Copy => tree.begin_copy(source, &target),
+        _ => None,
+    };
+    let job_uuid = call.shared.jobs.start_with_log(order, move || match begun {
+        Some(begun) => Ok(tree.finish_copy(begun)),
+        None => tree.transfer(&sources, &target, transfer),
+    });
     reply(&StartAnswer { job_uuid })
 }
 

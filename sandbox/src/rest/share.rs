@@ -93,6 +93,7 @@ pub(super) async fn put_link(call: &mut Call) -> RestResult {
     if let Err(error) = set_password(&request, &mut link).and_then(|()| set_hash(call, &request, &mut link)) {
         if is_new {
             links.abandon(&link);
+            mark_nodes(call);
         }
         return Err(error);
     }
@@ -127,7 +128,7 @@ fn set_hash(call: &Call, request: &PutRequest, link: &mut Link) -> Result<(), Re
         return Err(RestError::typed(StatusCode::FORBIDDEN, Prefix::Forbidden, message));
     }
     if call.shared.links.by_hash(wanted).is_some() {
-        return Err(RestError::internal("Link hash is already in use, please use another one"));
+        return Err(RestError::internal("hash is already in use, please use another one"));
     }
     link.hash.clone_from(wanted);
     Ok(())
@@ -157,6 +158,9 @@ fn editable(call: &Call, uuid: &str) -> Result<Link, RestError> {
 
 /// `GET /a/share/link/{uuid}`: for everybody who reaches what it opens.
 pub(super) fn get_link(call: &Call, uuid: &str) -> RestResult {
+    if call.shared.links.orphan(uuid).is_some() {
+        return Err(RestError::internal("docstore%!(EXTRA string=Cannot find link associated to this workspace)"));
+    }
     let Some(link) = call.shared.links.get(uuid) else { return Err(unknown(uuid)) };
     let caller = call.caller()?;
     let reached = link.node_uuids.iter().all(|node| call.shared.nodes.reach(caller, node).is_some());
@@ -219,15 +223,20 @@ fn wire(call: &Call, link: &Link) -> Json {
 /// Writes into the nodes which links open them.
 fn mark_nodes(call: &Call) {
     const KEY: &str = "workspaces_shares";
-    let links = call.shared.links.all();
+    let (links, orphans) = (call.shared.links.all(), call.shared.links.orphans());
     call.shared.nodes.write(|forest, _| {
         for id in forest.with_extra(KEY) {
             if let Some(node) = forest.get_mut(id) {
                 node.extra.remove(KEY);
             }
         }
-        for uuid in links.iter().flat_map(|link| &link.node_uuids) {
-            let opened: Vec<Json> = links.iter().filter(|link| link.node_uuids.contains(uuid)).map(share).collect();
+        let linked = links.iter().flat_map(|link| &link.node_uuids);
+        for uuid in linked.chain(orphans.iter().flat_map(|orphan| &orphan.node_uuids)) {
+            let mut opened: Vec<Json> = links.iter().filter(|link| link.node_uuids.contains(uuid)).map(share).collect();
+            let left = orphans.iter().filter(|orphan| orphan.node_uuids.contains(uuid));
+            opened.extend(
+                left.map(|orphan| json!({"UUID": orphan.uuid, "Label": orphan.label, "Slug": orphan.slug, "Scope": 3})),
+            );
             if let Some(node) = forest.by_uuid(uuid).and_then(|id| forest.get_mut(id)) {
                 node.extra.insert(KEY.to_owned(), json!(opened).to_string());
             }

@@ -24,13 +24,28 @@ pub(crate) enum Target {
     As(Place),
 }
 
+/// The copy of a folder that has been begun.
+#[derive(Debug)]
+pub(crate) struct BegunCopy {
+    source: NodeId,
+    folder: NodeId,
+    log: String,
+}
+
 /// What the real server reports when a folder is moved into itself.
 pub(crate) const MOVE_INTO_ITSELF: &str = "panic recovered in UpdateNode: cannot move a node below itself";
 
 impl Nodes {
     /// Copies or moves nodes one after the other. Those that are gone are passed over.
-    pub(crate) fn transfer(&self, sources: &[Place], target: &Target, transfer: Transfer) -> Result<(), String> {
+    /// Gives what the job writes down of each.
+    pub(crate) fn transfer(
+        &self,
+        sources: &[Place],
+        target: &Target,
+        transfer: Transfer,
+    ) -> Result<Vec<String>, String> {
         self.write(|forest, now| {
+            let mut log = Vec::new();
             for source in sources {
                 let Some(id) = super::find(forest, source) else {
                     continue;
@@ -39,11 +54,41 @@ impl Nodes {
                 if source.relative.is_empty() {
                     empty_workspace(forest, id, parent, &name, transfer, now);
                 } else {
-                    transfer_one(forest, id, parent, &name, transfer, now)?;
+                    let name = transfer_one(forest, id, parent, &name, transfer, now)?;
+                    log.push(written_down(source, target, &name, transfer));
                 }
             }
-            Ok(())
+            Ok(log)
         })
+    }
+
+    /// Begins to copy a folder: the new folder is there at once, and empty. `None` where that is not how it begins.
+    pub(crate) fn begin_copy(&self, source: &Place, target: &Target) -> Option<BegunCopy> {
+        self.write(|forest, now| {
+            let id = super::find(forest, source)?;
+            if source.relative.is_empty() || forest.get(id)?.kind != Kind::Folder {
+                return None;
+            }
+            let (parent, name) = destination(forest, source, target, now).ok()?;
+            if forest.is_inside(parent, id) {
+                return None;
+            }
+            let name = forest.free_name(parent, &name, Kind::Folder);
+            let log = written_down(source, target, &name, Transfer::Copy);
+            Some(BegunCopy { source: id, folder: forest.make_folder(parent, &name, now).ok()?, log })
+        })
+    }
+
+    /// Fills a folder whose copy was begun, and gives what the job writes down.
+    pub(crate) fn finish_copy(&self, begun: BegunCopy) -> Vec<String> {
+        self.write(|forest, now| {
+            for child in forest.children(begun.source).to_vec() {
+                if let Some(name) = forest.get(child).map(|node| node.name.to_string()) {
+                    forest.duplicate(child, begun.folder, &name, now);
+                }
+            }
+        });
+        vec![begun.log]
     }
 
     /// Moves nodes of one workspace to its recycle bin, which is made if it is missing. Times
@@ -166,6 +211,23 @@ fn destination(forest: &mut Forest, source: &Place, target: &Target, now: i64) -
     }
 }
 
+/// What a job writes down of one of its sources, `name` being the one that was free.
+fn written_down(source: &Place, target: &Target, name: &str, transfer: Transfer) -> String {
+    let (into, as_path);
+    let folder = match target {
+        Target::As(place) if !place.relative.is_empty() => {
+            as_path = place.path();
+            as_path.rsplit_once('/').map_or("", |(above, _)| above)
+        }
+        Target::As(place) | Target::Into(place) => {
+            into = place.path();
+            into.trim_end_matches('/')
+        }
+    };
+    let done = if transfer == Transfer::Copy { "copied" } else { "renamed" };
+    format!("Successfully {done} {} to {folder}/{name}", source.path())
+}
+
 fn transfer_one(
     forest: &mut Forest,
     id: NodeId,
@@ -173,7 +235,7 @@ fn transfer_one(
     name: &str,
     transfer: Transfer,
     now: i64,
-) -> Result<(), String> {
+) -> Result<String, String> {
     let kind = forest.get(id).map_or(Kind::File, |node| node.kind);
     let into_itself = forest.is_inside(parent, id);
     if into_itself && transfer == Transfer::Move {
@@ -196,7 +258,7 @@ fn transfer_one(
             }
         }
     }
-    Ok(())
+    Ok(name)
 }
 
 /// A workspace as a source is accepted by the server: everything in it is copied or moved into a

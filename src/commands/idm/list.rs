@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::api::idm::{GroupEntry, RoleEntry, RoleKind, UserEntry, WorkspaceEntry};
+use crate::api::share::NODE_NAME;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::table::{Column, Table};
@@ -155,7 +156,7 @@ pub async fn workspaces(ctx: &Ctx) -> Result<Outcome, CliError> {
     let row = |workspace: &WorkspaceEntry| {
         vec![
             workspace.slug.clone(),
-            workspace.label.clone(),
+            cell(if workspace.label == NODE_NAME { "" } else { &workspace.label }),
             scope(workspace),
             workspace.uuid.clone(),
             cell(&workspace.description),

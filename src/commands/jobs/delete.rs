@@ -27,7 +27,7 @@ pub struct Args {
     /// All jobs that fit
     #[arg(long, value_name = "JSON", value_parser = filter::parse)]
     filter: Option<Filter>,
-    /// Do not ask
+    /// Do not ask before a job of the server's own is deleted; nothing else is asked
     #[arg(long)]
     force: bool,
     /// Only say what would be done

@@ -11,6 +11,7 @@ use super::get::task_record;
 use crate::api::jobs::{JobId, Task};
 use crate::api::scheduler::JobEntry;
 use crate::api::watch::Watch;
+use crate::commands::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::human;
@@ -27,7 +28,7 @@ const NEW: SignedDuration = SignedDuration::from_mins(1);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Writes a line for each change of a run: time, job, state, progress, message. Without ids all jobs that \
-    are running are followed, until none is. The exit code is 10 where a run fails.\n\nExamples:\n  cec jobs watch\n  \
+    are running are followed, until none is. The exit code is 10 where a run fails, 3 where there is no run to follow.\n\nExamples:\n  cec jobs watch\n  \
     cec jobs watch copy-move-34454e75-818d-4537-8a77-f955ba6b29b7"
 )]
 pub struct Args {
@@ -55,7 +56,12 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
             return Ok(Outcome::Done);
         }
     }
+    let mut operands = Operands::new(&ctx.ui);
     for job in jobs {
+        if job.last().is_none() && !is_just_made(&job) {
+            operands.failed(without_run(&job.id))?;
+            continue;
+        }
         following.take(job)?;
     }
     loop {
@@ -65,12 +71,19 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         }
         following.next(&open).await?;
     }
-    let failed = following.known.values().filter(|job| job.last().is_some_and(Task::has_failed)).count();
-    match failed {
-        0 => Ok(Outcome::Done),
-        _ if failed == following.known.len() => Ok(Outcome::Failed(Kind::JobFailed)),
-        _ => Ok(Outcome::Partial),
+    for (id, job) in &following.known {
+        match job.last() {
+            Some(task) if task.has_failed() => operands.silent(Kind::JobFailed),
+            Some(_) => operands.succeeded(),
+            None => operands.failed(without_run(id))?,
+        }
     }
+    Ok(operands.outcome())
+}
+
+/// A job that there is nothing to see of.
+fn without_run(id: &str) -> CliError {
+    CliError::new(Kind::NotFound, format!("the job '{id}' has not run, or its runs are cleared away")).about(id)
 }
 
 /// Whether a job was started a moment ago: its run is written down seconds later.
@@ -109,8 +122,7 @@ impl<'a> Following<'a> {
     fn open(&self) -> Vec<String> {
         let is_open = |job: &&JobEntry| match job.last() {
             Some(task) => !task.is_over(),
-            // One that was started by somebody, not by its timetable, is about to run.
-            None => job.fields.get("AutoStart").is_some(),
+            None => is_just_made(job),
         };
         self.known.values().filter(is_open).map(|job| job.id.clone()).collect()
     }

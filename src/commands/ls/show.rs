@@ -132,9 +132,10 @@ impl<'a> Show<'a> {
     }
 }
 
-/// The values of [`FORMAT_FIELDS`]. Folders have no size there, and what is not known is an empty text.
+/// The values of [`FORMAT_FIELDS`]. Folders have the size that the server gives, which is none for an empty one and may
+/// lag; what is not known is an empty text.
 fn format_values(node: &Node) -> [String; 9] {
-    let (human_size, size) = match node.is_folder() {
+    let (human_size, size) = match node.is_folder() && node.size == 0 {
         true => (NOTHING.to_owned(), String::new()),
         false => (human::bytes(node.size), node.size.to_string()),
     };

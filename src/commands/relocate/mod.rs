@@ -1,38 +1,21 @@
 //! What `cec cp` and `cec mv` have in common.
 
 mod plan;
-
-use std::time::Duration;
+mod settle;
 
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use super::nodes;
 use super::operands::Operands;
 use super::server_job::{ServerJobs, Started};
-use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
 use crate::ui::json::kind_name;
 use plan::Item;
+use settle::Ended;
 
 /// How many sources one job takes.
 const BATCH: usize = 100;
-
-/// How long the effect of a finished job may take to be seen; of a request whose answer was lost, to happen at all.
-const VISIBLE_WITHIN: Duration = Duration::from_millis(1500);
-const LOST_ANSWER: Duration = Duration::from_secs(3);
-
-/// When a single file is looked for the first time while its job runs, and the longest pause between two such looks.
-const FIRST_LOOK: Duration = Duration::from_millis(200);
-const LAST_PAUSE: Duration = Duration::from_secs(3);
-
-/// The pause between two looks.
-const PAUSE: Duration = Duration::from_millis(150);
-
-/// How many of the names that the server gives instead of a taken one are looked for.
-const NAMES_INSTEAD: usize = 50;
 
 /// What happens to the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,16 +124,19 @@ impl Run<'_> {
                 let ended = tokio::select! {
                     biased;
                     ended = self.jobs.wait(&id, &what) => ended.map(drop),
-                    () = shown(self.ctx, self.operation, batch) => Ok(()),
+                    () = settle::shown(self.ctx, self.operation, batch) => Ok(()),
                 };
                 match ended {
-                    Err(error) if error.kind != Kind::JobFailed => Err(error),
-                    ended => self.settle(batch, ended.err(), Some(&id.0), VISIBLE_WITHIN).await,
+                    Ok(()) => self.settle(batch, Ended::Well, Some(&id)).await,
+                    Err(error) if error.kind == Kind::JobFailed => {
+                        self.settle(batch, Ended::Badly(error), Some(&id)).await
+                    }
+                    Err(error) => Err(error),
                 }
             }
             Ok(Started::AnswerLost(error)) => {
-                let error = self.about(batch, error).hint("the server may have begun all the same");
-                self.settle(batch, Some(error), None, LOST_ANSWER).await
+                let error = error.hint("the server may have begun all the same");
+                self.settle(batch, Ended::Unknown(error), None).await
             }
             Err(error) if batch.len() > 1 && !error.ends_everything() && error.kind != Kind::Unreachable => {
                 for item in batch {
@@ -195,103 +181,10 @@ impl Run<'_> {
         }
     }
 
-    /// Looks what became of each item once the job has ended, `failure` being why it did not end well.
-    async fn settle(
-        &mut self,
-        batch: &[Item],
-        failure: Option<CliError>,
-        job: Option<&str>,
-        patience: Duration,
-    ) -> Result<(), CliError> {
-        let arrived = self.arrived(batch, patience).await?;
-        let mut failure = failure;
-        for item in batch {
-            if arrived.iter().any(|node| Self::is_it(item, node)) {
-                let done = self.operation.done();
-                self.ctx.ui.status(&format!("{done} {} to {}", item.source.path, item.target));
-                self.record(item, &item.target, done, job);
-                self.operands.succeeded();
-                continue;
-            }
-            let error = match failure.take() {
-                Some(error) => error,
-                None => self.explain(item, job).await?,
-            };
-            let error = self.about(std::slice::from_ref(item), error);
-            self.operands.failed(error)?;
-        }
-        Ok(())
-    }
-
-    /// The nodes at the targets, as soon as all are there.
-    async fn arrived(&self, batch: &[Item], patience: Duration) -> Result<Vec<Node>, CliError> {
-        let api = self.ctx.api().await?;
-        let targets: Vec<RemotePath> = batch.iter().map(|item| item.target.clone()).collect();
-        let deadline = Instant::now() + patience;
-        loop {
-            let nodes = api.stat_many(&targets).await?;
-            let all = batch.iter().all(|item| nodes.iter().any(|node| Self::is_it(item, node)));
-            if all || Instant::now() >= deadline || self.ctx.cancel.is_cancelled() {
-                return Ok(nodes);
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-
-    /// Whether a node is what was to become of an item, whole.
-    fn is_it(item: &Item, node: &Node) -> bool {
-        let is_whole = !node.is_temporary() && (node.is_folder() || node.size == item.source.size);
-        node.path == item.target && node.is_folder() == item.source.is_folder() && is_whole
-    }
-
-    /// Why an item is not where it should be although the job has ended well: another name, or not done at all.
-    async fn explain(&mut self, item: &Item, job: Option<&str>) -> Result<CliError, CliError> {
-        let api = self.ctx.api().await?;
-        let is_folder = item.source.is_folder();
-        let names: Vec<RemotePath> = nodes::names_instead(&item.target, is_folder).take(NAMES_INSTEAD).collect();
-        let present = api.stat_many(&names).await?;
-        let renamed = match self.operation {
-            Operation::Move => present.iter().find(|node| node.uuid == item.source.uuid).or(present.last()),
-            Operation::Copy => present.last(),
-        };
-        let target = &item.target;
-        Ok(match renamed {
-            Some(node) => {
-                let path = node.path.clone();
-                self.record(item, &path, "renamed", job);
-                CliError::new(Kind::Exists, format!("'{target}' was taken, and the server chose '{path}' instead"))
-                    .hint("names that differ in case only are the same to it")
-            }
-            None => CliError::new(Kind::JobFailed, format!("the server's job has ended, but there is no '{target}'")),
-        })
-    }
-
     fn record(&mut self, item: &Item, target: &RemotePath, status: &str, job: Option<&str>) {
         self.records.push(json!({
             "source": item.source.path.as_str(), "target": target.as_str(), "type": kind_name(item.source.kind),
             "status": status, "job": job,
         }));
-    }
-}
-
-/// Waits until a single file shows where it should be, the same as it was. Then it is done: the server tells of the ends
-/// of jobs in batches, up to a second late. Nothing else can be told from its looks, and is waited for without end.
-async fn shown(ctx: &Ctx, operation: Operation, batch: &[Item]) {
-    let (Ok(api), [item]) = (ctx.api().await, batch) else { return std::future::pending().await };
-    if item.source.is_folder() {
-        return std::future::pending().await;
-    }
-    let mut pause = FIRST_LOOK;
-    loop {
-        tokio::time::sleep(pause).await;
-        pause = (pause * 5 / 4).min(LAST_PAUSE);
-        let Ok(Some(node)) = api.find(&item.target).await else { continue };
-        let is_same = match operation {
-            Operation::Move => node.uuid == item.source.uuid,
-            Operation::Copy => node.etag.is_some() && node.etag == item.source.etag,
-        };
-        if is_same && Run::is_it(item, &node) {
-            return;
-        }
     }
 }

@@ -164,6 +164,14 @@ fn items(ctx: &Ctx, found: Vec<Found>, place: &Place, operation: Operation) -> V
     items
 }
 
+/// Whether a new name differs from the old one in case alone: to the server it is taken.
+fn is_change_of_case(source: &RemotePath, target: &RemotePath) -> bool {
+    source != target
+        && source.parent() == target.parent()
+        && source.nfc().as_str().to_lowercase() == target.nfc().as_str().to_lowercase()
+        && source.nfc() != target.nfc()
+}
+
 /// What stands against it: targets that lie in their sources, targets that exist, several sources with one target.
 async fn refusals(
     ctx: &Ctx,
@@ -183,6 +191,15 @@ async fn refusals(
             && let Err(error) = check_folder_name(target.name())
         {
             refused.push(CliError::from(error).about(target));
+        }
+        if operation == Operation::Move && is_change_of_case(source, target) {
+            let message = format!("the server takes '{target}' for '{source}' itself: only case differs");
+            let other = format!("{source}.new");
+            refused.push(
+                CliError::new(Kind::Exists, message)
+                    .hint(format!("rename it in two steps: cec mv '{source}' '{other}' && cec mv '{other}' '{target}'"))
+                    .about(target),
+            );
         }
         // The server minds no case when it looks for a free name.
         if let Some(first) = taken.insert(target.as_str().to_lowercase(), source) {

@@ -40,11 +40,11 @@ pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError>
     let (link, path) = target::find_one(ctx, &arguments.link).await?;
     flags.is_folder = opens_a_folder(ctx, &link, &arguments.link).await?;
     let mut wish = arguments.common.wish(ctx, Some(&link), &flags).await?;
-    wish.hash = arguments.slug;
+    wish.hash.clone_from(&arguments.slug);
     let changed = ctx.api().await?.update_link(&link, &wish).await;
-    let during =
-        |error| CliError::from(error).during(format!("changing the link {}", link.hash)).about(&arguments.link);
-    let changed = changed.map_err(during)?;
+    let during = |error: CliError| error.during(format!("changing the link {}", link.hash)).about(&arguments.link);
+    let slug = arguments.slug.unwrap_or_default();
+    let changed = changed.map_err(|error| during(super::taken(error, &slug)))?;
     if ctx.ui.is_json() {
         ctx.ui.json_document(&show::record(ctx, &changed, path.as_ref()).await?)?;
     } else {

@@ -1,6 +1,6 @@
 //! `cec share ls`.
 
-use super::{Places, show};
+use super::{Places, show, target};
 use crate::api::share::LinkWorkspace;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
@@ -38,8 +38,12 @@ pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError>
         match &workspace.link {
             Ok(link) if link.editable || arguments.all => links.push((workspace, link)),
             Ok(_) => {}
-            Err(why) => {
-                ctx.ui.warn(&format!("the link {} ({}) cannot be read: {why}", workspace.uuid, workspace.label));
+            Err(_) if target::is_remains(workspace) => {
+                let uuid = &workspace.uuid;
+                ctx.ui.warn(&format!("{uuid} was never completed and opens nothing; 'cec share rm {uuid}' removes it"));
+            }
+            Err(error) => {
+                ctx.ui.warn(&format!("the link {} ({}) cannot be read: {error}", workspace.uuid, workspace.label));
             }
         }
     }
@@ -62,8 +66,8 @@ pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError>
         table.row(vec![
             super::url(ctx, link).await?,
             place(workspace).map_or_else(|| "-".to_owned(), ToString::to_string),
-            link.label.clone(),
-            show::permissions(link).join(","),
+            or_nothing(show::label(link, place(workspace)).to_owned()),
+            or_nothing(show::permissions(link).join(",")),
             if link.password { "yes" } else { "no" }.to_owned(),
             link.expires.map_or_else(|| "-".to_owned(), |time| ctx.ui.time(time)),
             link.owner.clone().unwrap_or_else(|| "-".to_owned()),
@@ -71,4 +75,9 @@ pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError>
     }
     table.finish()?;
     Ok(Outcome::Done)
+}
+
+/// A column without a value is a dash.
+fn or_nothing(text: String) -> String {
+    if text.is_empty() { "-".to_owned() } else { text }
 }

@@ -10,6 +10,7 @@ mod target;
 use clap::Subcommand;
 
 use crate::api::share::Link;
+use crate::api::{ApiError, ApiErrorKind};
 use crate::commands::nodes;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
@@ -88,19 +89,33 @@ async fn create(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let node = nodes::named(ctx, &path, true).await?.remove(0);
     flags.is_folder = node.is_folder();
     let mut wish = arguments.common.wish(ctx, None, &flags).await.map_err(|error| error.about(&node.path))?;
-    wish.hash = arguments.slug;
     if wish.label.is_empty() {
         wish.label = node.name().to_owned();
     }
-    let made = ctx.api().await?.create_link(&node.uuid, &wish).await;
-    let link =
-        made.map_err(|error| CliError::from(error).during(format!("sharing {}", node.path)).about(&node.path))?;
+    let during = |error: CliError| error.during(format!("sharing {}", node.path)).about(&node.path);
+    let api = ctx.api().await?;
+    let mut link = api.create_link(&node.uuid, &wish).await.map_err(|error| during(error.into()))?;
+    if let Some(slug) = arguments.slug {
+        let renamed = api.rename_new_link(&link, slug.clone()).await;
+        link = renamed.map_err(|error| during(taken(error, &slug)))?;
+    }
     if ctx.ui.is_json() {
         ctx.ui.json_document(&show::record(ctx, &link, Some(&node.path)).await?)?;
     } else {
         ctx.ui.line(&url(ctx, &link).await?)?;
     }
     Ok(Outcome::Done)
+}
+
+/// A last part of a URL that another link has.
+fn taken(error: ApiError, slug: &str) -> CliError {
+    let is_taken = error.kind == ApiErrorKind::Conflict;
+    let error = CliError::from(error);
+    if !is_taken {
+        return error;
+    }
+    let message = format!("another link has the URL that ends in '{slug}'");
+    CliError { message, ..error }.hint("choose another --slug, or none")
 }
 
 /// The URL of a link. The server gives only its path where it knows no address of its own.

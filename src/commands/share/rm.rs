@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::target::{self, Found};
+use crate::api::share::LinkWorkspace;
 use crate::commands::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
@@ -32,18 +33,38 @@ pub struct Args {
 pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let mut operands = Operands::new(&ctx.ui);
     let mut found: Vec<Found> = Vec::new();
+    let mut remains: Vec<LinkWorkspace> = Vec::new();
     for typed in &arguments.links {
-        match target::find(ctx, typed).await {
+        let links = target::find(ctx, typed).await;
+        let left = match &links {
+            Err(error) if error.kind != Kind::NotFound => Vec::new(),
+            _ if is_shared_or_uuid(typed) => target::remains(ctx, typed).await?,
+            _ => Vec::new(),
+        };
+        match links {
             Ok(links) => found.extend(links),
-            Err(error) => operands.failed(error)?,
+            Err(error) if left.is_empty() => operands.failed(error)?,
+            Err(_) => {}
         }
+        remains.extend(left);
     }
     let mut known = std::collections::HashSet::new();
     found.retain(|(link, _)| known.insert(link.uuid.clone()));
-    if found.len() > 1 && !arguments.force {
-        ask(ctx, &found).await?;
+    remains.retain(|workspace| known.insert(workspace.uuid.clone()));
+    if known.len() > 1 && !arguments.force {
+        ask(ctx, &found, &remains).await?;
     }
     let mut records = Vec::new();
+    for workspace in &remains {
+        let uuid = &workspace.uuid;
+        let removed = ctx.api().await?.delete_remains(workspace).await;
+        let removed = removed.map_err(|error| CliError::from(error).during(format!("removing {uuid}")).about(uuid));
+        if removed.is_ok() {
+            ctx.ui.status(&format!("removed {uuid}, which was never completed"));
+            records.push(json!({"url": null, "uuid": uuid, "hash": null, "path": null}));
+        }
+        operands.take(removed)?;
+    }
     for (link, path) in &found {
         let url = super::url(ctx, link).await?;
         let removed = ctx.api().await?.delete_link(&link.uuid).await;
@@ -61,7 +82,12 @@ pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError>
     Ok(operands.outcome())
 }
 
-async fn ask(ctx: &Ctx, found: &[Found]) -> Result<(), CliError> {
+/// Whether a text may name what was never completed: that has neither URL nor hash.
+fn is_shared_or_uuid(typed: &str) -> bool {
+    !typed.contains("/public/") && (typed.contains('/') || crate::api::scheduler::is_task_id(typed))
+}
+
+async fn ask(ctx: &Ctx, found: &[Found], remains: &[LinkWorkspace]) -> Result<(), CliError> {
     if !ctx.ui.can_ask() {
         let message = "refusing to remove several links: this needs a confirmation, and nobody can be asked here";
         return Err(CliError::new(Kind::Usage, message).hint("add --force to remove them without asking"));
@@ -69,7 +95,10 @@ async fn ask(ctx: &Ctx, found: &[Found]) -> Result<(), CliError> {
     for (link, _) in found {
         ctx.ui.before_asking(&format!("  {}  ({})", super::url(ctx, link).await?, link.label));
     }
-    let question = format!("Remove these {} public links?", found.len());
+    for workspace in remains {
+        ctx.ui.before_asking(&format!("  {}  (never completed)", workspace.uuid));
+    }
+    let question = format!("Remove these {} public links?", found.len() + remains.len());
     if ctx.ui.confirm(&question, Consent::Yes).await {
         Ok(())
     } else {

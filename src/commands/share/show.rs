@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::target;
-use crate::api::share::Link;
+use crate::api::share::{Link, NODE_NAME};
 use crate::commands::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
@@ -54,6 +54,11 @@ pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError>
     Ok(operands.outcome())
 }
 
+/// What people call a link: its label, or the name of what it opens, or nothing.
+pub(super) fn label<'a>(link: &'a Link, path: Option<&'a RemotePath>) -> &'a str {
+    if link.label == NODE_NAME { path.map(RemotePath::name).unwrap_or_default() } else { &link.label }
+}
+
 pub(in crate::commands) fn permissions(link: &Link) -> Vec<String> {
     link.permissions.iter().map(|permission| permission.name().to_lowercase()).collect()
 }
@@ -63,9 +68,10 @@ async fn show(ctx: &Ctx, link: &Link, path: Option<&RemotePath>) -> Result<(), C
     let mut add = |name, value: Option<String>| fields.extend(value.map(|value| (name, value)));
     add("UUID", Some(link.uuid.clone()));
     add("Path", path.map(ToString::to_string));
-    add("Label", Some(link.label.clone()));
+    add("Label", Some(label(link, path).to_owned()).filter(|label| !label.is_empty()));
     add("Description", Some(link.description.clone()).filter(|text| !text.is_empty()));
-    add("Visitors may", Some(permissions(link).join(", ")));
+    let permissions = permissions(link).join(", ");
+    add("Visitors may", Some(if permissions.is_empty() { "do nothing".to_owned() } else { permissions }));
     add("Password", Some(if link.password { "yes" } else { "no" }.to_owned()));
     add("Ends", Some(link.expires.map_or_else(|| "never".to_owned(), |time| ctx.ui.time(time))));
     let most = link.max_downloads.map(|most| format!("{} of {most}", link.downloads));
@@ -84,7 +90,7 @@ pub(super) async fn record(ctx: &Ctx, link: &Link, path: Option<&RemotePath>) ->
         "uuid": link.uuid,
         "hash": link.hash,
         "path": path.map(RemotePath::as_str),
-        "label": link.label,
+        "label": label(link, path),
         "description": link.description,
         "permissions": permissions(link),
         "password": link.password,

@@ -29,13 +29,16 @@ pub(super) async fn find(ctx: &Ctx, typed: &str) -> Result<Vec<Found>, CliError>
         return by_hash(ctx, hash.trim_matches('/'), typed).await;
     }
     if crate::api::scheduler::is_task_id(typed) {
-        return match ctx.api().await?.link(typed).await {
-            Ok(link) => Ok(vec![(link, None)]),
-            Err(error) => {
-                let missing = error.kind == ApiErrorKind::NotFound;
-                Err(if missing { no_link(typed) } else { during(error, typed) })
-            }
+        let api = ctx.api().await?;
+        let link = match api.link(typed).await {
+            Ok(link) => link,
+            Err(error) if error.kind == ApiErrorKind::NotFound => return Err(no_link(typed)),
+            Err(error) => return Err(during(error, typed)),
         };
+        let all = api.links().await.map_err(|error| during(error, typed))?;
+        let roots = all.into_iter().find(|workspace| workspace.uuid == link.uuid).map(|workspace| workspace.roots);
+        let path = place(ctx, &roots.unwrap_or_default(), typed).await?;
+        return Ok(vec![(link, path)]);
     }
     if typed.contains('/') {
         return by_path(ctx, typed).await;
@@ -55,9 +58,45 @@ fn no_link(typed: &str) -> CliError {
 
 async fn by_hash(ctx: &Ctx, hash: &str, typed: &str) -> Result<Vec<Found>, CliError> {
     let all = ctx.api().await?.links().await.map_err(|error| during(error, typed))?;
-    let links = all.into_iter().filter_map(|workspace: LinkWorkspace| workspace.link.ok());
-    let found: Vec<Found> = links.filter(|link| link.hash == hash).map(|link| (link, None)).collect();
-    if found.is_empty() { Err(no_link(typed)) } else { Ok(found) }
+    for workspace in all {
+        let Ok(link) = workspace.link else { continue };
+        if link.hash == hash {
+            let path = place(ctx, &workspace.roots, typed).await?;
+            return Ok(vec![(link, path)]);
+        }
+    }
+    Err(no_link(typed))
+}
+
+/// Where what a link opens is, as far as that can be found out.
+async fn place(ctx: &Ctx, roots: &[(String, String)], typed: &str) -> Result<Option<RemotePath>, CliError> {
+    if roots.is_empty() {
+        return Ok(None);
+    }
+    let places = ctx.api().await?.locate(roots).await.map_err(|error| during(error, typed))?;
+    Ok(places.into_iter().next().map(|(_, path)| path))
+}
+
+/// Whether that is left of a link that was never completed: it has no URL, and only its workspace can be removed.
+pub(super) fn is_remains(workspace: &LinkWorkspace) -> bool {
+    matches!(&workspace.link, Err(error) if error.kind == ApiErrorKind::NotFound)
+}
+
+/// What is left of links that were never completed, by their UUID or by the path of what they were to open.
+///
+/// # Errors
+/// Any failure of a call.
+pub(super) async fn remains(ctx: &Ctx, typed: &str) -> Result<Vec<LinkWorkspace>, CliError> {
+    let node = match typed.contains('/') && !typed.contains("/public/") {
+        true => nodes::named(ctx, &nodes::parse(ctx, typed)?, true).await?.into_iter().next(),
+        false => None,
+    };
+    let mut all = ctx.api().await?.links().await.map_err(|error| during(error, typed))?;
+    all.retain(|workspace| {
+        let opens = |node: &crate::api::Node| workspace.roots.iter().any(|(uuid, _)| *uuid == node.uuid);
+        is_remains(workspace) && (workspace.uuid == typed || node.as_ref().is_some_and(opens))
+    });
+    Ok(all)
 }
 
 async fn by_path(ctx: &Ctx, typed: &str) -> Result<Vec<Found>, CliError> {
@@ -69,8 +108,12 @@ async fn by_path(ctx: &Ctx, typed: &str) -> Result<Vec<Found>, CliError> {
         for share in shares {
             let is_link = share.get("Scope").and_then(Value::as_u64) == Some(LINK_SCOPE);
             let Some(uuid) = share.get("UUID").and_then(Value::as_str).filter(|_| is_link) else { continue };
-            let link = api.link(uuid).await;
-            found.push((link.map_err(|error| CliError::from(error).about(&path))?, Some(node.path.clone())));
+            match api.link(uuid).await {
+                Ok(link) => found.push((link, Some(node.path.clone()))),
+                // One that was never completed.
+                Err(error) if error.kind == ApiErrorKind::NotFound => {}
+                Err(error) => return Err(CliError::from(error).about(&path)),
+            }
         }
     }
     if found.is_empty() {

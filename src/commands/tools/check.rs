@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::hash::{Algorithm, hash_by, hash_file, local, open};
+use super::hash::{Algorithm, escaped, hash_by, hash_file, local, open, unescaped};
 use crate::commands::operands::Operands;
 use crate::error::{CliError, Kind, Outcome};
 use crate::hash::Scheme;
@@ -83,7 +83,8 @@ pub(super) fn run(ui: &Ui, list: &Path, algorithm: Algorithm) -> Result<Outcome,
         if ui.is_json() {
             comparisons.push(Comparison { path: entry.path, matches });
         } else {
-            ui.line(&format!("{}: {}", ui.shown(&entry.path), if matches { "OK" } else { "FAILED" }))?;
+            let (mark, name) = escaped(&entry.path);
+            ui.line(&format!("{mark}{}: {}", ui.shown(&name), if matches { "OK" } else { "FAILED" }))?;
         }
         if matches { operands.succeeded() } else { operands.silent(Kind::Integrity) }
     }
@@ -118,8 +119,11 @@ fn read(line: &str) -> Result<Option<Entry>, &'static str> {
         let line: Line = serde_json::from_str(line).map_err(|_| "is no line of a manifest")?;
         return Ok(of_manifest(line));
     }
-    match listed(line) {
-        Some((hash, path)) => Ok(Some(Entry { path: path.to_owned(), expected: Expected::Hash(hash.to_owned()) })),
+    let (line, is_escaped) = line.strip_prefix('\\').map_or((line, false), |line| (line, true));
+    let found =
+        listed(line).and_then(|(hash, path)| Some((hash, if is_escaped { unescaped(path)? } else { path.to_owned() })));
+    match found {
+        Some((hash, path)) => Ok(Some(Entry { path, expected: Expected::Hash(hash.to_owned()) })),
         None => Err("is not 'HASH  FILE'"),
     }
 }

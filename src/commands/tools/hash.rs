@@ -22,7 +22,8 @@ Examples:
 
 const NOTES: &str = "\
 Without --algorithm it is the server's own content hash, which 'cec stat' shows: the MD5 of the MD5s of blocks of 10 MiB. \
-Lists to check have a line 'HASH  FILE' for each file, as md5sum and sha256sum write them, or are what 'cec scp \
+Lists to check have a line 'HASH  FILE' for each file, as md5sum and sha256sum write them (with a \\ before the line where \
+the name holds a line break or a \\), or are what 'cec scp \
 --manifest' writes; files are looked for from the current folder.";
 
 /// Arguments of `cec tools hash`.
@@ -90,7 +91,8 @@ pub fn run(ui: &Ui, arguments: &Args) -> Result<Outcome, CliError> {
             } else if arguments.raw {
                 ui.line(&hash)?;
             } else {
-                ui.line(&format!("{hash}  {}", ui.shown(&shown)))?;
+                let (mark, name) = escaped(&shown);
+                ui.line(&format!("{mark}{hash}  {}", ui.shown(&name)))?;
             }
             Ok(())
         }))?;
@@ -99,6 +101,32 @@ pub fn run(ui: &Ui, arguments: &Args) -> Result<Outcome, CliError> {
         ui.json_document(&records)?;
     }
     Ok(operands.outcome())
+}
+
+/// A name as md5sum writes it, so that it takes one line, and the mark before the hash that says so.
+pub(super) fn escaped(name: &str) -> (&'static str, String) {
+    if !name.contains(['\\', '\n', '\r']) {
+        return ("", name.to_owned());
+    }
+    ("\\", name.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r"))
+}
+
+/// The name that was written so; `None` where it cannot have been.
+pub(super) fn unescaped(name: &str) -> Option<String> {
+    let mut read = String::with_capacity(name.len());
+    let mut characters = name.chars();
+    while let Some(character) = characters.next() {
+        read.push(match character {
+            '\\' => match characters.next()? {
+                'n' => '\n',
+                'r' => '\r',
+                '\\' => '\\',
+                _ => return None,
+            },
+            other => other,
+        });
+    }
+    Some(read)
 }
 
 pub(super) fn local(path: &Path, error: &io::Error) -> CliError {
@@ -161,5 +189,23 @@ fn read(path: &Path, mut take: impl FnMut(&[u8])) -> Result<u64, CliError> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(local(path, &error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_take_one_line() {
+        for (name, mark, written) in
+            [("plain name", "", "plain name"), ("a\nb", "\\", "a\\nb"), ("a\\nb", "\\", "a\\\\nb"), ("\r", "\\", "\\r")]
+        {
+            assert_eq!(escaped(name), (mark, written.to_owned()));
+            if !mark.is_empty() {
+                assert_eq!(unescaped(written).as_deref(), Some(name));
+            }
+        }
+        assert_eq!((unescaped("a\\"), unescaped("\\x")), (None, None));
     }
 }

@@ -53,7 +53,7 @@ pub struct Two {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Kind::Usage`] where versions are to be compared that are none.
+/// [`Kind::Usage`] where versions are to be compared that are none, unless nothing is to be said.
 pub fn run(ui: &Ui, command: &Command) -> Result<Outcome, CliError> {
     let (yes, no) = match command {
         Command::IsValid(One { version }) => {
@@ -63,6 +63,12 @@ pub fn run(ui: &Ui, command: &Command) -> Result<Outcome, CliError> {
             parse(version).is_some_and(|version| version.pre.is_empty() && version.build.is_empty()),
             format!("[{version}] is *not* a valid release version"),
         ),
+        // Where nothing is said, what is no version is not greater.
+        Command::IsGreater(Two { version, than })
+            if ui.is_quiet() && (parse(version).is_none() || parse(than).is_none()) =>
+        {
+            (false, String::new())
+        }
         Command::IsGreater(Two { version, than }) => {
             let read = |text: &String| {
                 let complaint = || CliError::new(Kind::Usage, format!("'{text}' is not a valid version"));
