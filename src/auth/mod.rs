@@ -10,7 +10,7 @@ mod sender;
 mod session;
 
 pub use clock::Clock;
-pub use sender::{Answer, Sender, is_dead_token_answer};
+pub use sender::{ANY_WORKSPACE, Answer, Sender, is_dead_token_answer};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -11,15 +11,12 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::oauth::{OAuth, OAuthError, Tokens};
-use super::sender::probe;
+use super::sender::{ANY_WORKSPACE, probe};
 use super::{AuthError, Clock, Token};
 use crate::account::ServerUrl;
 use crate::http::Http;
 use crate::store::{Pair, Room, StoreError, Vault};
 use crate::sys::lock::FileLock;
-
-/// The workspace that is asked for to see whether a token is alive: any name will do, since only the token is at stake.
-const ANY_WORKSPACE: &str = "-";
 
 /// The life of a token of which only the end is known.
 const USUAL_LIFE: Duration = Duration::from_secs(600);

@@ -19,6 +19,9 @@ const ANSWER_LIMIT: usize = 512 * 1024 * 1024;
 /// The longest answer to a probe that is looked at.
 const PROBE_LIMIT: usize = 16 * 1024;
 
+/// The workspace that is asked for to see whether a token is alive, where no other is at stake: any name will do.
+pub const ANY_WORKSPACE: &str = "-";
+
 /// A whole answer.
 #[derive(Debug, Clone)]
 pub struct Answer {

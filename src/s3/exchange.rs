@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::error::{Asked, classify, is_html};
 use super::{BodyFactory, Client, S3Error, S3ErrorKind, sign};
-use crate::auth::{AuthError, Token};
+use crate::auth::{ANY_WORKSPACE, AuthError, Token};
 use crate::http::{HttpError, HttpErrorKind, SendOptions, Upload, retry};
 
 /// The longest error answer that is read.
@@ -19,9 +19,6 @@ const ERROR_LIMIT: usize = 64 * 1024;
 
 /// How long a token must still live when a request is signed with it.
 const TOKEN_LIFE: Duration = Duration::from_secs(120);
-
-/// What is asked when no workspace is named: any name will do, since only the token is at stake.
-const ANY_WORKSPACE: &str = "-";
 
 /// This machine's clock, and how far the server's is off it.
 #[derive(Debug)]

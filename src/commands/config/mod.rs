@@ -14,13 +14,10 @@ use jiff::Timestamp;
 use serde::Serializer;
 use tokio::time::Instant;
 
-use crate::auth::Token;
+use crate::auth::{ANY_WORKSPACE, Token};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::store::Accounts;
-
-/// The workspace that is asked for to see whether a token is alive: any name will do, since only the token is at stake.
-const ANY_WORKSPACE: &str = "-";
 
 /// A token of the account in use that the server accepts, renewed where it must be; good for `life` as far as the
 /// server's tokens live that long.

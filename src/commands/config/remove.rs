@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 use super::named;
 use crate::account::{Account, Credentials};
 use crate::auth::oauth::OAuth;
-use crate::auth::{Sender, TokenSource};
+use crate::auth::{ANY_WORKSPACE, Sender, TokenSource};
 use crate::context::{Ctx, waiting};
 use crate::error::{CliError, Kind, Outcome};
 use crate::http::Http;
@@ -142,7 +142,7 @@ async fn is_dead(http: &Http, account: &Account) -> bool {
     let sender = Sender::new(http.clone(), account.url.clone(), TokenSource::new(http.clone(), account));
     let asking = async {
         let token = sender.tokens.token(Duration::ZERO).await.ok()?;
-        sender.is_dead(&token, super::ANY_WORKSPACE, Instant::now()).await.ok()
+        sender.is_dead(&token, ANY_WORKSPACE, Instant::now()).await.ok()
     };
     timeout(PATIENCE, asking).await.ok().flatten().unwrap_or(false)
 }
