@@ -34,6 +34,10 @@ impl Cli {
                 .hint("to sign in with it, write it before the command, or set CEC_PASSWORD"));
         }
         let read_as_value = |typed: &str| typed.starts_with("-t") || typed.starts_with("-u");
+        // Hardly any line has such a word, and the tree of all commands takes time to build.
+        if !own(arguments).any(read_as_value) {
+            return Ok(());
+        }
         match single_dashed(arguments, &super::usage::command_typed(arguments)) {
             Some((typed, hint)) if read_as_value(&typed) => {
                 Err(CliError::new(Kind::Usage, format!("unexpected argument '{typed}' found")).hint(hint))
