@@ -7,6 +7,8 @@ use std::time::SystemTime;
 
 use tokio::sync::mpsc;
 
+use crate::sys::local_name;
+
 /// How many found entries wait to be taken before the walk pauses.
 const QUEUE: usize = 1024;
 
@@ -65,7 +67,7 @@ impl LeftOut {
             Self::Dangling => "a link that points at nothing",
             Self::Loop => "a link to a folder that it lies in",
             Self::Link => "a link",
-            Self::Temporary => "what is left of a download that was broken off",
+            Self::Temporary => "by its name a temporary file of a download, which is running or was broken off",
         }
     }
 }
@@ -86,7 +88,7 @@ pub enum LocalError {
     #[error("not a regular file or folder, but a pipe, socket or device")]
     Special,
     /// What a download that was ended in the middle has left behind.
-    #[error("what is left of a download that was broken off, which is never uploaded")]
+    #[error("by its name a temporary file of a download, which is never uploaded")]
     Temporary,
 }
 
@@ -136,11 +138,6 @@ pub enum LocalItem {
         /// Why.
         error: LocalError,
     },
-}
-
-/// Whether a name is that of a download's temporary file, which is never uploaded.
-pub fn is_temporary_name(name: &str) -> bool {
-    name.starts_with(".cec-") && name.ends_with(".part")
 }
 
 /// Walks the folder `root` on a thread of its own. It ends early once the receiver is dropped.
@@ -227,13 +224,17 @@ impl Walker {
                 self.send(LocalItem::Failed { path, error: LocalError::NotUnicode })?;
                 continue;
             };
-            if is_temporary_name(&name) || (!self.options.hidden && name.starts_with('.')) {
+            if !self.options.hidden && name.starts_with('.') {
                 continue;
             }
             match self.look(&entry.file_type(), &path, &frame, above) {
                 Ok(Found::Folder(canonical)) => {
                     let canonical = canonical.unwrap_or_else(|| frame.canonical.join(&name));
                     frame.folders.push((name, canonical));
+                }
+                // It is not certain that it is one: somebody's file is never left out without a word.
+                Ok(Found::File(_)) if local_name::is_temporary(&name) => {
+                    self.send(LocalItem::LeftOut { path, reason: LeftOut::Temporary })?;
                 }
                 Ok(Found::File(_)) if self.is_except(&frame, &name, &path, &entry.file_type()) => {}
                 Ok(Found::File(metadata)) => self.send(LocalItem::File {
@@ -340,11 +341,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn folders_come_before_what_they_hold_and_leftovers_never() {
+    async fn folders_come_before_what_they_hold_and_leftovers_are_told() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir_all(folder.path().join("a/b")).expect("folders");
         fs::write(folder.path().join("a/b/x"), "123").expect("a file");
-        fs::write(folder.path().join("a/.cec-0011.part"), "rest").expect("a file");
+        let leftover = local_name::temporary();
+        fs::write(folder.path().join("a").join(&leftover), "rest").expect("a file");
+        fs::write(folder.path().join("a/.cec-mydata.part"), "somebody's own").expect("a file");
         fs::write(folder.path().join(".hidden"), "").expect("a file");
         let lines = collect(folder.path(), OPTIONS).await;
         assert_eq!(
