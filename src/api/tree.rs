@@ -334,7 +334,7 @@ impl Client {
                 let parent = RemotePath::from_server(&node.path).parent().unwrap_or_default();
                 parent != folder && parent.nfc() != folder.nfc()
             };
-            if let Some(node) = answer.nodes.iter().filter(|node| !node.path.is_empty()).find(is_outside) {
+            if let Some(node) = answer.nodes.iter().filter(|node| !node.uuid.is_empty()).find(is_outside) {
                 return Err(about(&node.path, &folder));
             }
             match &answer.pagination {

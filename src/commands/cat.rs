@@ -162,10 +162,11 @@ impl Reading<'_> {
     async fn open(&mut self) -> Result<Download, CliError> {
         let (api, s3, path) = (self.ctx.api().await?, self.ctx.s3().await?, &self.node.path);
         let range = (self.position > 0 || !self.is_whole).then_some(self.position..self.end);
-        let listed = tokio::sync::Mutex::new(&mut self.listed);
+        let (listed, is_whole) = (tokio::sync::Mutex::new(&mut self.listed), self.is_whole);
         let ask = |_| async {
-            let download = s3.get(path, range.clone()).await?;
             let mut listed = listed.lock().await;
+            let known = listed.known().filter(|_| is_whole);
+            let download = s3.get_known(path, range.clone(), known).await?;
             match listed.compare(api, path, &download.info).await? {
                 // What was written cannot be taken back: its sum decides in the end.
                 Verdict::Same | Verdict::OtherEtag => Ok(download),

@@ -173,7 +173,6 @@ pub(super) fn of_s3(kind: S3ErrorKind) -> (Kind, Option<&'static str>) {
         }
         S3ErrorKind::Server => (Kind::Unreachable, Some(SERVER)),
         S3ErrorKind::Unasked => (Kind::Unreachable, Some(UNASKED)),
-        S3ErrorKind::Compressed => (Kind::Unreachable, Some("turn the compression of /io off in the proxy")),
         S3ErrorKind::NotCells => (Kind::Unreachable, Some(NOT_CELLS)),
         S3ErrorKind::Transport => (Kind::Unreachable, None),
     }

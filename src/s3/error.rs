@@ -46,8 +46,6 @@ pub enum S3ErrorKind {
     Server,
     /// An answer to another request than the one that was sent: a proxy mixes them up.
     Unasked,
-    /// The content of a file was compressed on its way, so that its length and its sums say nothing.
-    Compressed,
     /// HTML, or a success without an ETag: not the gateway.
     NotCells,
     /// No usable answer, or a body that ended early: see the source.

@@ -273,9 +273,7 @@ fn reach_of_api(kind: ApiErrorKind) -> Reach {
 fn reach_of_s3(kind: S3ErrorKind) -> Reach {
     match kind {
         S3ErrorKind::Unauthenticated | S3ErrorKind::Auth => Reach::Everything,
-        S3ErrorKind::Transport | S3ErrorKind::NotCells | S3ErrorKind::Compressed | S3ErrorKind::Unasked => {
-            Reach::Server
-        }
+        S3ErrorKind::Transport | S3ErrorKind::NotCells | S3ErrorKind::Unasked => Reach::Server,
         _ => Reach::Item,
     }
 }

@@ -143,7 +143,8 @@ impl Engine {
         if attempts.kept.take().is_some() {
             self.observer.item_restarted(item);
         }
-        let download = self.unless_cancelled(self.s3.get(&source.path, None), || false).await?;
+        let known = attempts.listed.known().filter(|_| self.options.verify);
+        let download = self.unless_cancelled(self.s3.get_known(&source.path, None, known), || false).await?;
         self.compare_with_listed(source, attempts, &download.info).await?;
         Ok(download)
     }

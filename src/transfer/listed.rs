@@ -43,6 +43,12 @@ impl Listed {
         self.etag.as_deref()
     }
 
+    /// The ETag and the size, where the content can be verified by them.
+    pub fn known(&self) -> Option<(&str, u64)> {
+        let etag = self.etag.as_deref()?;
+        (!ways_to_hash(etag, self.size).is_empty()).then_some((etag, self.size))
+    }
+
     /// How to hash the content of an answer.
     pub fn scheme(&self, info: &ObjectInfo) -> Scheme {
         let ways = ways_to_hash(self.etag.as_deref().unwrap_or(&info.etag), info.whole());

@@ -103,6 +103,11 @@ impl Engine {
                     None
                 }
                 LocalItem::LeftOut { path, reason } => Some(Step::left_out(path.display().to_string(), reason)),
+                LocalItem::LeadsOut { path } => Some(Step::Notice {
+                    path: path.display().to_string(),
+                    text: "a link that leads out of the folder is followed, as are any others; --links skip leaves them out"
+                        .to_owned(),
+                }),
                 LocalItem::Failed { path, error } => Some(Step::Refused {
                     direction: Direction::Upload,
                     source: path.display().to_string(),

@@ -240,8 +240,8 @@ impl Temporary {
         replaced.as_ref().unwrap_or(&permissions).give_to(file.as_file())?;
         file.as_file().sync_all()?;
         // The name is given by path: only what was verified may get it.
-        if !is_at(file.as_file(), file.path()) {
-            return Err(io::Error::other("the temporary file was moved, removed or replaced meanwhile"));
+        if !is_at(file.as_file(), file.path())? {
+            return Err(io::Error::other("its temporary file was replaced by another one meanwhile"));
         }
         let persisted = if replace { file.persist(place) } else { file.persist_noclobber(place) };
         match persisted {
@@ -255,8 +255,8 @@ impl Temporary {
 }
 
 /// Whether an open file is the one at a path.
-fn is_at(file: &File, path: &Path) -> bool {
-    let (Ok(own), Ok(named)) = (file.metadata(), fs::symlink_metadata(path)) else { return false };
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let (own, named) = (file.metadata()?, fs::symlink_metadata(path)?);
     #[cfg(unix)]
     let same = {
         use std::os::unix::fs::MetadataExt as _;
@@ -264,7 +264,7 @@ fn is_at(file: &File, path: &Path) -> bool {
     };
     #[cfg(not(unix))]
     let same = own.len() == named.len();
-    named.is_file() && same
+    Ok(named.is_file() && same)
 }
 
 /// Who may do what with a file.
@@ -382,7 +382,8 @@ mod tests {
         Temporaries::recorded_in(records.clone()).remove_leftovers();
         assert!(!left.exists(), "the leftover is gone");
         assert_eq!(fs::read_to_string(&foreign).expect("a file"), "not ours");
-        assert!(is_at(being_written.as_file(), being_written.file.path()), "what is being written to stays");
+        let stays = is_at(being_written.as_file(), being_written.file.path()).expect("a file");
+        assert!(stays, "what is being written to stays");
         drop((being_written, alive));
         assert_eq!((names(folder.path()).len(), names(&records).len()), (1, 0), "no record is left");
     }

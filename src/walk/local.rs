@@ -1,5 +1,6 @@
 //! Local trees: read on a thread of its own, folders before what they hold, links followed without loops.
 
+use std::cell::Cell;
 use std::fs::{self, FileType, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -131,6 +132,11 @@ pub enum LocalItem {
         /// Why.
         reason: LeftOut,
     },
+    /// The first link that is followed out of the root.
+    LeadsOut {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// An entry, or the rest of a folder, that cannot be read.
     Failed {
         /// Where it is.
@@ -144,8 +150,9 @@ pub enum LocalItem {
 pub fn walk(root: PathBuf, options: LocalOptions) -> mpsc::Receiver<LocalItem> {
     let (sender, receiver) = mpsc::channel(QUEUE);
     tokio::task::spawn_blocking(move || {
-        let mut walker = Walker { options, sender, next_number: 1 };
         let canonical = fs::canonicalize(&root).unwrap_or_else(|_| root.clone());
+        let mut walker =
+            Walker { options, sender, next_number: 1, root: canonical.clone(), left_root: Cell::new(false) };
         // Only a receiver that is gone makes this fail.
         let _ = walker.run(root, canonical);
     });
@@ -159,6 +166,10 @@ struct Walker {
     options: LocalOptions,
     sender: mpsc::Sender<LocalItem>,
     next_number: FolderNumber,
+    /// The real path of the root.
+    root: PathBuf,
+    /// Whether it was told that a link leads out of it.
+    left_root: Cell<bool>,
 }
 
 /// A folder being walked: what of it is still to be entered.
@@ -227,7 +238,12 @@ impl Walker {
             if !self.options.hidden && name.starts_with('.') {
                 continue;
             }
-            match self.look(&entry.file_type(), &path, &frame, above) {
+            let found = self.look(&entry.file_type(), &path, &frame, above);
+            let is_link = entry.file_type().is_ok_and(|file_type| file_type.is_symlink());
+            if is_link && matches!(found, Ok(Found::File(_) | Found::Folder(_))) && self.is_first_out(&path) {
+                self.send(LocalItem::LeadsOut { path: path.clone() })?;
+            }
+            match found {
                 Ok(Found::Folder(canonical)) => {
                     let canonical = canonical.unwrap_or_else(|| frame.canonical.join(&name));
                     frame.folders.push((name, canonical));
@@ -249,6 +265,13 @@ impl Walker {
             }
         }
         Ok(frame)
+    }
+
+    /// Whether a link leads out of the root, for the first time.
+    fn is_first_out(&self, path: &Path) -> bool {
+        !self.left_root.get()
+            && fs::canonicalize(path).is_ok_and(|real| !real.starts_with(&self.root))
+            && !self.left_root.replace(true)
     }
 
     /// Whether a file is the one that is never taken.
@@ -334,6 +357,7 @@ mod tests {
                 LocalItem::File { path, size, .. } => format!("file {} {size}", shown(&path)),
                 LocalItem::FolderDone(number) => format!("done {number}"),
                 LocalItem::LeftOut { path, reason } => format!("left {} {reason:?}", shown(&path)),
+                LocalItem::LeadsOut { path } => format!("leads out {}", shown(&path)),
                 LocalItem::Failed { path, error } => format!("failed {} {error}", shown(&path)),
             });
         }
@@ -349,7 +373,11 @@ mod tests {
         fs::write(folder.path().join("a").join(&leftover), "rest").expect("a file");
         fs::write(folder.path().join("a/.cec-mydata.part"), "somebody's own").expect("a file");
         fs::write(folder.path().join(".hidden"), "").expect("a file");
-        let lines = collect(folder.path(), OPTIONS).await;
+        let mut lines = collect(folder.path(), OPTIONS).await;
+        let (own, left) = ("file a/.cec-mydata.part 14", format!("left a/{leftover} Temporary"));
+        for told in [own, &left] {
+            lines.remove(lines.iter().position(|line| line == told).expect("told"));
+        }
         assert_eq!(
             lines,
             ["folder ", "file .hidden 0", "folder a", "folder a/b", "file a/b/x 3", "done 2", "done 1", "done 0"]
@@ -389,6 +417,25 @@ mod tests {
         );
         let lines = collect(root, LocalOptions { links: LinkPolicy::Error, ..OPTIONS }).await;
         assert_eq!(lines.iter().filter(|line| line.starts_with("failed")).count(), 4, "{lines:?}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_first_link_that_leads_out_is_told() {
+        use std::os::unix::fs::symlink;
+        let (folder, elsewhere) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let root = folder.path();
+        fs::create_dir(root.join("real")).expect("a folder");
+        fs::write(elsewhere.path().join("secret"), "1").expect("a file");
+        symlink("real", root.join("within")).expect("a link");
+        assert!(!collect(root, OPTIONS).await.iter().any(|line| line.starts_with("leads out")));
+        for name in ["one", "real/two"] {
+            symlink(elsewhere.path().join("secret"), root.join(name)).expect("a link");
+        }
+        let lines = collect(root, OPTIONS).await;
+        assert_eq!(lines.iter().filter(|line| line.starts_with("leads out")).count(), 1, "{lines:?}");
+        let lines = collect(root, LocalOptions { links: LinkPolicy::Skip, ..OPTIONS }).await;
+        assert!(!lines.iter().any(|line| line.starts_with("leads out")), "{lines:?}");
     }
 
     #[cfg(target_os = "linux")]

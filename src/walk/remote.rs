@@ -274,7 +274,7 @@ async fn list_folder(
             Ok(node) if recycle_bin.as_ref() == Some(&node.path) => RemoteItem::RecycleBin(node),
             Ok(node) if node.is_folder() => {
                 // A server that lists a folder in another one must not send the walk round in circles.
-                if node.path.parent().as_ref() == Some(&folder.path) {
+                if node.path.parent().as_ref() == Some(&folder.path) && !matches!(node.name(), "." | "..") {
                     folders.push((node.path.clone(), node.children));
                 }
                 RemoteItem::Folder(node)
