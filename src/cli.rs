@@ -399,6 +399,10 @@ pub fn start_log(settings: &OutputSettings) -> Result<(), CliError> {
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_target(false);
     let layer = match &settings.log_file {
         None => lines.with_writer(std::io::stderr).boxed(),
+        Some(path) if path.as_os_str() == "-" => {
+            return Err(CliError::new(Kind::Usage, "--log-file takes a file, not -")
+                .hint("without --log-file the log goes to standard error; a file that is called so is ./-"));
+        }
         Some(path) => {
             let mut options = OpenOptions::new();
             options.create(true).append(true);

@@ -14,6 +14,10 @@ pub const CELLS_BLOCK: u64 = 10 * MEBIBYTE;
 /// knowing who uploaded the file.
 const KNOWN_PART_SIZES: [u64; 13] = [50, 10, 100, 20, 30, 40, 60, 5, 8, 16, 64, 15, 25];
 
+/// How many unlikely part sizes are tried at most, and how many bytes are hashed for them in all.
+const MOST_GUESSES: u64 = 64;
+const MOST_HASHED: u64 = 16 * 1024 * MEBIBYTE;
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
@@ -60,12 +64,44 @@ impl Scheme {
             // One part holds everything, whatever its size was meant to be; the empty object is written so too.
             return Some(Self::Parts(size.max(CELLS_BLOCK)));
         }
-        KNOWN_PART_SIZES
-            .iter()
-            .map(|mebibytes| mebibytes * MEBIBYTE)
-            .find(|part| size.div_ceil(*part) == count)
-            .map(Self::Parts)
+        known_part_sizes(size, count).next().map(Self::Parts)
     }
+
+    /// The ways in which a content of `size` bytes may have been hashed for a multipart `etag` that tells how many
+    /// parts there were: those of known clients, likeliest first. Empty for any other ETag.
+    pub fn likely(etag: &str, size: u64) -> Vec<Self> {
+        match parts_of(etag) {
+            Some(count) => known_part_sizes(size, count).map(Self::Parts).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Further ways beyond [`Scheme::likely`]: parts of any whole number of MiB. As many as are worth the time.
+    pub fn unlikely(etag: &str, size: u64) -> Vec<Self> {
+        let Some(count) = parts_of(etag) else { return Vec::new() };
+        let least = size.div_ceil(count).div_ceil(MEBIBYTE).max(1);
+        let most = if count > 1 { size / (count - 1) / MEBIBYTE } else { least };
+        let worth = (MOST_HASHED / size.max(1)).clamp(1, MOST_GUESSES);
+        (least..=most)
+            .filter(|mebibytes| !KNOWN_PART_SIZES.contains(mebibytes))
+            .map(|mebibytes| mebibytes * MEBIBYTE)
+            .filter(|part| size.div_ceil(*part) == count)
+            .take(usize::try_from(worth).unwrap_or(usize::MAX))
+            .map(Self::Parts)
+            .collect()
+    }
+}
+
+/// How many parts a multipart ETag tells of, where that is more than one.
+fn parts_of(etag: &str) -> Option<u64> {
+    let (digest, count) = etag.split_once('-')?;
+    let count = count.parse().ok().filter(|count| *count > 1)?;
+    (digest.len() == 32 && digest.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(count)
+}
+
+fn known_part_sizes(size: u64, count: u64) -> impl Iterator<Item = u64> {
+    let sizes = KNOWN_PART_SIZES.iter().map(|mebibytes| mebibytes * MEBIBYTE);
+    sizes.filter(move |part| size.div_ceil(*part) == count)
 }
 
 /// Hashes a content as it passes, in one pass.

@@ -5,10 +5,14 @@ mod body;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
+use http_body_util::BodyExt as _;
 use tokio::sync::watch;
 
 pub(crate) use body::{alter_request, alter_response};
+
+use crate::transport::{Response, full};
 
 /// A fault and the requests it befalls.
 ///
@@ -57,6 +61,29 @@ impl Gate {
     }
 }
 
+/// An answer that is kept, to be given to another request later, as by a proxy that mixes answers up. Copies are the
+/// same.
+#[derive(Clone, Debug, Default)]
+pub struct Kept(Arc<Mutex<Option<http::Response<Bytes>>>>);
+
+impl Kept {
+    /// Takes the place of an answer with itself: what is needed of it is read.
+    pub(crate) async fn keep(&self, response: Response) -> Response {
+        let (parts, body) = response.into_parts();
+        // A body that breaks off is kept as far as it came.
+        let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let response = http::Response::from_parts(parts, body);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(response.clone());
+        response.map(full)
+    }
+
+    /// The kept answer, if there is one.
+    pub(crate) fn again(&self) -> Option<Response> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.clone().map(|response| response.map(full))
+    }
+}
+
 /// What a fault does to one request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
@@ -67,6 +94,8 @@ pub(crate) struct Plan {
     pub(crate) close_before: bool,
     pub(crate) close_after: bool,
     pub(crate) expire_token: bool,
+    pub(crate) keep: Option<Kept>,
+    pub(crate) replay: Option<Kept>,
     pub(crate) canned: Option<Canned>,
     pub(crate) cut_request_at: Option<u64>,
     pub(crate) request_rate: Option<u64>,
@@ -263,6 +292,20 @@ impl Fault {
     #[must_use]
     pub fn empty_ok(self) -> Self {
         self.status(200)
+    }
+
+    /// Answers as usual and keeps a copy of the answer.
+    #[must_use]
+    pub fn keep(mut self, kept: &Kept) -> Self {
+        self.plan.keep = Some(kept.clone());
+        self
+    }
+
+    /// Gives the answer that was kept of another request, once there is one; nothing of this one is carried out.
+    #[must_use]
+    pub fn replay(mut self, kept: &Kept) -> Self {
+        self.plan.replay = Some(kept.clone());
+        self
     }
 
     /// Revokes the token that the request carries, then goes on.

@@ -44,7 +44,7 @@ mod updates;
 mod user_meta;
 mod world;
 
-pub use faults::{Fault, Faults, Gate};
+pub use faults::{Fault, Faults, Gate, Kept};
 pub use oauth::control::Pair;
 pub use request_log::RequestRecord;
 pub use s3::{PendingUpload, S3};

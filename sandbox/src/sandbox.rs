@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -95,6 +96,7 @@ pub(crate) struct Shared {
     pub(crate) s3: Arc<s3::State>,
     pub(crate) faults: Faults,
     pub(crate) requests: RequestLog,
+    pub(crate) connections: AtomicUsize,
 }
 
 /// A running server. It stops, and its files go, when this is dropped.
@@ -145,6 +147,7 @@ impl Sandbox {
             s3: s3::State::new(config.strict_signatures, config.lock_timeout),
             faults: Faults::default(),
             requests: RequestLog::default(),
+            connections: AtomicUsize::new(0),
             clock,
             url,
         });
@@ -276,6 +279,11 @@ impl Sandbox {
     /// All requests so far, in the order of arrival.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.shared.requests.snapshot()
+    }
+
+    /// How many connections were made so far.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
     }
 
     /// Forgets the requests so far.

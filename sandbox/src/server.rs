@@ -28,6 +28,7 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, share
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
+        shared.connections.fetch_add(1, Ordering::Relaxed);
         // Without it a small answer may wait for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         let (tls, shared) = (tls.clone(), Arc::clone(&shared));
@@ -151,7 +152,13 @@ async fn perform(shared: &Arc<Shared>, request: Request, plan: &Plan) -> Answer 
         }
         return Ok(response);
     }
-    let response = route(shared, request).await?;
+    if let Some(other) = plan.replay.as_ref().and_then(faults::Kept::again) {
+        return Ok(other);
+    }
+    let mut response = route(shared, request).await?;
+    if let Some(kept) = &plan.keep {
+        response = kept.keep(response).await;
+    }
     if let Some(gate) = &plan.hold_answer {
         gate.pass().await;
     }

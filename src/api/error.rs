@@ -28,6 +28,8 @@ pub enum ApiErrorKind {
     TooMany,
     /// The server or a service behind it failed or is away.
     Server,
+    /// An answer to another request than the one that was sent: a proxy mixes them up.
+    Unasked,
     /// HTML or anything else that no Cells server says here.
     NotCells,
     /// No usable answer: see the source.
@@ -48,6 +50,8 @@ pub struct ApiError {
     pub status: Option<u16>,
     /// Retry-After, if the answer had one.
     pub retry_after: Option<std::time::Duration>,
+    /// Whether right answers came before it, so that [`ApiErrorKind::NotCells`] may pass.
+    pub passing: bool,
     /// The failure below, where the kind is Transport or Auth.
     #[source]
     pub source: Option<Cause>,
@@ -67,7 +71,7 @@ pub enum Cause {
 impl ApiError {
     /// A failure without an answer behind it.
     pub fn new(kind: ApiErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), status: None, retry_after: None, source: None }
+        Self { kind, message: message.into(), status: None, retry_after: None, passing: false, source: None }
     }
 
     /// What the user can do, where there is something to say.
@@ -140,7 +144,8 @@ impl From<HttpError> for ApiError {
 impl Retryable for ApiError {
     fn advice(&self) -> Advice {
         let transient = match self.kind {
-            ApiErrorKind::Server | ApiErrorKind::TooMany => true,
+            ApiErrorKind::Server | ApiErrorKind::TooMany | ApiErrorKind::Unasked => true,
+            ApiErrorKind::NotCells => self.passing,
             ApiErrorKind::Locked => {
                 return Advice::After(self.retry_after.unwrap_or(std::time::Duration::from_secs(2)));
             }

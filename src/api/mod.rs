@@ -76,6 +76,16 @@ impl Client {
         self.view.as_ref().is_some_and(|view| view.is_upload_only())
     }
 
+    /// Uses no connection for a second request any more, after an answer that belongs to another request.
+    pub fn stop_reuse(&self) {
+        self.sender.http.stop_reuse();
+    }
+
+    /// How often and how long reads are tried again.
+    pub fn retry_policy(&self) -> &RetryPolicy {
+        &self.retry
+    }
+
     /// The client with another policy for what it tries again.
     #[must_use]
     pub fn with_retry(mut self, policy: RetryPolicy) -> Self {
@@ -116,12 +126,27 @@ impl Client {
 
     /// A GET, tried again where that may help.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
-        self.again(&Method::GET, path, None).await
+        self.again(&Method::GET, path, None, |_| Ok(())).await
     }
 
     /// A POST that only reads, tried again where that may help.
     pub(crate) async fn read<T: DeserializeOwned>(&self, path: &str, request: &impl Serialize) -> Result<T, ApiError> {
-        self.again(&Method::POST, path, Some(encode(request)?)).await
+        self.again(&Method::POST, path, Some(encode(request)?), |_| Ok(())).await
+    }
+
+    /// [`Client::get`] for an answer that tells what it is about; `fits` says what is wrong with one to another request.
+    async fn get_about<T: DeserializeOwned>(&self, path: &str, fits: impl Fn(&T) -> Fits) -> Result<T, ApiError> {
+        self.again(&Method::GET, path, None, fits).await
+    }
+
+    /// [`Client::read`] for an answer that tells what it is about; `fits` says what is wrong with one to another request.
+    async fn read_about<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        request: &impl Serialize,
+        fits: impl Fn(&T) -> Fits,
+    ) -> Result<T, ApiError> {
+        self.again(&Method::POST, path, Some(encode(request)?), fits).await
     }
 
     /// A call that changes something: sent once, and again only where nothing of it was sent.
@@ -160,19 +185,35 @@ impl Client {
         retry::run(&self.retry, attempt, |_, _, _| {}).await?
     }
 
+    /// The failure that an answer to another request is. No further connection is used for two requests: more answers
+    /// may be on their way to the wrong ones.
+    fn unasked(&self, why: String) -> ApiError {
+        self.stop_reuse();
+        ApiError::new(ApiErrorKind::Unasked, why)
+    }
+
     async fn again<T: DeserializeOwned>(
         &self,
         method: &Method,
         path: &str,
         body: Option<Bytes>,
+        fits: impl Fn(&T) -> Fits,
     ) -> Result<T, ApiError> {
         let attempt = |_| async {
             let answer = self.sender.call(method, path, body.as_ref()).await?;
-            parse(error::json_of(&answer)?)
+            let http = &self.sender.http;
+            let read = error::json_of(&answer).and_then(parse);
+            let value = read.map_err(|error| ApiError { passing: http.has_worked(), ..error })?;
+            fits(&value).map_err(|why| self.unasked(why))?;
+            http.note_right_answer();
+            Ok(value)
         };
         retry::run(&self.retry, attempt, |_, _, _| {}).await
     }
 }
+
+/// Whether an answer belongs to the request, or how it shows that it does not.
+type Fits = Result<(), String>;
 
 /// The failure of a call that must not be carried out twice: it is tried again only where nothing of it was sent.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! The tree service: stat, listing, folders, deletion.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -16,7 +16,7 @@ use super::wire::{
     BulkAnswer, BulkRequest, CreateAnswer, CreateRequest, DeleteAnswer, DeleteRequest, RestoreAnswer, RestoreRequest,
     StatAnswer, WireNode, WirePath,
 };
-use super::{ApiError, ApiErrorKind, Client};
+use super::{ApiError, ApiErrorKind, Client, Fits};
 use crate::path::RemotePath;
 
 /// The one service behind listings and bulk stats.
@@ -126,6 +126,20 @@ impl Node {
     }
 }
 
+/// Whether an answer is about a path: the bytes are the same, but for the Unicode form.
+fn is_at(answered: &str, asked: &RemotePath) -> bool {
+    let answered = RemotePath::from_server(answered);
+    answered == *asked || answered.nfc() == asked.nfc()
+}
+
+fn about(answered: &str, asked: &RemotePath) -> String {
+    format!("the server answered about '{answered}' when it was asked for '{asked}'")
+}
+
+fn of_this_call(answer: &BulkAnswer) -> Fits {
+    if answer.is_of_another_call() { Err("the server gave the answer to another request".to_owned()) } else { Ok(()) }
+}
+
 /// What became of a deletion request.
 #[derive(Debug, Clone)]
 pub struct DeleteJob {
@@ -148,8 +162,15 @@ impl Client {
                 "the root is no node of its own; it only lists the workspaces",
             ));
         }
-        let asked = self.server_path(path).encoded();
-        let answer: Result<StatAnswer, ApiError> = self.get(&format!("/a/tree/stat/{asked}")).await;
+        let asked = self.server_path(path);
+        let fits = |answer: &StatAnswer| match &answer.node {
+            // What is named here is written here under that name: the server has no say in it.
+            Some(node) if node.path.is_empty() || is_at(&node.path, &asked) => Ok(()),
+            Some(node) => Err(about(&node.path, path)),
+            None => Err(format!("the server answered without the node that was asked for, {path}")),
+        };
+        let answer: Result<StatAnswer, ApiError> =
+            self.get_about(&format!("/a/tree/stat/{}", asked.encoded()), fits).await;
         let answer = answer.map_err(|error| match error.kind {
             // Where nothing may be read, what exists is told of all the same (docs/protocol.md §6.9).
             ApiErrorKind::Forbidden if self.is_upload_only() => {
@@ -158,11 +179,8 @@ impl Client {
             _ => error,
         });
         match answer?.node {
-            None => {
-                Err(ApiError::new(ApiErrorKind::NotCells, "the server answered without the node that was asked for"))
-            }
             Some(node) if !node.is_virtual() => Ok(self.shown_node(node)),
-            Some(_) => Err(ApiError::new(ApiErrorKind::NotFound, format!("'{path}' does not exist"))),
+            _ => Err(ApiError::new(ApiErrorKind::NotFound, format!("'{path}' does not exist"))),
         }
     }
 
@@ -214,7 +232,15 @@ impl Client {
         if request.node_paths.is_empty() {
             return Ok(Vec::new());
         }
-        let answer: BulkAnswer = self.read(BULK, &request).await?;
+        let asked: HashSet<RemotePath> = paths.iter().map(|path| self.server_path(path).nfc()).collect();
+        let fits = |answer: &BulkAnswer| {
+            let is_asked = |node: &&WireNode| !asked.contains(&RemotePath::from_server(&node.path).nfc());
+            match answer.nodes.iter().filter(|node| !node.path.is_empty()).find(is_asked) {
+                Some(node) => Err(about(&node.path, &paths[0])),
+                None => of_this_call(answer),
+            }
+        };
+        let answer: BulkAnswer = self.read_about(BULK, &request, fits).await?;
         let present = answer.nodes.into_iter().filter(|node| !node.is_virtual());
         Ok(present.map(|node| self.shown_node(node)).collect())
     }
@@ -236,6 +262,11 @@ impl Client {
         self.view.as_ref().and_then(|view| view.label_of(&node.path)).unwrap_or_else(|| node.name())
     }
 
+    /// Whether whoever made a public link chose the name of what is downloaded, and not the user.
+    pub fn is_named_by_link(&self, node: &Node) -> bool {
+        self.view.as_ref().is_some_and(|view| view.names(&node.path))
+    }
+
     fn server_text(&self, path: &RemotePath) -> String {
         self.server_path(path).to_string()
     }
@@ -247,7 +278,7 @@ impl Client {
     pub async fn workspaces(&self) -> Result<Vec<Node>, ApiError> {
         let request = BulkRequest { node_paths: vec!["/*".to_owned()], limit: 0, offset: 0 };
         let answer: BulkAnswer = self.read(BULK, &request).await?;
-        let named = answer.nodes.into_iter().filter(|node| !node.path.trim_matches('/').is_empty());
+        let named = answer.nodes.into_iter().filter(|node| RemotePath::from_server(&node.path).is_workspace());
         let mut workspaces: Vec<Node> = named.map(|node| self.shown_node(node)).collect();
         workspaces.sort_by(|one, other| one.path.cmp(&other.path));
         workspaces.dedup_by(|one, other| one.path == other.path);
@@ -281,7 +312,7 @@ impl Client {
                 ApiError::new(ApiErrorKind::Forbidden, "this link takes uploads only: nothing in it is shown");
             return stream::once(future::err(refused)).right_stream().left_stream();
         }
-        let listed = format!("{}/*", self.server_path(folder));
+        let listed = self.server_path(folder);
         let fetch = move |offset, limit| {
             let (client, path) = (client.clone(), listed.clone());
             async move {
@@ -296,9 +327,24 @@ impl Client {
             .right_stream()
     }
 
-    async fn page(&self, path: String, offset: u64, limit: u64) -> Result<Page<Node>, ApiError> {
-        let request = BulkRequest { node_paths: vec![path], limit, offset };
-        let answer: BulkAnswer = self.read(BULK, &request).await?;
+    async fn page(&self, folder: RemotePath, offset: u64, limit: u64) -> Result<Page<Node>, ApiError> {
+        let request = BulkRequest { node_paths: vec![format!("{folder}/*")], limit, offset };
+        let fits = |answer: &BulkAnswer| {
+            let is_outside = |node: &&WireNode| {
+                let parent = RemotePath::from_server(&node.path).parent().unwrap_or_default();
+                parent != folder && parent.nfc() != folder.nfc()
+            };
+            if let Some(node) = answer.nodes.iter().filter(|node| !node.uuid.is_empty()).find(is_outside) {
+                return Err(about(&node.path, &folder));
+            }
+            match &answer.pagination {
+                Some(page) if u64::try_from(page.current_offset).is_ok_and(|begins| begins != offset) => {
+                    Err(format!("the server answered with another page of {folder} than was asked for"))
+                }
+                _ => of_this_call(answer),
+            }
+        };
+        let answer: BulkAnswer = self.read_about(BULK, &request, fits).await?;
         let real = answer.nodes.into_iter().filter(|node| !node.uuid.is_empty() && !node.is_virtual());
         Ok(Page {
             items: real.map(|node| self.shown_node(node)).collect(),

@@ -1,6 +1,7 @@
 //! The JSON of the REST calls, read leniently: absent means zero, numbers may be texts, unknown fields are ignored.
 
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -108,12 +109,24 @@ pub(super) struct BulkAnswer {
     #[serde(deserialize_with = "list")]
     pub(super) nodes: Vec<WireNode>,
     pub(super) pagination: Option<Pagination>,
+    /// What the answers of stat and create hold, and no answer of a bulk call.
+    pub(super) node: Option<IgnoredAny>,
+    pub(super) children: Option<IgnoredAny>,
+}
+
+impl BulkAnswer {
+    /// Whether it is the answer of another call.
+    pub(super) fn is_of_another_call(&self) -> bool {
+        self.node.is_some() || self.children.is_some()
+    }
 }
 
 /// How far a listing goes; absent where all fits into one answer.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct Pagination {
+    #[serde(deserialize_with = "number")]
+    pub(super) current_offset: i64,
     #[serde(deserialize_with = "number")]
     pub(super) total: i64,
 }

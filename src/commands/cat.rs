@@ -9,11 +9,12 @@ use super::operands::Operands;
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::hash::{Hasher, Scheme};
+use crate::hash::{CELLS_BLOCK, Hasher, Scheme};
 use crate::http::retry;
 use crate::s3::{Download, S3Error};
 use crate::transfer::TransferError;
-use crate::transfer::verify::is_cut_short;
+use crate::transfer::listed::{Listed, Verdict};
+use crate::transfer::verify::{is_cut_short, ways_to_hash};
 
 /// How often a download that broke off is taken up again without any byte in between.
 const MOST_BREAKS: u32 = 4;
@@ -92,8 +93,16 @@ async fn write(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<(), CliError>
     if wanted.is_empty() && !is_whole {
         return Ok(());
     }
-    let mut reading =
-        Reading { ctx, node, is_whole, position: wanted.start, end: wanted.end, version: None, hasher: None };
+    let mut reading = Reading {
+        ctx,
+        node,
+        listed: Listed::of(node),
+        is_whole,
+        position: wanted.start,
+        end: wanted.end,
+        version: None,
+        hashers: Vec::new(),
+    };
     let mut breaks = 0;
     while reading.version.is_none() || reading.position < reading.end {
         let before = reading.position;
@@ -113,13 +122,14 @@ async fn write(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<(), CliError>
         tracing::debug!(%error, position = reading.position, "going on where it broke off");
     }
     ctx.ui.flush()?;
-    reading.check()
+    reading.check().await
 }
 
 /// A file on its way to standard output.
 struct Reading<'a> {
     ctx: &'a Ctx,
     node: &'a Node,
+    listed: Listed,
     /// Whether all of it is asked for, and not a part.
     is_whole: bool,
     /// The next byte, and the one to stop before.
@@ -127,7 +137,8 @@ struct Reading<'a> {
     end: u64,
     /// The entity tag of the content, once it has begun.
     version: Option<String>,
-    hasher: Option<Hasher>,
+    /// Its sums so far.
+    hashers: Vec<Hasher>,
 }
 
 impl Reading<'_> {
@@ -139,7 +150,7 @@ impl Reading<'_> {
                 Ok(Some(bytes)) => {
                     self.ctx.ui.bytes(&bytes)?;
                     self.position += bytes.len() as u64;
-                    self.hasher.iter_mut().for_each(|hasher| hasher.update(&bytes));
+                    self.hashers.iter_mut().for_each(|hasher| hasher.update(&bytes));
                 }
                 Ok(None) => return Ok(Ok(())),
                 Err(error) => return Ok(Err(error)),
@@ -149,19 +160,29 @@ impl Reading<'_> {
 
     /// Asks for what is still missing, of the content that was begun with.
     async fn open(&mut self) -> Result<Download, CliError> {
-        let (s3, path) = (self.ctx.s3().await?, &self.node.path);
+        let (api, s3, path) = (self.ctx.api().await?, self.ctx.s3().await?, &self.node.path);
         let range = (self.position > 0 || !self.is_whole).then_some(self.position..self.end);
-        let policy = self.ctx.retry_policy()?;
-        let download = match retry::run(&policy, |_| s3.get(path, range.clone()), |_, _, _| {}).await {
+        let (listed, is_whole) = (tokio::sync::Mutex::new(&mut self.listed), self.is_whole);
+        let ask = |_| async {
+            let mut listed = listed.lock().await;
+            let known = listed.known().filter(|_| is_whole);
+            let download = s3.get_known(path, range.clone(), known).await?;
+            match listed.compare(api, path, &download.info).await? {
+                // What was written cannot be taken back: its sum decides in the end.
+                Verdict::Same | Verdict::OtherEtag => Ok(download),
+                Verdict::Other => Err(listed.other(path, &download.info)),
+            }
+        };
+        let download = match retry::run(&self.ctx.retry_policy()?, ask, |_, _, _| {}).await {
             Ok(download) => download,
             Err(error) => {
-                if error.is_broken_off() {
+                if matches!(&error, TransferError::S3(cause) if cause.is_broken_off()) {
                     self.refuse_damaged().await?;
                 }
                 return Err(error.into());
             }
         };
-        let etag = &download.info.etag;
+        let etag = self.listed.etag().unwrap_or(&download.info.etag);
         match &self.version {
             Some(version) if version == etag => {}
             Some(_) => {
@@ -170,9 +191,10 @@ impl Reading<'_> {
             None => {
                 // It may have been replaced since it was looked at.
                 self.end = self.position + download.info.length;
-                let scheme = self.is_whole.then(|| Scheme::of_etag(etag, self.end)).flatten();
-                self.hasher = scheme.map(Hasher::new);
-                self.version = Some(etag.clone());
+                if self.is_whole {
+                    self.hashers = schemes(etag, self.end).into_iter().map(Hasher::new).collect();
+                }
+                self.version = Some(etag.to_owned());
             }
         }
         Ok(download)
@@ -188,17 +210,35 @@ impl Reading<'_> {
         Err(TransferError::Damaged { path: path.to_string(), why }.into())
     }
 
-    /// Compares what was written with the entity tag, where that tells.
-    fn check(self) -> Result<(), CliError> {
-        match (self.hasher.map(Hasher::etag), self.version) {
-            (Some(etag), Some(version)) if etag != version => {
-                let message = format!("'{}' did not arrive as the server has it", self.node.path);
-                Err(CliError::new(Kind::Integrity, message)
-                    .hint("read it again; if it stays so, the copy there is damaged"))
-            }
-            _ => Ok(()),
+    /// Compares what was written with the entity tag, and with the server's own hash where that does not tell.
+    async fn check(self) -> Result<(), CliError> {
+        let Some(version) = self.version.filter(|_| !self.hashers.is_empty()) else { return Ok(()) };
+        if self.hashers.iter().any(|hasher| hasher.clone().etag() == version) {
+            return Ok(());
         }
+        let path = &self.node.path;
+        if let Some(found) = self.hashers.into_iter().find_map(Hasher::cells_hash) {
+            let mut told = self.ctx.api().await?.stat_many(std::slice::from_ref(path)).await?;
+            match told.pop().and_then(|node| node.hash) {
+                Some(hash) if hash == found => return Ok(()),
+                // Neither the entity tag nor anything else tells.
+                None if ways_to_hash(&version, self.end).is_empty() => return Ok(()),
+                _ => {}
+            }
+        }
+        let message = format!("'{path}' did not arrive as the server has it");
+        Err(CliError::new(Kind::Integrity, message).hint("read it again; if it stays so, the copy there is damaged"))
     }
+}
+
+/// The ways to hash a content with that entity tag: those that it may come from, and that of x-cells-hash where it does
+/// not tell for certain.
+fn schemes(etag: &str, size: u64) -> Vec<Scheme> {
+    let (mut schemes, by_blocks) = (ways_to_hash(etag, size), Scheme::Parts(CELLS_BLOCK));
+    if schemes != [Scheme::Whole] && !schemes.contains(&by_blocks) {
+        schemes.push(by_blocks);
+    }
+    schemes
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use crate::walk::WalkError;
 pub(crate) const SIGN_IN: &str = "run 'cec configure' to sign in, or set CEC_URL and CEC_TOKEN";
 const UNLOCK: &str = "unlock the keyring (log in to the desktop, or run its own program), then try again";
 const NOT_CELLS: &str = "check the URL, and what answers in front of the server (proxy, sign-in page)";
+const UNASKED: &str = "a proxy in front of the server may mix up the answers of several requests; look at its settings";
 const SERVER: &str = "the server or a service behind it is in trouble; try again later, or see its log";
 
 impl From<HttpError> for CliError {
@@ -125,6 +126,7 @@ pub(super) fn of_api(kind: ApiErrorKind) -> (Kind, Option<&'static str>) {
         ApiErrorKind::BadRequest => (Kind::Failure, None),
         ApiErrorKind::TooMany => (Kind::Unreachable, Some("the server asks for fewer requests; try again later")),
         ApiErrorKind::Server => (Kind::Unreachable, Some(SERVER)),
+        ApiErrorKind::Unasked => (Kind::Unreachable, Some(UNASKED)),
         ApiErrorKind::NotCells => (Kind::Unreachable, Some(NOT_CELLS)),
         ApiErrorKind::Transport => (Kind::Unreachable, None),
     }
@@ -170,6 +172,7 @@ pub(super) fn of_s3(kind: S3ErrorKind) -> (Kind, Option<&'static str>) {
             (Kind::Failure, Some("a proxy may change the path or the Host header; also compare this machine's clock"))
         }
         S3ErrorKind::Server => (Kind::Unreachable, Some(SERVER)),
+        S3ErrorKind::Unasked => (Kind::Unreachable, Some(UNASKED)),
         S3ErrorKind::NotCells => (Kind::Unreachable, Some(NOT_CELLS)),
         S3ErrorKind::Transport => (Kind::Unreachable, None),
     }

@@ -5,7 +5,7 @@ use std::io;
 use super::convert::{of_api, of_s3};
 use super::{CliError, Kind};
 use crate::transfer::TransferError;
-use crate::transfer::error::Reach;
+use crate::transfer::error::{HIDDEN_BY_LINK, NO_FILE, Reach};
 use crate::walk::WalkError;
 use crate::walk::local::LocalError;
 
@@ -28,8 +28,10 @@ impl From<TransferError> for CliError {
             | TransferError::Clash { path, .. }
             | TransferError::Integrity { path, .. }
             | TransferError::Damaged { path, .. }
+            | TransferError::OtherContent { path, .. }
             | TransferError::InDoubt { path, .. }
             | TransferError::SameTarget { target: path, .. }
+            | TransferError::TargetTaken { source_path: path, .. }
             | TransferError::Folder { folder: path, .. }
             | TransferError::Exists(path)
             | TransferError::NotAFolder(path)
@@ -73,12 +75,15 @@ impl Kind {
             | TransferError::IsAFile(_) => Self::Exists,
             TransferError::Walk(WalkError::Pattern { .. })
             | TransferError::SameTarget { .. }
+            | TransferError::TargetTaken { .. }
             | TransferError::Usage(_) => Self::Usage,
             TransferError::NotFound(_) | TransferError::NoFolder { .. } | TransferError::Unfinished(_) => {
                 Self::NotFound
             }
             TransferError::ReadOnly(_) => Self::Permission,
-            TransferError::Integrity { .. } | TransferError::Damaged { .. } => Self::Integrity,
+            TransferError::Integrity { .. } | TransferError::Damaged { .. } | TransferError::OtherContent { .. } => {
+                Self::Integrity
+            }
             TransferError::GaveUp { reach: Reach::Disk, .. } => Self::Failure,
             TransferError::UploadLost(_)
             | TransferError::StreamLost(_)
@@ -105,10 +110,14 @@ fn hint(error: &TransferError) -> Option<&'static str> {
         TransferError::LocalEntry { source: LocalError::Temporary, .. } => {
             "delete it, or give it another name to send it all the same"
         }
+        TransferError::LocalName { reason: HIDDEN_BY_LINK, .. } => {
+            "to download it all the same, give the target a name: cec scp <URL> ./<NAME>"
+        }
         TransferError::Name(_) => "rename it, or leave it out",
         TransferError::Exists(_) => {
             "replace it with --force, or choose another policy: --if-exists skip|overwrite|update|rename"
         }
+        TransferError::Clash { kind: NO_FILE, .. } => "to write to standard output, give - as the target",
         TransferError::Clash { replaceable: true, .. } => {
             "--force moves what is there to the recycle bin; or choose another target"
         }
@@ -119,6 +128,9 @@ fn hint(error: &TransferError) -> Option<&'static str> {
         TransferError::TooManyParts(_) => "give a larger --part-size, or more parts with --max-parts-number",
         TransferError::StreamLost(_) => "run the whole pipe again",
         TransferError::Damaged { .. } => "upload it again, or have it restored from a backup",
+        TransferError::OtherContent { .. } => {
+            "a cache or proxy between this machine and the server answers in its place: go around it, or look at its settings"
+        }
         TransferError::InDoubt { .. } => "send it again until it succeeds: the same command with --force",
         TransferError::GaveUp { reach: Reach::Disk, .. } => "make room on the disk",
         _ => return None,

@@ -13,8 +13,8 @@ pub use body::Upload;
 pub use error::{HttpError, HttpErrorKind};
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -105,12 +105,23 @@ pub struct Http {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     headers: HeaderMap,
     idle: Duration,
     proxies: Matcher,
     reached: AtomicBool,
+    /// Whether a server has given a right answer.
+    worked: AtomicBool,
+    /// Makes a client that keeps no connections.
+    careful: Box<dyn Fn() -> reqwest::Result<reqwest::Client> + Send + Sync>,
+    /// That client, once it is needed.
+    in_use: OnceLock<reqwest::Client>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Shared").field("idle", &self.idle).field("in_use", &self.in_use).finish_non_exhaustive()
+    }
 }
 
 impl Http {
@@ -119,28 +130,23 @@ impl Http {
     /// # Errors
     /// [`HttpErrorKind::Request`] for a certificate file that cannot be used, a malformed header or proxy.
     pub fn new(options: &HttpOptions) -> Result<Self, HttpError> {
-        let agent = format!("cec/{} ({}; {})", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::config(options)?)
-            .user_agent(agent)
-            .http1_only()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .connect_timeout(options.connect_timeout)
-            .pool_max_idle_per_host(POOL_SIZE)
-            .pool_idle_timeout(POOL_IDLE)
-            .tcp_nodelay(true)
-            .tcp_keepalive(Duration::from_secs(30));
-        let proxies = match &options.proxy {
+        let (tls, connect_timeout) = (tls::config(options)?, options.connect_timeout);
+        let (proxy, proxies) = match &options.proxy {
             Some(text) => {
                 let (proxy, full) = explicit_proxy(text)?;
-                builder = builder.proxy(proxy);
-                Matcher::builder().all(full).build()
+                (Some(proxy), Matcher::builder().all(full).build())
             }
-            None => Matcher::from_system(),
+            None => (None, Matcher::from_system()),
         };
-        let client = builder.build().map_err(|error| {
+        let client_with = move |kept_connections| {
+            let builder = builder(connect_timeout).tls_backend_preconfigured(tls.clone());
+            let builder = match &proxy {
+                Some(proxy) => builder.proxy(proxy.clone()),
+                None => builder,
+            };
+            builder.pool_max_idle_per_host(kept_connections).build()
+        };
+        let client = client_with(POOL_SIZE).map_err(|error| {
             let target = Target::nowhere();
             HttpError::new(HttpErrorKind::Request, classify(&error, &target).message)
         })?;
@@ -149,13 +155,44 @@ impl Http {
             idle: options.idle_timeout,
             proxies,
             reached: AtomicBool::new(false),
+            worked: AtomicBool::new(false),
+            careful: Box::new(move || client_with(0)),
+            in_use: OnceLock::new(),
         };
         Ok(Self { client, shared: Arc::new(shared) })
     }
 
+    /// Notes that a server has given a right answer.
+    pub fn note_right_answer(&self) {
+        self.shared.worked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a server has given a right answer. What is no answer of a Cells server is final before, for the URL is
+    /// wrong; after it, it is a balancer's page or an answer that went astray, which may pass.
+    pub fn has_worked(&self) -> bool {
+        self.shared.worked.load(Ordering::Relaxed)
+    }
+
+    fn client(&self) -> &reqwest::Client {
+        self.shared.in_use.get().unwrap_or(&self.client)
+    }
+
+    /// Uses no connection for a second request any more. For a proxy that mixes up answers, so that one of them has come
+    /// to another request: whatever else is on its way on a connection, nobody takes it for an answer of his.
+    pub fn stop_reuse(&self) {
+        if self.shared.in_use.get().is_some() {
+            return;
+        }
+        tracing::warn!("an answer belongs to another request: from now on each request has a connection of its own");
+        // The same settings have made a client before.
+        if let Ok(client) = (self.shared.careful)() {
+            let _ = self.shared.in_use.set(client);
+        }
+    }
+
     /// Starts a request to any URL, without the user's extra headers; redirects are never followed.
     pub fn request(&self, method: Method, url: Url) -> reqwest::RequestBuilder {
-        self.client.request(method, url)
+        self.client().request(method, url)
     }
 
     /// Starts a request to the account's own server, with the user's extra headers. `path` is absolute,
@@ -170,7 +207,7 @@ impl Http {
         path: &str,
     ) -> Result<reqwest::RequestBuilder, HttpError> {
         let url = server.at(path).map_err(|error| HttpError::new(HttpErrorKind::Request, error.to_string()))?;
-        Ok(self.client.request(method, url).headers(self.shared.headers.clone()))
+        Ok(self.client().request(method, url).headers(self.shared.headers.clone()))
     }
 
     /// Sends one attempt. Any answer at all is Ok, whatever its status; a redirect is an error. The answer's body
@@ -221,7 +258,7 @@ impl Http {
         let idle = options.least_idle.unwrap_or_default().max(self.shared.idle);
         let started = Instant::now();
         let result = tokio::select! {
-            result = self.client.execute(request) => result.map_err(|error| classify(&error, &self.target(&url))),
+            result = self.client().execute(request) => result.map_err(|error| classify(&error, &self.target(&url))),
             () = stalled(&upload, started, idle) => Err(error::timeout(false, &self.target(&url))),
         };
         log(&method, &url, started, result.as_ref());
@@ -313,6 +350,21 @@ impl Http {
         }
         target
     }
+}
+
+/// All that the clients of one [`Http`] have in common.
+fn builder(connect_timeout: Duration) -> reqwest::ClientBuilder {
+    let agent = format!("cec/{} ({}; {})", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
+    reqwest::Client::builder()
+        .user_agent(agent)
+        .http1_only()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .connect_timeout(connect_timeout)
+        .pool_idle_timeout(POOL_IDLE)
+        .tcp_nodelay(true)
+        .tcp_keepalive(Duration::from_secs(30))
 }
 
 fn watch_body(request: &mut reqwest::Request, upload: &Arc<Upload>) {

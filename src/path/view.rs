@@ -81,6 +81,15 @@ impl View {
         self.label.as_deref()
     }
 
+    /// Whether the name of what a path names is the link's own choice: what it opens, or the single thing that is shared.
+    pub fn names(&self, path: &RemotePath) -> bool {
+        let link = RemotePath(self.name.clone());
+        match self.entries.as_slice() {
+            [only] => *path == link || *path == link.join(&only.shown),
+            _ => *path == link,
+        }
+    }
+
     /// What the folder is called that a path names, where that is the link itself.
     pub fn label_of(&self, path: &RemotePath) -> Option<&str> {
         self.label.as_deref().filter(|_| path.as_str() == self.name)
@@ -120,6 +129,7 @@ mod tests {
         assert_eq!(view.to_server(&path("1f0c6a3b9d20")), path("a-txt/2380870d-a.txt"));
         assert_eq!(view.to_server(&path("1f0c6a3b9d20/a.txt")), path("a-txt/2380870d-a.txt"));
         assert_eq!(view.shown(path("a-txt/2380870d-a.txt")), path("1f0c6a3b9d20/a.txt"));
+        assert!(view.names(&path("1f0c6a3b9d20/a.txt")) && !view.names(&path("1f0c6a3b9d20/other")));
         assert_eq!(view.to_server(&path("1f0c6a3b9d20/other")), path("a-txt/other"));
     }
 

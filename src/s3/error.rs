@@ -44,6 +44,8 @@ pub enum S3ErrorKind {
     Signature,
     /// The server or its storage failed or is away.
     Server,
+    /// An answer to another request than the one that was sent: a proxy mixes them up.
+    Unasked,
     /// HTML, or a success without an ETag: not the gateway.
     NotCells,
     /// No usable answer, or a body that ended early: see the source.
@@ -73,6 +75,8 @@ pub struct S3Error {
     /// Whether the request may have been carried out although no success was heard
     /// (docs/protocol.md §5.3).
     pub in_doubt: bool,
+    /// Whether right answers came before it, so that [`S3ErrorKind::NotCells`] may pass.
+    pub passing: bool,
     /// The failure below.
     #[source]
     pub source: Option<Cause>,
@@ -100,6 +104,7 @@ impl S3Error {
             request_id: None,
             retry_after: None,
             in_doubt: false,
+            passing: false,
             source: None,
         }
     }
@@ -178,7 +183,8 @@ impl From<AuthError> for S3Error {
 impl Retryable for S3Error {
     fn advice(&self) -> Advice {
         let transient = match (self.kind, &self.source) {
-            (S3ErrorKind::Server | S3ErrorKind::TooMany | S3ErrorKind::NameInUse, _) => true,
+            (S3ErrorKind::Server | S3ErrorKind::TooMany | S3ErrorKind::NameInUse | S3ErrorKind::Unasked, _) => true,
+            (S3ErrorKind::NotCells, _) => self.passing,
             (S3ErrorKind::Locked, _) => return Advice::After(self.retry_after.unwrap_or(LOCK_PAUSE).max(LOCK_PAUSE)),
             (S3ErrorKind::Transport, Some(Cause::Http(error))) => return error.advice(),
             (S3ErrorKind::Transport, _) => true,

@@ -89,7 +89,7 @@ impl Client {
             let (status, headers) = (response.status(), response.headers().clone());
             if status.is_success() {
                 if is_html(&headers, b"") && !matches!(call.asked, Asked::Read) {
-                    return Err(web_page(status.as_u16()));
+                    return self.judged(Err(web_page(status.as_u16())));
                 }
                 return Ok(response);
             }

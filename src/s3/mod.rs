@@ -66,6 +66,13 @@ pub struct ObjectInfo {
     pub modified: Option<Timestamp>,
 }
 
+impl ObjectInfo {
+    /// Bytes of the whole object: where no range was asked for, those of the answer.
+    pub fn whole(&self) -> u64 {
+        self.total.unwrap_or(self.length)
+    }
+}
+
 /// A running download.
 pub struct Download {
     /// What the headers tell.
@@ -128,7 +135,7 @@ impl Client {
             ..Call::about(&key, Method::PUT, "")
         };
         let response = self.exchange(&call).await?;
-        etag_of_write(response.status(), response.headers())
+        self.judged(etag_of_write(response.status(), response.headers()))
     }
 
     /// Opens an object, or a range of it (the end is not included).
@@ -137,6 +144,20 @@ impl Client {
     /// [`S3ErrorKind::Range`] where the range starts beyond the end, for any range of an empty object, and for an answer
     /// that is another range. One that does not say how long it is, is [`S3ErrorKind::Server`].
     pub async fn get(&self, key: &RemotePath, range: Option<Range<u64>>) -> Result<Download, S3Error> {
+        self.get_known(key, range, None).await
+    }
+
+    /// [`Client::get`] of an object whose ETag and size are known. They take the place of those that a proxy leaves out of
+    /// the answer because it compresses or chunks what it passes on: whoever calls this must verify the content.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn get_known(
+        &self,
+        key: &RemotePath,
+        range: Option<Range<u64>>,
+        known: Option<(&str, u64)>,
+    ) -> Result<Download, S3Error> {
         if self.view.as_ref().is_some_and(|view| view.is_upload_only()) {
             return Err(S3Error::new(S3ErrorKind::Forbidden, "this link takes uploads only: nothing comes out of it"));
         }
@@ -149,7 +170,8 @@ impl Client {
             }
         }
         let response = self.exchange(&call).await?;
-        let info = object_info(response.status(), response.headers())?;
+        let known = known.filter(|_| response.status() == StatusCode::OK);
+        let info = self.judged(object_info(response.status(), response.headers(), known))?;
         if let Some(range) = range {
             check_range(&info, response.status(), response.headers(), &range)?;
         }
@@ -165,7 +187,7 @@ impl Client {
     pub async fn head(&self, key: &RemotePath) -> Result<ObjectInfo, S3Error> {
         let key = self.server_path(key);
         let response = self.exchange(&Call::about(&key, Method::HEAD, "")).await?;
-        object_info(response.status(), response.headers())
+        self.judged(object_info(response.status(), response.headers(), None))
     }
 
     /// Starts a multipart upload; `size` is told to the server, which shows it while the upload runs and needs it where
@@ -213,7 +235,7 @@ impl Client {
             ..Call::about(&key, Method::PUT, &query)
         };
         let response = self.exchange(&call).await?;
-        etag_of_write(response.status(), response.headers())
+        self.judged(etag_of_write(response.status(), response.headers()))
     }
 
     /// Puts the parts together and gives the object's ETag without quotes: `…-N`. Never to be tried again blindly: a
@@ -301,10 +323,16 @@ impl Client {
     pub fn list(&self, folder: &RemotePath) -> impl Stream<Item = Result<ListEntry, S3Error>> + Send + 'static {
         let (client, folder, view) = (self.clone(), folder.clone(), self.view.clone());
         let opened = async move { client.open_list(&folder).await };
-        let entries = stream::once(opened).map_ok(|reader| {
-            stream::try_unfold(reader, |mut reader| async move {
-                let entry = reader.next().await.map_err(list_failure)?;
-                Ok(entry.map(|entry| (entry, reader)))
+        let http = self.sender.http.clone();
+        let entries = stream::once(opened).map_ok(move |reader| {
+            stream::try_unfold((reader, http.clone()), |(mut reader, http)| async move {
+                let entry = reader.next().await.map_err(|error| {
+                    if matches!(error, ListError::OtherFolder(..)) {
+                        http.stop_reuse();
+                    }
+                    S3Error { passing: http.has_worked(), ..list_failure(error) }
+                })?;
+                Ok(entry.map(|entry| (entry, (reader, http))))
             })
         });
         let shown = move |entry: ListEntry| match &view {
@@ -322,10 +350,22 @@ impl Client {
         let call = Call { path, least_idle: Some(LIST_IDLE), ..Call::about(folder, Method::GET, "") };
         let response = self.exchange(&call).await?;
         if is_html(response.headers(), b"") {
-            return Err(web_page(response.status().as_u16()));
+            return self.judged(Err(web_page(response.status().as_u16())));
         }
         let body: ListStream = Box::pin(self.sender.http.stream(response).map_err(std::io::Error::other));
         Ok(ListReader::new(StreamReader::new(body), folder.clone()))
+    }
+
+    /// Takes note of a right answer; of what is none, whether there were right ones before.
+    fn judged<T>(&self, answer: Result<T, S3Error>) -> Result<T, S3Error> {
+        let http = &self.sender.http;
+        match answer {
+            Ok(answer) => {
+                http.note_right_answer();
+                Ok(answer)
+            }
+            Err(error) => Err(S3Error { passing: http.has_worked(), ..error }),
+        }
     }
 
     async fn small_answer(&self, response: reqwest::Response) -> Result<(StatusCode, Bytes), S3Error> {
@@ -382,12 +422,15 @@ fn not_the_gateway(status: StatusCode) -> S3Error {
     }
 }
 
-fn object_info(status: StatusCode, headers: &HeaderMap) -> Result<ObjectInfo, S3Error> {
+fn object_info(status: StatusCode, headers: &HeaderMap, known: Option<(&str, u64)>) -> Result<ObjectInfo, S3Error> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let Some(etag) = etag(headers) else {
+    let told: Option<u64> = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
+    // A page is none of the object, whatever is known of it.
+    let known = known.filter(|(_, size)| !is_html(headers, b"") && told.is_none_or(|told| told == *size));
+    let Some(etag) = etag(headers).or_else(|| known.map(|(etag, _)| etag.to_owned())) else {
         return Err(if is_html(headers, b"") { web_page(status.as_u16()) } else { not_the_gateway(status) });
     };
-    let Some(length) = text(CONTENT_LENGTH).and_then(|length| length.parse().ok()) else {
+    let Some(length) = told.or(known.map(|(_, size)| size)) else {
         // Archives that the server makes on the fly have none either; for us they do not exist.
         return Err(S3Error {
             status: Some(status.as_u16()),
@@ -455,6 +498,7 @@ fn list_failure(error: ListError) -> S3Error {
             None => HttpError::new(HttpErrorKind::Closed, format!("the listing could not be read: {io}")).into(),
         },
         ListError::Cut => HttpError::new(HttpErrorKind::Closed, error.to_string()).into(),
+        ListError::OtherFolder(..) => S3Error::new(S3ErrorKind::Unasked, error.to_string()),
         ListError::NotAListing(_) => S3Error::new(S3ErrorKind::NotCells, error.to_string()),
         ListError::Truncated => S3Error::new(S3ErrorKind::Server, error.to_string()),
     }

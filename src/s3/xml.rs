@@ -97,6 +97,9 @@ pub(super) enum ListError {
     /// It is not a listing.
     #[error("the answer is not a listing: {0}")]
     NotAListing(String),
+    /// It is the listing of another folder.
+    #[error("the server listed '{0}' when it was asked for '{1}'")]
+    OtherFolder(String, RemotePath),
     /// It ended in the middle.
     #[error("the listing ended in the middle")]
     Cut,
@@ -118,6 +121,8 @@ pub(super) struct ListReader<R> {
     etag: String,
     modified: Option<Timestamp>,
     truncated: bool,
+    /// The folder that it is a listing of, where that is not the one that was asked for.
+    other_folder: Option<String>,
     done: bool,
 }
 
@@ -134,6 +139,7 @@ impl<R: AsyncBufRead + Unpin> ListReader<R> {
             etag: String::new(),
             modified: None,
             truncated: false,
+            other_folder: None,
             done: false,
         }
     }
@@ -147,6 +153,9 @@ impl<R: AsyncBufRead + Unpin> ListReader<R> {
                 quick_xml::Error::Io(io) => ListError::Io(std::io::Error::new(io.kind(), io)),
                 other => ListError::NotAListing(other.to_string()),
             })?;
+            if let Some(folder) = self.other_folder.take() {
+                return Err(ListError::OtherFolder(folder, self.folder.clone()));
+            }
             let entry = match event {
                 Event::Start(element) => {
                     let name = element.name().as_ref().to_owned();
@@ -183,6 +192,11 @@ impl<R: AsyncBufRead + Unpin> ListReader<R> {
         let parent = self.open.last().map_or("", String::as_str);
         match (parent, name.as_str()) {
             ("", _) => self.done = true,
+            ("ListBucketResult", "Prefix") => {
+                let prefix = form_decoded(&text);
+                let listed = RemotePath::from_server(&prefix);
+                self.other_folder = (listed.nfc() != self.folder.nfc()).then_some(prefix);
+            }
             ("ListBucketResult", "IsTruncated") => self.truncated = text == "true",
             ("Contents", "Key") | ("CommonPrefixes", "Prefix") => self.key = form_decoded(&text),
             ("Contents", "Size") => self.size = text.parse().unwrap_or(0),
@@ -266,6 +280,23 @@ mod tests {
         assert_eq!(entries[0].etag.as_deref(), Some("e1"));
         assert!(entries[0].modified.is_some());
         assert_eq!(entries[1].etag, None);
+    }
+
+    #[tokio::test]
+    async fn a_listing_of_another_folder_is_none() {
+        let body = |prefix: &str| {
+            format!(
+                "<ListBucketResult><Prefix>{prefix}</Prefix><Contents><Key>ws/d/x</Key></Contents></ListBucketResult>"
+            )
+        };
+        for (prefix, folder) in [("ws/e/", "ws/d"), ("ws/", "ws/d"), ("", "ws/d"), ("ws/d/sub/", "ws/d")] {
+            let refused = listed(&body(prefix), folder).await;
+            assert!(matches!(refused, Err(ListError::OtherFolder(..))), "{prefix}: {refused:?}");
+        }
+        for (prefix, folder) in [("ws/d/", "ws/d"), ("ws/a+%2B%C3%A9/", "ws/a +\u{e9}"), ("ws/%C3%A9/", "ws/e\u{301}")]
+        {
+            assert!(listed(&body(prefix), folder).await.is_ok(), "{prefix}");
+        }
     }
 
     #[tokio::test]

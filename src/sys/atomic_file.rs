@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::open;
+
 /// How many links are followed before they count as a ring.
 const MOST_LINKS: usize = 32;
 
@@ -73,7 +75,7 @@ pub fn remove_leftovers(path: &Path) {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         let is_temporary = name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1);
-        if is_temporary && fs::File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+        if is_temporary && open::regular_file(&entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
             let _ = fs::remove_file(entry.path());
         }
     }

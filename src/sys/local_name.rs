@@ -50,6 +50,46 @@ fn check_for(name: &str, windows: bool) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// What the names of temporary files begin and end with.
+const TEMPORARY: (&str, &str) = (".cec-", ".part");
+
+/// How many links are followed before they count as a ring.
+const MOST_LINKS: usize = 32;
+
+/// How many characters are between the two: a random number of 128 bits.
+const RANDOM: usize = 32;
+
+/// A name for a temporary file that nobody can guess, and that nothing else has.
+pub fn temporary() -> String {
+    format!("{}{:0RANDOM$x}{}", TEMPORARY.0, rand::random::<u128>(), TEMPORARY.1)
+}
+
+/// Whether a name is one of [`temporary`]. It does not prove that the file is ours.
+pub fn is_temporary(name: &str) -> bool {
+    let random = name.strip_prefix(TEMPORARY.0).and_then(|rest| rest.strip_suffix(TEMPORARY.1));
+    random.is_some_and(|random| {
+        random.len() == RANDOM && random.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+/// Whether a path leads to one of this process's open files, as /dev/stdout and /dev/fd/3 do: what is behind it can be
+/// written to, but its name is not to be given to another file.
+pub fn is_descriptor(path: &Path) -> bool {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let real = folder.canonicalize().unwrap_or_default();
+        if real == Path::new("/dev/fd") || (real.starts_with("/proc") && real.ends_with("fd")) {
+            return true;
+        }
+        match path.read_link() {
+            Ok(next) => path = folder.join(next),
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
 /// Whether the file system of a folder takes names for one that differ in upper and lower case, or in how their accents
 /// are written. False where nothing can be written there to find out. Blocking.
 pub fn is_folding(folder: &Path) -> bool {
@@ -78,6 +118,33 @@ mod tests {
         }
         for name in ["...", "..x", "tab\t", "a\\b", "C:", "con", "x. "] {
             assert!(check_for(name, false).is_ok(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn temporary_names_differ_and_are_known() {
+        let (one, other) = (temporary(), temporary());
+        assert!(one != other && is_temporary(&one) && is_temporary(&other), "{one} {other}");
+        for name in [".cec-mydata.part", ".cec-21c83db663c0a3fa.part", ".cec-.part", &one[1..], &one.to_uppercase()] {
+            assert!(!is_temporary(name), "{name}");
+        }
+        assert!(check_for(&one, true).is_ok());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_open_here_is_no_file_to_be_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::fs::write(&file, "").expect("a file");
+        std::os::unix::fs::symlink("/dev/stdout", &link).expect("a link");
+        for path in [Path::new("/dev/stdout"), Path::new("/dev/fd/1"), Path::new("/proc/self/fd/0"), &link] {
+            assert!(is_descriptor(path), "{}", path.display());
+        }
+        std::fs::remove_file(&link).expect("removed");
+        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        for path in [&file, &link, Path::new("file"), Path::new("/proc/version")] {
+            assert!(!is_descriptor(path), "{}", path.display());
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod atomic_file;
 pub mod local_name;
 pub mod lock;
+pub mod open;
 pub mod signal;
 pub mod standard_input;
 pub mod tty;

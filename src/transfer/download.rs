@@ -1,6 +1,6 @@
 //! Fetching one file: what is at its place decides, and only a content that is whole and verified gets the name.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -8,11 +8,13 @@ use std::time::SystemTime;
 use tokio::task::spawn_blocking;
 
 use super::arrived::Arrived;
+use super::error::NO_FILE;
 use super::event::{ItemNumber, ItemOutcome};
 use super::plan::{Comparison, Decision, DownloadCandidate, Reason, decide, free_names};
 use super::verify::same_content;
 use super::{Engine, IfExists, TransferError};
 use crate::api::Node;
+use crate::sys::open;
 
 /// How often a place may turn out to be taken after all, before that is the result.
 const MOST_SURPRISES: usize = 10;
@@ -25,6 +27,8 @@ pub struct Downloaded {
     pub target: PathBuf,
     /// The ETag of what was fetched, where known.
     pub etag: Option<String>,
+    /// Its bytes: those that came, which may differ from those that were listed.
+    pub size: u64,
 }
 
 impl Engine {
@@ -40,7 +44,7 @@ impl Engine {
         let mut fetched = None;
         for surprises in 0..MOST_SURPRISES {
             let mut target = candidate.target.clone();
-            let etag = candidate.source.etag.clone();
+            let (etag, size) = (candidate.source.etag.clone(), candidate.source.size);
             let decision = if candidate.in_new_folder && surprises == 0 {
                 decide(self.options.if_exists, None)
             } else {
@@ -49,9 +53,9 @@ impl Engine {
             let reason = match decision {
                 Decision::Unchanged => {
                     self.keep_time(candidate)?;
-                    return Ok(Downloaded { outcome: ItemOutcome::Unchanged, target, etag });
+                    return Ok(Downloaded { outcome: ItemOutcome::Unchanged, target, etag, size });
                 }
-                Decision::Skip => return Ok(Downloaded { outcome: ItemOutcome::Skipped, target, etag }),
+                Decision::Skip => return Ok(Downloaded { outcome: ItemOutcome::Skipped, target, etag, size }),
                 Decision::Exists => break,
                 Decision::Transfer(reason) => reason,
             };
@@ -59,7 +63,8 @@ impl Engine {
                 target = free_target(&target)?;
             }
             if self.options.dry_run {
-                return Ok(Downloaded { outcome: ItemOutcome::Transferred(reason), target, etag: None });
+                can_write(&target).await?;
+                return Ok(Downloaded { outcome: ItemOutcome::Transferred(reason), target, etag: None, size });
             }
             let replace = reason != Reason::New && reason != Reason::Renamed;
             let place = if replace { behind_link(&target) } else { target.clone() };
@@ -67,9 +72,9 @@ impl Engine {
                 Some(arrived) => arrived,
                 None => self.fetch(item, &candidate.source, &place).await?,
             };
-            let etag = Some(arrived.etag.clone());
+            let (etag, size) = (Some(arrived.etag.clone()), arrived.bytes);
             match self.publish(arrived, place, candidate, replace).await? {
-                None => return Ok(Downloaded { outcome: ItemOutcome::Transferred(reason), target, etag }),
+                None => return Ok(Downloaded { outcome: ItemOutcome::Transferred(reason), target, etag, size }),
                 surprised => fetched = surprised,
             }
         }
@@ -93,7 +98,8 @@ impl Engine {
     ) -> Result<Option<Arrived>, TransferError> {
         let modified = self.time_to_keep(&candidate.source);
         let fail = |error| TransferError::local(&candidate.target, error);
-        let published = spawn_blocking(move || arrived.publish(&place, modified, replace)).await;
+        let temporaries = self.options.temporaries.clone();
+        let published = spawn_blocking(move || arrived.publish(&temporaries, &place, modified, replace)).await;
         published.map_err(|error| fail(io::Error::other(error)))?.map_err(fail)
     }
 
@@ -108,9 +114,28 @@ impl Engine {
         let Some(wanted) = self.time_to_keep(&candidate.source).filter(|_| !self.options.dry_run) else {
             return Ok(());
         };
-        let file = File::open(&candidate.target).map_err(fail)?;
+        let file = open::regular_file(&candidate.target).map_err(fail)?;
         let has = file.metadata().and_then(|metadata| metadata.modified()).map_err(fail)?;
         if has == wanted { Ok(()) } else { file.set_modified(wanted).map_err(fail) }
+    }
+}
+
+/// Whether a file can be made where `target` is to be, or where its folder would be made: a dry run would not notice
+/// otherwise. What shows it has no name, where the system has such files.
+async fn can_write(target: &Path) -> Result<(), TransferError> {
+    let folders =
+        target.ancestors().skip(1).map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    let Some(folder) = { folders }.find(|folder| folder.is_dir()).map(Path::to_owned) else { return Ok(()) };
+    let made = spawn_blocking(move || tempfile::tempfile_in(folder)).await;
+    let made = made.map_err(io::Error::other).and_then(|made| made);
+    made.map(|_| ()).map_err(|error| TransferError::local(target, without_path(error)))
+}
+
+/// The system's own words, without the name of the temporary file behind them, which tells the user nothing.
+fn without_path(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path ") {
+        Some((words, _)) => io::Error::new(error.kind(), words.to_owned()),
+        None => error,
     }
 }
 
@@ -128,10 +153,17 @@ fn decide_locally(target: &Path, node: &Node, policy: IfExists) -> Result<Decisi
         Err(error) => return Err(fail(error)),
     };
     if !metadata.is_file() {
-        let kind = if metadata.is_dir() { "folder" } else { "device, pipe or socket" };
+        let kind = if metadata.is_dir() { "folder" } else { NO_FILE };
         return Err(TransferError::clash(target.display(), kind));
     }
-    let same_content = policy != IfExists::Skip && same_content(target, metadata.len(), node).map_err(fail)?;
+    let same_content = match policy {
+        IfExists::Skip => false,
+        _ => match same_content(target, metadata.len(), node) {
+            // Nobody knows whether it is the same, but it may be replaced all the same.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => false,
+            compared => compared.map_err(fail)?,
+        },
+    };
     let local = metadata.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
     let source_is_newer = match (node.modified, local) {
         (Some(remote), Some(local)) => remote.as_second() > local.as_second(),

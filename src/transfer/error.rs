@@ -12,6 +12,12 @@ use crate::s3::{S3Error, S3ErrorKind};
 use crate::walk::WalkError;
 use crate::walk::local::LocalError;
 
+/// The kind of a local target that is neither a file nor a folder, in a [`TransferError::Clash`].
+pub const NO_FILE: &str = "device, pipe or socket";
+
+/// Why what a public link opens is not written under the link's own name, in a [`TransferError::LocalName`].
+pub const HIDDEN_BY_LINK: &str = "the link chose its name, which starts with a dot";
+
 /// Why an item could not be transferred.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
@@ -80,6 +86,16 @@ pub enum TransferError {
         /// The target.
         target: String,
     },
+    /// Another item of this run goes to the same place.
+    #[error("'{source_path}' cannot be written to '{target}': {by} goes there")]
+    TargetTaken {
+        /// The item.
+        source_path: String,
+        /// The place.
+        target: String,
+        /// The other one, in words.
+        by: &'static str,
+    },
     /// A source or the place for the target does not exist.
     #[error("{0}")]
     NotFound(String),
@@ -121,6 +137,14 @@ pub enum TransferError {
     /// The server's own copy is not what the server says of it; fetching it again gives the same.
     #[error("the server's copy of {path} is damaged: {why}")]
     Damaged {
+        /// The file on the server.
+        path: String,
+        /// How that shows.
+        why: String,
+    },
+    /// What the server sends is not what it lists, however often it is asked: something in between answers in its place.
+    #[error("{path} does not come as it is listed: {why}")]
+    OtherContent {
         /// The file on the server.
         path: String,
         /// How that shows.
@@ -219,8 +243,7 @@ impl TransferError {
         match self {
             Self::Api(error) => error.advice() != Advice::Stop,
             Self::S3(error) => error.advice() != Advice::Stop,
-            Self::Walk(WalkError::Api(error)) => error.advice() != Advice::Stop,
-            Self::Walk(WalkError::S3(error)) => error.advice() != Advice::Stop,
+            Self::Walk(error) => error.is_transient(),
             Self::InDoubt { .. } | Self::Integrity { .. } | Self::Changed(_) | Self::UploadLost(_) => true,
             Self::Folder { source, .. } => source.is_transient(),
             _ => false,
@@ -242,7 +265,7 @@ impl Retryable for TransferError {
 fn reach_of_api(kind: ApiErrorKind) -> Reach {
     match kind {
         ApiErrorKind::Unauthenticated | ApiErrorKind::Auth => Reach::Everything,
-        ApiErrorKind::Transport | ApiErrorKind::NotCells => Reach::Server,
+        ApiErrorKind::Transport | ApiErrorKind::NotCells | ApiErrorKind::Unasked => Reach::Server,
         _ => Reach::Item,
     }
 }
@@ -250,7 +273,7 @@ fn reach_of_api(kind: ApiErrorKind) -> Reach {
 fn reach_of_s3(kind: S3ErrorKind) -> Reach {
     match kind {
         S3ErrorKind::Unauthenticated | S3ErrorKind::Auth => Reach::Everything,
-        S3ErrorKind::Transport | S3ErrorKind::NotCells => Reach::Server,
+        S3ErrorKind::Transport | S3ErrorKind::NotCells | S3ErrorKind::Unasked => Reach::Server,
         _ => Reach::Item,
     }
 }

@@ -11,20 +11,22 @@ use tokio::task::spawn_blocking;
 
 use super::arrived::Arrived;
 use super::event::ItemNumber;
-use super::verify::is_cut_short;
+use super::listed::{Listed, Verdict};
+use super::verify::{is_cut_short, ways_to_hash};
 use super::{Engine, TransferError};
 use crate::api::Node;
 use crate::hash::Scheme;
 use crate::http::retry;
-use crate::s3::{Download, S3ErrorKind};
+use crate::s3::{Download, ObjectInfo, S3ErrorKind};
 
 /// How many chunks wait between the connection and the disk.
 const QUEUE: usize = 16;
 
 /// What the attempts at one file hand on to each other.
-#[derive(Default)]
 struct Attempts {
-    /// What has arrived, to be gone on with.
+    /// What the server says of the file, when it was last asked.
+    listed: Listed,
+    /// What has arrived, to be continued.
     kept: Option<Arrived>,
     /// At which byte the connection ended the last time.
     broke_at: Option<u64>,
@@ -57,7 +59,8 @@ impl Engine {
     /// Any [`TransferError`] that retrying did not mend.
     pub(super) async fn fetch(&self, item: ItemNumber, source: &Node, target: &Path) -> Result<Arrived, TransferError> {
         let label = source.path.to_string();
-        let attempts = tokio::sync::Mutex::new(Attempts::default());
+        let attempts =
+            tokio::sync::Mutex::new(Attempts { listed: Listed::of(source), kept: None, broke_at: None, wrong: None });
         retry::run_until(
             &self.options.retry,
             &self.cancel,
@@ -85,10 +88,13 @@ impl Engine {
             Some(whole) => whole,
             None => {
                 let download = self.open(item, source, attempts).await?;
-                let total = download.info.total.unwrap_or(download.info.length);
                 let begun = match attempts.kept.take() {
                     Some(kept) => kept,
-                    None => Arrived::begin(target, &download.info.etag, total, self.options.verify)?,
+                    None => {
+                        let content = (download.info.etag.as_str(), download.info.whole());
+                        let scheme = self.options.verify.then(|| attempts.listed.scheme(&download.info));
+                        Arrived::begin(&self.options.temporaries, target, content, scheme).await?
+                    }
                 };
                 let (outcome, arrived) = self.receive(item, begun, download, target).await?;
                 if let Err(error) = outcome {
@@ -127,7 +133,8 @@ impl Engine {
                 {
                     return Ok(download);
                 }
-                Ok(_) => {}
+                // What has arrived stays where this is not about the same file.
+                Ok(download) => self.compare_with_listed(source, attempts, &download.info).await?,
                 Err(TransferError::S3(error)) if error.kind == S3ErrorKind::Range => {}
                 // What has arrived waits for the next attempt.
                 Err(error) => return Err(error),
@@ -136,7 +143,25 @@ impl Engine {
         if attempts.kept.take().is_some() {
             self.observer.item_restarted(item);
         }
-        self.unless_cancelled(self.s3.get(&source.path, None), || false).await
+        let known = attempts.listed.known().filter(|_| self.options.verify);
+        let download = self.unless_cancelled(self.s3.get_known(&source.path, None, known), || false).await?;
+        self.compare_with_listed(source, attempts, &download.info).await?;
+        Ok(download)
+    }
+
+    /// Compares an answer with what the server says of the file.
+    async fn compare_with_listed(
+        &self,
+        source: &Node,
+        attempts: &mut Attempts,
+        info: &ObjectInfo,
+    ) -> Result<(), TransferError> {
+        match attempts.listed.compare(&self.api, &source.path, info).await? {
+            Verdict::Same => Ok(()),
+            // Its content decides, where it is looked at.
+            Verdict::OtherEtag if self.options.verify => Ok(()),
+            Verdict::OtherEtag | Verdict::Other => Err(attempts.listed.other(&source.path, info)),
+        }
     }
 
     /// Takes a body in, hashing on the way. The outer error is that of the local disk.
@@ -147,8 +172,6 @@ impl Engine {
         download: Download,
         target: &Path,
     ) -> Result<(Result<(), TransferError>, Arrived), TransferError> {
-        // The user knows the target; the temporary file tells nothing.
-        let fail = |error| TransferError::local(target, error);
         if arrived.is_in_memory() {
             let outcome = self.pass_on(item, download, Sink::Memory(&mut arrived)).await;
             return Ok((outcome, arrived));
@@ -157,7 +180,7 @@ impl Engine {
         let writer = spawn_blocking(move || arrived.take_all(receiver));
         let outcome = self.pass_on(item, download, Sink::Writer(sender)).await;
         let written = writer.await.map_err(io::Error::other).and_then(|written| written);
-        Ok((outcome, written.map_err(fail)?))
+        Ok((outcome, written.map_err(|error| TransferError::local(target, error))?))
     }
 
     /// Hands each chunk of a body on, until it ends or is wanted no more.
@@ -188,31 +211,41 @@ impl Engine {
         let Some(hasher) = &arrived.hasher else {
             return Ok(arrived);
         };
-        let by_etag = Scheme::of_etag(&arrived.etag, arrived.bytes);
-        if by_etag.is_some() {
-            let found = hasher.clone().etag();
-            if found == arrived.etag {
-                return Ok(arrived);
-            }
-            if by_etag == Some(Scheme::Whole) {
-                return Err(self.wrong_sum(item, source, attempts, &arrived.etag, found));
-            }
+        let etag = attempts.listed.etag().unwrap_or(&arrived.etag).to_owned();
+        let found = hasher.clone().etag();
+        if found == etag {
+            return Ok(arrived);
         }
-        self.check_hash(item, source, arrived, target, attempts).await
+        let ways = ways_to_hash(&etag, arrived.bytes);
+        if ways == [Scheme::Whole] {
+            return Err(self.wrong_sum(item, source, attempts, &etag, found));
+        }
+        let looked_at = move |arrived: Arrived| {
+            let others: Vec<Scheme> = ways.into_iter().skip(1).collect();
+            let agrees = arrived.has_etag(&etag, &others)?;
+            let hash = arrived.cells_hash()?;
+            Ok((arrived, etag, agrees, hash))
+        };
+        let (arrived, etag, agrees, hash) = blocking(target, move || looked_at(arrived)).await?;
+        if agrees {
+            return Ok(arrived);
+        }
+        self.check_hash(item, source, arrived, (etag, hash), target, attempts).await
     }
 
-    /// Compares a content of parts of an unknown size with the server's own hash of it. It lags behind a write, so what
-    /// was listed earlier proves nothing against the content, nor does it where the content is another by now.
+    /// Compares a content of parts of an unknown size, whose hash is `found`, with the server's own hash of it. It lags
+    /// behind a write, so what was listed earlier proves nothing against the content, nor does it where the content is
+    /// another by now; and it may be stale for good (docs/protocol.md §5.1).
     async fn check_hash(
         &self,
         item: ItemNumber,
         source: &Node,
         arrived: Arrived,
+        (etag, found): (String, String),
         target: &Path,
         attempts: &mut Attempts,
     ) -> Result<Arrived, TransferError> {
-        let found = arrived.cells_hash().await.map_err(|error| TransferError::local(target, error))?;
-        let listed = source.hash.as_ref().filter(|_| source.etag.as_ref() == Some(&arrived.etag));
+        let listed = source.hash.as_ref().filter(|_| source.etag.as_ref() == Some(&etag));
         if listed == Some(&found) {
             return Ok(arrived);
         }
@@ -223,24 +256,35 @@ impl Engine {
                 return Err(error.into());
             }
         };
+        if told.as_ref() == Some(&found) {
+            return Ok(arrived);
+        }
+        let guesses = Scheme::unlikely(&etag, arrived.bytes);
+        let (arrived, agrees) = blocking(target, move || {
+            let agrees = arrived.has_etag(&etag, &guesses)?;
+            Ok((arrived, agrees))
+        })
+        .await?;
+        let path = source.path.to_string();
         let Some(expected) = told else {
-            self.observer.notice(&source.path.to_string(), "could not be verified: the server tells no hash of it");
+            if !agrees {
+                self.observer.notice(&path, "could not be verified: the server tells no hash of it");
+            }
             return Ok(arrived);
         };
-        if found == expected {
+        if agrees {
+            self.observer.notice(&path, "verified by its ETag; the server's other hash of it, x-cells-hash, is wrong");
             return Ok(arrived);
         }
+        self.observer.item_restarted(item);
         if attempts.wrong.as_ref() == Some(&found) {
-            // Twice the same bytes: it is the server's hash that is stale, which happens for good.
-            self.observer.notice(
-                &source.path.to_string(),
-                "arrived twice with the same content, but the server's hash of it is another; kept",
+            let why = format!(
+                "it has twice come with the x-cells-hash {found}, and should have {expected}; its ETag does not agree either"
             );
-            return Ok(arrived);
+            return Err(TransferError::Damaged { path, why });
         }
         attempts.wrong = Some(found.clone());
-        self.observer.item_restarted(item);
-        Err(TransferError::Integrity { path: source.path.to_string(), what: "x-cells-hash", expected, found })
+        Err(TransferError::Integrity { path, what: "x-cells-hash", expected, found })
     }
 
     /// A content whose MD5 is not its ETag. The same one twice is no accident on the way.
@@ -261,4 +305,13 @@ impl Engine {
         attempts.wrong = Some(found.clone());
         TransferError::Integrity { path, what: "ETag", expected, found }
     }
+}
+
+/// Runs what reads and hashes on a thread of its own. The user knows the target; the temporary file tells nothing.
+async fn blocking<T: Send + 'static>(
+    target: &Path,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, TransferError> {
+    let done = spawn_blocking(work).await.map_err(io::Error::other).and_then(|done| done);
+    done.map_err(|error| TransferError::local(target, error))
 }

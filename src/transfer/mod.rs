@@ -8,6 +8,7 @@ pub mod error;
 pub mod event;
 mod fetch;
 pub mod folders;
+pub mod listed;
 pub mod multipart;
 pub mod options;
 pub mod plan;
@@ -16,6 +17,7 @@ pub mod plan_upload;
 pub mod run;
 pub mod stream;
 pub mod target;
+pub mod temporary;
 pub mod upload;
 pub mod verify;
 

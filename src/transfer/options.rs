@@ -1,5 +1,8 @@
 //! How to transfer.
 
+use std::sync::Arc;
+
+use super::temporary::Temporaries;
 use crate::hash::MEBIBYTE;
 use crate::http::retry::RetryPolicy;
 use crate::walk::local::LocalOptions;
@@ -54,6 +57,8 @@ pub struct Options {
     pub dry_run: bool,
     /// How local trees are walked.
     pub local: LocalOptions,
+    /// The temporary files of downloads.
+    pub temporaries: Arc<Temporaries>,
 }
 
 impl Options {
@@ -99,6 +104,7 @@ pub(crate) mod tests {
             fail_fast: false,
             dry_run: false,
             local: LocalOptions { links: LinkPolicy::Follow, hidden: true, except: None },
+            temporaries: Arc::default(),
         }
     }
 

@@ -137,10 +137,10 @@ impl Places<'_> {
 
     fn file(&mut self, node: Node) -> Step {
         let place = self.place(&node).and_then(|place| match &self.tree.merged {
-            Some(claims) if !claims.claim(&place, self.taken.is_some()) => Err(TransferError::SameTarget {
-                first: "another source".to_owned(),
-                second: node.path.to_string(),
+            Some(claims) if !claims.claim(&place, self.taken.is_some()) => Err(TransferError::TargetTaken {
+                source_path: node.path.to_string(),
                 target: place.display().to_string(),
+                by: "another source",
             }),
             _ => Ok(place),
         });
@@ -159,8 +159,11 @@ impl Places<'_> {
     }
 
     fn make(&mut self, source: &RemotePath, place: &Path) -> Result<(), TransferError> {
-        match fs::metadata(place) {
+        // Only the target itself was named: no other link is followed out of it.
+        let is_named = *place == self.tree.target;
+        match if is_named { fs::metadata(place) } else { fs::symlink_metadata(place) } {
             Ok(metadata) if metadata.is_dir() => return Ok(()),
+            Ok(metadata) if metadata.is_symlink() => return Err(TransferError::clash(place.display(), "link")),
             Ok(_) => return Err(TransferError::clash(place.display(), "file")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(TransferError::local(place, error)),

@@ -103,6 +103,11 @@ impl Engine {
                     None
                 }
                 LocalItem::LeftOut { path, reason } => Some(Step::left_out(path.display().to_string(), reason)),
+                LocalItem::LeadsOut { path } => Some(Step::Notice {
+                    path: path.display().to_string(),
+                    text: "a link that leads out of the folder is followed, as are any others; --links skip leaves them out"
+                        .to_owned(),
+                }),
                 LocalItem::Failed { path, error } => Some(Step::Refused {
                     direction: Direction::Upload,
                     source: path.display().to_string(),
@@ -146,10 +151,10 @@ impl Engine {
 
 /// What is said of an entry whose place another source has taken.
 fn taken_by_another(source: &Path, target: &RemotePath) -> TransferError {
-    TransferError::SameTarget {
-        first: "another source".to_owned(),
-        second: source.display().to_string(),
+    TransferError::TargetTaken {
+        source_path: source.display().to_string(),
         target: target.to_string(),
+        by: "another source",
     }
 }
 
@@ -184,10 +189,10 @@ impl Planner<'_> {
         let composed: String = if is_nfc(name) { name.to_owned() } else { name.nfc().collect() };
         // Two local names can only meet when one of them is not plain ASCII.
         if !name.is_ascii() && !open.composed.insert(composed.clone()) {
-            return Err(TransferError::SameTarget {
-                first: path.display().to_string(),
-                second: "another spelling of the same name".to_owned(),
+            return Err(TransferError::TargetTaken {
+                source_path: path.display().to_string(),
                 target: open.folder.path.join(&composed).to_string(),
+                by: "another entry whose name differs only in how its accents are written",
             });
         }
         Ok(composed)

@@ -1,9 +1,10 @@
 //! Running a plan: several files at once, one report for each, a last pass over what failed for a passing reason.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 
 use super::error::Reach;
 use super::event::{Direction, ItemNumber, ItemOutcome, Record};
@@ -14,6 +15,7 @@ use super::plan_upload::TreeUpload;
 use super::{Engine, TransferError};
 use crate::api::{ApiErrorKind, Node};
 use crate::path::RemotePath;
+use crate::sys::open;
 use crate::walk::local::LeftOut;
 
 /// How many steps wait between the planner and the transfers: enough to know the total of most trees early, few enough
@@ -28,6 +30,9 @@ const LAST_PASS: usize = 10_000;
 
 /// How long a deletion may take to show, before what it makes room for is given up.
 const RECYCLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a run waits for the leftovers of others to be removed.
+const LEFTOVERS_LIMIT: Duration = Duration::from_secs(2);
 
 /// One thing that the user named.
 #[derive(Debug)]
@@ -127,6 +132,9 @@ struct Run<'a> {
     again: Vec<Finished>,
     last_pass: bool,
     failures_in_a_row: usize,
+    /// The size of the smallest file among them. A smaller one that succeeds proves nothing: a line may break off after
+    /// some bytes, every time.
+    smallest_failed: u64,
 }
 
 impl Engine {
@@ -136,6 +144,7 @@ impl Engine {
         // What stops this run for its own reasons must not look like the user's Ctrl-C.
         let by_user = self.cancel.clone();
         self.cancel = by_user.child_token();
+        self.remove_leftovers().await;
         let (sender, receiver) = mpsc::channel(STEP_QUEUE);
         let planner = tokio::spawn(self.clone().plan(jobs, sender));
         let run = Run {
@@ -146,6 +155,7 @@ impl Engine {
             again: Vec::new(),
             last_pass: false,
             failures_in_a_row: 0,
+            smallest_failed: u64::MAX,
         };
         let mut summary = run.all(receiver).await;
         planner.abort();
@@ -154,6 +164,15 @@ impl Engine {
         }
         summary.elapsed = begun.elapsed();
         summary
+    }
+
+    /// Removes what killed runs have left. A disk that does not answer holds nothing up.
+    async fn remove_leftovers(&self) {
+        let temporaries = self.options.temporaries.clone();
+        if !self.options.dry_run {
+            let removed = spawn_blocking(move || temporaries.remove_leftovers());
+            let _ = tokio::time::timeout(LEFTOVERS_LIMIT, removed).await;
+        }
     }
 
     async fn plan(self, jobs: Vec<Job>, steps: mpsc::Sender<Step>) {
@@ -235,13 +254,19 @@ impl Engine {
             Candidate::Download(download) => (Direction::Download, download.source.path.marked()),
         };
         let ended = match &candidate {
+            Candidate::Upload(upload)
+                if self.options.dry_run
+                    && let Err(error) = can_read(&upload.source).await =>
+            {
+                Err(error)
+            }
             Candidate::Upload(upload) => {
                 self.upload(number, upload).await.map(|done| (done.outcome, done.target.marked(), done.etag, done.size))
             }
             Candidate::Download(download) => self
                 .download(number, download)
                 .await
-                .map(|done| (done.outcome, done.target.display().to_string(), done.etag, candidate.size())),
+                .map(|done| (done.outcome, done.target.display().to_string(), done.etag, done.size)),
         };
         let (outcome, target, etag, size) = ended.unwrap_or_else(|error| {
             // What another attempt might have mended was not to be tried again.
@@ -257,6 +282,17 @@ impl Engine {
         let record = Record { direction, source, target, size: Some(size), etag, outcome, elapsed: begun.elapsed() };
         Finished { number, candidate, record }
     }
+}
+
+/// Whether a file can be read, which a dry run would not notice otherwise.
+async fn can_read(path: &Path) -> Result<(), TransferError> {
+    let opened = path.to_owned();
+    let opened = spawn_blocking(move || open::regular_file(&opened)).await;
+    opened
+        .map_err(std::io::Error::other)
+        .and_then(|file| file)
+        .map(|_| ())
+        .map_err(|error| TransferError::local(path, error))
 }
 
 impl Run<'_> {
@@ -357,7 +393,12 @@ impl Run<'_> {
             ItemOutcome::Failed(error) => {
                 let transient = error.is_transient() && !self.engine.options.fail_fast;
                 let shared = matches!(error.reach(), Reach::Server | Reach::Disk);
-                self.failures_in_a_row = if shared { self.failures_in_a_row + 1 } else { 0 };
+                if shared {
+                    self.failures_in_a_row += 1;
+                    self.smallest_failed = self.smallest_failed.min(candidate.size());
+                } else {
+                    self.end_row();
+                }
                 if transient && !self.last_pass && self.again.len() < LAST_PASS && !self.engine.cancel.is_cancelled() {
                     self.engine.observer.item_restarted(number);
                     self.engine.observer.item_postponed(number);
@@ -367,9 +408,16 @@ impl Run<'_> {
                 }
                 self.give_up_where_all_fails(error);
             }
-            _ => self.failures_in_a_row = 0,
+            ItemOutcome::Transferred(_) if candidate.size() >= self.smallest_failed => self.end_row(),
+            // What is small, unchanged or skipped does not show that the server is well.
+            ItemOutcome::Transferred(_) | ItemOutcome::Unchanged | ItemOutcome::Skipped => {}
         }
         self.report(number, record);
+    }
+
+    fn end_row(&mut self) {
+        self.failures_in_a_row = 0;
+        self.smallest_failed = u64::MAX;
     }
 
     /// A server that has failed so often in a row is away, and a disk that was full so often stays so: going on would

@@ -10,6 +10,7 @@ use futures_util::TryStreamExt;
 use unicode_normalization::UnicodeNormalization;
 
 use super::body::Snapshot;
+use super::error::{HIDDEN_BY_LINK, NO_FILE};
 use super::event::Direction;
 use super::folders::{Merged, TargetFolder};
 use super::plan::{DownloadCandidate, UploadCandidate};
@@ -20,7 +21,7 @@ use super::{Engine, IfExists, TransferError};
 use crate::api::Node;
 use crate::path::{RemotePath, check_folder_name, check_name};
 use crate::sys::local_name;
-use crate::walk::local::{LeftOut, LinkPolicy, LocalError, is_temporary_name};
+use crate::walk::local::{LeftOut, LinkPolicy, LocalError};
 
 /// From this many sources on, their targets are looked up in one listing of the folder instead of one by one.
 const LIST_FROM: usize = 20;
@@ -311,7 +312,15 @@ impl Engine {
                 let name = self.api.own_name(node);
                 let refused = |reason| TransferError::LocalName { path: node.path.to_string(), reason };
                 local_name::check(name).map_err(refused)?;
-                Ok(folder.join(name))
+                if name.starts_with('.') && self.api.is_named_by_link(node) {
+                    return Err(refused(HIDDEN_BY_LINK));
+                }
+                let target = folder.join(name);
+                // As with cp: a folder goes through no link that was not named.
+                if node.is_folder() && target.is_symlink() {
+                    return Err(TransferError::clash(target.display(), "link"));
+                }
+                Ok(target)
             }
             Place::As(path) if is_written_as_folder(path) && !node.is_folder() => {
                 let shown = destination.display();
@@ -332,6 +341,9 @@ impl Engine {
         };
         let shown = target.display().to_string();
         match there {
+            Some(metadata) if !metadata.is_dir() && (!metadata.is_file() || local_name::is_descriptor(&target)) => {
+                Err(TransferError::clash(shown, NO_FILE))
+            }
             Some(metadata) if metadata.is_dir() != node.is_folder() => {
                 let kind = if metadata.is_dir() { "folder" } else { "file" };
                 Err(TransferError::clash(shown, kind))
@@ -368,7 +380,7 @@ fn named_upload(
             Ok(Named::LeftOut(LeftOut::Link))
         };
     }
-    let is_temporary = source.file_name().and_then(|name| name.to_str()).is_some_and(is_temporary_name);
+    let is_temporary = source.file_name().and_then(|name| name.to_str()).is_some_and(local_name::is_temporary);
     if is_temporary && source.is_file() {
         return if several { Ok(Named::LeftOut(LeftOut::Temporary)) } else { Err(refused(LocalError::Temporary)) };
     }

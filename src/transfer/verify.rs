@@ -1,6 +1,5 @@
 //! Comparing local contents with what the server says of its own.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -11,21 +10,30 @@ use crate::api::Node;
 use crate::hash::{CELLS_BLOCK, Hasher, Scheme};
 use crate::path::RemotePath;
 use crate::s3::{self, S3Error};
+use crate::sys::open;
 
-/// Hashes a whole file. Blocking.
+/// Hashes a whole file. Blocking, but never for a pipe.
 ///
 /// # Errors
-/// The file cannot be read.
+/// The file cannot be read, or is no regular file.
 pub fn hash_file(path: &Path, scheme: Scheme) -> io::Result<Hasher> {
-    let mut file = File::open(path)?;
-    let mut hasher = Hasher::new(scheme);
+    let hashed = hash_all(open::regular_file(path)?, &[scheme])?;
+    Ok(hashed.into_iter().next().unwrap_or_else(|| Hasher::new(scheme)))
+}
+
+/// Hashes a content in several ways in one pass. Blocking.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn hash_all(mut content: impl Read, schemes: &[Scheme]) -> io::Result<Vec<Hasher>> {
+    let mut hashers: Vec<Hasher> = schemes.iter().copied().map(Hasher::new).collect();
     let mut buffer = vec![0_u8; CHUNK];
     loop {
-        let got = file.read(&mut buffer)?;
+        let got = content.read(&mut buffer)?;
         if got == 0 {
-            return Ok(hasher);
+            return Ok(hashers);
         }
-        hasher.update(&buffer[..got]);
+        hashers.iter_mut().for_each(|hasher| hasher.update(&buffer[..got]));
     }
 }
 
@@ -38,20 +46,27 @@ pub fn same_content(path: &Path, local_size: u64, node: &Node) -> io::Result<boo
     if local_size != node.size || node.is_temporary() {
         return Ok(false);
     }
-    let by_etag = node.etag.as_deref().and_then(|etag| Some((etag, Scheme::of_etag(etag, node.size)?)));
-    if let Some((etag, scheme)) = by_etag {
-        if hash_file(path, scheme)?.etag() == etag {
-            return Ok(true);
-        }
-        if scheme == Scheme::Whole {
-            return Ok(false);
-        }
+    let mut schemes = node.etag.as_deref().map_or_else(Vec::new, |etag| ways_to_hash(etag, node.size));
+    // Where the ETag is that of parts of a size that nobody told, the server's own hash decides as well.
+    let by_blocks = Scheme::Parts(CELLS_BLOCK);
+    if node.hash.is_some() && schemes != [Scheme::Whole] && !schemes.contains(&by_blocks) {
+        schemes.push(by_blocks);
     }
-    // The ETag is that of parts of a size that nobody told: only the server's own hash can decide.
-    let Some(hash) = &node.hash else {
-        return Ok(false);
+    let is_it = |hasher: Hasher| {
+        let hash = hasher.clone().cells_hash();
+        (hash.is_some() && hash == node.hash) || node.etag.as_ref() == Some(&hasher.etag())
     };
-    Ok(hash_file(path, Scheme::Parts(CELLS_BLOCK))?.cells_hash().as_ref() == Some(hash))
+    let Some((likeliest, others)) = schemes.split_first() else { return Ok(false) };
+    if is_it(hash_file(path, *likeliest)?) {
+        return Ok(true);
+    }
+    Ok(!others.is_empty() && hash_all(open::regular_file(path)?, others)?.into_iter().any(is_it))
+}
+
+/// The ways of hashing a content of `size` bytes that its `etag` may come from, likeliest first.
+pub fn ways_to_hash(etag: &str, size: u64) -> Vec<Scheme> {
+    let likely = Scheme::likely(etag, size);
+    if likely.is_empty() { Scheme::of_etag(etag, size).into_iter().collect() } else { likely }
 }
 
 /// Whether the server's copy of a file is shorter than its index says (docs/protocol.md §5.3): it gives the first byte

@@ -1,11 +1,14 @@
 //! Local trees: read on a thread of its own, folders before what they hold, links followed without loops.
 
+use std::cell::Cell;
 use std::fs::{self, FileType, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use tokio::sync::mpsc;
+
+use crate::sys::local_name;
 
 /// How many found entries wait to be taken before the walk pauses.
 const QUEUE: usize = 1024;
@@ -65,7 +68,7 @@ impl LeftOut {
             Self::Dangling => "a link that points at nothing",
             Self::Loop => "a link to a folder that it lies in",
             Self::Link => "a link",
-            Self::Temporary => "what is left of a download that was broken off",
+            Self::Temporary => "by its name a temporary file of a download, which is running or was broken off",
         }
     }
 }
@@ -86,7 +89,7 @@ pub enum LocalError {
     #[error("not a regular file or folder, but a pipe, socket or device")]
     Special,
     /// What a download that was ended in the middle has left behind.
-    #[error("what is left of a download that was broken off, which is never uploaded")]
+    #[error("by its name a temporary file of a download, which is never uploaded")]
     Temporary,
 }
 
@@ -129,6 +132,11 @@ pub enum LocalItem {
         /// Why.
         reason: LeftOut,
     },
+    /// The first link that is followed out of the root.
+    LeadsOut {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// An entry, or the rest of a folder, that cannot be read.
     Failed {
         /// Where it is.
@@ -138,17 +146,13 @@ pub enum LocalItem {
     },
 }
 
-/// Whether a name is that of a download's temporary file, which is never uploaded.
-pub fn is_temporary_name(name: &str) -> bool {
-    name.starts_with(".cec-") && name.ends_with(".part")
-}
-
 /// Walks the folder `root` on a thread of its own. It ends early once the receiver is dropped.
 pub fn walk(root: PathBuf, options: LocalOptions) -> mpsc::Receiver<LocalItem> {
     let (sender, receiver) = mpsc::channel(QUEUE);
     tokio::task::spawn_blocking(move || {
-        let mut walker = Walker { options, sender, next_number: 1 };
         let canonical = fs::canonicalize(&root).unwrap_or_else(|_| root.clone());
+        let mut walker =
+            Walker { options, sender, next_number: 1, root: canonical.clone(), left_root: Cell::new(false) };
         // Only a receiver that is gone makes this fail.
         let _ = walker.run(root, canonical);
     });
@@ -162,6 +166,10 @@ struct Walker {
     options: LocalOptions,
     sender: mpsc::Sender<LocalItem>,
     next_number: FolderNumber,
+    /// The real path of the root.
+    root: PathBuf,
+    /// Whether it was told that a link leads out of it.
+    left_root: Cell<bool>,
 }
 
 /// A folder being walked: what of it is still to be entered.
@@ -227,13 +235,22 @@ impl Walker {
                 self.send(LocalItem::Failed { path, error: LocalError::NotUnicode })?;
                 continue;
             };
-            if is_temporary_name(&name) || (!self.options.hidden && name.starts_with('.')) {
+            if !self.options.hidden && name.starts_with('.') {
                 continue;
             }
-            match self.look(&entry.file_type(), &path, &frame, above) {
+            let found = self.look(&entry.file_type(), &path, &frame, above);
+            let is_link = entry.file_type().is_ok_and(|file_type| file_type.is_symlink());
+            if is_link && matches!(found, Ok(Found::File(_) | Found::Folder(_))) && self.is_first_out(&path) {
+                self.send(LocalItem::LeadsOut { path: path.clone() })?;
+            }
+            match found {
                 Ok(Found::Folder(canonical)) => {
                     let canonical = canonical.unwrap_or_else(|| frame.canonical.join(&name));
                     frame.folders.push((name, canonical));
+                }
+                // It is not certain that it is one: somebody's file is never left out without a word.
+                Ok(Found::File(_)) if local_name::is_temporary(&name) => {
+                    self.send(LocalItem::LeftOut { path, reason: LeftOut::Temporary })?;
                 }
                 Ok(Found::File(_)) if self.is_except(&frame, &name, &path, &entry.file_type()) => {}
                 Ok(Found::File(metadata)) => self.send(LocalItem::File {
@@ -248,6 +265,13 @@ impl Walker {
             }
         }
         Ok(frame)
+    }
+
+    /// Whether a link leads out of the root, for the first time.
+    fn is_first_out(&self, path: &Path) -> bool {
+        !self.left_root.get()
+            && fs::canonicalize(path).is_ok_and(|real| !real.starts_with(&self.root))
+            && !self.left_root.replace(true)
     }
 
     /// Whether a file is the one that is never taken.
@@ -333,6 +357,7 @@ mod tests {
                 LocalItem::File { path, size, .. } => format!("file {} {size}", shown(&path)),
                 LocalItem::FolderDone(number) => format!("done {number}"),
                 LocalItem::LeftOut { path, reason } => format!("left {} {reason:?}", shown(&path)),
+                LocalItem::LeadsOut { path } => format!("leads out {}", shown(&path)),
                 LocalItem::Failed { path, error } => format!("failed {} {error}", shown(&path)),
             });
         }
@@ -340,13 +365,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn folders_come_before_what_they_hold_and_leftovers_never() {
+    async fn folders_come_before_what_they_hold_and_leftovers_are_told() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir_all(folder.path().join("a/b")).expect("folders");
         fs::write(folder.path().join("a/b/x"), "123").expect("a file");
-        fs::write(folder.path().join("a/.cec-0011.part"), "rest").expect("a file");
+        let leftover = local_name::temporary();
+        fs::write(folder.path().join("a").join(&leftover), "rest").expect("a file");
+        fs::write(folder.path().join("a/.cec-mydata.part"), "somebody's own").expect("a file");
         fs::write(folder.path().join(".hidden"), "").expect("a file");
-        let lines = collect(folder.path(), OPTIONS).await;
+        let mut lines = collect(folder.path(), OPTIONS).await;
+        let (own, left) = ("file a/.cec-mydata.part 14", format!("left a/{leftover} Temporary"));
+        for told in [own, &left] {
+            lines.remove(lines.iter().position(|line| line == told).expect("told"));
+        }
         assert_eq!(
             lines,
             ["folder ", "file .hidden 0", "folder a", "folder a/b", "file a/b/x 3", "done 2", "done 1", "done 0"]
@@ -386,6 +417,25 @@ mod tests {
         );
         let lines = collect(root, LocalOptions { links: LinkPolicy::Error, ..OPTIONS }).await;
         assert_eq!(lines.iter().filter(|line| line.starts_with("failed")).count(), 4, "{lines:?}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_first_link_that_leads_out_is_told() {
+        use std::os::unix::fs::symlink;
+        let (folder, elsewhere) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let root = folder.path();
+        fs::create_dir(root.join("real")).expect("a folder");
+        fs::write(elsewhere.path().join("secret"), "1").expect("a file");
+        symlink("real", root.join("within")).expect("a link");
+        assert!(!collect(root, OPTIONS).await.iter().any(|line| line.starts_with("leads out")));
+        for name in ["one", "real/two"] {
+            symlink(elsewhere.path().join("secret"), root.join(name)).expect("a link");
+        }
+        let lines = collect(root, OPTIONS).await;
+        assert_eq!(lines.iter().filter(|line| line.starts_with("leads out")).count(), 1, "{lines:?}");
+        let lines = collect(root, LocalOptions { links: LinkPolicy::Skip, ..OPTIONS }).await;
+        assert!(!lines.iter().any(|line| line.starts_with("leads out")), "{lines:?}");
     }
 
     #[cfg(target_os = "linux")]

@@ -6,6 +6,7 @@ pub mod ordered;
 pub mod remote;
 
 use crate::api::ApiError;
+use crate::http::retry::{Advice, Retryable as _};
 use crate::path::RemotePath;
 use crate::s3::S3Error;
 
@@ -29,4 +30,15 @@ pub enum WalkError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl WalkError {
+    /// Whether another try later may succeed.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Api(error) => error.advice() != Advice::Stop,
+            Self::S3(error) => error.advice() != Advice::Stop,
+            Self::ArchiveFolder(_) | Self::Pattern { .. } => false,
+        }
+    }
 }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::WalkError;
 use crate::api::{Client, Node};
+use crate::http::retry::{self, RetryPolicy};
 use crate::path::{RemotePath, check_folder_name};
 use crate::s3;
 
@@ -43,10 +44,20 @@ pub fn children(
     s3: &s3::Client,
     folder: &RemotePath,
 ) -> impl Stream<Item = Result<Node, WalkError>> + Send + 'static {
+    children_of(api, s3, folder, None)
+}
+
+/// [`children`] of a folder that has so many, where that is known.
+fn children_of(
+    api: &Client,
+    s3: &s3::Client,
+    folder: &RemotePath,
+    count: Option<u64>,
+) -> impl Stream<Item = Result<Node, WalkError>> + Send + 'static {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let (api, s3, folder) = (api.clone(), s3.clone(), folder.clone());
     tokio::spawn(async move {
-        if let Err(error) = send_children(&api, &s3, &folder, &sender).await {
+        if let Err(error) = send_children(&api, &s3, &folder, count, &sender).await {
             // A receiver that is gone wants no more.
             let _ = sender.send(Err(explained(error, &folder))).await;
         }
@@ -85,18 +96,20 @@ async fn send_children(
     api: &Client,
     s3: &s3::Client,
     folder: &RemotePath,
+    count: Option<u64>,
     sender: &mpsc::Sender<Result<Node, WalkError>>,
 ) -> Result<(), WalkError> {
-    let total = Arc::new(AtomicU64::new(0));
-    let mut seen = 0_u64;
-    let mut visible = std::pin::pin!(api.counted_children(folder, total.clone()));
-    while let Some(node) = visible.try_next().await? {
-        seen += 1;
-        if sender.send(Ok(node)).await.is_err() {
-            return Ok(());
-        }
-    }
-    if total.load(Ordering::Relaxed) > seen {
+    let api = &patient_with(api, folder);
+    let (total, seen) = send_visible(api, folder, sender).await?;
+    let is_empty = total == 0 && seen == 0;
+    let (total, seen) = if is_empty && count != Some(0) && counts_children(api, folder).await? {
+        // The answer may have been that of another, empty folder.
+        api.stop_reuse();
+        send_visible(api, folder, sender).await?
+    } else {
+        (total, seen)
+    };
+    if total > seen {
         for node in hidden_children(api, s3, folder).await? {
             if sender.send(Ok(node)).await.is_err() {
                 return Ok(());
@@ -106,13 +119,45 @@ async fn send_children(
     Ok(())
 }
 
+/// The client for the listing of a folder. The server fails on each folder that is called like an archive, however often
+/// it is asked.
+fn patient_with(api: &Client, folder: &RemotePath) -> Client {
+    let is_hopeless = !folder.is_workspace() && check_folder_name(folder.name()).is_err();
+    if is_hopeless { api.clone().with_retry(RetryPolicy::never()) } else { api.clone() }
+}
+
+/// Sends the children that the listing shows; how many the server counts, and how many came.
+async fn send_visible(
+    api: &Client,
+    folder: &RemotePath,
+    sender: &mpsc::Sender<Result<Node, WalkError>>,
+) -> Result<(u64, u64), WalkError> {
+    let total = Arc::new(AtomicU64::new(0));
+    let mut seen = 0_u64;
+    let mut visible = std::pin::pin!(api.counted_children(folder, total.clone()));
+    while let Some(node) = visible.try_next().await? {
+        seen += 1;
+        if sender.send(Ok(node)).await.is_err() {
+            return Ok((0, seen));
+        }
+    }
+    Ok((total.load(Ordering::Relaxed), seen))
+}
+
+/// Whether the server counts children of a folder whose listing was empty.
+async fn counts_children(api: &Client, folder: &RemotePath) -> Result<bool, WalkError> {
+    let described = api.stat_many(std::slice::from_ref(folder)).await?;
+    Ok(described.iter().any(|node| node.children.is_some_and(|count| count > 0)))
+}
+
 /// The children of a folder whose names start with a dot.
 async fn hidden_children(api: &Client, s3: &s3::Client, folder: &RemotePath) -> Result<Vec<Node>, WalkError> {
-    let hidden: Vec<RemotePath> = s3
-        .list(folder)
-        .try_filter_map(async |entry| Ok(entry.path.name().starts_with('.').then_some(entry.path)))
-        .try_collect()
-        .await?;
+    let is_hidden = |path: &RemotePath| path.name().starts_with('.');
+    let listed = |_| {
+        let names = s3.list(folder).try_filter_map(async |entry| Ok(Some(entry.path).filter(is_hidden)));
+        names.try_collect::<Vec<RemotePath>>()
+    };
+    let hidden = retry::run(api.retry_policy(), listed, |_, _, _| {}).await?;
     Ok(api.stat_many(&hidden).await?)
 }
 
@@ -143,26 +188,33 @@ pub struct RemoteOptions {
     pub depth: Option<usize>,
 }
 
-/// Everything below `root` (itself not included). An unreadable folder is one [`RemoteItem::Failed`]; the rest goes on.
+/// Everything below `root` (itself not included). A folder whose listing fails for a passing reason is listed once more
+/// when all else is done; one that cannot be read is one [`RemoteItem::Failed`], and the rest goes on.
 pub fn walk(api: &Client, s3: &s3::Client, root: &RemotePath, options: RemoteOptions) -> mpsc::Receiver<RemoteItem> {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let (api, s3, root) = (api.clone(), s3.clone(), root.clone());
     tokio::spawn(async move {
         // Last in, first out: the folders that wait are then those beside the path being walked, not a whole level.
-        let mut waiting = vec![(root.clone(), 1_usize)];
+        let mut waiting = vec![Folder::new(root, None, 1)];
+        let mut set_aside = Vec::new();
         let mut running = JoinSet::new();
         loop {
             while running.len() < LISTINGS_IN_FLIGHT {
-                let Some((folder, depth)) = waiting.pop() else { break };
+                let Some(folder) = waiting.pop() else { break };
                 let (api, s3, sender) = (api.clone(), s3.clone(), sender.clone());
-                let bin = (!options.recycle_bin && folder.is_workspace()).then(|| folder.join(RECYCLE_BIN));
-                running.spawn(async move { (list_folder(&api, &s3, &folder, bin, &sender).await, depth) });
+                running.spawn(async move { list_folder(&api, &s3, folder, options.recycle_bin, &sender).await });
             }
             match running.join_next().await {
-                None => return,
-                Some(Ok((folders, depth))) => {
-                    if options.depth.is_none_or(|limit| depth < limit) {
-                        waiting.extend(folders.into_iter().rev().map(|folder| (folder, depth + 1)));
+                None if set_aside.is_empty() => return,
+                None => waiting.append(&mut set_aside),
+                Some(Ok(Listed { folder, folders, again })) => {
+                    if options.depth.is_none_or(|limit| folder.depth < limit) {
+                        let below =
+                            folders.into_iter().rev().map(|(path, count)| Folder::new(path, count, folder.depth + 1));
+                        waiting.extend(below);
+                    }
+                    if again {
+                        set_aside.push(Folder { last_pass: true, ..folder });
                     }
                 }
                 // A listing that panicked or was cancelled ends the walk; the channel closes.
@@ -176,35 +228,64 @@ pub fn walk(api: &Client, s3: &s3::Client, root: &RemotePath, options: RemoteOpt
     receiver
 }
 
+/// A folder that is to be listed.
+struct Folder {
+    path: RemotePath,
+    /// How many children the server counts in it, where that is known.
+    count: Option<u64>,
+    /// That of the root is 1.
+    depth: usize,
+    /// The names that were sent already.
+    names: HashSet<String>,
+    /// A failure is final.
+    last_pass: bool,
+}
+
+impl Folder {
+    fn new(path: RemotePath, count: Option<u64>, depth: usize) -> Self {
+        Self { path, count, depth, names: HashSet::new(), last_pass: false }
+    }
+}
+
+/// What came of a listing.
+struct Listed {
+    folder: Folder,
+    /// The folders that are in it, with the number of their children where that is known.
+    folders: Vec<(RemotePath, Option<u64>)>,
+    /// It failed for a passing reason.
+    again: bool,
+}
+
 /// Sends a folder's children and gives back the folders among them.
 async fn list_folder(
     api: &Client,
     s3: &s3::Client,
-    folder: &RemotePath,
-    recycle_bin: Option<RemotePath>,
+    mut folder: Folder,
+    recycle_bin: bool,
     sender: &mpsc::Sender<RemoteItem>,
-) -> Vec<RemotePath> {
+) -> Listed {
+    let recycle_bin = (!recycle_bin && folder.path.is_workspace()).then(|| folder.path.join(RECYCLE_BIN));
     let mut folders = Vec::new();
-    let mut names = HashSet::new();
-    let mut stream = std::pin::pin!(children(api, s3, folder));
+    let mut stream = std::pin::pin!(children_of(api, s3, &folder.path, folder.count));
     while let Some(next) = stream.next().await {
         let item = match next {
-            Ok(node) if recycle_bin.as_ref() == Some(&node.path) => RemoteItem::RecycleBin(node),
             // A change between two pages can show a node under its old and its new place.
-            Ok(node) if !names.insert(node.name().to_owned()) => continue,
+            Ok(node) if !folder.names.insert(node.name().to_owned()) => continue,
+            Ok(node) if recycle_bin.as_ref() == Some(&node.path) => RemoteItem::RecycleBin(node),
             Ok(node) if node.is_folder() => {
                 // A server that lists a folder in another one must not send the walk round in circles.
-                if node.path.parent().as_ref() == Some(folder) {
-                    folders.push(node.path.clone());
+                if node.path.parent().as_ref() == Some(&folder.path) && !matches!(node.name(), "." | "..") {
+                    folders.push((node.path.clone(), node.children));
                 }
                 RemoteItem::Folder(node)
             }
             Ok(node) => RemoteItem::File(node),
-            Err(error) => RemoteItem::Failed { folder: folder.clone(), error },
+            Err(error) if !folder.last_pass && error.is_transient() => return Listed { folder, folders, again: true },
+            Err(error) => RemoteItem::Failed { folder: folder.path.clone(), error },
         };
         if sender.send(item).await.is_err() {
-            return Vec::new();
+            return Listed { folder, folders: Vec::new(), again: false };
         }
     }
-    folders
+    Listed { folder, folders, again: false }
 }

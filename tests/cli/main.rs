@@ -29,6 +29,7 @@ mod jobs;
 mod keyring;
 mod links;
 mod listings;
+mod local_targets;
 mod logs;
 mod ls;
 mod meta;

@@ -492,15 +492,27 @@ fn a_manifest_is_known_behind_links() {
 #[test]
 fn what_a_broken_download_left_is_never_uploaded() {
     let world = World::new();
-    local(&world, ".cec-0aB1c2.part", "rest");
+    local(&world, ".cec-0123456789abcdef0123456789abcdef.part", "rest");
     local(&world, "one", "1");
-    let run = world.cec(["scp", ".cec-0aB1c2.part", "cells://common-files/x"]).run();
+    let run = world.cec(["scp", ".cec-0123456789abcdef0123456789abcdef.part", "cells://common-files/x"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
-    assert!(run.stderr.contains("what is left of a download that was broken off"), "{}", run.stderr);
-    let run = world.cec(["scp", ".cec-0aB1c2.part", "one", "cells://common-files"]).run();
+    assert!(run.stderr.contains("by its name a temporary file of a download"), "{}", run.stderr);
+    let run = world.cec(["scp", ".cec-0123456789abcdef0123456789abcdef.part", "one", "cells://common-files"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(run.stderr.contains("warning: .cec-0aB1c2.part: left out: what is left of a download"), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("warning: .cec-0123456789abcdef0123456789abcdef.part: left out: by its name a temporary file"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(world.tree().list("common-files"), ["one"]);
+    // In a tree it is told as well, and what only looks like it goes.
+    local(&world, "tree/.cec-0123456789abcdef0123456789abcdef.part", "rest");
+    local(&world, "tree/.cec-mydata.part", "mine");
+    let run = world.cec(["scp", "tree", "cells://common-files"]).run();
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("tree/.cec-0123456789abcdef0123456789abcdef.part: left out: "), "{}", run.stderr);
+    assert_eq!(world.tree().list("common-files/tree"), [".cec-mydata.part"]);
 }
 
 #[test]

@@ -52,6 +52,7 @@ fn options(if_exists: IfExists) -> Options {
         fail_fast: false,
         dry_run: false,
         local: LocalOptions { links: LinkPolicy::Follow, hidden: true, except: None },
+        temporaries: Arc::default(),
     }
 }
 

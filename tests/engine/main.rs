@@ -3,6 +3,7 @@
 #[path = "../support/trees.rs"]
 mod trees;
 
+mod answers;
 mod downloads;
 mod random;
 mod support;

@@ -44,6 +44,7 @@ pub(crate) fn options() -> Options {
         fail_fast: false,
         dry_run: false,
         local: LocalOptions { links: LinkPolicy::Follow, hidden: true, except: None },
+        temporaries: Arc::default(),
     }
 }
 

@@ -31,8 +31,8 @@ A - is standard input or output. What is piped in goes in parts of 10 MiB that g
 once, so that it cannot be sent again as a whole.
 
 Every file is verified as it moves, and a download has its name only once it is whole. After a failure, a further run
-transfers only the files that are missing or differ; one that was broken off starts anew. What a download that was killed
-has left (.cec-*.part) goes away when the same file is fetched again.
+transfers only the files that are missing or differ; one that was broken off starts again. The temporary files (.cec-*.part)
+that a killed download has left are removed by the next scp.
 
 A folder of the server is never replaced by a file, nor a file by a folder, but with --force, which moves what is in the
 way to the recycle bin and says so.

@@ -90,6 +90,10 @@ async fn engine(ctx: &Ctx, options: Options) -> Result<Engine, CliError> {
 
 /// Refuses a manifest that would be written over what is to be sent.
 fn check_manifest(args: &Args, direction: &Direction) -> Result<(), CliError> {
+    if args.manifest.as_deref().is_some_and(|manifest| manifest.as_os_str() == "-") {
+        return Err(CliError::new(Kind::Usage, "--manifest takes a file, not - for standard output")
+            .hint("name a file: ./- for one that is called so, /dev/stdout for standard output"));
+    }
     let (Some(manifest), Direction::Up(sources, ..)) = (&args.manifest, direction) else { return Ok(()) };
     let (Some(real), true) = (real_path(manifest), manifest.exists()) else { return Ok(()) };
     match sources.iter().find(|source| real_path(source).as_ref() == Some(&real)) {

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::Args;
@@ -13,6 +14,7 @@ use crate::http::retry::RetryPolicy;
 use crate::settings::parse_duration;
 use crate::transfer::Options;
 use crate::transfer::options::{MAXIMUM_PARTS, PART_STEP};
+use crate::transfer::temporary::Temporaries;
 use crate::walk::local::{LocalOptions, real_path};
 
 /// The largest part, and the largest file that may go in one piece, in MiB: the gateway takes no more.
@@ -58,7 +60,14 @@ pub(super) fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
             hidden: !args.no_hidden,
             except: args.manifest.as_deref().and_then(real_path),
         },
+        temporaries: Arc::new(temporaries(ctx)),
     })
+}
+
+/// The temporary files of downloads, which are recorded beside the accounts.
+fn temporaries(ctx: &Ctx) -> Temporaries {
+    let folder = ctx.settings.config_folder.as_ref();
+    folder.map_or_else(Temporaries::default, |folder| Temporaries::recorded_in(folder.join("downloads")))
 }
 
 /// A flag and its variable.

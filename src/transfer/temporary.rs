@@ -1,0 +1,457 @@
+//! The temporary files of downloads: each beside its target, under a name that nobody can guess, opened exclusively and
+//! readable by nobody else. Each is recorded until it is gone, so that a later run removes what a killed one has left,
+//! and never anything that only has such a name.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tempfile::{NamedTempFile, TempPath};
+
+use crate::sys::{local_name, open};
+
+/// What the name of a record ends with.
+const RECORD: &str = ".temporary-files";
+
+/// How many entries a record may have beyond twice those of files that exist, before it is written anew.
+const STALE_ENTRIES: usize = 1000;
+
+/// The temporary files of a run, with their record.
+#[derive(Debug, Default)]
+pub struct Temporaries {
+    folder: Option<PathBuf>,
+    record: Mutex<Recording>,
+}
+
+/// The record of a run: the absolute paths of its temporary files, each followed by a NUL. It is locked while the run
+/// lives.
+#[derive(Debug, Default)]
+enum Recording {
+    /// No temporary file has been made yet.
+    #[default]
+    Before,
+    Open(Record),
+    /// There is no place for it; what a killed run leaves then stays.
+    Impossible,
+}
+
+#[derive(Debug)]
+struct Record {
+    file: File,
+    path: PathBuf,
+    existing: HashSet<PathBuf>,
+    entries: usize,
+}
+
+impl Temporaries {
+    /// Temporary files that are recorded in `folder`, which is made when it is needed.
+    pub fn recorded_in(folder: PathBuf) -> Self {
+        Self { folder: Some(folder), record: Mutex::default() }
+    }
+
+    /// Makes an empty temporary file in the folder of a place, readable by the user alone. Blocking.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(super) fn create(self: &Arc<Self>, place: &Path) -> io::Result<Temporary> {
+        let folder = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let path = folder.join(local_name::temporary());
+        let entry = Entry::new(self, &path);
+        let replaced = Permissions::of_file(place);
+        let mut options = File::options();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        // What the umask leaves of this is what any new file of the user has.
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, if replaced.is_some() { 0o600 } else { 0o666 });
+        let file = options.open(&path)?;
+        let permissions = match replaced {
+            Some(replaced) => replaced,
+            None => Permissions::of(&file.metadata()?),
+        };
+        // A file system without permissions may refuse this.
+        let _ = Permissions::private().give_to(&file);
+        let path = TempPath::try_from_path(path)?;
+        Ok(Temporary { file: NamedTempFile::from_parts(file, path), permissions, _entry: entry })
+    }
+
+    /// Removes the temporary files that killed runs have left, as far as they are recorded and can be removed. Blocking.
+    pub fn remove_leftovers(&self) {
+        let Some(folder) = &self.folder else { return };
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().ends_with(RECORD) {
+                // Another run may have removed it meanwhile.
+                let _ = remove_recorded(&entry.path());
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Recording> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, path: PathBuf) {
+        let mut recording = self.lock();
+        if let (Recording::Before, Some(folder)) = (&*recording, &self.folder) {
+            *recording = Record::create(folder).map_or(Recording::Impossible, Recording::Open);
+        }
+        if let Recording::Open(record) = &mut *recording
+            && record.add(path).is_err()
+        {
+            *recording = Recording::Impossible;
+        }
+    }
+
+    fn forget(&self, path: &Path) {
+        if let Recording::Open(record) = &mut *self.lock() {
+            record.existing.remove(path);
+        }
+    }
+}
+
+/// Removes what one record names, and the record. A run that lives keeps its own.
+fn remove_recorded(path: &Path) -> io::Result<()> {
+    let mut file = open::regular_file(path)?;
+    if file.try_lock().is_err() {
+        return Ok(());
+    }
+    let mut entries = Vec::new();
+    file.read_to_end(&mut entries)?;
+    for entry in entries.split(|byte| *byte == 0) {
+        let Some(left) = from_bytes(entry) else { continue };
+        let is_ours = left.is_absolute()
+            && left.file_name().and_then(|name| name.to_str()).is_some_and(local_name::is_temporary)
+            && fs::symlink_metadata(&left).is_ok_and(|metadata| metadata.is_file());
+        if is_ours {
+            // What cannot be removed now is left for good.
+            let _ = fs::remove_file(&left);
+        }
+    }
+    fs::remove_file(path)
+}
+
+impl Record {
+    fn create(folder: &Path) -> io::Result<Self> {
+        crate::sys::atomic_file::create_private_folder(folder)?;
+        let path = folder.join(format!("{:032x}{RECORD}", rand::random::<u128>()));
+        let mut options = File::options();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path)?;
+        file.try_lock()?;
+        // A run that removes leftovers may have taken it for one before it was locked.
+        fs::symlink_metadata(&path)?;
+        Ok(Self { file, path, existing: HashSet::new(), entries: 0 })
+    }
+
+    fn add(&mut self, path: PathBuf) -> io::Result<()> {
+        self.existing.insert(path.clone());
+        let mut text = Vec::new();
+        if self.entries > 2 * self.existing.len() + STALE_ENTRIES {
+            self.file.set_len(0)?;
+            self.file.rewind()?;
+            self.entries = self.existing.len();
+            self.existing.iter().for_each(|path| write_to(&mut text, path));
+        } else {
+            self.entries += 1;
+            write_to(&mut text, &path);
+        }
+        self.file.write_all(&text)
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if self.existing.is_empty() {
+            // The next run removes it otherwise.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn write_to(text: &mut Vec<u8>, path: &Path) {
+    text.extend_from_slice(path.as_os_str().as_encoded_bytes());
+    text.push(0);
+}
+
+fn from_bytes(bytes: &[u8]) -> Option<PathBuf> {
+    #[cfg(unix)]
+    let text = Some(<OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes.to_vec()));
+    #[cfg(not(unix))]
+    let text = std::str::from_utf8(bytes).ok().map(OsString::from);
+    text.filter(|text| !text.is_empty()).map(PathBuf::from)
+}
+
+/// A path in the record, as long as the file may be there.
+#[derive(Debug)]
+struct Entry {
+    temporaries: Arc<Temporaries>,
+    path: PathBuf,
+}
+
+impl Entry {
+    fn new(temporaries: &Arc<Temporaries>, path: &Path) -> Self {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        temporaries.add(path.clone());
+        Self { temporaries: temporaries.clone(), path }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.temporaries.forget(&self.path);
+    }
+}
+
+/// A temporary file, which goes with this value unless it is given its name.
+#[derive(Debug)]
+pub(super) struct Temporary {
+    /// The file itself: its wrapper would put the temporary name into an error.
+    file: NamedTempFile,
+    /// What it has once it has its name.
+    permissions: Permissions,
+    /// After the file: it is recorded until it is gone.
+    _entry: Entry,
+}
+
+impl Temporary {
+    pub(super) fn as_file(&self) -> &File {
+        self.file.as_file()
+    }
+
+    pub(super) fn as_file_mut(&mut self) -> &mut File {
+        self.file.as_file_mut()
+    }
+
+    /// Flushes it and gives it its name; gives it back if that is taken and not to be replaced. Blocking.
+    ///
+    /// # Errors
+    /// The file system's; also if something else is under the temporary name by now.
+    pub(super) fn publish(self, place: &Path, modified: Option<SystemTime>, replace: bool) -> io::Result<Option<Self>> {
+        let Self { file, permissions, _entry } = self;
+        if let Some(modified) = modified {
+            file.as_file().set_modified(modified)?;
+        }
+        let replaced = if replace { Permissions::of_file(place) } else { None };
+        replaced.as_ref().unwrap_or(&permissions).give_to(file.as_file())?;
+        file.as_file().sync_all()?;
+        // The name is given by path: only what was verified may get it.
+        if !is_at(file.as_file(), file.path())? {
+            return Err(io::Error::other("its temporary file was replaced by another one meanwhile"));
+        }
+        let persisted = if replace { file.persist(place) } else { file.persist_noclobber(place) };
+        match persisted {
+            Ok(_) => Ok(None),
+            Err(error) if !replace && error.error.kind() == io::ErrorKind::AlreadyExists => {
+                Ok(Some(Self { file: error.file, permissions, _entry }))
+            }
+            Err(error) => Err(error.error),
+        }
+    }
+}
+
+/// Whether an open file is the one at a path.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let (own, named) = (file.metadata()?, fs::symlink_metadata(path)?);
+    #[cfg(unix)]
+    let same = {
+        use std::os::unix::fs::MetadataExt as _;
+        (own.dev(), own.ino()) == (named.dev(), named.ino())
+    };
+    #[cfg(not(unix))]
+    let same = own.len() == named.len();
+    Ok(named.is_file() && same)
+}
+
+/// Who may do what with a file.
+#[derive(Debug, Clone)]
+struct Permissions {
+    #[cfg(unix)]
+    mode: u32,
+    /// The owner and the group, of a file that is replaced.
+    #[cfg(unix)]
+    owner: Option<(u32, u32)>,
+    #[cfg(not(unix))]
+    permissions: Option<fs::Permissions>,
+}
+
+#[cfg(unix)]
+impl Permissions {
+    fn private() -> Self {
+        Self { mode: 0o600, owner: None }
+    }
+
+    /// Those of a file that was just made.
+    fn of(metadata: &fs::Metadata) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        // Setuid and setgid are for the content that had them.
+        Self { mode: metadata.permissions().mode() & 0o777, owner: None }
+    }
+
+    /// Those of a file that may be replaced, if there is one.
+    fn of_file(place: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = fs::symlink_metadata(place).ok().filter(fs::Metadata::is_file)?;
+        Some(Self { owner: Some((metadata.uid(), metadata.gid())), ..Self::of(&metadata) })
+    }
+
+    fn give_to(&self, file: &File) -> io::Result<()> {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+        let mut mode = self.mode;
+        if let Some((user, group)) = self.owner {
+            let has = |metadata: fs::Metadata| (metadata.uid(), metadata.gid());
+            if has(file.metadata()?) != (user, group) {
+                // Only the superuser gives files away, and to a group only its members.
+                let _ = std::os::unix::fs::fchown(file, Some(user), Some(group))
+                    .or_else(|_| std::os::unix::fs::fchown(file, None, Some(group)));
+            }
+            if file.metadata()?.gid() != group {
+                // Another group gets no more than everybody.
+                mode &= !0o070 | (mode & 0o007) << 3;
+            }
+        }
+        if file.metadata()?.permissions().mode() & 0o7777 == mode {
+            return Ok(());
+        }
+        file.set_permissions(fs::Permissions::from_mode(mode))
+    }
+}
+
+#[cfg(not(unix))]
+impl Permissions {
+    fn private() -> Self {
+        Self { permissions: None }
+    }
+
+    fn of(_metadata: &fs::Metadata) -> Self {
+        Self { permissions: None }
+    }
+
+    fn of_file(place: &Path) -> Option<Self> {
+        let metadata = fs::symlink_metadata(place).ok().filter(fs::Metadata::is_file)?;
+        Some(Self { permissions: Some(metadata.permissions()) })
+    }
+
+    fn give_to(&self, file: &File) -> io::Result<()> {
+        match &self.permissions {
+            Some(permissions) => file.set_permissions(permissions.clone()),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a folder").flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// Makes a temporary file and ends as a killed run does: nothing is removed, the lock is gone.
+    fn killed(records: &Path, place: &Path) -> PathBuf {
+        let temporaries = Arc::new(Temporaries::recorded_in(records.to_owned()));
+        let mut temporary = temporaries.create(place).expect("a file");
+        temporary.as_file_mut().write_all(b"half").expect("bytes");
+        let Temporary { file, _entry, .. } = temporary;
+        let path = file.into_temp_path().keep().expect("a leftover");
+        if let Recording::Open(record) = &*temporaries.lock() {
+            record.file.unlock().expect("unlocked");
+        }
+        std::mem::forget((_entry, temporaries));
+        path
+    }
+
+    #[test]
+    fn what_a_killed_run_has_left_is_removed_by_the_next_and_nothing_else() {
+        let (folder, records) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let records = records.path().join("records");
+        let left = killed(&records, &folder.path().join("file"));
+        let foreign = folder.path().join(local_name::temporary());
+        fs::write(&foreign, "not ours").expect("a file");
+        let alive = Arc::new(Temporaries::recorded_in(records.clone()));
+        let being_written = alive.create(&folder.path().join("other")).expect("a file");
+        assert!(left.exists() && names(folder.path()).len() == 3);
+        Temporaries::recorded_in(records.clone()).remove_leftovers();
+        assert!(!left.exists(), "the leftover is gone");
+        assert_eq!(fs::read_to_string(&foreign).expect("a file"), "not ours");
+        let stays = is_at(being_written.as_file(), being_written.file.path()).expect("a file");
+        assert!(stays, "what is being written to stays");
+        drop((being_written, alive));
+        assert_eq!((names(folder.path()).len(), names(&records).len()), (1, 0), "no record is left");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_record_is_no_way_to_have_other_files_removed() {
+        let (folder, records) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "mine").expect("a file");
+        let link = folder.path().join(local_name::temporary());
+        std::os::unix::fs::symlink(&victim, &link).expect("a link");
+        let mut entries = Vec::new();
+        for path in [&victim, &link, Path::new("relative")] {
+            write_to(&mut entries, path);
+        }
+        fs::write(records.path().join(format!("x{RECORD}")), entries).expect("a record");
+        let pipe = records.path().join(format!("pipe{RECORD}"));
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+        Temporaries::recorded_in(records.path().to_owned()).remove_leftovers();
+        assert!(victim.exists() && link.is_symlink());
+        assert_eq!(names(records.path()).len(), 1, "the pipe is left alone, and nobody waits for it");
+    }
+
+    #[test]
+    fn a_record_does_not_grow_with_the_number_of_files() {
+        let (folder, records) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let temporaries = Arc::new(Temporaries::recorded_in(records.path().to_owned()));
+        let kept = temporaries.create(&folder.path().join("kept")).expect("a file");
+        for _ in 0..3 * STALE_ENTRIES {
+            temporaries.create(&folder.path().join("file")).expect("a file");
+        }
+        let record = records.path().join(&names(records.path())[0]);
+        let text = fs::read(&record).expect("a record");
+        let entries = text.split(|byte| *byte == 0).count();
+        assert!(entries < STALE_ENTRIES + 10, "{entries}");
+        assert!(text.windows(5).any(|window| window == b".cec-"));
+        drop((kept, temporaries));
+        assert!(!record.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_what_was_written_gets_the_name_and_nobody_else_reads_it_before() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o7777;
+        let temporaries = Arc::new(Temporaries::default());
+        let (old, new, usual) = (folder.path().join("old"), folder.path().join("new"), folder.path().join("usual"));
+        fs::write(&usual, "").expect("a file");
+        for (has, gets) in [(0o600, 0o600), (0o6755, 0o755), (0o4711, 0o711), (0o444, 0o444)] {
+            fs::write(&old, "old").expect("a file");
+            fs::set_permissions(&old, fs::Permissions::from_mode(has)).expect("a mode");
+            let temporary = temporaries.create(&old).expect("a file");
+            assert_eq!(mode(temporary.file.path()), 0o600);
+            assert!(temporary.publish(&old, None, true).expect("published").is_none());
+            assert_eq!(mode(&old), gets, "{has:o}");
+            fs::remove_file(&old).expect("removed");
+        }
+        let temporary = temporaries.create(&new).expect("a file");
+        assert_eq!(mode(temporary.file.path()), 0o600);
+        assert!(temporary.publish(&new, None, false).expect("published").is_none());
+        assert_eq!(mode(&new), mode(&usual));
+        let temporary = temporaries.create(&old).expect("a file");
+        let hidden = temporary.file.path().to_owned();
+        fs::remove_file(&hidden).expect("removed");
+        fs::write(&hidden, "another's").expect("a file");
+        temporary.publish(&old, None, false).expect_err("it is not what was written");
+        assert!(!old.exists());
+    }
+}
