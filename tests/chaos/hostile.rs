@@ -31,7 +31,7 @@ impl Case {
 
     /// Each answer, or only some of them.
     fn one_in(&self) -> u64 {
-        [1, 2, 3, 5][usize::try_from(self.seed / 4 % 4).unwrap_or(0)]
+        [1, 1, 2, 4][usize::try_from(self.seed / 4 % 4).unwrap_or(0)]
     }
 
     fn screen(&self) -> Screen {
@@ -56,7 +56,7 @@ fn run(machine: &Machine, case: Case) -> Vec<String> {
         String::new()
     } else {
         let ended = machine.honest(line.before);
-        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(matches!(ended.code, Some(0 | 3)), "{ended:?}");
         String::from_utf8_lossy(&ended.stdout).trim().to_owned()
     };
     let found = machine.snapshot();
@@ -105,8 +105,7 @@ fn judge_end(case: Case, ended: &Ended, lies: &[String], wrong: &mut Vec<String>
             }
         }
         (Some(1..=10), _) => {
-            let said = if case.screen() == Screen::Terminal { &ended.stdout } else { &ended.stderr };
-            if said.iter().all(u8::is_ascii_whitespace) {
+            if [&ended.stdout[..], &ended.stderr].concat().iter().all(u8::is_ascii_whitespace) {
                 wrong.push(format!("exit code {:?} without a word", ended.code));
             }
         }
@@ -174,9 +173,9 @@ fn judge_json(line: &Line, ended: &Ended, wrong: &mut Vec<String>) {
         return;
     }
     for (name, stream) in [("standard output", &ended.stdout), ("standard error", &ended.stderr)] {
-        let text = String::from_utf8_lossy(stream);
-        if let Some(bad) = text.lines().find(|line| serde_json::from_str::<serde_json::Value>(line).is_err()) {
-            wrong.push(format!("no JSON on {name}: {:?}", bad.chars().take(200).collect::<String>()));
+        let mut values = serde_json::Deserializer::from_slice(stream).into_iter::<serde_json::Value>();
+        if let Some(error) = values.find_map(Result::err) {
+            wrong.push(format!("no JSON on {name}: {error}"));
         }
     }
 }
@@ -213,10 +212,14 @@ fn run_all(cases: impl Iterator<Item = Case> + Send, end: Option<Instant>) -> (u
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                let machine = Machine::new();
+                let mut machine = Machine::new();
                 while end.is_none_or(|end| Instant::now() < end) {
                     let Some(case) = cases.lock().expect("no panic").next() else { break };
                     let found = run(&machine, case);
+                    // Links and jobs add up.
+                    if count.load(Ordering::Relaxed) % 40 == 39 {
+                        machine = Machine::new();
+                    }
                     count.fetch_add(1, Ordering::Relaxed);
                     if !found.is_empty() {
                         let again = format!("CEC_CHAOS_CASE={},{:?},{}", case.line, case.lie, case.seed);

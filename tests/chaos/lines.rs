@@ -197,9 +197,11 @@ pub(crate) const LINES: &[Line] = &[
     line("idm list-workspaces", "idm list-workspaces"),
     line("idm list-acls", "idm list-acls"),
     line("idm user get", "idm user get alice"),
-    line("idm user create", "idm user create carol --password-stdin").input("carol-Passw0rd!\n"),
+    line("idm user create", "idm user create carol --password-stdin")
+        .before("idm user rm -f carol")
+        .input("carol-Passw0rd!\n"),
     line("idm user update", "idm user update bob --display-name Bob"),
-    line("idm user rm", "idm user rm -f bob"),
+    line("idm user rm", "idm user rm -f dave"),
     line("idm user passwd", "idm user passwd bob --password-stdin").input("bob-Passw0rd!!\n"),
     line("storage list-datasources", "storage list-datasources"),
     line("storage resync-ds", "storage resync-ds pydiods1"),

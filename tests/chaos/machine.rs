@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 use cells_sandbox::{Config, Sandbox};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
-use wait4::Wait4 as _;
 
 use crate::lines::{Account, Line};
 
@@ -95,9 +94,11 @@ impl Machine {
             index_delay: Duration::ZERO,
             ..Config::default()
         });
+        let sandbox = sandbox.expect("a sandbox");
+        sandbox.add_user("dave");
         let mut machine = Self {
             root: tempfile::tempdir().expect("a folder"),
-            sandbox: sandbox.expect("a sandbox"),
+            sandbox,
             elsewhere: Elsewhere::open(),
             archive: Vec::new(),
         };
@@ -268,8 +269,6 @@ impl Machine {
                 command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
             }
         }
-        // The peak of a child begins with that of its parent. (5 resets it.)
-        let _ = fs::write("/proc/self/clear_refs", "5");
         let begun = Instant::now();
         let mut child = command.spawn().expect("cec starts");
         drop(command);
@@ -289,18 +288,18 @@ impl Machine {
         }
         let over = Arc::new(AtomicBool::new(false));
         let watch = watch(child.id(), keyboard, Arc::clone(&over));
-        let used = child.wait4().expect("an end");
+        let status = child.wait().expect("an end");
         let took = begun.elapsed();
         over.store(true, Ordering::Relaxed);
         drop(terminal);
-        drop(watch);
+        let peak = watch.join().expect("no panic");
         let mut outputs = outputs.into_iter().map(|output| output.recv().unwrap_or_default());
         Ended {
-            code: used.status.code(),
-            signal: used.status.signal(),
+            code: status.code(),
+            signal: status.signal(),
             stdout: outputs.next().unwrap_or_default(),
             stderr: outputs.next().unwrap_or_default(),
-            peak: used.rusage.maxrss / 1024,
+            peak,
             took,
         }
     }
@@ -336,24 +335,37 @@ fn collect(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
     take
 }
 
-/// Types the end of input now and then, for questions that nobody answers, and ends what does not end.
-fn watch(id: u32, mut keyboard: Option<File>, over: Arc<AtomicBool>) -> thread::JoinHandle<()> {
+/// Looks at the memory of a process until it is over, types the end of input now and then for questions that nobody
+/// answers, and ends what does not end. Gives the peak in KiB.
+fn watch(id: u32, mut keyboard: Option<File>, over: Arc<AtomicBool>) -> thread::JoinHandle<u64> {
     thread::spawn(move || {
-        let begun = Instant::now();
+        let (begun, mut typed, mut highest) = (Instant::now(), 0, 0);
         while !over.load(Ordering::Relaxed) {
-            thread::sleep(Duration::from_millis(20));
-            if begun.elapsed() > Duration::from_millis(400)
-                && begun.elapsed().subsec_millis() % 200 < 20
+            // What wait4(2) gives begins with the peak of the parent.
+            highest = highest.max(peak(id).unwrap_or(0));
+            thread::sleep(Duration::from_millis(3));
+            let due = begun.elapsed().as_millis() / 200;
+            if due >= 2
+                && due > typed
                 && let Some(keyboard) = &mut keyboard
             {
+                typed = due;
                 let _ = keyboard.write_all(b"\x04");
             }
             if begun.elapsed() > PATIENCE {
                 let _ = Command::new("kill").args(["-9", &id.to_string()]).status();
-                return;
+                break;
             }
         }
+        highest
     })
+}
+
+/// The peak of a process's memory in KiB, as far as it still runs.
+fn peak(id: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Whether a path is among those that may be written.
