@@ -80,8 +80,8 @@ async fn serve(shared: &Shared, connection: impl tokio::io::AsyncRead + tokio::i
             told = news.recv() => match told {
                 Ok(told) if login.as_ref() == Some(&told.job.trigger) => {
                     let frames = [crate::rest::jobs::frame(told), "\"dump\"".to_owned()];
-                    for frame in frames {
-                        if socket.send(Message::text(frame)).await.is_err() {
+                    for frame in frames.into_iter().flat_map(|frame| shared.hostility.frames(frame)) {
+                        if socket.send(frame).await.is_err() {
                             return;
                         }
                     }

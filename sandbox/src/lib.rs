@@ -24,6 +24,7 @@ pub mod demo;
 mod directory;
 mod events;
 mod faults;
+mod hostile;
 mod jobs;
 mod links;
 mod oauth;
@@ -45,6 +46,7 @@ mod user_meta;
 mod world;
 
 pub use faults::{Fault, Faults, Gate, Kept};
+pub use hostile::{Lie, Malice};
 pub use oauth::control::Pair;
 pub use request_log::RequestRecord;
 pub use s3::{PendingUpload, S3};

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::content::Store;
 use crate::directory::{Acl, Directory, UserRecord};
 use crate::faults::Faults;
+use crate::hostile::{Hostility, Malice};
 use crate::jobs::Jobs;
 use crate::links::Links;
 use crate::oauth::Authorizations;
@@ -95,6 +96,7 @@ pub(crate) struct Shared {
     pub(crate) updates: Updates,
     pub(crate) s3: Arc<s3::State>,
     pub(crate) faults: Faults,
+    pub(crate) hostility: Hostility,
     pub(crate) requests: RequestLog,
     pub(crate) connections: AtomicUsize,
 }
@@ -146,6 +148,7 @@ impl Sandbox {
             updates: Updates::default(),
             s3: s3::State::new(config.strict_signatures, config.lock_timeout),
             faults: Faults::default(),
+            hostility: Hostility::default(),
             requests: RequestLog::default(),
             connections: AtomicUsize::new(0),
             clock,
@@ -274,6 +277,16 @@ impl Sandbox {
     /// What goes wrong.
     pub fn faults(&self) -> Faults {
         self.shared.faults.clone()
+    }
+
+    /// Changes answers from now on, or no more.
+    pub fn lie(&self, malice: Option<Malice>) {
+        self.shared.hostility.set(malice);
+    }
+
+    /// Which answers were changed so far, and how.
+    pub fn lies_told(&self) -> Vec<String> {
+        self.shared.hostility.told()
     }
 
     /// All requests so far, in the order of arrival.

@@ -92,6 +92,7 @@ async fn answer(shared: &Arc<Shared>, request: http::Request<Incoming>) -> Answe
     let plan = shared.faults.strike(parts.method.as_str(), &path, &query);
     let body = incoming.map_err(Into::into).boxed_unsync();
     let (body, was_cut) = faults::alter_request(body, &plan, Arc::clone(&progress));
+    let method = parts.method.clone();
     let request = Request::from_parts(parts, body);
 
     let mut response = perform(shared, request, &plan).await?;
@@ -112,6 +113,7 @@ async fn answer(shared: &Arc<Shared>, request: http::Request<Incoming>) -> Answe
     for (name, value) in &plan.set_headers {
         headers.insert(name, value.clone());
     }
+    let response = shared.hostility.spoil(&method, &path, response).await;
     progress.answered(response.status().as_u16());
     Ok(response.map(|body| faults::alter_response(body, &plan)))
 }
