@@ -9,15 +9,18 @@ use super::operands::Operands;
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::hash::{CELLS_BLOCK, Hasher, Scheme};
+use crate::hash::{CELLS_BLOCK, Hasher, MEBIBYTE, Scheme};
 use crate::http::retry;
 use crate::s3::{Download, S3Error};
 use crate::transfer::TransferError;
 use crate::transfer::listed::{Listed, Verdict};
 use crate::transfer::verify::{is_cut_short, ways_to_hash};
 
-/// How often a download that broke off is taken up again without any byte in between.
-const MOST_BREAKS: u32 = 4;
+/// How often a download that broke off is continued without progress in between.
+const MOST_BREAKS: u32 = 7;
+
+/// How many bytes are progress: a line that breaks off after some bytes, every time, is to be told.
+const PROGRESS: u64 = MEBIBYTE;
 
 /// Arguments of `cec cat`.
 #[derive(Debug, clap::Args)]
@@ -112,7 +115,7 @@ async fn write(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<(), CliError>
             }
             continue;
         };
-        breaks = if reading.position > before { 1 } else { breaks + 1 };
+        breaks = if reading.position >= before + PROGRESS { 1 } else { breaks + 1 };
         if breaks > 1 && error.is_broken_off() {
             reading.refuse_damaged().await?;
         }

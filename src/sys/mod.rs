@@ -1,6 +1,7 @@
 //! What differs between operating systems, and what touches them directly.
 
 pub mod atomic_file;
+pub mod file_limit;
 pub mod local_name;
 pub mod lock;
 pub mod open;

@@ -15,12 +15,16 @@ use super::listed::{Listed, Verdict};
 use super::verify::{is_cut_short, ways_to_hash};
 use super::{Engine, TransferError};
 use crate::api::Node;
-use crate::hash::Scheme;
-use crate::http::retry;
+use crate::hash::{MEBIBYTE, Scheme};
+use crate::http::retry::{self, Advice, Retryable as _};
 use crate::s3::{Download, ObjectInfo, S3ErrorKind};
 
 /// How many chunks wait between the connection and the disk.
 const QUEUE: usize = 16;
+
+/// How many bytes the attempts of a series must keep to be given back: a line that breaks off after some bytes, every
+/// time, is to be told.
+const PROGRESS: u64 = MEBIBYTE;
 
 /// What the attempts at one file hand on to each other.
 struct Attempts {
@@ -32,6 +36,13 @@ struct Attempts {
     broke_at: Option<u64>,
     /// The sum of the last whole content, which was not the one that the server tells.
     wrong: Option<String>,
+}
+
+impl Attempts {
+    /// How many bytes have arrived that no further attempt has to fetch.
+    fn arrived(&self) -> u64 {
+        self.kept.as_ref().map_or(0, |kept| kept.bytes)
+    }
 }
 
 /// Where the chunks of a body go.
@@ -61,19 +72,29 @@ impl Engine {
         let label = source.path.to_string();
         let attempts =
             tokio::sync::Mutex::new(Attempts { listed: Listed::of(source), kept: None, broke_at: None, wrong: None });
-        retry::run_until(
-            &self.options.retry,
-            &self.cancel,
-            |_attempt| async {
-                let mut attempts = attempts.lock().await;
-                match self.attempt(item, source, target, &mut attempts).await {
-                    Ok(arrived) => Ok(arrived),
-                    Err(error) => Err(self.judge(source, &mut attempts, error).await),
-                }
-            },
-            |attempt, error, pause| self.observer.item_retried(item, &label, attempt, error, pause),
-        )
-        .await
+        loop {
+            let before = attempts.lock().await.arrived();
+            let series = retry::run_until(
+                &self.options.retry,
+                &self.cancel,
+                |_attempt| async {
+                    let mut attempts = attempts.lock().await;
+                    match self.attempt(item, source, target, &mut attempts).await {
+                        Ok(arrived) => Ok(arrived),
+                        Err(error) => Err(self.judge(source, &mut attempts, error).await),
+                    }
+                },
+                |attempt, error, pause| self.observer.item_retried(item, &label, attempt, error, pause),
+            );
+            match series.await {
+                // What moves is not given up: neither the attempts nor the time count from its start.
+                Err(error)
+                    if error.advice() != Advice::Stop
+                        && !self.cancel.is_cancelled()
+                        && attempts.lock().await.arrived() >= before + PROGRESS => {}
+                ended => return ended,
+            }
+        }
     }
 
     /// One attempt: from where the last one stopped, if the server still has the same content.
@@ -215,6 +236,10 @@ impl Engine {
         let found = hasher.clone().etag();
         if found == etag {
             return Ok(arrived);
+        }
+        if found == arrived.etag {
+            self.observer.item_restarted(item);
+            return Err(attempts.listed.other_content(&source.path, found));
         }
         let ways = ways_to_hash(&etag, arrived.bytes);
         if ways == [Scheme::Whole] {

@@ -9,8 +9,9 @@ use crate::hash::{CELLS_BLOCK, Scheme};
 use crate::path::RemotePath;
 use crate::s3::ObjectInfo;
 
-/// How many answers that are not about the file are one too many.
-const MOST_OTHERS: u32 = 4;
+/// How many answers that are not about the file are one too many. Some storage takes seconds until it lists what it has
+/// already.
+const MOST_OTHERS: u32 = 6;
 
 /// What the server says of a file, when it was last asked.
 #[derive(Debug)]
@@ -91,6 +92,16 @@ impl Listed {
         } else {
             ("ETag in the answer", self.etag.clone().unwrap_or_default(), info.etag.clone())
         };
+        self.failure(path, what, expected, found)
+    }
+
+    /// The failure of a content that fits the ETag of its answer, `found`, but not the file.
+    pub fn other_content(&mut self, path: &RemotePath, found: String) -> TransferError {
+        self.others += 1;
+        self.failure(path.to_string(), "ETag in the answer", self.etag.clone().unwrap_or_default(), found)
+    }
+
+    fn failure(&self, path: String, what: &'static str, expected: String, found: String) -> TransferError {
         if self.others < MOST_OTHERS {
             return TransferError::Integrity { path, what, expected, found };
         }

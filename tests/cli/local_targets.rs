@@ -64,6 +64,18 @@ fn the_next_run_removes_what_a_killed_one_has_left_wherever_it_goes() {
     assert_eq!(records, 0, "no record is left");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_limit_on_the_size_of_files_is_told_and_leaves_nothing() {
+    let world = World::new();
+    world.put("common-files/big", &"x".repeat(3_000_000));
+    fs::create_dir(world.home().join("folder")).expect("a folder");
+    let run = world.cec(["scp", "cells://common-files/big", "folder"]).after("ulimit -f 1000");
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
+    assert!(run.stderr.starts_with("error: folder/big: File too large"), "{run:?}");
+    assert_eq!(fs::read_dir(world.home().join("folder")).expect("a folder").count(), 0);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_dry_run_tells_what_cannot_be_written() {

@@ -190,7 +190,9 @@ async fn nothing_that_a_server_says_leads_out_of_the_target_folder() {
         assert!(error.contains("the server answered about '"), "{error}");
         house.sandbox.faults().clear();
     }
-    fs::remove_dir(house.local("deep/again")).expect("nothing is in it");
+    let made = tree(&house.local("deep/again"));
+    assert!(made.keys().all(|path| path.ends_with('/')), "no file came: {made:?}");
+    fs::remove_dir_all(house.local("deep/again")).expect("folders");
     assert_eq!(tree(house.folder.path()).keys().collect::<Vec<_>>(), ["deep/", "deep/down/", "deep/down/fine"]);
 }
 

@@ -390,6 +390,15 @@ impl Cec<'_> {
         None
     }
 
+    /// Runs it in a shell that first does something, for example sets a limit.
+    #[cfg(unix)]
+    pub(crate) fn after(self, preparation: &str) -> Run {
+        let mut command = self.command(Path::new("sh"));
+        command.args(["-c", &format!("{preparation}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_cec")]);
+        let output = command.args(&self.arguments).stdin(Stdio::null()).output().expect("a shell");
+        self.seen(&output)
+    }
+
     /// Runs it on a terminal, by way of `script`: waits for each question and then types the answer. Gives the exit
     /// code and what was on the screen, or `None` where there is no `script`.
     #[cfg(unix)]
