@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::sync::Arc;
 
 use clap::builder::{Resettable, StyledStr};
 use clap::{FromArgMatches as _, Parser, Subcommand};
@@ -15,6 +17,7 @@ use crate::commands::{
 };
 use crate::env::Environment;
 use crate::error::{CliError, Kind};
+use crate::http::redact::Secrets;
 use crate::settings::{ColorChoice, GlobalArgs, LogLevel, OutputSettings};
 
 pub mod candidates;
@@ -381,12 +384,12 @@ fn lay_out_argument(argument: clap::Arg, size: HelpSize) -> clap::Arg {
     }
 }
 
-/// Starts the log where one is wanted. Only this program's own lines are taken: those of libraries could hold
-/// headers, and so tokens.
+/// Starts the log if one is wanted; `secrets` are masked in it. Only this program's own lines are taken: those of
+/// libraries could hold headers, and so tokens.
 ///
 /// # Errors
 /// A log file that cannot be opened.
-pub fn start_log(settings: &OutputSettings) -> Result<(), CliError> {
+pub fn start_log(settings: &OutputSettings, secrets: &Secrets) -> Result<(), CliError> {
     let Some(level) = settings.log else { return Ok(()) };
     let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
@@ -397,8 +400,9 @@ pub fn start_log(settings: &OutputSettings) -> Result<(), CliError> {
     };
     let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_target(false);
+    let secrets = secrets.clone();
     let layer = match &settings.log_file {
-        None => lines.with_writer(std::io::stderr).boxed(),
+        None => lines.with_writer(move || LogLine { to: io::stderr(), secrets: secrets.clone() }).boxed(),
         Some(path) if path.as_os_str() == "-" => {
             return Err(CliError::new(Kind::Usage, "--log-file takes a file, not -")
                 .hint("without --log-file the log goes to standard error; a file that is called so is ./-"));
@@ -411,7 +415,8 @@ pub fn start_log(settings: &OutputSettings) -> Result<(), CliError> {
             let file = options.open(path).map_err(|error| {
                 CliError::new(Kind::Failure, format!("cannot open the log file {}: {error}", path.display()))
             })?;
-            lines.with_writer(std::sync::Mutex::new(file)).boxed()
+            let file = Arc::new(file);
+            lines.with_writer(move || LogLine { to: Arc::clone(&file), secrets: secrets.clone() }).boxed()
         }
     };
     // A second call within one process keeps the first log.
@@ -419,9 +424,40 @@ pub fn start_log(settings: &OutputSettings) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Writes a line of the log. Parts of it may come from a server: it stays one line, acts on no terminal, and shows no
+/// secret.
+struct LogLine<W> {
+    to: W,
+    secrets: Secrets,
+}
+
+impl<W: Write> Write for LogLine<W> {
+    /// Takes one whole line, with its end.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let masked = self.secrets.mask(text.strip_suffix('\n').unwrap_or(&text));
+        self.to.write_all(format!("{}\n", crate::ui::escape(&masked)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_the_log_stays_one_and_shows_no_secret() {
+        let secrets = Secrets::default();
+        secrets.keep(&"atoken0123456789".into());
+        let mut written = Vec::new();
+        let mut line = LogLine { to: &mut written, secrets };
+        line.write_all(b" WARN no\nFORGED \x1b[31m atoken0123456789\n").expect("a line");
+        assert_eq!(String::from_utf8_lossy(&written), " WARN no\\nFORGED \\u{1b}[31m ***\n");
+    }
 
     fn parsed(arguments: &[&str]) -> Result<Cli, clap::Error> {
         let arguments: Vec<OsString> = ["cec"].iter().chain(arguments).map(OsString::from).collect();

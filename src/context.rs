@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account::{Account, Credentials, LinkUrl, ServerUrl};
 use crate::auth::public_link::LinkPage;
-use crate::auth::{AuthError, Sender, TokenSource};
+use crate::auth::{AuthError, Sender, Token, TokenSource};
 use crate::env;
 use crate::error::{CliError, Kind};
 use crate::http::retry::RetryPolicy;
-use crate::http::{Http, HttpOptions};
+use crate::path::shell::command_line;
 use crate::path::{PathError, RemotePath, View};
 use crate::settings::{Claim, GivenSecret, Selection, Settings, TokenOrigin, parse_duration, parse_link};
 use crate::store::keyring::{self, Keyring, NoKeyring};
@@ -26,6 +26,10 @@ use crate::sys::atomic_file::is_readable_by_others;
 use crate::ui::Ui;
 use crate::ui::prompt::Extent;
 use crate::{api, s3};
+
+mod connection;
+
+pub use connection::Destination;
 
 /// The longest token file that is read.
 const LONGEST_TOKEN: u64 = 64 * 1024;
@@ -48,6 +52,10 @@ pub struct Ctx {
     named_link: OnceLock<LinkUrl>,
     /// Whether it was told that no certificate is checked.
     told_of_skip_verify: AtomicBool,
+    /// Whether it was said which proxies of the environment are not usable.
+    told_of_proxies: AtomicBool,
+    /// Whether it was said that something of the environment is kept back.
+    told_of_kept: AtomicBool,
     opened: OnceCell<Opened>,
     view: OnceCell<Option<Arc<View>>>,
     sender: OnceCell<Arc<Sender>>,
@@ -83,6 +91,8 @@ impl Ctx {
             cancel,
             named_link: OnceLock::new(),
             told_of_skip_verify: AtomicBool::new(false),
+            told_of_proxies: AtomicBool::new(false),
+            told_of_kept: AtomicBool::new(false),
             opened: OnceCell::new(),
             view: OnceCell::new(),
             sender: OnceCell::new(),
@@ -137,7 +147,7 @@ impl Ctx {
             self.ui.warn(&format!("{server} is not encrypted: the link and its files can be read on the way"));
         }
         self.warn_of_skip_verify(link.server(), false);
-        let page = LinkPage::fetch(&self.http(false, &[])?, &link).await.map_err(failed)?;
+        let page = LinkPage::fetch(&self.http(Destination::Link(&link), false, &[])?, &link).await.map_err(failed)?;
         let password = match password {
             None if page.wants_password && self.ui.can_ask() => {
                 let asked = self.ui.ask_hidden(&format!("Password of {link}")).await;
@@ -207,7 +217,7 @@ impl Ctx {
     /// Warns, once, where the certificate of a server is not checked; `stored` is what the account's entry says.
     pub fn warn_of_skip_verify(&self, url: &ServerUrl, stored: bool) {
         let flag = self.settings.connection.skip_verify;
-        if !flag.unwrap_or(stored) || !url.is_https() || self.ui.is_quiet() {
+        if !flag.unwrap_or(stored) || !url.is_https() {
             return;
         }
         if !self.told_of_skip_verify.swap(true, Ordering::Relaxed) {
@@ -221,11 +231,11 @@ impl Ctx {
     /// Remembers the secrets of credentials, so that no message can show them.
     pub fn keep_secrets(&self, credentials: &Credentials) {
         match credentials {
-            Credentials::Token(secret) => self.ui.keep_secret(secret),
-            Credentials::Password { password, .. } => self.ui.keep_secret(password),
+            Credentials::Token(secret) => self.ui.secrets().keep(secret),
+            Credentials::Password { password, .. } => self.ui.secrets().keep(password),
             Credentials::OAuth { access, refresh, .. } => {
-                self.ui.keep_secret(access);
-                refresh.iter().for_each(|refresh| self.ui.keep_secret(refresh));
+                self.ui.secrets().keep(access);
+                refresh.iter().for_each(|refresh| self.ui.secrets().keep(refresh));
             }
         }
     }
@@ -235,12 +245,14 @@ impl Ctx {
         let loaded = vault.load()?;
         if loaded.shows_secrets() {
             let path = vault.file().path();
-            self.ui.warn(&format!("others can read the secrets in {0}; run: chmod 600 {0}", path.display()));
+            let path = path.display().to_string();
+            self.ui
+                .warn(&format!("others can read the secrets in {path}; run: {}", command_line("chmod 600", &[&path])));
         }
         let id = choose(&loaded.accounts, profile)?;
         let is_active = loaded.accounts.active_id() == Some(id);
-        let which = if is_active { String::new() } else { format!(" {id}") };
-        self.ui.keep_advice(format!("run 'cec config relog{which}' to sign in again"));
+        let which = if is_active { &[][..] } else { &[id] };
+        self.ui.keep_advice(format!("sign in again with: {}", command_line("cec config relog", which)));
         let entry = &loaded.accounts.entries[id];
         if let Some(url) = claim.url.as_ref().filter(|url| url.value.origin() != entry.url().trim_end_matches('/')) {
             let message = format!("{} names {}, but {id} is an account on {}", url.name, url.value, entry.url());
@@ -317,28 +329,6 @@ impl Ctx {
         Ok(ConfigFile::in_folder(folder))
     }
 
-    /// An HTTP core as the settings want it; `stored_skip_verify` and `stored_headers` are what an account's entry adds.
-    ///
-    /// # Errors
-    /// A certificate, proxy or header that cannot be used.
-    pub fn http(&self, stored_skip_verify: bool, stored_headers: &[(String, String)]) -> Result<Http, CliError> {
-        let connection = &self.settings.connection;
-        let own = connection.headers.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
-        for (_, value) in &connection.headers {
-            self.ui.keep_secret(value);
-        }
-        Ok(Http::new(&HttpOptions {
-            skip_verify: connection.skip_verify.unwrap_or(stored_skip_verify),
-            ca_cert: connection.ca_cert.clone(),
-            trust_file: self.settings.environment.path(env::SSL_CERT_FILE),
-            client_identity: connection.client_identity.clone(),
-            headers: stored_headers.iter().cloned().chain(own).collect(),
-            proxy: connection.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
-            idle_timeout: connection.idle_timeout,
-            connect_timeout: connection.connect_timeout,
-        })?)
-    }
-
     /// The authenticated sender of the account in use.
     ///
     /// # Errors
@@ -349,7 +339,11 @@ impl Ctx {
                 let opened = self.opened().await?;
                 let account = &opened.account;
                 self.warn_of_skip_verify(&account.url, opened.skip_verify);
-                let http = self.http(opened.skip_verify, &opened.headers)?;
+                let to = match &opened.visited {
+                    Some((link, _)) => Destination::Link(link),
+                    None => Destination::Account(&account.url),
+                };
+                let http = self.http(to, opened.skip_verify, &opened.headers)?;
                 if let (Some((link, page)), Credentials::Password { password, .. }) =
                     (&opened.visited, &account.credentials)
                 {
@@ -516,7 +510,7 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
                 CliError::new(kind, format!("cannot read the token file {name}: {error}"))
             })?;
             if file.metadata().is_ok_and(|metadata| metadata.is_file()) && is_readable_by_others(path) {
-                ui.warn(&format!("others can read the token in {name}; run: chmod 600 {name}"));
+                ui.warn(&format!("others can read the token in {name}; run: {}", command_line("chmod 600", &[&name])));
             }
             (read_limited(file).map_err(|error| unread("the token", &name, &error))?, format!("the token file {name}"))
         }
@@ -532,7 +526,7 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
     if token.is_empty() {
         return Err(CliError::new(Kind::Usage, format!("{name} is empty")));
     }
-    if !token.chars().all(|character| character.is_ascii_graphic()) {
+    if Token::new(token).is_none() {
         let message =
             format!("{name} is no token: it holds a blank, a line break or another character that no token has");
         return Err(CliError::new(Kind::Usage, message));
@@ -575,7 +569,8 @@ async fn run_token_command(command: &str, limit: Duration) -> Result<String, Cli
     };
     let ended = Instant::now() + limit;
     let mut process = std::process::Command::new(shell);
-    process.arg(flag).arg(command);
+    // One that runs this program again would run itself without end.
+    process.arg(flag).arg(command).env_remove(env::TOKEN_COMMAND);
     process.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped());
     let mut child = process.spawn().map_err(cannot)?;
     let output = child.stdout.take();
@@ -667,7 +662,7 @@ mod tests {
 
     #[tokio::test]
     async fn tokens_hold_what_a_header_can_carry() {
-        for text in ["", "  ", "x y", "x\ny", "t\u{f6}ken", "a\u{1}b"] {
+        for text in ["", "  ", "x y", "x\ny", "t\u{f6}ken", "a\u{1}b", "x;touch${IFS}y", "=", "a=b", "'a'"] {
             let error = read_token(&ui(), &TokenOrigin::Inline(text.into())).await.expect_err(text);
             assert_eq!(error.kind, Kind::Usage, "{text:?}");
             assert!(text.trim().is_empty() || !error.message.contains(text), "{error}");

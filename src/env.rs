@@ -138,6 +138,20 @@ pub struct EnvError {
     pub reason: String,
 }
 
+/// The proxy for http://, in the two spellings that programs know.
+pub const HTTP_PROXY: [&str; 2] = ["http_proxy", "HTTP_PROXY"];
+/// The proxy for https://.
+pub const HTTPS_PROXY: [&str; 2] = ["https_proxy", "HTTPS_PROXY"];
+/// The proxy for both.
+pub const ALL_PROXY: [&str; 2] = ["all_proxy", "ALL_PROXY"];
+/// The hosts that are reached without a proxy.
+pub const EXCEPT_PROXY: [&str; 2] = ["no_proxy", "NO_PROXY"];
+/// Set if a web server runs this program (CGI); then HTTP_PROXY is what a stranger sent as a header.
+pub const REQUEST_METHOD: &str = "REQUEST_METHOD";
+
+/// The variables that hold secrets, which programs that are started here have no need of.
+pub const SECRETS: [&str; 6] = [TOKEN, PASSWORD, LINK_PASSWORD, HEADER, PROXY, LEGACY_PASSWORD];
+
 /// A copy of the environment. Debug shows names only.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, OsString>);

@@ -36,6 +36,8 @@ pub enum Kind {
     Interrupted,
     /// SIGTERM: 143.
     Terminated,
+    /// SIGHUP: 129.
+    HungUp,
     /// The reader of standard output is gone and wants no more: a quiet 0.
     ClosedPipe,
 }
@@ -57,6 +59,7 @@ impl Kind {
             Self::JobFailed => 10,
             Self::Interrupted => 130,
             Self::Terminated => 143,
+            Self::HungUp => 129,
         }
     }
 
@@ -76,12 +79,13 @@ impl Kind {
             Self::JobFailed => "job_failed",
             Self::Interrupted => "interrupted",
             Self::Terminated => "terminated",
+            Self::HungUp => "hung_up",
         }
     }
 
     /// Whether failures of that kind always concern all items: the user or the reader has gone, or nobody is signed in.
     pub fn ends_everything(self) -> bool {
-        matches!(self, Self::Auth | Self::Interrupted | Self::Terminated | Self::ClosedPipe)
+        matches!(self, Self::Auth | Self::Interrupted | Self::Terminated | Self::HungUp | Self::ClosedPipe)
     }
 }
 
@@ -111,7 +115,7 @@ impl CliError {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
-            message: without_code(message.into()),
+            message: clipped(without_code(message.into())),
             context: Vec::new(),
             hints: Vec::new(),
             http_status: None,
@@ -143,7 +147,7 @@ impl CliError {
     /// Adds what the user can do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        self.hints.push(clipped(hint.into()));
         self
     }
 
@@ -230,6 +234,17 @@ impl CliError {
     }
 }
 
+/// The longest sentence that is shown, in bytes: a server can send any number.
+const LONGEST_SENTENCE: usize = 4096;
+
+fn clipped(mut sentence: String) -> String {
+    if sentence.len() > LONGEST_SENTENCE {
+        sentence.truncate(sentence.floor_char_boundary(LONGEST_SENTENCE));
+        sentence.push('…');
+    }
+    sentence
+}
+
 /// The system's words for a failure, without the number behind them that only programmers know.
 fn without_code(message: String) -> String {
     let Some((before, rest)) = message.split_once(" (os error ") else { return message };
@@ -301,6 +316,13 @@ mod tests {
     }
 
     #[test]
+    fn a_sentence_has_an_end_whatever_a_server_says() {
+        let error = CliError::new(Kind::Failure, "é".repeat(1_000_000)).hint("x".repeat(1_000_000));
+        assert!(error.message.len() < 4100 && error.message.ends_with("é…"), "{}", error.message.len());
+        assert!(error.hints[0].len() < 4100);
+    }
+
+    #[test]
     fn numbers_of_the_system_are_left_out() {
         let error = CliError::new(Kind::Failure, "a/b: Permission denied (os error 13)");
         assert_eq!(error.message, "a/b: Permission denied");
@@ -340,6 +362,7 @@ mod tests {
             (Kind::JobFailed, 10),
             (Kind::Interrupted, 130),
             (Kind::Terminated, 143),
+            (Kind::HungUp, 129),
             (Kind::ClosedPipe, 0),
         ];
         for (kind, code) in codes {

@@ -19,11 +19,14 @@ pub mod transfer;
 pub mod ui;
 pub mod walk;
 
+use std::any::Any;
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use cli::{AnyCommand, Cli, Command};
@@ -31,12 +34,17 @@ use context::Ctx;
 use env::Environment;
 use error::{CliError, Kind, Outcome};
 use settings::{LogLevel, OutputSettings, Settings};
+use sys::signal::Signal;
 use ui::Ui;
 use ui::jq::JsonFilter;
+
+/// How long tasks may take to clean up after a panic.
+const CLEANING: Duration = Duration::from_secs(1);
 
 /// The whole program: the arguments, the program's name first → its exit code. The environment and the standard
 /// streams are those of the process.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    sys::limits::raise_open_files();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let environment = Environment::of_process();
     let cli = match cli::parse(&arguments, &environment) {
@@ -61,10 +69,52 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let ui = Arc::new(ui.filtered(filter));
     let (name, begun) = (cli.name.clone(), Instant::now());
-    let result = cli.refuse_misread(&arguments).and_then(|()| run_command(cli, &environment, &ui));
+    let result = cli.refuse_misread(&arguments).and_then(|()| contained(|| run_command(cli, &environment, &ui))?);
     let code = report(&ui, result);
     tracing::info!(command = name, code, seconds = begun.elapsed().as_secs_f64(), "ended");
-    ExitCode::from(code)
+    // A shell ends its loop only if what it ran has died of the signal.
+    match Signal::of_exit_code(code) {
+        Some(signal) => signal.die(),
+        None => ExitCode::from(code),
+    }
+}
+
+/// Notes a panic in the log, in place of the lines that Rust writes to standard error: what it means for the user is
+/// said where it is contained.
+pub fn note_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(place, "broke down: {}", words_of(panic.payload()));
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason is known")
+}
+
+/// Runs what may panic: on the way out it cleans up after itself, and the panic is an error like others.
+///
+/// # Errors
+/// It panicked.
+fn contained<T>(run: impl FnOnce() -> T) -> Result<T, CliError> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let words = words_of(panic.as_ref());
+        // Tokio and the standard library panic if a thread cannot be started.
+        if words.contains("spawn") && words.contains("thread") {
+            return CliError::new(Kind::Failure, "the system gives this program no further thread")
+                .hint("raise the limit of processes (ulimit -u) or of memory, or run fewer programs at once");
+        }
+        CliError::new(Kind::Failure, format!("this program broke down: {words}"))
+            .hint("this is a fault of cec: please report it, with what --log debug writes")
+    })
+}
+
+/// The runtime of threads; if there are no threads to be had, one that needs none.
+fn runtime() -> Result<Runtime, CliError> {
+    let built = |mut builder: Builder| contained(|| builder.enable_all().build());
+    if let Ok(Ok(runtime)) = built(Builder::new_multi_thread()) {
+        return Ok(runtime);
+    }
+    built(Builder::new_current_thread())?.map_err(|error| CliError::from(error).during("starting"))
 }
 
 /// Runs what the command line says.
@@ -73,7 +123,7 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
     let command = match cli.command {
         // No runtime, no TLS, no file of settings.
         AnyCommand::Offline(command) => {
-            begin_log(&OutputSettings::resolve(&cli.globals, environment)?, &cli.name)?;
+            begin_log(&OutputSettings::resolve(&cli.globals, environment)?, &cli.name, ui)?;
             return commands::offline(ui, command, cli::command);
         }
         AnyCommand::Complete(arguments) => return cli::candidates::tell(&arguments, environment, ui),
@@ -83,11 +133,8 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
     if matches!(&command, Command::Scp(arguments) if arguments.wants_log()) {
         settings.output.log.get_or_insert(LogLevel::Debug);
     }
-    begin_log(&settings.output, &cli.name)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::from(error).during("starting"))?;
+    begin_log(&settings.output, &cli.name, ui)?;
+    let runtime = runtime()?;
     if ui.stderr_is_terminal() && !exposed.is_empty() {
         let flags = exposed.join(" and ");
         ui.warn(&format!(
@@ -95,19 +142,31 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
         ));
     }
     let ctx = Ctx::new(settings, Arc::clone(ui), CancellationToken::new());
-    let result = runtime.block_on(async {
-        let result = commands::dispatch(&ctx, command).await;
-        ctx.close().await;
-        result
+    let result = contained(|| {
+        runtime.block_on(async {
+            let result = commands::dispatch(&ctx, command).await;
+            ctx.close().await;
+            result
+        })
     });
-    // A read of standard input that nobody waits for any more must not keep the program.
-    runtime.shutdown_background();
-    result
+    match result {
+        Ok(result) => {
+            // A read of standard input that nobody waits for any more must not keep the program.
+            runtime.shutdown_background();
+            result
+        }
+        Err(panic) => {
+            // What other threads hold, such as temporary files, goes with their tasks.
+            runtime.shutdown_timeout(CLEANING);
+            ui.clear();
+            Err(panic)
+        }
+    }
 }
 
 /// Starts the log with what is run. Arguments could hold secrets, and are left out.
-fn begin_log(settings: &OutputSettings, command: &str) -> Result<(), CliError> {
-    cli::start_log(settings)?;
+fn begin_log(settings: &OutputSettings, command: &str, ui: &Ui) -> Result<(), CliError> {
+    cli::start_log(settings, ui.secrets())?;
     tracing::info!(command, version = env!("CARGO_PKG_VERSION"), "began");
     Ok(())
 }
@@ -124,5 +183,29 @@ fn report(ui: &Ui, result: Result<Outcome, CliError>) -> u8 {
             }
             error.kind.code()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_and_what_it_leaves_is_cleaned_up() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let path = file.path().to_owned();
+        let error = contained(move || {
+            let _file = file;
+            panic!("nobody expected {}", "this")
+        })
+        .map(|()| ())
+        .expect_err("a panic");
+        assert_eq!(
+            (error.kind, error.message.as_str()),
+            (Kind::Failure, "this program broke down: nobody expected this")
+        );
+        assert!(!path.exists());
+        let error = contained(|| panic!("OS can't spawn worker thread: x")).map(|()| ()).expect_err("a panic");
+        assert!(error.message.contains("no further thread"), "{error}");
     }
 }

@@ -7,6 +7,7 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
+pub mod shell;
 mod view;
 
 pub use view::View;

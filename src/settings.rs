@@ -9,13 +9,16 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::account::{LinkUrl, LinkUrlError, ServerUrl, UrlError};
 use crate::env::{self, EnvError, Environment};
+use crate::path::shell::command_line;
 
 mod choose;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
+mod proxies;
 mod values;
 
 pub use choose::{Claim, GivenSecret, Selection, TokenOrigin};
+pub use proxies::ProxyTexts;
 pub use values::{parse_age, parse_bytes, parse_duration};
 
 /// The heading of the global flags in help texts.
@@ -71,7 +74,7 @@ pub struct GlobalArgs {
     /// Further request header; may be repeated [env: CEC_HEADER, one a line]
     #[arg(long, global = true, value_name = "NAME: VALUE", hide_short_help = true)]
     pub header: Vec<SecretString>,
-    /// Proxy for all requests [env: CEC_PROXY, else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY]
+    /// Proxy for all requests; '' for none [env: CEC_PROXY, else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY]
     #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
     pub proxy: Option<SecretString>,
     /// Keep secrets in config.json instead of the system keyring [env: CEC_SKIP_KEYRING]
@@ -275,10 +278,16 @@ pub struct ConnectionSettings {
     pub ca_cert: Option<PathBuf>,
     /// PEM files of a client certificate and its key.
     pub client_identity: Option<(PathBuf, PathBuf)>,
-    /// Further request headers. Their values may be secret.
+    /// The variable that names the client certificate, if a variable does.
+    pub identity_variable: Option<&'static str>,
+    /// Further request headers of flags. Their values may be secret.
     pub headers: Vec<(String, SecretString)>,
-    /// A proxy for all requests. Its URL may hold a password.
+    /// Those of the environment, which are for the environment's server: see [`AccountParts::is_of_environment`].
+    pub environment_headers: Vec<(String, SecretString)>,
+    /// A proxy for all requests. Its URL may hold a password; an empty one stands for no proxy at all.
     pub proxy: Option<SecretString>,
+    /// The proxies of the environment, each by the name of its variable.
+    pub proxy_variables: ProxyTexts,
     /// How long a connection may stay silent.
     pub idle_timeout: Duration,
     /// How long making a connection may take.
@@ -313,23 +322,22 @@ impl ConnectionSettings {
         Ok(Self {
             skip_verify,
             ca_cert: flags.ca_cert.clone().or_else(|| environment.path(env::CA_CERT)),
+            identity_variable: (client_identity.is_some() && flags.client_cert.is_none()).then_some(env::CLIENT_CERT),
             client_identity,
-            headers: headers(flags, environment)?,
+            headers: headers("--header", flags.header.iter().map(|header| header.expose_secret()))?,
+            environment_headers: headers(env::HEADER, environment.text(env::HEADER)?.unwrap_or_default().lines())?,
             proxy,
+            proxy_variables: ProxyTexts::resolve(environment)?,
             idle_timeout: idle.unwrap_or(Duration::from_secs(90)),
             connect_timeout: connect.unwrap_or(Duration::from_secs(10)),
         })
     }
 }
 
-/// Flags after the environment's, so that a later one of the same name wins where the receiver takes the last.
-fn headers(flags: &GlobalArgs, environment: &Environment) -> Result<Vec<(String, SecretString)>, SettingsError> {
-    let from_environment = environment.text(env::HEADER)?.unwrap_or_default().lines();
-    let from_environment = from_environment.filter(|line| !line.trim().is_empty()).map(|line| (env::HEADER, line));
-    let from_flags = flags.header.iter().map(|header| ("--header", header.expose_secret()));
-    from_environment
-        .chain(from_flags)
-        .map(|(name, line)| match line.split_once(':') {
+fn headers<'a>(name: &str, lines: impl Iterator<Item = &'a str>) -> Result<Vec<(String, SecretString)>, SettingsError> {
+    lines
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| match line.split_once(':') {
             Some((header, value)) if !header.trim().is_empty() => {
                 Ok((header.trim().to_owned(), SecretString::from(value.trim())))
             }
@@ -429,6 +437,17 @@ impl AccountParts {
         self.url_flag.as_ref().or(self.url_variable.as_ref()).map(parse_given_url).transpose()
     }
 
+    /// Whether a server is one that the environment names, by its URL or by a public link; `None` if it names none.
+    ///
+    /// # Errors
+    /// A text that is no server's URL.
+    pub fn is_of_environment(&self, server: &ServerUrl) -> Result<Option<bool>, SettingsError> {
+        let own = self.url_variable.as_ref().map(parse_given_url).transpose()?.map(|url| url.value);
+        let of_link = self.link_variable.as_ref().map(|link| link.server().clone());
+        let named: Vec<ServerUrl> = own.into_iter().chain(of_link).collect();
+        Ok((!named.is_empty()).then(|| named.contains(server)))
+    }
+
     /// Checks that a secret may be sent to a server: one of the environment belongs to the environment's server,
     /// where that names one.
     ///
@@ -522,7 +541,7 @@ fn refused_url(text: &str, error: UrlError) -> SettingsError {
         _ if text.contains('@') => SettingsError::new("this is not the URL of a server"),
         UrlError::Path(_, path) if path.starts_with("/public/") => SettingsError::with_hint(
             format!("'{}' is a public link, not a server", text.trim()),
-            format!("a public link needs no account: cec ls {}", text.trim()),
+            format!("a public link needs no account: {}", command_line("cec ls", &[text.trim()])),
         ),
         error => SettingsError::with_hint(error.to_string(), "a server's URL looks like https://files.example.com"),
     }

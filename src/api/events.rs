@@ -26,7 +26,7 @@ const PATH: &str = "/ws/event";
 const KEY_SUFFIX: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The longest frame that is taken: news of one job that names thousands of nodes are some hundred kilobytes.
-const LONGEST_FRAME: usize = 16 * 1024 * 1024;
+const LONGEST_FRAME: usize = 4 * 1024 * 1024;
 
 /// News of what the user has set off, as they come.
 #[derive(Debug)]

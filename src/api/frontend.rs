@@ -15,10 +15,15 @@ use tokio_util::io::StreamReader;
 use super::{ApiError, ApiErrorKind, Client, error};
 use crate::account::ServerUrl;
 use crate::auth::{Answer, AuthError, is_dead_token_answer};
+use crate::http::limit::Pieces;
 use crate::http::{Http, HttpError, retry};
 
 /// The longest discovery or error answer that is read.
 const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
+
+/// The longest element of the state that is read, and the deepest.
+const LONGEST_ELEMENT: usize = 1024 * 1024;
+const DEEPEST_ELEMENT: usize = 100;
 
 const DISCOVERY: &str = "/a/config/discovery";
 
@@ -62,7 +67,7 @@ impl Client {
         let is_xml =
             headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|kind| kind.contains("xml"));
         if !status.is_success() || !is_xml {
-            let body = self.sender.http.read(response, ANSWER_LIMIT).await?;
+            let body = self.sender.http.read_whole(response, ANSWER_LIMIT).await?;
             if is_dead_token_answer(status, &body) {
                 return Ok(None);
             }
@@ -110,13 +115,24 @@ fn is_version(text: &str) -> bool {
 /// Reads the `<user>` element out of the state, which is large and holds it near the end; what comes after it is not
 /// read.
 pub(super) async fn read_user(body: impl AsyncBufRead + Unpin) -> Result<Option<User>, ApiError> {
-    let mut reader = Reader::from_reader(body);
+    let mut reader = Reader::from_reader(Pieces::new(body));
     let mut buffer = Vec::new();
     let mut user: Option<User> = None;
     let mut rooted = false;
+    let mut depth = 0_usize;
     loop {
         buffer.clear();
-        match reader.read_event_into_async(&mut buffer).await {
+        reader.get_mut().begin(LONGEST_ELEMENT);
+        let event = reader.read_event_into_async(&mut buffer).await;
+        match &event {
+            Ok(Event::Start(_)) => depth += 1,
+            Ok(Event::End(_)) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST_ELEMENT {
+            return Err(ApiError::new(ApiErrorKind::NotCells, "the state of the server is nested too deeply"));
+        }
+        match event {
             Ok(Event::Start(element) | Event::Empty(element)) => {
                 rooted = true;
                 match user.as_mut() {
@@ -196,7 +212,7 @@ pub async fn probe(http: &Http, url: &ServerUrl) -> Result<Greeting, ApiError> {
     let request = http.server_request(Method::GET, url, DISCOVERY)?.header(ACCEPT, "application/json");
     let response = http.send(request).await?;
     let (status, headers) = (response.status(), response.headers().clone());
-    let body: Bytes = http.read(response, ANSWER_LIMIT).await?;
+    let body: Bytes = http.read_whole(response, ANSWER_LIMIT).await?;
     let answer = Answer { status, headers, body };
     let json = error::json_of(&answer).map_err(|error| as_probe(error, url))?;
     match serde_json::from_slice::<Value>(json) {
@@ -259,6 +275,18 @@ mod tests {
     async fn a_state_without_a_user_means_a_token_that_is_not_valid() {
         assert_eq!(read_user(&b"<pydio_registry><a/></pydio_registry>"[..]).await.expect("a state"), None);
         assert_eq!(read_user(&b""[..]).await.expect_err("nothing").kind, ApiErrorKind::NotCells);
+    }
+
+    #[tokio::test]
+    async fn no_element_of_the_state_is_longer_or_deeper_than_those_of_a_server() {
+        for state in [
+            format!("<a><user id=\"{}", "x".repeat(3_000_000)),
+            format!("<a>{}", "<b>".repeat(1_000_000)),
+            format!("<a><!-- {}", "x".repeat(3_000_000)),
+        ] {
+            let error = read_user(state.as_bytes()).await.expect_err("too much");
+            assert!(!error.message.contains("xxx"), "{error:?}");
+        }
     }
 
     #[test]

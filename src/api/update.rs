@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::http::{Http, HttpError, HttpErrorKind};
+use crate::http::{Http, HttpError, HttpErrorKind, redact};
 
 /// Where updates are asked for on a server whose URL has no path of its own.
 const USUAL_PATH: &str = "/a/update-server/";
@@ -158,6 +158,11 @@ impl UpdateServer {
             _ => {}
         }
         Ok(Self { http, url: parsed })
+    }
+
+    /// Scheme, host and port of the server.
+    pub fn origin(&self) -> String {
+        redact::origin(&self.url)
     }
 
     /// What it offers for this system: `channel` is stable or dev, `os` and `arch` are named as Go names them.

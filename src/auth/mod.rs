@@ -33,9 +33,20 @@ use session::Session;
 pub struct Token(Arc<SecretString>);
 
 impl Token {
-    /// A token from its text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(Arc::new(SecretString::from(text.into())))
+    /// A token from its text; `None` if it holds a character that no bearer token has (RFC 6750, section 2.1): what is
+    /// accepted here means nothing to a header, a shell or a configuration file.
+    pub fn new(text: &str) -> Option<Self> {
+        is_token(text).then(|| Self(Arc::new(SecretString::from(text))))
+    }
+
+    /// Whether it is a token at all: one that comes from a store may not be.
+    pub fn is_sound(&self) -> bool {
+        is_token(self.expose())
+    }
+
+    /// A token that was stored here before; [`Token::is_sound`] may be false, and then nothing is sent with it.
+    fn stored(text: &SecretString) -> Self {
+        Self(Arc::new(text.clone()))
     }
 
     /// The text, for the place where it is sent.
@@ -50,6 +61,12 @@ impl Token {
     fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self.expose() == other.expose()
     }
+}
+
+fn is_token(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    let core = text.trim_end_matches('=');
+    !core.is_empty() && core.bytes().all(is_part)
 }
 
 /// Why no token could be had.
@@ -128,7 +145,7 @@ impl TokenSource {
     pub fn by_clock(http: Http, account: &Account, vault: Option<Vault>, life: Option<u64>, clock: Clock) -> Self {
         let url = account.url.clone();
         let kind = match &account.credentials {
-            Credentials::Token(secret) => Kind::Fixed(Token(Arc::new(secret.clone()))),
+            Credentials::Token(secret) => Kind::Fixed(Token::stored(secret)),
             Credentials::OAuth { access, refresh, expires_at } => {
                 let pair = Pair { access: access.clone(), refresh: refresh.clone(), expires_at: *expires_at, life };
                 let store = vault.zip(account.stored_id.clone());

@@ -1,6 +1,6 @@
 //! The authorization server of a Cells server, as the client `cells-client`: authorization codes with a proof key,
 //! refresh, revocation. Everything goes to the user's own URL, whatever the server believes its own to be, and no call is
-//! ever repeated: a second use of a code or of a refresh token kills the session.
+//! repeated here: a second use of a code or of a refresh token ends the session.
 
 pub mod loopback;
 pub mod password;
@@ -22,8 +22,9 @@ use serde_json::Value;
 use subtle::ConstantTimeEq as _;
 use url::Url;
 
-use super::Clock;
+use super::{Clock, Token};
 use crate::account::{Credentials, ServerUrl};
+use crate::http::retry::{Advice, Retryable};
 use crate::http::{Http, HttpError, SendOptions, redact};
 
 /// The client that every Cells server knows: a public one, without a secret.
@@ -68,6 +69,9 @@ pub enum OAuthError {
     /// The answer was not that of a Cells server's authorization server.
     #[error("{0}")]
     NotCells(String),
+    /// The server, or a proxy in front of it, is in trouble.
+    #[error("the server cannot renew the session now (HTTP {0})")]
+    Unavailable(u16),
     /// The page that was pasted, or the browser, belongs to another sign-in.
     #[error("this belongs to another sign-in: its state is not the one that was sent")]
     OtherState,
@@ -77,6 +81,17 @@ pub enum OAuthError {
     /// No usable answer. Unless [`HttpError::unsent`] says otherwise, the server may have acted all the same.
     #[error(transparent)]
     Http(#[from] HttpError),
+}
+
+impl Retryable for OAuthError {
+    /// Trying again makes sense only while nobody knows that the server has acted.
+    fn advice(&self) -> Advice {
+        match self {
+            Self::Http(error) => error.advice(),
+            Self::Unavailable(_) => Advice::Retry,
+            Self::Refused { .. } | Self::NotCells(_) | Self::OtherState | Self::NoCode(_) => Advice::Stop,
+        }
+    }
 }
 
 impl OAuthError {
@@ -292,18 +307,18 @@ impl OAuth {
         let verifier = PkceCodeVerifier::new(attempt.verifier.secret().clone());
         let client = self.client()?;
         let request = client.exchange_code(code.0).set_pkce_verifier(verifier).set_redirect_uri(Cow::Owned(uri));
-        tokens(request.request_async(&Wire(self)).await)
+        tokens(&self.http, request.request_async(&Wire(self)).await)
     }
 
     /// Trades a refresh token for new tokens. The access token before is dead then, and so is the refresh token, even
-    /// where the answer is lost: never call it twice with the same one.
+    /// if the answer is lost: a second call with the same one ends the session, unless the server never got the first.
     ///
     /// # Errors
     /// See [`OAuthError`]; [`OAuthError::Refused`] with `token_inactive` for a session that is over.
     pub async fn refresh(&self, refresh: &SecretString) -> Result<Tokens, OAuthError> {
         let client = self.client()?;
         let token = RefreshToken::new(refresh.expose_secret().to_owned());
-        tokens(client.exchange_refresh_token(&token).request_async(&Wire(self)).await)
+        tokens(&self.http, client.exchange_refresh_token(&token).request_async(&Wire(self)).await)
     }
 
     /// Ends the session that a token belongs to, access or refresh. The server says yes to anything.
@@ -333,8 +348,8 @@ impl OAuth {
 struct Wire<'a>(&'a OAuth);
 
 impl<'c> AsyncHttpClient<'c> for Wire<'_> {
-    type Error = HttpError;
-    type Future = std::pin::Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
+    type Error = WireError;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<HttpResponse, WireError>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
@@ -344,6 +359,9 @@ impl<'c> AsyncHttpClient<'c> for Wire<'_> {
             let request = http.server_request(parts.method, server, path)?.headers(parts.headers).body(body);
             let response = http.send(request).await?;
             let (status, headers) = (response.status(), response.headers().clone());
+            if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+                return Err(WireError::Unavailable(status.as_u16()));
+            }
             let body = http.read(response, ANSWER_LIMIT).await?;
             let mut answer = HttpResponse::new(body.to_vec());
             *answer.status_mut() = status;
@@ -353,13 +371,23 @@ impl<'c> AsyncHttpClient<'c> for Wire<'_> {
     }
 }
 
-type Answered = Result<BasicTokenResponse, RequestTokenError<HttpError, BasicErrorResponse>>;
+/// Why there is no answer for the oauth2 crate to read.
+#[derive(Debug, thiserror::Error)]
+enum WireError {
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error("HTTP {0}")]
+    Unavailable(u16),
+}
+
+type Answered = Result<BasicTokenResponse, RequestTokenError<WireError, BasicErrorResponse>>;
 
 /// What of an answer is of use; what cannot be read is not shown, for it may hold tokens.
-fn tokens(answer: Answered) -> Result<Tokens, OAuthError> {
+fn tokens(http: &Http, answer: Answered) -> Result<Tokens, OAuthError> {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(RequestTokenError::Request(error)) => return Err(error.into()),
+        Err(RequestTokenError::Request(WireError::Http(error))) => return Err(error.into()),
+        Err(RequestTokenError::Request(WireError::Unavailable(status))) => return Err(OAuthError::Unavailable(status)),
         Err(RequestTokenError::ServerResponse(refusal)) => {
             let description = refusal.error_description().map(String::as_str);
             return Err(OAuthError::refused(400, refusal.error().as_ref(), description));
@@ -369,19 +397,20 @@ fn tokens(answer: Answered) -> Result<Tokens, OAuthError> {
         }
     };
     let access = answer.access_token().secret();
-    let usable = !access.is_empty() && access.chars().all(|character| character.is_ascii_graphic());
-    if !usable || *answer.token_type() != BasicTokenType::Bearer {
+    if Token::new(access).is_none() || *answer.token_type() != BasicTokenType::Bearer {
         return Err(OAuthError::NotCells("the sign-in was answered with a token that is of no use".to_owned()));
     }
     let life = answer.expires_in().unwrap_or(USUAL_LIFE);
     let end = Clock::default().in_the_future(life).map(Timestamp::as_second);
     let refresh = answer.refresh_token().filter(|token| !token.secret().is_empty());
-    Ok(Tokens {
+    let tokens = Tokens {
         access: SecretString::from(access.as_str()),
         refresh: refresh.map(|token| SecretString::from(token.secret().as_str())),
         life,
         expires_at: end,
-    })
+    };
+    [Some(&tokens.access), tokens.refresh.as_ref()].into_iter().flatten().for_each(|secret| http.keep_secret(secret));
+    Ok(tokens)
 }
 
 #[cfg(test)]

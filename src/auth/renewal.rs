@@ -15,6 +15,7 @@ use super::sender::{ANY_WORKSPACE, probe};
 use super::{AuthError, Clock, Token};
 use crate::account::ServerUrl;
 use crate::http::Http;
+use crate::http::retry::{self, RetryPolicy};
 use crate::store::{Pair, Room, StoreError, Vault};
 use crate::sys::lock::FileLock;
 
@@ -27,6 +28,9 @@ const OTHERS_WRITE: Duration = Duration::from_secs(3);
 /// A token that is refused so soon after it came is one of two that were issued at the same moment, of which only the
 /// other one is alive: its refresh token must not be used, for that would kill the other.
 const SUSPICIOUSLY_SOON: Duration = Duration::from_secs(10);
+
+/// How long after a renewal that failed the next one is tried, while the present token is good.
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
 
 /// How long to pause between two looks into the store.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -54,6 +58,8 @@ struct Inner {
 struct State {
     current: Issued,
     last_failure: Option<AuthError>,
+    /// After a failure: when a renewal that is only a precaution makes sense again.
+    not_before: Option<Instant>,
 }
 
 #[derive(Debug, Clone)]
@@ -86,7 +92,7 @@ impl Issued {
             Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
         });
         Self {
-            token: Token(Arc::new(pair.access.clone())),
+            token: Token::stored(&pair.access),
             refresh: pair.refresh.clone(),
             life: pair.life.map_or(USUAL_LIFE, Duration::from_secs),
             ends: remaining.map(|remaining| clock.instant() + remaining),
@@ -130,7 +136,7 @@ impl Renewal {
             http,
             url,
             store,
-            state: Mutex::new(State { current: Issued::of(pair, &clock), last_failure: None }),
+            state: Mutex::new(State { current: Issued::of(pair, &clock), last_failure: None, not_before: None }),
             clock,
             rounds: AtomicU64::new(0),
             expires_at: std::sync::Mutex::new(expires_at),
@@ -183,16 +189,13 @@ impl Inner {
                 Need::Other(_) => Err(state.last_failure.clone().unwrap_or(AuthError::Expired)),
             };
         }
-        if self.rounds.load(Ordering::SeqCst) != before
-            && let Some(failure) = &state.last_failure
-        {
-            return Err(failure.clone());
-        }
-        let result = self.fetch(&mut state.current, need).await;
-        self.rounds.fetch_add(1, Ordering::SeqCst);
-        state.last_failure = result.as_ref().err().cloned();
-        let end = state.current.end();
-        *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = end;
+        let is_waiter = self.rounds.load(Ordering::SeqCst) != before;
+        let is_too_soon = state.not_before.is_some_and(|until| self.clock.instant() < until);
+        let shared = state.last_failure.clone().filter(|_| is_waiter || (is_too_soon && matches!(need, Need::Life(_))));
+        let result = match shared {
+            Some(failure) if is_waiter || self.may_go_on(&state.current, need, &failure) => Err(failure),
+            _ => self.fetch_once(&mut state, need).await,
+        };
         match result {
             Ok(()) => Ok(state.current.token.clone()),
             // It was only a precaution: what is still good goes on being used.
@@ -204,10 +207,26 @@ impl Inner {
         }
     }
 
+    /// Fetches a new token, and notes what became of it for those who wait for it.
+    async fn fetch_once(&self, state: &mut State, need: &Need) -> Result<(), AuthError> {
+        let was_lost = matches!(state.last_failure, Some(AuthError::SessionLost));
+        let result = match self.fetch(&mut state.current, need).await {
+            // The cause stays what it was.
+            Err(AuthError::Expired) if was_lost => Err(AuthError::SessionLost),
+            result => result,
+        };
+        self.rounds.fetch_add(1, Ordering::SeqCst);
+        state.last_failure = result.as_ref().err().cloned();
+        state.not_before = result.is_err().then(|| self.clock.instant() + AFTER_FAILURE);
+        let end = state.current.end();
+        *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = end;
+        result
+    }
+
     async fn fetch(&self, current: &mut Issued, need: &Need) -> Result<(), AuthError> {
         let Some((vault, id)) = &self.store else {
             let refresh = current.refresh.take().ok_or(AuthError::Expired)?;
-            let tokens = self.ask(current, refresh).await?;
+            let tokens = self.ask(current, refresh, need).await?;
             *current = self.issued(&self.pair_of(tokens));
             return Ok(());
         };
@@ -241,7 +260,7 @@ impl Inner {
         // The token is spent once it is sent: what comes for it must find its place.
         let room = make_room(vault, id).await?;
         let Some(refresh) = current.refresh.take() else { return Err(AuthError::Expired) };
-        match self.ask(current, refresh).await {
+        match self.ask(current, refresh, need).await {
             Ok(tokens) => self.keep(current, self.pair_of(tokens), (vault, id), room).await,
             // Somebody without our lock may have been quicker: what he stored is good.
             Err(AuthError::Expired) if self.adopt(current, vault, id).await? => Ok(()),
@@ -255,25 +274,33 @@ impl Inner {
         }
     }
 
-    /// Sends the refresh token, once. It is given back only where it is certain that the server did not take it.
-    async fn ask(&self, current: &mut Issued, refresh: SecretString) -> Result<Tokens, AuthError> {
+    /// Sends the refresh token. Passing failures are tried again, and so is an answer that was lost: if the server has
+    /// acted, the new tokens are lost anyway; if it has not, the session is saved. The token is given back unless the
+    /// server refuses it.
+    async fn ask(&self, current: &mut Issued, refresh: SecretString, need: &Need) -> Result<Tokens, AuthError> {
         tracing::debug!("renewing the token");
-        match self.oauth.refresh(&refresh).await {
+        let alive = current.remaining(&self.clock).is_none_or(|remaining| !remaining.is_zero());
+        // While the present token is good, nobody is kept waiting for long.
+        let max_attempts = if alive && matches!(need, Need::Life(_)) { 2 } else { 4 };
+        let policy = RetryPolicy { max_attempts, max_backoff: Duration::from_secs(3), ..RetryPolicy::default() };
+        let mut was_lost = false;
+        let lost = |_, error: &OAuthError, _| was_lost |= matches!(error, OAuthError::Http(error) if !error.unsent);
+        match retry::run(&policy, |_| self.oauth.refresh(&refresh), lost).await {
             Ok(tokens) => Ok(tokens),
             Err(OAuthError::Refused { code, description, .. }) => {
                 tracing::debug!(code, description, "the renewal was refused");
                 let over = matches!(code.as_str(), "token_inactive" | "invalid_grant" | "invalid_request");
-                Err(if over { AuthError::Expired } else { AuthError::Server { status: 400, message: description } })
-            }
-            Err(OAuthError::Http(error)) if !error.unsent => {
-                tracing::debug!(%error, "the answer to the renewal was lost");
-                Err(AuthError::SessionLost)
+                Err(match over {
+                    true if was_lost => AuthError::SessionLost,
+                    true => AuthError::Expired,
+                    false => AuthError::Server { status: 400, message: description },
+                })
             }
             Err(error) => {
-                // Nothing was sent, or a proxy answered for a server that is down.
                 current.refresh = Some(refresh);
                 Err(match error {
                     OAuthError::Http(error) => AuthError::Http(error),
+                    OAuthError::Unavailable(status) => AuthError::Server { status, message: error.to_string() },
                     error => AuthError::NotCells(error.to_string()),
                 })
             }
@@ -327,22 +354,18 @@ impl Inner {
 
     /// Whether REST says that a token is dead; without an answer nothing is known, and it may be used.
     async fn is_dead(&self, access: &SecretString) -> bool {
-        let token = Token(Arc::new(access.clone()));
+        let token = Token::stored(access);
         probe(&self.http, &self.url, ANY_WORKSPACE, &token).await.unwrap_or(false)
     }
 
     /// Whether a token that was to be renewed early can still be used although that failed.
     fn may_go_on(&self, current: &Issued, need: &Need, error: &AuthError) -> bool {
-        // The renewal was refused, but by whose clock has the token ended? The server tells.
-        if matches!((need, error), (Need::Life(_), AuthError::Expired)) {
-            return true;
+        if matches!(need, Need::Other(_)) || matches!(error, AuthError::NotStored(_)) {
+            return false;
         }
-        let passing = matches!(
-            error,
-            AuthError::Http(_) | AuthError::NotCells(_) | AuthError::Server { .. } | AuthError::Store(_)
-        );
-        let alive = current.remaining(&self.clock).is_none_or(|remaining| !remaining.is_zero());
-        matches!(need, Need::Life(_)) && passing && alive
+        // A renewal that was refused: by whose clock has the token ended? The server tells.
+        let is_refused = matches!(error, AuthError::Expired);
+        is_refused || current.remaining(&self.clock).is_none_or(|remaining| !remaining.is_zero())
     }
 
     /// A pair that has just come from the server.

@@ -10,11 +10,9 @@ use tokio::time::Instant;
 use super::public_link::{LinkPage, LinkRefusal};
 use super::{AuthError, Token, TokenSource};
 use crate::account::{LinkUrl, ServerUrl};
+use crate::http::limit::LONGEST_ANSWER;
 use crate::http::{Http, HttpError, HttpErrorKind};
 use crate::path::encode_segment;
-
-/// The longest REST answer that is kept in memory.
-const ANSWER_LIMIT: usize = 512 * 1024 * 1024;
 
 /// The longest answer to a probe that is looked at.
 const PROBE_LIMIT: usize = 16 * 1024;
@@ -130,7 +128,7 @@ impl Sender {
 
     async fn whole(&self, response: reqwest::Response) -> Result<Answer, AuthError> {
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = self.http.read(response, ANSWER_LIMIT).await?;
+        let body = self.http.read_whole(response, LONGEST_ANSWER).await?;
         Ok(Answer { status, headers, body })
     }
 
@@ -176,12 +174,14 @@ pub fn is_dead_token_answer(status: StatusCode, body: &[u8]) -> bool {
 }
 
 fn bearer(token: &Token) -> Result<HeaderValue, HttpError> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
-        HttpError::new(
-            HttpErrorKind::Request,
-            "the token holds characters that cannot be sent: was more than the token pasted?",
-        )
-    })?;
+    let unusable = || {
+        HttpError::new(HttpErrorKind::Request, "the token holds characters that no token has")
+            .hint("was more than the token pasted? sign in again")
+    };
+    if !token.is_sound() {
+        return Err(unusable());
+    }
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| unusable())?;
     value.set_sensitive(true);
     Ok(value)
 }

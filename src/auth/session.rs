@@ -178,10 +178,14 @@ impl Session {
         let answer = judge(status, &headers, &body)?;
         let life = answer.life(&headers);
         if let Some(cookie) = session_cookie(&headers) {
+            self.http.keep_secret(&cookie);
             state.cookie = Some(cookie);
         }
         *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.in_the_future(life);
-        let token = Token::new(answer.token);
+        let token = Token::new(&answer.token).ok_or_else(|| {
+            AuthError::NotCells("the login was answered with a token that holds characters no token has".to_owned())
+        })?;
+        self.http.keep_secret(&token.0);
         state.current = Some(Issued { token: token.clone(), life, ends: self.clock.instant() + life });
         Ok(token)
     }

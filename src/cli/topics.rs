@@ -28,6 +28,7 @@ Exit codes
   8    the target exists
   9    integrity: bytes differ from what they should be
   10   a job on the server failed
+  129  ended by SIGHUP
   130  ended by SIGINT (Ctrl-C)
   143  ended by SIGTERM
 

@@ -8,6 +8,7 @@ use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
+use crate::path::shell::command_line;
 use crate::ui::table::{Column, Table};
 
 const COLUMNS: &[Column] = &[
@@ -75,7 +76,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
 async fn named(ctx: &Ctx, typed: &str, listed: &[Node]) -> Result<RemotePath, CliError> {
     let path = nodes::parse(ctx, typed)?;
     if !path.is_workspace() {
-        let hint = format!("'cec du -s {path}' adds up a folder");
+        let hint = format!("to add up a folder: {}", command_line("cec du -s", &[path.as_str()]));
         return Err(CliError::new(Kind::Usage, format!("'{typed}' is no workspace")).hint(hint).about(typed));
     }
     if listed.iter().any(|workspace| workspace.path == path) {

@@ -2,8 +2,6 @@
 
 mod body;
 
-use std::io::Write as _;
-
 use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
@@ -11,7 +9,6 @@ use serde_json::Value;
 use crate::api::scheduler::is_task_id;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::ui::json_safe;
 
 /// Arguments of `cec api`.
 #[derive(Debug, clap::Args)]
@@ -129,12 +126,10 @@ async fn call(ctx: &Ctx, arguments: &Args, path: &str, body: Option<Bytes>) -> R
     let exchanged = ctx.api().await?.exchange(arguments.method.clone(), path, body).await;
     let (answer, error) = exchanged.map_err(|error| during(error.into()))?;
     if arguments.include {
-        let mut head = Vec::new();
-        writeln!(head, "HTTP/1.1 {}", answer.status)?;
+        ctx.ui.line(&format!("HTTP/1.1 {}", answer.status))?;
         for (name, value) in &answer.headers {
-            writeln!(head, "{name}: {}", String::from_utf8_lossy(value.as_bytes()))?;
+            ctx.ui.line(&format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())))?;
         }
-        ctx.ui.bytes(&head)?;
         ctx.ui.line("")?;
     }
     let is_page = error.as_ref().is_some_and(|error| error.kind == crate::api::ApiErrorKind::NotCells);
@@ -176,11 +171,10 @@ fn write(ctx: &Ctx, body: &[u8]) -> Result<(), CliError> {
         return Ok(());
     }
     if ctx.ui.stdout_is_terminal() {
-        let text = match serde_json::from_slice::<Value>(body) {
-            Ok(value) => json_safe(&serde_json::to_string_pretty(&value).map_err(std::io::Error::from)?).into_owned(),
-            Err(_) => crate::ui::escape(String::from_utf8_lossy(body).trim_end()).into_owned(),
-        };
-        return Ok(ctx.ui.line(&text)?);
+        return Ok(match serde_json::from_slice::<Value>(body) {
+            Ok(value) => ctx.ui.json_indented(&value)?,
+            Err(_) => ctx.ui.line(String::from_utf8_lossy(body).trim_end())?,
+        });
     }
     ctx.ui.bytes(body)?;
     if !body.ends_with(b"\n") {

@@ -2,6 +2,7 @@
 
 use crate::error::{CliError, Kind};
 use crate::path::RemotePath;
+use crate::path::shell::command_line;
 
 /// The kinds of archives that the server makes and reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -69,7 +70,10 @@ pub fn left_behind(error: CliError, path: &RemotePath, is_there: bool) -> CliErr
     if !is_there {
         return error;
     }
-    error.hint(format!("what is at '{path}' now is not whole; 'cec rm {path}' removes it"))
+    error.hint(format!(
+        "what is at '{path}' now is incomplete; remove it with: {}",
+        command_line("cec rm", &[path.as_str()])
+    ))
 }
 
 /// The name of an archive without its ending, and what that tells.

@@ -1,5 +1,6 @@
 //! `cec clear`.
 
+use crate::commands::completion;
 use crate::commands::config::remove::{Revoked, revoke};
 use crate::context::{Ctx, waiting};
 use crate::error::{CliError, Kind, Outcome};
@@ -43,6 +44,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let revoking = accounts.entries.keys().map(|id| revoke(ctx, &vault, &accounts, id));
     let revoked = futures_util::future::join_all(revoking).await;
     let removed = waiting(move || vault.clear()).await??;
+    completion::remote::forget(&ctx.settings.environment);
     ctx.ui.status(&format!("removed {}", path.display()));
     for reason in revoked {
         if let Revoked::GoesOn(reason) = reason {

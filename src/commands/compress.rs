@@ -10,6 +10,7 @@ use super::server_job::{ServerJobs, Started};
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
+use crate::path::shell::command_line;
 use crate::path::{RemotePath, check_name};
 
 /// Arguments of `cec compress`.
@@ -134,7 +135,8 @@ pub(super) async fn new_place(ctx: &Ctx, path: &RemotePath) -> Result<RemotePath
         return Err(CliError::new(Kind::Exists, format!("'{}' is a file, not a folder", nearest.path)).about(path));
     }
     if let [above, _, ..] = rest.as_slice() {
-        let hint = format!("make it with: cec mkdir -p '{}'", path.parent().unwrap_or_default());
+        let parent = path.parent().unwrap_or_default();
+        let hint = format!("make it with: {}", command_line("cec mkdir -p", &[parent.as_str()]));
         return Err(CliError::not_found(nearest.path.join(above)).hint(hint));
     }
     check_name(path.name()).map_err(|error| CliError::from(error).about(path))?;

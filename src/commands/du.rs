@@ -9,6 +9,7 @@ use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;
+use crate::path::shell::command_line;
 use crate::walk::ordered::{self, OrderedOptions, Step};
 use crate::walk::remote::is_recycle_bin;
 
@@ -88,7 +89,8 @@ impl Usage<'_> {
         while let Some(step) = walk.next().await {
             match step {
                 Step::Node { node, .. } if is_recycle_bin(&node.path) => {
-                    let hint = format!("not counted: the recycle bin; 'cec du -s {}' does", node.path);
+                    let counting = command_line("cec du -s", &[node.path.as_str()]);
+                    let hint = format!("not counted: the recycle bin; to count it: {counting}");
                     self.ctx.ui.status(&hint);
                 }
                 Step::Node { node, .. } if node.is_folder() => sums.push(Tally::of(&node)),

@@ -50,7 +50,7 @@ use crate::ui::Ui;
 /// Runs a command until it ends or a signal ends it.
 ///
 /// # Errors
-/// The command's; [`Kind::Interrupted`] and [`Kind::Terminated`] after a signal.
+/// The command's; [`Kind::Interrupted`], [`Kind::Terminated`] and [`Kind::HungUp`] after a signal.
 pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
     let ui = ctx.ui.clone();
     let signals = signal::watch(ctx.cancel.clone(), move || ui.clear())
@@ -76,6 +76,7 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
     let (kind, message) = match signals.first() {
         Some(Signal::Interrupt) => (Kind::Interrupted, "interrupted"),
         Some(Signal::Terminate) => (Kind::Terminated, "terminated"),
+        Some(Signal::Hangup) => (Kind::HungUp, "the terminal is gone"),
         None => return result,
     };
     // What an interrupted command has to say of how far it came and how to go on is kept.

@@ -38,7 +38,7 @@ impl<'a> Operands<'a> {
             self.failures.push(error.kind);
             return Ok(());
         }
-        let is_silent = matches!(error.kind, Kind::Interrupted | Kind::Terminated | Kind::ClosedPipe);
+        let is_silent = matches!(error.kind, Kind::Interrupted | Kind::Terminated | Kind::HungUp | Kind::ClosedPipe);
         if !is_silent && !self.ui.is_broken() && self.done > 0 {
             self.ui.error(&error);
             return Err(CliError::new(Kind::Partial, "the rest was not tried"));

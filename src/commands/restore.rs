@@ -10,6 +10,7 @@ use crate::api::{ApiError, Node};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
+use crate::path::shell::command_line;
 use crate::ui::json::kind_name;
 use crate::walk::remote::{is_in_recycle_bin, is_recycle_bin};
 
@@ -89,7 +90,8 @@ async fn restorable(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, 
     let found = nodes::named(ctx, &path, literal).await?;
     for node in &found {
         let refused = if is_recycle_bin(&node.path) {
-            let hint = format!("name what is in it: '{}/*'", node.path);
+            let inside = format!("{}/*", node.path);
+            let hint = format!("name what is in it: {}", command_line("cec restore", &[&inside]));
             Some((format!("'{}' is the recycle bin itself", node.path), hint))
         } else if !is_in_recycle_bin(&node.path) {
             Some((format!("'{}' is in no recycle bin", node.path), "'cec trash ls' shows what is".to_owned()))

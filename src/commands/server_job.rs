@@ -6,6 +6,7 @@ use crate::api::jobs::{Job, JobId, JobStatus};
 use crate::api::watch::{End, Watch};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
+use crate::path::shell::command_line;
 use crate::ui::waiting::Waiting;
 
 /// What became of the request to start a job.
@@ -85,7 +86,8 @@ impl<'a> ServerJobs<'a> {
             Ok(End::Forgotten) => Ok(None),
             Ok(End::NotBegun) => {
                 let message = format!("the job {} was started and does not show within a minute", id.0);
-                Err(CliError::new(Kind::Unreachable, message).hint(format!("'cec jobs watch {}' goes on", id.0)))
+                Err(CliError::new(Kind::Unreachable, message)
+                    .hint(format!("follow it with: {}", command_line("cec jobs watch", &[&id.0]))))
             }
             Err(error) => {
                 Err(CliError::from(error).during("waiting for the server").hint(format!("the job may go on: {}", id.0)))
@@ -101,5 +103,6 @@ pub fn failed(job: &Job) -> CliError {
 }
 
 fn goes_on(id: &JobId) -> CliError {
-    CliError::new(Kind::Interrupted, "the server goes on with it").hint(format!("'cec jobs cancel {}' stops it", id.0))
+    CliError::new(Kind::Interrupted, "the server goes on with it")
+        .hint(format!("stop it with: {}", command_line("cec jobs cancel", &[&id.0])))
 }

@@ -11,13 +11,20 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::version::platform;
+use crate::account::ServerUrl;
 use crate::api::update::{Offer, PublicKey, UpdateServer};
-use crate::context::Ctx;
+use crate::context::{Ctx, Destination};
 use crate::env;
 use crate::error::{CliError, Kind, Outcome};
 
 /// How long the new program may take to say its version.
 const TRIAL: Duration = Duration::from_secs(20);
+
+/// How the name of a program that is not whole yet begins.
+const TEMPORARY: &str = ".cec-update-";
+
+/// How old such a file is that no update writes to any more.
+const LEFT_BEHIND: Duration = Duration::from_secs(3600);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -66,7 +73,13 @@ struct Record {
 /// not what it should be.
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let (url, key) = channel(ctx)?;
-    let server = UpdateServer::new(ctx.http(false, &[])?, &url)?;
+    let server = UpdateServer::new(ctx.http(Destination::Elsewhere, false, &[])?, &url)?;
+    if let Ok(url) = ServerUrl::parse(server.origin().as_str())
+        && !url.is_https()
+        && !url.is_loopback()
+    {
+        ctx.ui.warn(&format!("{url} is not encrypted: others can see, hold back and change what it offers"));
+    }
     let (os, arch) = platform();
     let current = env!("CARGO_PKG_VERSION");
     let channel = if arguments.dev { "dev" } else { "stable" };
@@ -150,10 +163,23 @@ fn described(offer: &Offer) -> String {
 /// An empty file beside the program. Whether the program can be replaced at all is known before anything is fetched.
 fn beside(program: &Path) -> Result<NamedTempFile, CliError> {
     let folder = program.parent().unwrap_or(Path::new("."));
-    tempfile::Builder::new().prefix(".cec-update-").tempfile_in(folder).map_err(|error| {
+    remove_leftovers(folder);
+    tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(|error| {
+        // The error names a file that is not there.
+        let error = std::io::Error::from(error.kind());
         CliError::new(Kind::Permission, format!("cannot write to {}: {error}", folder.display()))
             .hint("run the update as somebody who may, or install the program the way it was installed")
     })
+}
+
+/// Removes what updates have left that were killed, once none of them can still be running.
+fn remove_leftovers(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let age = entry.metadata().ok().and_then(|found| found.modified().ok()?.elapsed().ok());
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) && age.is_some_and(|age| age > LEFT_BEHIND) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// The program on the disk, closed, so that it can be started.
@@ -172,6 +198,9 @@ async fn try_out(program: &Path, version: &Version) -> Result<(), CliError> {
     };
     let mut command = tokio::process::Command::new(program);
     command.args(["version", "--json"]).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    for name in env::SECRETS {
+        command.env_remove(name);
+    }
     let output = match tokio::time::timeout(TRIAL, command.output()).await {
         Ok(Ok(output)) => output,
         Ok(Err(error)) => return Err(refused(format!("it does not start: {error}"))),

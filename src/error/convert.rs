@@ -12,6 +12,7 @@ use crate::auth::oauth::OAuthError;
 use crate::auth::public_link::LinkRefusal;
 use crate::env::EnvError;
 use crate::http::{HttpError, HttpErrorKind};
+use crate::path::shell::command_line;
 use crate::path::{NameError, PathError, without_archive_ending};
 use crate::s3::error::Cause as S3Cause;
 use crate::s3::{S3Error, S3ErrorKind};
@@ -26,6 +27,8 @@ pub(crate) const SIGN_IN: &str = "run 'cec configure' to sign in, or set CEC_URL
 const UNLOCK: &str = "unlock the keyring (log in to the desktop, or run its own program), then try again";
 const NOT_CELLS: &str = "check the URL, and what answers in front of the server (proxy, sign-in page)";
 const UNASKED: &str = "a proxy in front of the server may mix up the answers of several requests; look at its settings";
+/// What to do if the system gives no further open file.
+pub(crate) const TOO_MANY_FILES: &str = "use fewer --transfers, or raise the limit of open files (ulimit -n)";
 const SERVER: &str = "the server or a service behind it is in trouble; try again later, or see its log";
 
 impl From<HttpError> for CliError {
@@ -39,7 +42,7 @@ impl From<HttpError> for CliError {
         let converted = match error.kind {
             // One request may be slower than another, and one connection break where another holds.
             HttpErrorKind::Timeout if !error.unsent => converted,
-            HttpErrorKind::Closed | HttpErrorKind::Redirect => converted,
+            HttpErrorKind::Closed | HttpErrorKind::Redirect | HttpErrorKind::TooLarge => converted,
             _ => converted.concerning_all(),
         };
         match error.hint {
@@ -94,6 +97,9 @@ impl From<OAuthError> for CliError {
         let message = error.to_string();
         match error {
             OAuthError::Http(error) => error.into(),
+            OAuthError::Unavailable(status) => {
+                Self { http_status: Some(status), ..Self::new(Kind::Unreachable, message).hint(SERVER) }
+            }
             OAuthError::NotCells(_) => Self::new(Kind::Unreachable, message)
                 .hint("check the URL; a personal access token works as well: cec configure token"),
             OAuthError::Refused { status, code, .. } => {
@@ -205,7 +211,10 @@ impl From<WalkError> for CliError {
                 let stem = without_archive_ending(folder.name());
                 let target = folder.parent().unwrap_or_default().join(if stem.is_empty() { "NAME" } else { stem });
                 Self::new(Kind::Failure, message)
-                    .hint(format!("give it another name: cec mv '{folder}' '{target}'"))
+                    .hint(format!(
+                        "give it another name: {}",
+                        command_line("cec mv", &[folder.as_str(), target.as_str()])
+                    ))
                     .about(folder)
             }
             WalkError::Pattern { .. } => {
@@ -317,9 +326,16 @@ impl From<FormatError> for CliError {
     }
 }
 
+/// Whether the process, or the system, has as many files open as it may.
+fn too_many_files(error: &io::Error) -> bool {
+    // EMFILE and ENFILE, the same on all of Unix.
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
+}
+
 impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         let kind = if error.kind() == io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Failure };
-        Self::new(kind, error.to_string())
+        let converted = Self::new(kind, error.to_string());
+        if too_many_files(&error) { converted.hint(TOO_MANY_FILES) } else { converted }
     }
 }

@@ -28,6 +28,8 @@ pub enum HttpErrorKind {
     Request,
     /// A local file that is needed for it does not exist.
     NoFile,
+    /// The answer would take more memory than this program gives it.
+    TooLarge,
 }
 
 /// A failure without a usable answer.
@@ -55,7 +57,11 @@ impl HttpError {
         );
         let unsent = !matches!(
             kind,
-            HttpErrorKind::Timeout | HttpErrorKind::Closed | HttpErrorKind::Redirect | HttpErrorKind::Proxy
+            HttpErrorKind::Timeout
+                | HttpErrorKind::Closed
+                | HttpErrorKind::Redirect
+                | HttpErrorKind::Proxy
+                | HttpErrorKind::TooLarge
         );
         Self { kind, message: message.into(), hint: None, transient, unsent }
     }
@@ -64,11 +70,6 @@ impl HttpError {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
-        self
-    }
-
-    fn permanent(mut self) -> Self {
-        self.transient = false;
         self
     }
 }
@@ -199,12 +200,7 @@ fn connect_failure(chain: &Chain, target: &Target) -> HttpError {
 
 fn exchange_failure(chain: &Chain, target: &Target) -> HttpError {
     if chain.parse {
-        return if target.https {
-            HttpError::new(HttpErrorKind::Closed, format!("{} sent something that is not HTTP", target.authority))
-                .permanent()
-        } else {
-            tls_port(target)
-        };
+        return no_http(chain, target);
     }
     let what = match chain.io {
         Some(io::ErrorKind::ConnectionReset) => "reset the connection",
@@ -217,6 +213,23 @@ fn exchange_failure(chain: &Chain, target: &Target) -> HttpError {
     }
     // Some TLS ports say nothing to plain HTTP.
     failure.hint(format!("if it is a TLS port, use --url {}", secure(target)))
+}
+
+/// What came is no answer in HTTP. Once the server has answered properly it is a passing fault: something in between.
+fn no_http(chain: &Chain, target: &Target) -> HttpError {
+    let authority = &target.authority;
+    let mut failure = if chain.too_long {
+        HttpError::new(HttpErrorKind::Closed, format!("{authority} sent headers that are too many or too long"))
+    } else {
+        HttpError::new(HttpErrorKind::Closed, format!("{authority} sent something that is not HTTP"))
+    };
+    failure.transient = target.reached_before;
+    failure.hint("is it the port of the Cells server? look at what stands in between (proxy, load balancer)")
+}
+
+/// Whether what came does not begin as an answer in HTTP does.
+pub(super) fn is_no_http(error: &reqwest::Error) -> bool {
+    Chain::of(error).no_version
 }
 
 /// Plain HTTP was spoken to a TLS port.
@@ -322,6 +335,10 @@ struct Chain {
     tls: Option<rustls::Error>,
     idle: bool,
     parse: bool,
+    /// The head of an answer has more headers, or is longer, than is read.
+    too_long: bool,
+    /// An answer does not begin as one in HTTP does.
+    no_version: bool,
 }
 
 impl Chain {
@@ -344,6 +361,8 @@ impl Chain {
         }
         if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
             self.parse |= hyper.is_parse();
+            self.too_long |= hyper.is_parse_too_large();
+            self.no_version |= hyper.is_parse() && hyper.to_string().contains("HTTP version");
         }
         if let Some(io) = error.downcast_ref::<io::Error>() {
             self.io = Some(io.kind());

@@ -3,6 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use url::Url;
+
 use super::{Http, HttpError, HttpErrorKind};
 use crate::account::ServerUrl;
 
@@ -32,4 +36,21 @@ pub async fn addresses(server: &ServerUrl, limit: Duration) -> Result<Vec<IpAddr
     let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
     addresses.dedup();
     if addresses.is_empty() { Err(failed("")) } else { Ok(addresses) }
+}
+
+/// How long a port may take to show that it speaks TLS.
+const TLS_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Whether the port of a URL answers plain text with a TLS alert, as TLS ports do.
+pub(super) async fn speaks_tls(url: &Url) -> bool {
+    let looking = async {
+        let host = url.host_str()?.trim_matches(['[', ']']);
+        let mut connection = TcpStream::connect((host, url.port_or_known_default()?)).await.ok()?;
+        connection.write_all(b"GET / HTTP/1.0\r\n\r\n").await.ok()?;
+        let mut start = [0; 2];
+        connection.read_exact(&mut start).await.ok()?;
+        // The type of a record, and the first half of its version (RFC 8446, section 5.1).
+        Some(matches!(start, [21 | 22, 3]))
+    };
+    tokio::time::timeout(TLS_PATIENCE, looking).await.ok().flatten().unwrap_or(false)
 }

@@ -2,9 +2,11 @@
 
 mod body;
 pub mod error;
+pub mod limit;
 pub mod look;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
+pub mod proxy;
 pub mod redact;
 pub mod retry;
 mod tls;
@@ -22,7 +24,10 @@ use futures_util::{Stream, StreamExt};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use hyper_util::client::proxy::matcher::Matcher;
+use proxy::{ProxyVariables, Rules};
+use redact::Secrets;
 use reqwest::ResponseBuilderExt;
+use secrecy::SecretString;
 use tokio::time::Instant;
 use url::Url;
 
@@ -59,12 +64,16 @@ pub struct HttpOptions {
     pub client_identity: Option<(PathBuf, PathBuf)>,
     /// Headers added to every request to the server's own origin.
     pub headers: Vec<(String, String)>,
-    /// A proxy for all requests; without it the environment's proxies hold.
+    /// A proxy for all requests, or nothing (an empty text) for none at all.
     pub proxy: Option<String>,
+    /// Without that, the proxies of the environment; if they are not given, or name none, those of the system.
+    pub proxy_variables: Option<ProxyVariables>,
     /// How long a connection may stay silent.
     pub idle_timeout: Duration,
     /// How long a connection may take to be made.
     pub connect_timeout: Duration,
+    /// Where secrets that come from a server are kept, so that nothing shows them.
+    pub secrets: Secrets,
 }
 
 impl Default for HttpOptions {
@@ -78,8 +87,10 @@ impl Default for HttpOptions {
             client_identity: None,
             headers: Vec::new(),
             proxy: None,
+            proxy_variables: None,
             idle_timeout: Duration::from_secs(90),
             connect_timeout: Duration::from_secs(10),
+            secrets: Secrets::default(),
         }
     }
 }
@@ -108,10 +119,11 @@ pub struct Http {
 struct Shared {
     headers: HeaderMap,
     idle: Duration,
-    proxies: Matcher,
+    proxies: Proxies,
     reached: AtomicBool,
     /// Whether a server has given a right answer.
     worked: AtomicBool,
+    secrets: Secrets,
     /// Makes a client that keeps no connections.
     careful: Box<dyn Fn() -> reqwest::Result<reqwest::Client> + Send + Sync>,
     /// That client, once it is needed.
@@ -131,18 +143,13 @@ impl Http {
     /// [`HttpErrorKind::Request`] for a certificate file that cannot be used, a malformed header or proxy.
     pub fn new(options: &HttpOptions) -> Result<Self, HttpError> {
         let (tls, connect_timeout) = (tls::config(options)?, options.connect_timeout);
-        let (proxy, proxies) = match &options.proxy {
-            Some(text) => {
-                let (proxy, full) = explicit_proxy(text)?;
-                (Some(proxy), Matcher::builder().all(full).build())
-            }
-            None => (None, Matcher::from_system()),
-        };
+        let (proxies, route) = Proxies::choose(options)?;
         let client_with = move |kept_connections| {
             let builder = builder(connect_timeout).tls_backend_preconfigured(tls.clone());
-            let builder = match &proxy {
-                Some(proxy) => builder.proxy(proxy.clone()),
-                None => builder,
+            let builder = match &route {
+                Route::OfSystem => builder,
+                Route::Direct => builder.no_proxy(),
+                Route::Through(proxy) => builder.proxy(proxy.clone()),
             };
             builder.pool_max_idle_per_host(kept_connections).build()
         };
@@ -158,6 +165,7 @@ impl Http {
             worked: AtomicBool::new(false),
             careful: Box::new(move || client_with(0)),
             in_use: OnceLock::new(),
+            secrets: options.secrets.clone(),
         };
         Ok(Self { client, shared: Arc::new(shared) })
     }
@@ -188,6 +196,11 @@ impl Http {
         if let Ok(client) = (self.shared.careful)() {
             let _ = self.shared.in_use.set(client);
         }
+    }
+
+    /// Remembers a secret that a server gave, so that no message and no line of the log shows it.
+    pub fn keep_secret(&self, secret: &SecretString) {
+        self.shared.secrets.keep(secret);
     }
 
     /// Starts a request to any URL, without the user's extra headers; redirects are never followed.
@@ -258,13 +271,27 @@ impl Http {
         let idle = options.least_idle.unwrap_or_default().max(self.shared.idle);
         let started = Instant::now();
         let result = tokio::select! {
-            result = self.client().execute(request) => result.map_err(|error| classify(&error, &self.target(&url))),
+            result = self.client().execute(request) => match result {
+                Ok(response) => Ok(response),
+                Err(error) => Err(self.explain(&error, &url).await),
+            },
             () = stalled(&upload, started, idle) => Err(error::timeout(false, &self.target(&url))),
         };
         log(&method, &url, started, result.as_ref());
         let response = result?;
         self.shared.reached.store(true, Ordering::Relaxed);
         self.judge(with_idle_body(response, &url, idle), options).await
+    }
+
+    /// What a failed request means. At the first contact over plain HTTP, something that is no HTTP is most likely TLS:
+    /// that is looked at.
+    async fn explain(&self, error: &reqwest::Error, url: &Url) -> HttpError {
+        let target = self.target(url);
+        let is_first = url.scheme() == "http" && !target.reached_before && target.proxy.is_none();
+        if is_first && error::is_no_http(error) && look::speaks_tls(url).await {
+            return error::tls_port(&target);
+        }
+        classify(error, &target)
     }
 
     /// Sorts out the answers that no caller may take for the server's: redirects, a TLS port's complaint, a proxy
@@ -333,6 +360,20 @@ impl Http {
         Ok(body)
     }
 
+    /// Reads an answer's body that is needed as a whole, at most `limit` bytes of it.
+    ///
+    /// # Errors
+    /// [`HttpErrorKind::TooLarge`] for a longer one, and for JSON that would take too much memory; as [`Http::read`].
+    pub async fn read_whole(&self, response: reqwest::Response, limit: usize) -> Result<Bytes, HttpError> {
+        let body = self.read(response, limit + 1).await?;
+        if body.len() > limit {
+            let longest = limit / (1024 * 1024);
+            return Err(limit::too_large(&format!("the answer is longer than {longest} MiB")));
+        }
+        limit::check_weight(&body)?;
+        Ok(body)
+    }
+
     /// An answer's body as it arrives.
     pub fn stream(&self, response: reqwest::Response) -> impl Stream<Item = Result<Bytes, HttpError>> + Send + use<> {
         let target = self.target(response.url());
@@ -341,13 +382,7 @@ impl Http {
 
     fn target(&self, url: &Url) -> Target {
         let mut target = Target::of(url, self.shared.reached.load(Ordering::Relaxed));
-        let uri = url.as_str().parse::<http::Uri>().ok();
-        if let Some(intercept) = uri.and_then(|uri| self.shared.proxies.intercept(&uri)) {
-            target.proxy = intercept.uri().authority().map(|authority| {
-                let text = authority.as_str();
-                text.rsplit_once('@').map_or(text, |(_, host)| host).to_owned()
-            });
-        }
+        target.proxy = self.shared.proxies.authority_for(url);
         target
     }
 }
@@ -440,18 +475,62 @@ fn log(method: &Method, url: &Url, started: Instant, result: Result<&reqwest::Re
     }
 }
 
-fn explicit_proxy(text: &str) -> Result<(reqwest::Proxy, String), HttpError> {
-    let wrong = |why: &str| HttpError::new(HttpErrorKind::Request, format!("the proxy is not usable: {why}"));
-    let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let url = Url::parse(&full).map_err(|_| wrong("not a URL").hint("write it as http://HOST:PORT"))?;
-    if !matches!(url.scheme(), "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h") {
-        return Err(wrong("only http, https, socks4 and socks5 proxies are known"));
+/// The way of the client's requests.
+#[derive(Debug)]
+enum Route {
+    /// As the system says.
+    OfSystem,
+    /// Without a proxy.
+    Direct,
+    /// As this proxy says, which may let some go directly.
+    Through(reqwest::Proxy),
+}
+
+/// How proxies are chosen.
+#[derive(Debug)]
+enum Proxies {
+    /// As the user says, or as the system does.
+    Matched(Matcher),
+    /// As the environment says.
+    Rules(Arc<Rules>),
+}
+
+impl Proxies {
+    /// What the options say, for messages and for the client.
+    fn choose(options: &HttpOptions) -> Result<(Self, Route), HttpError> {
+        let variables = options.proxy_variables.as_ref().filter(|variables| !variables.is_empty());
+        match (options.proxy.as_deref().map(str::trim), variables) {
+            (Some(""), _) => Ok((Self::Matched(Matcher::builder().build()), Route::Direct)),
+            (Some(text), _) => {
+                let url = proxy::parse(text)?;
+                let unusable = |_| HttpError::new(HttpErrorKind::Request, "the proxy is not usable: not a proxy URL");
+                let through = reqwest::Proxy::all(url.as_str()).map_err(unusable)?;
+                Ok((Self::Matched(Matcher::builder().all(String::from(url)).build()), Route::Through(through)))
+            }
+            (None, Some(variables)) => {
+                let rules = Arc::new(Rules::of(variables));
+                let chosen = Arc::clone(&rules);
+                let through = reqwest::Proxy::custom(move |url| chosen.proxy_for(url).cloned());
+                Ok((Self::Rules(rules), Route::Through(through)))
+            }
+            (None, None) => Ok((Self::Matched(Matcher::from_system()), Route::OfSystem)),
+        }
     }
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err(wrong("no host in it"));
+
+    /// `host:port` of the proxy for a URL.
+    fn authority_for(&self, url: &Url) -> Option<String> {
+        match self {
+            Self::Rules(rules) => rules.proxy_for(url).map(|proxy| {
+                let host = proxy.host_str().unwrap_or_default();
+                proxy.port_or_known_default().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+            }),
+            Self::Matched(matcher) => {
+                let intercept = matcher.intercept(&url.as_str().parse().ok()?)?;
+                let text = intercept.uri().authority()?.as_str();
+                Some(text.rsplit_once('@').map_or(text, |(_, host)| host).to_owned())
+            }
+        }
     }
-    let proxy = reqwest::Proxy::all(full.as_str()).map_err(|_| wrong("not a proxy URL"))?;
-    Ok((proxy, full))
 }
 
 /// Headers that this program sets itself, or that would break the framing of its requests.

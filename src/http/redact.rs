@@ -1,12 +1,49 @@
 //! What may be shown of URLs, headers and texts: never a secret.
 
 use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderName;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 /// What stands in the place of a secret.
 pub const HIDDEN: &str = "<redacted>";
+
+/// A secret shorter than this is not looked for in messages: it would be found in ordinary words.
+const SHORTEST_MASKED: usize = 8;
+
+/// The secrets that this process knows, so that neither a message nor the log can show them, whatever a server answers.
+/// Cheap to clone; all clones share one list.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets(Arc<Mutex<Vec<SecretString>>>);
+
+impl Secrets {
+    /// Remembers a secret: a password, a token, the value of a header. One of fewer than 8 characters is not kept.
+    pub fn keep(&self, secret: &SecretString) {
+        let text = secret.expose_secret();
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if text.len() < SHORTEST_MASKED || known.iter().any(|one| one.expose_secret() == text) {
+            return;
+        }
+        known.push(secret.clone());
+        let quoted = serde_json::Value::from(text).to_string();
+        if quoted.len() > text.len() + 2 {
+            known.push(SecretString::from(&quoted[1..quoted.len() - 1]));
+        }
+    }
+
+    /// A text in which the secrets that are known are replaced, also as JSON writes them.
+    pub fn mask<'a>(&self, shown: &'a str) -> Cow<'a, str> {
+        let mut shown = Cow::Borrowed(shown);
+        for secret in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            if shown.contains(secret.expose_secret()) {
+                shown = Cow::Owned(shown.replace(secret.expose_secret(), "***"));
+            }
+        }
+        shown
+    }
+}
 
 /// The scheme, host and port of a URL.
 pub fn origin(url: &Url) -> String {
@@ -97,6 +134,17 @@ mod tests {
         assert_eq!(text("Credential=abc/20261123/us-east-1"), "Credential=<redacted>/20261123/us-east-1");
         assert_eq!(text("eyJhbGciOi.eyJzdWIi.c2ln at the end"), "<redacted> at the end");
         assert!(matches!(text("a plain file.name.txt é"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn known_secrets_are_replaced_wherever_they_stand() {
+        let secrets = Secrets::default();
+        for secret in ["pass word", "short", "pass word", "with \"quotes\""] {
+            secrets.clone().keep(&SecretString::from(secret));
+        }
+        assert_eq!(secrets.mask("a pass word, short"), "a ***, short");
+        assert_eq!(secrets.mask("{\"x\":\"with \\\"quotes\\\"\"}"), "{\"x\":\"***\"}");
+        assert!(matches!(secrets.mask("nothing"), Cow::Borrowed(_)));
     }
 
     #[test]

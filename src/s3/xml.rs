@@ -9,6 +9,7 @@ use quick_xml::events::{BytesRef, Event};
 use tokio::io::AsyncBufRead;
 
 use super::ListEntry;
+use crate::http::limit::Pieces;
 use crate::path::RemotePath;
 
 /// A small document: its root and the texts of the root's own children.
@@ -108,9 +109,15 @@ pub(super) enum ListError {
     Truncated,
 }
 
+/// The longest element of a listing that is read; a key has 1024 bytes at most, each written as three.
+const LONGEST_ELEMENT: usize = 64 * 1024;
+
+/// The deepest element of a listing; the server's go three deep.
+const DEEPEST_ELEMENT: usize = 16;
+
 /// A listing read as it arrives: one entry in memory at a time.
 pub(super) struct ListReader<R> {
-    reader: Reader<R>,
+    reader: Reader<Pieces<R>>,
     buffer: Vec<u8>,
     folder: RemotePath,
     /// The names of the open elements.
@@ -129,7 +136,7 @@ pub(super) struct ListReader<R> {
 impl<R: AsyncBufRead + Unpin> ListReader<R> {
     pub(super) fn new(body: R, folder: RemotePath) -> Self {
         Self {
-            reader: Reader::from_reader(body),
+            reader: Reader::from_reader(Pieces::new(body)),
             buffer: Vec::new(),
             folder,
             open: Vec::new(),
@@ -149,6 +156,7 @@ impl<R: AsyncBufRead + Unpin> ListReader<R> {
         while !self.done {
             self.buffer.clear();
             let mut buffer = std::mem::take(&mut self.buffer);
+            self.reader.get_mut().begin(LONGEST_ELEMENT);
             let event = self.reader.read_event_into_async(&mut buffer).await.map_err(|error| match error {
                 quick_xml::Error::Io(io) => ListError::Io(std::io::Error::new(io.kind(), io)),
                 other => ListError::NotAListing(other.to_string()),
@@ -162,18 +170,15 @@ impl<R: AsyncBufRead + Unpin> ListReader<R> {
                     if self.open.is_empty() && name != "ListBucketResult" {
                         return Err(ListError::NotAListing(format!("its root is '{name}'")));
                     }
+                    if self.open.len() == DEEPEST_ELEMENT {
+                        return Err(ListError::NotAListing("its elements are nested too deeply".to_owned()));
+                    }
                     self.open.push(name);
                     self.text.clear();
                     None
                 }
-                Event::Text(text) => {
-                    self.text.push_str(&text);
-                    None
-                }
-                Event::GeneralRef(reference) => {
-                    self.text.push_str(&resolved(&reference));
-                    None
-                }
+                Event::Text(text) => self.append(&text)?,
+                Event::GeneralRef(reference) => self.append(&resolved(&reference))?,
                 Event::End(_) => self.close(),
                 Event::Eof => return Err(ListError::Cut),
                 _ => None,
@@ -184,6 +189,15 @@ impl<R: AsyncBufRead + Unpin> ListReader<R> {
             }
         }
         if self.truncated { Err(ListError::Truncated) } else { Ok(None) }
+    }
+
+    /// Adds to the text of the open element; that ends no entry.
+    fn append(&mut self, text: &str) -> Result<Option<ListEntry>, ListError> {
+        if self.text.len() + text.len() > LONGEST_ELEMENT {
+            return Err(ListError::NotAListing("one of its elements is too long".to_owned()));
+        }
+        self.text.push_str(text);
+        Ok(None)
     }
 
     fn close(&mut self) -> Option<ListEntry> {
@@ -305,6 +319,18 @@ mod tests {
             "<ListBucketResult><CommonPrefixes><Prefix>personal-files/</Prefix></CommonPrefixes></ListBucketResult>";
         let entries = listed(body, "").await.expect("a listing");
         assert_eq!(entries[0].path.as_str(), "personal-files");
+    }
+
+    #[tokio::test]
+    async fn no_element_is_longer_or_deeper_than_those_of_a_server() {
+        let long = format!("<ListBucketResult><Contents><Key>{}", "x".repeat(200_000));
+        assert!(matches!(listed(&long, "ws").await, Err(ListError::Io(_))));
+        let pieces = format!("<ListBucketResult><Contents><Key>{}", "x&amp;".repeat(50_000));
+        assert!(matches!(listed(&pieces, "ws").await, Err(ListError::NotAListing(_))));
+        let comment = format!("<ListBucketResult><!-- {}", "x".repeat(200_000));
+        assert!(matches!(listed(&comment, "ws").await, Err(ListError::Io(_))));
+        let deep = format!("<ListBucketResult>{}", "<a>".repeat(200_000));
+        assert!(matches!(listed(&deep, "ws").await, Err(ListError::NotAListing(_))));
     }
 
     #[tokio::test]

@@ -191,8 +191,12 @@ fn every_global_flag_has_its_variable() {
     assert_eq!(connection.skip_verify, Some(true));
     assert_eq!(connection.ca_cert.as_deref(), Some(Path::new("/ca")));
     assert_eq!(connection.client_identity, Some(("/cert".into(), "/key".into())));
-    let headers: Vec<_> =
-        connection.headers.iter().map(|(name, value)| format!("{name}={}", value.expose_secret())).collect();
+    assert!(connection.headers.is_empty() && connection.identity_variable.is_some());
+    let headers: Vec<_> = connection
+        .environment_headers
+        .iter()
+        .map(|(name, value)| format!("{name}={}", value.expose_secret()))
+        .collect();
     assert_eq!(headers, ["A=1", "B=x:y"]);
     assert!(connection.proxy.is_some());
     assert_eq!(connection.idle_timeout, Duration::from_secs(120));

@@ -115,6 +115,18 @@ pub fn create_private_folder(path: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Whether a path is a folder of this user that nobody else may write to, and no link to one.
+pub fn is_own_private_folder(path: &Path) -> bool {
+    let Ok(found) = fs::symlink_metadata(path) else { return false };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o022 == 0
+    }
+    #[cfg(not(unix))]
+    found.is_dir()
+}
+
 /// Takes all rights on a path from everybody but its owner.
 ///
 /// # Errors
@@ -240,6 +252,12 @@ mod tests {
         assert!(create_private_folder(&path).expect("made"));
         assert!(!create_private_folder(&path).expect("kept"));
         assert_eq!(mode(&path), 0o700);
+        assert!(is_own_private_folder(&path));
+        let link = path.with_extension("link");
+        std::os::unix::fs::symlink(&path, &link).expect("a link");
+        assert!(!is_own_private_folder(&link), "somebody may turn it elsewhere");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).expect("a mode");
+        assert!(!is_own_private_folder(&path), "others may write");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
         make_private(&path).expect("mended");
         assert_eq!(mode(&path), 0o700);

@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM: the first asks the command to stop, the second one ends the process.
+//! SIGINT, SIGTERM and SIGHUP: the first asks the command to stop, the second one ends the process. Either way the
+//! process dies of its signal, as a shell expects: bash ends a loop only if what ran in it died of SIGINT.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -14,6 +15,8 @@ pub enum Signal {
     Interrupt,
     /// SIGTERM.
     Terminate,
+    /// SIGHUP: the terminal is gone.
+    Hangup,
 }
 
 impl Signal {
@@ -22,7 +25,31 @@ impl Signal {
         match self {
             Self::Interrupt => 130,
             Self::Terminate => 143,
+            Self::Hangup => 129,
         }
+    }
+
+    /// The signal that an exit code stands for.
+    pub fn of_exit_code(code: u8) -> Option<Self> {
+        [Self::Interrupt, Self::Terminate, Self::Hangup].into_iter().find(|signal| signal.exit_code() == code)
+    }
+
+    /// Ends the process by this signal's default action, so that who waits for it sees that it died of the signal;
+    /// with [`Signal::exit_code`] if the system knows no signals. Nothing is cleaned up.
+    pub fn die(self) -> ! {
+        #[cfg(unix)]
+        {
+            use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+            let number = match self {
+                Self::Interrupt => SIGINT,
+                Self::Terminate => SIGTERM,
+                Self::Hangup => SIGHUP,
+            };
+            // If that fails, the exit code tells the same.
+            let _ = signal_hook::low_level::emulate_default_handler(number);
+        }
+        #[expect(clippy::exit, reason = "the signal ends the process whatever it is doing")]
+        std::process::exit(i32::from(self.exit_code()))
     }
 }
 
@@ -35,8 +62,7 @@ impl Signals {
     pub fn first(&self) -> Option<Signal> {
         match self.0.load(Ordering::Acquire) {
             0 => None,
-            1 => Some(Signal::Interrupt),
-            _ => Some(Signal::Terminate),
+            code => Signal::of_exit_code(code),
         }
     }
 }
@@ -55,7 +81,7 @@ pub fn watch(cancel: CancellationToken, clear: impl FnOnce() + Send + 'static) -
     let mut source = Source::new()?;
     tokio::spawn(async move {
         let first = source.next().await;
-        received.0.store(if first == Signal::Interrupt { 1 } else { 2 }, Ordering::Release);
+        received.0.store(first.exit_code(), Ordering::Release);
         cancel.cancel();
         let second = source.next().await;
         let (cleared, is_cleared) = mpsc::channel();
@@ -67,8 +93,7 @@ pub fn watch(cancel: CancellationToken, clear: impl FnOnce() + Send + 'static) -
         if clearing.is_ok() {
             let _ = is_cleared.recv_timeout(CLEARING);
         }
-        #[expect(clippy::exit, reason = "the second signal ends the process whatever it is doing")]
-        std::process::exit(i32::from(second.exit_code()));
+        second.die();
     });
     Ok(signals)
 }
@@ -99,7 +124,7 @@ impl Source {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Terminate,
-            _ = hangup => Signal::Terminate,
+            _ = hangup => Signal::Hangup,
         }
     }
 }

@@ -19,6 +19,7 @@ use super::plan_upload::TreeUpload;
 use super::run::Job;
 use super::{Engine, IfExists, TransferError};
 use crate::api::Node;
+use crate::path::shell::command_line;
 use crate::path::{RemotePath, check_folder_name, check_name};
 use crate::sys::local_name;
 use crate::walk::local::{LeftOut, LinkPolicy, LocalError};
@@ -208,13 +209,13 @@ impl Engine {
                     }
                     None => Err(TransferError::NoFolder {
                         message: format!("'{parent}' does not exist on the server"),
-                        make: format!("cec mkdir -p '{parent}'"),
+                        make: command_line("cec mkdir -p", &[parent.as_str()]),
                     }),
                     Some(node) if !node.is_folder() => Err(TransferError::clash(parent, "file")),
                     Some(node) if node.read_only => Err(TransferError::ReadOnly(parent.to_string())),
                     Some(_) if several => Err(TransferError::NoFolder {
                         message: format!("'{destination}' does not exist, and what is copied needs a folder there"),
-                        make: format!("cec mkdir '{destination}'"),
+                        make: command_line("cec mkdir", &[destination.as_str()]),
                     }),
                     Some(_) => Ok(Place::As(destination)),
                 }

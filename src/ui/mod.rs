@@ -18,16 +18,13 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
+use crate::http::redact::Secrets;
 use crate::settings::{ColorChoice, OutputSettings};
 
 /// How long lines may wait in the buffer before the next one takes them along to a pipe.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
-
-/// A secret shorter than this is not looked for in messages: it would be found in ordinary words.
-const SHORTEST_MASKED: usize = 8;
 
 /// Why standard output takes no more.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +73,7 @@ pub struct Ui {
     stdin_terminal: bool,
     stdout_terminal: bool,
     stderr_terminal: bool,
-    secrets: Mutex<Vec<SecretString>>,
+    secrets: Secrets,
     sign_in: OnceLock<String>,
     filter: Option<jq::JsonFilter>,
     /// What clears the terminal where the program ends without coming to its end.
@@ -96,7 +93,7 @@ impl Ui {
             stdin_terminal: io::stdin().is_terminal(),
             stdout_terminal: io::stdout().is_terminal(),
             stderr_terminal: io::stderr().is_terminal(),
-            secrets: Mutex::new(Vec::new()),
+            secrets: Secrets::default(),
             sign_in: OnceLock::new(),
             filter: None,
             cleanup: Mutex::new(None),
@@ -172,15 +169,42 @@ impl Ui {
         terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
     }
 
-    /// Writes one line of results.
+    /// Writes one line of results. On a terminal all that could act on it is escaped but tabs, whatever the text is made
+    /// of; in a pipe the text is as it is.
     ///
     /// # Errors
-    /// [`OutputError::Closed`] where nobody reads any more.
+    /// [`OutputError::Closed`] if nobody reads any more.
     pub fn line(&self, text: &str) -> Result<(), OutputError> {
-        self.write(&[text.as_bytes(), b"\n"])
+        self.styled_line(&[Piece::Text(text)])
     }
 
-    /// Writes bytes as they are.
+    /// [`Ui::line`] for a text of several lines, such as a file of settings.
+    ///
+    /// # Errors
+    /// As [`Ui::line`].
+    pub fn lines(&self, text: &str) -> Result<(), OutputError> {
+        text.lines().try_for_each(|line| self.line(line))
+    }
+
+    /// [`Ui::line`] with parts that have a style. A style is a constant of this program, so that no text from elsewhere
+    /// can be one.
+    ///
+    /// # Errors
+    /// As [`Ui::line`].
+    pub fn styled_line(&self, pieces: &[Piece<'_>]) -> Result<(), OutputError> {
+        let safe: Vec<Cow<'_, str>> = pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Style(style) => Cow::Borrowed(*style),
+                Piece::Text(text) if self.stdout_terminal => escape_but(text, '\t'),
+                Piece::Text(text) => Cow::Borrowed(*text),
+            })
+            .collect();
+        let bytes = safe.iter().map(|piece| piece.as_bytes());
+        self.write(&bytes.chain([&b"\n"[..]]).collect::<Vec<_>>())
+    }
+
+    /// Writes bytes as they are: the content of a file, or records that end in NUL. Lines are for [`Ui::line`].
     ///
     /// # Errors
     /// As [`Ui::line`].
@@ -194,14 +218,26 @@ impl Ui {
     /// As [`Ui::line`].
     pub fn json_line(&self, value: &impl Serialize) -> Result<(), OutputError> {
         let text = serde_json::to_string(value).map_err(io::Error::from)?;
-        let Some(filter) = &self.filter else { return self.line(&json_safe(&text)) };
+        let Some(filter) = &self.filter else { return self.json_text(&text) };
         for given in filter.apply(&text).map_err(OutputError::Filter)? {
             match given {
                 jq::Given::Text(text) => self.line(&self.shown(&text))?,
-                jq::Given::Json(text) => self.line(&json_safe(&text))?,
+                jq::Given::Json(text) => self.json_text(&text)?,
             }
         }
         Ok(())
+    }
+
+    /// Writes one JSON value, always indented, whatever [`Ui::is_json`] says.
+    ///
+    /// # Errors
+    /// As [`Ui::line`].
+    pub fn json_indented(&self, value: &impl Serialize) -> Result<(), OutputError> {
+        self.json_text(&serde_json::to_string_pretty(value).map_err(io::Error::from)?)
+    }
+
+    fn json_text(&self, text: &str) -> Result<(), OutputError> {
+        self.write(&[json_safe(text).as_bytes(), b"\n"])
     }
 
     /// Writes the one JSON document of a command: indented on a terminal, on one line in a pipe.
@@ -212,8 +248,7 @@ impl Ui {
         if !self.stdout_terminal || self.filter.is_some() {
             return self.json_line(value);
         }
-        let text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;
-        self.line(&json_safe(&text))
+        self.json_indented(value)
     }
 
     fn write(&self, pieces: &[&[u8]]) -> Result<(), OutputError> {
@@ -250,7 +285,7 @@ impl Ui {
     /// Says what is odd but no failure.
     pub fn warn(&self, text: &str) {
         if self.settings.log_file.is_some() {
-            tracing::warn!("{}", self.masked(&escape(text)));
+            tracing::warn!("{text}");
         }
         if self.is_json() {
             self.json_message("warning", text);
@@ -292,8 +327,7 @@ impl Ui {
         // A log on standard error stands beside the error itself.
         if self.settings.log_file.is_some() {
             let context: Vec<&str> = error.context.iter().map(String::as_str).collect();
-            let (message, doing) = (escape(&error.message), context.join("; "));
-            tracing::error!(kind = error.kind.name(), doing = %self.masked(&escape(&doing)), "{}", self.masked(&message));
+            tracing::error!(kind = error.kind.name(), doing = %context.join("; "), "{}", error.message);
         }
         self.to_stderr(&self.advised(error).render(self.is_json(), self.stderr_color()));
     }
@@ -308,27 +342,14 @@ impl Ui {
         error.clone().advised(self.sign_in.get().map(String::as_str))
     }
 
-    /// Writes to standard error, known secrets masked. There is nobody to tell where that fails.
+    /// Writes to standard error, known secrets masked. There is nobody to tell if that fails.
     fn to_stderr(&self, text: &str) {
-        let _ = io::stderr().lock().write_all(self.masked(text).as_bytes());
+        let _ = io::stderr().lock().write_all(self.secrets.mask(text).as_bytes());
     }
 
-    /// A text with known secrets masked.
-    fn masked<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut text = Cow::Borrowed(text);
-        for secret in lock(&self.secrets).iter() {
-            if text.contains(secret.expose_secret()) {
-                text = Cow::Owned(text.replace(secret.expose_secret(), "***"));
-            }
-        }
-        text
-    }
-
-    /// Remembers a secret, so that no message can show it whatever a server answers.
-    pub fn keep_secret(&self, secret: &SecretString) {
-        if secret.expose_secret().len() >= SHORTEST_MASKED {
-            lock(&self.secrets).push(secret.clone());
-        }
+    /// The secrets that no message may show, whatever a server answers; the log masks the same ones.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// A name as standard output shows it: control characters escaped on a terminal, untouched elsewhere.
@@ -360,23 +381,38 @@ fn is_unsafe(character: char) -> bool {
             | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// A part of a line of results.
+#[derive(Debug, Clone, Copy)]
+pub enum Piece<'a> {
+    /// What may come from anywhere.
+    Text(&'a str),
+    /// A sequence that changes how the terminal shows what follows.
+    Style(&'static str),
+}
+
 /// A text without characters that act on a terminal: control characters (C0 and C1) and directional overrides are
 /// written as `\n`, `\t`, `\r` or `\u{…}`.
 pub fn escape(text: &str) -> Cow<'_, str> {
+    escape_but(text, 'x')
+}
+
+/// [`escape`] that leaves one character as it is.
+fn escape_but(text: &str, left: char) -> Cow<'_, str> {
+    let is_unsafe = |character| is_unsafe(character) && character != left;
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 8);
     for character in text.chars() {
         match character {
+            character if !is_unsafe(character) => escaped.push(character),
             '\n' => escaped.push_str("\\n"),
             '\t' => escaped.push_str("\\t"),
             '\r' => escaped.push_str("\\r"),
-            character if is_unsafe(character) => {
+            character => {
                 // Writing to a String cannot fail.
                 let _ = write!(escaped, "\\u{{{:x}}}", u32::from(character));
             }
-            character => escaped.push(character),
         }
     }
     Cow::Owned(escaped)
@@ -409,6 +445,12 @@ mod tests {
     fn json_strings_cannot_act_on_the_terminal() {
         let text = serde_json::to_string("a\u{9b}\u{202e}b\u{1b}\u{7f}").expect("a text");
         assert_eq!(json_safe(&text), "\"a\\u009b\\u202eb\\u001b\\u007f\"");
+    }
+
+    #[test]
+    fn one_character_may_be_left() {
+        assert_eq!(escape_but("a\tb\u{9b}\n", '\t'), "a\tb\\u{9b}\\n");
+        assert!(matches!(escape_but("a\tb", '\t'), Cow::Borrowed(_)));
     }
 
     #[test]

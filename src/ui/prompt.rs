@@ -1,6 +1,6 @@
 //! Questions. Silence, the end of input and anything but a clear yes mean No.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Read};
 
 use secrecy::SecretString;
 use tokio::sync::oneshot;
@@ -60,7 +60,7 @@ impl Ui {
     pub async fn choose(&self, question: &str, choices: &[&str]) -> Option<usize> {
         self.write_prompt(&format!("{}\n", escape(question)));
         for (index, choice) in choices.iter().enumerate() {
-            self.write_prompt(&format!("  {}) {choice}\n", index + 1));
+            self.write_prompt(&format!("  {}) {}\n", index + 1, escape(choice)));
         }
         loop {
             let answer = self.ask("Choice [1]").await?;
@@ -128,9 +128,7 @@ impl Ui {
 
     fn write_prompt(&self, text: &str) {
         let _ = self.flush();
-        let mut stderr = io::stderr().lock();
-        let _ = stderr.write_all(text.as_bytes());
-        let _ = stderr.flush();
+        self.to_stderr(text);
     }
 }
 

@@ -94,7 +94,7 @@ fn what_is_no_archive_fails_on_the_server() {
         10,
         "",
         "error: the server's job failed: zip: not a valid zip file\n  while: unpacking common-files/notes.txt\n  \
-         hint: what is at 'common-files/new' now is not whole; 'cec rm common-files/new' removes it\n",
+         hint: what is at 'common-files/new' now is incomplete; remove it with: cec rm common-files/new\n",
     );
 }
 
@@ -145,7 +145,7 @@ fn what_a_failed_job_leaves_behind_is_named() {
     let output = child.wait_with_output().expect("an end");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(10), "{stderr}");
-    let hint = "  hint: what is at 'common-files/a.zip' now is not whole; 'cec rm common-files/a.zip' removes it\n";
+    let hint = "  hint: what is at 'common-files/a.zip' now is incomplete; remove it with: cec rm common-files/a.zip\n";
     assert!(stderr.ends_with(hint), "{stderr}");
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::http::{ask, body_of};
-use crate::support::{Cec, PATIENCE, World, wait_for};
+use crate::support::{Cec, PATIENCE, World, exit_code, wait_for};
 
 /// Port 3000 of this machine, held by one test at a time.
 fn port_3000() -> File {
@@ -25,13 +25,17 @@ fn port_3000() -> File {
     file
 }
 
-/// Puts a stub browser into the world; gives the folder to put in front of PATH, and where the address is written.
+/// Puts a stub browser into the world, which opens nothing if it gets a secret of the environment; gives the folder to put
+/// in front of PATH, and where the address is written.
 fn stub(world: &World) -> (String, PathBuf) {
     let folder = world.home().join("stub");
     fs::create_dir_all(&folder).expect("a folder");
     let address = world.home().join("opened");
     let program = folder.join("xdg-open");
-    let script = format!("#!/bin/sh\nprintf '%s' \"$1\" > '{0}.new' && mv '{0}.new' '{0}'\n", address.display());
+    let script = format!(
+        "#!/bin/sh\n[ -z \"$CEC_HEADER\" ] || exit 1\nprintf '%s' \"$1\" > '{0}.new' && mv '{0}.new' '{0}'\n",
+        address.display()
+    );
     fs::write(&program, script).expect("a script");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a mode");
     (format!("{}:/usr/bin:/bin", folder.display()), address)
@@ -39,7 +43,11 @@ fn stub(world: &World) -> (String, PathBuf) {
 
 fn configure<'a>(world: &'a World, path: &str) -> Cec<'a> {
     let _ = fs::remove_file(world.home().join("opened"));
-    world.signed_out(["configure", "oauth", world.url(), "--skip-keyring"]).env("DISPLAY", ":0").env("PATH", path)
+    world
+        .signed_out(["configure", "oauth", world.url(), "--skip-keyring"])
+        .env("DISPLAY", ":0")
+        .env("PATH", path)
+        .env("CEC_HEADER", "X-Proxy: secret-of-a-proxy")
 }
 
 /// The address that the stub was given.
@@ -129,7 +137,7 @@ fn an_interrupt_leaves_nothing() {
     opened(&file);
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill runs").success());
-    assert_eq!(child.wait().expect("an end").code(), Some(130));
+    assert_eq!(exit_code(&child.wait().expect("an end")), Some(130));
     assert!(TcpListener::bind("127.0.0.1:3000").is_ok(), "the port is free again");
     assert!(!world.config_file().exists());
 }

@@ -120,7 +120,7 @@ fn what_is_missing_is_not_found() {
     let run = world.cec(["cp", "common-files/none", "common-files/to"]).run();
     run.is(3, "", "error: 'common-files/none' does not exist\n");
     let run = world.cec(["cp", "common-files/a.txt", "common-files/no/way"]).run();
-    run.is(3, "", "error: 'common-files/no' does not exist\n  hint: make it with: cec mkdir -p 'common-files/no'\n");
+    run.is(3, "", "error: 'common-files/no' does not exist\n  hint: make it with: cec mkdir -p common-files/no\n");
     let run = world.cec(["cp", "common-files/a.txt", "common-files/b.txt", "common-files/new"]).run();
     run.is(
         3,

@@ -44,6 +44,8 @@ mod refresh;
 mod rm;
 mod scp;
 mod search;
+#[cfg(unix)]
+mod security;
 mod selection;
 mod share;
 mod signals;

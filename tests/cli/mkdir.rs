@@ -125,7 +125,7 @@ fn a_folder_with_the_name_of_an_archive_says_why_it_cannot_be_listed() {
     world.put("common-files/tree/old.zip/lost", "1");
     world.put("common-files/tree/a", "2");
     let message = "common-files/tree/old.zip is a folder with the name of an archive: the server cannot list it";
-    let remedy = "give it another name: cec mv 'common-files/tree/old.zip' 'common-files/tree/old'";
+    let remedy = "give it another name: cec mv common-files/tree/old.zip common-files/tree/old";
     let run = world.cec(["ls", "common-files/tree/old.zip"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
     assert!(run.stderr.contains(message) && run.stderr.contains(remedy), "{}", run.stderr);

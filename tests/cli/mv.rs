@@ -65,8 +65,8 @@ fn a_rename_in_case_only_is_refused_with_the_way_to_do_it() {
         8,
         "",
         "error: the server takes 'common-files/A.txt' for 'common-files/a.txt' itself: only case differs\n  \
-         hint: rename it in two steps: cec mv 'common-files/a.txt' 'common-files/a.txt.new' && cec mv \
-         'common-files/a.txt.new' 'common-files/A.txt'\n",
+         hint: rename it in two steps: cec mv common-files/a.txt common-files/a.txt.new && cec mv \
+         common-files/a.txt.new common-files/A.txt\n",
     );
     assert_eq!(world.tree().list("common-files"), ["a.txt", "b.txt", "folder", "to"]);
     world.cec(["mv", "-q", "common-files/a.txt", "common-files/a.txt.new"]).run().is(0, "", "");

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use cells_sandbox::Fault;
 
-use crate::support::{World, wait_for};
+use crate::support::{World, exit_code, wait_for};
 use crate::trees::content;
 
 const MEBIBYTE: u64 = 1024 * 1024;
@@ -179,7 +179,7 @@ fn an_interrupt_while_standard_input_is_silent_gives_the_upload_up() {
     let killed = std::process::Command::new("/bin/kill").args(["-INT", &child.id().to_string()]).status();
     assert!(killed.expect("kill").success());
     let output = child.wait_with_output().expect("an end");
-    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(exit_code(&output.status), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     drop(input);
     assert!(world.sandbox.s3().pending_uploads().is_empty());
     assert!(!world.tree().exists("common-files/f"));

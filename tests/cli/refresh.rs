@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::http::{body_of, send};
 use crate::support::{World, wait_for};
 
-const SIGN_IN: &str = "  hint: run 'cec config relog' to sign in again\n";
+const SIGN_IN: &str = "  hint: sign in again with: cec config relog\n";
 
 fn refreshes(world: &World) -> usize {
     world.sandbox.requests().iter().filter(|request| request.path == "/oidc/oauth2/token").count()
@@ -76,7 +76,7 @@ fn a_token_is_renewed_before_it_ends_and_after_it_was_refused() {
 }
 
 #[test]
-fn a_lost_answer_is_told_and_the_token_never_sent_again() {
+fn a_lost_answer_is_asked_for_once_more_and_then_told() {
     let world = World::new();
     let pair = world.store_session("admin", -5);
     world.sandbox.revoke_token(&pair.access);
@@ -88,8 +88,44 @@ fn a_lost_answer_is_told_and_the_token_never_sent_again() {
     assert!(run.stderr.starts_with(lost) && run.stderr.ends_with(SIGN_IN), "{run:?}");
     let again = world.signed_out(["ls"]).run();
     assert_eq!(again.code, 4, "{again:?}");
-    assert_eq!(refreshes(&world), 1);
+    assert_eq!(refreshes(&world), 2);
     assert_eq!(entry(&world).get("refreshToken"), None);
+}
+
+#[test]
+fn a_renewal_that_never_reached_the_server_is_sent_again() {
+    for fault in [
+        Fault::on("POST", "/oidc/oauth2/token").close_before(),
+        Fault::on("POST", "/oidc/oauth2/token").status(503).html(),
+    ] {
+        let world = World::new();
+        let pair = world.store_session("admin", -5);
+        world.sandbox.revoke_token(&pair.access);
+        world.sandbox.faults().add(fault);
+        assert!(roots(&world).contains("common-files/"));
+        let kept = entry(&world);
+        assert!(kept["refreshToken"].is_string() && kept["refreshToken"] != pair.refresh.as_str(), "{kept}");
+    }
+}
+
+#[test]
+fn a_failed_precaution_costs_nothing_while_the_token_is_good() {
+    for fault in [
+        Fault::on("POST", "/oidc/oauth2/token").close_before().always(),
+        Fault::on("POST", "/oidc/oauth2/token").status(503).html().always(),
+    ] {
+        let world = World::new();
+        let pair = world.store_session("admin", 30);
+        for number in 0..40 {
+            world.put(&format!("common-files/many/{number}"), "content");
+        }
+        world.sandbox.faults().add(fault);
+        world.sandbox.clear_requests();
+        let run = world.signed_out(["scp", "-q", "cells://common-files/many", "."]).run();
+        run.is(0, "", "");
+        assert!(refreshes(&world) <= 4, "{}", refreshes(&world));
+        assert_eq!(entry(&world)["refreshToken"], pair.refresh.as_str(), "nobody knows that it is spent");
+    }
 }
 
 /// A run whose folder of accounts has no room for new tokens.
@@ -156,7 +192,10 @@ fn a_folder_that_cannot_be_written_costs_no_session() {
 fn a_server_that_is_down_costs_no_session() {
     let world = World::new();
     let pair = world.store_session("admin", 30);
-    world.sandbox.faults().add(Fault::on("POST", "/oidc/oauth2/token").status(502).body("text/html", "<p>Bad</p>"));
+    world
+        .sandbox
+        .faults()
+        .add(Fault::on("POST", "/oidc/oauth2/token").status(502).body("text/html", "<p>Bad</p>").times(2));
     roots(&world);
     assert_eq!(entry(&world)["refreshToken"], pair.refresh.as_str());
     roots(&world);

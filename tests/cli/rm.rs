@@ -178,8 +178,8 @@ fn the_recycle_bin_itself_goes_only_permanently() {
         world.cec(["rm", "-f", path]).run().is(
             2,
             "",
-            "error: 'common-files/recycle_bin' is the recycle bin itself\n  hint: 'cec rm -p common-files/recycle_bin' \
-             deletes it for good, with all that is in it\n",
+            "error: 'common-files/recycle_bin' is the recycle bin itself\n  hint: to delete it for good, with all \
+             that is in it: cec rm -p common-files/recycle_bin\n",
         );
     }
     assert!(world.tree().exists("common-files/recycle_bin/old"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cells_sandbox::{Fault, Gate};
 
-use crate::support::{World, fields, wait_for};
+use crate::support::{World, exit_code, fields, wait_for};
 use crate::trees::tree;
 
 fn local(world: &World, path: &str, content: &str) {
@@ -337,7 +337,7 @@ fn an_interrupt_says_how_to_go_on_and_leaves_nothing_half() {
     assert!(killed.expect("kill").success());
     let output = child.wait_with_output().expect("an end");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert_eq!(exit_code(&output.status), Some(130), "{stderr}");
     assert!(stderr.contains("cec scp cells://common-files/tree/. back"), "{stderr}");
     let names: Vec<_> =
         fs::read_dir(world.home().join("back")).expect("a folder").flatten().map(|e| e.file_name()).collect();

@@ -145,7 +145,7 @@ fn who_gave_a_bad_token_is_named_with_what_to_do() {
     fs::write(world.config_file(), stored.replace(&world.sandbox.token("bob"), "some-dead-token")).expect("a file");
     assert_eq!(
         hint(world.signed_out(["ls", "--profile", "bob@home"]), 4),
-        "  hint: run 'cec config relog bob@127.0.0.1:PORT' to sign in again"
+        "  hint: sign in again with: cec config relog bob@127.0.0.1:PORT"
     );
 }
 

@@ -256,7 +256,7 @@ fn remains(world: &World, path: &str, slug: &str) -> String {
     let run = world.cec(["share", "ls"]).run();
     let warned = run.stderr.split("warning: ").last().expect("a warning");
     let uuid = warned.split(' ').next().expect("a UUID").to_owned();
-    assert!(warned.ends_with(&format!("was never completed and opens nothing; 'cec share rm {uuid}' removes it\n")));
+    assert!(warned.ends_with(&format!("was never completed and opens nothing; remove it with: cec share rm {uuid}\n")));
     uuid
 }
 

@@ -36,7 +36,7 @@ fn raw_is_a_name_a_line_as_with_the_older_client() {
 fn a_resync_is_started_or_waited_for() {
     let world = World::new();
     let run = world.cec(["storage", "resync-ds", "pydiods1"]).run();
-    run.is(0, "resync-ds-pydiods1\n", "resyncing pydiods1; 'cec jobs watch resync-ds-pydiods1' follows it\n");
+    run.is(0, "resync-ds-pydiods1\n", "resyncing pydiods1; follow it with: cec jobs watch resync-ds-pydiods1\n");
     // A second one has the same id: the run before it is not taken for its own.
     for _ in 0..2 {
         let run = world.cec(["storage", "resync-ds", "pydiods1", "--wait"]).run();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cells_sandbox::{Config, Fault, Gate};
 
-use crate::support::{World, wait_for};
+use crate::support::{World, exit_code, wait_for};
 use crate::trees::content;
 
 const MEBIBYTE: u64 = 1024 * 1024;
@@ -54,7 +54,7 @@ pub(crate) fn read_errors_until(child: &mut Child, text: &str) {
 pub(crate) fn ended(child: Child) -> (Option<i32>, String) {
     let output = child.wait_with_output().expect("an end");
     assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
-    (output.status.code(), String::from_utf8(output.stderr).expect("text"))
+    (exit_code(&output.status), String::from_utf8(output.stderr).expect("text"))
 }
 
 // 3

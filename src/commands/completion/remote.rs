@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, Credentials, LinkUrl};
 use crate::context::Ctx;
-use crate::env;
+use crate::env::{self, Environment};
 use crate::hash::{hex, md5};
 use crate::path::RemotePath;
 use crate::settings::Selection;
@@ -44,8 +44,10 @@ pub async fn candidates(ctx: &Ctx, typed: &str) -> Vec<String> {
     children
         .into_iter()
         .filter(|Child(name, _)| name.starts_with(leaf) && !name.chars().any(char::is_control))
-        .take(MOST)
         .map(|Child(name, is_folder)| format!("{before}{name}{}", if is_folder { "/" } else { "" }))
+        // It would be read as an option.
+        .filter(|candidate| !candidate.starts_with('-'))
+        .take(MOST)
         .collect()
 }
 
@@ -94,15 +96,13 @@ impl Cache {
         if ctx.settings.no_cache || !is_stored {
             return None;
         }
-        let environment = &ctx.settings.environment;
-        let base = environment
-            .path(env::XDG_CACHE_HOME)
-            .or_else(|| environment.path(env::LOCALAPPDATA))
-            .or_else(|| environment.path(env::HOME).map(|home| home.join(".cache")))?;
-        Some(Self(base.join("cec").join(format!("listing-{}.json", hex(&md5(who.as_bytes()))))))
+        Some(Self(folder(&ctx.settings.environment)?.join(format!("listing-{}.json", hex(&md5(who.as_bytes()))))))
     }
 
     fn load(&self) -> Option<Vec<Child>> {
+        if !atomic_file::is_own_private_folder(self.0.parent()?) {
+            return None;
+        }
         let age = SystemTime::now().duration_since(std::fs::metadata(&self.0).ok()?.modified().ok()?).ok()?;
         if age > CACHE_LIFE {
             return None;
@@ -113,7 +113,7 @@ impl Cache {
     /// Keeps a listing, and drops those that are out of date. A completion does not fail where this does.
     fn store(&self, children: &[Child]) {
         let Some(folder) = self.0.parent() else { return };
-        if atomic_file::create_private_folder(folder).is_err() {
+        if atomic_file::create_private_folder(folder).is_err() || !atomic_file::is_own_private_folder(folder) {
             return;
         }
         let old = std::fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| {
@@ -127,6 +127,25 @@ impl Cache {
             let _ = atomic_file::write_private(&self.0, &text);
         }
     }
+}
+
+/// The folder of the listings. A path that is not absolute would be another one everywhere.
+fn folder(environment: &Environment) -> Option<PathBuf> {
+    let base = [env::XDG_CACHE_HOME, env::LOCALAPPDATA].into_iter().filter_map(|name| environment.path(name));
+    let home = environment.path(env::HOME).map(|home| home.join(".cache"));
+    Some(base.chain(home).find(|path| path.is_absolute())?.join("cec"))
+}
+
+/// Removes the listings that are kept. What cannot be removed stays.
+pub fn forget(environment: &Environment) {
+    let Some(folder) = folder(environment) else { return };
+    for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("listing-") {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    // It may hold something else.
+    let _ = std::fs::remove_dir(folder);
 }
 
 /// The local paths that begin as `typed` does; folders end in a slash. `~/` stands for the home folder.

@@ -78,7 +78,8 @@ impl Line {
             Quote::Single => rest.replace('\'', "'\\''") + if open { "" } else { "' " },
             Quote::Double => {
                 let special = |character| matches!(character, '"' | '\\' | '$' | '`');
-                escape(&rest, special) + if open { "" } else { "\" " }
+                // Nothing keeps the history's mark from its meaning there but other quotes.
+                escape(&rest, special).replace('!', "\"'!'\"") + if open { "" } else { "\" " }
             }
         }
     }
@@ -126,6 +127,7 @@ mod tests {
         assert_eq!(give_back("cec ls 'ws/a", "ws/a b'c"), "ws/a b'\\''c' ");
         assert_eq!(give_back("cec ls \"ws/a", "ws/a $b/"), "ws/a \\$b/");
         assert_eq!(give_back("cec ls \"ws/a", "ws/a b"), "ws/a b\" ");
+        assert_eq!(give_back("cec ls \"ws/a", "ws/a!id"), "ws/a\"'!'\"id\" ");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::account::Credentials;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
+use crate::path::shell::quoted;
 
 /// How long the exported token has to be good for, as far as the server's tokens live that long.
 const LIFE: Duration = Duration::from_secs(300);
@@ -66,7 +67,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         let expires_at = tokens.expires_at().map(|end| end.to_string());
         ctx.ui.json_document(&Record { program, configuration: text, url: url.to_owned(), expires_at })?;
     } else {
-        ctx.ui.line(text.trim_end())?;
+        ctx.ui.lines(&text)?;
     }
     tokens.keep();
     ctx.ui.status("the bucket is io; a key starts with the workspace: io/personal-files/folder/file");
@@ -96,7 +97,9 @@ fn aws(url: &str, token: &str) -> String {
 
 fn s5cmd(url: &str, token: &str) -> String {
     format!(
-        "export AWS_ACCESS_KEY_ID={token}\nexport AWS_SECRET_ACCESS_KEY=gatewaysecret\nexport AWS_REGION=us-east-1\n\
-         export S3_ENDPOINT_URL={url}\n"
+        "export AWS_ACCESS_KEY_ID={}\nexport AWS_SECRET_ACCESS_KEY=gatewaysecret\nexport AWS_REGION=us-east-1\n\
+         export S3_ENDPOINT_URL={}\n",
+        quoted(token),
+        quoted(url)
     )
 }

@@ -27,6 +27,10 @@ use crate::store::Accounts;
 async fn good_token(ctx: &Ctx, life: Duration) -> Result<Token, CliError> {
     let sender = ctx.sender().await?;
     let token = sender.tokens.token(life).await?;
+    if !token.is_sound() {
+        let message = "the stored token holds characters that no token has; other programs must not be given it";
+        return Err(CliError::new(Kind::Auth, message).hint(crate::error::SIGN_IN));
+    }
     match sender.is_dead(&token, ANY_WORKSPACE, Instant::now()).await {
         Ok(false) => Ok(token),
         Ok(true) => Ok(sender.tokens.renew(&token).await?),

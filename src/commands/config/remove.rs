@@ -9,7 +9,7 @@ use super::named;
 use crate::account::{Account, Credentials};
 use crate::auth::oauth::OAuth;
 use crate::auth::{ANY_WORKSPACE, Sender, TokenSource};
-use crate::context::{Ctx, waiting};
+use crate::context::{Ctx, Destination, waiting};
 use crate::error::{CliError, Kind, Outcome};
 use crate::http::Http;
 use crate::store::{Accounts, Vault};
@@ -117,7 +117,7 @@ pub(crate) async fn revoke(ctx: &Ctx, vault: &Vault, accounts: &Accounts, id: &s
         return Revoked::Nothing;
     }
     ctx.warn_of_skip_verify(url, found.entry.skip_verify());
-    let http = match ctx.http(found.entry.skip_verify(), &found.entry.headers()) {
+    let http = match ctx.http(Destination::Account(url), found.entry.skip_verify(), &found.entry.headers()) {
         Ok(http) => http,
         Err(error) => return goes_on(&error.message),
     };

@@ -1,7 +1,7 @@
 //! Signing in again to a stored account.
 
 use super::{Subject, credentials, finish, given, sign_in};
-use crate::context::Ctx;
+use crate::context::{Ctx, Destination};
 use crate::error::{CliError, Outcome};
 use crate::settings::{Given, parse_url};
 
@@ -41,7 +41,7 @@ pub(crate) async fn again(ctx: &Ctx, known: Known, no_browser: bool) -> Result<O
         let way = way.as_ref().or(before.as_ref());
         given::refuse_to_ask(ctx, true, way, !known.user.is_empty())?;
     }
-    let http = ctx.http(known.skip_verify, &known.headers)?;
+    let http = ctx.http(Destination::Account(&url.value), known.skip_verify, &known.headers)?;
     sign_in::check_server(ctx, &http, &url.value, known.skip_verify).await?;
     let way = match (way, before) {
         (Some(way), _) => way,

@@ -12,6 +12,7 @@ use crate::context::Ctx;
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::http::Http;
+use crate::sys;
 
 /// How long the browser is waited for.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -76,7 +77,7 @@ async fn by_listener(ctx: &Ctx, oauth: &OAuth, listener: &Listener) -> Result<Ob
     oauth.challenge(&attempt).await?;
     show_address(ctx, &attempt, "Sign in with the browser. If none opens, open this page yourself:");
     let address = attempt.url().to_string();
-    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || open::that_detached(address)).await {
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || sys::browser::open(&address, &env::SECRETS)).await {
         tracing::debug!(%error, "no browser");
         ctx.ui.warn("no browser could be started: open the page yourself");
     }

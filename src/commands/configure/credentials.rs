@@ -12,7 +12,7 @@ use crate::auth::AuthError;
 use crate::auth::oauth::OAuth;
 use crate::auth::oauth::loopback::Farewell;
 use crate::auth::oauth::password::SignedIn;
-use crate::context::{Ctx, read_password, read_token};
+use crate::context::{Ctx, Destination, read_password, read_token};
 use crate::error::{CliError, Kind};
 use crate::http::Http;
 use crate::settings::{Given, TokenOrigin, parse_url};
@@ -64,7 +64,7 @@ pub(super) fn no_answer() -> CliError {
 ///
 /// # Errors
 /// No answer.
-pub(super) async fn ask_url(ctx: &Ctx, http: &Http) -> Result<Given<ServerUrl>, CliError> {
+pub(super) async fn ask_url(ctx: &Ctx) -> Result<(Given<ServerUrl>, Http), CliError> {
     loop {
         let text = ctx.ui.ask("URL of the server").await.ok_or_else(no_answer)?;
         let url = match parse_url(&text) {
@@ -74,8 +74,9 @@ pub(super) async fn ask_url(ctx: &Ctx, http: &Http) -> Result<Given<ServerUrl>, 
                 continue;
             }
         };
-        match check_server(ctx, http, &url, false).await {
-            Ok(()) => return Ok(Given::flag(url, "the URL")),
+        let http = ctx.http(Destination::Account(&url), false, &[])?;
+        match check_server(ctx, &http, &url, false).await {
+            Ok(()) => return Ok((Given::flag(url, "the URL"), http)),
             Err(error) => ctx.ui.error(&error),
         }
     }
@@ -137,7 +138,7 @@ async fn password(ctx: &Ctx, http: &Http, subject: &Subject) -> Result<Credentia
             Some(password) => password.clone(),
             None => ask_hidden(ctx, "Password").await?,
         };
-        ctx.ui.keep_secret(&password);
+        ctx.ui.secrets().keep(&password);
         left -= 1;
         match oauth.sign_in(&login, &password).await {
             Ok(signed_in) => break (password, signed_in),

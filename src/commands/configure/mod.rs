@@ -11,7 +11,7 @@ use secrecy::SecretString;
 
 use crate::account::ServerUrl;
 use crate::commands::config;
-use crate::context::Ctx;
+use crate::context::{Ctx, Destination};
 use crate::error::{CliError, Outcome};
 use crate::http::Http;
 use crate::settings::Given;
@@ -113,13 +113,13 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     if !ctx.ui.can_ask() {
         given::refuse_to_ask(ctx, url_given.is_some(), way.as_ref(), login.is_some())?;
     }
-    let http = ctx.http(false, &[])?;
-    let url = match url_given {
+    let (url, http) = match url_given {
         Some(url) => {
+            let http = ctx.http(Destination::Account(&url.value), false, &[])?;
             sign_in::check_server(ctx, &http, &url.value, false).await?;
-            url
+            (url, http)
         }
-        None => credentials::ask_url(ctx, &http).await?,
+        None => credentials::ask_url(ctx).await?,
     };
     let way = match way {
         Some(way) => way,

@@ -2,9 +2,10 @@
 
 use super::report::Report;
 use crate::account::{Account, ServerUrl};
-use crate::context::{Ctx, waiting};
+use crate::context::{Ctx, Destination, waiting};
 use crate::error::{CliError, SIGN_IN};
 use crate::http::Http;
+use crate::path::shell::command_line;
 use crate::settings::Selection;
 use crate::store::accounts::Loaded;
 use crate::store::{Accounts, Entry, KeyringError, StoreError, keyring};
@@ -70,7 +71,7 @@ fn config(ctx: &Ctx, report: &mut Report<'_>) -> Result<Option<Loaded>, CliError
                 report.warning(
                     "config",
                     format!("others can read the secrets in {path}"),
-                    format!("chmod 600 {path}"),
+                    command_line("chmod 600", &[&path]),
                 )?;
             } else {
                 report.ok("config", format!("{count} {accounts} in {path}"))?;
@@ -132,7 +133,8 @@ fn without_account(
     if let Some(url) = named {
         report.skipped("account", format!("there are no credentials for {url}"), Some(SIGN_IN))?;
         let skip_verify = skips_verification(ctx, None);
-        return Ok(Some(Subject { url, http: ctx.http(false, &[])?, skip_verify, has_account: false }));
+        let http = ctx.http(Destination::Account(&url), false, &[])?;
+        return Ok(Some(Subject { url, http, skip_verify, has_account: false }));
     }
     report.failed("account", error)?;
     let id = match &profile {
@@ -141,6 +143,6 @@ fn without_account(
     };
     let Some(entry) = id.and_then(|id| accounts.entries.get(id)) else { return Ok(None) };
     let Ok(url) = ServerUrl::parse(entry.url()) else { return Ok(None) };
-    let http = ctx.http(entry.skip_verify(), &entry.headers())?;
+    let http = ctx.http(Destination::Account(&url), entry.skip_verify(), &entry.headers())?;
     Ok(Some(Subject { url, http, skip_verify: skips_verification(ctx, Some(entry)), has_account: false }))
 }

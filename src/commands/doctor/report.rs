@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::error::{CliError, Kind, Outcome};
-use crate::ui::{Ui, escape};
+use crate::ui::{Piece, Ui};
 
 /// How a thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -127,9 +127,11 @@ impl<'a> Report<'a> {
             return Ok(self.ui.line(&format!("{check}\t{}\t{message}\t{hint}", verdict.word()))?);
         }
         let (style, reset) = if self.ui.color() { (verdict.style(), "\u{1b}[0m") } else { ("", "") };
-        self.ui.line(&format!("{style}{:7}{reset}  {check:10}  {}", verdict.word(), escape(message)))?;
+        let (word, said) = (format!("{:7}", verdict.word()), format!("  {check:10}  {}", self.ui.shown(message)));
+        let pieces = [Piece::Style(style), Piece::Text(&word), Piece::Style(reset), Piece::Text(&said)];
+        self.ui.styled_line(&pieces)?;
         if let Some(hint) = hint {
-            self.ui.line(&format!("{:21}hint: {}", "", escape(hint)))?;
+            self.ui.line(&format!("{:21}hint: {}", "", self.ui.shown(hint)))?;
         }
         Ok(())
     }

@@ -144,7 +144,7 @@ fn write(ctx: &Ctx, results: &[Deleted], format: Option<Format>) -> Result<(), C
     if format == Some(Format::Json) {
         let older = |one: &Deleted| json!({"JobID": one.id, "JobLabel": one.label, "Result": one.result});
         let records: Vec<Value> = results.iter().map(older).collect();
-        ctx.ui.line(&serde_json::to_string_pretty(&records).map_err(std::io::Error::from)?)?;
+        ctx.ui.json_indented(&records)?;
     } else if ctx.ui.is_json() {
         let ours = |one: &Deleted| json!({"id": one.id, "label": one.label, "result": one.result});
         ctx.ui.json_document(&results.iter().map(ours).collect::<Vec<_>>())?;

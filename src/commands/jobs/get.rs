@@ -54,7 +54,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     }
     if arguments.format == Some(Format::Json) {
         let whole: Vec<Value> = jobs.into_iter().map(|job| like_the_older_client(job.fields)).collect();
-        ctx.ui.line(&serde_json::to_string_pretty(&whole).map_err(std::io::Error::from)?)?;
+        ctx.ui.json_indented(&whole)?;
     } else if ctx.ui.is_json() {
         ctx.ui.json_document(&jobs.iter().map(record).collect::<Vec<_>>())?;
     } else {

@@ -194,8 +194,7 @@ impl<'a> Following<'a> {
                 (Some(started), true) => human::ago(started, now),
                 _ => now.to_string(),
             };
-            let message = self.ctx.ui.shown(&task.message).into_owned();
-            let cells = [since, job.id.clone(), task.status.clone(), progress, message];
+            let cells = [since, job.id.clone(), task.status.clone(), progress, task.message.clone()];
             self.ctx.ui.line(&cells.join(if self.ctx.ui.stdout_is_terminal() { "  " } else { "\t" }))?;
         }
         self.ctx.ui.flush()?;

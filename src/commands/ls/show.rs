@@ -14,7 +14,7 @@ use crate::path::RemotePath;
 use crate::ui::json::NodeRecord;
 use crate::ui::table::{Column, Table};
 use crate::ui::template::Format;
-use crate::ui::{Ui, human};
+use crate::ui::{Piece, Ui, human};
 
 const NODE_COLUMNS: &[Column] = &[
     Column::text("TYPE"),
@@ -103,7 +103,8 @@ impl<'a> Show<'a> {
         }
         let name = self.ui.shown(name);
         if self.ui.color() && node.is_folder() {
-            Ok(self.ui.line(&format!("\u{1b}[1;34m{name}\u{1b}[0m{slash}"))?)
+            let (begin, end) = (Piece::Style("\u{1b}[1;34m"), Piece::Style("\u{1b}[0m"));
+            Ok(self.ui.styled_line(&[begin, Piece::Text(&name), end, Piece::Text(slash)])?)
         } else {
             Ok(self.ui.line(&format!("{name}{slash}"))?)
         }

@@ -100,7 +100,7 @@ async fn show(
             let meta: BTreeMap<&String, Value> = values.iter().map(|(name, text)| (*name, decoded(text))).collect();
             records.push(json!({"path": node.path.as_str(), "uuid": node.uuid, "meta": meta}));
         } else if arguments.format == Some(Format::Json) {
-            ctx.ui.line(&serde_json::to_string_pretty(&values).map_err(std::io::Error::from)?)?;
+            ctx.ui.json_indented(&values)?;
         } else {
             let mut table = Table::new(&ctx.ui, if several { &TREE } else { &VALUES });
             for (name, text) in values {

@@ -9,6 +9,7 @@ use crate::commands::nodes;
 use crate::commands::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
+use crate::path::shell::command_line;
 use crate::path::{RemotePath, check_folder_name, check_name};
 use crate::walk::glob;
 use crate::walk::remote::{is_in_recycle_bin, is_recycle_bin};
@@ -134,8 +135,10 @@ async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> R
         [_] => Ok(Place::As(full)),
         [above, ..] => {
             let missing = nearest.path.join(above);
-            Err(CliError::not_found(&missing)
-                .hint(format!("make it with: cec mkdir -p '{}'", path.parent().unwrap_or_default())))
+            Err(CliError::not_found(&missing).hint(format!(
+                "make it with: {}",
+                command_line("cec mkdir -p", &[path.parent().unwrap_or_default().as_str()])
+            )))
         }
     }
 }
@@ -197,7 +200,11 @@ async fn refusals(
             let other = format!("{source}.new");
             refused.push(
                 CliError::new(Kind::Exists, message)
-                    .hint(format!("rename it in two steps: cec mv '{source}' '{other}' && cec mv '{other}' '{target}'"))
+                    .hint(format!(
+                        "rename it in two steps: {} && {}",
+                        command_line("cec mv", &[source.as_str(), &other]),
+                        command_line("cec mv", &[&other, target.as_str()])
+                    ))
                     .about(target),
             );
         }

@@ -12,6 +12,7 @@ use crate::api::watch::Watch;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
+use crate::path::shell::command_line;
 use crate::ui::human;
 use crate::ui::prompt::Consent;
 use crate::walk::remote::{is_in_recycle_bin, is_recycle_bin};
@@ -122,7 +123,10 @@ async fn removable(ctx: &Ctx, typed: &str, arguments: &Args) -> Result<Vec<Node>
     match found.iter().find(|node| is_recycle_bin(&node.path)) {
         Some(bin) if !arguments.permanently => {
             Err(CliError::new(Kind::Usage, format!("'{}' is the recycle bin itself", bin.path))
-                .hint(format!("'cec rm -p {}' deletes it for good, with all that is in it", bin.path))
+                .hint(format!(
+                    "to delete it for good, with all that is in it: {}",
+                    command_line("cec rm -p", &[bin.path.as_str()])
+                ))
                 .about(&bin.path))
         }
         _ => Ok(found),

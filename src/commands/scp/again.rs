@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::direction::Direction;
+use crate::path::shell::command_line;
 use crate::transfer::run::Job;
 use crate::transfer::target::gives_contents;
 
@@ -34,7 +35,7 @@ impl Again {
             Direction::PipeUp(..) | Direction::PipeDown(..) => return None,
         };
         let contents = format!("{}/.", source.trim_end_matches(std::path::is_separator));
-        Some(Self { line: format!("cec scp {} {}", quoted(&contents), quoted(&shown_target)), target })
+        Some(Self { line: command_line("cec scp", &[&contents, &shown_target]), target })
     }
 
     /// Whether the run makes the target itself the folder that the source goes to.
@@ -44,26 +45,5 @@ impl Again {
             [Job::DownloadTree(tree)] => tree.target == Path::new(&self.target),
             _ => false,
         }
-    }
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain = |character: char| character.is_alphanumeric() || "_-./:@%+=,".contains(character);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_take_them_apart() {
-        assert_eq!(quoted("cells://ws/a-b_c.d"), "cells://ws/a-b_c.d");
-        assert_eq!(quoted("my data/."), "'my data/.'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
     }
 }

@@ -25,7 +25,7 @@ use plan::plan;
 
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::sys::file_limit;
+use crate::sys::limits;
 use crate::transfer::run::Job;
 use crate::transfer::{Engine, Options, Summary, event};
 use crate::ui::manifest::Manifest;
@@ -52,7 +52,7 @@ pub async fn run(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
 
 async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     let direction = direction(ctx, &args.paths)?;
-    file_limit::outlive();
+    limits::survive_file_size_limit();
     let options = tuning::options(ctx, &args)?;
     if args.preserve && matches!(direction, Direction::Up(..) | Direction::PipeUp(..)) {
         ctx.ui.warn("the server keeps no modification times of uploads; --preserve has no effect here");

@@ -4,6 +4,7 @@ use super::{Places, show, target};
 use crate::api::share::LinkWorkspace;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
+use crate::path::shell::command_line;
 use crate::ui::table::{Column, Table};
 
 /// Arguments of `cec share ls`.
@@ -40,7 +41,8 @@ pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError>
             Ok(_) => {}
             Err(_) if target::is_remains(workspace) => {
                 let uuid = &workspace.uuid;
-                ctx.ui.warn(&format!("{uuid} was never completed and opens nothing; 'cec share rm {uuid}' removes it"));
+                let removal = command_line("cec share rm", &[uuid]);
+                ctx.ui.warn(&format!("{uuid} was never completed and opens nothing; remove it with: {removal}"));
             }
             Err(error) => {
                 ctx.ui.warn(&format!("the link {} ({}) cannot be read: {error}", workspace.uuid, workspace.label));

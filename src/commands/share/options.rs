@@ -219,7 +219,7 @@ fn useless() -> CliError {
 
 async fn password(ctx: &Ctx) -> Result<SecretString, CliError> {
     let password = read_password(&ctx.ui, &SecretString::from("-")).await?;
-    ctx.ui.keep_secret(&password);
+    ctx.ui.secrets().keep(&password);
     if password.expose_secret().chars().count() < SHORTEST_PASSWORD {
         let message = format!("the password has fewer than {SHORTEST_PASSWORD} characters");
         return Err(CliError::new(Kind::Usage, message));

@@ -7,6 +7,7 @@ use crate::api::jobs::JobId;
 use crate::commands::server_job::ServerJobs;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
+use crate::path::shell::command_line;
 
 /// Arguments of `cec storage resync-ds`.
 #[derive(Debug, clap::Args)]
@@ -46,7 +47,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         (job, "finished", format!("resynced {name}"))
     } else {
         let job = api.resync(name).await.map_err(|error| during(error.into()))?;
-        let told = format!("resyncing {name}; 'cec jobs watch {}' follows it", job.0);
+        let told = format!("resyncing {name}; follow it with: {}", command_line("cec jobs watch", &[&job.0]));
         (job, "started", told)
     };
     if ctx.ui.is_json() {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use cells_sandbox::{Config, Sandbox, Tree};
@@ -349,7 +349,7 @@ impl Cec<'_> {
     /// What a run left behind, once it is certain that no secret is in it.
     fn seen(&self, output: &Output) -> Run {
         let run = Run {
-            code: output.status.code().unwrap_or(-1),
+            code: exit_code(&output.status).unwrap_or(-1),
             stdout: self.world.normalized(&output.stdout),
             stderr: self.world.normalized(&output.stderr),
             bytes: output.stdout.clone(),
@@ -455,6 +455,15 @@ impl Cec<'_> {
         self.search_files();
         Some((code, screen))
     }
+}
+
+/// The exit code as a shell tells it: 128 and the signal's number for what died of a signal.
+pub(crate) fn exit_code(status: &ExitStatus) -> Option<i32> {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(status) {
+        return Some(128 + signal);
+    }
+    status.code()
 }
 
 /// Copies the program, by another process: a file that this one had open for writing could not be started for a moment.

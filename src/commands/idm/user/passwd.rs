@@ -76,7 +76,7 @@ pub(super) async fn new(ctx: &Ctx, login: &str, from_stdin: bool) -> Result<Secr
         }
         first
     };
-    ctx.ui.keep_secret(&password);
+    ctx.ui.secrets().keep(&password);
     if password.expose_secret().chars().count() < SHORTEST {
         return Err(CliError::new(Kind::Usage, format!("the password has fewer than {SHORTEST} characters")));
     }
@@ -89,7 +89,7 @@ async fn present(ctx: &Ctx, login: &str, from_stdin: bool) -> Result<SecretStrin
     } else {
         ask(ctx, &format!("Present password of {login}")).await?
     };
-    ctx.ui.keep_secret(&password);
+    ctx.ui.secrets().keep(&password);
     Ok(password)
 }
 

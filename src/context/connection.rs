@@ -1,0 +1,103 @@
+//! HTTP cores as the settings want them, each for one destination.
+
+use std::sync::atomic::Ordering;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::Ctx;
+use crate::account::{LinkUrl, ServerUrl};
+use crate::env;
+use crate::error::CliError;
+use crate::http::proxy::{self, ProxyVariables};
+use crate::http::{Http, HttpOptions};
+
+/// Where requests of an HTTP core go, which decides what of the environment may go along.
+#[derive(Debug, Clone, Copy)]
+pub enum Destination<'a> {
+    /// To the server of an account, stored or given.
+    Account(&'a ServerUrl),
+    /// To the server of a public link.
+    Link(&'a LinkUrl),
+    /// To one that is nobody's: that of updates.
+    Elsewhere,
+}
+
+impl Ctx {
+    /// An HTTP core for one destination, as the settings want it; `stored_skip_verify` and `stored_headers` are what an
+    /// account's entry adds.
+    ///
+    /// # Errors
+    /// A certificate, proxy or header that cannot be used.
+    pub fn http(
+        &self,
+        to: Destination<'_>,
+        stored_skip_verify: bool,
+        stored_headers: &[(String, String)],
+    ) -> Result<Http, CliError> {
+        let connection = &self.settings.connection;
+        let may_go = self.environment_goes(to)?;
+        let identity = connection.client_identity.clone();
+        // Later ones of the same name win with receivers that take the last.
+        let own = if may_go { &connection.environment_headers[..] } else { &[] };
+        let own: Vec<_> = own.iter().chain(&connection.headers).collect();
+        for (_, value) in &own {
+            self.ui.secrets().keep(value);
+        }
+        let own = own.into_iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
+        Ok(Http::new(&HttpOptions {
+            skip_verify: connection.skip_verify.unwrap_or(stored_skip_verify),
+            ca_cert: connection.ca_cert.clone(),
+            trust_file: self.settings.environment.path(env::SSL_CERT_FILE),
+            client_identity: identity.filter(|_| may_go || connection.identity_variable.is_none()),
+            headers: stored_headers.iter().cloned().chain(own).collect(),
+            proxy: connection.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
+            proxy_variables: Some(self.proxy_variables()),
+            idle_timeout: connection.idle_timeout,
+            connect_timeout: connection.connect_timeout,
+            secrets: self.ui.secrets().clone(),
+        })?)
+    }
+
+    /// The proxies of the environment. One that is not usable is not used, and that is said.
+    fn proxy_variables(&self) -> ProxyVariables {
+        let connection = &self.settings.connection;
+        let told = connection.proxy.is_some() || self.told_of_proxies.swap(true, Ordering::Relaxed);
+        let usable = |given: &Option<(&'static str, SecretString)>| {
+            let (name, text) = given.as_ref()?;
+            match proxy::parse(text.expose_secret()) {
+                Ok(_) => return Some(text.clone()),
+                Err(error) if !told => self.ui.warn(&format!("{name} is not used: {}", error.message)),
+                Err(_) => {}
+            }
+            None
+        };
+        let texts = &connection.proxy_variables;
+        ProxyVariables {
+            http: usable(&texts.http),
+            https: usable(&texts.https),
+            all: usable(&texts.all),
+            none: texts.none.clone(),
+        }
+    }
+
+    /// Whether the headers and the client certificate of the environment go to a destination: they are for the server
+    /// that the environment names; if it names none, for that of the account. If some are kept back, that is said.
+    fn environment_goes(&self, to: Destination<'_>) -> Result<bool, CliError> {
+        let parts = &self.settings.account;
+        let (server, goes) = match to {
+            Destination::Account(url) => (url, parts.is_of_environment(url)?.unwrap_or(true)),
+            Destination::Link(link) => (link.server(), parts.is_of_environment(link.server())?.unwrap_or(false)),
+            Destination::Elsewhere => return Ok(false),
+        };
+        let connection = &self.settings.connection;
+        let headers = (!connection.environment_headers.is_empty()).then_some(env::HEADER);
+        let kept: Vec<&str> = headers.into_iter().chain(connection.identity_variable).collect();
+        if !goes && !kept.is_empty() && !self.told_of_kept.swap(true, Ordering::Relaxed) {
+            let kept = kept.join(" and ");
+            self.ui.warn(&format!(
+                "{kept} in the environment are not for {server} and not sent there; --header and --client-cert are"
+            ));
+        }
+        Ok(goes)
+    }
+}

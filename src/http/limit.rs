@@ -1,0 +1,133 @@
+//! How much of an answer is taken into memory, whatever a server sends.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
+
+use super::{HttpError, HttpErrorKind};
+
+/// The longest answer that is kept in memory, unpacked.
+pub const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
+
+/// What an answer may weigh once it is read, in bytes: see [`weight`].
+const HEAVIEST_ANSWER: usize = 40 * 1024 * 1024;
+
+/// What an object or a list takes in memory, with some room: a node of a listing is such a one.
+const CONTAINER: usize = 400;
+
+/// What any other value takes.
+const VALUE: usize = 64;
+
+/// Refuses a JSON text that would take too much memory once it is read: a few bytes of text can stand for hundreds.
+///
+/// # Errors
+/// [`HttpErrorKind::TooLarge`].
+pub fn check_weight(body: &[u8]) -> Result<(), HttpError> {
+    let is_json = body.trim_ascii_start().first().is_some_and(|first| matches!(first, b'{' | b'['));
+    if is_json && weight(body) > HEAVIEST_ANSWER {
+        return Err(too_large("the answer holds more values than any Cells server sends at once"));
+    }
+    Ok(())
+}
+
+/// The memory that a JSON text takes once it is read, roughly.
+fn weight(body: &[u8]) -> usize {
+    let mut weight = body.len();
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => weight += CONTAINER,
+            b',' if !in_string => weight += VALUE,
+            _ => {}
+        }
+    }
+    weight
+}
+
+/// The failure of an answer that is too large.
+pub(super) fn too_large(message: &str) -> HttpError {
+    HttpError::new(HttpErrorKind::TooLarge, message).hint("is the URL that of a Cells server?")
+}
+
+/// A body that is read in pieces, such as the elements of a document, none of which may be longer than allowed.
+#[derive(Debug)]
+pub struct Pieces<R> {
+    body: R,
+    left: usize,
+}
+
+impl<R> Pieces<R> {
+    /// Nothing can be read before [`Pieces::begin`].
+    pub fn new(body: R) -> Self {
+        Self { body, left: 0 }
+    }
+
+    /// Begins a piece of at most that many bytes. Reading more than that fails, with [`HttpErrorKind::TooLarge`] inside.
+    pub fn begin(&mut self, longest: usize) {
+        self.left = longest;
+    }
+}
+
+impl<R: AsyncBufRead + Unpin> AsyncRead for Pieces<R> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let given = ready!(Pin::new(&mut *this).poll_fill_buf(context))?;
+        let length = given.len().min(into.remaining());
+        into.put_slice(&given[..length]);
+        Pin::new(this).consume(length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<R: AsyncBufRead + Unpin> AsyncBufRead for Pieces<R> {
+    fn poll_fill_buf(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let this = self.get_mut();
+        let given = ready!(Pin::new(&mut this.body).poll_fill_buf(context))?;
+        if this.left == 0 && !given.is_empty() {
+            let message = "one element of the answer is longer than any that a Cells server sends";
+            return Poll::Ready(Err(io::Error::other(too_large(message))));
+        }
+        Poll::Ready(Ok(&given[..given.len().min(this.left)]))
+    }
+
+    fn consume(self: Pin<&mut Self>, amount: usize) {
+        let this = self.get_mut();
+        this.left = this.left.saturating_sub(amount);
+        Pin::new(&mut this.body).consume(amount);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt as _;
+
+    #[test]
+    fn values_weigh_more_than_their_text() {
+        assert_eq!(weight(b"{}"), 2 + CONTAINER);
+        assert_eq!(weight(br#"["a,\"[{","b"]"#), 14 + CONTAINER + VALUE);
+        let bomb = format!("[{}]", "{},".repeat(200_000));
+        assert_eq!(check_weight(bomb.as_bytes()).expect_err("too many").kind, HttpErrorKind::TooLarge);
+        let listing = format!("[{}]", r#"{"Path":"ws/f","MetaStore":{"name":"\"f\""}},"#.repeat(20_000));
+        assert!(check_weight(listing.as_bytes()).is_ok(), "a listing of 20,000 nodes");
+        assert!(check_weight(",".repeat(1_000_000).as_bytes()).is_ok(), "no JSON");
+    }
+
+    #[tokio::test]
+    async fn a_piece_ends_where_it_may_and_the_next_goes_on() {
+        let mut pieces = Pieces::new(&b"abcdefgh"[..]);
+        let mut three = [0; 3];
+        pieces.begin(4);
+        pieces.read_exact(&mut three).await.expect("three");
+        assert!(pieces.read_exact(&mut three).await.is_err(), "only one was left");
+        pieces.begin(10);
+        let mut rest = String::new();
+        pieces.read_to_string(&mut rest).await.expect("the rest");
+        assert_eq!((&three, rest.as_str()), (b"dbc", "efgh"));
+    }
+}
