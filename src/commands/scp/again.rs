@@ -48,7 +48,7 @@ impl Again {
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(in crate::commands) fn quoted(word: &str) -> String {
     let is_plain = |character: char| character.is_alphanumeric() || "_-./:@%+=,".contains(character);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
