@@ -163,6 +163,12 @@ impl State {
         Some(self.last_acl)
     }
 
+    /// Removes a group, with the groups and users below it; its path has a slash at both ends.
+    pub(crate) fn remove_group(&mut self, path: &str) {
+        self.groups.retain(|group| !group.path().starts_with(path));
+        self.users.retain(|user| path == "/" || !user.group_path.starts_with(path));
+    }
+
     /// Removes a user, with the role and the rights that go with it; false where there is none.
     pub(crate) fn remove_user(&mut self, login: &str) -> bool {
         let Some(index) = self.users.iter().position(|user| user.login == login) else { return false };

@@ -339,6 +339,22 @@ impl Nodes {
         })
     }
 
+    /// Whether a place lies in no root of a workspace that has several: its top only shows them.
+    pub(crate) fn is_rootless(&self, place: &Place) -> bool {
+        self.read(|forest| {
+            let has = |id: NodeId, name: &str| forest.get(id).is_some_and(|node| node.extra.contains_key(name));
+            let Some(top) = root(forest, place).filter(|top| has(*top, "virtual_root")) else { return false };
+            let first = place.relative.split('/').next().unwrap_or_default();
+            !forest.child(top, first).is_some_and(|child| has(child, "ws_root"))
+        })
+    }
+
+    /// Whether a place is a root, one of several too.
+    pub(crate) fn is_one_root(&self, place: &Place) -> bool {
+        let is_marked = |forest: &Forest| Some(forest.get(find(forest, place)?)?.extra.contains_key("ws_root"));
+        place.is_root() || self.read(is_marked).unwrap_or(false)
+    }
+
     /// Refuses writes at and below a place for that long, as a running job does.
     pub(crate) fn lock(&self, place: &Place, duration: Duration) {
         let lock = JobLock { key: place.key(), until: Instant::now() + duration };

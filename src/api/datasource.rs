@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::jobs::JobId;
 use super::wire::list;
-use super::{ApiError, Client};
+use super::{ApiError, ApiErrorKind, Client};
 use crate::path::encode_segment;
 
 /// A data source. The keys of the storage, which the server sends along, are not read at all.
@@ -89,8 +89,14 @@ impl Client {
     /// # Errors
     /// [`super::ApiErrorKind::NotFound`] where there is none; any failure of the call.
     pub async fn data_source(&self, name: &str) -> Result<DataSource, ApiError> {
+        super::idm::check_exact(name)?;
         let source: WireSource = self.get(&format!("/a/config/datasource/{}", encode_segment(name))).await?;
-        Ok(source.into_source())
+        let source = source.into_source();
+        if source.name != name {
+            let message = format!("there is no data source '{name}'");
+            return Err(ApiError::new(ApiErrorKind::NotFound, message));
+        }
+        Ok(source)
     }
 
     /// Starts the job that compares a data source with its storage. The server takes any name: look first.

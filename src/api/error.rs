@@ -86,6 +86,12 @@ impl ApiError {
         }
     }
 
+    /// Whether the refusal may be one of the moment: the server gives it while its caches are cold, or something on the path
+    /// is being removed, as it gives it where the right is missing (docs/protocol.md §4.2).
+    pub(super) fn may_pass(&self) -> bool {
+        self.kind == ApiErrorKind::Forbidden && self.message == "path is not readable"
+    }
+
     /// Whether it is certain that the server got nothing of the request.
     pub(super) fn is_unsent(&self) -> bool {
         match &self.source {

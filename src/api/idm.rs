@@ -1,6 +1,6 @@
 //! Who exists on the server, and who may do what: users, groups, roles, workspaces, rights.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use http::Method;
 use jiff::Timestamp;
@@ -134,6 +134,17 @@ pub struct UserChange {
     pub password: Option<SecretString>,
     /// The present password, which the server wants of whoever changes his own.
     pub old_password: Option<SecretString>,
+}
+
+impl UserChange {
+    /// Whether what it changes is still as it was once it had been written.
+    pub fn is_kept(&self, written: &UserEntry, now: &UserEntry) -> bool {
+        let roles = |user: &UserEntry| user.roles.iter().map(|role| role.uuid.clone()).collect::<BTreeSet<_>>();
+        written.uuid == now.uuid
+            && (self.group.is_none() || written.group == now.group)
+            && (self.roles.is_none() || roles(written) == roles(now))
+            && self.attributes.keys().all(|name| written.attributes.get(name) == now.attributes.get(name))
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -309,27 +320,39 @@ impl Client {
         all(fetch, |acl: &AclEntry| acl.id.clone()).await
     }
 
-    /// Deletes one right, and says whether it was there.
+    /// Deletes one right, and says whether it was there. The server deletes all that fits what the request says, and
+    /// what it leaves out fits everything: it is looked first whether that is this right alone.
     ///
     /// # Errors
-    /// Any failure of the call; [`ApiErrorKind::BadRequest`] for a right without role, workspace, node or action, which
-    /// is not sent: what a request leaves out fits everything.
+    /// Any failure of a call; [`ApiErrorKind::BadRequest`] where others would go with it: then nothing is sent.
     pub async fn delete_acl(&self, acl: &AclEntry) -> Result<bool, ApiError> {
+        let more = |what: &str| {
+            let message = format!("it is not deleted, because the server would delete {what} with it");
+            ApiError::new(ApiErrorKind::BadRequest, message)
+        };
         if acl.node.is_empty() || acl.action.is_empty() {
-            let message = "a right that names no node or no action is not deleted: the server would take more with it";
-            return Err(ApiError::new(ApiErrorKind::BadRequest, message));
+            return Err(more("the rights on other nodes, or other rights,"));
         }
-        let answer: Value = self.write(Method::POST, "/a/acl/bulk/delete", &acl.fields).await?;
-        Ok(answer.get("NumRows").is_some())
+        [&acl.node, &acl.action, &acl.role, &acl.workspace, &acl.value]
+            .into_iter()
+            .try_for_each(|text| no_star(text))?;
+        let all = self.acls(std::slice::from_ref(&acl.node)).await?;
+        let others: Vec<&AclEntry> = all.iter().filter(|other| other.id != acl.id && acl.is_fit_by(other)).collect();
+        if let Some(other) = others.first() {
+            return Err(more(&format!("{} more (such as number {})", others.len(), other.id)));
+        }
+        let answer: Deleted = self.write(Method::POST, "/a/acl/bulk/delete", &acl.fields).await?;
+        Ok(answer.rows > 0)
     }
 
-    /// The user of that login; `None` where there is none.
+    /// The user of that very login; `None` where there is none. The server may answer with another one, for which a star
+    /// stands or whose login differs in case.
     ///
     /// # Errors
     /// Any other failure of the call.
     pub async fn user_entry(&self, login: &str) -> Result<Option<UserEntry>, ApiError> {
         match self.get(&user_path(login)?).await {
-            Ok(fields) => UserEntry::of(fields).map(Some),
+            Ok(fields) => UserEntry::of(fields).map(|user| Some(user).filter(|user| user.login == login)),
             Err(error) if error.kind == ApiErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -391,20 +414,72 @@ impl Client {
         UserEntry::of(self.write(Method::PUT, &user_path(login)?, &fields).await?)
     }
 
-    /// Deletes a user. The server says yes also where there is none: look first.
+    /// Deletes the user that was looked at.
     ///
     /// # Errors
-    /// Any failure of the call.
-    pub async fn delete_user(&self, login: &str) -> Result<(), ApiError> {
-        self.raw(Method::DELETE, &user_path(login)?, None).await.map(|_| ())
+    /// Any failure of the call; [`ApiErrorKind::NotFound`] where there was none any more; [`ApiErrorKind::Server`] where
+    /// the server says that it has deleted more than one.
+    pub async fn delete_user(&self, user: &UserEntry) -> Result<(), ApiError> {
+        let path = user_path(&user.login)?;
+        deleted_one(self.delete_call(&path).await?, &format!("the user '{}'", user.login))
     }
 }
 
-/// A login with a slash would name a group, with all that is in it.
-fn user_path(login: &str) -> Result<String, ApiError> {
-    if login.is_empty() || login.contains('/') {
-        return Err(ApiError::new(ApiErrorKind::BadRequest, format!("'{login}' is no login name")));
+/// What the server says of a deletion.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Deleted {
+    #[serde(rename = "NumRows", deserialize_with = "number")]
+    rows: i64,
+}
+
+/// Whether exactly one thing was deleted. The server says yes also where there was none.
+///
+/// # Errors
+/// [`ApiErrorKind::NotFound`]; [`ApiErrorKind::Server`] for more than one.
+pub(super) fn deleted_one(answer: Deleted, what: &str) -> Result<(), ApiError> {
+    match answer.rows {
+        1 => Ok(()),
+        rows if rows > 1 => {
+            let message = format!("the server was asked to delete {what} and says that it deleted {rows}");
+            Err(ApiError::new(ApiErrorKind::Server, message))
+        }
+        _ => Err(ApiError::new(ApiErrorKind::NotFound, format!("{what} was gone already"))),
     }
+}
+
+/// Whether a text is the name of one thing to the server.
+fn is_exact(name: &str) -> bool {
+    let is_odd = |character: char| character == '*' || character == '/' || character.is_control();
+    !matches!(name, "" | "." | "..") && !name.contains(is_odd) && !name.to_ascii_lowercase().contains("%2f")
+}
+
+/// Checks that the server takes a name for that of one thing: a star stands for any text, and a slash makes a login the
+/// name of a group with all its users.
+///
+/// # Errors
+/// [`ApiErrorKind::BadRequest`].
+pub(super) fn check_exact(name: &str) -> Result<(), ApiError> {
+    if is_exact(name) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        ApiErrorKind::BadRequest,
+        format!("'{name}' is not sent: to the server it may name several things"),
+    ))
+}
+
+fn no_star(text: &str) -> Result<(), ApiError> {
+    if text.contains('*') { check_exact(text) } else { Ok(()) }
+}
+
+/// Whether a text can be the login name of a user that is looked for.
+pub fn is_login(text: &str) -> bool {
+    is_exact(text)
+}
+
+fn user_path(login: &str) -> Result<String, ApiError> {
+    check_exact(login)?;
     Ok(format!("/a/user/{}", encode_segment(login)))
 }
 
@@ -509,6 +584,16 @@ impl WireWorkspace {
 }
 
 impl AclEntry {
+    /// Whether the server deletes another right along with this one.
+    fn is_fit_by(&self, other: &Self) -> bool {
+        let fits = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
+        fits(&self.node, &other.node)
+            && fits(&self.action, &other.action)
+            && fits(&self.value, &other.value)
+            && fits(&self.role, &other.role)
+            && fits(&self.workspace, &other.workspace)
+    }
+
     fn of(fields: Value) -> Self {
         let text = |value: &Value, name: &str| match value.get(name) {
             Some(Value::String(text)) => text.clone(),
@@ -555,7 +640,7 @@ mod tests {
 
     #[test]
     fn a_login_that_would_name_a_group_is_not_sent() {
-        for login in ["", "/", "staff/", "a/b"] {
+        for login in ["", "/", "staff/", "a/b", "wtest*", "*", "..", ".", "staff%2F", "a%2fb", "a\n"] {
             assert_eq!(user_path(login).expect_err(login).kind, ApiErrorKind::BadRequest);
         }
         assert_eq!(user_path("a b").expect("a login"), "/a/user/a%20b");

@@ -215,10 +215,11 @@ pub(super) fn time(seconds: i64) -> Option<Timestamp> {
 
 /// Messages of failed tasks may be a whole error as JSON text.
 fn unwrapped(message: &str) -> String {
-    let inner = serde_json::from_str::<Value>(message).ok();
-    let detail = inner.as_ref().and_then(|inner| inner.get("Detail")?.as_str());
-    let words = detail.unwrap_or(message);
-    words.strip_prefix("Error: ").unwrap_or(words).to_owned()
+    let bare = |text: &str| text.strip_prefix("Error: ").unwrap_or(text).trim().to_owned();
+    let message = bare(message);
+    let inner = serde_json::from_str::<Value>(&message).ok();
+    let detail = inner.as_ref().and_then(|inner| inner.get("Detail")?.as_str()).map(bare);
+    detail.filter(|detail| !detail.is_empty()).unwrap_or(message)
 }
 
 #[cfg(test)]
@@ -229,6 +230,21 @@ mod tests {
     fn job(name: &str) -> Option<Job> {
         let answer: JobsAnswer = serde_json::from_slice(&answer(name).body).expect(name);
         answer.jobs.into_iter().next().map(WireJob::into_job)
+    }
+
+    #[test]
+    fn errors_are_told_in_their_own_words() {
+        let json = r#"{"Id":"object.not.found","Code":404,"Detail":"object was not found","Status":"Not Found"}"#;
+        for (message, words) in [
+            (format!("Error: {json}"), "object was not found"),
+            (json.to_owned(), "object was not found"),
+            ("Error: zip: not a valid zip file".to_owned(), "zip: not a valid zip file"),
+            (r#"{"Detail":"Error: no room"}"#.to_owned(), "no room"),
+            ("Moving a.txt".to_owned(), "Moving a.txt"),
+            ("Error: {broken".to_owned(), "{broken"),
+        ] {
+            assert_eq!(unwrapped(&message), words, "{message}");
+        }
     }
 
     #[test]

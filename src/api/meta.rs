@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::tree::Node;
 use super::wire::list;
-use super::{ApiError, Client};
+use super::{ApiError, ApiErrorKind, Client};
 use crate::path::RemotePath;
 
 /// What may be attached to nodes under one name.
@@ -172,6 +172,9 @@ struct SearchAnswer {
 #[serde(default, rename_all = "PascalCase")]
 struct WireFound {
     uuid: String,
+    #[serde(rename = "NodeUuid")]
+    node: String,
+    namespace: String,
 }
 
 impl Client {
@@ -204,6 +207,7 @@ impl Client {
     /// # Errors
     /// Any failure of the call; [`super::ApiErrorKind::NotFound`] for a namespace that is not defined.
     pub async fn set_meta(&self, node: &Node, namespace: &str, value: &Value) -> Result<(), ApiError> {
+        check_can_have(node)?;
         let meta = json!({"NodeUuid": node.uuid, "Namespace": namespace, "JsonValue": value.to_string()});
         let request = json!({"Operation": "PUT", "MetaDatas": [meta]});
         let _: Value = self.write(Method::PUT, "/a/user-meta/update", &request).await?;
@@ -215,10 +219,12 @@ impl Client {
     /// # Errors
     /// As [`Client::set_meta`].
     pub async fn delete_meta(&self, node: &Node, namespace: &str) -> Result<bool, ApiError> {
+        check_can_have(node)?;
         // Without the value's own UUID the server says yes and does nothing.
         let request = json!({"NodeUuids": [node.uuid], "Namespace": namespace});
         let answer: SearchAnswer = self.read("/a/user-meta/search", &request).await?;
-        let uuids = answer.metadatas.into_iter().map(|meta| meta.uuid).filter(|uuid| !uuid.is_empty());
+        let own = answer.metadatas.into_iter().filter(|meta| meta.node == node.uuid && meta.namespace == namespace);
+        let uuids = own.map(|meta| meta.uuid).filter(|uuid| !uuid.is_empty());
         let metas: Vec<Value> =
             uuids.map(|uuid| json!({"Uuid": uuid, "NodeUuid": node.uuid, "Namespace": namespace})).collect();
         if metas.is_empty() {
@@ -228,6 +234,15 @@ impl Client {
         let _: Value = self.write(Method::PUT, "/a/user-meta/update", &request).await?;
         Ok(true)
     }
+}
+
+/// Metadata belong to a UUID. What is in an archive has none, and neither has what only shows several folders.
+fn check_can_have(node: &Node) -> Result<(), ApiError> {
+    if node.uuid.is_empty() {
+        let message = format!("'{}' cannot have metadata: it has no UUID", node.path);
+        return Err(ApiError::new(ApiErrorKind::BadRequest, message));
+    }
+    Ok(())
 }
 
 impl WireNamespace {

@@ -24,6 +24,7 @@ pub use error::{ApiError, ApiErrorKind};
 pub use tree::{Node, NodeKind};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
@@ -33,6 +34,9 @@ use serde::de::DeserializeOwned;
 use crate::auth::{Answer, Sender};
 use crate::http::retry::{self, RetryPolicy};
 use crate::path::{RemotePath, View};
+
+/// How long to wait before a call is made again that is refused for a moment only.
+const PASSING: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(1200)];
 
 /// The REST client of one account. Cheap to clone.
 ///
@@ -157,10 +161,30 @@ impl Client {
         request: &impl Serialize,
     ) -> Result<T, ApiError> {
         let body = encode(request)?;
-        let attempt =
-            |_| async { self.sender.call(&method, path, Some(&body)).await.map_err(|error| Once(error.into())) };
-        let answer = retry::run(&self.retry, attempt, |_, _, _| {}).await.map_err(|Once(error)| error)?;
-        parse(error::json_of(&answer)?)
+        let mut pauses = PASSING.into_iter();
+        loop {
+            let attempt =
+                |_| async { self.sender.call(&method, path, Some(&body)).await.map_err(|error| Once(error.into())) };
+            let answer = retry::run(&self.retry, attempt, |_, _, _| {}).await.map_err(|Once(error)| error)?;
+            match error::json_of(&answer) {
+                Err(error) => self.unless_it_passes(error, pauses.next()).await?,
+                Ok(json) => return parse(json),
+            }
+        }
+    }
+
+    /// Waits where a call was refused in the way in which the server refuses what it may allow a second later: nothing of it
+    /// was done. Gives back any other error, and that one once there are no pauses left.
+    async fn unless_it_passes(&self, error: ApiError, pause: Option<Duration>) -> Result<(), ApiError> {
+        let Some(pause) = pause.filter(|_| error.may_pass() && !self.is_upload_only()) else { return Err(error) };
+        tracing::warn!(%error, ?pause, "trying again");
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    /// A DELETE, sent once.
+    pub(crate) async fn delete_call<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        parse(&self.raw(Method::DELETE, path, None).await?.body)
     }
 
     /// A POST that changes something and may be repeated without harm. With `fail_slow_at_once` a call that takes too
@@ -199,16 +223,22 @@ impl Client {
         body: Option<Bytes>,
         fits: impl Fn(&T) -> Fits,
     ) -> Result<T, ApiError> {
-        let attempt = |_| async {
-            let answer = self.sender.call(method, path, body.as_ref()).await?;
-            let http = &self.sender.http;
-            let read = error::json_of(&answer).and_then(parse);
-            let value = read.map_err(|error| ApiError { passing: http.has_worked(), ..error })?;
-            fits(&value).map_err(|why| self.unasked(why))?;
-            http.note_right_answer();
-            Ok(value)
-        };
-        retry::run(&self.retry, attempt, |_, _, _| {}).await
+        let mut pauses = PASSING.into_iter();
+        loop {
+            let attempt = |_| async {
+                let answer = self.sender.call(method, path, body.as_ref()).await?;
+                let http = &self.sender.http;
+                let read = error::json_of(&answer).and_then(parse);
+                let value = read.map_err(|error| ApiError { passing: http.has_worked(), ..error })?;
+                fits(&value).map_err(|why| self.unasked(why))?;
+                http.note_right_answer();
+                Ok(value)
+            };
+            match retry::run(&self.retry, attempt, |_, _, _| {}).await {
+                Err(error) => self.unless_it_passes(error, pauses.next()).await?,
+                Ok(answer) => return Ok(answer),
+            }
+        }
     }
 }
 
@@ -232,8 +262,13 @@ fn encode(request: &impl Serialize) -> Result<Bytes, ApiError> {
     })
 }
 
-/// Reads the first JSON document of an answer; unknown fields are ignored.
+/// Reads the first JSON document of an answer, which is an object always; unknown fields are ignored. Anything else would
+/// be read as an object without any fields, which means "none".
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        let message = "the answer is not what a Cells server says here: it is no JSON object";
+        return Err(ApiError::new(ApiErrorKind::NotCells, message));
+    }
     match serde_json::Deserializer::from_slice(body).into_iter::<T>().next() {
         Some(Ok(value)) => Ok(value),
         Some(Err(error)) if error.is_eof() => {
@@ -244,5 +279,20 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
             format!("the answer is not what a Cells server says here: {error}"),
         )),
         None => Err(ApiError::new(ApiErrorKind::NotCells, "the server answered with nothing")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_no_object_does_not_mean_none() {
+        for body in ["[]", "null", "\"x\"", " [{}]", "0", "true"] {
+            let error = parse::<wire::BulkAnswer>(body.as_bytes()).expect_err(body);
+            assert_eq!(error.kind, ApiErrorKind::NotCells, "{body}");
+        }
+        assert!(parse::<wire::BulkAnswer>(b" {}").expect("an answer").nodes.is_empty());
+        assert_eq!(parse::<wire::BulkAnswer>(b"").expect_err("nothing").kind, ApiErrorKind::NotCells);
     }
 }

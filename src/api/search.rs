@@ -14,6 +14,133 @@ const PATH: &str = "/a/search/nodes";
 /// How many hits one call asks for.
 const PAGE: u64 = 100;
 
+/// The English words that are in no index (docs/protocol.md §2.5).
+const LEFT_OUT: [&str; 123] = [
+    "a",
+    "about",
+    "above",
+    "after",
+    "again",
+    "against",
+    "all",
+    "am",
+    "an",
+    "and",
+    "any",
+    "are",
+    "as",
+    "at",
+    "be",
+    "because",
+    "been",
+    "before",
+    "being",
+    "below",
+    "between",
+    "both",
+    "but",
+    "by",
+    "could",
+    "did",
+    "do",
+    "does",
+    "doing",
+    "down",
+    "during",
+    "each",
+    "few",
+    "for",
+    "from",
+    "further",
+    "had",
+    "has",
+    "have",
+    "having",
+    "he",
+    "her",
+    "here",
+    "hers",
+    "herself",
+    "him",
+    "himself",
+    "his",
+    "how",
+    "i",
+    "if",
+    "in",
+    "into",
+    "is",
+    "it",
+    "its",
+    "itself",
+    "me",
+    "more",
+    "most",
+    "my",
+    "myself",
+    "no",
+    "nor",
+    "not",
+    "of",
+    "off",
+    "on",
+    "once",
+    "only",
+    "or",
+    "other",
+    "ought",
+    "our",
+    "ours",
+    "ourselves",
+    "out",
+    "over",
+    "own",
+    "same",
+    "she",
+    "should",
+    "so",
+    "some",
+    "such",
+    "than",
+    "that",
+    "the",
+    "their",
+    "theirs",
+    "them",
+    "themselves",
+    "then",
+    "there",
+    "these",
+    "they",
+    "this",
+    "those",
+    "through",
+    "to",
+    "too",
+    "under",
+    "until",
+    "up",
+    "very",
+    "was",
+    "we",
+    "were",
+    "what",
+    "when",
+    "where",
+    "which",
+    "while",
+    "who",
+    "whom",
+    "why",
+    "with",
+    "would",
+    "you",
+    "your",
+    "yours",
+    "yourself",
+    "yourselves",
+];
+
 /// What is looked for; all that is given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
@@ -139,8 +266,14 @@ impl Search {
             })
     }
 
-    /// The longest word of the text, if it has any. The index holds the words of names, and so finds nothing for a text
-    /// that reaches over a hyphen; what it finds for one word is compared with the whole text here.
+    /// Whether the index cannot help with the text: all names are looked at.
+    pub fn is_slow(&self) -> bool {
+        self.name.is_some() && self.word().is_none() && self.extension.is_none() && self.meta.is_empty()
+    }
+
+    /// The longest word of the text that the index knows, if it has any. The index holds the words of names but the most
+    /// common ones, and so finds nothing for those, nor for a text that reaches over a hyphen; what it finds for one word
+    /// is compared with the whole text here.
     fn word(&self) -> Option<String> {
         let text: String = self.name.as_ref()?.nfc().collect();
         let mut words = vec![String::new()];
@@ -153,7 +286,9 @@ impl Search {
                 words.push(String::new());
             }
         }
-        words.into_iter().filter(|word| !word.is_empty()).max_by_key(|word| word.chars().count())
+        // What is a part of a word that is left out may be that word in a name.
+        let is_left_out = |word: &str| LEFT_OUT.iter().any(|left_out| left_out.contains(&word.to_lowercase()));
+        words.into_iter().filter(|word| !word.is_empty() && !is_left_out(word)).max_by_key(|word| word.chars().count())
     }
 
     fn query(&self, path_prefix: Vec<String>) -> Query {
@@ -207,13 +342,19 @@ mod tests {
     fn a_text_of_several_words_is_asked_for_by_one_and_compared_whole() {
         for (text, word, fitting, other) in [
             ("years-2031", "years", "My-YEARS-2031.pdf", "2031-years.pdf"),
-            ("re*.PDF", "PDF", "a report.pdf", "pdf.re"),
+            ("rep*.PDF", "PDF", "a report.pdf", "pdf.rep"),
             ("cafe\u{301}", "caf\u{e9}", "CAF\u{c9}", "cafe"),
             ("\u{6771}\u{4eac}", "\u{4eac}", "\u{6771}\u{4eac}.txt", "\u{4eac}\u{6771}"),
         ] {
             let search = Search { name: Some(text.to_owned()), ..Search::default() };
             assert_eq!(search.word().as_deref(), Some(word), "{text}");
             assert!(fits(&search, fitting) && !fits(&search, other), "{text}");
+        }
+        for (text, word) in
+            [("before-after", None), ("about us", None), ("to be", None), ("And", None), ("the plan", Some("plan"))]
+        {
+            let search = Search { name: Some(text.to_owned()), ..Search::default() };
+            assert_eq!((search.word().as_deref(), search.is_slow()), (word, word.is_none()), "{text}");
         }
         let marks = Search { name: Some("-&".to_owned()), ..Search::default() };
         assert!(marks.word().is_none() && fits(&marks, "a-&b") && !fits(&marks, "a-b"));
@@ -229,8 +370,8 @@ mod tests {
     #[test]
     fn queries_hold_no_more_than_is_asked() {
         let meta = vec![("usermeta-tags".to_owned(), "x".to_owned()), ("ns".to_owned(), "two \"words\"".to_owned())];
-        let search = Search { name: Some("a*".to_owned()), meta, ..Search::default() };
+        let search = Search { name: Some("x*".to_owned()), meta, ..Search::default() };
         let text = serde_json::to_string(&search.query(Vec::new())).expect("JSON");
-        assert_eq!(text, r#"{"FileName":"a","FreeString":"+Meta.usermeta-tags:x +Meta.ns:\"two \\\"words\\\"\""}"#);
+        assert_eq!(text, r#"{"FileName":"x","FreeString":"+Meta.usermeta-tags:x +Meta.ns:\"two \\\"words\\\"\""}"#);
     }
 }

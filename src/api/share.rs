@@ -138,6 +138,13 @@ struct WireLink {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+struct WorkspacesAnswer {
+    #[serde(deserialize_with = "list")]
+    workspaces: Vec<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 struct WireRoot {
     uuid: String,
 }
@@ -193,6 +200,18 @@ impl Link {
 }
 
 impl LinkWish {
+    /// Whether a link is like this already.
+    pub fn changes_nothing(&self, link: &Link) -> bool {
+        self.label == link.label
+            && self.description == link.description
+            && self.permissions == link.permissions
+            && self.expires == link.expires
+            && self.max_downloads == link.max_downloads
+            && self.password == link.password
+            && self.new_password.is_none()
+            && self.hash.as_ref().is_none_or(|hash| *hash == link.hash)
+    }
+
     /// Writes the wish into the fields of a link; zero and nothing are left out.
     fn fill(&self, fields: &mut Map<String, Value>) {
         fields.insert("Label".to_owned(), self.label.as_str().into());
@@ -267,7 +286,13 @@ impl Client {
     /// # Errors
     /// Any failure of the call; [`ApiErrorKind::NotFound`] where there is none.
     pub async fn link(&self, uuid: &str) -> Result<Link, ApiError> {
-        Link::of(self.get(&format!("/a/share/link/{}", encode_segment(uuid))).await?)
+        let link = Link::of(self.get(&format!("/a/share/link/{}", encode_segment(uuid))).await?)?;
+        // What is changed or removed next must be the very link that was asked for.
+        if link.uuid != uuid {
+            let message = format!("the server was asked for the link {uuid} and told of '{}'", link.uuid);
+            return Err(ApiError::new(ApiErrorKind::NotCells, message));
+        }
+        Ok(link)
     }
 
     /// Removes the link of that UUID.
@@ -300,8 +325,11 @@ impl Client {
     /// # Errors
     /// Any failure of the call.
     pub async fn delete_remains(&self, workspace: &LinkWorkspace) -> Result<(), ApiError> {
-        let path = format!("/a/workspace/{}", encode_segment(&workspace.slug));
-        self.raw(Method::DELETE, &path, None).await.map(|_| ())
+        let slug = &workspace.slug;
+        super::idm::check_exact(slug)?;
+        let path = format!("/a/workspace/{}", encode_segment(slug));
+        let what = format!("the workspace '{slug}'");
+        super::idm::deleted_one(self.delete_call(&path).await?, &what)
     }
 
     /// All links that the user gets to see, each with the workspace that it is.
@@ -311,9 +339,8 @@ impl Client {
     pub async fn links(&self) -> Result<Vec<LinkWorkspace>, ApiError> {
         // Their order is any: a list in pages could miss some.
         let request = json!({"Queries": [{"scope": "LINK"}]});
-        let answer: Value = self.read("/a/workspace", &request).await?;
-        let workspaces = answer.get("Workspaces").and_then(Value::as_array).cloned().unwrap_or_default();
-        let links = stream::iter(workspaces).map(|workspace| self.with_link(workspace)).buffered(AT_ONCE);
+        let answer: WorkspacesAnswer = self.read("/a/workspace", &request).await?;
+        let links = stream::iter(answer.workspaces).map(|workspace| self.with_link(workspace)).buffered(AT_ONCE);
         let mut all: Vec<LinkWorkspace> = links.try_collect().await?;
         all.sort_by(|one, other| (&one.label, &one.uuid).cmp(&(&other.label, &other.uuid)));
         all.dedup_by(|one, other| one.uuid == other.uuid);

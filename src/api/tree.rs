@@ -100,6 +100,26 @@ impl Node {
         self.name().starts_with('.')
     }
 
+    /// Whether it is what somebody shares or administers, as others find it: the root of a workspace, or one of the
+    /// several roots of one. Whoever moves or removes it takes it away from everybody.
+    pub fn is_root(&self) -> bool {
+        self.path.is_workspace() || self.says("ws_root")
+    }
+
+    /// Whether it only shows the several roots of a workspace, and takes nothing beside them.
+    pub fn is_only_shown(&self) -> bool {
+        self.says("virtual_root") || self.says("level_readonly")
+    }
+
+    /// The login of whoever has locked it against changes by others.
+    pub fn locked_by(&self) -> Option<&str> {
+        self.text("content_lock")
+    }
+
+    fn says(&self, name: &str) -> bool {
+        self.meta.get(name).is_some_and(|value| value.as_bool().unwrap_or_else(|| value.as_str() == Some("true")))
+    }
+
     /// Whether an upload of it is still running or was never finished.
     pub fn is_temporary(&self) -> bool {
         self.etag.as_deref() == Some("temporary")
@@ -138,6 +158,14 @@ fn about(answered: &str, asked: &RemotePath) -> String {
 
 fn of_this_call(answer: &BulkAnswer) -> Fits {
     if answer.is_of_another_call() { Err("the server gave the answer to another request".to_owned()) } else { Ok(()) }
+}
+
+/// The complaint about a node that says nothing of where it is.
+fn unnamed() -> ApiError {
+    ApiError::new(
+        ApiErrorKind::NotCells,
+        "the answer is not what a Cells server says here: it tells of a node without a path",
+    )
 }
 
 /// What became of a deletion request.
@@ -179,6 +207,7 @@ impl Client {
             _ => error,
         });
         match answer?.node {
+            Some(node) if node.is_unnamed() => Err(unnamed()),
             Some(node) if !node.is_virtual() => Ok(self.shown_node(node)),
             _ => Err(ApiError::new(ApiErrorKind::NotFound, format!("'{path}' does not exist"))),
         }
@@ -241,6 +270,10 @@ impl Client {
             }
         };
         let answer: BulkAnswer = self.read_about(BULK, &request, fits).await?;
+        // What is left out counts as missing: an answer that tells of something else must not.
+        if answer.nodes.iter().any(WireNode::is_unnamed) {
+            return Err(unnamed());
+        }
         let present = answer.nodes.into_iter().filter(|node| !node.is_virtual());
         Ok(present.map(|node| self.shown_node(node)).collect())
     }

@@ -40,6 +40,11 @@ pub(super) struct WireNode {
 }
 
 impl WireNode {
+    /// Whether it does not say where it is, as no node that was asked for by its path does.
+    pub(super) fn is_unnamed(&self) -> bool {
+        self.path.is_empty()
+    }
+
     /// Whether it stands for something that is not there: an archive made on the fly, or an empty filler.
     pub(super) fn is_virtual(&self) -> bool {
         self.path.is_empty() || self.size < 0
@@ -61,7 +66,10 @@ impl WireNode {
         let children = children.as_ref().and_then(as_count);
         // Workspaces tell their rights in another way than what lies in them.
         let no_write = |rights: &Value| rights.as_str().is_some_and(|rights| !rights.contains("write"));
-        let read_only = read_only.as_ref().is_some_and(is_true) || meta.get("ws_permissions").is_some_and(no_write);
+        let is_only_shown = ["virtual_root", "level_readonly"].iter().any(|name| meta.get(*name).is_some_and(is_true));
+        let read_only = read_only.as_ref().is_some_and(is_true)
+            || is_only_shown
+            || meta.get("ws_permissions").is_some_and(no_write);
         let kind = if path.is_workspace() {
             NodeKind::Workspace
         } else if self.kind == "COLLECTION" || (self.kind != "LEAF" && children.is_some()) {

@@ -15,7 +15,7 @@ const FIND: &[(&str, &str)] = &[
     ("print", "the paths are printed anyway"),
     ("print0", "-0 ends each path with a NUL character"),
     ("exec", "hand the paths on: cec find -0 ... | xargs -0 ..."),
-    ("delete", "hand the paths on: cec find -0 ... | xargs -0 cec rm -f"),
+    ("delete", "hand the paths on: cec find -0 ... | xargs -0 cec rm -f --no-glob"),
 ];
 
 impl Cli {

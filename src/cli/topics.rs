@@ -100,8 +100,11 @@ A path on the server is workspace/folder/file. It may be written with the prefix
 command, and must be in scp, which tells the two sides apart by it. Without a path, ls lists the
 workspaces.
 
-The pattern * stands for any text within a name, and ** for any folders. Quote patterns, or the
-shell takes them for local ones; --no-glob takes names as they are.
+Patterns: * stands for any text within a name, ? for one character, [a-z] for one of several, {a,b}
+for either text, and ** for any folders. In rm, % as the last name stands for *. Quote patterns, or
+the shell takes them for local ones. Name by name, what exists under the very name that is written
+wins over the pattern. A backslash takes the meaning of the character after it away, as in
+'common-files/\\[2031\\] album/*'; --no-glob takes it from all, as is right for names from a list.
 
 A public link, https://HOST/public/HASH, stands for what it opens, and its URL with /folder/file at
 its end for something in it; no account is needed. One command works in one link. In its results

@@ -82,7 +82,7 @@ async fn named(ctx: &Ctx, typed: &str, listed: &[Node]) -> Result<RemotePath, Cl
     if listed.iter().any(|workspace| workspace.path == path) {
         return Ok(path);
     }
-    Err(nodes::missing(ctx, &path, true).await)
+    Err(nodes::missing(ctx, &path).await)
 }
 
 /// A number among the metadata of a workspace's root; zero stands for none.

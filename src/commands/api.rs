@@ -90,7 +90,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
 
 /// The path from the root of the server.
 fn absolute(typed: &str) -> Result<String, CliError> {
-    if typed.contains("://") {
+    if typed.split('?').next().is_some_and(|path| path.contains("://")) {
         let message = "the path is a whole URL: only the server of the account in use is called";
         return Err(CliError::new(Kind::Usage, message).hint("leave scheme and host out"));
     }
@@ -106,11 +106,12 @@ fn absolute(typed: &str) -> Result<String, CliError> {
 
 /// Refuses the one call that ends a service for everybody.
 fn check(path: &str, body: Option<&[u8]>) -> Result<(), CliError> {
-    if !path.split('?').next().unwrap_or_default().trim_end_matches('/').ends_with("/jobs/tasks/delete") {
+    if !is_call(path, &["jobs", "tasks", "delete"]) {
         return Ok(());
     }
     let body: Value = body.and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
-    let ids = body.get("TaskID").and_then(Value::as_array).cloned().unwrap_or_default();
+    let named = body.as_object().into_iter().flatten().filter(|(name, _)| name.eq_ignore_ascii_case("TaskID"));
+    let ids: Vec<Value> = named.flat_map(|(_, ids)| ids.as_array().cloned().unwrap_or(vec![ids.clone()])).collect();
     match ids.iter().find(|id| !id.as_str().is_some_and(is_task_id)) {
         None => Ok(()),
         Some(id) => {
@@ -118,6 +119,22 @@ fn check(path: &str, body: Option<&[u8]>) -> Result<(), CliError> {
             Err(CliError::new(Kind::Usage, message))
         }
     }
+}
+
+/// Whether a path leads to that call, however it is written: what the server or a proxy makes of it counts.
+fn is_call(path: &str, names: &[&str]) -> bool {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy().replace('\\', "/");
+    let mut found: Vec<&str> = Vec::new();
+    for name in decoded.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => drop(found.pop()),
+            name => found.push(name),
+        }
+    }
+    let is_same = |(found, wanted): (&&str, &&str)| found.eq_ignore_ascii_case(wanted);
+    found.len() >= names.len() && found[found.len() - names.len()..].iter().zip(names).all(is_same)
 }
 
 /// Sends one call, writes its answer and gives it.
@@ -189,9 +206,13 @@ mod tests {
 
     #[test]
     fn paths_start_at_the_root() {
-        for (typed, path) in
-            [("user", "/a/user"), ("a/user", "/a/user"), ("/a/user?x=1", "/a/user?x=1"), ("/io/x", "/io/x")]
-        {
+        for (typed, path) in [
+            ("user", "/a/user"),
+            ("a/user", "/a/user"),
+            ("/a/user?x=1", "/a/user?x=1"),
+            ("/io/x", "/io/x"),
+            ("/a/x?u=http://other.example", "/a/x?u=http://other.example"),
+        ] {
             assert_eq!(absolute(typed).expect(typed), path);
         }
         for typed in ["https://other.example/a/user", "a b", "a\nb"] {
@@ -206,5 +227,16 @@ mod tests {
         assert!(refused("/a/jobs/tasks/delete/?y", r#"{"TaskID":["eeb9cac9-5d30-42e8-9e7f-f96aea8c22e4",""]}"#));
         assert!(!refused("/a/jobs/tasks/delete", r#"{"TaskID":["eeb9cac9-5d30-42e8-9e7f-f96aea8c22e4"]}"#));
         assert!(!refused("/a/user", r#"{"TaskID":["x"]}"#));
+        for path in [
+            "/a/jobs/tasks/./delete",
+            "/a/jobs/tasks/x/../delete",
+            "/a/jobs//tasks/%64elete",
+            "/a/jobs/tasks%2Fdelete",
+            "/a/jobs/tasks/y/%2e%2e/delete?z#w",
+        ] {
+            assert!(refused(path, r#"{"TaskID":["x"]}"#), "{path}");
+        }
+        assert!(refused("/a/jobs/tasks/delete", r#"{"taskID":["x"]}"#));
+        assert!(refused("/a/jobs/tasks/delete", r#"{"TaskID":"x"}"#));
     }
 }

@@ -127,13 +127,14 @@ pub(super) async fn new_place(ctx: &Ctx, path: &RemotePath) -> Result<RemotePath
         return Err(CliError::new(Kind::Usage, format!("'{path}' is a workspace")).about(path));
     }
     let (nearest, rest) = nodes::nearest(ctx, path).await?;
-    let Some(nearest) = nearest else { return Err(nodes::missing(ctx, path, true).await) };
+    let Some(nearest) = nearest else { return Err(nodes::missing(ctx, path).await) };
     if rest.is_empty() {
         return Err(CliError::new(Kind::Exists, format!("'{path}' exists already")).about(path));
     }
     if !nearest.is_folder() {
         return Err(CliError::new(Kind::Exists, format!("'{}' is a file, not a folder", nearest.path)).about(path));
     }
+    nodes::check_takes(ctx, &nearest).await?;
     if let [above, _, ..] = rest.as_slice() {
         let parent = path.parent().unwrap_or_default();
         let hint = format!("make it with: {}", command_line("cec mkdir -p", &[parent.as_str()]));

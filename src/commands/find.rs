@@ -21,7 +21,7 @@ use jiff::Timestamp;
     after_help = "Everything below a path is looked at, hidden names included, but for what is in recycle bins that are \
     not named. All conditions must hold.\n\nExamples:\n  cec find common-files --name '*.pdf'\n  \
     cec find common-files --type f --min-size 100M\n  \
-    cec find -0 common-files/tmp --type f --min-age 30d | xargs -0 cec rm -f"
+    cec find -0 common-files/tmp --type f --min-age 30d | xargs -0 cec rm -f --no-glob"
 )]
 pub struct Args {
     /// Folders, files or patterns on the server

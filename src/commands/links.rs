@@ -38,7 +38,8 @@ pub async fn settle(ctx: &Ctx, command: &Command) -> Result<(), CliError> {
             _ => ctx.name_link(link),
         }
     }
-    if ctx.link()?.is_some() {
+    if let Some(link) = ctx.link()? {
+        ctx.ui.keep_link(link.hash(), link.to_string());
         // What is no path is told before anybody is asked for a password.
         operands.iter().try_for_each(|operand| nodes::parse(ctx, operand).map(|_| ()))?;
         // What the link is worth concerns all operands: it is told once, and before anything is done.

@@ -81,7 +81,7 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {
     }
     let api = ctx.api().await?;
     let (nearest, rest) = nodes::nearest(ctx, &path).await.map_err(during)?;
-    let Some(nearest) = nearest else { return Err(nodes::missing(ctx, &path, true).await) };
+    let Some(nearest) = nearest else { return Err(nodes::missing(ctx, &path).await) };
     if !nearest.is_folder() {
         let message = format!("'{}' is a file", nearest.path);
         return Err(CliError::new(Kind::Exists, message).about(&path));
@@ -89,6 +89,7 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {
     if rest.is_empty() {
         return Ok(Made::Kept(nearest));
     }
+    nodes::check_takes(ctx, &nearest).await?;
     if rest.len() > 1 && !parents {
         let above = nearest.path.join(&rest[0]);
         return Err(CliError::not_found(&above).hint("-p makes missing folders above as well").about(&path));
@@ -128,7 +129,7 @@ async fn together<'a>(ctx: &Ctx, typed: &'a [String], parents: bool) -> Result<H
     let api = ctx.api().await?;
     let known = api.stat_many(&asked).await?;
     let known: HashMap<&RemotePath, &Node> = known.iter().map(|node| (&node.path, node)).collect();
-    let is_folder = |path: &RemotePath| known.get(path).map(|node| node.is_folder());
+    let is_folder = |path: &RemotePath| known.get(path).map(|node| node.is_folder() && !node.is_only_shown());
     wanted.retain(|path, _| {
         let has_place = above(path).all(|folder| match is_folder(&folder) {
             Some(is_folder) => is_folder,

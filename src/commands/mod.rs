@@ -13,6 +13,7 @@ pub mod cp;
 pub mod doc;
 pub mod doctor;
 pub mod du;
+pub mod edits;
 pub mod extract;
 pub mod find;
 pub mod idm;

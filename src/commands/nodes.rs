@@ -2,30 +2,105 @@
 
 use std::path::Path;
 
+use futures_util::TryStreamExt as _;
+
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::path::RemotePath;
-use crate::walk::glob;
+use crate::ui::Ui;
+use crate::walk::glob::{self, Expansion, Reading};
 
 /// What is said where a path seems to be meant for this machine.
 const HERE: &str = "this command takes paths on the server, WORKSPACE/FOLDER/FILE; 'cec scp' copies between the server and this machine";
+
+/// How many names a message lists.
+const NAMES_TOLD: usize = 5;
 
 /// The nodes that a typed path names: one, or all that its pattern matches.
 ///
 /// # Errors
 /// [`Kind::NotFound`] where there is none; [`Kind::Usage`] for the root, which is no node, and for what is no path.
 pub async fn named(ctx: &Ctx, path: &RemotePath, literal: bool) -> Result<Vec<Node>, CliError> {
+    let reading = Reading { literal, ..Reading::default() };
+    Ok(expanded(ctx, path, reading).await?.nodes)
+}
+
+/// The nodes that a typed path names, for a command that changes them: nothing is taken for another spelling of its name.
+///
+/// # Errors
+/// As [`named`].
+pub async fn to_change(ctx: &Ctx, path: &RemotePath, reading: Reading) -> Result<Vec<Node>, CliError> {
+    Ok(expanded(ctx, path, Reading { exact: true, ..reading }).await?.nodes)
+}
+
+/// What a typed path names. Where it is to be changed ([`Reading::exact`]), it is said how much a pattern matches.
+///
+/// # Errors
+/// As [`named`].
+pub async fn expanded(ctx: &Ctx, path: &RemotePath, reading: Reading) -> Result<Expansion, CliError> {
     if path.is_root() {
         return Err(CliError::new(Kind::Usage, "the root holds the workspaces and is nothing by itself")
             .hint("'cec ls' lists the workspaces")
             .about(path));
     }
     let (api, s3) = (ctx.api().await?, ctx.s3().await?);
-    let nodes = glob::expand(api, s3, path, literal)
+    let found = glob::expand(api, s3, path, reading)
         .await
         .map_err(|error| CliError::from(error).during(format!("looking for {path}")).about(path))?;
-    if nodes.is_empty() { Err(missing(ctx, path, literal).await) } else { Ok(nodes) }
+    if found.nodes.is_empty() {
+        return Err(nothing(ctx, path, reading).await);
+    }
+    tell_very_names(&ctx.ui, &found);
+    if reading.exact && found.by_pattern {
+        let count = found.nodes.len();
+        ctx.ui.status(&format!("'{path}' matches {count} {}", if count == 1 { "item" } else { "items" }));
+    }
+    Ok(found)
+}
+
+/// Says that a name with a star or a question mark was taken as it is, since something has that very name.
+pub fn tell_very_names(ui: &Ui, found: &Expansion) {
+    for path in &found.very_names {
+        ui.warn(&format!("'{path}' exists under this very name, so it is not used as a pattern"));
+    }
+}
+
+/// Says that nothing is there.
+async fn nothing(ctx: &Ctx, path: &RemotePath, reading: Reading) -> CliError {
+    if reading.is_pattern(path) {
+        return CliError::new(Kind::NotFound, format!("nothing matches '{path}'")).about(path);
+    }
+    if reading.exact
+        && let Ok(api) = ctx.api().await
+        && let Ok(Some(other)) = api.find(path).await
+    {
+        return CliError::not_found(path)
+            .hint(format!("'{}' does, with its accents encoded in another way: copy the name from here", other.path));
+    }
+    missing(ctx, path).await
+}
+
+/// The refusal to put something directly into what only shows the several folders of a shared workspace.
+///
+/// # Errors
+/// [`Kind::Permission`], with the names of the folders.
+pub async fn check_takes(ctx: &Ctx, folder: &Node) -> Result<(), CliError> {
+    if !folder.is_only_shown() {
+        return Ok(());
+    }
+    let path = &folder.path;
+    let error = CliError::new(Kind::Permission, format!("the top of '{path}' is read-only")).about(path);
+    let children: Vec<Node> = ctx.api().await?.children(path).try_collect().await.unwrap_or_default();
+    let names: Vec<String> =
+        children.iter().filter(|node| node.is_folder()).map(|node| format!("'{}'", node.path)).collect();
+    Err(match names.len() {
+        0 => error,
+        count if count > NAMES_TOLD => {
+            error.hint(format!("use one of its folders: {}, ...", names[..NAMES_TOLD].join(", ")))
+        }
+        _ => error.hint(format!("use one of its folders: {}", names.join(", "))),
+    })
 }
 
 /// Reads a path as typed: one of the account's, or one in the public link that the command is about.
@@ -47,10 +122,7 @@ pub fn listing_failed(error: impl Into<CliError>, folder: &RemotePath) -> CliErr
 }
 
 /// Says what of a path does not exist: the workspace, or something in it.
-pub async fn missing(ctx: &Ctx, path: &RemotePath, literal: bool) -> CliError {
-    if !literal && glob::has_pattern(path) {
-        return CliError::new(Kind::NotFound, format!("nothing matches '{path}'")).about(path);
-    }
+pub async fn missing(ctx: &Ctx, path: &RemotePath) -> CliError {
     let workspace = RemotePath::root().join(path.workspace());
     let workspace_exists = async || match ctx.api().await {
         Ok(api) => !matches!(api.find(&workspace).await, Ok(None)),
@@ -73,6 +145,15 @@ pub fn refuse_workspace(path: &RemotePath, message: String, hint: Option<String>
     let error = CliError::new(Kind::Usage, message).about(path);
     let error = if is_here(path) { error.hint(HERE) } else { error };
     hint.into_iter().fold(error, CliError::hint)
+}
+
+/// The refusal to do something with one of the several roots of a shared workspace: it would be gone for everybody.
+pub fn refuse_root(node: &Node, done: &str) -> CliError {
+    let path = &node.path;
+    let message =
+        format!("'{path}' is shared as a whole with everybody in '{}', and cannot be {done}", path.workspace());
+    let error = CliError::new(Kind::Usage, message).about(path);
+    if node.is_folder() { error.hint(format!("name what is in it: '{path}/*'")) } else { error }
 }
 
 /// Whether something on this machine has such a path, with a slash in front or without.
@@ -98,6 +179,15 @@ pub async fn nearest(ctx: &Ctx, path: &RemotePath) -> Result<(Option<Node>, Vec<
             Some(parent) if !parent.is_root() => current = parent,
             _ => return Ok((None, rest)),
         }
+    }
+}
+
+/// Adds to a refusal who has locked what it is about.
+pub fn with_lock(error: CliError, node: &Node) -> CliError {
+    let is_refused = error.kind == Kind::Permission || error.message.contains("locked");
+    match node.locked_by().filter(|_| is_refused) {
+        Some(login) => error.hint(format!("'{}' is locked by '{login}', who can unlock it", node.path)),
+        None => error,
     }
 }
 

@@ -12,7 +12,8 @@ use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
 use crate::path::shell::command_line;
 use crate::ui::json::kind_name;
-use crate::walk::remote::{is_in_recycle_bin, is_recycle_bin};
+use crate::walk::glob::Reading;
+use crate::walk::remote::{depth_of_recycle_bin, is_in_recycle_bin, is_recycle_bin};
 
 /// How many of the server's other names are looked for where the old one is taken.
 const NAMES_INSTEAD: usize = 10;
@@ -46,6 +47,9 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
             Ok(nodes) => found.extend(nodes),
             Err(error) => operands.failed(error)?,
         }
+    }
+    if found.is_empty() {
+        return Ok(operands.outcome());
     }
     let mut jobs = ServerJobs::open(ctx).await?;
     jobs.watch().ready().await;
@@ -87,7 +91,7 @@ struct Place {
 
 async fn restorable(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, CliError> {
     let path = nodes::parse(ctx, typed)?;
-    let found = nodes::named(ctx, &path, literal).await?;
+    let found = nodes::to_change(ctx, &path, Reading { literal, ..Reading::default() }).await?;
     for node in &found {
         let refused = if is_recycle_bin(&node.path) {
             let inside = format!("{}/*", node.path);
@@ -95,8 +99,9 @@ async fn restorable(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, 
             Some((format!("'{}' is the recycle bin itself", node.path), hint))
         } else if !is_in_recycle_bin(&node.path) {
             Some((format!("'{}' is in no recycle bin", node.path), "'cec trash ls' shows what is".to_owned()))
-        } else if node.path.segments().count() > 3 {
-            let above: Vec<&str> = node.path.segments().take(3).collect();
+        } else if depth_of_recycle_bin(&node.path).is_some_and(|depth| node.path.segments().count() > depth + 1) {
+            let depth = depth_of_recycle_bin(&node.path).unwrap_or_default();
+            let above: Vec<&str> = node.path.segments().take(depth + 1).collect();
             let hint = format!("restore '{}', or take it out with 'cec mv'", above.join("/"));
             Some((format!("'{}' was not deleted by itself, but with what it lies in", node.path), hint))
         } else {

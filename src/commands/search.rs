@@ -58,6 +58,9 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     };
     let extension = arguments.ext.map(|ext| ext.trim_start_matches('.').to_owned());
     let search = Search { name: arguments.text, extension, below, meta: arguments.meta };
+    if search.is_slow() {
+        ui.status("the index leaves out such common words: all names are compared, which takes longer");
+    }
     let mut found = ctx.api().await?.search(search);
     let (mut files, mut folders, mut bytes) = (0_u64, 0_u64, 0_u64);
     while let Some(nodes) = found.page().await.map_err(|error| CliError::from(error).during("searching"))? {

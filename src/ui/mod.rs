@@ -75,6 +75,8 @@ pub struct Ui {
     stderr_terminal: bool,
     secrets: Secrets,
     sign_in: OnceLock<String>,
+    /// The last part of the URL of the public link in use, and the URL.
+    link: OnceLock<(String, String)>,
     filter: Option<jq::JsonFilter>,
     /// What clears the terminal where the program ends without coming to its end.
     cleanup: Mutex<Option<Box<dyn Fn() + Send>>>,
@@ -95,6 +97,7 @@ impl Ui {
             stderr_terminal: io::stderr().is_terminal(),
             secrets: Secrets::default(),
             sign_in: OnceLock::new(),
+            link: OnceLock::new(),
             filter: None,
             cleanup: Mutex::new(None),
         }
@@ -339,7 +342,18 @@ impl Ui {
 
     /// A failure with what is known of how to sign in here.
     pub fn advised(&self, error: &crate::error::CliError) -> crate::error::CliError {
-        error.clone().advised(self.sign_in.get().map(String::as_str))
+        let mut error = error.clone().advised(self.sign_in.get().map(String::as_str));
+        if let Some((name, url)) = self.link.get() {
+            for hint in error.hints.iter_mut().filter(|hint| hint.contains("cec ")) {
+                *hint = with_link(hint, name, url);
+            }
+        }
+        error
+    }
+
+    /// Remembers the public link in use: a command line in a hint names it by its URL, as it must be typed.
+    pub fn keep_link(&self, name: &str, url: String) {
+        let _ = self.link.set((name.to_owned(), url));
     }
 
     /// Writes to standard error, known secrets masked. There is nobody to tell if that fails.
@@ -379,6 +393,15 @@ fn is_unsafe(character: char) -> bool {
         || matches!(character,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}'
             | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A command line in which the paths of a public link begin with its URL.
+fn with_link(line: &str, name: &str, url: &str) -> String {
+    let mut text = line.to_owned();
+    for (before, after) in [("'", "/"), ("'", "'"), (" ", "/"), (" ", " ")] {
+        text = text.replace(&format!("{before}{name}{after}"), &format!("{before}{url}{after}"));
+    }
+    text
 }
 
 /// A part of a line of results.

@@ -1,5 +1,6 @@
-//! Remote globs: `*`, `?`, `[a-z]`, `{a,b}`, `**`, and `%` for `*` as a whole last segment, matched by us over all
-//! pages of every listing. The recycle bin of a workspace is matched by its name only.
+//! Remote globs: `*`, `?`, `[a-z]`, `{a,b}`, `**`, and in some commands `%` for `*` as a whole last segment, matched by
+//! us over all pages of every listing. A backslash takes the special meaning away from the character after it: no name
+//! that the server can give back holds one. The recycle bin of a workspace is matched by its name only.
 
 mod pattern;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -10,18 +11,81 @@ use futures_util::TryStreamExt;
 use pattern::Pattern;
 
 use super::{WalkError, remote};
-use crate::api::{Client, Node};
+use crate::api::{ApiError, ApiErrorKind, Client, Node};
 use crate::path::RemotePath;
 use crate::s3;
 
-/// Whether a name holds anything that a glob would read as a pattern.
-fn is_pattern(segment: &str) -> bool {
-    segment.contains(['*', '?', '{']) || segment.find('[').is_some_and(|open| segment[open..].contains(']'))
+/// How a path is read that somebody has typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// Nothing in it is a pattern.
+    pub literal: bool,
+    /// `%` as the whole last segment stands for `*`, as in the older client's `rm`.
+    pub percent: bool,
+    /// A name in another Unicode form is another name: what is changed or removed must be what was named.
+    pub exact: bool,
 }
 
-/// Whether a path holds a pattern at all; `%` counts as its last segment only.
-pub fn has_pattern(path: &RemotePath) -> bool {
-    path.name() == "%" || path.segments().any(is_pattern)
+impl Reading {
+    /// Whether a path holds a pattern, or an escaped character.
+    pub fn is_pattern(self, path: &RemotePath) -> bool {
+        let is_percent = self.percent && path.name() == "%";
+        !self.literal && (is_percent || path.segments().any(|segment| is_pattern(segment) || is_escaped(segment)))
+    }
+
+    async fn find(self, api: &Client, path: &RemotePath) -> Result<Option<Node>, ApiError> {
+        if !self.exact {
+            return api.find(path).await;
+        }
+        match api.stat(path).await {
+            Ok(node) => Ok(Some(node)),
+            Err(error) if error.kind == ApiErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_name(self, typed: &str, name: &str) -> bool {
+        let composed = |text: &str| RemotePath::root().join(text).nfc();
+        typed == name || (!self.exact && composed(typed) == composed(name))
+    }
+}
+
+/// What a typed path names.
+#[derive(Debug, Default)]
+pub struct Expansion {
+    /// The nodes, sorted by path.
+    pub nodes: Vec<Node>,
+    /// Whether a pattern has found them.
+    pub by_pattern: bool,
+    /// What exists under the very name that could be read as a pattern of `*` or `?` as well, and was taken alone.
+    pub very_names: Vec<RemotePath>,
+}
+
+/// Whether a backslash takes the special meaning away from this character.
+fn is_special(character: char) -> bool {
+    "*?[]{},%\\".contains(character)
+}
+
+/// A text with its escaped characters, as they are, each told from the others.
+fn characters(text: &str) -> impl Iterator<Item = (char, bool)> {
+    let mut rest = text.chars().peekable();
+    std::iter::from_fn(move || match rest.next()? {
+        '\\' => match rest.next_if(|next| is_special(*next)) {
+            Some(escaped) => Some((escaped, true)),
+            None => Some(('\\', false)),
+        },
+        plain => Some((plain, false)),
+    })
+}
+
+fn is_escaped(segment: &str) -> bool {
+    segment.contains('\\') && characters(segment).any(|(_, escaped)| escaped)
+}
+
+/// Whether a name holds anything that a glob would read as a pattern.
+fn is_pattern(segment: &str) -> bool {
+    let bare: String = characters(segment).filter(|(_, escaped)| !escaped).map(|(character, _)| character).collect();
+    bare.contains(['*', '?', '{']) || bare.find('[').is_some_and(|open| bare[open..].contains(']'))
 }
 
 /// One segment of a pattern.
@@ -31,7 +95,7 @@ enum Segment {
     /// Any number of folders.
     AnyDepth,
     /// A pattern within one name; `hidden` where it asks for dot names itself.
-    Pattern { alternatives: Vec<Pattern>, hidden: bool },
+    Pattern { text: String, alternatives: Vec<Pattern>, hidden: bool },
 }
 
 fn matches(alternatives: &[Pattern], name: &str) -> bool {
@@ -98,8 +162,12 @@ fn expand_braces(pattern: &str) -> Option<Vec<String>> {
 /// Where the first matched pair of braces stands, and the commas directly inside it.
 fn first_braces(pattern: &str) -> Option<(usize, usize, Vec<usize>)> {
     let (mut open, mut depth, mut commas) = (None, 0_usize, Vec::new());
-    for (index, character) in pattern.char_indices() {
+    let mut next = 0;
+    for (character, escaped) in characters(pattern) {
+        let index = next + usize::from(escaped);
+        next = index + character.len_utf8();
         match character {
+            _ if escaped => {}
             '{' => {
                 open = open.or(Some(index));
                 depth += 1;
@@ -113,11 +181,11 @@ fn first_braces(pattern: &str) -> Option<(usize, usize, Vec<usize>)> {
     None
 }
 
-fn compile(path: &RemotePath) -> Result<Vec<Segment>, WalkError> {
+fn compile(path: &RemotePath, percent: bool) -> Result<Vec<Segment>, WalkError> {
     let count = path.segments().count();
     let mut segments = Vec::with_capacity(count);
     for (index, text) in path.segments().enumerate() {
-        let text = if text == "%" && index + 1 == count { "*" } else { text };
+        let text = if percent && text == "%" && index + 1 == count { "*" } else { text };
         segments.push(if text == "**" {
             Segment::AnyDepth
         } else if is_pattern(text) {
@@ -127,78 +195,149 @@ fn compile(path: &RemotePath) -> Result<Vec<Segment>, WalkError> {
             for alternative in expanded {
                 alternatives.push(Pattern::parse(&alternative).map_err(refused)?);
             }
-            Segment::Pattern { alternatives, hidden: text.starts_with('.') }
+            Segment::Pattern { text: text.to_owned(), alternatives, hidden: text.starts_with('.') }
         } else {
-            Segment::Literal(text.to_owned())
+            Segment::Literal(characters(text).map(|(character, _)| character).collect())
         });
     }
     Ok(segments)
 }
 
-/// The nodes that a typed path names, sorted by path: the node itself where it exists literally (that wins) or
-/// `literal` is asked for, else all that the pattern matches. Empty where nothing does. Dot names match only a
-/// segment that starts with a dot, and the recycle bin of a workspace, with all that is in it, only a pattern whose
-/// second segment is its very name.
+/// The nodes that a typed path names: the node itself where it exists literally, else all that the pattern matches.
+/// Segment by segment, a name that exists wins over the pattern that it could be read as. Dot names match only a segment
+/// that starts with a dot, and the recycle bin of a workspace, with all that is in it, only a pattern whose second segment
+/// is its very name.
 ///
 /// # Errors
 /// A listing that fails, or a pattern that cannot be read.
-pub async fn expand(api: &Client, s3: &s3::Client, path: &RemotePath, literal: bool) -> Result<Vec<Node>, WalkError> {
-    if let Some(node) = api.find(path).await? {
-        return Ok(vec![node]);
+pub async fn expand(
+    api: &Client,
+    s3: &s3::Client,
+    path: &RemotePath,
+    reading: Reading,
+) -> Result<Expansion, WalkError> {
+    if let Some(node) = reading.find(api, path).await? {
+        let is_any = !reading.literal && path.segments().any(reads_as_any);
+        let very_names = is_any.then(|| node.path.clone()).into_iter().collect();
+        return Ok(Expansion { nodes: vec![node], by_pattern: false, very_names });
     }
-    if literal || !has_pattern(path) {
-        return Ok(Vec::new());
+    if !reading.is_pattern(path) {
+        return Ok(Expansion::default());
     }
-    let segments = compile(path)?;
-    let names_bin = matches!(segments.get(1), Some(Segment::Literal(name)) if name == remote::RECYCLE_BIN);
-    let mut found = Vec::new();
-    // What is left to look at: a folder (None for the root) and the index of the segment to match below it.
-    let mut pending: Vec<(Option<Node>, usize)> = vec![(None, 0)];
-    while let Some((folder, index)) = pending.pop() {
-        if !names_bin && folder.as_ref().is_some_and(|node| remote::is_recycle_bin(&node.path)) {
-            continue;
+    let segments = compile(path, reading.percent)?;
+    let by_pattern = segments.iter().any(|segment| !matches!(segment, Segment::Literal(_)));
+    let mut search = Search { api, s3, reading, segments, found: Expansion::default() };
+    search.run().await?;
+    let mut found = search.found;
+    found.by_pattern = by_pattern;
+    found.nodes.sort_by(|left, right| left.path.cmp(&right.path));
+    found.nodes.dedup_by(|left, right| left.path == right.path);
+    found.very_names.dedup();
+    Ok(found)
+}
+
+/// Whether a name can be read as a pattern that matches any text.
+fn reads_as_any(name: &str) -> bool {
+    characters(name).any(|(character, escaped)| !escaped && matches!(character, '*' | '?'))
+}
+
+/// Where a search has come to.
+struct Step {
+    /// What is looked at; `None` for the root.
+    folder: Option<Node>,
+    /// The segment to match below it.
+    index: usize,
+    /// Whether it is one of the folders that `**` stands for.
+    within: bool,
+}
+
+/// The search for all that a pattern matches.
+struct Search<'a> {
+    api: &'a Client,
+    s3: &'a s3::Client,
+    reading: Reading,
+    segments: Vec<Segment>,
+    found: Expansion,
+}
+
+impl Search<'_> {
+    async fn run(&mut self) -> Result<(), WalkError> {
+        let mut pending = vec![Step { folder: None, index: 0, within: false }];
+        while let Some(step) = pending.pop() {
+            let folder = step.folder.as_ref();
+            if folder.is_some_and(|node| self.is_unnamed_bin(&node.path)) {
+                continue;
+            }
+            if step.index == self.segments.len() {
+                self.found.nodes.extend(step.folder);
+                continue;
+            }
+            if folder.is_some_and(|node| !node.is_folder()) {
+                continue;
+            }
+            pending.extend(self.step(step).await?);
         }
-        let Some(segment) = segments.get(index) else {
-            found.extend(folder);
-            continue;
-        };
-        if folder.as_ref().is_some_and(|node| !node.is_folder()) {
-            continue;
-        }
-        match segment {
+        Ok(())
+    }
+
+    /// What there is to look at next.
+    async fn step(&mut self, step: Step) -> Result<Vec<Step>, WalkError> {
+        let Step { folder, index, within } = step;
+        let below = |node: Node| Step { folder: Some(node), index: index + 1, within: false };
+        let (api, s3) = (self.api, self.s3);
+        match &self.segments[index] {
             Segment::Literal(name) => {
                 let parent = folder.as_ref().map_or_else(RemotePath::root, |node| node.path.clone());
-                if let Some(node) = api.find(&parent.join(name)).await? {
-                    pending.push((Some(node), index + 1));
-                }
+                Ok(self.reading.find(api, &parent.join(name)).await?.map(below).into_iter().collect())
             }
             Segment::AnyDepth => {
                 // Nothing at all, or one folder and then again any depth. As the last segment it takes all below.
-                let last = index + 1 == segments.len();
+                let last = index + 1 == self.segments.len();
+                let children = children(api, s3, folder.as_ref(), false).await?;
+                if !within && let Some(named) = self.of_that_name("**", &children) {
+                    return Ok(vec![below(named)]);
+                }
+                let mut steps = Vec::new();
                 if !last {
-                    pending.push((folder.clone(), index + 1));
+                    steps.push(Step { folder, index: index + 1, within: false });
                 }
-                for child in children(api, s3, folder.as_ref(), false).await? {
+                for child in children {
+                    if last && !self.is_unnamed_bin(&child.path) {
+                        self.found.nodes.push(child.clone());
+                    }
                     if child.is_folder() {
-                        pending.push((Some(child.clone()), index));
-                    }
-                    if last && (names_bin || !remote::is_recycle_bin(&child.path)) {
-                        found.push(child);
+                        steps.push(Step { folder: Some(child), index, within: true });
                     }
                 }
+                Ok(steps)
             }
-            Segment::Pattern { alternatives, hidden } => {
-                for child in children(api, s3, folder.as_ref(), *hidden).await? {
-                    if matches(alternatives, child.name()) {
-                        pending.push((Some(child), index + 1));
-                    }
+            Segment::Pattern { text, alternatives, hidden } => {
+                let children = children(api, s3, folder.as_ref(), *hidden).await?;
+                let text = text.clone();
+                let matching = children.iter().filter(|child| matches(alternatives, child.name())).cloned();
+                let matching: Vec<Step> = matching.map(below).collect();
+                match self.of_that_name(&text, &children) {
+                    Some(named) => Ok(vec![below(named)]),
+                    None => Ok(matching),
                 }
             }
         }
     }
-    found.sort_by(|left, right| left.path.cmp(&right.path));
-    found.dedup_by(|left, right| left.path == right.path);
-    Ok(found)
+
+    /// Whether this is a recycle bin that the pattern does not name.
+    fn is_unnamed_bin(&self, path: &RemotePath) -> bool {
+        let is_named = |depth: usize| matches!(self.segments.get(depth - 1), Some(Segment::Literal(name)) if name == remote::RECYCLE_BIN);
+        remote::is_recycle_bin(path) && !remote::depth_of_recycle_bin(path).is_some_and(is_named)
+    }
+
+    /// What is called exactly as the pattern is written, which wins.
+    fn of_that_name(&mut self, text: &str, children: &[Node]) -> Option<Node> {
+        let named = children.iter().find(|child| self.reading.is_name(text, child.name()))?;
+        if reads_as_any(text) {
+            self.found.very_names.push(named.path.clone());
+        }
+        Some(named.clone())
+    }
 }
 
 async fn children(api: &Client, s3: &s3::Client, folder: Option<&Node>, hidden: bool) -> Result<Vec<Node>, WalkError> {
@@ -223,33 +362,61 @@ mod tests {
 
     #[test]
     fn patterns_are_told_from_names() {
-        for text in ["ws/*", "ws/a?", "ws/[ab]/c", "ws/{a,b}", "ws/**/x", "ws/%"] {
-            assert!(has_pattern(&parse(text)), "{text}");
+        let is_pattern = |text: &str, percent| Reading { percent, ..Reading::default() }.is_pattern(&parse(text));
+        for text in ["ws/*", "ws/a?", "ws/[ab]/c", "ws/{a,b}", "ws/**/x", r"ws/\*", r"ws/a\{/b"] {
+            assert!(is_pattern(text, false), "{text}");
+            assert!(!Reading { literal: true, ..Reading::default() }.is_pattern(&parse(text)), "{text}");
         }
-        for text in ["ws/a", "ws/100%", "ws/%/a", "ws/(a)", "ws/[a", "ws/a]"] {
-            assert!(!has_pattern(&parse(text)), "{text}");
+        for text in ["ws/a", "ws/100%", "ws/%/a", "ws/(a)", "ws/[a", "ws/a]", r"ws\folder", r"ws/a\b"] {
+            assert!(!is_pattern(text, true), "{text}");
         }
+        assert!(is_pattern("ws/%", true) && !is_pattern("ws/%", false));
+    }
+
+    #[test]
+    fn a_backslash_takes_the_meaning_away() {
+        for (typed, name) in [
+            (r"ws/\[2024\] album", "[2024] album"),
+            (r"ws/\*", "*"),
+            (r"ws/a\\b", r"a\b"),
+            (r"ws/\{a,b}", "{a,b}"),
+            (r"ws/\%", "%"),
+        ] {
+            let segments = compile(&parse(typed), true).expect("segments");
+            assert!(matches!(&segments[1], Segment::Literal(literal) if literal == name), "{typed}");
+        }
+        let segments = compile(&parse(r"ws/\[a\]*{\,,\}}"), false).expect("segments");
+        let Segment::Pattern { alternatives, .. } = &segments[1] else { panic!("a pattern") };
+        assert!(matches(alternatives, "[a]x,") && matches(alternatives, "[a]}"));
+        assert!(!matches(alternatives, "ax,") && !matches(alternatives, r"\[a\],"));
+    }
+
+    #[test]
+    fn the_same_name_in_another_form_is_another_name_where_that_matters() {
+        let exact = Reading { exact: true, ..Reading::default() };
+        assert!(Reading::default().is_name("*\u{e9}", "*e\u{301}") && !exact.is_name("*\u{e9}", "*e\u{301}"));
+        assert!(exact.is_name("*\u{e9}", "*\u{e9}"));
     }
 
     #[test]
     fn a_bracket_that_nothing_closes_is_itself_and_stars_in_a_row_are_one() {
-        let segments = compile(&parse("ws/a[b**")).expect("segments");
+        let segments = compile(&parse("ws/a[b**"), false).expect("segments");
         let Segment::Pattern { alternatives, .. } = &segments[1] else { panic!("a pattern") };
         assert!(matches(alternatives, "a[bc") && !matches(alternatives, "abc"));
     }
 
     #[test]
     fn a_broken_pattern_is_named() {
-        let error = compile(&parse("ws/a[]")).err().expect("an error");
+        let error = compile(&parse("ws/a[]"), false).err().expect("an error");
         assert!(error.to_string().contains("ws/a[]"), "{error}");
     }
 
     #[test]
     fn segments_match_within_one_name() {
-        let segments = compile(&parse("ws/**/f{1,2}*.t?t/%")).expect("segments");
+        let segments = compile(&parse("ws/**/f{1,2}*.t?t/%"), true).expect("segments");
         assert!(matches!(segments[0], Segment::Literal(_)));
         assert!(matches!(segments[1], Segment::AnyDepth));
-        let Segment::Pattern { alternatives, hidden } = &segments[2] else { panic!("a pattern") };
+        let Segment::Pattern { alternatives, hidden, .. } = &segments[2] else { panic!("a pattern") };
         assert!(!hidden);
         assert!(matches(alternatives, "f1 long.txt") && matches(alternatives, "f2.tät"));
         assert!(!matches(alternatives, "f3.txt"));
@@ -276,8 +443,8 @@ mod tests {
     #[test]
     fn braces_that_multiply_beyond_reason_are_refused() {
         let pattern = format!("ws/{}", "{a,b}".repeat(64));
-        assert!(matches!(compile(&parse(&pattern)), Err(WalkError::Pattern { .. })));
+        assert!(matches!(compile(&parse(&pattern), false), Err(WalkError::Pattern { .. })));
         let nested = format!("ws/{}x{}", "{".repeat(500), "}".repeat(500));
-        assert_eq!(compile(&parse(&nested)).expect("one pattern").len(), 2);
+        assert_eq!(compile(&parse(&nested), false).expect("one pattern").len(), 2);
     }
 }

@@ -24,15 +24,40 @@ const QUEUE: usize = 1024;
 /// The name of the folder at a workspace's root that holds what was deleted.
 pub const RECYCLE_BIN: &str = "recycle_bin";
 
+/// Whether a name is that of one of the several roots of a shared workspace: eight hexadecimal digits, a dash, and what it is
+/// called elsewhere (docs/protocol.md §2.4).
+fn is_root_name(name: &str) -> bool {
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    name.as_bytes().get(8) == Some(&b'-') && name.bytes().take(8).all(is_hex)
+}
+
+/// How many names lead to the recycle bin that a path is or lies in: it is in the workspace, or in one of its several roots.
+/// What only looks like such a root is treated as one: what is deleted in a recycle bin is gone for good.
+pub fn depth_of_recycle_bin(path: &RemotePath) -> Option<usize> {
+    let mut below = path.segments().skip(1);
+    let (first, second) = (below.next()?, below.next());
+    match () {
+        () if first == RECYCLE_BIN => Some(2),
+        () if is_root_name(first) && second == Some(RECYCLE_BIN) => Some(3),
+        () => None,
+    }
+}
+
 /// Whether this is the recycle bin of a workspace itself.
 pub fn is_recycle_bin(path: &RemotePath) -> bool {
-    let mut below = path.segments().skip(1);
-    below.next() == Some(RECYCLE_BIN) && below.next().is_none()
+    depth_of_recycle_bin(path).is_some_and(|depth| path.segments().count() == depth)
 }
 
 /// Whether this is the recycle bin of a workspace, or lies in one.
 pub fn is_in_recycle_bin(path: &RemotePath) -> bool {
-    path.segments().nth(1) == Some(RECYCLE_BIN)
+    depth_of_recycle_bin(path).is_some()
+}
+
+/// Where the recycle bin is that something is moved to when it is deleted.
+pub fn recycle_bin_of(path: &RemotePath) -> RemotePath {
+    let names = path.segments().nth(1).map_or(1, |first| if is_root_name(first) { 2 } else { 1 });
+    let root: Vec<&str> = path.segments().take(names).collect();
+    RemotePath::root().join(&root.join("/")).join(RECYCLE_BIN)
 }
 
 /// All children of a folder, dot names included.
@@ -264,14 +289,14 @@ async fn list_folder(
     recycle_bin: bool,
     sender: &mpsc::Sender<RemoteItem>,
 ) -> Listed {
-    let recycle_bin = (!recycle_bin && folder.path.is_workspace()).then(|| folder.path.join(RECYCLE_BIN));
+    let bin = Some(folder.path.join(RECYCLE_BIN)).filter(|bin| !recycle_bin && is_recycle_bin(bin));
     let mut folders = Vec::new();
     let mut stream = std::pin::pin!(children_of(api, s3, &folder.path, folder.count));
     while let Some(next) = stream.next().await {
         let item = match next {
             // A change between two pages can show a node under its old and its new place.
             Ok(node) if !folder.names.insert(node.name().to_owned()) => continue,
-            Ok(node) if recycle_bin.as_ref() == Some(&node.path) => RemoteItem::RecycleBin(node),
+            Ok(node) if bin.as_ref() == Some(&node.path) => RemoteItem::RecycleBin(node),
             Ok(node) if node.is_folder() => {
                 // A server that lists a folder in another one must not send the walk round in circles.
                 if node.path.parent().as_ref() == Some(&folder.path) && !matches!(node.name(), "." | "..") {
@@ -288,4 +313,25 @@ async fn list_folder(
         }
     }
     Listed { folder, folders, again: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recycle_bins_are_in_workspaces_and_in_each_of_several_roots() {
+        let path = |text: &str| RemotePath::parse(text).expect("a path");
+        for text in ["ws/recycle_bin", "cell/1f3d199f-new/recycle_bin"] {
+            assert!(is_recycle_bin(&path(text)) && is_in_recycle_bin(&path(text).join("a/b")), "{text}");
+            assert!(!is_recycle_bin(&path(text).join("a")), "{text}");
+        }
+        for text in
+            ["ws", "ws/a/recycle_bin", "ws/1f3d199g-new/recycle_bin", "ws/1f3d199f/recycle_bin", "recycle_bin/a"]
+        {
+            assert!(!is_in_recycle_bin(&path(text)), "{text}");
+        }
+        assert_eq!(recycle_bin_of(&path("ws/a/b")), path("ws/recycle_bin"));
+        assert_eq!(recycle_bin_of(&path("cell/1f3d199f-new/b")), path("cell/1f3d199f-new/recycle_bin"));
+    }
 }

@@ -155,10 +155,12 @@ fn an_unreadable_folder_does_not_keep_the_rest_of_a_tree() {
         world.put(&format!("common-files/tree/{path}"), "");
     }
     // The listing of a whole tree: each folder is one call; the third fails for good.
-    world.sandbox.faults().add(Fault::on("POST", "/a/meta/bulk").skip(2).status(403).body(
-        "application/json",
-        "{\"Title\":\"path is not readable\",\"Detail\":\"Forbidden: path is not readable\"}",
-    ));
+    world.sandbox.faults().add(
+        Fault::on("POST", "/a/meta/bulk").skip(2).status(403).body(
+            "application/json",
+            "{\"Title\":\"this is not allowed\",\"Detail\":\"Forbidden: this is not allowed\"}",
+        ),
+    );
     let run = world.cec(["ls", "-R", "common-files/tree"]).run();
     assert_eq!(run.code, 7, "{run:?}");
     assert!(run.stderr.contains("  while: listing common-files/tree/"), "{run:?}");

@@ -6,8 +6,6 @@ fn patterns_see_all_children_not_the_first_hundred() {
     world.tree().generate("common-files/many", 650, 1).expect("files");
     let run = world.cec(["ls", "common-files/many/*"]).run();
     assert_eq!((run.code, run.stdout.lines().count(), run.stderr.as_str()), (0, 650, ""));
-    let run = world.cec(["ls", "common-files/many/%"]).run();
-    assert_eq!((run.code, run.stdout.lines().count()), (0, 650));
     world.cec(["ls", "common-files/many/*064[0-2]*"]).run().is(
         0,
         "file-0000640.bin\nfile-0000641.bin\nfile-0000642.bin\n",
@@ -66,7 +64,8 @@ fn rm_takes_everything_that_a_pattern_matches() {
     world.tree().generate("common-files/many", 230, 1).expect("files");
     world.put("common-files/many/keep.txt", "");
     let run = world.cec(["rm", "-f", "common-files/many/*.bin"]).run();
-    assert_eq!((run.code, run.stdout.as_str(), run.stderr.lines().count()), (0, "", 230));
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.lines().count()), (0, "", 231));
+    assert!(run.stderr.starts_with("'common-files/many/*.bin' matches 230 items\n"), "{run:?}");
     assert_eq!(world.tree().list("common-files/many"), ["keep.txt"]);
     assert_eq!(world.tree().list("common-files/recycle_bin").len(), 230);
 }
@@ -78,7 +77,7 @@ fn the_recycle_bin_is_matched_by_its_name_only() {
         world.put(&format!("common-files/{path}"), "");
     }
     let list = |path: &str| world.cec(["ls", "-r", path]).run().stdout;
-    for path in ["common-files/*", "common-files/re*", "common-files/{recycle_bin,reports}", "common-files/%"] {
+    for path in ["common-files/*", "common-files/re*", "common-files/{recycle_bin,reports}"] {
         assert_eq!(list(path), "common-files/reports/\n", "{path}");
     }
     for path in ["common-files/**", "common-f*/**"] {

@@ -20,6 +20,7 @@ mod doctor;
 mod documents;
 mod downloads;
 mod du;
+mod exact;
 mod failures;
 mod find;
 mod globs;

@@ -111,7 +111,7 @@ fn tags_are_added_and_taken_off() {
     tag("rm", &["two", "four", "nope"]).is(0, "", "common-files/a.txt: usermeta-tags is \"one,three\"\n");
     tag("rm", &["one", "three"]).is(0, "", "common-files/a.txt: usermeta-tags is gone\n");
     assert_eq!(stored(&world, "common-files/a.txt", "usermeta-tags"), json!(null));
-    tag("rm", &["one"]).is(0, "", "common-files/a.txt: there was no usermeta-tags\n");
+    tag("rm", &["one"]).is(0, "", "common-files/a.txt: there was no 'one'\n");
     assert_eq!(tag("add", &[" , "]).code, 2);
     let run = world.cec(["meta", "tag", "add", "common-files/a.txt", "x", "-n", "usermeta-a1-int"]).run();
     run.is(2, "", "error: usermeta-a1-int is of the type integer, not tags\n");

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use cells_sandbox::Config;
+use cells_sandbox::{Config, Fault};
 
 use crate::support::{World, wait_for};
 
@@ -50,7 +50,7 @@ fn a_pattern_leaves_out_the_target_that_it_matches() {
     world.cec(["mv", "common-files/*", "common-files/to"]).run().is(
         0,
         "",
-        "warning: not moved: common-files/to, which the target lies in\n\
+        "'common-files/*' matches 4 items\nwarning: not moved: common-files/to, which the target lies in\n\
          moved common-files/a.txt to common-files/to/a.txt\nmoved common-files/b.txt to common-files/to/b.txt\n\
          moved common-files/folder to common-files/to/folder\n",
     );
@@ -58,20 +58,45 @@ fn a_pattern_leaves_out_the_target_that_it_matches() {
 }
 
 #[test]
-fn a_rename_in_case_only_is_refused_with_the_way_to_do_it() {
+fn a_change_of_case_alone_goes_by_way_of_a_free_name() {
     let world = world();
+    world.put("common-files/a-1.txt", "another");
+    let uuid = world.tree().uuid("common-files/a.txt");
     let run = world.cec(["mv", "common-files/a.txt", "common-files/A.txt"]).run();
-    run.is(
-        8,
+    run.is(0, "", "moved common-files/a.txt to common-files/A.txt\n");
+    assert_eq!(world.tree().uuid("common-files/A.txt"), uuid);
+    let run = world.cec(["mv", "common-files/folder", "common-files/Folder"]).run();
+    run.is(0, "", "moved common-files/folder to common-files/Folder\n");
+    assert_eq!(world.tree().list("common-files"), ["A.txt", "Folder", "a-1.txt", "b.txt", "to"]);
+    assert_eq!(world.tree().read("common-files/a-1.txt").expect("a file"), b"another");
+}
+
+#[test]
+fn a_change_of_case_that_stops_halfway_says_where_it_is() {
+    let world = world();
+    world.sandbox.faults().add(Fault::on("PUT", "/a/jobs/user/move").skip(1).status(500));
+    let run = world.cec(["mv", "common-files/a.txt", "common-files/A.txt"]).run();
+    assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{run:?}");
+    assert!(run.stderr.contains("it may be called 'common-files/a-1.txt' now"), "{run:?}");
+    assert!(world.tree().exists("common-files/a-1.txt"));
+}
+
+#[test]
+fn what_an_upload_has_left_behind_is_moved() {
+    let world = World::new();
+    world.put("common-files/to/x", "");
+    // An upload that has begun and stays.
+    world.sandbox.faults().add(Fault::on("PUT", "/io/common-files/half.bin").slow_request(1));
+    std::fs::write(world.home().join("half.bin"), "x".repeat(100_000)).expect("a file");
+    let mut upload = world.cec(["scp", "half.bin", "cells://common-files/half.bin"]).spawn();
+    wait_for("an upload", || world.tree().exists("common-files/half.bin"));
+    world.cec(["mv", "common-files/half.bin", "common-files/to/moved.bin"]).run().is(
+        0,
         "",
-        "error: the server takes 'common-files/A.txt' for 'common-files/a.txt' itself: only case differs\n  \
-         hint: rename it in two steps: cec mv common-files/a.txt common-files/a.txt.new && cec mv \
-         common-files/a.txt.new common-files/A.txt\n",
+        "moved common-files/half.bin to common-files/to/moved.bin\n",
     );
-    assert_eq!(world.tree().list("common-files"), ["a.txt", "b.txt", "folder", "to"]);
-    world.cec(["mv", "-q", "common-files/a.txt", "common-files/a.txt.new"]).run().is(0, "", "");
-    world.cec(["mv", "-q", "common-files/a.txt.new", "common-files/A.txt"]).run().is(0, "", "");
-    assert_eq!(world.tree().list("common-files"), ["A.txt", "b.txt", "folder", "to"]);
+    upload.kill().expect("an end");
+    upload.wait().expect("an end");
 }
 
 #[test]
@@ -95,7 +120,7 @@ fn names_are_written_in_the_composed_form() {
     let world = World::new();
     world.put("common-files/cafe\u{301}", "x");
     world.mkdir("common-files/to");
-    let run = world.cec(["mv", "common-files/caf\u{e9}", "common-files/to"]).run();
+    let run = world.cec(["mv", "common-files/cafe\u{301}", "common-files/to"]).run();
     assert_eq!(run.code, 0, "{run:?}");
     assert_eq!(world.tree().list("common-files/to"), ["caf\u{e9}"]);
 }

@@ -199,7 +199,7 @@ fn files_on_the_server_are_made_copied_moved_and_removed() {
     let script = "set -e; export CEC_URL=$U CEC_TOKEN=$T CEC_QUIET=1
         cec mkdir personal-files/new
         cec mkdir personal-files/new
-        cec cp personal-files/doc/% personal-files/new
+        cec cp 'personal-files/doc/*' personal-files/new
         cec mv personal-files/new/one.txt personal-files/new/first.txt
         cec rm -f 'personal-files/new/tw*'
         cec ls -r personal-files/new

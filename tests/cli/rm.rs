@@ -35,7 +35,8 @@ fn where_a_question_is_due_and_nobody_can_answer_nothing_is_done() {
     ] {
         // What is on the pipe is no answer, whatever it says.
         for input in ["", "n\n", "y\n", "yes\n"] {
-            world.cec(arguments.iter().copied()).input(input).run().is(2, "", NOBODY);
+            let run = world.cec(arguments.iter().copied()).input(input).run();
+            assert_eq!((run.code, run.stdout.as_str(), run.stderr.ends_with(NOBODY)), (2, "", true), "{run:?}");
         }
     }
     assert_eq!(world.tree().list("common-files"), ["a.txt", "b.txt", "folder"]);
@@ -158,7 +159,7 @@ fn a_pattern_never_takes_the_recycle_bin() {
         world.put("common-files/rest", "");
         world.put("common-files/recycle_bin/old/x", "");
         let run = world.cec(["rm", "-f", pattern]).run();
-        run.is(0, "", "moved to the recycle bin: common-files/rest\n");
+        run.is(0, "", &format!("'{pattern}' matches 1 item\nmoved to the recycle bin: common-files/rest\n"));
         assert_eq!(world.tree().list("common-files/recycle_bin"), ["old", "rest"], "{pattern}");
     }
     let world = world();
@@ -167,7 +168,7 @@ fn a_pattern_never_takes_the_recycle_bin() {
     world.cec(["rm", "-fp", "common-files/*"]).run();
     assert_eq!(world.tree().list("common-files"), ["recycle_bin"]);
     let run = world.cec(["rm", "-f", "common-files/recycle_bin/*"]).run();
-    run.is(0, "", "deleted common-files/recycle_bin/old\n");
+    run.is(0, "", "'common-files/recycle_bin/*' matches 1 item\ndeleted common-files/recycle_bin/old\n");
 }
 
 #[test]

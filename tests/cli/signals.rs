@@ -89,7 +89,7 @@ fn an_interrupted_removal_says_how_far_it_came() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.iter().filter(|line| line.starts_with("moved to the recycle bin: ")).count(), 100, "{text}");
     assert_eq!(
-        lines[100..],
+        lines[101..],
         [
             "error: interrupted: 100 of 230 moved to the recycle bin",
             "  hint: the server goes on with what it was told last"

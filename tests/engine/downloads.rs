@@ -342,7 +342,7 @@ async fn a_listing_that_fails_is_a_failed_item_of_its_own() {
         house.sandbox.tree().put(&format!("common-files/tree/{folder}/file"), folder).expect("a file");
     }
     // The root, then its folders: the third listing is that of one of them.
-    let forbidden = "{\"Title\":\"path is not readable\",\"Detail\":\"Forbidden: path is not readable\"}";
+    let forbidden = "{\"Title\":\"this is not allowed\",\"Detail\":\"Forbidden: this is not allowed\"}";
     let fault = Fault::on("POST", "/a/meta/bulk").skip(2).status(404).body("application/json", forbidden);
     house.sandbox.faults().add(fault);
     let summary = house.down(&["common-files/tree"], "tree").await.expect("a run");

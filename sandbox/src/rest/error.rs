@@ -141,6 +141,11 @@ impl RestError {
         Self::typed(StatusCode::NOT_FOUND, Prefix::NotFound, &message)
     }
 
+    /// Something directly in the top of a workspace that has several roots.
+    pub(crate) fn no_root() -> Self {
+        Self::typed(StatusCode::INTERNAL_SERVER_ERROR, Prefix::NotFound, "Cannot find root node")
+    }
+
     /// A path the token does not reach. The status is 404 all the same.
     pub(crate) fn not_readable() -> Self {
         let message = "path is not readable";

@@ -357,10 +357,27 @@ fn no_user(login: &str) -> RestError {
 pub(super) fn get_user(call: &Call, login: &str) -> RestResult {
     let hidden = link_users(call);
     let found = call.shared.directory.with(|state| {
-        let user = state.users.iter().chain(&hidden).find(|user| user.login == login)?;
+        let user = state.users.iter().chain(&hidden).find(|user| is_meant(login, user))?;
         Some(user_json(state, user))
     });
     reply(&found.ok_or_else(|| no_user(login))?)
+}
+
+/// Whether a login in a URL means that user: a star stands for anything, in any case.
+fn is_meant(login: &str, user: &UserRecord) -> bool {
+    if !login.contains('*') {
+        return user.login == login;
+    }
+    let (pattern, name) = (login.to_lowercase(), user.login.to_lowercase());
+    let pieces: Vec<&str> = pattern.split('*').collect();
+    let mut rest = name.as_str();
+    for (index, piece) in pieces.iter().enumerate() {
+        match rest.find(piece) {
+            Some(at) if index > 0 || at == 0 => rest = &rest[at + piece.len()..],
+            _ => return false,
+        }
+    }
+    rest.is_empty() || pattern.ends_with('*')
 }
 
 fn forbidden(message: &str) -> RestError {
@@ -423,13 +440,27 @@ fn with_slashes(path: &str) -> String {
     }
 }
 
-/// `DELETE /a/user/{login}`: a success whether there was one or not.
+/// `DELETE /a/user/{login}`: a success whether there was one or not. A star stands for any text, and a slash at the end makes
+/// it a group, with all that are in it.
 pub(super) fn delete_user(call: &Call, login: &str) -> RestResult {
     if !call.caller()?.admin {
         return Err(forbidden("You are not allowed to edit this user"));
     }
-    call.shared.directory.with(|state| state.remove_user(login));
-    reply(&json!({"Success": true}))
+    if let Some(group) = login.strip_suffix('/') {
+        let path = with_slashes(group);
+        call.shared.directory.with(|state| state.remove_group(&path));
+        return reply(&json!({"Success": true}));
+    }
+    if call.caller()?.login == login {
+        return Err(forbidden("Please make sure not to delete yourself!"));
+    }
+    let removed = call.shared.directory.with(|state| {
+        let meant: Vec<String> =
+            state.users.iter().filter(|user| is_meant(login, user)).map(|user| user.login.clone()).collect();
+        meant.iter().filter(|login| state.remove_user(login)).count()
+    });
+    let count = if removed == 0 { String::new() } else { removed.to_string() };
+    reply(&compact(json!({"Success": true, "NumRows": count})))
 }
 
 /// `POST /a/role`
@@ -618,7 +649,10 @@ pub(super) async fn delete_acls(call: &mut Call) -> RestResult {
         let before = state.acls.len();
         state.acls.retain(|acl| {
             let any = |wanted: &String, found: &String| wanted.is_empty() || wanted == found;
-            let named = input.action.as_ref().is_none_or(|action| any(&action.name, &acl.action));
+            let named = input
+                .action
+                .as_ref()
+                .is_none_or(|action| any(&action.name, &acl.action) && any(&action.value, &acl.value));
             !(named
                 && any(&input.role, &acl.role)
                 && any(&input.workspace, &acl.workspace)

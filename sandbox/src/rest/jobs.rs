@@ -340,6 +340,9 @@ pub(super) fn target_place(call: &Call, path: &str) -> Result<Place, RestError> 
         Access::ReadOnly(_) | Access::FileFolder(_) | Access::NotReadable => return Err(forbidden()),
         Access::UnknownWorkspace(slug) => return Err(RestError::no_workspace(&slug)),
     };
+    if nodes.is_rootless(&place) {
+        return Err(RestError::no_root());
+    }
     if nodes.is_locked(&place) {
         return Err(RestError::locked());
     }

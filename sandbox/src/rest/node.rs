@@ -118,8 +118,10 @@ pub(crate) fn render(node: &Node, path: String, rendering: Rendering) -> WireNod
         meta.insert("ChildrenFolders".to_owned(), folders.to_string());
     }
     meta.extend(node.extra.iter().map(|(name, value)| (name.clone(), value.clone())));
+    // What only shows the roots of a workspace is nowhere else.
+    let uuid = if node.extra.contains_key("virtual_root") { String::new() } else { node.uuid.to_string() };
     WireNode {
-        uuid: node.uuid.to_string(),
+        uuid,
         path,
         r#type: Some(match node.kind {
             Kind::File => WireType::Leaf,

@@ -99,6 +99,9 @@ fn deletable(call: &Call, path: &str, for_good: bool) -> Result<Place, RestError
     if nodes.read(|forest| find(forest, &place)).is_none() {
         return Err(RestError::no_node(&place.shown()));
     }
+    if !place.is_root() && nodes.is_one_root(&place) {
+        return Err(RestError::internal(ROOT));
+    }
     if nodes.is_locked(&place) {
         return Err(RestError::locked());
     }

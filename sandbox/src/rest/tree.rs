@@ -196,6 +196,9 @@ fn create_one(call: &Call, input: &NodeInput) -> Result<WireNode, RestError> {
             return Err(RestError::no_workspace(&slug).with_status(status).twice());
         }
     };
+    if call.shared.nodes.is_rootless(&place) {
+        return Err(RestError::no_root().twice());
+    }
     match input.kind {
         TypeInput::Folder => create_folder(call, &place),
         TypeInput::File => create_file(call, &place, input),

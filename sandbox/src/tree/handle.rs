@@ -7,6 +7,9 @@ use crate::tree::forest::Forest;
 use crate::tree::node::{Kind, Late, Node, NodeId};
 use crate::tree::{Access, Nodes, Place, find, forced, root, sniff};
 
+/// The text "true" as a value of the meta store.
+const TRUE: &str = "\"true\"";
+
 /// Direct access to the nodes of a sandbox, past the protocol.
 ///
 /// Paths are those of the user `admin`, for example `common-files/folder/file.txt`. Calls may come
@@ -115,6 +118,24 @@ impl Tree {
     pub fn set_hash<'a>(&self, path: &str, value: impl Into<Option<&'a str>>) -> bool {
         let (place, value) = (self.place(path), value.into());
         place.is_ok_and(|place| self.change(&place, |node| node.hash = forced(value)))
+    }
+
+    /// Makes a workspace one that is shared as several folders, as a cell of more than one: what is directly in it are its
+    /// roots, and its top only shows them.
+    pub fn split_into_roots(&self, workspace: &str) -> anyhow::Result<()> {
+        let place = self.place(workspace)?;
+        let is_split = self.nodes.write(|forest, _| {
+            let top = root(forest, &place)?;
+            for child in forest.children(top).to_vec() {
+                forest.get_mut(child)?.extra.insert("ws_root".to_owned(), TRUE.to_owned());
+            }
+            let extra = &mut forest.get_mut(top)?.extra;
+            extra.insert("virtual_root".to_owned(), TRUE.to_owned());
+            extra.insert("level_readonly".to_owned(), TRUE.to_owned());
+            Some(())
+        });
+        anyhow::ensure!(is_split.is_some(), "there is no {workspace}");
+        Ok(())
     }
 
     /// Sets the modification time, in seconds since the Unix epoch.

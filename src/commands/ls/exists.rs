@@ -7,7 +7,8 @@ use crate::commands::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
-use crate::walk::{WalkError, glob};
+use crate::walk::WalkError;
+use crate::walk::glob::{self, Reading};
 
 /// Says of each path whether it exists.
 pub(super) async fn run(ctx: &Ctx, arguments: &Args, paths: &[String]) -> Result<Outcome, CliError> {
@@ -43,8 +44,8 @@ async fn does_exist(ctx: &Ctx, arguments: &Args, path: &RemotePath) -> Result<bo
         api.workspaces().await?;
         return Ok(true);
     }
-    match glob::expand(api, s3, path, arguments.no_glob).await {
-        Ok(nodes) => Ok(!nodes.is_empty()),
+    match glob::expand(api, s3, path, Reading { literal: arguments.no_glob, ..Reading::default() }).await {
+        Ok(found) => Ok(!found.nodes.is_empty()),
         Err(WalkError::Api(error)) if error.kind == ApiErrorKind::NotFound => Ok(false),
         Err(error) => Err(CliError::from(error).during(format!("looking for {path}")).about(path)),
     }

@@ -38,6 +38,9 @@ pub struct Args {
     /// How to show them: json is that of the older client, the server's texts by name
     #[arg(short, long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
+    /// Take names as they are, without patterns
+    #[arg(long)]
+    no_glob: bool,
     /// List what metadata there are instead of those of a node
     #[arg(short, long)]
     all: bool,
@@ -91,7 +94,7 @@ async fn show(
     records: &mut Vec<Value>,
 ) -> Result<(), CliError> {
     let path = nodes::parse(ctx, typed)?;
-    let found = nodes::named(ctx, &path, false).await?;
+    let found = nodes::named(ctx, &path, arguments.no_glob).await?;
     let several = several || found.len() > 1;
     for node in &found {
         let values = values(ctx, node, arguments).await?;
@@ -160,6 +163,8 @@ struct Trees<'a> {
     ctx: &'a Ctx,
     /// What is shown.
     wanted: Vec<String>,
+    /// Whether names are taken as they are.
+    literal: bool,
     table: Table<'a>,
     nodes: u64,
     values: u64,
@@ -171,7 +176,7 @@ impl<'a> Trees<'a> {
             Some(name) => vec![name.clone()],
             None => super::namespaces(ctx).await?.into_iter().map(|namespace| namespace.name).collect(),
         };
-        Ok(Self { ctx, wanted, table: Table::new(&ctx.ui, &TREE), nodes: 0, values: 0 })
+        Ok(Self { ctx, wanted, literal: arguments.no_glob, table: Table::new(&ctx.ui, &TREE), nodes: 0, values: 0 })
     }
 
     async fn show(mut self, paths: &[String], mut operands: Operands<'_>) -> Result<Outcome, CliError> {
@@ -193,7 +198,7 @@ impl<'a> Trees<'a> {
 
     async fn operand(&mut self, typed: &str, operands: &mut Operands<'_>) -> Result<(), CliError> {
         let path = nodes::parse(self.ctx, typed)?;
-        for node in nodes::named(self.ctx, &path, false).await? {
+        for node in nodes::named(self.ctx, &path, self.literal).await? {
             // A stat tells less than a listing of a single node does.
             let detailed = self.ctx.api().await?.stat_many(std::slice::from_ref(&node.path)).await?;
             self.node(detailed.first().unwrap_or(&node))?;

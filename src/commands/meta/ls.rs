@@ -27,7 +27,8 @@ pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
     }
     let mut table = Table::new(&ctx.ui, &COLUMNS);
     for namespace in &all {
-        let values = values(&namespace.kind).join(",");
+        let values: Vec<String> = values(&namespace.kind).into_iter().map(one_value).collect();
+        let values = values.join(",");
         let values = if values.is_empty() { "-".to_owned() } else { values };
         table.row(vec![namespace.name.clone(), namespace.label.clone(), namespace.kind.name().to_owned(), values])?;
     }
@@ -36,6 +37,11 @@ pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
         ctx.ui.status("no metadata are defined on this server");
     }
     Ok(Outcome::Done)
+}
+
+/// A key as it stands among others: one that holds what divides them is in quotes.
+fn one_value(key: &str) -> String {
+    if key.contains([',', '"']) { Value::from(key).to_string() } else { key.to_owned() }
 }
 
 fn values(kind: &MetaKind) -> Vec<&str> {

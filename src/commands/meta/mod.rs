@@ -1,5 +1,6 @@
 //! `cec meta`: what users attach to files and folders.
 
+mod change;
 pub mod get;
 pub mod ls;
 pub mod set;

@@ -1,12 +1,10 @@
 //! `cec meta set`.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::change::{self, Change};
 use super::value::{self, Given};
-use crate::api::Node;
 use crate::api::meta::{MetaKind, Namespace};
-use crate::commands::nodes;
-use crate::commands::operands::Operands;
 use crate::context::Ctx;
 use crate::env::parse_switch;
 use crate::error::{CliError, Kind, Outcome};
@@ -48,6 +46,9 @@ pub struct Args {
         default_missing_value = "true"
     )]
     boolean_value: Option<bool>,
+    /// Take names as they are, without patterns
+    #[arg(long)]
+    no_glob: bool,
 }
 
 /// What to do with a value.
@@ -75,15 +76,15 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let paths: Vec<String> = arguments.path.iter().chain(&arguments.paths).cloned().collect();
     let change = match (arguments.operation, value) {
         (Operation::Update, Some(Value::String(tags))) if namespace.kind == MetaKind::Tags => {
-            Change::AddTags(split(&tags))
+            Change::AddTags(change::split(&tags))
         }
         (Operation::Delete, Some(Value::String(tags))) if namespace.kind == MetaKind::Tags => {
-            Change::RemoveTags(split(&tags))
+            Change::RemoveTags(change::split(&tags))
         }
         (Operation::Update, Some(value)) => Change::Set(value),
         (_, _) => Change::Delete,
     };
-    apply(ctx, &paths, &namespace, &change).await
+    change::apply(ctx, &paths, arguments.no_glob, &namespace, &change).await
 }
 
 impl Args {
@@ -116,82 +117,4 @@ fn needs_value(namespace: &Namespace) -> CliError {
     };
     let message = format!("no value is given for {}, which is of the type {}", namespace.name, namespace.kind.name());
     CliError::new(Kind::Usage, message).hint(format!("give one with {flag}, or take it away with --operation delete"))
-}
-
-fn split(tags: &str) -> Vec<String> {
-    tags.split(',').map(str::to_owned).collect()
-}
-
-/// What happens to the metadata of a node.
-#[derive(Debug)]
-pub(super) enum Change {
-    /// It gets this value.
-    Set(Value),
-    /// It goes.
-    Delete,
-    /// These tags come to those that are there.
-    AddTags(Vec<String>),
-    /// These tags go.
-    RemoveTags(Vec<String>),
-}
-
-/// Changes the metadata of all operands.
-///
-/// # Errors
-/// What ends the whole command; failures of single operands are told and counted.
-pub(super) async fn apply(
-    ctx: &Ctx,
-    paths: &[String],
-    namespace: &Namespace,
-    change: &Change,
-) -> Result<Outcome, CliError> {
-    let mut operands = Operands::new(&ctx.ui);
-    let mut records = Vec::new();
-    for typed in paths {
-        let result = async {
-            let path = nodes::parse(ctx, typed)?;
-            for node in nodes::named(ctx, &path, false).await? {
-                records.push(change_node(ctx, &node, namespace, change).await?);
-            }
-            Ok(())
-        };
-        let result = result.await;
-        operands.take(result)?;
-    }
-    if ctx.ui.is_json() && !operands.all_failed() {
-        ctx.ui.json_document(&records)?;
-    }
-    Ok(operands.outcome())
-}
-
-async fn change_node(ctx: &Ctx, node: &Node, namespace: &Namespace, change: &Change) -> Result<Value, CliError> {
-    let api = ctx.api().await?;
-    let name = namespace.name.as_str();
-    let present = || split(node.text(name).unwrap_or_default()).into_iter().filter(|tag| !tag.is_empty());
-    let value = match change {
-        Change::Set(value) => Some(value.clone()),
-        Change::Delete => None,
-        Change::AddTags(tags) => {
-            let mut all: Vec<String> = present().collect();
-            all.extend(tags.iter().filter(|tag| !present().any(|known| known == **tag)).cloned());
-            Some(all.join(",").into())
-        }
-        Change::RemoveTags(tags) => {
-            let left: Vec<String> = present().filter(|tag| !tags.contains(tag)).collect();
-            (!left.is_empty()).then(|| left.join(",").into())
-        }
-    };
-    let result = match &value {
-        Some(value) => api.set_meta(node, name, value).await.map(|()| true),
-        None => api.delete_meta(node, name).await,
-    };
-    let path = &node.path;
-    let was_there =
-        result.map_err(|error| CliError::from(error).during(format!("changing {name} of {path}")).about(path))?;
-    match &value {
-        Some(value) => ctx.ui.status(&format!("{path}: {name} is {value}")),
-        None if was_there => ctx.ui.status(&format!("{path}: {name} is gone")),
-        None => ctx.ui.status(&format!("{path}: there was no {name}")),
-    }
-    Ok(json!({"path": path.as_str(), "namespace": name, "value": value}))
 }

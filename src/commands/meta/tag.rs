@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::set::{Change, apply};
+use super::change::{Change, apply};
 use super::value;
 use crate::api::meta::{MetaKind, Namespace};
 use crate::context::Ctx;
@@ -32,6 +32,9 @@ pub struct Args {
     /// The name of the metadata, where several are of the type tags
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: Option<String>,
+    /// Take the name as it is, without patterns
+    #[arg(long)]
+    no_glob: bool,
 }
 
 /// The tags of every server.
@@ -49,7 +52,7 @@ pub async fn run(ctx: &Ctx, verb: Verb) -> Result<Outcome, CliError> {
         Verb::Add(_) => Change::AddTags(tags),
         Verb::Rm(_) => Change::RemoveTags(tags),
     };
-    apply(ctx, std::slice::from_ref(&arguments.path), &namespace, &change).await
+    apply(ctx, std::slice::from_ref(&arguments.path), arguments.no_glob, &namespace, &change).await
 }
 
 /// The namespace that is named, the usual one, or the only one of the type tags.

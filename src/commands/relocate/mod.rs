@@ -5,8 +5,10 @@ mod settle;
 
 use serde_json::{Value, json};
 
+use super::nodes;
 use super::operands::Operands;
 use super::server_job::{ServerJobs, Started};
+use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
@@ -99,6 +101,16 @@ impl Run<'_> {
                 if self.ctx.cancel.is_cancelled() {
                     return Err(CliError::new(Kind::Interrupted, "interrupted"));
                 }
+                match batch {
+                    [Item { by_way_of: Some(name), source, .. }] => {
+                        if let Err(error) = self.make_way(source, name).await {
+                            let error = self.about(batch, error);
+                            self.operands.failed(error)?;
+                            continue;
+                        }
+                    }
+                    _ => {}
+                }
                 self.batch(batch).await?;
             }
         }
@@ -151,9 +163,30 @@ impl Run<'_> {
         }
     }
 
+    /// Gives something the name by way of which its name changes in case alone, and waits until it has it.
+    async fn make_way(&mut self, source: &Node, name: &RemotePath) -> Result<(), CliError> {
+        let step = Item { source: source.clone(), target: name.clone(), keeps_name: false, by_way_of: None };
+        let there = format!("it may be called '{name}' now");
+        match self.start(std::slice::from_ref(&step)).await? {
+            Started::Job(id) => {
+                let what = self.what(std::slice::from_ref(&step));
+                tokio::select! {
+                    biased;
+                    ended = self.jobs.wait(&id, &what) => drop(ended.map_err(|error| error.hint(there.clone()))?),
+                    () = settle::shown(self.ctx, self.operation, std::slice::from_ref(&step)) => {}
+                }
+            }
+            Started::AnswerLost(error) => return Err(error.hint(there)),
+        }
+        match self.ctx.api().await?.find(name).await? {
+            Some(node) if node.uuid == source.uuid => Ok(()),
+            _ => Err(CliError::new(Kind::JobFailed, format!("the server's job has ended, but there is no '{name}'"))),
+        }
+    }
+
     async fn start(&mut self, batch: &[Item]) -> Result<Started, CliError> {
         let api = self.ctx.api().await?;
-        let sources: Vec<RemotePath> = batch.iter().map(|item| api.server_path(&item.source.path)).collect();
+        let sources: Vec<RemotePath> = batch.iter().map(|item| api.server_path(item.place())).collect();
         let sources: Vec<&str> = sources.iter().map(RemotePath::as_str).collect();
         let into = batch.iter().all(|item| item.keeps_name);
         let target = match batch.first() {
@@ -176,7 +209,13 @@ impl Run<'_> {
     fn about(&self, batch: &[Item], error: CliError) -> CliError {
         let error = error.during(self.what(batch));
         match batch {
-            [item] => error.about(&item.source.path),
+            [item] => {
+                let error = nodes::with_lock(error.about(&item.source.path), &item.source);
+                match &item.by_way_of {
+                    Some(name) => error.hint(format!("it may be called '{name}' now")),
+                    None => error,
+                }
+            }
             _ => error,
         }
     }

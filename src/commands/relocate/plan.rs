@@ -11,7 +11,7 @@ use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::path::shell::command_line;
 use crate::path::{RemotePath, check_folder_name, check_name};
-use crate::walk::glob;
+use crate::walk::glob::{Expansion, Reading};
 use crate::walk::remote::{is_in_recycle_bin, is_recycle_bin};
 
 /// Where the sources go.
@@ -30,7 +30,19 @@ pub(super) struct Item {
     pub(super) target: RemotePath,
     /// Whether the target's last name is the source's own.
     pub(super) keeps_name: bool,
+    /// The free name under which it is on its way, if the server takes the new name for the old one.
+    pub(super) by_way_of: Option<RemotePath>,
 }
+
+impl Item {
+    /// Where the last job takes it from.
+    pub(super) fn place(&self) -> &RemotePath {
+        self.by_way_of.as_ref().unwrap_or(&self.source.path)
+    }
+}
+
+/// How many names are tried for something that changes its name in case alone.
+const NAMES_TRIED: usize = 20;
 
 /// Everything that is to be done; `None` where something is refused, and so nothing at all. Failures are told.
 pub(super) async fn plan(
@@ -72,25 +84,28 @@ struct Found {
 
 async fn sources(ctx: &Ctx, typed: &str, literal: bool, operation: Operation) -> Result<Vec<Found>, CliError> {
     let path = nodes::parse(ctx, typed)?;
-    let by_pattern = !literal && glob::has_pattern(&path);
+    let is_move = operation == Operation::Move;
+    let reading = Reading { literal, exact: is_move, ..Reading::default() };
     let whole = |path: &RemotePath| {
         let message = format!("'{path}' is a whole workspace, which cannot be {}", operation.done());
         nodes::refuse_workspace(path, message, Some(format!("name what is in it: '{path}/*'")))
     };
-    if path.is_workspace() && !by_pattern {
+    if path.is_workspace() && !reading.is_pattern(&path) {
         return Err(whole(&path));
     }
-    let found = nodes::named(ctx, &path, literal).await?;
+    let Expansion { nodes: found, by_pattern, .. } = nodes::expanded(ctx, &path, reading).await?;
     for node in &found {
         if node.path.is_workspace() {
             return Err(whole(&node.path));
+        }
+        if is_move && node.is_root() {
+            return Err(nodes::refuse_root(node, "moved"));
         }
         if is_recycle_bin(&node.path) {
             let message = format!("'{}' is the recycle bin itself", node.path);
             return Err(CliError::new(Kind::Usage, message).about(&node.path));
         }
     }
-    let by_pattern = by_pattern && found.iter().all(|node| node.path.nfc() != path.nfc());
     Ok(found.into_iter().map(|node| Found { node, by_pattern }).collect())
 }
 
@@ -106,7 +121,8 @@ async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> R
             .about(&path));
     }
     let (nearest, rest) = nodes::nearest(ctx, &path).await?;
-    let Some(nearest) = nearest else { return Err(nodes::missing(ctx, &path, true).await) };
+    let Some(nearest) = nearest else { return Err(nodes::missing(ctx, &path).await) };
+    nodes::check_takes(ctx, &nearest).await?;
     let wants_folder = typed.ends_with('/');
     if !nearest.is_folder() {
         let message = match rest.is_empty() {
@@ -162,17 +178,29 @@ fn items(ctx: &Ctx, found: Vec<Found>, place: &Place, operation: Operation) -> V
             }
             Place::As(path) => (path.clone(), false),
         };
-        items.push(Item { source: node, target, keeps_name });
+        items.push(Item { source: node, target, keeps_name, by_way_of: None });
     }
     items
 }
 
 /// Whether a new name differs from the old one in case alone: to the server it is taken.
-fn is_change_of_case(source: &RemotePath, target: &RemotePath) -> bool {
+fn is_change_of_case(item: &Item) -> bool {
+    let (source, target) = (&item.source.path, &item.target);
     source != target
         && source.parent() == target.parent()
         && source.nfc().as_str().to_lowercase() == target.nfc().as_str().to_lowercase()
         && source.nfc() != target.nfc()
+}
+
+/// A name beside a node that nothing has.
+async fn free_name(ctx: &Ctx, node: &Node) -> Result<RemotePath, CliError> {
+    let names: Vec<RemotePath> = nodes::names_instead(&node.path, node.is_folder()).take(NAMES_TRIED).collect();
+    let present = ctx.api().await?.stat_many(&names).await?;
+    let is_free = |name: &RemotePath| present.iter().all(|node| node.path != *name);
+    names.into_iter().find(is_free).ok_or_else(|| {
+        let message = format!("only case differs, and there is no free name to rename '{}' by way of", node.path);
+        CliError::new(Kind::Exists, message).about(&node.path)
+    })
 }
 
 /// What stands against it: targets that lie in their sources, targets that exist, several sources with one target.
@@ -184,6 +212,9 @@ async fn refusals(
 ) -> Result<Vec<CliError>, CliError> {
     let mut refused = Vec::new();
     let mut taken: HashMap<String, &RemotePath> = HashMap::new();
+    for item in items.iter_mut().filter(|item| operation == Operation::Move && is_change_of_case(item)) {
+        item.by_way_of = Some(free_name(ctx, &item.source).await?);
+    }
     for item in items.iter() {
         let (source, target) = (&item.source.path, &item.target);
         if item.source.is_folder() && target.relative_to(source).is_some_and(|rest| !rest.is_empty()) {
@@ -194,19 +225,6 @@ async fn refusals(
             && let Err(error) = check_folder_name(target.name())
         {
             refused.push(CliError::from(error).about(target));
-        }
-        if operation == Operation::Move && is_change_of_case(source, target) {
-            let message = format!("the server takes '{target}' for '{source}' itself: only case differs");
-            let other = format!("{source}.new");
-            refused.push(
-                CliError::new(Kind::Exists, message)
-                    .hint(format!(
-                        "rename it in two steps: {} && {}",
-                        command_line("cec mv", &[source.as_str(), &other]),
-                        command_line("cec mv", &[&other, target.as_str()])
-                    ))
-                    .about(target),
-            );
         }
         // The server minds no case when it looks for a free name.
         if let Some(first) = taken.insert(target.as_str().to_lowercase(), source) {

@@ -107,7 +107,7 @@ impl Run<'_> {
         let mut paths: Vec<RemotePath> = batch.iter().map(|item| item.target.clone()).collect();
         match self.operation {
             Operation::Copy => paths.extend(batch.iter().flat_map(|item| instead(item).take(1))),
-            Operation::Move => paths.extend(batch.iter().map(|item| item.source.path.clone())),
+            Operation::Move => paths.extend(batch.iter().map(|item| item.place().clone())),
         }
         let deadline = Instant::now() + ended.patience();
         loop {
@@ -125,7 +125,7 @@ impl Run<'_> {
 
     /// Whether the source is gone, where it is to go. Another one may have taken its place.
     fn source_is_settled(&self, item: &Item, seen: &[Node]) -> bool {
-        let is_there = |node: &Node| node.path == item.source.path && node.uuid == item.source.uuid;
+        let is_there = |node: &Node| node.path == *item.place() && node.uuid == item.source.uuid;
         self.operation == Operation::Copy || !seen.iter().any(is_there)
     }
 
@@ -200,7 +200,7 @@ impl Run<'_> {
     /// Where a job says in its log that it has put an item; `None` where it says nothing in time.
     async fn written_down(&self, item: &Item, job: &JobId) -> Result<Option<RemotePath>, CliError> {
         let api = self.ctx.api().await?;
-        let (source, target) = (api.server_path(&item.source.path), api.server_path(&item.target));
+        let (source, target) = (api.server_path(item.place()), api.server_path(&item.target));
         let words = format!(" {} to ", source.as_str());
         let folder = target.parent().unwrap_or_default();
         let deadline = Instant::now() + LOG_WITHIN;
@@ -262,7 +262,9 @@ fn at_target<'a>(item: &Item, seen: &'a [Node]) -> Option<&'a Node> {
 }
 
 fn is_it(item: &Item, node: &Node) -> bool {
-    let is_whole = !node.is_temporary() && (node.is_folder() || node.size == item.source.size);
+    // What an upload has left behind, or is still sending, is moved as it is.
+    let is_itself = item.source.is_temporary() && node.uuid == item.source.uuid;
+    let is_whole = is_itself || (!node.is_temporary() && (node.is_folder() || node.size == item.source.size));
     node.path == item.target && node.is_folder() == item.source.is_folder() && is_whole
 }
 

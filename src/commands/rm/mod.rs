@@ -15,6 +15,7 @@ use crate::path::RemotePath;
 use crate::path::shell::command_line;
 use crate::ui::human;
 use crate::ui::prompt::Consent;
+use crate::walk::glob::Reading;
 use crate::walk::remote::{is_in_recycle_bin, is_recycle_bin};
 use removal::Removal;
 
@@ -77,6 +78,9 @@ pub(super) async fn erase(ctx: &Ctx, nodes: &[Node], force: bool, operands: Oper
 }
 
 async fn remove(ctx: &Ctx, found: &[Node], permanently: bool, operands: Operands<'_>) -> Result<Outcome, CliError> {
+    if found.is_empty() && operands.all_failed() {
+        return Ok(operands.outcome());
+    }
     let watch = Watch::open(ctx.api().await?);
     let mut removal = Removal::new(ctx, watch, permanently, operands, found.len());
     let result = removal.remove(found).await;
@@ -84,6 +88,9 @@ async fn remove(ctx: &Ctx, found: &[Node], permanently: bool, operands: Operands
         ctx.ui.json_document(&removal.gone)?;
     }
     result?;
+    if !removal.operands.all_failed() {
+        removal.tell_undo(found).await;
+    }
     Ok(removal.operands.outcome())
 }
 
@@ -113,12 +120,17 @@ async fn removable(ctx: &Ctx, typed: &str, arguments: &Args) -> Result<Vec<Node>
         let message = format!("'{path}' is a whole workspace, which cannot be removed like this");
         nodes::refuse_workspace(path, message, None)
     };
-    if path.is_workspace() && !crate::walk::glob::has_pattern(&path) {
+    // The older client's pattern.
+    let reading = Reading { literal: arguments.no_glob, percent: true, ..Reading::default() };
+    if path.is_workspace() && !reading.is_pattern(&path) {
         return Err(refused(&path));
     }
-    let found = nodes::named(ctx, &path, arguments.no_glob).await?;
+    let found = nodes::to_change(ctx, &path, reading).await?;
     if let Some(workspace) = found.iter().find(|node| node.path.is_workspace()) {
         return Err(refused(&workspace.path));
+    }
+    if let Some(root) = found.iter().find(|node| node.is_root()) {
+        return Err(nodes::refuse_root(root, "removed"));
     }
     match found.iter().find(|node| is_recycle_bin(&node.path)) {
         Some(bin) if !arguments.permanently => {

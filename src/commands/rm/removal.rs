@@ -5,13 +5,21 @@ use serde_json::{Value, json};
 use super::{is_gone_server, wait};
 use crate::api::Node;
 use crate::api::watch::Watch;
+use crate::commands::nodes;
 use crate::commands::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
+use crate::path::shell::command_line;
 use crate::ui::json::kind_name;
+use crate::walk::remote::recycle_bin_of;
 
 /// How many nodes one request names.
 const BATCH: usize = 100;
+
+/// Of how many nodes it is said how to bring them back, and how many of the names are looked at that the server gives to
+/// something in the recycle bin whose own is taken.
+const UNDONE: usize = 5;
+const NAMES_INSTEAD: usize = 10;
 
 /// A removal that is going on.
 pub(super) struct Removal<'a> {
@@ -65,6 +73,29 @@ impl<'a> Removal<'a> {
         if cancel.is_cancelled() { Err(self.interrupted()) } else { Ok(()) }
     }
 
+    /// Says how to bring back what went to the recycle bin, where that is little. Another thing of the same name may lie
+    /// there already, so that it is called otherwise.
+    pub(super) async fn tell_undo(&self, nodes: &[Node]) {
+        let ui = &self.ctx.ui;
+        if self.permanently || nodes.len() > UNDONE || !ui.stderr_is_terminal() || ui.is_quiet() || ui.is_json() {
+            return;
+        }
+        let Ok(api) = self.ctx.api().await else { return };
+        let mut paths = Vec::new();
+        for node in nodes {
+            let bin = recycle_bin_of(&node.path).join(node.name());
+            let others = nodes::names_instead(&bin, node.is_folder()).take(NAMES_INSTEAD);
+            paths.extend(std::iter::once(bin.clone()).chain(others));
+        }
+        // Whoever shares a folder has the bin: it may be another's.
+        let found = api.stat_many(&paths).await.unwrap_or_default();
+        let lies = |node: &Node| found.iter().find(|other| !node.uuid.is_empty() && other.uuid == node.uuid);
+        let places: Vec<&str> = nodes.iter().filter_map(lies).map(|node| node.path.as_str()).collect();
+        if !places.is_empty() {
+            ui.hint(&format!("to undo: {}", command_line("cec restore", &places)));
+        }
+    }
+
     /// Removes a batch. One that the server does not take as a whole is tried node by node, so that the failure is
     /// that of the node it belongs to.
     async fn remove_batch(&mut self, batch: &[Node]) -> Result<(), CliError> {
@@ -102,7 +133,7 @@ impl<'a> Removal<'a> {
             let path = node.path.as_str();
             self.gone.push(json!({"path": path, "type": kind_name(node.kind), "permanently": self.permanently}));
         }
-        self.operands.take(result)
+        self.operands.take(result.map_err(|error| nodes::with_lock(error, node)))
     }
 
     fn tally(&self) -> String {

@@ -67,7 +67,7 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     }
     check_manifest(&args, &direction)?;
     let engine = engine(ctx, options).await?;
-    let (again, planned) = (Again::of(&direction), plan(&engine, direction, args.no_glob));
+    let (again, planned) = (Again::of(&direction), plan(&ctx.ui, &engine, direction, args.no_glob));
     let jobs = unless_interrupted(ctx, planned).await?;
     let again = again.filter(|again| again.has_changed(&jobs)).map(|again| again.line);
     let manifest = manifest(&args)?;

@@ -18,6 +18,7 @@ use crate::sys::standard_input;
 use crate::transfer::event::{Direction, ItemOutcome, Observer, Record};
 use crate::transfer::plan::Reason;
 use crate::transfer::{Engine, Options, Summary};
+use crate::ui::Ui;
 use crate::ui::progress::{Progress, Show};
 
 /// Sends standard input to one file on the server.
@@ -66,7 +67,7 @@ pub(super) async fn down(
     sources: &[RemotePath],
 ) -> Result<Outcome, CliError> {
     let engine = engine(ctx, options).await?;
-    let nodes = unless_interrupted(ctx, files(&engine, sources, args.no_glob)).await?;
+    let nodes = unless_interrupted(ctx, files(&ctx.ui, &engine, sources, args.no_glob)).await?;
     let manifest = manifest(args)?;
     // Bars would be torn apart by a content on the same terminal.
     let quiet = Args { no_progress: true, ..args.clone() };
@@ -98,10 +99,10 @@ pub(super) async fn down(
 }
 
 /// The files that sources name; a folder among them has no content.
-async fn files(engine: &Engine, sources: &[RemotePath], literal: bool) -> Result<Vec<Node>, CliError> {
+async fn files(ui: &Ui, engine: &Engine, sources: &[RemotePath], literal: bool) -> Result<Vec<Node>, CliError> {
     let mut nodes = Vec::new();
     for source in sources {
-        let named = found(engine, source, literal).await?;
+        let named = found(ui, engine, source, literal).await?;
         if named.is_empty() {
             let message = format!("'{source}' does not exist on the server");
             return Err(CliError::new(Kind::NotFound, message).about(source));

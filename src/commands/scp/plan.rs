@@ -4,12 +4,14 @@ use std::collections::HashSet;
 
 use super::direction::{Direction, RemoteSource};
 use crate::api::Node;
+use crate::commands::nodes;
 use crate::error::{CliError, Kind};
 use crate::path::RemotePath;
 use crate::transfer::run::Job;
 use crate::transfer::target::DownloadSource;
 use crate::transfer::{Engine, TransferError, event};
-use crate::walk::glob;
+use crate::ui::Ui;
+use crate::walk::glob::{self, Reading};
 
 /// The nodes of a pattern without those that lie in another of them: a folder comes with all that it holds.
 fn topmost(nodes: Vec<Node>) -> Vec<Node> {
@@ -29,7 +31,7 @@ fn topmost(nodes: Vec<Node>) -> Vec<Node> {
 }
 
 /// The jobs of a run; what is piped has none.
-pub(super) async fn plan(engine: &Engine, direction: Direction, literal: bool) -> Result<Vec<Job>, CliError> {
+pub(super) async fn plan(ui: &Ui, engine: &Engine, direction: Direction, literal: bool) -> Result<Vec<Job>, CliError> {
     let (sources, target) = match direction {
         Direction::Down(sources, target) => (sources, target),
         Direction::Up(sources, target, folder) => {
@@ -40,7 +42,7 @@ pub(super) async fn plan(engine: &Engine, direction: Direction, literal: bool) -
     };
     let (mut nodes, mut jobs) = (Vec::new(), Vec::new());
     for RemoteSource { path: source, contents } in &sources {
-        let found = found(engine, source, literal).await?;
+        let found = found(ui, engine, source, literal).await?;
         if found.is_empty() && sources.len() == 1 {
             let message = format!("'{source}' does not exist on the server");
             return Err(CliError::new(Kind::NotFound, message).about(source));
@@ -67,11 +69,13 @@ fn while_planning(error: TransferError, target: &str) -> CliError {
 }
 
 /// What a remote source names.
-pub(super) async fn found(engine: &Engine, source: &RemotePath, literal: bool) -> Result<Vec<Node>, CliError> {
+pub(super) async fn found(ui: &Ui, engine: &Engine, source: &RemotePath, literal: bool) -> Result<Vec<Node>, CliError> {
     if source.is_root() {
         let message = "name a workspace to download from, for example cells://common-files";
         return Err(CliError::new(Kind::Usage, message));
     }
-    let nodes = glob::expand(&engine.api, &engine.s3, source, literal).await;
-    Ok(topmost(nodes.map_err(|error| CliError::from(error).during(format!("looking for {}", source.marked())))?))
+    let found = glob::expand(&engine.api, &engine.s3, source, Reading { literal, ..Reading::default() }).await;
+    let found = found.map_err(|error| CliError::from(error).during(format!("looking for {}", source.marked())))?;
+    nodes::tell_very_names(ui, &found);
+    Ok(topmost(found.nodes))
 }

@@ -1,9 +1,12 @@
 //! `cec share edit`.
 
+use secrecy::SecretString;
+
 use super::options::{Common, Flags, check_slug};
 use super::{show, target};
-use crate::api::NodeKind;
 use crate::api::share::{Link, Permission};
+use crate::api::{ApiErrorKind, NodeKind};
+use crate::commands::edits;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 
@@ -39,18 +42,49 @@ pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError>
     check_slug(arguments.slug.as_deref())?;
     let (link, path) = target::find_one(ctx, &arguments.link).await?;
     flags.is_folder = opens_a_folder(ctx, &link, &arguments.link).await?;
-    let mut wish = arguments.common.wish(ctx, Some(&link), &flags).await?;
-    wish.hash.clone_from(&arguments.slug);
-    let changed = ctx.api().await?.update_link(&link, &wish).await;
-    let during = |error: CliError| error.during(format!("changing the link {}", link.hash)).about(&arguments.link);
-    let slug = arguments.slug.unwrap_or_default();
-    let changed = changed.map_err(|error| during(super::taken(error, &slug)))?;
+    arguments.common.wish(Some(&link), &flags)?;
+    let password = arguments.common.password(ctx).await?;
+    let changed = change(ctx, &link, &arguments, &flags, password).await?;
     if ctx.ui.is_json() {
         ctx.ui.json_document(&show::record(ctx, &changed, path.as_ref()).await?)?;
     } else {
         ctx.ui.status(&format!("changed {}", super::url(ctx, &changed).await?));
     }
     Ok(Outcome::Done)
+}
+
+/// Changes a link until the change has stayed.
+async fn change(
+    ctx: &Ctx,
+    link: &Link,
+    arguments: &Args,
+    flags: &Flags,
+    password: Option<SecretString>,
+) -> Result<Link, CliError> {
+    let api = ctx.api().await?;
+    let during = |error: CliError| error.during(format!("changing the link {}", link.hash)).about(&arguments.link);
+    let mut is_sent = false;
+    edits::keep(async || {
+        let now = api.link(&link.uuid).await.map_err(|error| during(error.into()))?;
+        let mut wish = arguments.common.wish(Some(&now), flags)?;
+        wish.hash = arguments.slug.clone().filter(|slug| *slug != now.hash);
+        // Nothing tells which password a link has, but whether it has one.
+        wish.new_password = password.clone().filter(|_| !is_sent || !now.password);
+        if wish.changes_nothing(&now) {
+            return Ok(Some(now));
+        }
+        is_sent = true;
+        match (api.update_link(&now, &wish).await, &wish.hash) {
+            // Another one writes it at the very same time.
+            (Err(error), None) if error.kind == ApiErrorKind::Conflict => {}
+            (result, slug) => {
+                let slug = slug.as_deref().unwrap_or_default();
+                result.map_err(|error| during(super::taken(error, slug)))?;
+            }
+        }
+        Ok(None)
+    })
+    .await
 }
 
 /// Whether visitors could upload: they can already, or what is opened is a folder. Nothing tells that by the link, so

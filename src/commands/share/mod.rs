@@ -15,6 +15,7 @@ use crate::commands::nodes;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;
+use crate::walk::glob::Reading;
 use options::{Common, Flags};
 
 /// Arguments of `cec share`.
@@ -86,9 +87,11 @@ async fn create(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let mut flags = Flags { is_new: true, is_folder: true, ..Flags::default() };
     arguments.common.check(&flags)?;
     options::check_slug(arguments.slug.as_deref())?;
-    let node = nodes::named(ctx, &path, true).await?.remove(0);
+    let literal = Reading { literal: true, ..Reading::default() };
+    let node = nodes::to_change(ctx, &path, literal).await?.remove(0);
     flags.is_folder = node.is_folder();
-    let mut wish = arguments.common.wish(ctx, None, &flags).await.map_err(|error| error.about(&node.path))?;
+    let mut wish = arguments.common.wish(None, &flags).map_err(|error| error.about(&node.path))?;
+    wish.new_password = arguments.common.password(ctx).await?;
     if wish.label.is_empty() {
         wish.label = node.name().to_owned();
     }

@@ -169,11 +169,19 @@ impl Common {
         permissions
     }
 
-    /// What the link is to be; the password is read now.
+    /// The password that visitors are to give, where one is wanted.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for options that do not fit the node or each other, and for a password that is no protection.
-    pub(super) async fn wish(&self, ctx: &Ctx, before: Option<&Link>, flags: &Flags) -> Result<LinkWish, CliError> {
+    /// [`Kind::Usage`] for a password that is no protection.
+    pub(super) async fn password(&self, ctx: &Ctx) -> Result<Option<SecretString>, CliError> {
+        if self.password_stdin { password(ctx).await.map(Some) } else { Ok(None) }
+    }
+
+    /// What the link is to be.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for options that do not fit the node or each other.
+    pub(super) fn wish(&self, before: Option<&Link>, flags: &Flags) -> Result<LinkWish, CliError> {
         let mut wish = before.map(Link::wish).unwrap_or_default();
         wish.permissions = self.permissions(before);
         if wish.permissions.is_empty() {
@@ -184,7 +192,8 @@ impl Common {
                 .hint("share the folder that it is in, or leave --upload out"));
         }
         match self.expire {
-            Some(Expiry::At(time)) => wish.expires = Some(time),
+            // The server keeps whole seconds.
+            Some(Expiry::At(time)) => wish.expires = Timestamp::from_second(time.as_second()).ok(),
             Some(Expiry::Never) => wish.expires = None,
             None => {}
         }
@@ -204,10 +213,7 @@ impl Common {
         if flags.drop_password {
             wish.password = false;
         }
-        if self.password_stdin {
-            wish.new_password = Some(password(ctx).await?);
-            wish.password = true;
-        }
+        wish.password |= self.password_stdin;
         Ok(wish)
     }
 }

@@ -66,7 +66,7 @@ async fn content(ctx: &Ctx, workspace: &RemotePath) -> Result<Vec<Node>, CliErro
     let exists = api.find(&bin).await.map_err(|error| failed(error.into()))?;
     if exists.is_none() {
         let known = api.find(workspace).await.map_err(|error| failed(error.into()))?;
-        return if known.is_some() { Ok(Vec::new()) } else { Err(nodes::missing(ctx, workspace, true).await) };
+        return if known.is_some() { Ok(Vec::new()) } else { Err(nodes::missing(ctx, workspace).await) };
     }
     remote::children(api, s3, &bin).try_collect().await.map_err(|error| failed(error.into()))
 }

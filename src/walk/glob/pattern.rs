@@ -32,7 +32,8 @@ impl Element {
 pub(super) struct Pattern(Vec<Element>);
 
 impl Pattern {
-    /// Reads a pattern as shells do: a `[` that nothing closes is itself, a `]` that comes first in brackets too.
+    /// Reads a pattern as shells do: a `[` that nothing closes is itself, a `]` that comes first in brackets too, and so
+    /// is a special character behind a backslash.
     ///
     /// # Errors
     /// What is wrong with it: brackets with nothing in them.
@@ -43,6 +44,10 @@ impl Pattern {
         while let Some(character) = characters.get(at) {
             at += 1;
             match character {
+                '\\' if characters.get(at).copied().is_some_and(super::is_special) => {
+                    elements.push(Element::Literal(characters[at]));
+                    at += 1;
+                }
                 '*' if elements.last() == Some(&Element::Star) => {}
                 '*' => elements.push(Element::Star),
                 '?' => elements.push(Element::Any),

@@ -1,41 +1,38 @@
 //! What holds for any text as a pattern: for the property tests here and for the fuzz target.
 
-use super::{MOST_ALTERNATIVES, Segment, compile, has_pattern, is_pattern, matches};
+use super::{MOST_ALTERNATIVES, Reading, Segment, compile, is_special, matches};
 use crate::path::RemotePath;
 
 /// Reads any text as a pattern, tries a name on it, and makes a pattern of the name that matches just that.
 pub fn glob(pattern: &str, name: &str) {
     if let Ok(path) = RemotePath::parse(pattern) {
-        let segments = compile(&path).unwrap_or_default();
+        let segments = compile(&path, true).unwrap_or_default();
         let patterned = segments.iter().any(|segment| !matches!(segment, Segment::Literal(_)));
-        assert!(!patterned || has_pattern(&path), "{pattern:?}");
+        assert!(!patterned || Reading { percent: true, ..Reading::default() }.is_pattern(&path), "{pattern:?}");
         for segment in &segments {
-            if let Segment::Pattern { alternatives, hidden } = segment {
+            if let Segment::Pattern { alternatives, hidden, .. } = segment {
                 assert!(!alternatives.is_empty() && alternatives.len() <= MOST_ALTERNATIVES, "{pattern:?}");
                 let dots = *hidden || pattern.contains('{') || !name.starts_with('.');
                 assert!(dots || !matches(alternatives, name), "{pattern:?} on {name:?}");
             }
         }
     }
-    // Braces have no form that is taken literally.
-    let is_name = !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\0', '{', '}']);
+    let is_name = !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\0']);
     if is_name {
-        // A percent sign stands for a star only where it is alone.
-        let special = if name == "%" { "%" } else { "*?[" };
-        let quoted: String = name
-            .chars()
-            .map(|character| if special.contains(character) { format!("[{character}]") } else { character.to_string() })
-            .collect();
-        let path = RemotePath::root().join("ws").join(&quoted);
-        let segments = compile(&path).expect("a quoted name is a pattern");
-        match segments.last() {
-            Some(Segment::Pattern { alternatives, .. }) => {
-                assert!(matches(alternatives, name), "{quoted:?} on {name:?}");
-                assert!(!matches(alternatives, &format!("{name}x")), "{quoted:?} matches more than {name:?}");
-            }
-            Some(Segment::Literal(literal)) => assert!(literal == name && !is_pattern(&quoted)),
-            _ => panic!("{quoted:?} reaches over several folders"),
-        }
+        let escaped = |character: char| if is_special(character) { format!("\\{character}") } else { character.into() };
+        let quoted: String = name.chars().map(escaped).collect();
+        let segments = compile(&RemotePath::root().join("ws").join(&quoted), true).expect("a name is a pattern");
+        assert!(
+            matches!(segments.last(), Some(Segment::Literal(literal)) if literal == name),
+            "{quoted:?} is {name:?}"
+        );
+        // As a part of a pattern it matches just itself too.
+        let segments = compile(&RemotePath::root().join("ws").join(&format!("{quoted}?")), true);
+        let Some(Segment::Pattern { alternatives, .. }) = segments.expect("a pattern").pop() else {
+            panic!("{quoted:?} with a question mark is no pattern")
+        };
+        assert!(matches(&alternatives, &format!("{name}x")), "{quoted:?} on {name:?}");
+        assert!(!matches(&alternatives, name) && !matches(&alternatives, &format!("{name}xx")), "{quoted:?}");
     }
 }
 

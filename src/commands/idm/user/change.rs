@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::super::list::user_record;
 use super::passwd;
-use crate::api::idm::{RoleKind, UserChange, UserEntry};
+use crate::api::idm::{RoleKind, UserChange, UserEntry, is_login};
+use crate::commands::edits;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 
@@ -100,16 +101,25 @@ pub(super) async fn update(ctx: &Ctx, arguments: UpdateArgs) -> Result<Outcome, 
     if arguments.common.is_empty() && !arguments.no_roles {
         return Err(CliError::new(Kind::Usage, "nothing is to be changed").hint("see 'cec idm user update --help'"));
     }
-    let user = super::named(ctx, &arguments.name).await?;
+    super::named(ctx, &arguments.name).await?;
     let mut change = arguments.common.change(ctx).await?;
     if arguments.no_roles {
         change.roles = Some(Vec::new());
     }
-    let updated = ctx.api().await?.update_user(&user, &change).await;
-    let login = &user.login;
-    let updated =
-        updated.map_err(|error| CliError::from(error).during(format!("changing the user {login}")).about(login))?;
-    tell(ctx, &updated, "changed")
+    let api = ctx.api().await?;
+    let mut written: Option<UserEntry> = None;
+    let user = edits::keep(async || {
+        let user = super::named(ctx, &arguments.name).await?;
+        if written.as_ref().is_some_and(|written| change.is_kept(written, &user)) {
+            return Ok(Some(user));
+        }
+        let updated = api.update_user(&user, &change).await;
+        let during =
+            |error| CliError::from(error).during(format!("changing the user {}", user.login)).about(&user.login);
+        written = Some(updated.map_err(during)?);
+        Ok(None)
+    });
+    tell(ctx, &user.await?, "changed")
 }
 
 fn tell(ctx: &Ctx, user: &UserEntry, what: &str) -> Result<Outcome, CliError> {
@@ -122,9 +132,8 @@ fn tell(ctx: &Ctx, user: &UserEntry, what: &str) -> Result<Outcome, CliError> {
 }
 
 fn check_login(login: &str) -> Result<(), CliError> {
-    let is_plain = |character: char| !character.is_control() && !matches!(character, '/' | '\\' | '*' | '|' | ' ');
-    if login.is_empty() || !login.chars().all(is_plain) {
-        return Err(CliError::new(Kind::Usage, format!("'{login}' is no login name")));
+    if !is_login(login) || login.contains(['\\', '|', ' ']) {
+        return Err(CliError::new(Kind::Usage, format!("'{login}' is not a login name")));
     }
     Ok(())
 }
@@ -151,6 +160,9 @@ impl Common {
 
 /// The path of a group as the server wants it. One that does not exist would swallow the user.
 async fn group(ctx: &Ctx, typed: &str) -> Result<String, CliError> {
+    if typed.trim().is_empty() {
+        return Err(CliError::new(Kind::Usage, "the group is empty").hint("/ stands for no group"));
+    }
     let path = format!("/{}", typed.trim_matches('/'));
     if path == "/" {
         return Ok(path);

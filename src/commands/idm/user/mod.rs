@@ -7,7 +7,7 @@ mod rm;
 
 use clap::Subcommand;
 
-use crate::api::idm::UserEntry;
+use crate::api::idm::{UserEntry, is_login};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 
@@ -42,6 +42,11 @@ pub async fn run(ctx: &Ctx, verb: Verb) -> Result<Outcome, CliError> {
 
 /// The user of that login.
 async fn named(ctx: &Ctx, login: &str) -> Result<UserEntry, CliError> {
+    if !is_login(login) {
+        return Err(CliError::new(Kind::Usage, format!("'{login}' is not a login name"))
+            .hint("a login name is no pattern; 'cec idm list-users' lists the users")
+            .about(login));
+    }
     let found = ctx.api().await?.user_entry(login).await;
     let found =
         found.map_err(|error| CliError::from(error).during(format!("looking for the user {login}")).about(login))?;

@@ -52,7 +52,7 @@ pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError>
     let mut records = Vec::new();
     for user in &users {
         let login = &user.login;
-        let deleted = api.delete_user(login).await;
+        let deleted = api.delete_user(user).await;
         let deleted =
             deleted.map_err(|error| CliError::from(error).during(format!("deleting the user {login}")).about(login));
         if deleted.is_ok() {

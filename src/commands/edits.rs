@@ -1,0 +1,68 @@
+//! Changes of what the server keeps as a whole: a list of tags, a user, a public link. It has no call that changes a part,
+//! and none that fails if somebody else was faster: whoever reads, changes and writes at the same time as another may write
+//! over that change. So what was written is looked at again, a little later than another could still write what it has read
+//! before, and is changed once more if it was lost.
+
+use std::time::{Duration, Instant};
+
+use crate::error::{CliError, Kind};
+
+/// How often a change is made before it is given up.
+const ATTEMPTS: u32 = 10;
+
+/// How long after a change it is looked at again, at least and at most. It is a multiple of what reading and writing took:
+/// for another they take as long.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(150);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const TIMES: u32 = 2;
+
+/// Changes something until the change is seen to have stayed. `round` reads it and changes it, and gives what it is as soon
+/// as there is nothing (more) to change.
+///
+/// # Errors
+/// The first failure of a round; [`Kind::Failure`] where others write over the change again and again.
+pub async fn keep<T>(mut round: impl AsyncFnMut() -> Result<Option<T>, CliError>) -> Result<T, CliError> {
+    for _ in 0..ATTEMPTS {
+        let begun = Instant::now();
+        if let Some(kept) = round().await? {
+            return Ok(kept);
+        }
+        let pause = (begun.elapsed() * TIMES).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        // Those who were at it at the same moment are not again.
+        tokio::time::sleep(pause.mul_f64(1.0 + rand::random::<f64>())).await;
+    }
+    Err(CliError::new(Kind::Failure, "somebody else changes it at the same time, and the change was lost")
+        .hint("run it again once nobody else does"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_that_another_writes_over_is_made_again() {
+        let stored = RefCell::new(vec!["a"]);
+        let rounds = RefCell::new(0);
+        let kept = keep(async || {
+            *rounds.borrow_mut() += 1;
+            if stored.borrow().contains(&"mine") {
+                return Ok(Some(stored.borrow().clone()));
+            }
+            let lost = *rounds.borrow() == 1;
+            stored.borrow_mut().push(if lost { "theirs" } else { "mine" });
+            Ok(None)
+        });
+        assert_eq!(kept.await.expect("kept"), ["a", "theirs", "mine"]);
+        assert_eq!(*rounds.borrow(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_there_already_is_not_changed_and_what_is_lost_for_ever_is_a_failure() {
+        assert_eq!(keep(async || Ok(Some(1))).await.expect("kept"), 1);
+        let error = keep(async || Ok(None::<()>)).await.expect_err("lost");
+        assert_eq!(error.kind, Kind::Failure);
+        let error = keep(async || Err::<Option<()>, _>(CliError::new(Kind::Auth, "dead"))).await.expect_err("dead");
+        assert_eq!(error.kind, Kind::Auth);
+    }
+}

@@ -1,0 +1,183 @@
+//! Changing the metadata of nodes. Tags are stored as one value, so that what others put on or take off at the same time
+//! must not be lost.
+
+use serde_json::{Value, json};
+
+use crate::api::meta::Namespace;
+use crate::api::{ApiError, ApiErrorKind, Node};
+use crate::commands::operands::Operands;
+use crate::commands::{edits, nodes};
+use crate::context::Ctx;
+use crate::error::{CliError, Outcome};
+use crate::path::RemotePath;
+use crate::walk::glob::Reading;
+
+/// The tags in a value.
+pub(super) fn split(tags: &str) -> Vec<String> {
+    tags.split(',').map(str::to_owned).collect()
+}
+
+/// What happens to the metadata of a node.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// It gets this value.
+    Set(Value),
+    /// It goes.
+    Delete,
+    /// These tags come to those that are there.
+    AddTags(Vec<String>),
+    /// These tags go.
+    RemoveTags(Vec<String>),
+}
+
+impl Change {
+    /// Whether it depends on what is there: then somebody else may write over it.
+    fn is_edit(&self) -> bool {
+        matches!(self, Self::AddTags(_) | Self::RemoveTags(_))
+    }
+
+    /// What the metadata of a node becomes: `None` where nothing is to be changed.
+    fn of(&self, node: &Node, name: &str) -> Option<New> {
+        let present: Vec<String> =
+            split(node.text(name).unwrap_or_default()).into_iter().filter(|tag| !tag.is_empty()).collect();
+        match self {
+            Self::Set(value) => Some(New::Value(value.clone())),
+            Self::Delete => Some(New::Nothing),
+            Self::AddTags(tags) => {
+                let added: Vec<String> = tags.iter().filter(|tag| !present.contains(tag)).cloned().collect();
+                (!added.is_empty()).then(|| New::Value([present, added].concat().join(",").into()))
+            }
+            Self::RemoveTags(tags) => {
+                let left: Vec<String> = present.iter().filter(|tag| !tags.contains(tag)).cloned().collect();
+                (left.len() < present.len()).then(|| match left.is_empty() {
+                    true => New::Nothing,
+                    false => New::Value(left.join(",").into()),
+                })
+            }
+        }
+    }
+}
+
+/// What metadata become.
+#[derive(Debug)]
+enum New {
+    Value(Value),
+    Nothing,
+}
+
+/// Changes the metadata of all operands.
+///
+/// # Errors
+/// What ends the whole command; failures of single operands are told and counted.
+pub(super) async fn apply(
+    ctx: &Ctx,
+    paths: &[String],
+    literal: bool,
+    namespace: &Namespace,
+    change: &Change,
+) -> Result<Outcome, CliError> {
+    let mut operands = Operands::new(&ctx.ui);
+    let mut records = Vec::new();
+    for typed in paths {
+        let result = async {
+            let path = nodes::parse(ctx, typed)?;
+            let found = nodes::to_change(ctx, &path, Reading { literal, ..Reading::default() }).await?;
+            change_nodes(ctx, found, &namespace.name, change, &mut records).await
+        };
+        let result = result.await;
+        operands.take(result)?;
+    }
+    if ctx.ui.is_json() && !operands.all_failed() {
+        ctx.ui.json_document(&records)?;
+    }
+    Ok(operands.outcome())
+}
+
+/// Changes the metadata of nodes. Of those whose tags change, all are written before any is looked at again.
+async fn change_nodes(
+    ctx: &Ctx,
+    found: Vec<Node>,
+    name: &str,
+    change: &Change,
+    records: &mut Vec<Value>,
+) -> Result<(), CliError> {
+    let api = ctx.api().await?;
+    let mut open = found;
+    let mut is_written = false;
+    edits::keep(async || {
+        if is_written {
+            open = looked_at_again(ctx, &open).await?;
+        }
+        let mut written = Vec::new();
+        for node in &open {
+            let Some(new) = change.of(node, name) else {
+                records.push(tell_tags(ctx, node, name, change, is_written));
+                continue;
+            };
+            let result = match &new {
+                New::Value(value) => api.set_meta(node, name, value).await.map(|()| true),
+                New::Nothing => api.delete_meta(node, name).await,
+            };
+            // The first value of a node, made by another at the very same time.
+            let is_beaten = matches!(&result, Err(error) if error.kind == ApiErrorKind::Conflict);
+            let was_there = if is_beaten { true } else { result.map_err(|error| failed(error, name, node))? };
+            if change.is_edit() || is_beaten {
+                written.push(node.clone());
+            } else {
+                records.push(tell(ctx, node, name, &new, was_there));
+            }
+        }
+        (open, is_written) = (written, true);
+        Ok(open.is_empty().then_some(()))
+    })
+    .await
+}
+
+/// The same nodes as they are now.
+async fn looked_at_again(ctx: &Ctx, nodes: &[Node]) -> Result<Vec<Node>, CliError> {
+    let paths: Vec<RemotePath> = nodes.iter().map(|node| node.path.clone()).collect();
+    let present = ctx.api().await?.stat_many(&paths).await?;
+    let same = |node: &Node| present.iter().find(|other| other.uuid == node.uuid).cloned();
+    nodes.iter().map(|node| same(node).ok_or_else(|| CliError::not_found(&node.path))).collect()
+}
+
+fn failed(error: ApiError, name: &str, node: &Node) -> CliError {
+    let path = &node.path;
+    let is_too_long = error.message.contains("Data too long");
+    let mut error = CliError::from(error).during(format!("changing {name} of {path}")).about(path);
+    if is_too_long {
+        error.message = "the value is longer than the server can store".to_owned();
+    }
+    nodes::with_lock(error, node)
+}
+
+/// Says what became of tags that are as they should be.
+fn tell_tags(ctx: &Ctx, node: &Node, name: &str, change: &Change, is_changed: bool) -> Value {
+    let (path, value) = (&node.path, node.text(name));
+    ctx.ui.status(&match (change, value) {
+        (Change::RemoveTags(tags), _) if !is_changed => format!("{path}: there was no '{}'", tags.join("', '")),
+        (_, Some(value)) => format!("{path}: {name} is {}", Value::from(value)),
+        (_, None) => format!("{path}: {name} is gone"),
+    });
+    json!({"path": path.as_str(), "namespace": name, "value": value})
+}
+
+/// Says what became of a value.
+fn tell(ctx: &Ctx, node: &Node, name: &str, new: &New, was_there: bool) -> Value {
+    let path = &node.path;
+    let value = match new {
+        New::Value(value) => {
+            ctx.ui.status(&format!("{path}: {name} is {value}"));
+            Some(value)
+        }
+        New::Nothing if was_there => {
+            ctx.ui.status(&format!("{path}: {name} is gone"));
+            None
+        }
+        New::Nothing => {
+            ctx.ui.status(&format!("{path}: there was no {name}"));
+            None
+        }
+    };
+    json!({"path": path.as_str(), "namespace": name, "value": value})
+}
