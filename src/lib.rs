@@ -80,7 +80,9 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
         AnyCommand::Online(command) => command,
     };
     let mut settings = Settings::resolve(&cli.globals, environment)?;
-    if matches!(&command, Command::Scp(arguments) if arguments.wants_log()) {
+    if let Command::Scp(arguments) = &command
+        && arguments.verbosity(environment)?.wants_log()
+    {
         settings.output.log.get_or_insert(LogLevel::Debug);
     }
     begin_log(&settings.output, &cli.name)?;

@@ -92,7 +92,7 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
 /// The command's.
 pub fn offline(ui: &Ui, command: OfflineCommand, tree: impl FnOnce() -> clap::Command) -> Result<Outcome, CliError> {
     match command {
-        OfflineCommand::Version(arguments) => version::run(ui, &arguments),
+        OfflineCommand::Version(arguments) => version::run(ui, arguments),
         OfflineCommand::Tools(command) => tools::run(ui, &command),
         OfflineCommand::Completion(arguments) => completion::run(ui, &arguments, tree()),
         OfflineCommand::Doc(arguments) => doc::run(ui, &arguments, tree()),
