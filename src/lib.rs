@@ -74,7 +74,7 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
         // No runtime, no TLS, no file of settings.
         AnyCommand::Offline(command) => {
             begin_log(&OutputSettings::resolve(&cli.globals, environment)?, &cli.name)?;
-            return commands::offline(ui, command, cli::command);
+            return commands::offline(ui, command, cli.globals.quiet == Some(true), cli::command);
         }
         AnyCommand::Complete(arguments) => return cli::candidates::tell(&arguments, environment, ui),
         AnyCommand::Online(command) => command,

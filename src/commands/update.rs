@@ -146,8 +146,9 @@ fn list(ctx: &Ctx, offers: &[(Version, Offer)], record: &Record) -> Result<Outco
         return finish(ctx, record);
     }
     let mut table = Table::new(&ctx.ui, &COLUMNS);
+    let cell = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     for (version, offer) in offers {
-        table.row(vec![version.to_string(), offer.label.clone(), offer.description.clone()])?;
+        table.row(vec![version.to_string(), cell(&offer.label), cell(&offer.description)])?;
     }
     table.finish()?;
     match &record.available {

@@ -57,18 +57,18 @@ enum Older {
 
 impl Older {
     /// Does what is done by another name now, and says that name.
-    fn run(self, ui: &Ui) -> Result<Outcome, CliError> {
+    fn run(self, ui: &Ui, quiet: bool) -> Result<Outcome, CliError> {
         let (name, command) = match self {
             Self::IsValid(one) => ("isvalid", version::Command::IsValid(one)),
             Self::IsRelease(one) => ("isrelease", version::Command::IsRelease(one)),
             Self::IsGreater(two) => ("isgreater", version::Command::IsGreater(two)),
             Self::Show => {
                 ui.warn("'cec version show' is out of date: use 'cec version'");
-                return run(ui, Args { format: None, older: None });
+                return run(ui, Args { format: None, older: None }, quiet);
             }
         };
         ui.warn(&format!("'cec version {name}' is out of date: use 'cec tools version {name}'"));
-        version::run(ui, &command)
+        version::run(ui, &command, quiet)
     }
 }
 
@@ -116,9 +116,9 @@ pub(super) fn platform() -> (&'static str, &'static str) {
 ///
 /// # Errors
 /// [`crate::error::Kind::Usage`] for a template that cannot be used; standard output takes no more.
-pub fn run(ui: &Ui, arguments: Args) -> Result<Outcome, CliError> {
+pub fn run(ui: &Ui, arguments: Args, quiet: bool) -> Result<Outcome, CliError> {
     if let Some(older) = arguments.older {
-        return older.run(ui);
+        return older.run(ui, quiet);
     }
     let (os, arch) = platform();
     let record = Record {

@@ -168,7 +168,8 @@ fn flags_stand_before_and_after_the_command() {
 fn secrets_that_are_none_are_refused_before_anything_is_sent() {
     let world = World::new();
     let empty = "error: the token that was given is empty\n";
-    world.signed_out(["ls", "-u", world.url(), "-t", ""]).run().is(2, "", empty);
+    // As with a variable, nothing is no token.
+    assert_eq!(world.signed_out(["ls", "-u", world.url(), "-t", ""]).run().code, 4);
     world.signed_out(["ls", "-u", world.url(), "-t", "-"]).input("\n").run().is(2, "", empty);
     let run = world.signed_out(["ls", "-u", world.url(), "-t", "a\nb"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");

@@ -162,14 +162,14 @@ fn variables_say_how_much_is_shown() {
     let world = World::new();
     local(&world, "file", 10);
     let scp = |name: &str, value: &str, flags: &[&str]| {
-        let cec = world.cec([&["scp", "-f", "file", "cells://common-files"], flags].concat());
-        let run = cec.env(name, value).run();
+        let target = format!("cells://common-files/{name}{}/", flags.len());
+        let run = world.cec([&["scp", "file", target.as_str()], flags].concat()).env(name, value).run();
         assert_eq!(run.code, 0, "{name}={value}: {run:?}");
         run.stderr
     };
-    assert!(scp("CEC_VERBOSE", "t", &[]).contains("file"));
-    assert!(!scp("CEC_VERBOSE", "true", &["--verbose=false"]).contains("common-files/file"), "a flag wins");
-    assert!(scp("CEC_VERY_VERBOSE", "1", &[]).contains("/io/common-files/file"));
+    assert!(scp("CEC_VERBOSE", "t", &[]).contains("folder cells://common-files/CEC_VERBOSE0"));
+    assert!(!scp("CEC_VERBOSE", "true", &["--verbose=false"]).contains("folder cells://"), "a flag wins");
+    assert!(scp("CEC_VERY_VERBOSE", "1", &[]).contains("/io/common-files/CEC_VERY_VERBOSE0/file"));
     assert!(scp("CEC_MULTIPART_DEBUG_FLAGS", "signing | retries", &[]).contains("is out of date"));
     let run = world.cec(["scp", "-f", "file", "cells://common-files"]).env("CEC_MULTIPART_DEBUG_FLAGS", "x").run();
     assert!(run.code == 2 && run.stderr.contains("CEC_MULTIPART_DEBUG_FLAGS"), "{run:?}");

@@ -73,7 +73,11 @@ fn an_update_is_checked_tried_and_put_in_place() {
     machine.world.sandbox.offer(release("98.0.0", program("98.0.0")));
     machine.world.sandbox.offer(release("99.1.0", program("99.1.0")));
     let listed = machine.cec(&["update"]).run();
-    assert_eq!((listed.code, listed.stdout.as_str()), (0, "98.0.0\t-\t-\n99.1.0\t-\t-\n"), "{listed:?}");
+    assert_eq!(
+        (listed.code, listed.stdout.as_str()),
+        (0, "98.0.0\tcec 98.0.0\t-\n99.1.0\tcec 99.1.0\t-\n"),
+        "{listed:?}"
+    );
     assert!(listed.stderr.ends_with("install one with: cec update --version 99.1.0\n"), "{listed:?}");
     assert!(machine.is_untouched(), "a list changes nothing");
     let planned = machine.cec(&["update", "-v", "latest", "--dry_run", "--json"]).run().json();

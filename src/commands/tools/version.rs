@@ -50,11 +50,11 @@ pub struct Two {
     than: String,
 }
 
-/// Runs the command.
+/// Runs the command; `quiet` is whether -q is given. CEC_QUIET does not count, or it would turn every exit code into 0.
 ///
 /// # Errors
 /// [`Kind::Usage`] where versions are to be compared that are none, unless nothing is to be said.
-pub fn run(ui: &Ui, command: &Command) -> Result<Outcome, CliError> {
+pub fn run(ui: &Ui, command: &Command, quiet: bool) -> Result<Outcome, CliError> {
     let (yes, no) = match command {
         Command::IsValid(One { version }) => {
             (parse(version).is_some(), format!("[{version}] is *not* a valid version"))
@@ -64,9 +64,7 @@ pub fn run(ui: &Ui, command: &Command) -> Result<Outcome, CliError> {
             format!("[{version}] is *not* a valid release version"),
         ),
         // Where nothing is said, what is no version is not greater.
-        Command::IsGreater(Two { version, than })
-            if ui.is_quiet() && (parse(version).is_none() || parse(than).is_none()) =>
-        {
+        Command::IsGreater(Two { version, than }) if quiet && (parse(version).is_none() || parse(than).is_none()) => {
             (false, String::new())
         }
         Command::IsGreater(Two { version, than }) => {
@@ -80,7 +78,7 @@ pub fn run(ui: &Ui, command: &Command) -> Result<Outcome, CliError> {
     };
     if ui.is_json() {
         ui.json_document(&serde_json::json!({ "answer": yes }))?;
-    } else if ui.is_quiet() {
+    } else if quiet {
         ui.line(if yes { "1" } else { "0" })?;
         return Ok(Outcome::Done);
     } else if !yes {
