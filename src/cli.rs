@@ -24,6 +24,7 @@ pub mod candidates;
 pub mod complete;
 mod exposed;
 mod misread;
+mod older;
 mod topics;
 mod usage;
 
@@ -266,8 +267,9 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Cli, c
         ColorChoice::Never => clap::ColorChoice::Never,
     };
     let read = |arguments: &[OsString]| {
-        let arguments = misread::headers_first(&without_flags_of_help(arguments));
         let mut command = sized_command(size).color(color);
+        let arguments = misread::headers_first(&without_flags_of_help(arguments));
+        let arguments = older::in_own_form(arguments, &command);
         let matches = command.try_get_matches_from_mut(arguments)?;
         let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
         let mut deepest = &matches;

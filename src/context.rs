@@ -19,7 +19,7 @@ use crate::error::{CliError, Kind};
 use crate::http::retry::RetryPolicy;
 use crate::path::shell::command_line;
 use crate::path::{PathError, RemotePath, View};
-use crate::settings::{Claim, GivenSecret, Selection, Settings, TokenOrigin, parse_duration, parse_link};
+use crate::settings::{Claim, GivenSecret, Selection, Settings, TokenOrigin, parse_link, parse_pause};
 use crate::store::keyring::{self, Keyring, NoKeyring};
 use crate::store::{Accounts, ConfigFile, Place, Saved, Vault};
 use crate::sys::atomic_file::is_readable_by_others;
@@ -380,13 +380,12 @@ impl Ctx {
         let environment = &self.settings.environment;
         let usual = RetryPolicy::default();
         let max_attempts = environment.value(env::RETRY_MAX_ATTEMPTS)?.unwrap_or(usual.max_attempts);
-        let max_backoff = environment.read(env::RETRY_MAX_BACKOFF, parse_duration)?.unwrap_or(usual.max_backoff);
-        if !(1..=MOST_ATTEMPTS).contains(&max_attempts) {
-            let message =
-                format!("{} is {max_attempts}, but must be between 1 and {MOST_ATTEMPTS}", env::RETRY_MAX_ATTEMPTS);
+        let max_backoff = environment.read(env::RETRY_MAX_BACKOFF, parse_pause)?.unwrap_or(usual.max_backoff);
+        if max_attempts > MOST_ATTEMPTS {
+            let message = format!("{} is {max_attempts}, but must be at most {MOST_ATTEMPTS}", env::RETRY_MAX_ATTEMPTS);
             return Err(CliError::new(Kind::Usage, message).concerning_all());
         }
-        Ok(RetryPolicy { max_attempts, max_backoff, ..usual })
+        Ok(RetryPolicy { max_backoff, ..usual }.with_attempts(max_attempts))
     }
 
     /// How the paths of a public link are shown, where the account is one.

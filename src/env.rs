@@ -84,14 +84,23 @@ pub const RETRY_MAX_ATTEMPTS: &str = "CEC_RETRY_MAX_ATTEMPTS";
 /// The longest pause between two attempts, of any command (`scp --retry-max-backoff`).
 pub const RETRY_MAX_BACKOFF: &str = "CEC_RETRY_MAX_BACKOFF";
 
-/// The older client's name for [`URL`], read where that is not set.
+/// Show no progress (`scp --no-progress`).
+pub const NO_PROGRESS: &str = "CEC_NO_PROGRESS";
+/// Print every finished file and every retry (`scp --verbose`).
+pub const VERBOSE: &str = "CEC_VERBOSE";
+/// Log every request as well (`scp --very-verbose`).
+pub const VERY_VERBOSE: &str = "CEC_VERY_VERBOSE";
+/// What the older client logs of uploads in parts (`scp --multipart-debug-flags`).
+pub const MULTIPART_DEBUG_FLAGS: &str = "CEC_MULTIPART_DEBUG_FLAGS";
+
+/// The older client's name for [`URL`], read if that is not set.
 pub const LEGACY_URL: &str = "CELLS_CLIENT_TARGET_URL";
-/// The older client's name for [`LOGIN`], read where that is not set.
-pub const LEGACY_LOGIN: &str = "CELLS_CLIENT_USER_LOGIN";
-/// The older client's name for [`PASSWORD`], read where that is not set.
-pub const LEGACY_PASSWORD: &str = "CELLS_CLIENT_USER_PWD";
-/// The older client's name for [`SKIP_VERIFY`], read where that is not set.
-pub const LEGACY_SKIP_VERIFY: &str = "CELLS_CLIENT_SKIP_VERIFY";
+/// The older client's name for [`LOGIN`], read if that is not set.
+pub const LEGACY_LOGIN: &str = "CELLS_CLIENT_TARGET_USER_LOGIN";
+/// The older client's name for [`PASSWORD`], read if that is not set.
+pub const LEGACY_PASSWORD: &str = "CELLS_CLIENT_TARGET_USER_PWD";
+/// The older client's name for [`SKIP_VERIFY`], read if that is not set.
+pub const LEGACY_SKIP_VERIFY: &str = "CELLS_CLIENT_TARGET_SKIP_VERIFY";
 
 /// A PEM file of the certificate authorities to trust, by convention of OpenSSL.
 pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
@@ -243,11 +252,11 @@ pub fn plain_words(text: &str) -> String {
 /// Reads a switch as people write it.
 ///
 /// # Errors
-/// Anything but true, 1, yes, on, false, 0, no, off, in any case.
+/// Anything but true, t, 1, yes, y, on, false, f, 0, no, n, off, in any case.
 pub fn parse_switch(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => Ok(true),
-        "false" | "0" | "no" | "off" => Ok(false),
+        "true" | "t" | "1" | "yes" | "y" | "on" => Ok(true),
+        "false" | "f" | "0" | "no" | "n" | "off" => Ok(false),
         _ => Err("expected true, 1, yes or on, or their opposites".to_owned()),
     }
 }
@@ -258,9 +267,16 @@ mod tests {
 
     #[test]
     fn switches_take_what_people_write_and_refuse_nonsense() {
-        for (text, expected) in
-            [("true", true), ("1", true), ("YES", true), ("on", true), ("0", false), ("False", false), ("off", false)]
-        {
+        for (text, expected) in [
+            ("true", true),
+            ("1", true),
+            ("YES", true),
+            ("on", true),
+            ("T", true),
+            ("0", false),
+            ("False", false),
+            ("f", false),
+        ] {
             let environment: Environment = [("X", text)].into_iter().collect();
             assert_eq!(environment.switch("X"), Ok(Some(expected)), "{text}");
         }

@@ -124,13 +124,15 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
         // No runtime, no TLS, no file of settings.
         AnyCommand::Offline(command) => {
             begin_log(&OutputSettings::resolve(&cli.globals, environment)?, &cli.name, ui)?;
-            return commands::offline(ui, command, cli::command);
+            return commands::offline(ui, command, cli.globals.quiet == Some(true), cli::command);
         }
         AnyCommand::Complete(arguments) => return cli::candidates::tell(&arguments, environment, ui),
         AnyCommand::Online(command) => command,
     };
     let mut settings = Settings::resolve(&cli.globals, environment)?;
-    if matches!(&command, Command::Scp(arguments) if arguments.wants_log()) {
+    if let Command::Scp(arguments) = &command
+        && arguments.verbosity(environment)?.wants_log()
+    {
         settings.output.log.get_or_insert(LogLevel::Debug);
     }
     begin_log(&settings.output, &cli.name, ui)?;

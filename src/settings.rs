@@ -19,7 +19,7 @@ mod values;
 
 pub use choose::{Claim, GivenSecret, Selection, TokenOrigin};
 pub use proxies::ProxyTexts;
-pub use values::{parse_age, parse_bytes, parse_duration};
+pub use values::{parse_age, parse_bytes, parse_duration, parse_pause};
 
 /// The heading of the global flags in help texts.
 const HEADING: &str = "Global options";
@@ -154,12 +154,16 @@ impl FromStr for ColorChoice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogLevel {
     /// What fails.
+    #[value(alias = "err", alias = "fatal", alias = "panic", alias = "dpanic")]
     Error,
     /// What is odd.
+    #[value(alias = "warning")]
     Warn,
     /// What is done.
+    #[value(alias = "information", alias = "production")]
     Info,
     /// How it is done.
+    #[value(alias = "development")]
     Debug,
     /// Everything.
     Trace,
@@ -393,8 +397,9 @@ pub struct AccountParts {
 
 impl AccountParts {
     fn resolve(flags: &GlobalArgs, environment: &Environment) -> Result<Self, SettingsError> {
-        let text = |name: &'static str, legacy: Option<&'static str>| -> Result<_, EnvError> {
-            for name in [Some(name), legacy].into_iter().flatten() {
+        // The first of these names that is set.
+        let text = |names: &[&'static str]| -> Result<_, EnvError> {
+            for &name in names {
                 if let Some(value) = environment.text(name)? {
                     return Ok(Some(Given::variable(value.to_owned(), name)));
                 }
@@ -402,30 +407,30 @@ impl AccountParts {
             Ok(None)
         };
         let flag = |value: &Option<String>, name| value.clone().map(|value| Given::flag(value, name));
-        let link_variable = text(env::LINK, None)?.as_ref().map(parse_given_link).transpose()?;
+        let link_variable = text(&[env::LINK])?.as_ref().map(parse_given_link).transpose()?;
         Ok(Self {
             link_variable: link_variable.as_ref().map(|given| given.value.clone()),
             url_flag: flag(&flags.url, "--url"),
-            url_variable: text(env::URL, Some(env::LEGACY_URL))?,
+            url_variable: text(&[env::URL, env::LEGACY_URL])?,
             token: token(flags, environment)?,
             login: match flag(&flags.login, "--login") {
                 Some(login) => Some(login),
-                None => text(env::LOGIN, Some(env::LEGACY_LOGIN))?,
+                None => text(&[env::LOGIN, env::LEGACY_LOGIN])?,
             },
             password: match &flags.password {
                 Some(password) => Some(Given::flag(password.clone(), "--password")),
-                None => text(env::PASSWORD, Some(env::LEGACY_PASSWORD))?
+                None => text(&[env::PASSWORD, env::LEGACY_PASSWORD])?
                     .map(|given| Given::variable(SecretString::from(given.value), given.name)),
             },
             profile: match flag(&flags.profile, "--profile") {
                 Some(profile) => Some(profile),
-                None => text(env::PROFILE, None)?,
+                None => text(&[env::PROFILE])?,
             },
             link: match flag(&flags.public_link, "--link") {
                 Some(link) => Some(parse_given_link(&link)?),
                 None => link_variable,
             },
-            link_password: text(env::LINK_PASSWORD, None)?.map(|given| SecretString::from(given.value)),
+            link_password: text(&[env::LINK_PASSWORD])?.map(|given| SecretString::from(given.value)),
         })
     }
 

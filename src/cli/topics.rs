@@ -39,8 +39,8 @@ that all failures have in common, else 1.
 const ENVIRONMENT: &str = "\
 Environment variables
 
-A flag wins over its variable; a variable set to nothing counts as not set. Switches take true, 1,
-yes, on and their opposites.
+A flag wins over its variable; a variable set to nothing counts as not set. Switches take true, t, 1,
+yes, y, on and their opposites.
 
 Account:
   CEC_URL                  server (--url)
@@ -63,7 +63,7 @@ Connection:
   CEC_CLIENT_KEY           PEM file of its key (--client-key)
   CEC_HEADER               further request headers, one a line (--header)
   CEC_PROXY                proxy; else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY (--proxy)
-  CEC_RETRY_MAX_ATTEMPTS   how often a request is tried in all: 5, of scp 8
+  CEC_RETRY_MAX_ATTEMPTS   how often a request is tried in all: 5, of scp 8; 0: any number
   CEC_RETRY_MAX_BACKOFF    longest pause between two attempts: 10s, of scp 30s
   CEC_TIMEOUT              longest silence of a connection, such as 90s (--timeout)
   CEC_CONNECT_TIMEOUT      longest time to make a connection (--connect-timeout)
@@ -81,7 +81,8 @@ Output:
 
 Transfers (see cec scp --help):
   CEC_PART_SIZE, CEC_TRANSFERS, CEC_PARTS_CONCURRENCY, CEC_MAX_PARTS_NUMBER,
-  CEC_MULTIPART_THRESHOLD, CEC_SKIP_MD5
+  CEC_MULTIPART_THRESHOLD, CEC_SKIP_MD5, CEC_NO_PROGRESS, CEC_VERBOSE, CEC_VERY_VERBOSE,
+  CEC_MULTIPART_DEBUG_FLAGS
 
 Updates (see cec update --help):
   CEC_UPDATE_URL           where to ask
@@ -89,8 +90,9 @@ Updates (see cec update --help):
 
 The completion script of bash sets CEC_COMPLETE_BREAKS for itself.
 
-The older client's CELLS_CLIENT_TARGET_URL, CELLS_CLIENT_USER_LOGIN, CELLS_CLIENT_USER_PWD and
-CELLS_CLIENT_SKIP_VERIFY are read where the CEC_ variable of the same meaning is not set.
+The older client's CELLS_CLIENT_TARGET_URL, CELLS_CLIENT_TARGET_USER_LOGIN,
+CELLS_CLIENT_TARGET_USER_PWD and CELLS_CLIENT_TARGET_SKIP_VERIFY are read if the CEC_ variable of the
+same meaning is not set.
 ";
 
 const PATHS: &str = "\

@@ -88,14 +88,19 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
     Err(CliError { hints: told.hints, ..CliError::new(kind, format!("{message}{how_far}")) })
 }
 
-/// Runs a command that needs neither server nor account; `tree` gives the command tree.
+/// Runs a command that needs neither server nor account; `quiet` is whether -q is given, `tree` gives the command tree.
 ///
 /// # Errors
 /// The command's.
-pub fn offline(ui: &Ui, command: OfflineCommand, tree: impl FnOnce() -> clap::Command) -> Result<Outcome, CliError> {
+pub fn offline(
+    ui: &Ui,
+    command: OfflineCommand,
+    quiet: bool,
+    tree: impl FnOnce() -> clap::Command,
+) -> Result<Outcome, CliError> {
     match command {
-        OfflineCommand::Version(arguments) => version::run(ui, &arguments),
-        OfflineCommand::Tools(command) => tools::run(ui, &command),
+        OfflineCommand::Version(arguments) => version::run(ui, arguments, quiet),
+        OfflineCommand::Tools(command) => tools::run(ui, &command, quiet),
         OfflineCommand::Completion(arguments) => completion::run(ui, &arguments, tree()),
         OfflineCommand::Doc(arguments) => doc::run(ui, &arguments, tree()),
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::str::FromStr;
 use std::time::Duration;
 
 use semver::Version;
@@ -16,6 +17,7 @@ use crate::api::update::{Offer, PublicKey, UpdateServer};
 use crate::context::{Ctx, Destination};
 use crate::env;
 use crate::error::{CliError, Kind, Outcome};
+use crate::ui::table::{Column, Table};
 
 /// How long the new program may take to say its version.
 const TRIAL: Duration = Duration::from_secs(20);
@@ -28,11 +30,12 @@ const LEFT_BEHIND: Duration = Duration::from_secs(3600);
 
 const EXAMPLES: &str = "\
 Examples:
-  cec update --dry-run
   cec update
-  cec update --version 1.4.2";
+  cec update --version latest
+  cec update --version 5.1.0 --dry-run";
 
 const NOTES: &str = "\
+Without --version, the newer versions are listed and nothing is changed.\n\n\
 The program is taken from the update server that was set when it was built, or that CEC_UPDATE_URL names. It must have the \
 right checksum, be signed with the key that was set when this program was built or that CEC_UPDATE_KEY names (a PEM file), \
 and start; only then it takes this program's place, at once. The old program is kept beside config.json as cec-VERSION. \
@@ -42,18 +45,35 @@ A program that was built with neither server nor key changes nothing.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{NOTES}"))]
 pub struct Args {
-    /// This version, be it older, instead of the newest
+    /// Install this version, even if it is older; latest is the newest one
     #[arg(short, long, value_name = "VERSION")]
-    version: Option<Version>,
+    version: Option<Wanted>,
 
     /// Say what would be done, and do nothing
-    #[arg(short, long)]
+    #[arg(short, long, alias = "dry_run")]
     dry_run: bool,
 
     /// Take versions that are not released yet, too
     #[arg(long)]
     dev: bool,
 }
+
+/// The version to install.
+#[derive(Debug, Clone)]
+enum Wanted {
+    Latest,
+    This(Version),
+}
+
+impl FromStr for Wanted {
+    type Err = semver::Error;
+
+    fn from_str(text: &str) -> Result<Self, semver::Error> {
+        if text == "latest" { Ok(Self::Latest) } else { Version::parse(text.trim_start_matches('v')).map(Self::This) }
+    }
+}
+
+const COLUMNS: [Column; 3] = [Column::text("VERSION"), Column::text("PACKAGE"), Column::text("DESCRIPTION")];
 
 /// What `update` did.
 #[derive(Debug, Serialize)]
@@ -86,7 +106,21 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     ctx.ui.status(&format!("asking {url} for updates"));
     let offers = server.offers(channel, current, os, arch).await?;
     let mut record = Record { current, available: None, updated: false, kept: None, dry_run: arguments.dry_run };
-    let Some((version, offer)) = choose(offers, arguments.version.as_ref())? else {
+    let mut offers = sorted(offers);
+    let Some(wanted) = &arguments.version else {
+        let offers = newer(offers)?;
+        record.available = offers.last().map(|(version, _)| version.to_string());
+        return list(ctx, &offers, &record);
+    };
+    let chosen = match wanted {
+        Wanted::Latest => newer(offers)?.pop(),
+        Wanted::This(wanted) => {
+            let position = offers.iter().position(|(version, _)| version == wanted);
+            let missing = || CliError::new(Kind::NotFound, format!("version {wanted} is not offered for this system"));
+            Some(offers.swap_remove(position.ok_or_else(missing)?))
+        }
+    };
+    let Some((version, offer)) = chosen else {
         ctx.ui.status(&format!("cec {current} is the newest version"));
         return finish(ctx, &record);
     };
@@ -119,6 +153,24 @@ fn finish(ctx: &Ctx, record: &Record) -> Result<Outcome, CliError> {
     Ok(Outcome::Done)
 }
 
+/// Shows which versions are newer.
+fn list(ctx: &Ctx, offers: &[(Version, Offer)], record: &Record) -> Result<Outcome, CliError> {
+    if ctx.ui.is_json() {
+        return finish(ctx, record);
+    }
+    let mut table = Table::new(&ctx.ui, &COLUMNS);
+    let cell = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    for (version, offer) in offers {
+        table.row(vec![version.to_string(), cell(&offer.label), cell(&offer.description)])?;
+    }
+    table.finish()?;
+    match &record.available {
+        Some(version) => ctx.ui.status(&format!("install one with: cec update --version {version}")),
+        None => ctx.ui.status(&format!("cec {} is the newest version", record.current)),
+    }
+    Ok(Outcome::Done)
+}
+
 /// Where to ask, and whom to trust.
 fn channel(ctx: &Ctx) -> Result<(String, PublicKey), CliError> {
     let environment = &ctx.settings.environment;
@@ -140,19 +192,20 @@ fn channel(ctx: &Ctx) -> Result<(String, PublicKey), CliError> {
     }
 }
 
-/// The wanted version, or the newest that is newer than this program.
-fn choose(offers: Vec<Offer>, wanted: Option<&Version>) -> Result<Option<(Version, Offer)>, CliError> {
+/// What is offered, the newest last.
+fn sorted(offers: Vec<Offer>) -> Vec<(Version, Offer)> {
     let read = |offer: Offer| Some((Version::parse(offer.version.trim_start_matches('v')).ok()?, offer));
     let mut offers: Vec<(Version, Offer)> = offers.into_iter().filter_map(read).collect();
     offers.sort_by(|one, other| one.0.cmp(&other.0));
-    if let Some(wanted) = wanted {
-        let found = offers.into_iter().find(|(version, _)| version == wanted);
-        let missing = || CliError::new(Kind::NotFound, format!("version {wanted} is not offered for this system"));
-        return found.ok_or_else(missing).map(Some);
-    }
+    offers
+}
+
+/// What is newer than this program.
+fn newer(mut offers: Vec<(Version, Offer)>) -> Result<Vec<(Version, Offer)>, CliError> {
     let current = Version::parse(env!("CARGO_PKG_VERSION"))
         .map_err(|error| CliError::new(Kind::Failure, format!("this program's own version cannot be read: {error}")))?;
-    Ok(offers.pop().filter(|(version, _)| *version > current))
+    offers.retain(|(version, _)| *version > current);
+    Ok(offers)
 }
 
 fn described(offer: &Offer) -> String {
@@ -236,16 +289,19 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_is_chosen_or_the_one_that_is_wanted() {
-        let chosen = |list: &[&str], wanted: Option<&str>| {
-            let wanted = wanted.map(|text| Version::parse(text).expect("a version"));
-            choose(offers(list), wanted.as_ref()).map(|found| found.map(|(version, _)| version.to_string()))
+    fn offers_are_sorted_and_older_ones_are_not_newer() {
+        let versions = |offers: Vec<(Version, Offer)>| -> Vec<String> {
+            offers.into_iter().map(|(version, _)| version.to_string()).collect()
         };
         let list = ["99.0.0", "v100.2.0", "100.10.0", "nonsense", "0.0.1"];
-        assert_eq!(chosen(&list, None).expect("a choice").as_deref(), Some("100.10.0"));
-        assert_eq!(chosen(&list, Some("0.0.1")).expect("a choice").as_deref(), Some("0.0.1"));
-        assert_eq!(chosen(&["0.0.1"], None).expect("a choice"), None);
-        assert_eq!(chosen(&[], None).expect("a choice"), None);
-        assert_eq!(chosen(&list, Some("5.0.0")).expect_err("missing").kind, Kind::NotFound);
+        assert_eq!(versions(sorted(offers(&list))), ["0.0.1", "99.0.0", "100.2.0", "100.10.0"]);
+        assert_eq!(versions(newer(sorted(offers(&list))).expect("versions")), ["99.0.0", "100.2.0", "100.10.0"]);
+        assert!(newer(sorted(offers(&["0.0.1"]))).expect("versions").is_empty());
+    }
+
+    #[test]
+    fn the_older_clients_releases_are_older() {
+        let older = offers(&["4.4.0-alpha3", "4.4.0", "4.9.9"]);
+        assert!(newer(sorted(older)).expect("versions").is_empty(), "or an update would go back to it");
     }
 }

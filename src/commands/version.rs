@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::tools::version::{self, One, Two};
 use crate::error::{CliError, Outcome};
 use crate::ui::Ui;
 use crate::ui::template::Format;
@@ -19,11 +20,56 @@ and else empty.";
 
 /// Arguments of `cec version`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{NOTES}"))]
+#[command(
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{NOTES}"),
+    override_usage = "cec version [OPTIONS]",
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 pub struct Args {
     /// Show it as a Go template says, without a newline: {{.Version}}, PackageLabel, GitCommit, GitTime, OS, Arch, GoVersion
     #[arg(short, long, value_name = "TEMPLATE", conflicts_with_all = ["json", "jq"])]
     format: Option<String>,
+    /// What older clients had here.
+    #[command(subcommand)]
+    older: Option<Older>,
+}
+
+const INSTEAD: &str = "Examples:\n  cec tools version isgreater 4.4.1 4.4.0";
+
+/// The names that commands had in older clients.
+#[derive(Debug, clap::Subcommand)]
+enum Older {
+    /// Out of date: see 'cec tools version isvalid'
+    #[command(name = "isvalid", hide = true, after_help = INSTEAD)]
+    IsValid(One),
+    /// Out of date: see 'cec tools version isrelease'
+    #[command(name = "isrelease", hide = true, after_help = INSTEAD)]
+    IsRelease(One),
+    /// Out of date: see 'cec tools version isgreater'
+    #[command(name = "isgreater", hide = true, after_help = INSTEAD)]
+    IsGreater(Two),
+    /// Out of date: see 'cec version'
+    #[command(hide = true, after_help = EXAMPLES)]
+    Show,
+}
+
+impl Older {
+    /// Does what is done by another name now, and says that name.
+    fn run(self, ui: &Ui, quiet: bool) -> Result<Outcome, CliError> {
+        let (name, command) = match self {
+            Self::IsValid(one) => ("isvalid", version::Command::IsValid(one)),
+            Self::IsRelease(one) => ("isrelease", version::Command::IsRelease(one)),
+            Self::IsGreater(two) => ("isgreater", version::Command::IsGreater(two)),
+            Self::Show => {
+                ui.warn("'cec version show' is out of date: use 'cec version'");
+                return run(ui, Args { format: None, older: None }, quiet);
+            }
+        };
+        ui.warn(&format!("'cec version {name}' is out of date: use 'cec tools version {name}'"));
+        version::run(ui, &command, quiet)
+    }
 }
 
 /// The names that templates know, which are those of the older client.
@@ -70,7 +116,10 @@ pub(super) fn platform() -> (&'static str, &'static str) {
 ///
 /// # Errors
 /// [`crate::error::Kind::Usage`] for a template that cannot be used; standard output takes no more.
-pub fn run(ui: &Ui, arguments: &Args) -> Result<Outcome, CliError> {
+pub fn run(ui: &Ui, arguments: Args, quiet: bool) -> Result<Outcome, CliError> {
+    if let Some(older) = arguments.older {
+        return older.run(ui, quiet);
+    }
     let (os, arch) = platform();
     let record = Record {
         name: "Cells Client",
@@ -81,8 +130,8 @@ pub fn run(ui: &Ui, arguments: &Args) -> Result<Outcome, CliError> {
         arch,
         rust_version: option_env!("CEC_BUILD_RUST"),
     };
-    if let Some(template) = &arguments.format {
-        let text = Format::parse(template, FIELDS)?.fill(record.values())?;
+    if let Some(template) = arguments.format {
+        let text = Format::parse(&template, FIELDS)?.fill(record.values())?;
         // The older client ends it with nothing, which a prompt would then stand behind.
         let end = if ui.stdout_is_terminal() { "\n" } else { "" };
         ui.bytes(format!("{text}{end}").as_bytes())?;

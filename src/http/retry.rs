@@ -28,6 +28,12 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// As many attempts as a user has set: 0 stands for any number.
+    #[must_use]
+    pub fn with_attempts(self, attempts: u32) -> Self {
+        Self { max_attempts: if attempts == 0 { u32::MAX } else { attempts }, ..self }
+    }
+
     /// One attempt, no more.
     pub fn never() -> Self {
         Self { max_attempts: 1, max_backoff: Duration::ZERO, max_elapsed: Duration::ZERO }
@@ -116,7 +122,7 @@ where
         let Some(pause) = pause(policy, error.advice(), number, random()) else {
             return Err(error);
         };
-        if started.elapsed() + pause > policy.max_elapsed {
+        if started.elapsed().saturating_add(pause) > policy.max_elapsed {
             return Err(error);
         }
         tracing::warn!(attempt = number, %error, ?pause, "trying again");
@@ -125,7 +131,7 @@ where
             () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return Err(error),
         }
-        number += 1;
+        number = number.saturating_add(1);
     }
 }
 

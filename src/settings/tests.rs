@@ -109,9 +109,9 @@ fn the_first_that_applies_is_used() {
 fn legacy_variables_fill_in_and_values_may_hold_equals_signs() {
     const LEGACY: &[(&str, &str)] = &[
         ("CELLS_CLIENT_TARGET_URL", "http://old:8080"),
-        ("CELLS_CLIENT_USER_LOGIN", "bob"),
-        ("CELLS_CLIENT_USER_PWD", "p=a=s"),
-        ("CELLS_CLIENT_SKIP_VERIFY", "true"),
+        ("CELLS_CLIENT_TARGET_USER_LOGIN", "bob"),
+        ("CELLS_CLIENT_TARGET_USER_PWD", "p=a=s"),
+        ("CELLS_CLIENT_TARGET_SKIP_VERIFY", "true"),
     ];
     assert_eq!(selected(&[], LEGACY), "http://old:8080 bob password p=a=s");
     let resolved = settings(&[], LEGACY).expect("settings");
@@ -211,7 +211,7 @@ fn a_bad_variable_is_an_error_that_names_it() {
         ("CEC_LOG", "loud"),
         ("CEC_COLOR", "red"),
         ("CEC_JSON", "x"),
-        ("CELLS_CLIENT_SKIP_VERIFY", "perhaps"),
+        ("CELLS_CLIENT_TARGET_SKIP_VERIFY", "perhaps"),
     ] {
         let error = settings(&[], &[(name, value)]).expect_err(name);
         assert!(error.to_string().contains(name), "{error}");
@@ -276,7 +276,7 @@ fn durations_need_a_meaning() {
 fn debug_output_holds_no_secret() {
     let resolved = settings(
         &["--token", "s3cret", "--password", "s3cret", "--header", "X: s3cret", "--proxy", "http://u:s3cret@p"],
-        &[("CEC_TOKEN", "s3cret"), ("CELLS_CLIENT_USER_PWD", "s3cret")],
+        &[("CEC_TOKEN", "s3cret"), ("CELLS_CLIENT_TARGET_USER_PWD", "s3cret")],
     )
     .expect("settings");
     assert!(!format!("{resolved:?}").contains("s3cret"));

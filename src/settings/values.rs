@@ -7,16 +7,28 @@ use std::time::Duration;
 /// # Errors
 /// Anything else, and nothing or less.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let expected = || "expected a duration such as 90s, 2m or 500ms".to_owned();
+    let duration = parse_any_duration(text).filter(|duration| !duration.is_zero());
+    duration.ok_or_else(|| "expected a duration such as 90s, 2m or 500ms".to_owned())
+}
+
+fn parse_any_duration(text: &str) -> Option<Duration> {
     let text = text.trim();
-    let duration = match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| expected())?,
-        Err(_) => {
-            let signed: jiff::SignedDuration = text.parse().map_err(|_| expected())?;
-            Duration::try_from(signed).map_err(|_| expected())?
-        }
-    };
-    if duration.is_zero() { Err(expected()) } else { Ok(duration) }
+    match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        Err(_) => Duration::try_from(text.parse::<jiff::SignedDuration>().ok()?).ok(),
+    }
+}
+
+/// Reads the longest pause between two attempts: as [`parse_duration`], or 0 for none.
+///
+/// # Errors
+/// Anything else, and less than nothing.
+pub fn parse_pause(text: &str) -> Result<Duration, String> {
+    match parse_any_duration(text) {
+        // Attempts without number and without pauses would keep the processor and the server busy.
+        Some(pause) => Ok(pause.max(Duration::from_millis(1))),
+        None => Err("expected a duration such as 30s, 2m or 500ms".to_owned()),
+    }
 }
 
 /// Reads how old something is: as [`parse_duration`], or days and weeks as in `7d` and `2w`.

@@ -55,6 +55,8 @@ pub struct Options {
     pub fail_fast: bool,
     /// Only say what would be done.
     pub dry_run: bool,
+    /// Take the target for a folder, and make it and the folders above it if they are missing.
+    pub mkpath: bool,
     /// How local trees are walked.
     pub local: LocalOptions,
     /// The temporary files of downloads.
@@ -103,6 +105,7 @@ pub(crate) mod tests {
             verify: true,
             fail_fast: false,
             dry_run: false,
+            mkpath: false,
             local: LocalOptions { links: LinkPolicy::Follow, hidden: true, except: None },
             temporaries: Arc::default(),
         }

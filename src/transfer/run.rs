@@ -1,6 +1,7 @@
 //! Running a plan: several files at once, one report for each, a last pass over what failed for a passing reason.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -8,7 +9,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 use super::error::Reach;
 use super::event::{Direction, ItemNumber, ItemOutcome, Record};
-use super::folders::FolderMaker;
+use super::folders::{FolderMaker, TargetFolder};
 use super::plan::{Candidate, DownloadCandidate, Step, UploadCandidate};
 use super::plan_download::TreeDownload;
 use super::plan_upload::TreeUpload;
@@ -37,6 +38,10 @@ const LEFTOVERS_LIMIT: Duration = Duration::from_secs(2);
 /// One thing that the user named.
 #[derive(Debug)]
 pub enum Job {
+    /// A folder on the server that what follows goes into, and that is to be made.
+    MakeFolder(Arc<TargetFolder>),
+    /// The same on this machine.
+    MakeLocalFolder(PathBuf),
     /// A local file.
     UploadFile(UploadCandidate),
     /// A local folder.
@@ -182,6 +187,16 @@ impl Engine {
         });
         for job in jobs {
             match job {
+                Job::MakeFolder(folder) => maker.make(folder).await,
+                Job::MakeLocalFolder(path) => {
+                    if let Err(error) = self.make_local_folder(&path) {
+                        let (source, target) = (path.display().to_string(), String::new());
+                        let step = Step::Refused { direction: Direction::Download, source, target, error };
+                        if self.add_step(&steps, step).await.is_err() {
+                            return;
+                        }
+                    }
+                }
                 Job::UploadFile(candidate) => {
                     if self.add_step(&steps, Step::File(Candidate::Upload(candidate))).await.is_err() {
                         return;
@@ -208,6 +223,14 @@ impl Engine {
             }
         }
         self.observer.walk_finished();
+    }
+
+    fn make_local_folder(&self, path: &Path) -> Result<(), TransferError> {
+        if !self.options.dry_run {
+            std::fs::create_dir_all(path).map_err(|error| TransferError::local(path, error))?;
+        }
+        self.observer.folder_made(Direction::Download, &path.display().to_string());
+        Ok(())
     }
 
     /// Adds a step to the plan.

@@ -77,13 +77,24 @@ impl Engine {
                 folder.join("NAME").marked()
             ))
         };
-        let place = self.remote_place(destination, is_folder).await.map_err(|error| match error {
-            TransferError::NotAFolder(path) => TransferError::IsAFile(path),
-            error => error,
-        })?;
+        let place =
+            self.remote_place(destination, is_folder, self.options.mkpath).await.map_err(|error| match error {
+                TransferError::NotAFolder(path) => TransferError::IsAFile(path),
+                error => error,
+            })?;
         let (path, existing) = match place {
             Place::Into(folder) => return Err(nameless(&folder)),
             Place::As(path) => (path, None),
+            // With --mkpath, the folder that the file lies in may have to be made.
+            Place::New(path) if is_folder => return Err(nameless(&path)),
+            Place::New(path) => {
+                let folder = path.parent().unwrap_or_default();
+                if !self.options.dry_run && self.api.find(&folder).await?.is_none() {
+                    self.api.create_folders(std::slice::from_ref(&folder)).await?;
+                    self.observer.folder_made(Direction::Upload, &folder.marked());
+                }
+                (path, None)
+            }
             Place::Onto(path, node) => (path, node.filter(|node| !node.is_temporary())),
         };
         check_name(path.name())?;

@@ -12,7 +12,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::body::Snapshot;
 use super::error::{HIDDEN_BY_LINK, NO_FILE};
 use super::event::Direction;
-use super::folders::{Merged, TargetFolder};
+use super::folders::{FolderState, Merged, TargetFolder};
 use super::plan::{DownloadCandidate, UploadCandidate};
 use super::plan_download::{Claims, TreeDownload};
 use super::plan_upload::TreeUpload;
@@ -31,6 +31,8 @@ const LIST_FROM: usize = 20;
 pub(super) enum Place<P> {
     /// A folder that exists: sources go into it.
     Into(P),
+    /// A folder that is missing and is to be made: sources go into it.
+    New(P),
     /// A name that is free, in a folder that exists: the one source takes it.
     As(P),
     /// A file that exists: the one source, if it is a file, replaces it.
@@ -53,8 +55,9 @@ impl From<Node> for DownloadSource {
 }
 
 impl Engine {
-    /// The jobs that send local `sources` to `destination`; `is_folder` says that it was written as a folder. Of a source
-    /// that ends in `/.` goes what is in it, and where all do so, the destination need not exist.
+    /// The jobs that send local `sources` to `destination`; `is_folder` says that it was written as a folder, which is made
+    /// if it is missing. Of a source that ends in `/.` goes what is in it, and where all do so, the destination need not
+    /// exist.
     ///
     /// # Errors
     /// A source or the destination that is missing or of the wrong type; under [`IfExists::Fail`] a file that exists.
@@ -69,10 +72,11 @@ impl Engine {
         }
         let several = sources.len() > 1;
         let only_contents = sources.iter().all(|source| gives_contents(source));
-        let needs_folder = (several && !only_contents) || (is_folder && sources.iter().all(|source| source.is_file()));
+        let is_folder = is_folder || self.options.mkpath;
+        let needs_folder = is_folder || (several && !only_contents);
         let any_contents = sources.iter().any(|source| gives_contents(source));
         let merged = (several && any_contents).then(Arc::<Merged>::default);
-        let place = self.remote_place(destination, needs_folder).await.map_err(|error| match error {
+        let place = self.remote_place(destination, needs_folder, is_folder).await.map_err(|error| match error {
             TransferError::NotAFolder(path) if !several => TransferError::IsAFile(path),
             error => error,
         })?;
@@ -119,13 +123,16 @@ impl Engine {
     ) -> Result<(), TransferError> {
         let existing = self.existing(place, wanted.iter().map(|(.., target)| target)).await?;
         let parent = match place {
-            Place::Into(folder) => folder.clone(),
+            Place::Into(folder) | Place::New(folder) => folder.clone(),
             Place::As(path) | Place::Onto(path, _) => path.parent().unwrap_or_default(),
         };
         // The folder itself is among them where contents go straight into it.
         let children = existing.values().filter(|node| node.path != parent);
         let children = children.map(|node| (node.name().to_owned(), node.clone())).collect();
-        let folder = TargetFolder::existing(parent, children);
+        let folder = match place {
+            Place::New(_) => new_folder(parent, &wanted, merged.as_ref(), jobs),
+            _ => TargetFolder::existing(parent, children),
+        };
         for (source, metadata, target) in wanted {
             let there = existing.get(&target).filter(|node| !node.is_temporary()).cloned();
             jobs.push(if metadata.is_dir() {
@@ -185,6 +192,7 @@ impl Engine {
         &self,
         typed: &RemotePath,
         several: bool,
+        is_folder: bool,
     ) -> Result<Place<RemotePath>, TransferError> {
         let destination = typed.nfc();
         for folder in destination.parent().iter().flat_map(RemotePath::segments).skip(1) {
@@ -202,8 +210,13 @@ impl Engine {
                 Err(TransferError::NotFound(format!("there is no workspace '{typed}' for this user")))
             }
             None => {
-                let parent = destination.parent().unwrap_or_default();
-                match self.api.find(&parent).await? {
+                let mut parent = destination.parent().unwrap_or_default();
+                let mut found = self.api.find(&parent).await?;
+                while self.options.mkpath && found.is_none() && !parent.is_workspace() {
+                    parent = parent.parent().unwrap_or_default();
+                    found = self.api.find(&parent).await?;
+                }
+                match found {
                     None if parent.is_workspace() => {
                         Err(TransferError::NotFound(format!("there is no workspace '{parent}' for this user")))
                     }
@@ -213,6 +226,12 @@ impl Engine {
                     }),
                     Some(node) if !node.is_folder() => Err(TransferError::clash(parent, "file")),
                     Some(node) if node.read_only => Err(TransferError::ReadOnly(parent.to_string())),
+                    Some(_) if is_folder => {
+                        if !destination.is_workspace() {
+                            check_folder_name(destination.name())?;
+                        }
+                        Ok(Place::New(destination))
+                    }
                     Some(_) if several => Err(TransferError::NoFolder {
                         message: format!("'{destination}' does not exist, and what is copied needs a folder there"),
                         make: command_line("cec mkdir", &[destination.as_str()]),
@@ -231,7 +250,7 @@ impl Engine {
     ) -> Result<HashMap<RemotePath, Node>, TransferError> {
         let targets: Vec<RemotePath> = targets.cloned().collect();
         let nodes: Vec<Node> = match place {
-            Place::As(_) => Vec::new(),
+            Place::As(_) | Place::New(_) => Vec::new(),
             Place::Onto(_, node) => node.iter().cloned().collect(),
             Place::Into(folder) if targets.len() >= LIST_FROM && !self.api.is_upload_only() => {
                 let mut nodes: Vec<Node> =
@@ -259,13 +278,20 @@ impl Engine {
         let sources: Vec<DownloadSource> = sources.into_iter().map(Into::into).collect();
         let several = sources.len() > 1;
         let only_contents = sources.iter().all(|source| source.contents);
-        let place = local_place(destination, several && !only_contents)?;
+        let is_folder = is_written_as_folder(destination);
+        let place = local_place(destination, several && !only_contents, is_folder, self.options.mkpath)?;
         let merged = (several && sources.iter().any(|source| source.contents)).then(Arc::<Claims>::default);
         let is_folding = several && !self.options.dry_run && local_name::is_folding(destination);
         let mut jobs: Vec<Job> = Vec::with_capacity(sources.len());
         let mut taken: HashMap<PathBuf, RemotePath> = HashMap::new();
+        if let Place::New(folder) = &place {
+            // A tree makes the folder of its contents itself, but none above it.
+            let made = if only_contents { folder.parent() } else { Some(folder.as_path()) };
+            let made = made.filter(|path| !path.as_os_str().is_empty() && !path.is_dir());
+            jobs.extend(made.map(|path| Job::MakeLocalFolder(path.to_owned())));
+        }
         for source in sources {
-            let target = match self.local_target(&source, &place, destination) {
+            let target = match self.local_target(&source, &place) {
                 Ok(target) => target,
                 // One of many: the others go on, as with cp.
                 Err(error) if several => {
@@ -297,19 +323,14 @@ impl Engine {
     }
 
     /// Where a source goes.
-    fn local_target(
-        &self,
-        source: &DownloadSource,
-        place: &Place<PathBuf>,
-        destination: &Path,
-    ) -> Result<PathBuf, TransferError> {
+    fn local_target(&self, source: &DownloadSource, place: &Place<PathBuf>) -> Result<PathBuf, TransferError> {
         let node = &source.node;
         match place {
             _ if source.contents && !node.is_folder() => {
                 Err(TransferError::NotFound(format!("'{}' is no folder", node.path)))
             }
-            Place::Into(folder) if source.contents => Ok(folder.clone()),
-            Place::Into(folder) => {
+            Place::Into(folder) | Place::New(folder) if source.contents => Ok(folder.clone()),
+            Place::Into(folder) | Place::New(folder) => {
                 let name = self.api.own_name(node);
                 let refused = |reason| TransferError::LocalName { path: node.path.to_string(), reason };
                 local_name::check(name).map_err(refused)?;
@@ -322,13 +343,6 @@ impl Engine {
                     return Err(TransferError::clash(target.display(), "link"));
                 }
                 Ok(target)
-            }
-            Place::As(path) if is_written_as_folder(path) && !node.is_folder() => {
-                let shown = destination.display();
-                Err(TransferError::NoFolder {
-                    message: format!("the local folder '{shown}' does not exist"),
-                    make: format!("mkdir '{shown}'"),
-                })
             }
             Place::As(path) | Place::Onto(path, _) => Ok(path.clone()),
         }
@@ -394,7 +408,7 @@ fn named_upload(
         return if several { Ok(Named::LeftOut(LeftOut::Special)) } else { Err(refused(LocalError::Special)) };
     }
     let target = match place {
-        Place::Into(folder) => match source_name(source)? {
+        Place::Into(folder) | Place::New(folder) => match source_name(source)? {
             Some(name) => {
                 check_name(&name)?;
                 folder.join(&name.nfc().collect::<String>())
@@ -412,11 +426,17 @@ fn named_upload(
     Ok(Named::Taken(metadata, target))
 }
 
-fn local_place(destination: &Path, several: bool) -> Result<Place<PathBuf>, TransferError> {
+fn local_place(
+    destination: &Path,
+    several: bool,
+    is_folder: bool,
+    mkpath: bool,
+) -> Result<Place<PathBuf>, TransferError> {
     match fs::metadata(destination) {
         Ok(metadata) if metadata.is_dir() => Ok(Place::Into(destination.to_owned())),
-        Ok(_) if several => Err(TransferError::NotAFolder(destination.display().to_string())),
+        Ok(_) if several || mkpath => Err(TransferError::NotAFolder(destination.display().to_string())),
         Ok(_) => Ok(Place::Onto(destination.to_owned(), None)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && mkpath => Ok(Place::New(destination.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let parent = destination.parent().filter(|parent| !parent.as_os_str().is_empty());
             if !parent.unwrap_or(Path::new(".")).is_dir() {
@@ -425,6 +445,9 @@ fn local_place(destination: &Path, several: bool) -> Result<Place<PathBuf>, Tran
                     message: format!("the local folder '{parent}' does not exist"),
                     make: format!("mkdir -p '{parent}'"),
                 });
+            }
+            if is_folder {
+                return Ok(Place::New(destination.to_owned()));
             }
             if several {
                 let shown = destination.display();
@@ -437,6 +460,26 @@ fn local_place(destination: &Path, several: bool) -> Result<Place<PathBuf>, Tran
         }
         Err(error) => Err(TransferError::local(destination, error)),
     }
+}
+
+/// The folder that is to be made for sources, and the job that makes it unless trees do so anyway, whose contents go
+/// straight in.
+fn new_folder(
+    path: RemotePath,
+    wanted: &[(&PathBuf, fs::Metadata, RemotePath)],
+    merged: Option<&Arc<Merged>>,
+    jobs: &mut Vec<Job>,
+) -> Arc<TargetFolder> {
+    let makes_itself = wanted.iter().all(|(.., target)| *target == path);
+    let folder = TargetFolder::unknown(path);
+    folder.learn(FolderState::New);
+    if !makes_itself {
+        if let Some(merged) = merged {
+            merged.enter(&folder);
+        }
+        jobs.insert(0, Job::MakeFolder(folder.clone()));
+    }
+    folder
 }
 
 /// Whether a local path ends with a slash.
@@ -489,11 +532,17 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("file");
         fs::write(&file, "x").expect("a file");
-        assert!(matches!(local_place(folder.path(), true), Ok(Place::Into(_))));
-        assert!(matches!(local_place(&file, false), Ok(Place::Onto(..))));
-        assert!(matches!(local_place(&file, true), Err(TransferError::NotAFolder(_))));
-        assert!(matches!(local_place(&folder.path().join("new"), false), Ok(Place::As(_))));
-        assert!(matches!(local_place(&folder.path().join("new"), true), Err(TransferError::NoFolder { .. })));
-        assert!(matches!(local_place(&folder.path().join("no/new"), false), Err(TransferError::NoFolder { .. })));
+        let place = |path: &Path, several| local_place(path, several, false, false);
+        let (new, deep) = (folder.path().join("new"), folder.path().join("no/new"));
+        assert!(matches!(place(folder.path(), true), Ok(Place::Into(_))));
+        assert!(matches!(place(&file, false), Ok(Place::Onto(..))));
+        assert!(matches!(place(&file, true), Err(TransferError::NotAFolder(_))));
+        assert!(matches!(place(&new, false), Ok(Place::As(_))));
+        assert!(matches!(place(&new, true), Err(TransferError::NoFolder { .. })));
+        assert!(matches!(place(&deep, false), Err(TransferError::NoFolder { .. })));
+        assert!(matches!(local_place(&new, false, true, false), Ok(Place::New(_))));
+        assert!(matches!(local_place(&deep, false, true, false), Err(TransferError::NoFolder { .. })));
+        assert!(matches!(local_place(&deep, false, true, true), Ok(Place::New(_))));
+        assert!(matches!(local_place(&file, false, true, true), Err(TransferError::NotAFolder(_))));
     }
 }

@@ -68,6 +68,6 @@ fn retries_of_all_calls_go_by_the_flag_and_its_variable() {
     assert_eq!(tried(world.cec(["scp", "cells://common-files/file", "here"])), 8);
     assert_eq!(tried(world.cec(["stat", "common-files/file"])), 5);
     assert_eq!(tried(world.cec(["stat", "common-files/file"]).env("CEC_RETRY_MAX_ATTEMPTS", "2")), 2);
-    let bad = world.cec(["stat", "common-files/file"]).env("CEC_RETRY_MAX_ATTEMPTS", "0").run();
-    bad.is(2, "", "error: CEC_RETRY_MAX_ATTEMPTS is 0, but must be between 1 and 1000\n");
+    let bad = world.cec(["stat", "common-files/file"]).env("CEC_RETRY_MAX_ATTEMPTS", "1001").run();
+    bad.is(2, "", "error: CEC_RETRY_MAX_ATTEMPTS is 1001, but must be at most 1000\n");
 }

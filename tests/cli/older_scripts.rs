@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::support::{Run, World};
 
 /// Runs a script with `cec` on its path, signed in nowhere; `U` is the server and `T` the administrator's token.
-fn sh(world: &World, script: &str) -> Run {
+pub(crate) fn sh(world: &World, script: &str) -> Run {
     let bin = world.home().join("bin");
     if !bin.exists() {
         fs::create_dir(&bin).expect("a folder");
@@ -79,8 +79,9 @@ fn templates_give_what_the_older_client_gave() {
     let shape = |text: &str| -> Vec<String> {
         let row = |line: &str| {
             let cells: Vec<&str> = line.split('|').collect();
-            let known = [0, 3, 4, 5, 6, 8].map(|index| cells[index].to_owned()).join("|");
-            format!("{known}|{}|{}", cells[1].len(), cells[2].len())
+            let known = [0, 3, 4, 5, 6].map(|index| cells[index].to_owned()).join("|");
+            let has_date = cells[8] == "now" || cells[8].ends_with(" ago");
+            format!("{known}|{has_date}|{}|{}", cells[1].len(), cells[2].len())
         };
         text.lines().map(row).collect()
     };
@@ -103,12 +104,12 @@ fn an_archive_pipeline_signs_in_fetches_and_puts_back() {
         mkdir DIR
         cec scp cells:///personal-files/doc DIR
         cec scp -n one.txt cells://common-files/
-        cec scp 'DIR/doc/tw o.txt' cells//common-files/renamed.txt
+        cec scp 'DIR/doc/tw o.txt' cells//common-files/
         cec ls -r common-files
         find DIR -type f | sort";
     let run = sh(&world, script);
     assert_eq!(run.code, 0, "{run:?}");
-    let listed = "common-files/one.txt\ncommon-files/renamed.txt\nDIR/doc/one.txt\nDIR/doc/tw o.txt\n";
+    let listed = "common-files/one.txt\ncommon-files/tw o.txt\nDIR/doc/one.txt\nDIR/doc/tw o.txt\n";
     assert_eq!(run.stdout, listed, "{run:?}");
     assert!(run.stderr.contains("signed in as admin on URL"), "{run:?}");
     assert_eq!(run.stderr.matches("done: ").count(), 3, "{run:?}");
@@ -140,8 +141,8 @@ fn the_exit_code_is_what_a_script_can_trust() {
 fn the_older_names_of_variables_and_flags_hold() {
     let world = recorded_world();
     let script = format!(
-        "export CELLS_CLIENT_TARGET_URL=$U CELLS_CLIENT_USER_LOGIN=alice CELLS_CLIENT_USER_PWD='{}'
-         export CELLS_CLIENT_SKIP_VERIFY=true
+        "export CELLS_CLIENT_TARGET_URL=$U CELLS_CLIENT_TARGET_USER_LOGIN=alice CELLS_CLIENT_TARGET_USER_PWD='{}'
+         export CELLS_CLIENT_TARGET_SKIP_VERIFY=true
          cec ls -r
          cec ls --no_cache --skip_keyring --skip_verify -r a1-ro",
         world.sandbox.password("alice")
@@ -217,4 +218,83 @@ fn nothing_is_ever_deleted_for_want_of_an_answer() {
         echo n | cec rm -p personal-files/doc/one.txt 2>/dev/null || echo $?
         cec ls -r personal-files/doc/one.txt";
     sh(&world, script).is(0, "2\n2\npersonal-files/doc/one.txt\n", "");
+}
+
+/// Lines that the older client takes, each with what it ends with and prints there, tried on a real server. `$R` is a
+/// folder of their own with `one.txt` and `empty`.
+const TAKEN: &[(&str, i32, &str)] = &[
+    // A switch takes a value, everywhere; of several the last one counts.
+    ("ls --raw=true $R", 0, "personal-files/r/empty\npersonal-files/r/one.txt\n"),
+    ("ls -r=true $R", 0, "personal-files/r/empty\npersonal-files/r/one.txt\n"),
+    ("ls --raw=false --raw $R/one.txt", 0, "personal-files/r/one.txt\n"),
+    ("ls --details=false $R/one.txt", 0, "one.txt\n"),
+    ("ls --exists=true $R/one.txt", 0, "true\n"),
+    ("mkdir --parents=true $R/a/b", 0, ""),
+    ("rm --force=true --permanently=1 $R/a", 0, ""),
+    ("scp -f=true --no-progress=true --skip-md5=false one.txt cells://$R", 0, ""),
+    ("scp --force=t --no_progress=T --verbose=false --very_verbose=F one.txt cells://$R", 0, ""),
+    ("storage list-datasources --raw=true | head -1", 0, "pydiods1\n"),
+    ("tools hash --raw=true -f one.txt | grep -c one.txt", 1, "0\n"),
+    ("jobs delete --dry-run=true --job-id nope", 3, ""),
+    // An empty value is none.
+    ("ls -r --config '' $R/one.txt", 0, "personal-files/r/one.txt\n"),
+    ("ls -r --login '' --password '' $R/one.txt", 0, "personal-files/r/one.txt\n"),
+    ("ls -r --url '' --token= $R/one.txt", 0, "personal-files/r/one.txt\n"),
+    ("ls --format '' $R/one.txt", 0, "one.txt\n"),
+    ("jobs get --filter '' --jq 'length > 0'", 0, "true\n"),
+    ("version -f '' | head -1", 0, "Cells Client\n"),
+    // Values for uploads in parts.
+    ("scp -n -f --multipart-debug-flags '' one.txt cells://$R", 0, ""),
+    ("scp -n -f --retry-max-attempts 0 --retry-max-backoff 0 one.txt cells://$R", 0, ""),
+    ("scp -n -f --part-size 10 --parts-concurrency 0 --multipart-threshold 0 one.txt cells://$R", 0, ""),
+    // Names of commands that are out of date.
+    // CEC_QUIET is set: only -q makes it print 1 or 0, here as there.
+    ("version isvalid 1.2.3 && echo valid", 0, "valid\n"),
+    ("version isvalid 2.a || echo $?", 0, "1\n"),
+    ("version isrelease -q 4.4.0-alpha3", 0, "0\n"),
+    ("version isgreater 4.4.1 4.4.0 && echo greater", 0, "greater\n"),
+    ("version show | head -1", 0, "Cells Client\n"),
+    // What is named twice is listed once.
+    ("ls $R --format '{{.Name}}' $R/", 0, "empty\none.txt\n"),
+    ("meta get -p $R/one.txt -n usermeta-nothing -f json", 0, "{}\n"),
+    ("update --dry_run --version 4.4.0", 1, ""),
+];
+
+#[test]
+fn lines_that_the_older_client_takes_are_taken() {
+    let world = World::new();
+    world.put("personal-files/r/one.txt", "one\n");
+    world.put("personal-files/r/empty", "");
+    fs::write(world.home().join("one.txt"), "one\n").expect("a file");
+    for (line, code, stdout) in TAKEN {
+        let run = sh(&world, &format!("export CEC_URL=$U CEC_TOKEN=$T CEC_QUIET=1 R=personal-files/r; cec {line}"));
+        assert_eq!((run.code, run.stdout.as_str()), (*code, *stdout), "{line}: {run:?}");
+    }
+}
+
+#[test]
+fn the_older_variables_are_read_as_they_are_called_there() {
+    let world = recorded_world();
+    let script = "export CEC_URL=$U CEC_TOKEN=$T
+        CEC_LOG=warning CEC_SKIP_VERIFY=T CEC_SKIP_KEYRING=f CEC_NO_CACHE=t cec ls -r personal-files/doc/one.txt
+        CEC_LOG=production cec ls -r personal-files/doc/one.txt 2>/dev/null
+        CEC_RETRY_MAX_ATTEMPTS=0 CEC_RETRY_MAX_BACKOFF=0s cec ls -r personal-files/doc/one.txt
+        cec --log WARN ls -r personal-files/doc/one.txt";
+    sh(&world, script).is(0, &"personal-files/doc/one.txt\n".repeat(4), "");
+}
+
+#[test]
+fn templates_name_what_the_older_client_named() {
+    let world = recorded_world();
+    world.put("personal-files/doc/empty", "");
+    let script = "export CEC_URL=$U CEC_TOKEN=$T
+        cec ls --format '{{.Name}}|{{.Type}}|{{.HumanSize}}|{{.SizeBytes}}|{{.Date}}|{{.Uuid}}'
+        cec ls --format '{{.HumanSize}}|{{.SizeBytes}}' personal-files/doc/empty";
+    let run = sh(&world, script);
+    let (_, _, recorded, _) = recording("ls-root-format");
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+    for line in recorded.lines() {
+        assert!(run.stdout.lines().any(|ours| ours == line), "{line}: {run:?}");
+    }
+    assert!(run.stdout.ends_with("-|0\n"), "{run:?}");
 }

@@ -140,7 +140,7 @@ fn every_command_line_of_the_readme_and_of_the_guide_for_scripts_can_be_read() {
     fs::set_permissions(home.join("bin/cec"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
     let path = format!("{}/bin:/usr/bin:/bin", home.display());
     let mut count = 0;
-    for document in ["README.md", "docs/scripting.md"] {
+    for document in ["README.md", "docs/scripting.md", "docs/migration.md"] {
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(document)).expect(document);
         let blocks = text.split("```sh\n").skip(1).map(|block| block.split("```").next().expect("a block"));
         for line in blocks.flat_map(str::lines).filter(|line| line.trim_start().starts_with("cec ")) {

@@ -63,8 +63,8 @@ fn the_first_that_applies_is_used() {
             &[],
             &[
                 ("CELLS_CLIENT_TARGET_URL", world.url()),
-                ("CELLS_CLIENT_USER_LOGIN", "bob"),
-                ("CELLS_CLIENT_USER_PWD", &password),
+                ("CELLS_CLIENT_TARGET_USER_LOGIN", "bob"),
+                ("CELLS_CLIENT_TARGET_USER_PWD", &password),
             ]
         ),
         "bob"
@@ -106,7 +106,7 @@ fn a_login_name_alone_must_be_that_of_the_account() {
     for (cec, name) in [
         (world.signed_out(["ls", "--login", "bob"]), "--login"),
         (world.signed_out(["ls"]).env("CEC_LOGIN", "bob"), "CEC_LOGIN"),
-        (world.signed_out(["ls"]).env("CELLS_CLIENT_USER_LOGIN", "bob"), "CELLS_CLIENT_USER_LOGIN"),
+        (world.signed_out(["ls"]).env("CELLS_CLIENT_TARGET_USER_LOGIN", "bob"), "CELLS_CLIENT_TARGET_USER_LOGIN"),
     ] {
         let told = format!(
             "error: {name} is bob, but the stored account is alice@127.0.0.1:PORT\n  \
@@ -168,7 +168,8 @@ fn flags_stand_before_and_after_the_command() {
 fn secrets_that_are_none_are_refused_before_anything_is_sent() {
     let world = World::new();
     let empty = "error: the token that was given is empty\n";
-    world.signed_out(["ls", "-u", world.url(), "-t", ""]).run().is(2, "", empty);
+    // As with a variable, nothing is no token.
+    assert_eq!(world.signed_out(["ls", "-u", world.url(), "-t", ""]).run().code, 4);
     world.signed_out(["ls", "-u", world.url(), "-t", "-"]).input("\n").run().is(2, "", empty);
     let run = world.signed_out(["ls", "-u", world.url(), "-t", "a\nb"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");

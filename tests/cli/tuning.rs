@@ -126,6 +126,56 @@ fn retry_max_attempts_counts_the_requests() {
 }
 
 #[test]
+fn no_attempts_at_all_set_no_limit() {
+    for (flags, variable) in [(&["--retry-max-attempts", "0"][..], None), (&[], Some("0"))] {
+        let world = World::new();
+        local(&world, "file", 10);
+        world.sandbox.faults().add(Fault::on("PUT", "/io/").status(503).times(12));
+        let cec = world.cec(["scp", "-q", "file", "cells://common-files"].into_iter().chain(flags.iter().copied()));
+        let run = variable.into_iter().fold(cec, |cec, value| cec.env("CEC_RETRY_MAX_ATTEMPTS", value));
+        // No pause is none as well.
+        run.env("CEC_RETRY_MAX_BACKOFF", "0s").run().is(0, "", "");
+        assert_eq!(count(&world, "PUT", "/io/", ""), 13, "{flags:?}");
+    }
+    let world = World::new();
+    world.put("common-files/file", "x");
+    world.sandbox.faults().add(Fault::on("*", "/a/").status(503).times(7));
+    let run = world.cec(["ls", "-r", "common-files"]).env("CEC_RETRY_MAX_ATTEMPTS", "0").run();
+    run.is(0, "common-files/file\n", "");
+}
+
+#[test]
+fn values_that_the_older_client_takes_are_taken() {
+    let size = 45 * MEBIBYTE;
+    for (flags, expected) in [
+        (&["--multipart-threshold", "0", "--part-size", "20"][..], 3),
+        (&["--multipart-threshold", "10", "--part-size", "10", "--parts-concurrency", "0"], 5),
+        (&["--multipart-threshold", "10", "--part-size", "10", "--max-parts-number", "20000"], 5),
+        (&["--multipart-threshold", "10", "--part-size", "10", "--retry-max-backoff", "0"], 5),
+    ] {
+        assert_eq!(parts(size, flags, &[]), expected, "{flags:?}");
+    }
+}
+
+#[test]
+fn variables_say_how_much_is_shown() {
+    let world = World::new();
+    local(&world, "file", 10);
+    let scp = |name: &str, value: &str, flags: &[&str]| {
+        let target = format!("cells://common-files/{name}{}/", flags.len());
+        let run = world.cec([&["scp", "file", target.as_str()], flags].concat()).env(name, value).run();
+        assert_eq!(run.code, 0, "{name}={value}: {run:?}");
+        run.stderr
+    };
+    assert!(scp("CEC_VERBOSE", "t", &[]).contains("folder cells://common-files/CEC_VERBOSE0"));
+    assert!(!scp("CEC_VERBOSE", "true", &["--verbose=false"]).contains("folder cells://"), "a flag wins");
+    assert!(scp("CEC_VERY_VERBOSE", "1", &[]).contains("/io/common-files/CEC_VERY_VERBOSE0/file"));
+    assert!(scp("CEC_MULTIPART_DEBUG_FLAGS", "signing | retries", &[]).contains("is out of date"));
+    let run = world.cec(["scp", "-f", "file", "cells://common-files"]).env("CEC_MULTIPART_DEBUG_FLAGS", "x").run();
+    assert!(run.code == 2 && run.stderr.contains("CEC_MULTIPART_DEBUG_FLAGS"), "{run:?}");
+}
+
+#[test]
 fn retry_max_backoff_bounds_the_pauses() {
     let world = World::new();
     local(&world, "file", 10);
@@ -181,7 +231,7 @@ fn very_verbose_says_every_request_and_no_secret() {
 fn the_older_clients_debug_flags_log_and_say_that_they_are_out_of_date() {
     let world = World::new();
     local(&world, "file", 10);
-    let run = world.cec(["scp", "--multipart-debug-flags", "request,retry", "file", "cells://common-files"]).run();
+    let run = world.cec(["scp", "--multipart-debug-flags", "request | retries", "file", "cells://common-files"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stderr.contains("warning: --multipart-debug-flags is out of date"), "{}", run.stderr);
     assert!(run.stderr.contains("/io/common-files/file"), "{}", run.stderr);

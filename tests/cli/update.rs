@@ -72,10 +72,18 @@ fn an_update_is_checked_tried_and_put_in_place() {
     let machine = Machine::new();
     machine.world.sandbox.offer(release("98.0.0", program("98.0.0")));
     machine.world.sandbox.offer(release("99.1.0", program("99.1.0")));
-    let planned = machine.cec(&["update", "--dry-run", "--json"]).run().json();
+    let listed = machine.cec(&["update"]).run();
+    assert_eq!(
+        (listed.code, listed.stdout.as_str()),
+        (0, "98.0.0\tcec 98.0.0\t-\n99.1.0\tcec 99.1.0\t-\n"),
+        "{listed:?}"
+    );
+    assert!(listed.stderr.ends_with("install one with: cec update --version 99.1.0\n"), "{listed:?}");
+    assert!(machine.is_untouched(), "a list changes nothing");
+    let planned = machine.cec(&["update", "-v", "latest", "--dry_run", "--json"]).run().json();
     assert_eq!((&planned["available"], &planned["updated"]), (&"99.1.0".into(), &false.into()));
     assert!(machine.is_untouched());
-    let run = machine.cec(&["update", "-q"]).run();
+    let run = machine.cec(&["update", "-q", "-v", "latest"]).run();
     run.is(0, "", "");
     assert_eq!(fs::read(&machine.installed).expect("it"), program("99.1.0"));
     let version = env!("CARGO_PKG_VERSION");
@@ -124,7 +132,7 @@ fn nothing_is_changed_by_a_program_that_is_not_what_it_should_be() {
     ] {
         let machine = Machine::new();
         machine.world.sandbox.offer(offered);
-        let run = machine.cec(&["update", "-q"]).env("CEC_UPDATE_KEY", key).run();
+        let run = machine.cec(&["update", "-q", "-v", "latest"]).env("CEC_UPDATE_KEY", key).run();
         assert_eq!((run.code, run.stdout.as_str()), (9, ""), "{words} {run:?}");
         assert!(run.stderr.contains(words), "{words} {run:?}");
         assert!(machine.is_untouched(), "{words}");
@@ -136,7 +144,7 @@ fn a_download_that_breaks_off_changes_nothing() {
     let machine = Machine::new();
     machine.world.sandbox.offer(release("99.0.0", vec![b'x'; 300_000]));
     machine.world.sandbox.faults().add(Fault::on("GET", "/a/update-server/files/").cut_response_at(100_000));
-    let run = machine.cec(&["update", "-q"]).run();
+    let run = machine.cec(&["update", "-q", "-v", "latest"]).run();
     assert_eq!(run.code, 6, "{run:?}");
     assert!(machine.is_untouched());
 }
@@ -147,7 +155,7 @@ fn without_a_channel_or_a_key_nothing_is_asked() {
     for (url, key, words) in
         [("", "", "no update server"), (machine.world.url(), "", "no public key"), ("", "key.pem", "no update server")]
     {
-        let run = machine.cec(&["update"]).env("CEC_UPDATE_URL", url).env("CEC_UPDATE_KEY", key).run();
+        let run = machine.cec(&["update", "-v", "latest"]).env("CEC_UPDATE_URL", url).env("CEC_UPDATE_KEY", key).run();
         assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
         assert!(run.stderr.contains(words) && run.stderr.contains("nothing was changed"), "{run:?}");
     }
@@ -160,7 +168,7 @@ fn a_folder_that_cannot_be_written_to_is_told_before_anything_is_fetched() {
     machine.world.sandbox.offer(release("99.0.0", program("99.0.0")));
     let folder = machine.installed.parent().expect("a folder").to_owned();
     fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o555)).expect("a mode");
-    let run = machine.cec(&["update", "-q"]).by_nobody().run();
+    let run = machine.cec(&["update", "-q", "-v", "latest"]).by_nobody().run();
     fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
     assert_eq!(run.code, 5, "{run:?}");
     assert!(run.stderr.contains("cannot write to"), "{run:?}");

@@ -43,6 +43,7 @@ pub(crate) fn options() -> Options {
         verify: true,
         fail_fast: false,
         dry_run: false,
+        mkpath: false,
         local: LocalOptions { links: LinkPolicy::Follow, hidden: true, except: None },
         temporaries: Arc::default(),
     }

@@ -48,6 +48,22 @@ struct Deleted {
     failed: Option<CliError>,
 }
 
+impl Deleted {
+    /// The result in the older client's words, if it has some: scripts compare them.
+    fn older_result(&self) -> &str {
+        match self.result.as_str() {
+            DELETED => "done",
+            PLANNED => "done (dry-run)",
+            SKIPPED => "skipped: you cannot delete system jobs using batches",
+            other => other,
+        }
+    }
+}
+
+const DELETED: &str = "deleted";
+const PLANNED: &str = "would be deleted (dry run)";
+const SKIPPED: &str = "skipped: jobs of the server's own are deleted by their id";
+
 /// Deletes jobs.
 ///
 /// # Errors
@@ -112,15 +128,15 @@ async fn delete(ctx: &Ctx, job: &JobEntry, by_id: bool, dry_run: bool) -> Result
         failed,
     };
     if job.owner == SYSTEM_USER && !by_id {
-        return Ok(told("skipped: jobs of the server's own are deleted by their id", None));
+        return Ok(told(SKIPPED, None));
     }
     if dry_run {
-        return Ok(told("would be deleted (dry run)", None));
+        return Ok(told(PLANNED, None));
     }
     let (api, id) = (ctx.api().await?, JobId(job.id.clone()));
     let deleted = async {
         if api.delete_job(&id).await? {
-            return Ok("deleted".to_owned());
+            return Ok(DELETED.to_owned());
         }
         let tasks: Vec<String> = job.tasks.iter().map(|task| task.id.clone()).collect();
         api.delete_tasks(&id, &tasks).await?;
@@ -142,7 +158,7 @@ async fn delete(ctx: &Ctx, job: &JobEntry, by_id: bool, dry_run: bool) -> Result
 
 fn write(ctx: &Ctx, results: &[Deleted], format: Option<Format>) -> Result<(), CliError> {
     if format == Some(Format::Json) {
-        let older = |one: &Deleted| json!({"JobID": one.id, "JobLabel": one.label, "Result": one.result});
+        let older = |one: &Deleted| json!({"JobID": one.id, "JobLabel": one.label, "Result": one.older_result()});
         let records: Vec<Value> = results.iter().map(older).collect();
         ctx.ui.json_indented(&records)?;
     } else if ctx.ui.is_json() {

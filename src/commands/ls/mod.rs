@@ -4,6 +4,9 @@ mod exists;
 mod recursive;
 mod show;
 mod streamed;
+mod template;
+
+use std::collections::HashSet;
 
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
@@ -18,7 +21,8 @@ use crate::s3;
 use crate::ui::OutputError;
 use crate::ui::template::Format;
 use crate::walk::{WalkError, remote};
-use show::{FORMAT_FIELDS, Show};
+use show::Show;
+use template::FIELDS;
 
 /// Arguments of `cec ls`.
 #[derive(Debug, clap::Args)]
@@ -88,7 +92,11 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     if arguments.exists {
         return exists::run(ctx, &arguments, &paths).await;
     }
-    let format = arguments.format.as_deref().map(|template| Format::parse(template, FORMAT_FIELDS)).transpose()?;
+    // What is named twice is listed once, as the older client's own example has it: ls DIR --format T DIR/
+    let mut seen = HashSet::new();
+    let mut is_new = |typed: &String| ctx.remote_path(typed).map_or(true, |path| seen.insert(path));
+    let paths: Vec<String> = paths.into_iter().filter(|typed| is_new(typed)).collect();
+    let format = arguments.format.as_deref().map(|template| Format::parse(template, FIELDS)).transpose()?;
     let mut operands = Operands::new(&ctx.ui);
     let only_root = paths.iter().all(|path| ctx.remote_path(path).is_ok_and(|path| path.is_root()));
     let mut show = Show::new(ctx, &arguments, format, only_root && !arguments.recursive, paths.len() > 1);

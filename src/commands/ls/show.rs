@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Args;
-use crate::api::{Node, NodeKind};
+use super::{Args, template};
+use crate::api::Node;
 use crate::commands::operands::Operands;
 use crate::commands::tally::Tally;
 use crate::context::Ctx;
@@ -14,7 +15,7 @@ use crate::path::RemotePath;
 use crate::ui::json::NodeRecord;
 use crate::ui::table::{Column, Table};
 use crate::ui::template::Format;
-use crate::ui::{Piece, Ui, human};
+use crate::ui::{Piece, Ui};
 
 const NODE_COLUMNS: &[Column] = &[
     Column::text("TYPE"),
@@ -34,12 +35,8 @@ const WORKSPACE_COLUMNS: &[Column] = &[
     Column::text("PERMISSIONS"),
 ];
 
-/// What a template can name, as in the older client.
-pub(super) const FORMAT_FIELDS: &[&str] =
-    &["Type", "Uuid", "Hash", "Name", "Path", "HumanSize", "SizeBytes", "TimeStamp", "Date"];
-
 /// What stands in a table where there is nothing to say, so that columns can be told apart by blanks.
-const NOTHING: &str = "-";
+pub(super) const NOTHING: &str = "-";
 
 /// A listing on its way to standard output.
 pub(super) struct Show<'a> {
@@ -89,7 +86,7 @@ impl<'a> Show<'a> {
         }
         let end = if self.null { "\0" } else { "\n" };
         if let Some(format) = &self.format {
-            let text = format.fill(format_values(node))?;
+            let text = format.fill(template::values(node, Timestamp::now()))?;
             return Ok(self.ui.bytes(format!("{}{end}", self.ui.shown(&text)).as_bytes())?);
         }
         let name = self.name(node);
@@ -133,36 +130,8 @@ impl<'a> Show<'a> {
     }
 }
 
-/// The values of [`FORMAT_FIELDS`]. Folders have the size that the server gives, which is none for an empty one and may
-/// lag; what is not known is an empty text.
-fn format_values(node: &Node) -> [String; 9] {
-    let (human_size, size) = match node.is_folder() && node.size == 0 {
-        true => (NOTHING.to_owned(), String::new()),
-        false => (human::bytes(node.size), node.size.to_string()),
-    };
-    [
-        kind_title(node.kind).to_owned(),
-        node.public_uuid().unwrap_or_default().to_owned(),
-        node.hash.clone().unwrap_or_default(),
-        node.name().to_owned(),
-        node.path.to_string(),
-        human_size,
-        size,
-        node.modified.map(|time| time.as_second().to_string()).unwrap_or_default(),
-        node.modified.map(|time| human::ago(time, jiff::Timestamp::now())).unwrap_or_default(),
-    ]
-}
-
-fn kind_title(kind: NodeKind) -> &'static str {
-    match kind {
-        NodeKind::Workspace => "Workspace",
-        NodeKind::Folder => "Folder",
-        NodeKind::File => "File",
-    }
-}
-
 fn node_cells(ui: &Ui, node: &Node, name: &str) -> Vec<String> {
-    let kind = kind_title(node.kind);
+    let kind = template::kind(node);
     let size = if node.is_folder() { NOTHING.to_owned() } else { ui.size(node.size) };
     vec![
         kind.to_owned(),
@@ -177,7 +146,7 @@ fn node_cells(ui: &Ui, node: &Node, name: &str) -> Vec<String> {
 fn workspace_cells(node: &Node) -> Vec<String> {
     let text = |name: &str| node.text(name).unwrap_or(NOTHING);
     let uuid = node.public_uuid().unwrap_or(NOTHING);
-    ["Workspace", uuid, node.name(), text("ws_label"), text("ws_description"), text("ws_permissions")]
+    [template::kind(node), uuid, node.name(), text("ws_label"), text("ws_description"), text("ws_permissions")]
         .map(str::to_owned)
         .to_vec()
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use clap::builder::ArgPredicate;
 
-use super::choices::{DebugEvent, IfExistsArg, LinksArg};
-use crate::settings::parse_duration;
+use super::choices::{DebugEvents, IfExistsArg, LinksArg};
+use crate::env::{self, Environment};
+use crate::error::{CliError, Kind};
+use crate::settings::parse_pause;
 use crate::transfer::IfExists;
 use crate::ui::progress::ProgressMode;
 
@@ -23,9 +25,10 @@ Examples:
 
 const NOTES: &str = "\
 One side is on the server: it starts with cells://. As with cp, a target that is a folder receives the sources under their
-own names, and a target that does not exist is the name that the one source gets. A folder merges into a folder. Of a
-source that ends in /. goes what is in it, and the target is made where it is missing: such a line can be run again and
-again.
+own names, and a target that does not exist is the name that the one source gets. A target that ends in / is a folder, and
+is made if it is missing; --mkpath does the same without the /, and makes the folders above it as well. A folder merges
+into a folder. Of a source that ends in /. goes what is in it, and the target is made if it is missing: such a line can be
+run again and again.
 
 A - is standard input or output. What is piped in goes in parts of 10 MiB that grow when there are very many; it is read
 once, so that it cannot be sent again as a whole.
@@ -91,6 +94,10 @@ pub struct Args {
     #[arg(short, long)]
     pub(super) preserve: bool,
 
+    /// Take the target for a folder, and make it and the folders above it if they are missing
+    #[arg(long)]
+    pub(super) mkpath: bool,
+
     /// Print what would be done, and do nothing
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -99,36 +106,38 @@ pub struct Args {
     #[arg(long)]
     pub(super) fail_fast: bool,
 
-    /// Show no progress (the same as --progress none)
-    #[arg(short, long, alias = "no_progress", help_heading = "Output")]
-    pub(super) no_progress: bool,
+    /// Show no progress (the same as --progress none) [env: CEC_NO_PROGRESS]
+    #[arg(
+        short, long, alias = "no_progress", help_heading = "Output", value_name = "BOOL", value_parser = env::parse_switch, num_args = 0..=1, require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub(super) no_progress: Option<bool>,
 
     /// How to show progress
-    #[arg(long, value_name = "FORM", help_heading = "Output", value_enum, conflicts_with = "no_progress")]
+    #[arg(long, value_name = "FORM", help_heading = "Output", value_enum)]
     pub(super) progress: Option<ProgressMode>,
 
-    /// Say every file as it is done, and every attempt that is repeated
-    #[arg(short, long, help_heading = "Output")]
-    pub(super) verbose: bool,
+    /// Say every file as it is done, and every attempt that is repeated [env: CEC_VERBOSE]
+    #[arg(
+        short, long, help_heading = "Output", value_name = "BOOL", value_parser = env::parse_switch, num_args = 0..=1, require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub(super) verbose: Option<bool>,
 
-    /// Say every request to the server as well, without its secrets (the same as -v --log debug)
-    #[arg(short = 'w', long, alias = "very_verbose", help_heading = "Output")]
-    pub(super) very_verbose: bool,
+    /// Say every request to the server as well, without its secrets (the same as -v --log debug) [env: CEC_VERY_VERBOSE]
+    #[arg(
+        short = 'w', long, alias = "very_verbose", help_heading = "Output", value_name = "BOOL", value_parser = env::parse_switch, num_args = 0..=1, require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub(super) very_verbose: Option<bool>,
 
     /// Write a JSON record for each file to this file, as it is done
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(super) manifest: Option<PathBuf>,
 
-    /// Of the older client: log these events; any of them now means --log debug
-    #[arg(
-        long,
-        alias = "multipart_debug_flags",
-        value_name = "EVENTS",
-        value_enum,
-        value_delimiter = ',',
-        hide = true
-    )]
-    pub(super) multipart_debug_flags: Vec<DebugEvent>,
+    /// Of the older client: log these events, as in "signing | retries"; any of them now means --log debug
+    #[arg(long, alias = "multipart_debug_flags", value_name = "EVENTS", hide = true)]
+    pub(super) multipart_debug_flags: Option<DebugEvents>,
 
     /// How many files move at once [default: 8]
     #[arg(long, value_name = "N", help_heading = "Speed")]
@@ -151,34 +160,107 @@ pub struct Args {
     pub(super) max_parts_number: Option<u32>,
 
     /// Do not compare hashes after a transfer
-    #[arg(long, alias = "skip_md5", help_heading = "Retries and verification")]
-    pub(super) skip_md5: bool,
+    #[arg(
+        long, alias = "skip_md5", help_heading = "Retries and verification", value_name = "BOOL", value_parser = env::parse_switch, num_args = 0..=1, require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub(super) skip_md5: Option<bool>,
 
-    /// How often a request is tried in all [default: 8]
+    /// How often a request is tried in all; 0 sets no limit [default: 8]
     #[arg(long, alias = "retry_max_attempts", value_name = "N", help_heading = "Retries and verification")]
     pub(super) retry_max_attempts: Option<u32>,
 
     /// The longest pause between two attempts, such as 30s or 2m [default: 30s]
     #[arg(
         long, alias = "retry_max_backoff", value_name = "DURATION", help_heading = "Retries and verification",
-        value_parser = parse_duration
+        value_parser = parse_pause
     )]
     pub(super) retry_max_backoff: Option<Duration>,
 }
 
 impl Args {
-    /// Whether requests are to be logged although no `--log` says so.
-    pub fn wants_log(&self) -> bool {
-        self.very_verbose || !self.multipart_debug_flags.is_empty()
-    }
-
-    /// Whether every file and every repeated attempt is to be told.
-    pub(super) fn is_verbose(&self) -> bool {
-        self.verbose || self.very_verbose
+    /// What flags and environment say about the output.
+    ///
+    /// # Errors
+    /// A variable with a bad value; --progress besides --no-progress.
+    pub fn verbosity(&self, environment: &Environment) -> Result<Verbosity, CliError> {
+        let switch = |flag: Option<bool>, variable| match flag {
+            Some(flag) => Ok(flag),
+            None => environment.switch(variable).map(|variable| variable.unwrap_or(false)),
+        };
+        if self.no_progress == Some(true) && self.progress.is_some() {
+            return Err(CliError::new(Kind::Usage, "--no-progress and --progress exclude each other"));
+        }
+        let events = match &self.multipart_debug_flags {
+            Some(events) => Some(events.clone()),
+            None => environment.read(env::MULTIPART_DEBUG_FLAGS, str::parse)?,
+        };
+        let very_verbose = switch(self.very_verbose, env::VERY_VERBOSE)?;
+        Ok(Verbosity {
+            // A flag says more than a variable.
+            no_progress: switch(self.no_progress, env::NO_PROGRESS)? && self.progress.is_none(),
+            every_file: very_verbose || switch(self.verbose, env::VERBOSE)?,
+            every_request: very_verbose,
+            debug_events: events.is_some_and(|DebugEvents(events)| !events.is_empty()),
+        })
     }
 
     /// What to do with files that exist.
     pub(super) fn policy(&self) -> IfExists {
         if self.force { IfExists::Overwrite } else { self.if_exists.into() }
+    }
+}
+
+/// How much a run says.
+#[derive(Debug, Clone, Copy)]
+pub struct Verbosity {
+    pub(super) no_progress: bool,
+    pub(super) every_file: bool,
+    pub(super) every_request: bool,
+    /// Whether the older client's flags for events are given.
+    pub(super) debug_events: bool,
+}
+
+impl Verbosity {
+    /// Whether requests are to be logged although no `--log` says so.
+    pub fn wants_log(self) -> bool {
+        self.every_request || self.debug_events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Harness {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn shows_progress(flags: &[&str], variable: &'static str) -> Option<bool> {
+        let harness = Harness::parse_from([&["scp", "a", "cells://b"], flags].concat());
+        let environment: Environment = [(env::NO_PROGRESS, variable)].into_iter().collect();
+        harness.args.verbosity(&environment).ok().map(|verbosity| !verbosity.no_progress)
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_variable_that_turns_progress_off() {
+        for (flags, variable, expected) in [
+            (&[][..], "", Some(true)),
+            (&[], "true", Some(false)),
+            (&[], "f", Some(true)),
+            (&["--no-progress=false"], "true", Some(true)),
+            (&["--progress", "bar"], "true", Some(true)),
+            (&["-nfv"], "", Some(false)),
+            (&["-fn"], "0", Some(false)),
+            (&["-n", "--progress", "bar"], "", None),
+            (&["-n=false", "--progress", "bar"], "", Some(true)),
+            (&[], "perhaps", None),
+        ] {
+            assert_eq!(shows_progress(flags, variable), expected, "{flags:?} {variable}");
+        }
     }
 }

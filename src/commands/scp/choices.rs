@@ -1,30 +1,38 @@
 //! What the flags of `cec scp` that choose can be set to.
 
+use std::str::FromStr;
+
 use crate::transfer::IfExists;
 use crate::walk::local::LinkPolicy;
 
-/// What the older client could be told to log of an upload in parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub(super) enum DebugEvent {
-    /// Signatures.
-    Signing,
-    /// Attempts.
-    Retry,
-    /// Requests.
-    Request,
-    /// Requests with their bodies.
-    RequestWithBody,
-    /// Answers.
-    Response,
-    /// Answers with their bodies.
-    ResponseWithBody,
-    /// What is out of date.
-    DeprecatedUsage,
-    /// Events of requests.
-    RequestEventMessage,
-    /// Events of answers.
-    ResponseEventMessage,
+/// What the older client logs of an upload in parts, by the names that it has for it.
+const EVENTS: [&str; 9] = [
+    "signing",
+    "retries",
+    "request",
+    "request_with_body",
+    "response",
+    "response_with_body",
+    "deprecated_usage",
+    "request_event_message",
+    "response_event_message",
+];
+
+/// Some of these events, as in `signing | retries`. Which of them makes no difference here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DebugEvents(pub(super) Vec<&'static str>);
+
+impl FromStr for DebugEvents {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let words = text.split(['|', ',']).map(str::trim).filter(|word| !word.is_empty());
+        let known = words.map(|word| {
+            let event = EVENTS.iter().find(|event| **event == word).copied();
+            event.ok_or_else(|| format!("'{word}' is none of {}", EVENTS.join(", ")))
+        });
+        known.collect::<Result<_, _>>().map(Self)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -70,5 +78,20 @@ impl From<LinksArg> for LinkPolicy {
             LinksArg::Skip => Self::Skip,
             LinksArg::Error => Self::Error,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_read_as_the_older_client_documents_them() {
+        let read = |text: &str| text.parse::<DebugEvents>().map(|DebugEvents(events)| events);
+        assert_eq!(read("signing | retries"), Ok(vec!["signing", "retries"]));
+        assert_eq!(read("request|response_with_body"), Ok(vec!["request", "response_with_body"]));
+        assert_eq!(read("request,retries"), Ok(vec!["request", "retries"]));
+        assert_eq!(read(""), Ok(vec![]));
+        assert!(read("signing | retry").expect_err("no event").contains("'retry' is none of signing, retries,"));
     }
 }

@@ -4,6 +4,7 @@ mod again;
 mod args;
 mod choices;
 mod direction;
+mod named;
 mod pipe;
 mod plan;
 mod report;
@@ -20,7 +21,9 @@ pub use args::Args;
 pub(super) use direction::without_dot;
 
 use again::Again;
+use args::Verbosity;
 use direction::{Direction, direction};
+use named::Named;
 use plan::plan;
 
 use crate::context::Ctx;
@@ -54,28 +57,40 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     let direction = direction(ctx, &args.paths)?;
     limits::survive_file_size_limit();
     let options = tuning::options(ctx, &args)?;
+    let verbosity = args.verbosity(&ctx.settings.environment)?;
     if args.preserve && matches!(direction, Direction::Up(..) | Direction::PipeUp(..)) {
         ctx.ui.warn("the server keeps no modification times of uploads; --preserve has no effect here");
     }
-    if !args.multipart_debug_flags.is_empty() {
+    if verbosity.debug_events {
         ctx.ui.warn("--multipart-debug-flags is out of date: it logs as --log debug does");
     }
     match direction {
-        Direction::PipeUp(target, is_folder) => return pipe::up(ctx, &args, options, &target, is_folder).await,
-        Direction::PipeDown(sources) => return pipe::down(ctx, &args, options, &sources).await,
+        Direction::PipeUp(target, is_folder) => {
+            return pipe::up(ctx, &args, verbosity, options, &target, is_folder).await;
+        }
+        Direction::PipeDown(sources) => return pipe::down(ctx, &args, verbosity, options, &sources).await,
         Direction::Up(..) | Direction::Down(..) => {}
     }
     check_manifest(&args, &direction)?;
     let engine = engine(ctx, options).await?;
-    let (again, planned) = (Again::of(&direction), plan(&ctx.ui, &engine, direction, args.no_glob));
-    let jobs = unless_interrupted(ctx, planned).await?;
+    let (again, named) = (Again::of(&direction), Named::of(&direction));
+    let jobs = unless_interrupted(ctx, plan(&ctx.ui, &engine, direction, args.no_glob)).await?;
+    let named = named.filter(|named| named.is_taken_by(&jobs));
     let again = again.filter(|again| again.has_changed(&jobs)).map(|again| again.line);
     let manifest = manifest(&args)?;
-    let single = matches!(jobs.as_slice(), [Job::UploadFile(_) | Job::DownloadFile(_)]);
-    let progress = progress(ctx, &args, &engine, manifest);
+    let is_folder = |job: &&Job| matches!(job, Job::MakeFolder(_) | Job::MakeLocalFolder(_));
+    let items: Vec<&Job> = jobs.iter().filter(|job| !is_folder(job)).collect();
+    let single = matches!(items.as_slice(), [Job::UploadFile(_) | Job::DownloadFile(_)]);
+    let progress = progress(ctx, &args, verbosity, &engine, manifest);
     let engine = Engine { observer: progress.clone(), ..engine };
     let summary = supervise(ctx, &progress, engine.execute(jobs)).await;
-    report::report(ctx, summary, &report::Facts { single, dry_run: args.dry_run, progress: &progress, again })
+    let transferred = summary.transferred > 0;
+    let outcome =
+        report::report(ctx, summary, &report::Facts { single, dry_run: args.dry_run, progress: &progress, again });
+    if let Some(named) = named.filter(|_| transferred && !args.dry_run && !ctx.ui.stderr_is_terminal()) {
+        ctx.ui.status(&named.note());
+    }
+    outcome
 }
 
 /// An engine that nobody hears of yet.
@@ -118,22 +133,28 @@ fn manifest(args: &Args) -> Result<Option<Manifest>, CliError> {
     args.manifest.as_ref().filter(|_| !args.dry_run).map(open).transpose()
 }
 
-fn progress(ctx: &Ctx, args: &Args, engine: &Engine, manifest: Option<Manifest>) -> Arc<Progress> {
-    Progress::start(ctx.ui.clone(), show(ctx, args, engine, manifest))
+fn progress(
+    ctx: &Ctx,
+    args: &Args,
+    verbosity: Verbosity,
+    engine: &Engine,
+    manifest: Option<Manifest>,
+) -> Arc<Progress> {
+    Progress::start(ctx.ui.clone(), show(ctx, args, verbosity, engine, manifest))
 }
 
-fn show(ctx: &Ctx, args: &Args, engine: &Engine, manifest: Option<Manifest>) -> Show {
+fn show(ctx: &Ctx, args: &Args, verbosity: Verbosity, engine: &Engine, manifest: Option<Manifest>) -> Show {
     let output = &ctx.settings.output;
     // The lines of a log would tear the bars apart.
     let torn = output.log.is_some() && output.log_file.is_none();
     let mode = match args.progress.unwrap_or(ProgressMode::Auto) {
-        _ if args.no_progress => ProgressMode::None,
+        _ if verbosity.no_progress => ProgressMode::None,
         ProgressMode::Auto if torn && !output.quiet && !output.json => ProgressMode::Plain,
         mode => mode,
     };
     Show {
         mode,
-        verbose: args.is_verbose(),
+        verbose: verbosity.every_file,
         dry_run: args.dry_run,
         contents: false,
         manifest,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use secrecy::ExposeSecret as _;
 
-use super::args::Args;
+use super::args::{Args, Verbosity};
 use super::plan::found;
 use super::report::{Facts, report};
 use super::{engine, manifest, progress, show, supervise, unless_interrupted};
@@ -25,6 +25,7 @@ use crate::ui::progress::{Progress, Show};
 pub(super) async fn up(
     ctx: &Ctx,
     args: &Args,
+    verbosity: Verbosity,
     options: Options,
     target: &RemotePath,
     is_folder: bool,
@@ -44,7 +45,7 @@ pub(super) async fn up(
     if ctx.ui.stdin_is_terminal() && !args.dry_run {
         ctx.ui.status("reading standard input; Ctrl-D ends it");
     }
-    let progress = progress(ctx, args, &engine, manifest);
+    let progress = progress(ctx, args, verbosity, &engine, manifest);
     let engine = Engine { observer: progress.clone(), ..engine };
     let summary = supervise(ctx, &progress, engine.upload_stream(Box::new(std::io::stdin()), target)).await;
     report(ctx, summary, &Facts { single: true, dry_run: args.dry_run, progress: &progress, again: None })
@@ -63,6 +64,7 @@ fn secret_is_piped(ctx: &Ctx) -> Result<bool, CliError> {
 pub(super) async fn down(
     ctx: &Ctx,
     args: &Args,
+    verbosity: Verbosity,
     options: Options,
     sources: &[RemotePath],
 ) -> Result<Outcome, CliError> {
@@ -70,8 +72,8 @@ pub(super) async fn down(
     let nodes = unless_interrupted(ctx, files(&ctx.ui, &engine, sources, args.no_glob)).await?;
     let manifest = manifest(args)?;
     // Bars would be torn apart by a content on the same terminal.
-    let quiet = Args { no_progress: true, ..args.clone() };
-    let show = Show { contents: true, ..show(ctx, &quiet, &engine, manifest) };
+    let quiet = Verbosity { no_progress: true, ..verbosity };
+    let show = Show { contents: true, ..show(ctx, args, quiet, &engine, manifest) };
     let progress = Progress::start(ctx.ui.clone(), show);
     let begun = Instant::now();
     let mut summary = Summary::default();

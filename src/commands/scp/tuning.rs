@@ -11,7 +11,7 @@ use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::hash::MEBIBYTE;
 use crate::http::retry::RetryPolicy;
-use crate::settings::parse_duration;
+use crate::settings::parse_pause;
 use crate::transfer::Options;
 use crate::transfer::options::{MAXIMUM_PARTS, PART_STEP};
 use crate::transfer::temporary::Temporaries;
@@ -23,38 +23,46 @@ const LARGEST_PART: u64 = 5 * 1024;
 /// How to transfer, as flags and environment say.
 pub(super) fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
     let environment = &ctx.settings.environment;
-    let part_size = part_size(environment, args.part_size)?;
+    let part_size = part_size(ctx, args.part_size)?;
     let (flag, variable) = ("--multipart-threshold", env::MULTIPART_THRESHOLD);
-    let threshold = number(environment, (flag, variable), args.multipart_threshold, LARGEST_PART)?.unwrap_or(100);
-    let transfers = number(environment, ("--transfers", env::TRANSFERS), args.transfers, 256)?.unwrap_or(8);
+    let threshold = number(environment, (flag, variable), args.multipart_threshold, 0, LARGEST_PART)?.unwrap_or(100);
+    let transfers = number(environment, ("--transfers", env::TRANSFERS), args.transfers, 1, 256)?.unwrap_or(8);
     let (flag, variable) = ("--parts-concurrency", env::PARTS_CONCURRENCY);
-    let parts_in_flight = number(environment, (flag, variable), args.parts_concurrency, 64)?.unwrap_or(2);
+    let parts_in_flight = number(environment, (flag, variable), args.parts_concurrency, 0, 64)?;
     let (flag, variable) = ("--max-parts-number", env::MAX_PARTS_NUMBER);
-    let maximum_parts = number(environment, (flag, variable), args.max_parts_number, MAXIMUM_PARTS)?.unwrap_or(5000);
+    let maximum_parts = number(environment, (flag, variable), args.max_parts_number, 1, u32::MAX)?.unwrap_or(5000);
     let (flag, variable) = ("--retry-max-attempts", env::RETRY_MAX_ATTEMPTS);
-    let max_attempts = number(environment, (flag, variable), args.retry_max_attempts, MOST_ATTEMPTS)?.unwrap_or(8);
+    let attempts = number(environment, (flag, variable), args.retry_max_attempts, 0, MOST_ATTEMPTS)?.unwrap_or(8);
     let max_backoff = match args.retry_max_backoff {
         Some(flag) => Some(flag),
-        None => environment.read(env::RETRY_MAX_BACKOFF, parse_duration)?,
+        None => environment.read(env::RETRY_MAX_BACKOFF, parse_pause)?,
     };
-    let skip_hashes = args.skip_md5 || environment.switch(env::SKIP_MD5)?.unwrap_or(false);
+    let skip_hashes = match args.skip_md5 {
+        Some(flag) => flag,
+        None => environment.switch(env::SKIP_MD5)?.unwrap_or(false),
+    };
     Ok(Options {
         if_exists: args.policy(),
         transfers,
         part_size: part_size.unwrap_or(50) * MEBIBYTE,
         stream_part_size: part_size.map_or(PART_STEP, |size| size * MEBIBYTE),
-        parts_in_flight,
+        // As with the older client, 0 stands for the usual number.
+        parts_in_flight: parts_in_flight.filter(|count| *count > 0).unwrap_or(2),
         multipart_threshold: threshold * MEBIBYTE,
-        maximum_parts,
+        // The gateway takes no more, and fewer are no more either.
+        maximum_parts: maximum_parts.min(MAXIMUM_PARTS),
         retry: RetryPolicy {
-            max_attempts,
             max_backoff: max_backoff.unwrap_or(Duration::from_secs(30)),
-            max_elapsed: Duration::from_secs(15 * 60),
-        },
+            // Who wants any number of attempts wants no end of them.
+            max_elapsed: if attempts == 0 { Duration::MAX } else { Duration::from_secs(15 * 60) },
+            ..RetryPolicy::default()
+        }
+        .with_attempts(attempts),
         preserve: args.preserve,
         verify: !skip_hashes,
         fail_fast: args.fail_fast,
         dry_run: args.dry_run,
+        mkpath: args.mkpath,
         local: LocalOptions {
             links: args.links.into(),
             hidden: !args.no_hidden,
@@ -73,15 +81,16 @@ fn temporaries(ctx: &Ctx) -> Temporaries {
 /// A flag and its variable.
 type Flag = (&'static str, &'static str);
 
-/// What a flag, or else its variable, says, from 1 to `most`.
+/// What a flag, or else its variable, says, from `least` to `most`.
 fn number<T>(
     environment: &Environment,
     (flag, variable): Flag,
     given: Option<T>,
+    least: T,
     most: T,
 ) -> Result<Option<T>, CliError>
 where
-    T: FromStr + Display + PartialOrd + From<u8> + Copy,
+    T: FromStr + Display + PartialOrd + Copy,
     T::Err: Display,
 {
     let (name, value) = match given {
@@ -89,22 +98,23 @@ where
         None => (variable, environment.value(variable)?),
     };
     match value {
-        Some(value) if value < T::from(1) || value > most => {
-            Err(CliError::new(Kind::Usage, format!("{name} is {value}, but must be between 1 and {most}")))
+        Some(value) if value < least || value > most => {
+            Err(CliError::new(Kind::Usage, format!("{name} is {value}, but must be between {least} and {most}")))
         }
         value => Ok(value),
     }
 }
 
-/// The size of a part in MiB, where one is given.
-fn part_size(environment: &Environment, given: Option<u64>) -> Result<Option<u64>, CliError> {
-    let flag = ("--part-size", env::PART_SIZE);
-    let size = number(environment, flag, given, LARGEST_PART)?;
-    match size {
-        Some(size) if !size.is_multiple_of(PART_STEP / MEBIBYTE) => {
-            let name = if given.is_some() { flag.0 } else { flag.1 };
-            Err(CliError::new(Kind::Usage, format!("{name} is {size} MiB, but must be a multiple of 10 MiB")))
-        }
-        size => Ok(size),
+/// The size of a part in MiB, if one is given: a multiple of 10, as the server hashes other parts wrongly.
+fn part_size(ctx: &Ctx, given: Option<u64>) -> Result<Option<u64>, CliError> {
+    let (flag, variable) = ("--part-size", env::PART_SIZE);
+    let Some(size) = number(&ctx.settings.environment, (flag, variable), given, 1, LARGEST_PART)? else {
+        return Ok(None);
+    };
+    let taken = size.next_multiple_of(PART_STEP / MEBIBYTE);
+    if taken != size {
+        let name = if given.is_some() { flag } else { variable };
+        ctx.ui.warn(&format!("{name} is {size} MiB, but must be a multiple of 10 MiB: parts have {taken} MiB"));
     }
+    Ok(Some(taken))
 }

@@ -24,9 +24,9 @@ pub enum Command {
 ///
 /// # Errors
 /// The command's.
-pub fn run(ui: &Ui, command: &Command) -> Result<Outcome, CliError> {
+pub fn run(ui: &Ui, command: &Command, quiet: bool) -> Result<Outcome, CliError> {
     match command {
         Command::Hash(arguments) => hash::run(ui, arguments),
-        Command::Version(command) => version::run(ui, command),
+        Command::Version(command) => version::run(ui, command, quiet),
     }
 }

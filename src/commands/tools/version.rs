@@ -1,6 +1,6 @@
 //! `cec tools version`: questions about version numbers, answered by exit codes.
 
-use semver::Version;
+use std::cmp::Ordering;
 
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::Ui;
@@ -50,23 +50,21 @@ pub struct Two {
     than: String,
 }
 
-/// Runs the command.
+/// Runs the command; `quiet` is whether -q is given. CEC_QUIET does not count, or it would turn every exit code into 0.
 ///
 /// # Errors
 /// [`Kind::Usage`] where versions are to be compared that are none, unless nothing is to be said.
-pub fn run(ui: &Ui, command: &Command) -> Result<Outcome, CliError> {
+pub fn run(ui: &Ui, command: &Command, quiet: bool) -> Result<Outcome, CliError> {
     let (yes, no) = match command {
         Command::IsValid(One { version }) => {
             (parse(version).is_some(), format!("[{version}] is *not* a valid version"))
         }
         Command::IsRelease(One { version }) => (
-            parse(version).is_some_and(|version| version.pre.is_empty() && version.build.is_empty()),
+            parse(version).is_some_and(|version| version.leads_to.is_empty()),
             format!("[{version}] is *not* a valid release version"),
         ),
         // Where nothing is said, what is no version is not greater.
-        Command::IsGreater(Two { version, than })
-            if ui.is_quiet() && (parse(version).is_none() || parse(than).is_none()) =>
-        {
+        Command::IsGreater(Two { version, than }) if quiet && (parse(version).is_none() || parse(than).is_none()) => {
             (false, String::new())
         }
         Command::IsGreater(Two { version, than }) => {
@@ -74,13 +72,13 @@ pub fn run(ui: &Ui, command: &Command) -> Result<Outcome, CliError> {
                 let complaint = || CliError::new(Kind::Usage, format!("'{text}' is not a valid version"));
                 parse(text).ok_or_else(complaint)
             };
-            let greater = read(version)?.cmp_precedence(&read(than)?).is_gt();
+            let greater = read(version)?.compare(&read(than)?).is_gt();
             (greater, format!("[{version}] is *not* greater than [{than}]"))
         }
     };
     if ui.is_json() {
         ui.json_document(&serde_json::json!({ "answer": yes }))?;
-    } else if ui.is_quiet() {
+    } else if quiet {
         ui.line(if yes { "1" } else { "0" })?;
         return Ok(Outcome::Done);
     } else if !yes {
@@ -89,16 +87,58 @@ pub fn run(ui: &Ui, command: &Command) -> Result<Outcome, CliError> {
     Ok(if yes { Outcome::Done } else { Outcome::Differences })
 }
 
-/// A version as people write it: with or without a v, with one to three numbers.
+/// A version as people write it: with or without a v, any count of numbers, what leads to a release behind a hyphen or
+/// at once, a build behind a plus. The older client reads the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Version {
+    numbers: Vec<u64>,
+    leads_to: String,
+}
+
 fn parse(text: &str) -> Option<Version> {
     let text = text.strip_prefix('v').unwrap_or(text);
-    let numbers = text.split(['-', '+']).next().unwrap_or_default();
-    let missing = match numbers.split('.').count() {
-        1 => ".0.0",
-        2 => ".0",
-        _ => "",
-    };
-    Version::parse(&format!("{numbers}{missing}{}", &text[numbers.len()..])).ok()
+    let (version, build) = text.split_once('+').map_or((text, None), |(version, build)| (version, Some(build)));
+    let end = version.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(version.len());
+    let (numbers, rest) = version.split_at(end);
+    let leads_to = rest.strip_prefix('-').filter(|rest| !rest.is_empty()).unwrap_or(rest);
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '~');
+    let is_list = |list: &str| list.split('.').all(|part| !part.is_empty() && part.chars().all(is_plain));
+    if !(leads_to.is_empty() || is_list(leads_to)) || !build.is_none_or(is_list) {
+        return None;
+    }
+    let numbers = numbers.split('.').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+    Some(Version { numbers, leads_to: leads_to.to_owned() })
+}
+
+impl Version {
+    /// The order of semantic versions, where missing numbers are zeros and builds count for nothing.
+    fn compare(&self, other: &Self) -> Ordering {
+        let count = self.numbers.len().max(other.numbers.len());
+        let padded = |version: &Self| {
+            let mut numbers = version.numbers.clone();
+            numbers.resize(count, 0);
+            numbers
+        };
+        padded(self).cmp(&padded(other)).then_with(|| match (self.leads_to.as_str(), other.leads_to.as_str()) {
+            ("", "") => Ordering::Equal,
+            ("", _) => Ordering::Greater,
+            (_, "") => Ordering::Less,
+            (one, other) => one.split('.').map(Part::of).cmp(other.split('.').map(Part::of)),
+        })
+    }
+}
+
+/// A part of what leads to a release: numbers are less than words.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part<'a> {
+    Number(u64),
+    Word(&'a str),
+}
+
+impl<'a> Part<'a> {
+    fn of(text: &'a str) -> Self {
+        text.parse().map_or(Self::Word(text), Self::Number)
+    }
 }
 
 #[cfg(test)]
@@ -107,27 +147,36 @@ mod tests {
 
     #[test]
     fn versions_are_read_as_people_write_them() {
-        for (text, read) in [
-            ("1.2.3", Some("1.2.3")),
-            ("v4.4", Some("4.4.0")),
-            ("4", Some("4.0.0")),
-            ("4.4.0-alpha3", Some("4.4.0-alpha3")),
-            ("v4-rc.1+b7", Some("4.0.0-rc.1+b7")),
-            ("1.2.x", None),
-            ("1.2.3.4", None),
-            ("", None),
-            ("v", None),
-            ("latest", None),
-            ("1..2", None),
+        for (text, numbers, leads_to) in [
+            ("1.2.3", &[1, 2, 3][..], ""),
+            ("v4.4", &[4, 4], ""),
+            ("4", &[4], ""),
+            ("1.2.3.4", &[1, 2, 3, 4], ""),
+            ("01.02.03", &[1, 2, 3], ""),
+            ("4.4.0-alpha3", &[4, 4, 0], "alpha3"),
+            ("1.2.3alpha", &[1, 2, 3], "alpha"),
+            ("1.2.3~1", &[1, 2, 3], "~1"),
+            ("1.2.3-", &[1, 2, 3], "-"),
+            ("1.2.3+meta", &[1, 2, 3], ""),
+            ("v4-rc.1+b7", &[4], "rc.1"),
         ] {
-            assert_eq!(parse(text).map(|version| version.to_string()).as_deref(), read, "{text}");
+            let version = parse(text).expect(text);
+            assert_eq!((version.numbers.as_slice(), version.leads_to.as_str()), (numbers, leads_to), "{text}");
+        }
+        for text in ["", "v", "latest", "1..2", "1.2.", ".1", "1.2.x", "2.a", "1.2.3-a..b", "1.2.3+", "1 2", "1.2.3-ä"]
+        {
+            assert_eq!(parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn releases_come_after_what_leads_to_them() {
-        let order = ["4.3.9", "4.4.0-alpha2", "4.4.0-alpha3", "4.4.0-rc1", "4.4.0", "4.10.0"];
-        let versions: Vec<Version> = order.iter().filter_map(|text| parse(text)).collect();
-        assert!(versions.is_sorted() && versions.len() == order.len());
+        let order =
+            ["4.3.9", "4.4.0-1", "4.4.0-alpha", "4.4.0-alpha.1", "4.4.0-alpha2", "4.4.0-alpha3", "4.4.0-rc1", "4.4"];
+        let order = order.iter().chain(&["4.4.0.1", "4.10.0", "5.0.0-alpha.1", "5"]);
+        let versions: Vec<Version> = order.map(|text| parse(text).expect(text)).collect();
+        assert!(versions.windows(2).all(|pair| pair[0].compare(&pair[1]).is_lt()), "{versions:?}");
+        let same = |one: &str, other: &str| parse(one).expect(one).compare(&parse(other).expect(other)).is_eq();
+        assert!(same("4.4", "v4.4.0+b7") && same("1.0-rc.1", "1-rc.1"));
     }
 }

@@ -229,7 +229,7 @@ impl Cec<'_> {
 
     /// The secrets that this run could know: those of its environment and of config.json too.
     fn secrets(&self) -> Vec<String> {
-        let given = ["CEC_TOKEN", "CEC_PASSWORD", "CEC_LINK_PASSWORD", "CELLS_CLIENT_USER_PWD"]
+        let given = ["CEC_TOKEN", "CEC_PASSWORD", "CEC_LINK_PASSWORD", "CELLS_CLIENT_TARGET_USER_PWD"]
             .iter()
             .filter_map(|name| self.variables.get(*name).cloned());
         let mut secrets: Vec<String> = self.world.secrets().into_iter().chain(given).collect();
