@@ -17,21 +17,21 @@ use crate::ui::template::Format;
 use crate::ui::{Ui, human};
 
 const NODE_COLUMNS: &[Column] = &[
-    Column::text("TYPE"),
-    Column::text("UUID"),
-    Column::text("NAME"),
+    Column::fixed("TYPE"),
+    Column::fixed("UUID").rank(2),
+    Column::whole("NAME"),
     Column::number("SIZE"),
-    Column::text("MODIFIED"),
-    Column::text("HASH"),
+    Column::fixed("MODIFIED"),
+    Column::fixed("HASH").rank(1),
 ];
 
 const WORKSPACE_COLUMNS: &[Column] = &[
-    Column::text("TYPE"),
-    Column::text("UUID"),
-    Column::text("NAME"),
-    Column::text("LABEL"),
-    Column::text("DESCRIPTION"),
-    Column::text("PERMISSIONS"),
+    Column::fixed("TYPE"),
+    Column::fixed("UUID").rank(2),
+    Column::whole("NAME"),
+    Column::text("LABEL").rank(3),
+    Column::text("DESCRIPTION").rank(1),
+    Column::fixed("PERMISSIONS").rank(4),
 ];
 
 /// What a template can name, as in the older client.
@@ -162,7 +162,8 @@ fn kind_title(kind: NodeKind) -> &'static str {
 
 fn node_cells(ui: &Ui, node: &Node, name: &str) -> Vec<String> {
     let kind = kind_title(node.kind);
-    let size = if node.is_folder() { NOTHING.to_owned() } else { ui.size(node.size) };
+    // Of an empty folder, and of one that it has not added up yet, the server gives none.
+    let size = if node.is_folder() && node.size == 0 { NOTHING.to_owned() } else { ui.size(node.size) };
     vec![
         kind.to_owned(),
         node.public_uuid().unwrap_or(NOTHING).to_owned(),
