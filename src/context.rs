@@ -373,6 +373,7 @@ impl Ctx {
         self.api
             .get_or_try_init(async || {
                 let client = api::Client::new(Arc::clone(self.sender().await?)).with_retry(self.retry_policy()?);
+                self.ui.count_entries(client.listed());
                 Ok(client.seen_as(self.view().await?.clone()))
             })
             .await
@@ -521,7 +522,10 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
             (read_limited(file).map_err(|error| unread("the token", &name, &error))?, format!("the token file {name}"))
         }
         TokenOrigin::Command(command) => {
+            // It may ask something itself.
+            let held = ui.hold_waiting();
             let printed = run_token_command(command, TOKEN_COMMAND_LIMIT).await?;
+            drop(held);
             if printed.trim().is_empty() {
                 return Err(CliError::new(Kind::Auth, "the command in CEC_TOKEN_COMMAND printed nothing"));
             }
@@ -532,9 +536,12 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
     if token.is_empty() {
         return Err(CliError::new(Kind::Usage, format!("{name} is empty")));
     }
-    if !token.chars().all(|character| character.is_ascii_graphic()) {
-        let message =
-            format!("{name} is no token: it holds a blank, a line break or another character that no token has");
+    // A path must not go out as one.
+    let is_of_token = |character: char| character.is_ascii_alphanumeric() || "-_.~+=".contains(character);
+    if !token.chars().all(is_of_token) {
+        let message = format!(
+            "{name} is not a token: it has a blank, a line break, a slash or another character that no token has"
+        );
         return Err(CliError::new(Kind::Usage, message));
     }
     Ok(SecretString::from(token))
