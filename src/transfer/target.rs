@@ -198,14 +198,14 @@ impl Engine {
             Some(node) if several => Err(TransferError::NotAFolder(node.path.to_string())),
             Some(node) => Ok(Place::Onto(node.path.clone(), Some(node))),
             None if typed.is_workspace() => {
-                Err(TransferError::NotFound(format!("there is no workspace '{typed}' for this user")))
+                Err(TransferError::NotFound(format!("there is no workspace '{typed}', or you have no access to it")))
             }
             None => {
                 let parent = destination.parent().unwrap_or_default();
                 match self.api.find(&parent).await? {
-                    None if parent.is_workspace() => {
-                        Err(TransferError::NotFound(format!("there is no workspace '{parent}' for this user")))
-                    }
+                    None if parent.is_workspace() => Err(TransferError::NotFound(format!(
+                        "there is no workspace '{parent}', or you have no access to it"
+                    ))),
                     None => Err(TransferError::NoFolder {
                         message: format!("'{parent}' does not exist on the server"),
                         make: format!("cec mkdir -p '{parent}'"),

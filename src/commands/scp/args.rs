@@ -91,6 +91,9 @@ pub struct Args {
     #[arg(short, long)]
     pub(super) preserve: bool,
 
+    #[command(flatten)]
+    pub(super) _habit: crate::commands::Habit,
+
     /// Print what would be done, and do nothing
     #[arg(long)]
     pub(super) dry_run: bool,
