@@ -43,6 +43,7 @@ mod readme;
 mod refresh;
 mod rm;
 mod scp;
+mod screen;
 mod search;
 mod selection;
 mod share;
