@@ -85,7 +85,7 @@ const SHORT_GLOBALS: &[(&[&str], char, &str)] = &[
     (&["ls"], 't', "-t is --token; --sort time lists the newest first"),
     (&["cp", "mv", "scp"], 't', "-t is --token; the target is the last argument"),
     (&["scp"], 'u', "-u is --url; --update replaces only what is older"),
-    (&["cp", "mv"], 'u', "-u is --url; nothing that exists is ever replaced by 'cec cp' and 'cec mv'"),
+    (&["cp", "mv"], 'u', "-u is --url; 'cec cp' and 'cec mv' never replace an existing file"),
     (&[], 't', "-t is --token; if this is a token, write --token"),
     (&[], 'u', "-u is --url; if this is a server, write its URL: https://files.example.com"),
 ];
@@ -272,7 +272,7 @@ mod tests {
         for (words, hint) in [
             (&["ls", "-t", "personal-files/x"][..], Some("--sort time")),
             (&["ls", "-t", "personal-files"], Some("--sort time")),
-            (&["cp", "-u", "a", "b"], Some("nothing that exists is ever replaced")),
+            (&["cp", "-u", "a", "b"], Some("never replace an existing file")),
             (&["scp", "-u", "report", "cells://personal-files/"], Some("--update")),
             (&["-q", "scp", "-t", "cells://personal-files/", "a"], Some("the target is the last argument")),
             (&["du", "-u", "personal-files/x"], Some("https://")),

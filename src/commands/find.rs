@@ -135,8 +135,9 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     let is_name = |typed: &&String| typed.contains(['*', '?']) && typed.contains('.') && !typed.contains('/');
     if let Some(typed) = arguments.paths.iter().find(is_name) {
         let message = format!("'{typed}' is a pattern for names, and a path is needed");
-        return Err(CliError::new(crate::error::Kind::Usage, message)
-            .hint("names are chosen like this: cec find PATH --name '*.jpg'"));
+        return Err(
+            CliError::new(crate::error::Kind::Usage, message).hint("to match names: cec find PATH --name '*.jpg'")
+        );
     }
     let conditions = Conditions::new(&arguments)?;
     let operands = Operands::new(&ctx.ui);

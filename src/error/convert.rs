@@ -108,7 +108,7 @@ impl From<OAuthError> for CliError {
                 };
                 let message = match code.as_str() {
                     "invalid_grant" => {
-                        "the code was not accepted: it is incomplete, used already, or too old".to_owned()
+                        "the code was not accepted: it is incomplete, already used, or expired".to_owned()
                     }
                     _ => message,
                 };

@@ -198,7 +198,8 @@ fn play(seed: u64, steps: usize, end: Option<Instant>) -> Vec<String> {
         stage.relay.weather(0);
         let told = stage.relay.told();
         for complaint in &mut wrong[before..] {
-            *complaint = format!("CEC_CHAOS_SEED={seed} step {step}: {complaint}\n    after: {done}\n    relay: {told:?}");
+            *complaint =
+                format!("CEC_CHAOS_SEED={seed} step {step}: {complaint}\n    after: {done}\n    relay: {told:?}");
             println!("{complaint}");
         }
         if wrong.len() > before {
@@ -259,7 +260,10 @@ fn upload(
         if again.code != 0 {
             wrong.push(format!("it fails in fair weather too: {} {}", again.code, again.errors));
         } else if stage.really(name) != Ok(Some(content.clone())) {
-            wrong.push(format!("{name} is not what was sent again: {:?}", stage.really(name).map(|it| it.map(|it| it.len()))));
+            wrong.push(format!(
+                "{name} is not what was sent again: {:?}",
+                stage.really(name).map(|it| it.map(|it| it.len()))
+            ));
         }
     }
     model.insert(name, content);
@@ -295,7 +299,9 @@ fn upload_two(
             if some_well {
                 let lengths = really.map(|it| it.map(|it| it.len()));
                 let sent = contents.map(|content| content.len());
-                wrong.push(format!("two uploads of {sent:?} bytes to {name}, one of them well, and there is {lengths:?}"));
+                wrong.push(format!(
+                    "two uploads of {sent:?} bytes to {name}, one of them well, and there is {lengths:?}"
+                ));
             }
             stage.forget(name);
             model.remove(name);
@@ -368,7 +374,10 @@ fn relocate(
     let ran = stage.foul(&[words]);
     if ran[0].code == 0 {
         if stage.really(other) != Ok(Some(content.clone())) {
-            wrong.push(format!("{other} is not what {name} was: {:?}", stage.really(other).map(|it| it.map(|it| it.len()))));
+            wrong.push(format!(
+                "{other} is not what {name} was: {:?}",
+                stage.really(other).map(|it| it.map(|it| it.len()))
+            ));
         }
         let left = stage.really(name);
         let expected = if moves { None } else { Some(content.clone()) };

@@ -123,8 +123,8 @@ fn what_other_programs_call_it_leads_to_what_it_is_here() {
         (&["find", "common-files", "-maxdepth", "1"], "--max-depth"),
         (&["find", "common-files", "*.jpg"], "cec find PATH --name '*.jpg'"),
         (&["ls", "-url", "https://files.example.com"], "two dashes: --url"),
-        (&["scp", "a", "cells://b", "--exclude", "x"], "there is no choosing by name yet"),
-        (&["scp", "a", "cells://b", "--bwlimit", "1M"], "there is no limit on speed yet"),
+        (&["scp", "a", "cells://b", "--exclude", "x"], "selecting by name is not supported yet"),
+        (&["scp", "a", "cells://b", "--bwlimit", "1M"], "a speed limit is not supported yet"),
     ] {
         refused(&world, arguments, &[hint]);
     }

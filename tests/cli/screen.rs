@@ -96,7 +96,7 @@ fn a_transfer_has_a_bar() {
 #[test]
 fn credentials_of_the_environment_are_not_stored_unasked() {
     let world = World::new();
-    let question = "Store it as an account all the same? [y/N] ";
+    let question = "Store it as an account anyway? [y/N] ";
     for (answer, expected) in [("\n", 1), ("n\n", 1), ("y\n", 0)] {
         let Some((code, screen)) = world.cec(["configure", "--skip-keyring"]).on_terminal(&[(question, answer)]) else {
             return;
@@ -136,8 +136,8 @@ fn what_differs_is_listed_in_short_with_one_hint() {
     assert_eq!(run.code, 7, "{run:?}");
     assert_eq!(run.stderr.matches("warning: failed: ").count(), 10, "{run:?}");
     assert!(run.stderr.contains("warning: and 5 more failed\n"), "{run:?}");
-    let hint = "hint: 15 files exist and differ: --force replaces what exists, --update only what is older, \
-                --ignore-existing leaves it alone\n";
+    let hint = "hint: 15 files already exist and differ: --force replaces them, --update replaces only older files, \
+                --ignore-existing keeps them\n";
     assert_eq!(run.stderr.matches(hint).count(), 1, "{run:?}");
 }
 

@@ -159,7 +159,7 @@ fn without_a_browser_the_page_is_shown_and_its_code_asked_for() {
             "  URL/oidc/oauth2/auth?response_type=code&client_id=cells-client&",
             "Not usable: this is neither a code nor the address of the page.",
             "Not usable: this belongs to another sign-in: its state is not the one that was sent.",
-            "Not usable: the code was not accepted: it is incomplete, used already, or too old.",
+            "Not usable: the code was not accepted: it is incomplete, already used, or expired.",
         ] {
             assert!(screen.contains(text), "{text}: {screen}");
         }

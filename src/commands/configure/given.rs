@@ -94,10 +94,10 @@ pub(super) async fn confirm_environment(ctx: &Ctx, way: &Way) -> Result<(), CliE
     };
     let secret = secret.unwrap_or_default();
     ctx.ui.before_asking(&format!("{secret} is set, and every command uses it without an account."));
-    if ctx.ui.confirm("Store it as an account all the same?", Consent::Yes).await {
+    if ctx.ui.confirm("Store it as an account anyway?", Consent::Yes).await {
         return Ok(());
     }
-    Err(CliError::new(Kind::Failure, "nothing was stored").hint(format!("to sign in in another way: unset {secret}")))
+    Err(CliError::new(Kind::Failure, "nothing was stored").hint(format!("to sign in another way, unset {secret}")))
 }
 
 fn way_where(ctx: &Ctx, counts: impl Fn(bool) -> bool) -> Option<Way> {

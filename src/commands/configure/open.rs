@@ -18,12 +18,11 @@ pub(super) async fn page(address: &str, environment: &Environment) -> io::Result
     opened.await.map_err(io::Error::other)?
 }
 
-/// Starts the first command of `$BROWSER` that can be started: they stand between colons, and `%s` in one is the address;
-/// it comes last where there is none.
+/// Starts the first command of `$BROWSER` that can be started. Colons separate the commands (semicolons on Windows); `%s`
+/// in a command is the address, else the address is its last argument.
 fn start(commands: &str, address: &str) -> io::Result<()> {
     let mut failed = io::Error::other("BROWSER names no command");
-    for command in std::env::split_paths(commands) {
-        let command = command.to_string_lossy().into_owned();
+    for command in commands.split(if cfg!(windows) { ';' } else { ':' }) {
         let mut words: Vec<String> = command.split_whitespace().map(|word| word.replace("%s", address)).collect();
         if !command.contains("%s") {
             words.push(address.to_owned());

@@ -89,9 +89,13 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
     }
     let existing = kinds.iter().filter(|kind| **kind == Kind::Exists).count();
     if existing > 0 {
-        let differ = if existing == 1 { "file exists and differs" } else { "files exist and differ" };
+        let (differ, them) = if existing == 1 {
+            ("file already exists and differs", "it")
+        } else {
+            ("files already exist and differ", "them")
+        };
         ctx.ui.hint(&format!(
-            "{} {differ}: --force replaces what exists, --update only what is older, --ignore-existing leaves it alone",
+            "{} {differ}: --force replaces {them}, --update replaces only older files, --ignore-existing keeps {them}",
             human::count(existing as u64)
         ));
     }
