@@ -62,6 +62,8 @@ Examples:
   cec ls common-files
   cec scp report.pdf cells://common-files/reports/
 
+More: 'cec help options', 'cec help exit-codes', 'cec help environment', 'cec help paths'.
+
 Start with 'cec configure', or set CEC_URL and CEC_TOKEN.";
 
 const LONG_END: &str = "\
@@ -78,7 +80,7 @@ Exit codes:
 A token or password on the command line can be seen by other users of this machine; prefer CEC_TOKEN, --token-file, \
 CEC_PASSWORD, or - to read standard input.
 
-More: 'cec help exit-codes', 'cec help environment', 'cec help paths'.
+More: 'cec help options', 'cec help exit-codes', 'cec help environment', 'cec help paths'.
 
 Start with 'cec configure', or set CEC_URL and CEC_TOKEN.";
 
@@ -268,7 +270,12 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Cli, c
     };
     let read = |arguments: &[OsString]| {
         let mut command = sized_command(size).color(color);
+        // In help they stand with the first command alone.
         let arguments = misread::headers_first(&without_flags_of_help(arguments));
+        if names_command(&command, &arguments) {
+            command =
+                command.mut_args(|argument| if argument.is_global_set() { argument.hide(true) } else { argument });
+        }
         let arguments = older::in_own_form(arguments, &command);
         let matches = command.try_get_matches_from_mut(arguments)?;
         let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
@@ -284,6 +291,12 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Cli, c
         let shown: Vec<OsString> = arguments.iter().map(shown).collect();
         if shown == arguments { error } else { read(&shown).err().unwrap_or(error) }
     })
+}
+
+/// Whether the command line has the name of a command in it.
+fn names_command(tree: &clap::Command, arguments: &[OsString]) -> bool {
+    let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
+    words.any(|word| tree.find_subcommand(word).is_some())
 }
 
 /// `cec help` takes names alone; who adds a flag, such as --json out of habit, wants the help all the same.
@@ -309,7 +322,12 @@ fn wanted_color(arguments: &[OsString], environment: &Environment) -> ColorChoic
     OutputSettings::resolve(&flags, environment).map(|output| output.color).unwrap_or_default()
 }
 
-const TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+/// The layout of the first command: what to do next stands at the end.
+const ROOT_TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+/// The layout of all others: what there is to know stands before the options.
+const TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}{after-help}\n\n{all-args}\n\n\
+    Options of every command, such as --json, --profile and -q: cec help options";
 
 /// Lays out the help of a command and of those below it. No text is left that only clap's own long help would show,
 /// so that both sizes have their flags on a line each.
@@ -329,8 +347,9 @@ fn lay_out(command: clap::Command, size: HelpSize) -> clap::Command {
         .chain(notes.split("\n\n").map(str::trim_end).filter(|paragraph| !paragraph.trim().is_empty()))
         .partition(|paragraph| paragraph.starts_with("Examples:"));
     let (examples, notes) = (examples.join("\n\n"), notes.into_iter().map(flowing).collect::<Vec<_>>().join("\n\n"));
+    let template = if command.get_name() == "cec" { ROOT_TEMPLATE } else { TEMPLATE };
     command
-        .help_template(TEMPLATE)
+        .help_template(template)
         .long_about(None::<&str>)
         .before_help(filled(examples))
         .after_help(filled(notes))
@@ -496,10 +515,12 @@ mod tests {
                 let mut lines = help.lines().skip(1);
                 assert_eq!((lines.next(), lines.next()), (Some(""), Some("Examples:")), "{path:?}: {help}");
                 assert!(help.lines().all(|line| line.chars().count() <= 100), "{path:?}: {help}");
-                let globals = help.split_once("Global options:\n").expect("global options").1;
-                let globals = globals.split("\n\n").next().expect("options");
-                assert!(globals.contains("--json"), "{path:?}: {help}");
-                assert_eq!(globals.contains("--connect-timeout"), flag == "--help", "{path:?}: {help}");
+                assert_eq!(help.contains("Global options:\n  -u, --url"), path.is_empty(), "{path:?}: {help}");
+                assert_eq!(help.contains("--connect-timeout"), path.is_empty() && flag == "--help", "{help}");
+                assert!(help.contains("cec help options"), "{path:?}: {help}");
+                if !path.is_empty() {
+                    assert!(help.ends_with(": cec help options\n"), "{path:?}: {help}");
+                }
             }
             // What only programs call needs no examples.
             for command in command.get_subcommands().filter(|command| !command.get_name().starts_with("__")) {

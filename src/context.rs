@@ -367,6 +367,7 @@ impl Ctx {
         self.api
             .get_or_try_init(async || {
                 let client = api::Client::new(Arc::clone(self.sender().await?)).with_retry(self.retry_policy()?);
+                self.ui.count_entries(client.listed());
                 Ok(client.seen_as(self.view().await?.clone()))
             })
             .await
@@ -514,7 +515,10 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
             (read_limited(file).map_err(|error| unread("the token", &name, &error))?, format!("the token file {name}"))
         }
         TokenOrigin::Command(command) => {
+            // It may ask something itself.
+            let held = ui.hold_waiting();
             let printed = run_token_command(command, TOKEN_COMMAND_LIMIT).await?;
+            drop(held);
             if printed.trim().is_empty() {
                 return Err(CliError::new(Kind::Auth, "the command in CEC_TOKEN_COMMAND printed nothing"));
             }
@@ -525,9 +529,11 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
     if token.is_empty() {
         return Err(CliError::new(Kind::Usage, format!("{name} is empty")));
     }
+    // A path must not go out as one.
     if Token::new(token).is_none() {
-        let message =
-            format!("{name} is no token: it holds a blank, a line break or another character that no token has");
+        let message = format!(
+            "{name} is not a token: it has a blank, a line break or another character that no token has"
+        );
         return Err(CliError::new(Kind::Usage, message));
     }
     Ok(SecretString::from(token))

@@ -50,6 +50,8 @@ pub const LOG_FILE: &str = "CEC_LOG_FILE";
 pub const QUIET: &str = "CEC_QUIET";
 /// Colours: auto, always, never (`--color`).
 pub const COLOR: &str = "CEC_COLOR";
+/// All columns of tables (`--wide`).
+pub const WIDE: &str = "CEC_WIDE";
 /// Never ask (`--no-input`).
 pub const NO_INPUT: &str = "CEC_NO_INPUT";
 /// Results as JSON (`--json`).

@@ -98,6 +98,12 @@ pub struct GlobalArgs {
     /// When to use colours [env: CEC_COLOR, NO_COLOR, CLICOLOR_FORCE]
     #[arg(long, global = true, value_name = "WHEN", value_enum, hide_short_help = true)]
     pub color: Option<ColorChoice>,
+    /// Show all columns of tables, whatever the width of the terminal [env: CEC_WIDE]
+    #[arg(
+        long, global = true, value_name = "BOOL", value_parser = env::parse_switch,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_short_help = true
+    )]
+    pub wide: Option<bool>,
     /// Never ask; fail where a question would be due [env: CEC_NO_INPUT, CI]
     #[arg(
         long, alias = "no_input", global = true, value_name = "BOOL", value_parser = env::parse_switch,
@@ -215,6 +221,10 @@ pub struct OutputSettings {
     pub quiet: bool,
     /// When to use colours, the conventions of the environment taken in.
     pub color: ColorChoice,
+    /// Tables with all their columns, whatever the width of the terminal.
+    pub wide: bool,
+    /// Nothing moves on the terminal: what is shown there is kept as a log, or it cannot move the cursor.
+    pub still: bool,
     /// Never ask.
     pub no_input: bool,
     /// What is logged; `None`: nothing.
@@ -252,6 +262,8 @@ impl OutputSettings {
                 Some(choice) => choice,
                 None => environment.value(env::COLOR)?.unwrap_or_else(|| conventional_color(environment)),
             },
+            wide: switch(flags.wide, env::WIDE, false)?,
+            still: ci || is_dumb(environment),
             no_input: switch(flags.no_input, env::NO_INPUT, ci)?,
             log,
             log_file,
@@ -267,10 +279,15 @@ fn conventional_color(environment: &Environment) -> ColorChoice {
     if matches!(environment.text(env::CLICOLOR_FORCE), Ok(Some(value)) if value != "0") {
         return ColorChoice::Always;
     }
-    if matches!(environment.text(env::TERM), Ok(Some("dumb"))) {
+    if is_dumb(environment) {
         return ColorChoice::Never;
     }
     ColorChoice::Auto
+}
+
+/// Whether the terminal knows no escape sequences.
+fn is_dumb(environment: &Environment) -> bool {
+    matches!(environment.text(env::TERM), Ok(Some("dumb")))
 }
 
 /// How connections are made.

@@ -24,6 +24,7 @@ pub use error::{ApiError, ApiErrorKind};
 pub use tree::{Node, NodeKind};
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -47,12 +48,18 @@ pub struct Client {
     sender: Arc<Sender>,
     retry: RetryPolicy,
     view: Option<Arc<View>>,
+    listed: Arc<AtomicU64>,
 }
 
 impl Client {
     /// A client that sends through `sender`, and tries again as is usual for small requests.
     pub fn new(sender: Arc<Sender>) -> Self {
-        Self { sender, retry: RetryPolicy::default(), view: None }
+        Self { sender, retry: RetryPolicy::default(), view: None, listed: Arc::default() }
+    }
+
+    /// How many nodes the listings of this client and its clones have brought, counted as they come.
+    pub fn listed(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.listed)
     }
 
     /// The client with the paths of a public link as they are shown.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use futures_util::{Stream, future};
@@ -378,6 +378,7 @@ impl Client {
             }
         };
         let answer: BulkAnswer = self.read_about(BULK, &request, fits).await?;
+        self.listed.fetch_add(answer.nodes.len() as u64, Ordering::Relaxed);
         let real = answer.nodes.into_iter().filter(|node| !node.uuid.is_empty() && !node.is_virtual());
         Ok(Page {
             items: real.map(|node| self.shown_node(node)).collect(),

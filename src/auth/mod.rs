@@ -79,7 +79,7 @@ pub enum AuthError {
     #[error("the user is locked on the server")]
     Locked,
     /// The token is not valid any more and cannot be renewed.
-    #[error("the token is not valid any more")]
+    #[error("the token is not valid (mistyped, expired or revoked)")]
     Expired,
     /// The answer to a renewal was lost, and with it the session: asking again would be taken for a theft.
     #[error("the session is lost: the server's answer with its new tokens did not arrive")]

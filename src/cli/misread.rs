@@ -22,8 +22,8 @@ impl Cli {
     /// Refuses what was read in another way than it was most likely meant, where that would do harm.
     ///
     /// # Errors
-    /// A `--password` that could be meant for a link or another user; a long flag with one dash only, which was read as
-    /// a token or a URL.
+    /// A `--password` that could be meant for a link or another user; a `-t` or `-u` of other programs, and a long flag
+    /// with one dash only, which were read as a token or a URL.
     pub fn refuse_misread(&self, arguments: &[OsString]) -> Result<(), CliError> {
         if let Some((whose, instead)) = self.wants_other_password()
             && password_follows_command(arguments)
@@ -32,6 +32,9 @@ impl Cli {
             return Err(CliError::new(Kind::Usage, message)
                 .hint(instead)
                 .hint("to sign in with it, write it before the command, or set CEC_PASSWORD"));
+        }
+        if let Some(refused) = short_global(arguments) {
+            return Err(refused);
         }
         let read_as_value = |typed: &str| typed.starts_with("-t") || typed.starts_with("-u");
         // Hardly any line has such a word, and the tree of all commands takes time to build.
@@ -76,25 +79,109 @@ fn own(arguments: &[OsString]) -> impl Iterator<Item = &str> {
     own.map(|argument| argument.to_str().unwrap_or_default())
 }
 
-/// Whether `--password` stands behind the command's name.
-fn password_follows_command(arguments: &[OsString]) -> bool {
-    let tree = sized_command(HelpSize::Short);
-    let takes_value = |word: &str| {
-        tree.get_arguments().any(|argument| {
-            let by_long = argument.get_long().is_some_and(|long| word.strip_prefix("--") == Some(long));
-            let by_short = argument.get_short().is_some_and(|short| word == format!("-{short}"));
-            (by_long || by_short) && argument.get_action().takes_values() && !argument.is_require_equals_set()
-        })
-    };
-    let mut words = own(arguments);
+/// What `-t` and `-u` mean to those who know other programs: the commands (none: all others), the flag, and what does it
+/// here.
+const SHORT_GLOBALS: &[(&[&str], char, &str)] = &[
+    (&["ls"], 't', "-t is --token; --sort time lists the newest first"),
+    (&["cp", "mv", "scp"], 't', "-t is --token; the target is the last argument"),
+    (&["scp"], 'u', "-u is --url; --update replaces only what is older"),
+    (&["cp", "mv"], 'u', "-u is --url; 'cec cp' and 'cec mv' never replace an existing file"),
+    (&[], 't', "-t is --token; if this is a token, write --token"),
+    (&[], 'u', "-u is --url; if this is a server, write its URL: https://files.example.com"),
+];
+
+/// The commands whose short flags are typed in groups (`ls -lt`), and these flags, as far as they take no value.
+const GROUPING: &[&str] = &["ls", "cp", "mv", "rm", "scp"];
+const GROUPED: &str = "adlrRfnpvwqhS01";
+
+/// Refuses `-t` and `-u` behind the command's name where what follows can be no token and no URL: it would be sent as
+/// one, or taken away from the command's own arguments.
+pub(super) fn short_global(arguments: &[OsString]) -> Option<CliError> {
+    // Hardly any line has them, and the tree of all commands takes time to build.
+    if !own(arguments).any(|word| short_flag(word).is_some()) {
+        return None;
+    }
+    let mut words = behind_command(arguments);
+    // To sign in, both are what they are here.
+    let verb = words.next().filter(|verb| !matches!(*verb, "configure" | "config"))?;
     while let Some(word) = words.next() {
-        if takes_value(word) {
-            words.next();
-        } else if !word.starts_with('-') {
-            return words.any(|word| word == "--password" || word.starts_with("--password="));
+        let Some((flag, rest)) = short_flag(word) else { continue };
+        if word.len() > 2 && !GROUPING.contains(&verb) {
+            continue;
+        }
+        let value = if rest.is_empty() { words.next() } else { Some(rest) };
+        let fits =
+            |(verbs, known, _): &&(&[&str], char, &str)| *known == flag && (verbs.is_empty() || verbs.contains(&verb));
+        let is_value = value.is_some_and(|value| match flag {
+            _ if value.is_empty() => true,
+            't' => value == "-" || is_token(value),
+            _ => is_url(value),
+        });
+        if !is_value {
+            let hint = SHORT_GLOBALS.iter().find(fits).map_or("", |(.., hint)| hint);
+            // What was typed could still be a secret.
+            let what = if flag == 't' { "a token" } else { "the URL of a server" };
+            return Some(CliError::new(Kind::Usage, format!("what follows -{flag} is not {what}")).hint(hint));
         }
     }
-    false
+    None
+}
+
+/// The flag of [`SHORT_GLOBALS`] that a word is, or that a group of flags ends with, and what stands behind it in the
+/// group. A flag with its value in one word is none: that may be a long flag with one dash.
+fn short_flag(word: &str) -> Option<(char, &str)> {
+    let letters = word.strip_prefix('-').filter(|letters| !letters.starts_with('-'))?;
+    let at = letters.find(['t', 'u'])?;
+    let (before, rest) = (&letters[..at], &letters[at + 1..]);
+    let is_it = before.chars().all(|letter| GROUPED.contains(letter)) && (at > 0 || rest.is_empty());
+    is_it.then(|| (if letters[at..].starts_with('t') { 't' } else { 'u' }, rest))
+}
+
+/// Whether a text has the form of a token: letters, digits and a few signs, and many of them.
+fn is_token(text: &str) -> bool {
+    // What holds blanks is neither a token nor a path, and is refused as what it was given as.
+    text.contains(char::is_whitespace)
+        || (text.len() >= SHORTEST_TOKEN
+            && text.chars().all(|one| one.is_ascii_alphanumeric() || "-_.~+=".contains(one)))
+}
+
+/// No server gives shorter ones.
+const SHORTEST_TOKEN: usize = 20;
+
+/// Whether a text has the form of a URL, with or without its scheme, and is no file here.
+fn is_url(text: &str) -> bool {
+    let host = text.split('/').next().unwrap_or_default();
+    let is_host = host == "localhost" || host.trim_matches('.').contains(['.', ':']);
+    text.contains("://") || (is_host && !std::path::Path::new(text).exists())
+}
+
+/// The words of the command line from the command's name on.
+fn behind_command(arguments: &[OsString]) -> impl Iterator<Item = &str> {
+    let tree = sized_command(HelpSize::Short);
+    let mut words = own(arguments);
+    let mut found = None;
+    while let Some(word) = words.next() {
+        if takes_value(&tree, word) {
+            words.next();
+        } else if !word.starts_with('-') {
+            found = Some(word);
+            break;
+        }
+    }
+    found.into_iter().chain(words)
+}
+
+fn takes_value(tree: &clap::Command, word: &str) -> bool {
+    tree.get_arguments().any(|argument| {
+        let by_long = argument.get_long().is_some_and(|long| word.strip_prefix("--") == Some(long));
+        let by_short = argument.get_short().is_some_and(|short| word == format!("-{short}"));
+        (by_long || by_short) && argument.get_action().takes_values() && !argument.is_require_equals_set()
+    })
+}
+
+/// Whether `--password` stands behind the command's name.
+fn password_follows_command(arguments: &[OsString]) -> bool {
+    behind_command(arguments).skip(1).any(|word| word == "--password" || word.starts_with("--password="))
 }
 
 /// The first long flag that was typed with one dash, and what is said of it.
@@ -176,6 +263,36 @@ mod tests {
             (&["share", "--", "--password"], false),
         ] {
             assert_eq!(password_follows_command(&line(words)), follows, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_no_token_and_no_server() {
+        let token = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_ABCDE.AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_ABCDE";
+        for (words, hint) in [
+            (&["ls", "-t", "personal-files/x"][..], Some("--sort time")),
+            (&["ls", "-t", "personal-files"], Some("--sort time")),
+            (&["cp", "-u", "a", "b"], Some("never replace an existing file")),
+            (&["scp", "-u", "report", "cells://personal-files/"], Some("--update")),
+            (&["-q", "scp", "-t", "cells://personal-files/", "a"], Some("the target is the last argument")),
+            (&["du", "-u", "personal-files/x"], Some("https://")),
+            (&["ls", "personal-files", "-t"], Some("--sort time")),
+            (&["ls", "-lt", "personal-files"], Some("--sort time")),
+            (&["ls", "-ltr"], Some("--sort time")),
+            (&["find", "x", "-type", "f"], None),
+            (&["meta", "get", "-nusermeta-tags", "x"], None),
+            (&["ls", "-t", token], None),
+            (&["ls", "-t", "-"], None),
+            (&["ls", "-u", "files.example.com", "x"], None),
+            (&["ls", "-u", "http://127.0.0.1:8080"], None),
+            (&["ls", "-u", "localhost:8080"], None),
+            (&["-t", "short", "-u", "host", "ls"], None),
+            (&["ls", "--", "-t", "x"], None),
+            (&["configure", "token", "-u", "files", "-t", "x"], None),
+        ] {
+            let hints = short_global(&line(words)).map(|error| error.hints.join("\n"));
+            assert_eq!(hints.is_some(), hint.is_some(), "{words:?} {hints:?}");
+            assert!(hint.is_none_or(|hint| hints.unwrap_or_default().contains(hint)), "{words:?}");
         }
     }
 

@@ -3,6 +3,9 @@
 /// The topics.
 pub(super) const NAMES: &[&str] = &["exit-codes", "environment", "paths"];
 
+/// One more, whose text is that of the first command's help.
+pub(super) const OPTIONS: &str = "options";
+
 /// The text of a topic.
 pub(super) fn text(topic: &str) -> Option<&'static str> {
     match topic {
@@ -75,6 +78,7 @@ Output:
   CEC_QUIET                no status lines (--quiet)
   CEC_COLOR                auto, always or never (--color); NO_COLOR, CLICOLOR_FORCE and
                            TERM=dumb are heeded too
+  CEC_WIDE                 all columns of tables, whatever the width of the terminal (--wide)
   CEC_NO_INPUT             never ask (--no-input); CI=true does the same
   CEC_LOG                  error, warn, info, debug or trace (--log)
   CEC_LOG_FILE             file for the log (--log-file)

@@ -10,19 +10,27 @@ use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::settings::{ColorChoice, OutputSettings};
 use crate::ui::Ui;
+use crate::ui::near::{is_near, nearest};
 
 /// What those who know other programs type, and what does it here: the commands (none: all), the flags, the hint.
 const FOREIGN: &[(&[&str], &[&str], &str)] = &[
+    (&["mv"], &["-r", "-R", "--recursive"], "folders go with all that is in them; no flag is needed"),
     (
-        &["scp", "cp", "mv", "rm"],
-        &["-r", "-R", "--recursive"],
-        "folders go with all that is in them; no flag is needed",
+        &["scp"],
+        &["--exclude", "--include", "--exclude-from", "--files-from", "--filter"],
+        "selecting by name is not supported yet; patterns in remote sources work: 'cells://ws/dir/*.pdf'",
     ),
+    (&["scp"], &["--bwlimit", "--limit-rate"], "a speed limit is not supported yet"),
+    (&["scp"], &["--delete", "--delete-after", "--mirror"], "scp never deletes; sync is not supported yet"),
+    (&["tree"], &["-d", "--dirs-only"], "'cec find --type d' lists folders alone"),
+    (&["jobs"], &["-f"], "--force deletes without a question"),
     (&["scp"], &["-a", "--archive", "--times"], "--preserve keeps modification times of downloads"),
     (&["scp"], &["-P", "--parallel", "--threads", "--jobs", "--workers"], "--transfers N moves N files at once"),
     (&["scp"], &["--overwrite", "--clobber"], "--force replaces files that exist"),
     (&["scp"], &["--no-clobber", "--skip-existing"], "--ignore-existing leaves files that exist alone"),
-    (&["ls"], &["-l", "--long"], "-d shows details"),
+    (&["ls"], &["-S"], "--sort size lists the largest first"),
+    (&["ls"], &["-1"], "names are listed one a line anyway"),
+    (&["cp", "scp"], &["-a", "--archive", "-p", "--preserve"], "--preserve keeps modification times of downloads"),
     (&["du"], &["--human-readable"], "sizes are readable on a terminal, and plain bytes in a pipe"),
     (&[], &["--output", "--format"], "--json gives the results as JSON, --jq EXPRESSION a part of them"),
     (&[], &["-y", "--yes"], "where there is a question, -f (--force) answers it with yes"),
@@ -47,7 +55,46 @@ const FOREIGN_COMMANDS: &[(&str, &[&str], &str)] = &[
     ),
     ("cec", &["move", "rename", "ren"], "'cec mv' moves and renames"),
     ("cec", &["delete", "del", "remove", "unlink", "rmdir"], "'cec rm' moves to the recycle bin, 'cec rm -p' deletes"),
-    ("cec", &["login", "logon", "signin", "auth", "connect"], "'cec configure' signs in"),
+    ("cec", &["login", "logon", "signin", "auth", "connect"], "'cec configure' signs in, 'cec info' shows the account"),
+    (
+        "cec",
+        &["account", "accounts", "profile", "profiles"],
+        "'cec config ls' lists the accounts, 'cec config use' chooses one",
+    ),
+    ("cec", &["token", "tokens"], "'cec config token' prints a token, 'cec configure token' signs in with one"),
+    (
+        "cec",
+        &["open", "browse"],
+        "not supported yet; 'cec stat' shows details, 'cec share' creates a public link to open",
+    ),
+    ("cec", &["edit"], "editing in place is not supported; 'cec scp' downloads a file, 'cec scp -f' uploads it again"),
+    ("cec", &["touch"], "to create an empty file: cec scp - cells://ws/name < /dev/null"),
+    ("cec", &["quota", "df"], "'cec about' shows size and quota of workspaces"),
+    ("cec", &["history", "versions"], "earlier versions of a file are not supported yet"),
+    ("cec", &["undelete", "undo", "unrm"], "'cec trash ls' lists what was deleted, 'cec restore' puts it back"),
+    ("cec", &["zip", "tar", "archive"], "'cec compress' makes an archive on the server"),
+    ("cec", &["unzip", "untar"], "'cec extract' unpacks an archive on the server"),
+    ("cec", &["tag", "tags"], "'cec meta tag' adds and removes tags"),
+    ("cec", &["ping"], "'cec doctor' checks the connection"),
+    (
+        "cec",
+        &["mount", "serve"],
+        "'cec config export --rclone' prints a configuration with which rclone can mount and serve",
+    ),
+    ("cec", &["alias"], "there are no aliases; your shell has them"),
+    ("cec", &["watch"], "'cec jobs watch' follows jobs; watching files is not supported yet"),
+    ("cec", &["head", "tail", "less", "more", "type"], "'cec cat' writes files to standard output"),
+    ("cec", &["md"], "'cec mkdir' makes folders"),
+    ("cec config", &["show", "get", "current", "whoami"], "'cec config status' shows who is signed in"),
+    ("cec config", &["path", "edit"], "'cec info' tells where secrets are stored; CEC_CONFIG names the folder"),
+    ("cec config", &["remove", "delete", "logout"], "'cec config rm' removes an account"),
+    ("cec config", &["set", "switch", "select"], "'cec config use' makes an account the active one"),
+    ("cec config", &["login"], "'cec config add' signs in"),
+    ("cec share", &["delete", "remove", "del"], "'cec share rm' removes links"),
+    ("cec share", &["create", "add", "make", "new"], MAKE_LINK),
+    ("cec share", &["list"], "'cec share ls' lists links"),
+    ("cec share", &["update", "set", "change"], "'cec share edit' changes a link"),
+    ("cec share", &["get", "info"], "'cec share show' shows a link"),
     ("cec", &["logout", "logoff", "signout"], "'cec config rm' forgets an account, 'cec clear' all of them"),
     ("cec", &["whoami", "id", "status", "me"], "'cec info' tells who is signed in where"),
     ("cec", &["dir", "ll"], "'cec ls' lists, 'cec ls -d' with details"),
@@ -70,6 +117,9 @@ pub fn report(error: &clap::Error, arguments: &[OsString], environment: &Environ
     }
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return shown(error.print());
+    }
+    if let Some(refused) = misread::short_global(arguments) {
+        return complained(&refused, wants_json(arguments, environment), wanted_color(arguments, environment));
     }
     if let Some(text) = topic(arguments) {
         let mut output = std::io::stdout().lock();
@@ -130,10 +180,21 @@ fn complained(error: &CliError, json: bool, color: ColorChoice) -> u8 {
 }
 
 /// What `cec help` was asked about that is no command.
-fn topic(arguments: &[OsString]) -> Option<&'static str> {
+fn topic(arguments: &[OsString]) -> Option<String> {
     let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
     words.next().filter(|word| *word == "help")?;
-    topics::text(words.find(|word| !word.starts_with('-'))?)
+    let topic = words.find(|word| !word.starts_with('-'))?;
+    if topic == topics::OPTIONS { Some(global_options()) } else { topics::text(topic).map(str::to_owned) }
+}
+
+/// The options that every command takes.
+fn global_options() -> String {
+    let help = sized_command(HelpSize::Long).render_help().to_string();
+    let (_, options) = help.split_once("Global options:\n").unwrap_or_default();
+    format!(
+        "Options of every command, before or after its name\n\n{}\n",
+        options.split("\n\n").next().unwrap_or_default()
+    )
 }
 
 /// The command that a complaint is about: by its usage line, or where it has none by what was typed.
@@ -189,6 +250,10 @@ fn usage_error(error: &clap::Error, arguments: &[OsString]) -> CliError {
     let (tips, lines): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with("tip: "));
     let message = lines.join(" ");
     let told = CliError::new(Kind::Usage, message.trim_start_matches("error: "));
+    let told = match own_words(error.kind(), &command, arguments) {
+        Some(message) => CliError { message, ..told },
+        None => told,
+    };
     let told = match suggestion(error, &command, arguments) {
         Some(suggestion) => told.hint(suggestion),
         None => {
@@ -203,6 +268,33 @@ fn usage_error(error: &clap::Error, arguments: &[OsString]) -> CliError {
         _ => told,
     };
     told.hint(help)
+}
+
+/// A complaint in our own words, where those of the parser lead astray.
+fn own_words(kind: ErrorKind, command: &str, arguments: &[OsString]) -> Option<String> {
+    match (kind, command) {
+        (ErrorKind::ArgumentConflict, "cec share") => {
+            let verb = share_verb(arguments).filter(|verb| foreign_command(command, verb).is_some())?;
+            Some(format!("unrecognized subcommand '{verb}'"))
+        }
+        (ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues, "cec cp" | "cec mv") => {
+            Some("a source and a target are needed, and only one path is given".to_owned())
+        }
+        (ErrorKind::MissingRequiredArgument, "cec jobs delete") => {
+            Some("either --job-id or --filter must say which jobs to delete".to_owned())
+        }
+        (ErrorKind::MissingRequiredArgument, "cec search") => {
+            Some("a part of a name, --ext or --meta must say what to search for".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The argument that was taken for flags, where it is the name of a file here.
+fn dashed_file<'a>(flag: &str, arguments: &'a [OsString]) -> Option<&'a str> {
+    let texts = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
+    let mut dashed = texts.filter(|text| text.starts_with('-') && !text.starts_with("--") && text.len() > 2);
+    dashed.find(|text| text.starts_with(flag) && std::path::Path::new(text).exists())
 }
 
 /// Whether what was taken for a flag is the name of a file here.
@@ -228,14 +320,16 @@ fn suggestion(error: &clap::Error, command: &str, arguments: &[OsString]) -> Opt
         ErrorKind::InvalidSubcommand => {
             let (names, word) = (names_below(command), typed(ContextKind::InvalidSubcommand)?);
             let near = |word| nearest(word, names.iter().map(String::as_str));
-            let known = |(place, words, _): &&(&str, &[&str], &str)| *place == command && words.contains(&word);
-            match FOREIGN_COMMANDS.iter().find(known) {
-                Some((.., hint)) => Some((*hint).to_owned()),
+            match foreign_command(command, word) {
+                Some(hint) => Some(hint.to_owned()),
                 None => Some(format!("a similar subcommand exists: '{}'", near(word)?)),
             }
         }
         ErrorKind::UnknownArgument => {
             let flag = typed(ContextKind::InvalidArg)?;
+            if let Some(file) = dashed_file(flag, arguments) {
+                return Some(format!("'{file}' is a file here: write ./ before its name, or -- before all paths"));
+            }
             if command == "cec share" && !flag.starts_with('-') {
                 return Some(MAKE_LINK.to_owned());
             }
@@ -248,13 +342,29 @@ fn suggestion(error: &clap::Error, command: &str, arguments: &[OsString]) -> Opt
             let foreign = |is_it: fn(&str, &str) -> bool| foreign(flag, command, is_it).map(str::to_owned);
             foreign(|flag, known| flag == known).or(own).or_else(|| foreign(is_near))
         }
-        ErrorKind::ArgumentConflict if command == "cec share" => Some(MAKE_LINK.to_owned()),
+        ErrorKind::ArgumentConflict if command == "cec share" => {
+            let hint = share_verb(arguments).and_then(|word| foreign_command(command, word)).unwrap_or(MAKE_LINK);
+            Some(hint.to_owned())
+        }
         ErrorKind::InvalidValue => {
             let near = typed(ContextKind::SuggestedValue)?;
             Some(format!("a similar value exists: '{near}'"))
         }
         _ => None,
     }
+}
+
+/// The word behind `share`.
+fn share_verb(arguments: &[OsString]) -> Option<&str> {
+    let mut words = arguments.iter().skip(1).filter_map(|word| word.to_str());
+    words.find(|word| *word == "share")?;
+    words.next()
+}
+
+/// What is said of a command of other programs.
+fn foreign_command(command: &str, word: &str) -> Option<&'static str> {
+    let known = |(place, words, _): &&(&str, &[&str], &str)| *place == command && words.contains(&word);
+    FOREIGN_COMMANDS.iter().find(known).map(|(.., hint)| *hint)
 }
 
 /// What is said of a flag of other programs; `is_it` tells whether what was typed is one.
@@ -277,19 +387,8 @@ fn names_below(command: &str) -> Vec<String> {
     }
     let shown = found.get_subcommands().filter(|child| !child.is_hide_set());
     let names = shown.flat_map(|child| std::iter::once(child.get_name()).chain(child.get_visible_aliases()));
-    let topics = topics::NAMES.iter().copied().filter(|_| command == "cec");
+    let topics = topics::NAMES.iter().copied().chain([topics::OPTIONS]).filter(|_| command == "cec");
     names.chain(topics).map(str::to_owned).collect()
-}
-
-fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let near = names.filter(|name| is_near(typed, name));
-    near.min_by_key(|name| strsim::osa_distance(typed, name))
-}
-
-/// Whether one word may be a slip of the finger for another: one letter in three may be wrong. Of single letters none is.
-fn is_near(typed: &str, name: &str) -> bool {
-    let longest = typed.chars().count().max(name.chars().count());
-    longest > 2 && strsim::osa_distance(&typed.to_lowercase(), name) <= longest / 3
 }
 
 #[cfg(test)]
@@ -339,9 +438,9 @@ mod tests {
                 &["a similar argument exists: '--transfers'", "see 'cec scp --help'"],
             ),
             (
-                &["scp", "-r", "a", "cells://b"],
+                &["mv", "-r", "a", "b"],
                 "unexpected argument '-r' found",
-                &["folders go with all that is in them; no flag is needed", "see 'cec scp --help'"],
+                &["folders go with all that is in them; no flag is needed", "see 'cec mv --help'"],
             ),
             (
                 &["scp", "--jsn", "a", "cells://b"],

@@ -12,12 +12,12 @@ use crate::path::shell::command_line;
 use crate::ui::table::{Column, Table};
 
 const COLUMNS: &[Column] = &[
-    Column::text("WORKSPACE"),
+    Column::whole("WORKSPACE"),
     Column::number("SIZE"),
     Column::number("QUOTA"),
     Column::number("USED"),
-    Column::text("PERMISSIONS"),
-    Column::text("LABEL"),
+    Column::fixed("PERMISSIONS").rank(2),
+    Column::text("LABEL").rank(1),
 ];
 
 /// Arguments of `cec about`.

@@ -17,6 +17,8 @@ use crate::error::{CliError, Outcome};
 pub struct Args {
     #[command(flatten)]
     pub(super) common: relocate::Args,
+    #[command(flatten)]
+    _habit: super::Habit,
 }
 
 /// Copies on the server.

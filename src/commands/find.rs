@@ -131,6 +131,14 @@ struct Found<'a> {
 /// # Errors
 /// A pattern that cannot be read; what ends the whole command. Failures of single folders are told and counted.
 pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
+    // No workspace is called like that: it is what find(1) takes behind -name.
+    let is_name = |typed: &&String| typed.contains(['*', '?']) && typed.contains('.') && !typed.contains('/');
+    if let Some(typed) = arguments.paths.iter().find(is_name) {
+        let message = format!("'{typed}' is a pattern for names, and a path is needed");
+        return Err(
+            CliError::new(crate::error::Kind::Usage, message).hint("to match names: cec find PATH --name '*.jpg'")
+        );
+    }
     let conditions = Conditions::new(&arguments)?;
     let operands = Operands::new(&ctx.ui);
     let mut found = Found { ctx, conditions, operands, tally: Tally::default() };

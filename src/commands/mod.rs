@@ -47,6 +47,16 @@ use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::sys::signal::{self, Signal};
 use crate::ui::Ui;
+use crate::ui::waiting::Waiting;
+
+/// A flag that other programs need for folders. Here they go with all that is in them; who types it out of habit, or
+/// has it in a script, loses nothing by it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Habit {
+    /// No effect: folders go with all that is in them
+    #[arg(short = 'r', short_alias = 'R', long = "recursive", hide = true)]
+    _recursive: bool,
+}
 
 /// Runs a command until it ends or a signal ends it.
 ///
@@ -68,12 +78,14 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
             | Command::Extract(_)
             | Command::Trash(trash::Verb::Empty(_))
     );
+    let waiting = Waiting::on_terminal(&ctx.ui, activity(&command));
     let result = tokio::select! {
         // A command that has ended has ended, whatever was signalled in its last moment.
         biased;
         result = run(ctx, command) => result.map_err(|error| links::explain(ctx, error)),
         () = ctx.cancel.cancelled(), if !stops_itself => Ok(Outcome::Done),
     };
+    drop(waiting);
     let (kind, message) = match signals.first() {
         Some(Signal::Interrupt) => (Kind::Interrupted, "interrupted"),
         Some(Signal::Terminate) => (Kind::Terminated, "terminated"),
@@ -86,6 +98,26 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
     };
     let how_far = if told.message == "interrupted" { String::new() } else { format!(": {}", told.message) };
     Err(CliError { hints: told.hints, ..CliError::new(kind, format!("{message}{how_far}")) })
+}
+
+/// What a command does while it shows nothing.
+fn activity(command: &Command) -> &'static str {
+    match command {
+        Command::Ls(_) | Command::Tree(_) => "listing",
+        Command::Find(_) | Command::Search(_) => "searching",
+        Command::Du(_) => "adding up sizes",
+        Command::Trash(_) => "listing recycle bins",
+        Command::Share(_) => "asking for public links",
+        Command::Idm(_) => "asking for users and rights",
+        Command::Storage(_) => "asking for data sources",
+        Command::Jobs(_) => "asking for jobs",
+        Command::Cat(_) => "fetching",
+        Command::Scp(_) => "checking the paths",
+        Command::Rm(_) | Command::Restore(_) | Command::Cp(_) | Command::Mv(_) => "checking the paths",
+        Command::Update(_) => "asking for a newer version",
+        Command::Doctor(_) => "checking",
+        _ => "waiting for the server",
+    }
 }
 
 /// Runs a command that needs neither server nor account; `quiet` is whether -q is given, `tree` gives the command tree.

@@ -2,14 +2,19 @@
 
 use std::path::Path;
 
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::path::RemotePath;
 use crate::ui::Ui;
+use crate::ui::near::nearest as nearest_name;
 use crate::walk::glob::{self, Expansion, Reading};
+use crate::walk::remote;
+
+/// How many names of a folder are looked at for one that was meant.
+const CONSIDERED: usize = 500;
 
 /// What is said where a path seems to be meant for this machine.
 const HERE: &str = "this command takes paths on the server, WORKSPACE/FOLDER/FILE; 'cec scp' copies between the server and this machine";
@@ -129,7 +134,11 @@ pub async fn missing(ctx: &Ctx, path: &RemotePath) -> CliError {
         Err(_) => true,
     };
     if !path.is_workspace() && workspace_exists().await {
-        return CliError::not_found(path);
+        let error = CliError::not_found(path);
+        return match similar_child(ctx, path).await {
+            Some(similar) => error.hint(format!("did you mean '{similar}'?")),
+            None => error,
+        };
     }
     let error =
         CliError::new(Kind::NotFound, format!("there is no workspace '{workspace}', or you have no access to it"));
@@ -137,7 +146,36 @@ pub async fn missing(ctx: &Ctx, path: &RemotePath) -> CliError {
     if ctx.ui.is_json() && path.is_workspace() && path.as_str().contains(',') {
         return error.hint("--json takes no names of fields; --jq picks some: --jq '.[] | {name, size}'");
     }
-    if is_here(path) { error.hint(HERE) } else { error }.hint("'cec ls' lists your workspaces")
+    let error = if is_here(path) { error.hint(HERE) } else { error };
+    match similar_workspace(ctx, path).await {
+        Some(similar) => error.hint(format!("did you mean '{similar}'?")),
+        None => error.hint("'cec ls' lists your workspaces"),
+    }
+}
+
+/// The path with the name of a workspace that was probably meant: one that is spelled nearly so, or has this label.
+async fn similar_workspace(ctx: &Ctx, path: &RemotePath) -> Option<RemotePath> {
+    let workspaces = ctx.api().await.ok()?.workspaces().await.ok()?;
+    let typed = path.workspace();
+    let labelled = |node: &&Node| node.text("ws_label").is_some_and(|label| label.eq_ignore_ascii_case(typed));
+    let slug = match workspaces.iter().find(labelled) {
+        Some(node) => node.path.workspace(),
+        None => nearest_name(typed, workspaces.iter().map(|node| node.path.workspace()))?,
+    };
+    let below = path.relative_to(&RemotePath::root().join(typed)).unwrap_or_default();
+    Some(RemotePath::root().join(slug).join(below))
+}
+
+/// What stands beside a path that does not exist and is spelled nearly like it. Only for people: it takes a listing.
+async fn similar_child(ctx: &Ctx, path: &RemotePath) -> Option<RemotePath> {
+    if !ctx.ui.stderr_is_terminal() || ctx.ui.is_json() {
+        return None;
+    }
+    let folder = path.parent().filter(|folder| !folder.is_root())?;
+    let children = remote::listing(ctx.api().await.ok()?, ctx.s3().await.ok()?, &folder, false);
+    let children: Vec<Node> = children.take(CONSIDERED).try_collect().await.ok()?;
+    let name = nearest_name(path.name(), children.iter().map(Node::name))?;
+    Some(folder.join(name))
 }
 
 /// The refusal to do something with a whole workspace; where a local file has its name, that was probably meant.

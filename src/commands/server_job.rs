@@ -76,7 +76,7 @@ impl<'a> ServerJobs<'a> {
         let waiting = Waiting::start(&self.ctx.ui, what);
         let end = tokio::select! {
             biased;
-            end = self.watch.end_of(id, seen, |job| waiting.say(what, job.message(), job.progress())) => end,
+            end = self.watch.end_of(id, seen, |job| waiting.say(what, told(job), job.progress())) => end,
             () = self.ctx.cancel.cancelled() => return Err(goes_on(id)),
         };
         drop(waiting);
@@ -94,6 +94,11 @@ impl<'a> ServerJobs<'a> {
             }
         }
     }
+}
+
+/// What a job says of itself, but for the names of its parts in the server's code.
+fn told(job: &Job) -> &str {
+    if job.message().contains("actions.") { "" } else { job.message() }
 }
 
 /// What the failure of a job means.

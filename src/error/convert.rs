@@ -112,6 +112,12 @@ impl From<OAuthError> for CliError {
                     }
                     _ => SIGN_IN,
                 };
+                let message = match code.as_str() {
+                    "invalid_grant" => {
+                        "the code was not accepted: it is incomplete, already used, or expired".to_owned()
+                    }
+                    _ => message,
+                };
                 Self { http_status: (status > 0).then_some(status), ..Self::new(Kind::Auth, message).hint(hint) }
             }
             OAuthError::OtherState | OAuthError::NoCode(_) => {
@@ -302,7 +308,7 @@ fn of_store(error: &StoreError, message: String) -> CliError {
         StoreError::Format { .. } => {
             CliError::new(Kind::Failure, message).hint("mend the file, or remove it with 'cec clear' (with the same --config, where one was given) and sign in again")
         }
-        StoreError::NoFolder => CliError::new(Kind::Usage, message).hint("set HOME or CEC_CONFIG, or give --config"),
+        StoreError::NoFolder => CliError::new(Kind::Usage, message).hint("set HOME or CEC_CONFIG, or work without stored accounts: set CEC_URL and CEC_TOKEN"),
         StoreError::Busy { .. } | StoreError::Io { .. } | StoreError::BrokenDown(_) => {
             CliError::new(Kind::Failure, message)
         }

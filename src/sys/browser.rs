@@ -1,16 +1,20 @@
 //! The user's browser.
 
 use std::io;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-/// Opens an address in the browser, whose environment is this process's without the variables in `without`. It goes on
-/// when this process ends.
+/// Opens an address in a browser: one that `commands` names, in the form of `$BROWSER`, else the system's. Its
+/// environment is this process's without the variables in `without`, and it stays open when this process ends.
 ///
 /// # Errors
 /// No browser can be started.
-pub fn open(address: &str, without: &[&str]) -> io::Result<()> {
+pub fn open(address: &str, commands: Option<&str>, without: &[&str]) -> io::Result<()> {
+    let candidates = match commands {
+        Some(commands) => named(commands, address),
+        None => open::commands(address),
+    };
     let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for mut command in open::commands(address) {
+    for mut command in candidates {
         for name in without {
             command.env_remove(name);
         }
@@ -23,4 +27,43 @@ pub fn open(address: &str, without: &[&str]) -> io::Result<()> {
         }
     }
     Err(last)
+}
+
+/// The commands of `$BROWSER`. Colons separate them (semicolons on Windows); `%s` in a command is the address, else the
+/// address is its last argument.
+fn named(commands: &str, address: &str) -> Vec<Command> {
+    let separator = if cfg!(windows) { ';' } else { ':' };
+    let mut named = Vec::new();
+    for command in commands.split(separator) {
+        let mut words = command.split_whitespace().map(|word| word.replace("%s", address));
+        let Some(program) = words.next() else { continue };
+        let mut process = Command::new(program);
+        process.args(words);
+        if !command.contains("%s") {
+            process.arg(address);
+        }
+        named.push(process);
+    }
+    named
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_browser_variable_names_commands() {
+        let separator = if cfg!(windows) { ";" } else { ":" };
+        let commands = named(&["firefox -new-tab %s", "", "w3m -o x"].join(separator), "http://a/");
+        let words: Vec<Vec<String>> = commands
+            .iter()
+            .map(|command| {
+                std::iter::once(command.get_program())
+                    .chain(command.get_args())
+                    .map(|word| word.to_string_lossy().into_owned())
+                    .collect()
+            })
+            .collect();
+        assert_eq!(words, [vec!["firefox", "-new-tab", "http://a/"], vec!["w3m", "-o", "x", "http://a/"]]);
+    }
 }

@@ -58,6 +58,8 @@ pub trait Observer: Send + Sync {
     fn grew(&self, _item: ItemNumber, _bytes: u64) {}
     /// The walk has ended: what was found is the total.
     fn walk_finished(&self) {}
+    /// A folder is to be made on the server; [`Observer::folder_made`] follows, unless that fails.
+    fn folder_found(&self) {}
     /// A folder was made (or would be, in a dry run).
     fn folder_made(&self, _direction: Direction, _path: &str) {}
     /// What was in the way on the server was moved to the recycle bin (or would be, in a dry run).

@@ -8,6 +8,7 @@ use tokio::sync::{SetOnce, mpsc};
 
 use super::TransferError;
 use super::error::Reach;
+use super::event::{Direction, Observer};
 use crate::api::{Client, Node};
 use crate::http::retry::RetryPolicy;
 use crate::path::RemotePath;
@@ -123,15 +124,17 @@ impl Merged {
 }
 
 /// Makes folders, as many in one call as have gathered while the last call ran.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FolderMaker {
     sender: mpsc::Sender<Arc<TargetFolder>>,
+    observer: Arc<dyn Observer>,
 }
 
 impl FolderMaker {
-    /// Starts the maker; it ends with the last clone. `on_made` hears of each folder made.
-    pub fn start(api: Client, dry_run: bool, on_made: impl Fn(&RemotePath) + Send + 'static) -> Self {
+    /// Starts the maker; it ends with the last clone.
+    pub fn start(api: Client, dry_run: bool, observer: Arc<dyn Observer>) -> Self {
         let (sender, mut receiver) = mpsc::channel::<Arc<TargetFolder>>(QUEUE);
+        let told = observer.clone();
         tokio::spawn(async move {
             let mut batch = Vec::with_capacity(BATCH);
             // One call at a time: two that made the same parents at once could make them twice.
@@ -139,17 +142,18 @@ impl FolderMaker {
                 let outcomes = if dry_run { batch.iter().map(|_| Ok(())).collect() } else { make(&api, &batch).await };
                 for (folder, outcome) in batch.drain(..).zip(outcomes) {
                     if outcome.is_ok() {
-                        on_made(&folder.path);
+                        told.folder_made(Direction::Upload, &folder.path.marked());
                     }
                     let _ = folder.made.set(outcome);
                 }
             }
         });
-        Self { sender }
+        Self { sender, observer }
     }
 
     /// Has a folder made that is known to be new.
     pub async fn make(&self, folder: Arc<TargetFolder>) {
+        self.observer.folder_found();
         if let Err(unsent) = self.sender.send(folder).await {
             let _ = unsent.0.made.set(Err(Arc::new(TransferError::Cancelled)));
         }

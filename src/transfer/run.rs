@@ -181,10 +181,7 @@ impl Engine {
     }
 
     async fn plan(self, jobs: Vec<Job>, steps: mpsc::Sender<Step>) {
-        let observer = self.observer.clone();
-        let maker = FolderMaker::start(self.api.clone(), self.options.dry_run, move |path: &RemotePath| {
-            observer.folder_made(Direction::Upload, &path.marked());
-        });
+        let maker = FolderMaker::start(self.api.clone(), self.options.dry_run, self.observer.clone());
         for job in jobs {
             match job {
                 Job::MakeFolder(folder) => maker.make(folder).await,

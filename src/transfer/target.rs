@@ -207,7 +207,7 @@ impl Engine {
             Some(node) if several => Err(TransferError::NotAFolder(node.path.to_string())),
             Some(node) => Ok(Place::Onto(node.path.clone(), Some(node))),
             None if typed.is_workspace() => {
-                Err(TransferError::NotFound(format!("there is no workspace '{typed}' for this user")))
+                Err(TransferError::NotFound(format!("there is no workspace '{typed}', or you have no access to it")))
             }
             None => {
                 let mut parent = destination.parent().unwrap_or_default();
@@ -217,9 +217,9 @@ impl Engine {
                     found = self.api.find(&parent).await?;
                 }
                 match found {
-                    None if parent.is_workspace() => {
-                        Err(TransferError::NotFound(format!("there is no workspace '{parent}' for this user")))
-                    }
+                    None if parent.is_workspace() => Err(TransferError::NotFound(format!(
+                        "there is no workspace '{parent}', or you have no access to it"
+                    ))),
                     None => Err(TransferError::NoFolder {
                         message: format!("'{parent}' does not exist on the server"),
                         make: command_line("cec mkdir -p", &[parent.as_str()]),

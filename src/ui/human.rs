@@ -49,7 +49,9 @@ pub fn duration(duration: Duration) -> String {
 /// How long ago something was: `now`, `3 minutes ago`, `2 years ago`; `in 5 minutes` for what lies ahead.
 pub fn ago(time: Timestamp, now: Timestamp) -> String {
     let seconds = now.as_second() - time.as_second();
-    let span = span(seconds.unsigned_abs());
+    // What ends in seven days is not shown as six because a moment of them has gone by.
+    let slack = if seconds < -3600 { 60 } else { 0 };
+    let span = span(seconds.unsigned_abs() + slack);
     match (span, seconds) {
         (None, _) => "now".to_owned(),
         (Some(span), 0..) => format!("{span} ago"),
@@ -120,6 +122,8 @@ mod tests {
             (100 * 86_400, "3 months ago"),
             (800 * 86_400, "2 years ago"),
             (-300, "in 5 minutes"),
+            (3 - 7 * 86_400, "in 7 days"),
+            (-6 * 86_400 - 3600, "in 6 days"),
         ] {
             let time = Timestamp::from_second(now.as_second() - seconds).expect("a time");
             assert_eq!(ago(time, now), text);

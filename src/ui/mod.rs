@@ -4,6 +4,7 @@ pub mod human;
 pub mod jq;
 pub mod json;
 pub mod manifest;
+pub mod near;
 pub mod progress;
 pub mod prompt;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -78,6 +79,7 @@ pub struct Ui {
     /// The last part of the URL of the public link in use, and the URL.
     link: OnceLock<(String, String)>,
     filter: Option<jq::JsonFilter>,
+    board: waiting::Board,
     /// What clears the terminal where the program ends without coming to its end.
     cleanup: Mutex<Option<Box<dyn Fn() + Send>>>,
 }
@@ -99,6 +101,7 @@ impl Ui {
             sign_in: OnceLock::new(),
             link: OnceLock::new(),
             filter: None,
+            board: waiting::Board::default(),
             cleanup: Mutex::new(None),
         }
     }
@@ -116,6 +119,7 @@ impl Ui {
 
     /// Clears away what moves on the terminal: the program is about to be ended.
     pub fn clear(&self) {
+        self.board.make_room(true);
         if let Some(clear) = &*lock(&self.cleanup) {
             clear();
         }
@@ -129,6 +133,16 @@ impl Ui {
     /// Whether status lines are silenced.
     pub fn is_quiet(&self) -> bool {
         self.settings.quiet
+    }
+
+    /// Whether tables have all their columns, whatever the width of the terminal.
+    pub fn is_wide(&self) -> bool {
+        self.settings.wide
+    }
+
+    /// Whether lines may move on the terminal that messages go to.
+    pub fn moves(&self) -> bool {
+        self.stderr_terminal && !self.settings.still
     }
 
     /// Whether somebody types what is read.
@@ -255,6 +269,9 @@ impl Ui {
     }
 
     fn write(&self, pieces: &[&[u8]]) -> Result<(), OutputError> {
+        if self.stdout_terminal {
+            self.board.make_room(pieces.last().is_some_and(|piece| piece.ends_with(b"\n")));
+        }
         let mut output = lock(&self.output);
         let flush = self.stdout_terminal || output.flushed.elapsed() >= FLUSH_INTERVAL;
         let result = output.write(pieces, flush);
@@ -358,6 +375,7 @@ impl Ui {
 
     /// Writes to standard error, known secrets masked. There is nobody to tell if that fails.
     fn to_stderr(&self, text: &str) {
+        self.board.make_room(text.ends_with('\n'));
         let _ = io::stderr().lock().write_all(self.secrets.mask(text).as_bytes());
     }
 

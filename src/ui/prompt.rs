@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Read};
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
+use super::waiting::Held;
 use super::{Ui, escape};
 
 /// What counts as a yes.
@@ -108,6 +109,7 @@ impl Ui {
     #[cfg(not(unix))]
     async fn read_hidden(&self, prompt: &str) -> io::Result<Option<String>> {
         let prompt = prompt.to_owned();
+        let _held = self.hold_waiting();
         match on_a_thread(move || rpassword::prompt_password(prompt)).await {
             Some(Ok(text)) => Ok(Some(text)),
             Some(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
@@ -122,8 +124,9 @@ impl Ui {
     }
 
     fn open_question(&self, text: &str) -> Unanswered<'_> {
+        let held = self.hold_waiting();
         self.write_prompt(text);
-        Unanswered { ui: self, open: true }
+        Unanswered { ui: self, open: true, _held: held }
     }
 
     fn write_prompt(&self, text: &str) {
@@ -137,6 +140,7 @@ impl Ui {
 struct Unanswered<'a> {
     ui: &'a Ui,
     open: bool,
+    _held: Held<'a>,
 }
 
 impl Unanswered<'_> {

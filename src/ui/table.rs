@@ -4,24 +4,49 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{OutputError, Ui};
 
-/// One column.
+/// One column. Where a line does not fit on the terminal, texts are made shorter first, then columns with a rank are
+/// left out, the lowest first. What is still too long is never cut: it takes a line of its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
-    /// What stands above it on a terminal, in capitals.
-    pub title: &'static str,
-    /// Whether it is a number, and so aligned to the right.
-    pub right: bool,
+    title: &'static str,
+    kind: ColumnKind,
+    /// The lower, the sooner it is left out; `None`: never.
+    rank: Option<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ColumnKind {
+    Whole,
+    Text,
+    Fixed,
+    Number,
 }
 
 impl Column {
-    /// A column of text.
-    pub const fn text(title: &'static str) -> Self {
-        Self { title, right: false }
+    /// A column of names, paths or ids, which are of no use in part: they are never cut.
+    pub const fn whole(title: &'static str) -> Self {
+        Self { title, kind: ColumnKind::Whole, rank: None }
     }
 
-    /// A column of numbers.
+    /// A column of texts, whose ends may be cut off.
+    pub const fn text(title: &'static str) -> Self {
+        Self { title, kind: ColumnKind::Text, rank: None }
+    }
+
+    /// A column of short texts, such as states and times, that stay as they are.
+    pub const fn fixed(title: &'static str) -> Self {
+        Self { title, kind: ColumnKind::Fixed, rank: None }
+    }
+
+    /// A column of numbers, aligned to the right.
     pub const fn number(title: &'static str) -> Self {
-        Self { title, right: true }
+        Self { title, kind: ColumnKind::Number, rank: None }
+    }
+
+    /// The same as one that may be left out; the lower the rank, the sooner.
+    #[must_use]
+    pub const fn rank(self, rank: u8) -> Self {
+        Self { rank: Some(rank), ..self }
     }
 }
 
@@ -59,7 +84,8 @@ impl<'a> Table<'a> {
         if self.rows.is_empty() {
             return Ok(());
         }
-        for line in align(self.columns, &self.rows, self.ui.width()) {
+        let within = if self.ui.is_wide() { None } else { self.ui.width() };
+        for line in align(self.columns, &self.rows, within) {
             self.ui.line(&line)?;
         }
         Ok(())
@@ -68,30 +94,96 @@ impl<'a> Table<'a> {
 
 /// No column is made narrower than this, so that something can be read of it.
 const NARROWEST: usize = 12;
+/// What stands between two columns.
+const GAP: &str = "  ";
+/// What stands at the end of the header where columns are left out.
+const MORE: &str = "  …";
 
-/// Makes the widest columns of text narrower until all fit in `within` columns of the terminal, as far as that goes.
-/// Numbers and what [`is_whole`] stay.
-fn fit(columns: &[Column], rows: &[Vec<String>], widths: &mut [usize], within: usize) {
-    let gaps = 2 * widths.len().saturating_sub(1);
-    loop {
-        let excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(within);
-        let can_shrink = |index: usize| {
-            !columns[index].right
-                && widths[index] > NARROWEST
-                && !rows.iter().skip(1).filter_map(|row| row.get(index)).any(|cell| is_whole(cell))
-        };
-        let mut candidates: Vec<usize> =
-            (0..widths.len().min(columns.len())).filter(|index| can_shrink(*index)).collect();
-        candidates.sort_by_key(|index| std::cmp::Reverse(widths[*index]));
-        let Some(widest) = candidates.first().copied().filter(|_| excess > 0) else { return };
-        let next = candidates.get(1).map_or(NARROWEST, |index| widths[*index].saturating_sub(1)).max(NARROWEST);
-        widths[widest] = widths[widest].saturating_sub(excess).max(next.min(widths[widest] - 1));
-    }
+/// How a table is laid out: which columns are shown, and how wide each is.
+#[derive(Debug, PartialEq, Eq)]
+struct Layout {
+    /// The indices of the columns that are shown.
+    shown: Vec<usize>,
+    /// The width of every column, shown or not.
+    widths: Vec<usize>,
+    /// Where a line ends, where that is known.
+    within: Option<usize>,
 }
 
-/// Whether a text is of no use in part: an id or a link that one copies.
-fn is_whole(cell: &str) -> bool {
-    cell.contains("://") || (cell.len() == 36 && cell.bytes().filter(|byte| *byte == b'-').count() == 4)
+impl Layout {
+    /// The best layout for columns of these widths.
+    fn new(columns: &[Column], widths: &[usize], within: Option<usize>) -> Self {
+        let mut layout = Self { shown: (0..columns.len()).collect(), widths: widths.to_vec(), within };
+        let is = |kind: ColumnKind| move |index: usize| columns[index].kind == kind;
+        loop {
+            layout.widths = widths.to_vec();
+            layout.narrow(is(ColumnKind::Text));
+            if layout.excess() == 0 {
+                return layout;
+            }
+            let ranked = layout.shown.iter().filter_map(|index| Some((columns[*index].rank?, *index)));
+            let Some((_, lowest)) = ranked.min() else { break };
+            layout.shown.retain(|index| *index != lowest);
+        }
+        // Nothing can be left out any more: what is longer than its column takes a line of its own.
+        layout.narrow(is(ColumnKind::Whole));
+        layout
+    }
+
+    /// By how many columns of the terminal a line is too long.
+    fn excess(&self) -> usize {
+        let gaps = GAP.len() * self.shown.len().saturating_sub(1);
+        let all: usize = self.shown.iter().map(|index| self.widths[*index]).sum::<usize>() + gaps;
+        let room = |within: usize| if self.leaves_out() { within.saturating_sub(MORE.width()) } else { within };
+        self.within.map_or(0, |within| all.saturating_sub(room(within)))
+    }
+
+    fn leaves_out(&self) -> bool {
+        self.shown.len() < self.widths.len()
+    }
+
+    /// Makes the widest of some columns narrower until all fit, as far as that goes.
+    fn narrow(&mut self, may_shrink: impl Fn(usize) -> bool) {
+        loop {
+            let excess = self.excess();
+            let candidates = self.shown.iter().copied().filter(|index| may_shrink(*index));
+            let mut candidates: Vec<usize> = candidates.filter(|index| self.widths[*index] > NARROWEST).collect();
+            candidates.sort_by_key(|index| std::cmp::Reverse(self.widths[*index]));
+            let Some(widest) = candidates.first().copied().filter(|_| excess > 0) else { return };
+            let next = candidates.get(1).map_or(NARROWEST, |index| self.widths[*index].saturating_sub(1));
+            let width = self.widths[widest];
+            self.widths[widest] = width.saturating_sub(excess).max(next.max(NARROWEST).min(width - 1));
+        }
+    }
+
+    /// The lines of a row: one, and another one for each cell that is longer than its column and never cut, above it for
+    /// the first column and below it for others.
+    fn lines(&self, columns: &[Column], row: &[String]) -> Vec<String> {
+        let (mut line, mut above, mut below, mut start) = (String::new(), None, Vec::new(), 0_usize);
+        for index in &self.shown {
+            let (column, width) = (columns[*index], self.widths[*index]);
+            let cell = row.get(*index).map_or("", String::as_str);
+            let cell = match column.kind {
+                ColumnKind::Whole if cell.width() > width => {
+                    match start {
+                        0 => above = Some(cell.to_owned()),
+                        _ => below.push(format!("{GAP}{cell}")),
+                    }
+                    String::new()
+                }
+                ColumnKind::Text => cut(cell, width),
+                ColumnKind::Whole | ColumnKind::Fixed | ColumnKind::Number => cell.to_owned(),
+            };
+            line.push_str(&" ".repeat(start.saturating_sub(line.width())));
+            if column.kind == ColumnKind::Number {
+                line.push_str(&" ".repeat(width.saturating_sub(cell.width())));
+            }
+            line.push_str(&cell);
+            start += width + GAP.len();
+        }
+        line.truncate(line.trim_end().len());
+        above.into_iter().chain([line]).chain(below).collect()
+    }
 }
 
 /// A text that takes that many columns at most; an ellipsis stands for its end.
@@ -110,37 +202,19 @@ fn cut(text: &str, width: usize) -> String {
 /// The lines of a table: the header, then the rows, two spaces between columns, control characters escaped, made to fit
 /// in `within` columns where that is known.
 fn align(columns: &[Column], rows: &[Vec<String>], within: Option<usize>) -> Vec<String> {
-    let header = columns.iter().map(|column| column.title.to_owned()).collect::<Vec<_>>();
-    let rows: Vec<Vec<String>> = std::iter::once(header)
-        .chain(rows.iter().map(|row| row.iter().map(|cell| super::escape(cell).into_owned()).collect()))
-        .collect();
-    let mut widths: Vec<usize> = (0..columns.len())
-        .map(|index| rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.width()).max().unwrap_or(0))
-        .collect();
-    if let Some(within) = within {
-        fit(columns, &rows, &mut widths, within);
+    let header: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| super::escape(cell).into_owned()).collect()).collect();
+    let all = || std::iter::once(&header).chain(&rows);
+    let widest = |index: usize| all().filter_map(|row| row.get(index)).map(|cell| cell.width()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns.len()).map(widest).collect();
+    let layout = Layout::new(columns, &widths, within);
+    let mut lines = layout.lines(columns, &header);
+    if layout.leaves_out() {
+        lines.iter_mut().for_each(|line| line.push_str(MORE));
     }
-    rows.iter()
-        .map(|row| {
-            let mut line = String::new();
-            for ((cell, column), width) in row.iter().zip(columns).zip(&widths) {
-                let cell = &cut(cell, *width);
-                if !line.is_empty() {
-                    line.push_str("  ");
-                }
-                let padding = " ".repeat(width.saturating_sub(cell.width()));
-                if column.right {
-                    line.push_str(&padding);
-                    line.push_str(cell);
-                } else {
-                    line.push_str(cell);
-                    line.push_str(&padding);
-                }
-            }
-            line.truncate(line.trim_end().len());
-            line
-        })
-        .collect()
+    lines.extend(rows.iter().flat_map(|row| layout.lines(columns, row)));
+    lines
 }
 
 /// Writes named values, one a line: aligned on a terminal, `name TAB value` elsewhere.
@@ -166,7 +240,7 @@ mod tests {
 
     #[test]
     fn columns_align_by_display_width() {
-        let columns = [Column::text("NAME"), Column::number("SIZE"), Column::text("HASH")];
+        let columns = [Column::whole("NAME"), Column::number("SIZE"), Column::text("HASH")];
         let rows = [
             ["漢字.txt", "4 B", "7560"].map(str::to_owned).to_vec(),
             ["a\u{1b}", "41.2 MiB", ""].map(str::to_owned).to_vec(),
@@ -177,21 +251,61 @@ mod tests {
         );
     }
 
+    fn rows<const N: usize>(rows: &[[&str; N]]) -> Vec<Vec<String>> {
+        rows.iter().map(|row| row.map(str::to_owned).to_vec()).collect()
+    }
+
     #[test]
-    fn the_widest_texts_are_cut_where_a_line_does_not_fit() {
-        let columns = [Column::text("ID"), Column::text("NAME"), Column::number("SIZE"), Column::text("NOTE")];
+    fn texts_are_cut_where_a_line_does_not_fit() {
+        let columns = [Column::whole("ID"), Column::text("NAME"), Column::number("SIZE"), Column::text("NOTE")];
         let id = "18ab830f-439a-4123-ad7a-1fdeb6f705a3";
-        let rows = [
+        let rows = rows(&[
             [id, "a rather long name of a file", "12345678", "and a note that is longer than the name of it"],
             [id, "short", "1", "漢字漢字漢字漢字漢字漢字漢字漢字漢字"],
-        ]
-        .map(|row| row.map(str::to_owned).to_vec());
+        ]);
         let lines = align(&columns, &rows, Some(100));
         assert!(lines.iter().all(|line| line.width() <= 100 && !line.is_empty()), "{lines:#?}");
         assert!(lines[1].starts_with(id) && lines[1].contains("12345678") && lines[1].ends_with('…'), "{lines:#?}");
         assert_eq!(align(&columns, &rows, Some(1000)), align(&columns, &rows, None));
-        // Where it cannot fit, something is still to be read of each.
-        let lines = align(&columns, &rows, Some(20));
-        assert!(lines[1].contains("a rather lo…"), "{lines:#?}");
+    }
+
+    /// What `cec ls -d` shows.
+    const LISTING: [Column; 6] = [
+        Column::fixed("TYPE"),
+        Column::fixed("UUID").rank(2),
+        Column::whole("NAME"),
+        Column::number("SIZE"),
+        Column::fixed("MODIFIED"),
+        Column::fixed("HASH").rank(1),
+    ];
+
+    #[test]
+    fn columns_are_left_out_by_rank_and_names_are_whole() {
+        let uuid = "18ab830f-439a-4123-ad7a-1fdeb6f705a3";
+        let long = "a name that is far too long to stand beside anything else on a narrow screen.txt";
+        let hash = "7c9c9bebd585c3e3b6c1a8ae7bbf8a6f";
+        for (name, width, header) in [
+            ("short", 200, "TYPE  UUID                                  NAME   SIZE  MODIFIED        HASH"),
+            ("short", 80, "TYPE  UUID                                  NAME   SIZE  MODIFIED  …"),
+            ("short", 60, "TYPE  NAME   SIZE  MODIFIED  …"),
+        ] {
+            let lines = align(&LISTING, &rows(&[["File", uuid, name, "2 B", "59 seconds ago", hash]]), Some(width));
+            assert_eq!(lines[0], header, "{lines:#?}");
+            assert!(lines.iter().all(|line| line.width() <= width), "{lines:#?}");
+            assert!(lines.len() == 2 && lines[1].contains("2 B   59 seconds ago"), "{lines:#?}");
+        }
+        let two = rows(&[
+            ["File", uuid, long, "2 B", "59 seconds ago", hash],
+            ["Folder", uuid, "short", "-", "1 day ago", "-"],
+        ]);
+        for width in [30, 60, 80, 100] {
+            let lines = align(&LISTING, &two, Some(width));
+            assert!(lines.iter().all(|line| line.width() <= width.max(long.width() + 2)), "{width}: {lines:#?}");
+            assert!(lines.iter().any(|line| line.contains(long)), "{lines:#?}");
+            assert!(lines.iter().any(|line| line.contains("Folder  short")), "{lines:#?}");
+        }
+        let lines = align(&LISTING, &two, Some(80));
+        assert_eq!(lines[1], format!("File{:<44}2 B  59 seconds ago", ""), "{lines:#?}");
+        assert_eq!(lines[2], format!("  {long}"), "{lines:#?}");
     }
 }

@@ -1,47 +1,182 @@
-//! What is shown while the server works: a line that moves on a terminal, a plain line now and then elsewhere. Nothing
-//! at all of what is done at once.
+//! What is shown while the server is waited for: a line that moves on a terminal, a plain line now and then elsewhere.
+//! Nothing at all of what is done at once.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Ui, escape, human};
+use super::{Ui, escape, human, lock};
 
-/// What takes less than this is not worth a line.
+/// What takes less than this is not worth a line; nor is what follows a result within that time.
 const SHOWN_AFTER: Duration = Duration::from_millis(500);
 /// How often a line on a terminal moves.
 const BAR_INTERVAL: Duration = Duration::from_millis(100);
 /// How often a plain line is written.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Shows that something is being waited for, as long as it lives.
+/// The last line of the terminal, as far as it says what is waited for. Whatever else is written clears it first.
 #[derive(Debug)]
+pub(super) struct Board {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// What is waited for, the innermost last.
+    reasons: Vec<Reason>,
+    /// How many questions or progress bars have the terminal to themselves.
+    held: usize,
+    /// Since when nothing was written to the terminal.
+    idle_since: Instant,
+    /// Whether the cursor stands behind something that must not be written over.
+    in_a_line: bool,
+    /// What is drawn.
+    bar: Option<ProgressBar>,
+    /// How many entries lists have brought.
+    entries: Option<Arc<AtomicU64>>,
+}
+
+#[derive(Debug)]
+struct Reason {
+    id: u64,
+    since: Instant,
+    text: String,
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        let (reasons, idle_since) = (Vec::new(), Instant::now());
+        let state = State { reasons, held: 0, idle_since, in_a_line: false, bar: None, entries: None };
+        Self { state: Mutex::new(state) }
+    }
+}
+
+impl State {
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// What is to be shown at this moment, and since when it is waited for.
+    fn shown(&self, now: Instant) -> Option<(String, Instant)> {
+        let reason = self.reasons.last()?;
+        let idle = now.saturating_duration_since(self.idle_since.max(reason.since));
+        if self.held > 0 || self.in_a_line || idle < SHOWN_AFTER {
+            return None;
+        }
+        let mut text = escape(&reason.text).into_owned();
+        let entries = self.entries.as_ref().map_or(0, |entries| entries.load(Ordering::Relaxed));
+        // What is said of a job has its own measure.
+        if entries > 0 && self.reasons.len() == 1 {
+            text.push_str(&format!("  {} entries so far", human::count(entries)));
+        }
+        Some((text, reason.since))
+    }
+
+    fn draw(&mut self) {
+        let Some((text, since)) = self.shown(Instant::now()) else { return };
+        let bar = self.bar.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{spinner} {wide_msg}  {prefix}");
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+        });
+        bar.set_prefix(human::duration(since.elapsed()));
+        bar.set_message(text);
+        bar.tick();
+    }
+}
+
+impl Board {
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Something else is about to be written to the terminal; `ends_line`, whether it ends its last line.
+    pub(super) fn make_room(&self, ends_line: bool) {
+        let mut state = self.state();
+        state.clear();
+        (state.idle_since, state.in_a_line) = (Instant::now(), !ends_line);
+    }
+
+    /// Keeps the terminal free, until [`Board::release`].
+    fn hold(&self) {
+        let mut state = self.state();
+        state.clear();
+        state.held += 1;
+    }
+
+    fn release(&self) {
+        let mut state = self.state();
+        state.held = state.held.saturating_sub(1);
+        (state.idle_since, state.in_a_line) = (Instant::now(), false);
+    }
+}
+
+/// Keeps the terminal free of what is waited for, as long as it lives.
+pub(crate) struct Held<'a>(&'a Board);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+impl Ui {
+    /// Something else has the terminal to itself: a question, or another program.
+    pub(crate) fn hold_waiting(&self) -> Held<'_> {
+        self.board.hold();
+        Held(&self.board)
+    }
+
+    /// From now on, progress bars have the terminal to themselves.
+    pub(super) fn leave_to_bars(&self) {
+        self.board.hold();
+    }
+
+    /// Shows how many entries lists have brought, while they are waited for.
+    pub fn count_entries(&self, entries: Arc<AtomicU64>) {
+        self.board.state().entries = Some(entries);
+    }
+}
+
+/// Shows that something is being waited for, as long as it lives.
 pub struct Waiting {
-    bar: ProgressBar,
-    latest: Arc<Mutex<String>>,
+    ui: Arc<Ui>,
+    id: u64,
     _ticker: Option<AbortOnDropHandle<()>>,
 }
 
 impl Waiting {
-    /// Starts to show `what` (`copying 3 items`). Needs a running runtime.
+    /// Starts to show `what` (`copying 3 items`), elsewhere than on a terminal as plain lines. Needs a running runtime.
     pub fn start(ui: &Arc<Ui>, what: &str) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        let latest = Arc::new(Mutex::new(what.to_owned()));
+        Self::begin(ui, what, true)
+    }
+
+    /// Starts to show `what` (`listing users`), and only on a terminal. Needs a running runtime.
+    pub fn on_terminal(ui: &Arc<Ui>, what: &str) -> Self {
+        Self::begin(ui, what, false)
+    }
+
+    fn begin(ui: &Arc<Ui>, what: &str, plain: bool) -> Self {
+        let mut state = ui.board.state();
+        let id = state.reasons.last().map_or(0, |reason| reason.id + 1);
+        state.reasons.push(Reason { id, since: Instant::now(), text: what.to_owned() });
+        // The lines of a log would be torn.
+        let logs = ui.settings.log.is_some() && ui.settings.log_file.is_none();
         let ticker = if ui.is_quiet() || ui.is_json() {
             None
-        } else if ui.stderr_is_terminal() {
-            Some(tokio::spawn(draw(bar.clone())))
+        } else if ui.moves() && !logs {
+            (id == 0).then(|| tokio::spawn(draw(Arc::clone(ui))))
         } else {
-            Some(tokio::spawn(write(Arc::clone(ui), Arc::clone(&latest))))
+            plain.then(|| tokio::spawn(write(Arc::clone(ui), id)))
         };
-        let waiting = Self { bar, latest, _ticker: ticker.map(AbortOnDropHandle::new) };
-        waiting.show(what.to_owned());
-        let shown = waiting.bar.clone();
-        ui.before_exit(move || shown.finish_and_clear());
-        waiting
+        drop(state);
+        Self { ui: Arc::clone(ui), id, _ticker: ticker.map(AbortOnDropHandle::new) }
     }
 
     /// What is being done now, and how far it is (0 to 1), where that is known.
@@ -54,42 +189,78 @@ impl Waiting {
             line.push_str("  ");
             line.push_str(&without_breaks(message));
         }
-        self.show(line);
-    }
-
-    fn show(&self, line: String) {
-        self.bar.set_message(escape(&line).into_owned());
-        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = line;
+        let mut state = self.ui.board.state();
+        if let Some(reason) = state.reasons.iter_mut().find(|reason| reason.id == self.id) {
+            reason.text = line;
+        }
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        let mut state = self.ui.board.state();
+        state.reasons.retain(|reason| reason.id != self.id);
+        state.clear();
+        state.idle_since = Instant::now();
     }
 }
 
-async fn draw(bar: ProgressBar) {
-    tokio::time::sleep(SHOWN_AFTER).await;
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}  {elapsed}") {
-        bar.set_style(style);
-    }
-    bar.set_draw_target(ProgressDrawTarget::stderr());
+async fn draw(ui: Arc<Ui>) {
     loop {
-        bar.tick();
         tokio::time::sleep(BAR_INTERVAL).await;
+        ui.board.state().draw();
     }
 }
 
-async fn write(ui: Arc<Ui>, latest: Arc<Mutex<String>>) {
+async fn write(ui: Arc<Ui>, id: u64) {
     let begun = tokio::time::Instant::now();
     loop {
         tokio::time::sleep(PLAIN_INTERVAL).await;
-        let line = latest.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        ui.status(&format!("{line}  {}", human::duration(begun.elapsed())));
+        let text = ui.board.state().reasons.iter().find(|reason| reason.id == id).map(|reason| reason.text.clone());
+        if let Some(text) = text {
+            ui.status(&format!("{text}  {}", human::duration(begun.elapsed())));
+        }
     }
 }
 
 fn without_breaks(text: &str) -> Cow<'_, str> {
     if text.contains('\n') { Cow::Owned(text.replace('\n', " ")) } else { Cow::Borrowed(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(board: &Board, later: Duration) -> Option<String> {
+        board.state().shown(Instant::now() + later).map(|(text, _)| text)
+    }
+
+    #[tokio::test]
+    async fn what_is_waited_for_shows_after_a_while_in_which_nothing_else_did() {
+        let ui = Arc::new(Ui::new(&crate::settings::OutputSettings::default()));
+        let (board, later) = (&ui.board, 2 * SHOWN_AFTER);
+        assert_eq!(shown(board, later), None);
+        let outer = Waiting::on_terminal(&ui, "listing");
+        assert_eq!(shown(board, Duration::ZERO), None, "not at once");
+        assert_eq!(shown(board, later).as_deref(), Some("listing"));
+        let entries = Arc::new(AtomicU64::new(1500));
+        ui.count_entries(entries);
+        assert_eq!(shown(board, later).as_deref(), Some("listing  1,500 entries so far"));
+        let inner = Waiting::start(&ui, "copying a\u{1b}");
+        assert_eq!(shown(board, later).as_deref(), Some("copying a\\u{1b}"));
+        inner.say("copying a", "half\nway", Some(0.5));
+        assert_eq!(shown(board, later).as_deref(), Some("copying a  50%  half way"));
+        drop(inner);
+        board.make_room(false);
+        assert_eq!(shown(board, later), None, "a line is not ended");
+        board.make_room(true);
+        assert_eq!(shown(board, Duration::ZERO), None);
+        assert!(shown(board, later).is_some());
+        let held = ui.hold_waiting();
+        assert_eq!(shown(board, later), None, "a question is open");
+        drop(held);
+        assert!(shown(board, later).is_some());
+        drop(outer);
+        assert_eq!(shown(board, later), None);
+    }
 }

@@ -129,6 +129,25 @@ fn a_refusal_in_the_browser_is_told_on_both_sides() {
 }
 
 #[test]
+fn the_program_that_browser_names_gets_the_address() {
+    let _turn = port_3000();
+    let world = World::new();
+    let (path, file) = stub(&world);
+    // Elsewhere than on the path, and with an argument of its own.
+    let helper = world.home().join("helper.sh");
+    let script = format!("#!/bin/sh\nprintf '%s' \"$2\" > '{0}.new' && mv '{0}.new' '{0}'\n", file.display());
+    fs::write(&helper, script).expect("a script");
+    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let browser = format!("/nowhere/at-all:{} --new-window %s", helper.display());
+    let mut child = configure(&world, &path).env("BROWSER", &browser).env("SSH_CONNECTION", "x").spawn();
+    let address = opened(&file);
+    assert!(address.contains("/oidc/oauth2/auth?"), "{address}");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill runs").success());
+    child.wait().expect("an end");
+}
+
+#[test]
 fn an_interrupt_leaves_nothing() {
     let _turn = port_3000();
     let world = World::new();
@@ -155,7 +174,7 @@ fn a_port_that_is_taken_means_pasting() {
         "error: port 3000 of this machine, where the browser would come back to, is taken, and nobody can paste a code \
          here\n  hint: run it on a terminal, or sign in with a token: cec configure token --with-token\n",
     );
-    let screen = configure(&world, &path).on_terminal(&[("Paste the code that it shows then: ", "\u{3}")]);
+    let screen = configure(&world, &path).on_terminal(&[("Then paste the code shown there: ", "\u{3}")]);
     if let Some((code, screen)) = screen {
         assert_eq!(code, 130, "{screen}");
         assert!(screen.contains("is taken: the code has to be pasted") && screen.contains("oauth2%2Foob"), "{screen}");
@@ -176,7 +195,7 @@ fn bare_code(address: &str) -> String {
 
 #[test]
 fn without_a_browser_here_the_code_or_the_whole_address_is_pasted() {
-    const ASK: &str = "Paste the code that it shows then: ";
+    const ASK: &str = "Then paste the code shown there: ";
     for whole in [false, true] {
         let world = World::new();
         let configure = world.signed_out(["configure", "oauth", world.url(), "--skip-keyring", "--no-browser"]);

@@ -296,7 +296,7 @@ fn credentials_that_are_refused_are_not_stored() {
         4,
         "",
         "error: URL does not accept this personal access token\n  \
-         hint: it may have ended, or belong to another server; nothing was stored\n",
+         hint: it may be incomplete or expired, or belong to another server; nothing was stored\n",
     );
     let password = ["configure", "client-auth", "--skip-keyring", "--url", world.url(), "--login", "alice"];
     let run = world.signed_out(password).env("CEC_PASSWORD", "wrong-password").run();

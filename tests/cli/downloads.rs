@@ -52,7 +52,7 @@ fn a_token_that_dies_in_the_middle_is_exit_4() {
     world.sandbox.faults().add(Fault::on("GET", "/io/common-files/many/").skip(10).expire_token());
     let run = world.cec(["scp", "--transfers", "2", "cells://common-files/many", "many"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{run:?}");
-    assert!(run.stderr.contains("\nerror: the token is not valid any more\n"), "{run:?}");
+    assert!(run.stderr.contains("\nerror: the token is not valid (mistyped, expired or revoked)\n"), "{run:?}");
     assert!(!run.stderr.contains("more failed"), "what ended the run is told once: {run:?}");
     assert!(files(&world.home().join("many")).values().all(|content| content.len() == 100));
 }

@@ -249,7 +249,7 @@ fn row_3_a_missing_right_is_no_bad_token() {
         run.is(5, "", &format!("{DENIED}  while: {during}\n"));
         let bad = world.cec(arguments.iter().copied()).env("CEC_TOKEN", "some-dead-token").run();
         assert_eq!((bad.code, bad.stdout.as_str()), (4, ""), "{bad:?}");
-        assert!(bad.stderr.starts_with("error: the token is not valid any more\n"), "{bad:?}");
+        assert!(bad.stderr.starts_with("error: the token is not valid (mistyped, expired or revoked)\n"), "{bad:?}");
     }
     for arguments in [&["idm", "user", "rm", "-f", "bob"][..], &["idm", "user", "update", "bob", "--email", "x"]] {
         assert_eq!(world.cec(arguments.iter().copied()).user("alice").run().code, 5, "{arguments:?}");

@@ -47,6 +47,7 @@ mod recipes;
 mod refresh;
 mod rm;
 mod scp;
+mod screen;
 mod search;
 #[cfg(unix)]
 mod security;

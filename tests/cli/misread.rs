@@ -91,7 +91,24 @@ fn what_other_programs_call_it_leads_to_what_it_is_here() {
         (&["download", "a"], "'cec scp"),
         (&["delete", "a"], "'cec rm'"),
         (&["login"], "'cec configure'"),
-        (&["auth"], "'cec configure'"),
+        (&["auth", "status"], "'cec info'"),
+        (&["open", "a"], "'cec stat'"),
+        (&["df"], "'cec about'"),
+        (&["undelete", "a"], "'cec restore'"),
+        (&["versions", "a"], "earlier versions"),
+        (&["zip", "a"], "'cec compress'"),
+        (&["mount"], "rclone"),
+        (&["config", "show"], "'cec config status'"),
+        (&["share", "delete", "common-files/x"], "'cec share rm'"),
+        (&["share", "delete", "common-files/x"], "unrecognized subcommand 'delete'"),
+        (&["cp", "a"], "a source and a target are needed, and only one path is given"),
+        (&["jobs", "delete"], "either --job-id or --filter must say"),
+        (&["search"], "a part of a name, --ext or --meta must say"),
+        (&["ls", "-t", "personal-files/x"], "-t is --token; --sort time"),
+        (&["cp", "-u", "a", "b"], "-u is --url"),
+        (&["scp", "-u", "report", "cells://personal-files/"], "--update"),
+        (&["scp", "report.pdf", "personal-files/x/"], "mark the remote side: cells://personal-files/x/"),
+        (&["scp", "report.pdf", "cells:/personal-files/x/"], "mark the remote side: cells://personal-files/x/"),
         (&["logout"], "'cec config rm'"),
         (&["whoami"], "'cec info'"),
         (&["jobs", "ls"], "'cec jobs get'"),
@@ -104,8 +121,10 @@ fn what_other_programs_call_it_leads_to_what_it_is_here() {
         (&["find", "common-files", "-name", "x"], "two dashes: --name"),
         (&["find", "common-files", "-iname", "x"], "two dashes: --iname"),
         (&["find", "common-files", "-maxdepth", "1"], "--max-depth"),
+        (&["find", "common-files", "*.jpg"], "cec find PATH --name '*.jpg'"),
         (&["ls", "-url", "https://files.example.com"], "two dashes: --url"),
-        (&["scp", "a", "cells://b", "--exclude", "x"], "see 'cec scp --help'"),
+        (&["scp", "a", "cells://b", "--exclude", "x"], "selecting by name is not supported yet"),
+        (&["scp", "a", "cells://b", "--bwlimit", "1M"], "a speed limit is not supported yet"),
     ] {
         refused(&world, arguments, &[hint]);
     }
@@ -122,11 +141,66 @@ fn what_other_programs_call_it_leads_to_what_it_is_here() {
 #[test]
 fn a_flag_is_called_a_possible_value_only_where_a_file_has_that_name() {
     let world = World::new();
-    let tip = "to pass '--exclude' as a value, use '-- --exclude'";
-    let arguments = ["scp", "a", "cells://b", "--exclude"];
+    let tip = "to pass '--thumbs' as a value, use '-- --thumbs'";
+    let arguments = ["scp", "a", "cells://b", "--thumbs"];
     assert!(!world.cec(arguments).run().stderr.contains(tip));
-    fs::write(world.home().join("--exclude"), "x").expect("a file");
+    fs::write(world.home().join("--thumbs"), "x").expect("a file");
     refused(&world, &arguments, &[tip]);
+}
+
+#[test]
+fn a_path_never_goes_out_as_a_token() {
+    let world = World::new();
+    let run = world.signed_out(["ls", "--url", world.url(), "--token", "personal-files/x"]).run();
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.starts_with("error: the token that was given is not a token"), "{run:?}");
+    assert!(world.sandbox.requests().is_empty());
+}
+
+#[test]
+fn habits_of_cp_and_ls_do_what_they_mean() {
+    let world = World::new();
+    world.put("common-files/folder/x", "content");
+    for (flag, target) in [("-r", "one"), ("-R", "two"), ("--recursive", "three")] {
+        let target = format!("common-files/{target}");
+        assert_eq!(world.cec(["cp", flag, "common-files/folder", &target]).run().code, 0, "{flag}");
+        assert_eq!(world.cec(["scp", flag, &format!("cells://{target}"), "."]).run().code, 0, "{flag}");
+        assert_eq!(world.cec(["rm", flag, "-f", &target]).run().code, 0, "{flag}");
+    }
+    let details = world.cec(["ls", "-d", "common-files"]).run();
+    world.cec(["ls", "-l", "common-files"]).run().is(0, &details.stdout, "");
+    assert!(!world.cec(["scp", "--help"]).run().stdout.contains("--recursive"));
+}
+
+#[test]
+fn a_file_whose_name_looks_like_flags_is_named() {
+    let world = World::new();
+    fs::write(world.home().join("-dash"), "x").expect("a file");
+    refused(&world, &["scp", "-dash", "cells://common-files/"], &["'-dash' is a file here: write ./ before its name"]);
+}
+
+#[test]
+fn a_name_that_was_nearly_right_is_suggested() {
+    let world = World::new();
+    world.put("common-files/photos/x", "content");
+    for (typed, meant) in [
+        ("common-file/photos", "common-files/photos"),
+        ("Common-Files", "common-files"),
+        ("Common Files", "common-files"),
+    ] {
+        let run = world.cec(["ls", typed]).run();
+        assert_eq!(run.code, 3, "{run:?}");
+        assert!(run.stderr.contains(&format!("hint: did you mean '{meant}'?")), "{typed} {run:?}");
+    }
+    // A listing only for who may be typing.
+    world.sandbox.clear_requests();
+    let run = world.cec(["ls", "common-files/phtos"]).run();
+    assert!(run.code == 3 && !run.stderr.contains("did you mean"), "{run:?}");
+    #[cfg(unix)]
+    if let Some((code, screen)) = world.cec(["ls", "common-files/phtos"]).on_terminal(&[]) {
+        assert_eq!(code, 3, "{screen}");
+        assert!(screen.contains("did you mean 'common-files/photos'?"), "{screen}");
+    }
 }
 
 #[test]

@@ -215,7 +215,11 @@ fn a_session_that_is_over_says_so_and_asks_only_once() {
     for _ in 0..2 {
         let run = world.signed_out(["ls"]).run();
         assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{run:?}");
-        assert!(run.stderr.contains("the token is not valid any more") && run.stderr.contains(SIGN_IN), "{run:?}");
+        assert!(
+            run.stderr.contains("the token is not valid (mistyped, expired or revoked)")
+                && run.stderr.contains(SIGN_IN),
+            "{run:?}"
+        );
     }
     assert_eq!(refreshes(&world), 1);
 }
@@ -314,7 +318,10 @@ fn dead_tokens_are_not_used_against_those_that_another_client_keeps_elsewhere() 
     let output = child.wait_with_output().expect("cec ends");
     assert_eq!(output.status.code(), Some(4), "{output:?}");
     let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("the token is not valid any more") && told.ends_with(SIGN_IN), "{told}");
+    assert!(
+        told.contains("the token is not valid (mistyped, expired or revoked)") && told.ends_with(SIGN_IN),
+        "{told}"
+    );
     assert_eq!(entry(&world).get("refreshToken"), None);
     assert_eq!(world.signed_out(["ls"]).run().code, 4);
     assert_eq!(refreshes(&world), 2);

@@ -137,7 +137,7 @@ fn who_gave_a_bad_token_is_named_with_what_to_do() {
     assert!(file.contains("in the file that CEC_TOKEN_FILE names: put a new one there, or unset"), "{file}");
     let command = hint(given("CEC_TOKEN_COMMAND", "echo some-dead-token"), 4);
     assert!(command.contains("is what the command in CEC_TOKEN_COMMAND printed"), "{command}");
-    let flag = hint(world.signed_out(["ls", "-u", world.url(), "-t", "some-dead-token"]), 4);
+    let flag = hint(world.signed_out(["ls", "-u", world.url(), "-t", "some-dead-token-of-somebody"]), 4);
     assert_eq!(flag, "  hint: it was given by --token: give a new one");
     given("CEC_TOKEN_COMMAND", "true").run().is(4, "", "error: the command in CEC_TOKEN_COMMAND printed nothing\n");
     // A stored one that is not the active one is named.

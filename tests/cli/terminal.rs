@@ -130,7 +130,7 @@ fn configure_takes_a_password_and_stops_at_ctrl_c() {
 #[test]
 fn without_a_browser_the_page_is_shown_and_its_code_asked_for() {
     let world = World::new();
-    let ask = "Paste the code that it shows then: ";
+    let ask = "Then paste the code shown there: ";
     for (arguments, variables, said) in [
         (&["--no-browser"][..], &[("DISPLAY", ":0")][..], "Open this page in a browser, on any machine"),
         (
@@ -150,7 +150,8 @@ fn without_a_browser_the_page_is_shown_and_its_code_asked_for() {
             cec = cec.env(name, value);
         }
         let address = "https://h/oauth2/oob?code=abc&state=another-state-altogether\n";
-        let dialogue = [(ask, "a code\n"), (ask, address), (ask, "never-issued\n")];
+        let wrong = (ask, "never-issued\n");
+        let dialogue = [(ask, "a code\n"), (ask, address), wrong, wrong, wrong];
         let Some((code, screen)) = cec.on_terminal(&dialogue) else { return };
         assert_eq!(code, 4, "{screen}");
         for text in [
@@ -158,7 +159,7 @@ fn without_a_browser_the_page_is_shown_and_its_code_asked_for() {
             "  URL/oidc/oauth2/auth?response_type=code&client_id=cells-client&",
             "Not usable: this is neither a code nor the address of the page.",
             "Not usable: this belongs to another sign-in: its state is not the one that was sent.",
-            "(invalid_grant)",
+            "Not usable: the code was not accepted: it is incomplete, already used, or expired.",
         ] {
             assert!(screen.contains(text), "{text}: {screen}");
         }
@@ -239,8 +240,9 @@ fn a_server_that_is_none_and_a_wrong_password_are_asked_for_again() {
         ("URL of the server: ", wrong.as_str()),
         ("URL of the server: ", &right),
         ("Choice [1]: ", "password\n"),
-        ("Login: ", "alice\n"),
+        ("Login: ", "alic\n"),
         ("Password: ", "wrong\n"),
+        ("Login [alic]: ", "alice\n"),
         ("Password: ", &password),
     ];
     let Some((code, screen)) = world.signed_out(["configure", "--skip-keyring"]).on_terminal(&dialogue) else { return };

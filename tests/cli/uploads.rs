@@ -64,7 +64,7 @@ fn a_bad_token_and_a_dead_server_are_told_at_once_for_trees_too() {
     local(&world, "tree/a", "1");
     let run = world.cec(["scp", "tree", "cells://common-files"]).env("CEC_TOKEN", "some-dead-token").run();
     assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{}", run.stderr);
-    assert!(run.stderr.starts_with("error: the token is not valid any more\n"), "{}", run.stderr);
+    assert!(run.stderr.starts_with("error: the token is not valid (mistyped, expired or revoked)\n"), "{}", run.stderr);
     let run = world.cec(["scp", "tree", "cells://common-files"]).env("CEC_URL", "http://127.0.0.1:9").run();
     assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{}", run.stderr);
     assert!(run.stderr.starts_with("error: cannot connect to 127.0.0.1:9: connection refused\n"), "{}", run.stderr);
@@ -284,7 +284,7 @@ fn a_token_that_dies_in_the_middle_stops_the_run_with_exit_4() {
     let run = world.cec(["scp", "tree", "cells://common-files"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{}", run.stderr);
     assert!(run.stderr.contains("stopped: "), "{}", run.stderr);
-    assert!(run.stderr.contains("error: the token is not valid any more"), "{}", run.stderr);
+    assert!(run.stderr.contains("error: the token is not valid (mistyped, expired or revoked)"), "{}", run.stderr);
 }
 
 #[test]

@@ -25,6 +25,8 @@ impl Line {
     pub fn parse(text: &str, breaks: &str) -> Self {
         let mut line = Self { before: Vec::new(), current: String::new(), kept: 0, quote: Quote::None };
         let mut started = false;
+        // What bash keeps of a word whose quotes are closed.
+        let mut kept_unquoted = 0;
         let mut characters = text.chars();
         while let Some(character) = characters.next() {
             match (line.quote, character) {
@@ -41,9 +43,13 @@ impl Line {
                     (started, line.kept) = (false, 0);
                     continue;
                 }
-                (Quote::None, '\'') => line.open(Quote::Single),
-                (Quote::None, '"') => line.open(Quote::Double),
-                (Quote::Single, '\'') | (Quote::Double, '"') => line.quote = Quote::None,
+                (Quote::None, '\'' | '"') => {
+                    kept_unquoted = line.kept;
+                    line.open(if character == '"' { Quote::Double } else { Quote::Single });
+                }
+                (Quote::Single, '\'') | (Quote::Double, '"') => {
+                    (line.quote, line.kept) = (Quote::None, kept_unquoted);
+                }
                 (Quote::None, '\\') => line.current.extend(characters.next()),
                 (Quote::Double, '\\') => match characters.next() {
                     Some(next @ ('"' | '\\' | '$' | '`')) => line.current.push(next),
@@ -135,6 +141,10 @@ mod tests {
         assert_eq!(give_back("cec scp cells://ws/a", "cells://ws/ab:c"), "//ws/ab:c ");
         assert_eq!(give_back("cec scp 'cells://ws/a", "cells://ws/ab"), "cells://ws/ab' ");
         assert_eq!(give_back("cec ls --sort=s", "--sort=size"), "size ");
+        // A quote that is closed again is a part of the word.
+        assert_eq!(give_back("cec ls 'ws/ap'\\''os/'", "ws/ap'os/in side/"), "ws/ap\\'os/in\\ side/");
+        assert_eq!(give_back("cec ls 'ws/ap'\\''os/", "ws/ap'os/in side/"), "os/in side/");
+        assert_eq!(give_back("cec scp cells:'//ws/a'", "cells://ws/ab"), "//ws/ab ");
         assert_eq!(Line::parse("cec scp cells://ws/a", " \t\n").give_back("cells://ws/ab"), "cells://ws/ab ");
     }
 }

@@ -80,7 +80,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
 
 fn rclone(url: &str, token: &str) -> String {
     format!(
-        "[cells]\ntype = s3\nprovider = Other\naccess_key_id = {token}\nsecret_access_key = gatewaysecret\n\
+        "# A folder ends with a slash: cells:io/WORKSPACE/FOLDER/\n[cells]\ntype = s3\nprovider = Other\naccess_key_id = {token}\nsecret_access_key = gatewaysecret\n\
          region = us-east-1\nendpoint = {url}\nforce_path_style = true\nno_check_bucket = true\n\
          list_chunk = 1000000\nlist_url_encode = true\nupload_cutoff = 5G\n"
     )

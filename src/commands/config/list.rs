@@ -60,14 +60,14 @@ impl Record {
 }
 
 const COLUMNS: &[Column] = &[
-    Column::text("ACTIVE"),
-    Column::text("ID"),
-    Column::text("USER"),
-    Column::text("URL"),
-    Column::text("TYPE"),
-    Column::text("SECRET IN"),
-    Column::text("LABEL"),
-    Column::text("EXPIRES"),
+    Column::fixed("ACTIVE"),
+    Column::whole("ID"),
+    Column::text("USER").rank(3),
+    Column::fixed("URL").rank(4),
+    Column::fixed("TYPE"),
+    Column::fixed("SECRET IN").rank(2),
+    Column::text("LABEL").rank(1),
+    Column::fixed("EXPIRES").rank(5),
 ];
 
 /// Lists the stored accounts.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::credentials::{Obtained, no_answer};
+use super::credentials::{ATTEMPTS, Obtained, no_answer};
+use super::open;
 use super::sign_in::SignedIn;
 use crate::account::ServerUrl;
 use crate::auth::oauth::loopback::{Listener, Page};
@@ -77,33 +78,48 @@ async fn by_listener(ctx: &Ctx, oauth: &OAuth, listener: &Listener) -> Result<Ob
     oauth.challenge(&attempt).await?;
     show_address(ctx, &attempt, "Sign in with the browser. If none opens, open this page yourself:");
     let address = attempt.url().to_string();
-    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || sys::browser::open(&address, &env::SECRETS)).await {
+    let commands = ctx.settings.environment.text(env::BROWSER).ok().flatten().map(str::to_owned);
+    let open = move || sys::browser::open(&address, commands.as_deref(), &env::SECRETS);
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(open).await {
         tracing::debug!(%error, "no browser");
         ctx.ui.warn("no browser could be started: open the page yourself");
     }
     let attempt = Arc::new(attempt);
-    let (code, farewell) = tokio::select! {
-        returned = listener.wait(&attempt) => {
-            let (code, farewell) = returned.into_parts();
-            (code, Some(farewell))
-        }
-        code = paste_meanwhile(ctx, &attempt) => (code, None),
-        () = tokio::time::sleep(PATIENCE) => return Err(too_late()),
-    };
-    let result = match code {
-        Ok(code) => oauth.exchange(&attempt, code).await,
-        Err(error) => Err(error),
-    };
-    match result {
-        Ok(tokens) => Ok(Obtained { credentials: tokens.into(), farewell }),
-        Err(error) => {
-            let error = CliError::from(error);
-            if let Some(farewell) = farewell {
-                farewell.show(failure_page(&error)).await;
+    let mut left = ATTEMPTS;
+    loop {
+        left -= 1;
+        let (code, farewell) = tokio::select! {
+            returned = listener.wait(&attempt) => {
+                let (code, farewell) = returned.into_parts();
+                (code, Some(farewell))
             }
-            Err(error)
+            code = paste_meanwhile(ctx, &attempt) => (code, None),
+            () = tokio::time::sleep(PATIENCE) => return Err(too_late()),
+        };
+        let result = match code {
+            Ok(code) => oauth.exchange(&attempt, code).await,
+            Err(error) => Err(error),
+        };
+        let error = match result {
+            Ok(tokens) => return Ok(Obtained { credentials: tokens.into(), farewell }),
+            Err(error) => error,
+        };
+        let another = left > 0 && is_wrong_code(&error);
+        let error = CliError::from(error);
+        match farewell {
+            Some(farewell) => farewell.show(failure_page(&error)).await,
+            None if another => {
+                say_unusable(ctx, &error);
+                continue;
+            }
+            None => {}
         }
+        return Err(error);
     }
+}
+
+fn say_unusable(ctx: &Ctx, error: &CliError) {
+    ctx.ui.before_asking(&format!("Not usable: {}.", error.message));
 }
 
 /// Lets the user open the page anywhere, and asks for the code that it shows.
@@ -112,15 +128,28 @@ async fn by_hand(ctx: &Ctx, oauth: &OAuth, url: &ServerUrl) -> Result<Obtained, 
     let attempt = oauth.begin(Redirect::OutOfBand(site))?;
     oauth.challenge(&attempt).await?;
     show_address(ctx, &attempt, "Open this page in a browser, on any machine, and sign in there:");
-    let code = loop {
-        let text = ctx.ui.ask("Paste the code that it shows then").await.ok_or_else(no_answer)?;
-        match attempt.read_pasted(&text) {
-            Ok(code) => break code,
+    let mut left = ATTEMPTS;
+    loop {
+        let text = ctx.ui.ask("Then paste the code shown there").await.ok_or_else(no_answer)?;
+        let error = match attempt.read_pasted(&text) {
+            Ok(code) => {
+                left -= 1;
+                match oauth.exchange(&attempt, code).await {
+                    Ok(tokens) => return Ok(Obtained { credentials: tokens.into(), farewell: None }),
+                    Err(error) if left > 0 && is_wrong_code(&error) => error,
+                    Err(error) => return Err(error.into()),
+                }
+            }
             Err(error @ OAuthError::Refused { .. }) => return Err(error.into()),
-            Err(error) => ctx.ui.before_asking(&format!("Not usable: {error}.")),
-        }
-    };
-    Ok(Obtained { credentials: oauth.exchange(&attempt, code).await?.into(), farewell: None })
+            Err(error) => error,
+        };
+        say_unusable(ctx, &error.into());
+    }
+}
+
+/// Whether another code may be good where this one was not.
+fn is_wrong_code(error: &OAuthError) -> bool {
+    matches!(error, OAuthError::Refused { code, .. } if code == "invalid_grant")
 }
 
 /// Always shown, for there is no other way on.
@@ -141,7 +170,7 @@ async fn paste_meanwhile(ctx: &Ctx, attempt: &Attempt) -> Result<Code, OAuthErro
         match attempt.read_pasted(&text) {
             Ok(code) => return Ok(code),
             Err(error @ OAuthError::Refused { .. }) => return Err(error),
-            Err(error) => ctx.ui.before_asking(&format!("Not usable: {error}.")),
+            Err(error) => say_unusable(ctx, &error.into()),
         }
     }
     std::future::pending().await

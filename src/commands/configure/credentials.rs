@@ -17,8 +17,8 @@ use crate::error::{CliError, Kind};
 use crate::http::Http;
 use crate::settings::{Given, TokenOrigin, parse_url};
 
-/// How often a password may be typed in one run.
-const ATTEMPTS: u32 = 3;
+/// How often a password, a token or a code may be typed in one run.
+pub(super) const ATTEMPTS: u32 = 3;
 
 /// Credentials that nobody has looked at yet.
 #[derive(Debug)]
@@ -70,14 +70,19 @@ pub(super) async fn ask_url(ctx: &Ctx) -> Result<(Given<ServerUrl>, Http), CliEr
         let url = match parse_url(&text) {
             Ok(url) => url,
             Err(error) => {
-                ctx.ui.error(&error.into());
+                // Hints name flags, and here it is typed.
+                ctx.ui.before_asking(&format!("Not usable: {error}."));
                 continue;
             }
         };
         let http = ctx.http(Destination::Account(&url), false, &[])?;
         match check_server(ctx, &http, &url, false).await {
             Ok(()) => return Ok((Given::flag(url, "the URL"), http)),
-            Err(error) => ctx.ui.error(&error),
+            Err(mut error) => {
+                // Here it is typed, and not given by a flag.
+                error.hints.iter_mut().for_each(|hint| *hint = hint.replace("use --url ", "type "));
+                ctx.ui.error(&error);
+            }
         }
     }
 }
@@ -99,6 +104,14 @@ pub(super) async fn ask_way(ctx: &Ctx, usual: Option<&Way>) -> Result<Way, CliEr
     chosen.and_then(|index| choices.get(index)).map(|(_, way)| way.clone()).ok_or_else(no_answer)
 }
 
+/// Asks for a login name; an empty answer takes the one that was typed `before`.
+async fn ask_login(ctx: &Ctx, before: Option<&str>) -> Result<String, CliError> {
+    let question = before.map_or_else(|| "Login".to_owned(), |login| format!("Login [{login}]"));
+    let typed = ctx.ui.ask(&question).await.ok_or_else(no_answer)?;
+    let login = if typed.is_empty() { before.unwrap_or_default() } else { &typed };
+    if login.is_empty() { Err(no_answer()) } else { Ok(login.to_owned()) }
+}
+
 async fn ask_hidden(ctx: &Ctx, question: &str) -> Result<SecretString, CliError> {
     ctx.ui.ask_hidden(question).await?.ok_or_else(no_answer)
 }
@@ -116,12 +129,17 @@ async fn token(ctx: &Ctx, url: &Given<ServerUrl>, from_input: bool) -> Result<Se
     }
 }
 
+/// Whether that way asks for a token on the terminal.
+pub(super) fn is_typed_token(ctx: &Ctx, way: &Way) -> bool {
+    matches!(way, Way::Token { from_input: false }) && ctx.settings.account.token.is_none() && ctx.ui.can_ask()
+}
+
 /// A password becomes a session that renews itself; only where the server does not offer that it is kept.
 async fn password(ctx: &Ctx, http: &Http, subject: &Subject) -> Result<Credentials, CliError> {
     let (parts, url) = (&ctx.settings.account, &subject.url);
-    let login = match &subject.login {
+    let mut login = match &subject.login {
         Some(login) => login.clone(),
-        None => ctx.ui.ask("Login").await.filter(|login| !login.is_empty()).ok_or_else(no_answer)?,
+        None => ask_login(ctx, None).await?,
     };
     let given = match &parts.password {
         Some(password) => {
@@ -143,7 +161,13 @@ async fn password(ctx: &Ctx, http: &Http, subject: &Subject) -> Result<Credentia
         match oauth.sign_in(&login, &password).await {
             Ok(signed_in) => break (password, signed_in),
             // Only what a person types may be wrong again: ten wrong ones lock the user.
-            Err(error @ AuthError::WrongPassword) if given.is_none() && left > 0 => ctx.ui.error(&during(error)),
+            Err(error @ AuthError::WrongPassword) if given.is_none() && left > 0 => {
+                ctx.ui.error(&during(error));
+                // The login name may be the one that is mistyped.
+                if subject.login.is_none() {
+                    login = ask_login(ctx, Some(&login)).await?;
+                }
+            }
             Err(error) => return Err(during(error)),
         }
     };

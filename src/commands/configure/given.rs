@@ -7,6 +7,7 @@ use crate::account::ServerUrl;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::settings::{Given, parse_url};
+use crate::ui::prompt::Consent;
 
 /// The names of the ways to sign in.
 const METHODS: [&str; 5] = ["oauth", "browser", "token", "client-auth", "password"];
@@ -75,6 +76,28 @@ pub(super) fn is_by_environment(ctx: &Ctx, way: &Way) -> bool {
         Way::Password => parts.password.as_ref().is_some_and(|password| !password.by_flag),
         Way::Token { .. } | Way::AccessToken(_) | Way::Browser { .. } => false,
     }
+}
+
+/// Asks whether credentials of the environment shall be stored: whoever has set them needs no account, and may have
+/// forgotten that they are set.
+///
+/// # Errors
+/// [`Kind::Failure`] where they shall not.
+pub(super) async fn confirm_environment(ctx: &Ctx, way: &Way) -> Result<(), CliError> {
+    if !is_by_environment(ctx, way) || !ctx.ui.can_ask() {
+        return Ok(());
+    }
+    let parts = &ctx.settings.account;
+    let secret = match way {
+        Way::Password => parts.password.as_ref().map(|password| password.name),
+        _ => parts.token.as_ref().map(|token| token.name),
+    };
+    let secret = secret.unwrap_or_default();
+    ctx.ui.before_asking(&format!("{secret} is set, and every command uses it without an account."));
+    if ctx.ui.confirm("Store it as an account anyway?", Consent::Yes).await {
+        return Ok(());
+    }
+    Err(CliError::new(Kind::Failure, "nothing was stored").hint(format!("to sign in another way, unset {secret}")))
 }
 
 fn way_where(ctx: &Ctx, counts: impl Fn(bool) -> bool) -> Option<Way> {

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use crate::account::ServerUrl;
 use crate::commands::config;
 use crate::context::{Ctx, Destination};
-use crate::error::{CliError, Outcome};
+use crate::error::{CliError, Kind, Outcome};
 use crate::http::Http;
 use crate::settings::Given;
 pub(crate) use again::{Known, again};
@@ -113,6 +113,9 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     if !ctx.ui.can_ask() {
         given::refuse_to_ask(ctx, url_given.is_some(), way.as_ref(), login.is_some())?;
     }
+    if let Some(way) = &way {
+        given::confirm_environment(ctx, way).await?;
+    }
     let (url, http) = match url_given {
         Some(url) => {
             let http = ctx.http(Destination::Account(&url.value), false, &[])?;
@@ -128,15 +131,35 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     finish(ctx, &http, &Subject { url, login, known: None }, &way).await
 }
 
-/// Gets the credentials, looks whose they are, stores them, and tells.
+/// Gets the credentials, looks whose they are, stores them, and tells. A token that was typed may be wrong: it is asked
+/// for again.
 async fn finish(ctx: &Ctx, http: &Http, subject: &Subject, way: &Way) -> Result<Outcome, CliError> {
-    let obtained = credentials::obtain(ctx, http, subject, way).await?;
-    let (signed_in, farewell) = sign_in::sign_in(ctx, http, subject, obtained).await;
-    // What the browser is told is what the terminal is told.
-    if let Some(farewell) = farewell {
-        farewell.show(browser::last_page(&signed_in)).await;
+    let mut left = 1;
+    if credentials::is_typed_token(ctx, way) {
+        left = credentials::ATTEMPTS;
+        ctx.ui
+            .before_asking("An administrator makes a token on the server: cells admin user token -q -u LOGIN -a 720h");
     }
-    signed_in?;
+    loop {
+        left -= 1;
+        let obtained = match credentials::obtain(ctx, http, subject, way).await {
+            Err(error) if left > 0 && error.kind == Kind::Usage => {
+                ctx.ui.error(&error);
+                continue;
+            }
+            obtained => obtained?,
+        };
+        let (signed_in, farewell) = sign_in::sign_in(ctx, http, subject, obtained).await;
+        // What the browser is told is what the terminal is told.
+        if let Some(farewell) = farewell {
+            farewell.show(browser::last_page(&signed_in)).await;
+        }
+        match signed_in {
+            Ok(_) => break,
+            Err(error) if left > 0 && error.kind == Kind::Auth => ctx.ui.error(&error),
+            Err(error) => return Err(error),
+        }
+    }
     if !given::is_by_environment(ctx, way) {
         config::warn_of_environment(ctx);
     }

@@ -132,7 +132,7 @@ async fn ask(http: &Http, account: &Account) -> Result<(User, ServerInfo), CliEr
     let during = |error: ApiError| CliError::from(error).during(format!("signing in on {}", account.url));
     let user = user.map_err(during)?.ok_or_else(|| {
         CliError::new(Kind::Auth, format!("{} does not accept this {}", account.url, account.credentials.kind()))
-            .hint("it may have ended, or belong to another server; nothing was stored")
+            .hint("it may be incomplete or expired, or belong to another server; nothing was stored")
     })?;
     Ok((user, server))
 }

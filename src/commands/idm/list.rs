@@ -22,22 +22,22 @@ pub struct UserArgs {
 pub struct PlainArgs {}
 
 const USERS: [Column; 6] = [
-    Column::text("LOGIN"),
+    Column::whole("LOGIN"),
     Column::text("NAME"),
-    Column::text("E-MAIL"),
-    Column::text("PROFILE"),
-    Column::text("GROUP"),
-    Column::text("LAST SEEN"),
+    Column::text("E-MAIL").rank(4),
+    Column::fixed("PROFILE").rank(2),
+    Column::text("GROUP").rank(1),
+    Column::fixed("LAST SEEN").rank(3),
 ];
-const GROUPS: [Column; 3] = [Column::text("PATH"), Column::text("LABEL"), Column::text("UUID")];
+const GROUPS: [Column; 3] = [Column::whole("PATH"), Column::text("LABEL"), Column::fixed("UUID").rank(1)];
 const ROLES: [Column; 4] =
-    [Column::text("UUID"), Column::text("LABEL"), Column::text("KIND"), Column::text("APPLIES TO")];
+    [Column::whole("UUID"), Column::text("LABEL"), Column::fixed("KIND"), Column::text("APPLIES TO").rank(1)];
 const WORKSPACES: [Column; 5] = [
-    Column::text("SLUG"),
-    Column::text("LABEL"),
-    Column::text("SCOPE"),
-    Column::text("UUID"),
-    Column::text("DESCRIPTION"),
+    Column::whole("SLUG"),
+    Column::text("LABEL").rank(3),
+    Column::fixed("SCOPE"),
+    Column::fixed("UUID").rank(2),
+    Column::text("DESCRIPTION").rank(1),
 ];
 
 /// A column without a value is a dash.

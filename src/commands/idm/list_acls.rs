@@ -30,12 +30,12 @@ pub struct Args {
 }
 
 const COLUMNS: [Column; 6] = [
-    Column::text("UUID"),
-    Column::text("ROLE ID"),
-    Column::text("ACTION NAME"),
-    Column::text("WS ID"),
-    Column::text("VALUE"),
-    Column::text("ID"),
+    Column::whole("UUID"),
+    Column::whole("ROLE ID"),
+    Column::fixed("ACTION NAME"),
+    Column::fixed("WS ID").rank(2),
+    Column::text("VALUE").rank(3),
+    Column::fixed("ID").rank(1),
 ];
 
 /// Lists rights, and deletes them where that is wanted.

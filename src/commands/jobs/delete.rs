@@ -38,7 +38,7 @@ pub struct Args {
     format: Option<Format>,
 }
 
-const COLUMNS: [Column; 3] = [Column::text("ID"), Column::text("LABEL"), Column::text("RESULT")];
+const COLUMNS: [Column; 3] = [Column::whole("ID"), Column::text("LABEL"), Column::text("RESULT")];
 
 /// What became of a job.
 struct Deleted {

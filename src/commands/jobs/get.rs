@@ -32,11 +32,11 @@ pub struct Args {
 }
 
 const COLUMNS: [Column; 5] = [
-    Column::text("ID"),
+    Column::whole("ID"),
     Column::text("LABEL"),
-    Column::text("OWNER"),
-    Column::number("NUM TASKS"),
-    Column::text("LAST TASK STATUS"),
+    Column::text("OWNER").rank(1),
+    Column::number("NUM TASKS").rank(2),
+    Column::fixed("LAST TASK STATUS"),
 ];
 
 /// Lists jobs.
@@ -58,6 +58,9 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     } else if ctx.ui.is_json() {
         ctx.ui.json_document(&jobs.iter().map(record).collect::<Vec<_>>())?;
     } else {
+        if jobs.is_empty() && ctx.ui.stdout_is_terminal() {
+            ctx.ui.status("no jobs");
+        }
         let mut table = Table::new(&ctx.ui, &COLUMNS);
         for job in &jobs {
             let count = if job.tasks.len() >= MOST_TASKS { "99+".to_owned() } else { job.tasks.len().to_string() };

@@ -34,7 +34,7 @@ pub struct Args {
     #[arg(value_name = "PATH")]
     pub(super) paths: Vec<String>,
     /// Show type, UUID, size, time and hash as well
-    #[arg(short, long)]
+    #[arg(short, long, short_alias = 'l', alias = "long")]
     details: bool,
     /// Show full paths, one a line
     #[arg(short, long, conflicts_with = "details")]

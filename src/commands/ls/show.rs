@@ -18,21 +18,21 @@ use crate::ui::template::Format;
 use crate::ui::{Piece, Ui};
 
 const NODE_COLUMNS: &[Column] = &[
-    Column::text("TYPE"),
-    Column::text("UUID"),
-    Column::text("NAME"),
+    Column::fixed("TYPE"),
+    Column::fixed("UUID").rank(2),
+    Column::whole("NAME"),
     Column::number("SIZE"),
-    Column::text("MODIFIED"),
-    Column::text("HASH"),
+    Column::fixed("MODIFIED"),
+    Column::fixed("HASH").rank(1),
 ];
 
 const WORKSPACE_COLUMNS: &[Column] = &[
-    Column::text("TYPE"),
-    Column::text("UUID"),
-    Column::text("NAME"),
-    Column::text("LABEL"),
-    Column::text("DESCRIPTION"),
-    Column::text("PERMISSIONS"),
+    Column::fixed("TYPE"),
+    Column::fixed("UUID").rank(2),
+    Column::whole("NAME"),
+    Column::text("LABEL").rank(3),
+    Column::text("DESCRIPTION").rank(1),
+    Column::fixed("PERMISSIONS").rank(4),
 ];
 
 /// What stands in a table where there is nothing to say, so that columns can be told apart by blanks.
@@ -132,7 +132,8 @@ impl<'a> Show<'a> {
 
 fn node_cells(ui: &Ui, node: &Node, name: &str) -> Vec<String> {
     let kind = template::kind(node);
-    let size = if node.is_folder() { NOTHING.to_owned() } else { ui.size(node.size) };
+    // Of an empty folder, and of one that it has not added up yet, the server gives none.
+    let size = if node.is_folder() && node.size == 0 { NOTHING.to_owned() } else { ui.size(node.size) };
     vec![
         kind.to_owned(),
         node.public_uuid().unwrap_or(NOTHING).to_owned(),

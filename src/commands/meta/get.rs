@@ -55,9 +55,9 @@ enum Format {
     Json,
 }
 
-const DEFINITIONS: [Column; 3] = [Column::text("NAMESPACE"), Column::text("LABEL"), Column::text("JSON DEFINITION")];
-const VALUES: [Column; 2] = [Column::text("META NAME"), Column::text("VALUE")];
-const TREE: [Column; 3] = [Column::text("PATH"), Column::text("META NAME"), Column::text("VALUE")];
+const DEFINITIONS: [Column; 3] = [Column::whole("NAMESPACE"), Column::text("LABEL"), Column::whole("JSON DEFINITION")];
+const VALUES: [Column; 2] = [Column::whole("META NAME"), Column::whole("VALUE")];
+const TREE: [Column; 3] = [Column::whole("PATH"), Column::whole("META NAME"), Column::whole("VALUE")];
 
 /// Shows metadata.
 ///

@@ -13,7 +13,7 @@ use crate::ui::table::{Column, Table};
 pub struct Args {}
 
 const COLUMNS: [Column; 4] =
-    [Column::text("NAMESPACE"), Column::text("LABEL"), Column::text("TYPE"), Column::text("VALUES")];
+    [Column::whole("NAMESPACE"), Column::text("LABEL"), Column::fixed("TYPE"), Column::text("VALUES")];
 
 /// Lists the metadata that can be set.
 ///

@@ -44,6 +44,8 @@ pub struct Args {
     /// Take names as they are, without patterns
     #[arg(long)]
     no_glob: bool,
+    #[command(flatten)]
+    _habit: super::Habit,
 }
 
 /// Deletes, after having asked where that is due.

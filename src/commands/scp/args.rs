@@ -98,6 +98,9 @@ pub struct Args {
     #[arg(long)]
     pub(super) mkpath: bool,
 
+    #[command(flatten)]
+    pub(super) _habit: crate::commands::Habit,
+
     /// Print what would be done, and do nothing
     #[arg(long)]
     pub(super) dry_run: bool,

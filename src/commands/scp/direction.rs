@@ -79,9 +79,22 @@ pub(super) fn direction(ctx: &Ctx, paths: &[OsString]) -> Result<Direction, CliE
             Ok(Direction::Down(sources, PathBuf::from(target)))
         }
         (None, 0) => Err(usage("neither the sources nor the target are on the server".to_owned())
-            .hint("mark the remote side: cells://workspace/path")),
+            .hint(format!("mark the remote side: {}", marked(paths)))),
         (Some(_), _) => Err(usage("both the sources and the target are on the server".to_owned())
             .hint("'cec cp' copies on the server, 'cec mv' moves there")),
         (None, _) => Err(usage("local and remote sources cannot be mixed".to_owned())),
+    }
+}
+
+/// One of the operands as it is written with its marker: one that has a part of it (`cells:ws/x`), else a target that is
+/// no folder here.
+fn marked(paths: &[OsString]) -> String {
+    let almost = paths.iter().filter_map(|path| path.to_str()?.strip_prefix("cells:"));
+    let target = paths.last().and_then(|path| path.to_str()).filter(|path| {
+        path.contains('/') && !path.starts_with(['/', '.', '~']) && !std::path::Path::new(path).exists()
+    });
+    match almost.chain(target).next() {
+        Some(path) => format!("cells://{}", path.trim_start_matches('/')),
+        None => "cells://workspace/path".to_owned(),
     }
 }

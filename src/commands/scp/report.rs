@@ -8,7 +8,9 @@ use crate::transfer::error::Reach;
 use crate::ui::human;
 
 /// How many failures the list at the end names.
-const LISTED_FAILURES: usize = 100;
+const LISTED_FAILURES: u64 = 100;
+/// How many of them because a file exists: these are mostly alike.
+const LISTED_EXISTING: usize = 10;
 
 /// What else there is to know of a run.
 pub(super) struct Facts<'a> {
@@ -85,6 +87,18 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
     if summary.failed == 0 {
         return Ok(Outcome::Done);
     }
+    let existing = kinds.iter().filter(|kind| **kind == Kind::Exists).count();
+    if existing > 0 {
+        let (differ, them) = if existing == 1 {
+            ("file already exists and differs", "it")
+        } else {
+            ("files already exist and differ", "them")
+        };
+        ctx.ui.hint(&format!(
+            "{} {differ}: --force replaces {them}, --update replaces only older files, --ignore-existing keeps {them}",
+            human::count(existing as u64)
+        ));
+    }
     if facts.again.is_some() && !facts.dry_run && succeeded {
         ctx.ui.hint(&facts.how_to_go_on());
     }
@@ -112,12 +126,15 @@ fn summary_record(summary: &Summary, facts: &Facts<'_>) -> serde_json::Value {
     })
 }
 
-/// Names the first hundred of `failed` files; gives the kinds of all that are known.
+/// Names the first of `failed` files, a hundred at most; gives the kinds of all that are known.
 fn list_failures(ctx: &Ctx, summary: &mut Summary, failed: u64) -> Vec<Kind> {
     let mut kinds = Vec::with_capacity(summary.failures.len());
-    for (index, failure) in std::mem::take(&mut summary.failures).into_iter().enumerate() {
+    let (mut listed, mut existing) = (0_u64, 0);
+    for failure in std::mem::take(&mut summary.failures) {
         let error = CliError::from(failure.error);
-        if index < LISTED_FAILURES {
+        existing += usize::from(error.kind == Kind::Exists);
+        if listed < LISTED_FAILURES && (error.kind != Kind::Exists || existing <= LISTED_EXISTING) {
+            listed += 1;
             // Errors of the local file system name the file themselves.
             let bare = failure.source.trim_start_matches("cells://");
             let named = error.message.contains(bare);
@@ -126,7 +143,7 @@ fn list_failures(ctx: &Ctx, summary: &mut Summary, failed: u64) -> Vec<Kind> {
         }
         kinds.push(error.kind);
     }
-    let unlisted = failed.saturating_sub(LISTED_FAILURES.min(kinds.len()) as u64);
+    let unlisted = failed.saturating_sub(listed);
     if unlisted > 0 {
         ctx.ui.warn(&format!("and {} more failed", human::count(unlisted)));
     }
@@ -141,6 +158,11 @@ fn summary_line(summary: &Summary, word: &str, folders: u64) -> String {
         human::bytes(summary.bytes),
         human::duration(summary.elapsed)
     );
+    // What took no time or hardly moved anything has no speed.
+    let seconds = summary.elapsed.as_secs_f64();
+    if seconds >= 1.0 && summary.bytes >= 1 << 20 {
+        line.push_str(&format!(" ({}/s)", human::bytes((summary.bytes as f64 / seconds) as u64)));
+    }
     let made = if folders == 1 { "folder made" } else { "folders made" };
     for (count, what) in
         [(folders, made), (summary.unchanged, "unchanged"), (summary.skipped, "skipped"), (summary.failed, "failed")]

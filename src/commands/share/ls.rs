@@ -17,13 +17,13 @@ pub struct Args {
 }
 
 const COLUMNS: [Column; 7] = [
-    Column::text("URL"),
-    Column::text("PATH"),
-    Column::text("LABEL"),
-    Column::text("VISITORS MAY"),
-    Column::text("PASSWORD"),
-    Column::text("ENDS"),
-    Column::text("OWNER"),
+    Column::whole("URL"),
+    Column::whole("PATH"),
+    Column::text("LABEL").rank(1),
+    Column::fixed("VISITORS MAY").rank(4),
+    Column::fixed("PASSWORD").rank(3),
+    Column::fixed("ENDS").rank(5),
+    Column::text("OWNER").rank(2),
 ];
 
 /// Lists public links.
@@ -62,6 +62,9 @@ pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError>
         }
         ctx.ui.json_document(&records)?;
         return Ok(Outcome::Done);
+    }
+    if links.is_empty() && ctx.ui.stdout_is_terminal() {
+        ctx.ui.status("no public links");
     }
     let mut table = Table::new(&ctx.ui, &COLUMNS);
     for (workspace, link) in links {

@@ -18,13 +18,13 @@ pub struct Args {
 }
 
 const COLUMNS: [Column; 7] = [
-    Column::text("NAME"),
-    Column::text("STORAGE"),
+    Column::whole("NAME"),
+    Column::fixed("STORAGE").rank(4),
     Column::text("PLACE"),
-    Column::text("FORMAT"),
-    Column::text("ENCRYPTION"),
-    Column::text("VERSIONING"),
-    Column::text("STATE"),
+    Column::fixed("FORMAT").rank(1),
+    Column::text("ENCRYPTION").rank(2),
+    Column::text("VERSIONING").rank(3),
+    Column::fixed("STATE"),
 ];
 
 /// Lists data sources.

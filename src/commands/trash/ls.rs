@@ -8,7 +8,7 @@ use crate::ui::json::NodeRecord;
 use crate::ui::table::{Column, Table};
 
 const COLUMNS: &[Column] =
-    &[Column::text("TYPE"), Column::number("SIZE"), Column::text("MODIFIED"), Column::text("PATH")];
+    &[Column::fixed("TYPE"), Column::number("SIZE"), Column::fixed("MODIFIED"), Column::whole("PATH")];
 
 /// Arguments of `cec trash ls`.
 #[derive(Debug, clap::Args)]
@@ -43,6 +43,9 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
             ctx.ui.json_document(&nodes.iter().map(NodeRecord::listed).collect::<Vec<_>>())?;
         }
         return Ok(operands.outcome());
+    }
+    if nodes.is_empty() && ctx.ui.stdout_is_terminal() && !operands.all_failed() {
+        ctx.ui.status("nothing is in the recycle bin");
     }
     let mut table = Table::new(&ctx.ui, COLUMNS);
     for node in &nodes {

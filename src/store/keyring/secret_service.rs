@@ -54,7 +54,7 @@ impl Keyring for SecretServiceKeyring {
 fn connect() -> Result<SecretService<'static>, KeyringError> {
     SecretService::connect(EncryptionType::Dh).map_err(|error| match &error {
         Error::Unavailable => KeyringError::Absent("there is no session bus".to_owned()),
-        _ if nobody_there(&error) => KeyringError::Absent("nothing on the session bus keeps secrets".to_owned()),
+        _ if nobody_there(&error) => KeyringError::Absent("no Secret Service answers on a session bus".to_owned()),
         _ => told(error),
     })
 }

@@ -14,8 +14,15 @@ const SHOWN_AFTER: Duration = Duration::from_millis(500);
 /// The most lines of files below the total.
 const FILE_LINES: usize = 4;
 
+/// A line on the terminal: how far something is, and what is said of it.
+pub(super) struct Line {
+    /// `None` where that is not known: then there is no bar.
+    pub(super) percent: Option<u64>,
+    pub(super) text: String,
+}
+
 /// The lines of the files that have been moving for a while, the oldest first.
-pub(super) fn file_lines(state: &State) -> Vec<String> {
+pub(super) fn file_lines(state: &State) -> Vec<Line> {
     if state.open_ended {
         return Vec::new();
     }
@@ -23,22 +30,34 @@ pub(super) fn file_lines(state: &State) -> Vec<String> {
     long.take(FILE_LINES)
         .map(|active| {
             let percent = (u128::from(active.moved) * 100).checked_div(u128::from(active.size)).unwrap_or(100).min(100);
-            format!("  {percent:>3}%  {:>10}  {}", human::bytes(active.size), escape(&active.name))
+            // All has moved, and the answer to it is waited for.
+            let is_sent = active.moved >= active.size;
+            let size = if is_sent { "finishing".to_owned() } else { human::bytes(active.size) };
+            let text = format!("{percent:>3}%  {size:>10}  {}", escape(&active.name));
+            Line { percent: u64::try_from(percent).ok(), text }
         })
         .collect()
+}
+
+/// How wide a bar is on a terminal of that width.
+fn bar_width(width: usize) -> usize {
+    (width / 5).clamp(6, 30)
+}
+
+/// How much text fits beside the bar.
+pub(super) fn room(width: usize) -> usize {
+    width.saturating_sub(bar_width(width) + 4)
 }
 
 /// The lines on the terminal: the total first, then as many files as there are to show.
 pub(super) struct Lines {
     bars: MultiProgress,
     shown: Vec<ProgressBar>,
-    style: ProgressStyle,
 }
 
 impl Lines {
     pub(super) fn new(bars: MultiProgress) -> Self {
-        let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
-        Self { bars, shown: Vec::new(), style }
+        Self { bars, shown: Vec::new() }
     }
 
     /// Clears all lines away. A bar that is not finished would draw the others once more when it is dropped, whenever that
@@ -52,7 +71,7 @@ impl Lines {
         let _ = self.bars.clear();
     }
 
-    pub(super) fn draw(&mut self, total: &str, files: &[String], width: usize) {
+    pub(super) fn draw(&mut self, total: Line, files: Vec<Line>, width: usize) {
         let wanted = 1 + files.len();
         while self.shown.len() > wanted {
             if let Some(bar) = self.shown.pop() {
@@ -61,15 +80,30 @@ impl Lines {
             }
         }
         while self.shown.len() < wanted {
-            let bar = self.bars.add(ProgressBar::new(0));
-            bar.set_style(self.style.clone());
-            self.shown.push(bar);
+            self.shown.push(self.bars.add(ProgressBar::new(100)));
         }
-        let lines = std::iter::once(total).chain(files.iter().map(String::as_str));
-        for (bar, line) in self.shown.iter().zip(lines) {
-            bar.set_message(cut(line, width.saturating_sub(1)));
+        let with_bar = style(&format!("[{{bar:{}}}] {{msg}}", bar_width(width)));
+        let without_bar = style("{msg}");
+        for (bar, line) in self.shown.iter().zip(std::iter::once(total).chain(files)) {
+            match line.percent {
+                Some(percent) => {
+                    bar.set_style(with_bar.clone());
+                    bar.set_position(percent);
+                    bar.set_message(cut(&line.text, room(width)));
+                }
+                None => {
+                    bar.set_style(without_bar.clone());
+                    bar.set_message(cut(&line.text, width.saturating_sub(1)));
+                }
+            }
         }
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // Plain characters: not every terminal has others.
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.progress_chars("=> ")
 }
 
 /// A line cut to the columns of the terminal; a path loses its middle, since its end tells more.

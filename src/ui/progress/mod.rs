@@ -20,7 +20,7 @@ mod lines;
 mod record;
 mod snapshot;
 
-use lines::{Lines, file_lines};
+use lines::{Line, Lines, file_lines};
 use record::{FileRecord, folder_record, recycled_record};
 use snapshot::{Snapshot, json_progress};
 
@@ -90,6 +90,8 @@ struct State {
     done_files: u64,
     failed: u64,
     folders: u64,
+    /// Folders that are to be made on the server, made ones among them.
+    found_folders: u64,
     /// Bytes that have moved.
     moved: u64,
     /// Bytes of files that needed not move. They count as done, or the end would never be reached, but make no speed.
@@ -97,10 +99,18 @@ struct State {
     /// Why an attempt failed since when nothing has moved.
     trouble: Option<String>,
     active: BTreeMap<ItemNumber, Active>,
+    /// Bytes a second.
     rate: f64,
+    /// Files a second.
+    file_rate: f64,
 }
 
 impl State {
+    /// Files that need nothing more.
+    fn ended_files(&self) -> u64 {
+        self.done_files + self.failed
+    }
+
     fn snapshot(&self) -> Snapshot {
         Snapshot {
             files: self.done_files,
@@ -109,6 +119,8 @@ impl State {
             found_bytes: self.found_bytes,
             total_known: self.walk_finished,
             rate: self.rate,
+            file_rate: self.file_rate,
+            folders: (self.folders, self.found_folders),
             failed: self.failed,
             open_ended: self.open_ended,
             waiting_for: self.trouble.clone(),
@@ -136,10 +148,11 @@ impl Progress {
     pub fn start(ui: Arc<Ui>, show: Show) -> Arc<Self> {
         let mode = match show.mode {
             ProgressMode::Auto if ui.is_quiet() || ui.is_json() => ProgressMode::None,
-            ProgressMode::Auto if ui.stderr_is_terminal() => ProgressMode::Bar,
+            ProgressMode::Auto if ui.moves() => ProgressMode::Bar,
             ProgressMode::Auto => ProgressMode::Plain,
             other => other,
         };
+        ui.leave_to_bars();
         let target =
             if mode == ProgressMode::Bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let progress = Arc::new(Self::on(target, ui, Show { mode, ..show }));
@@ -201,17 +214,19 @@ impl Progress {
 
     async fn tick(self: Arc<Self>, interval: Duration) {
         let begun = Instant::now();
-        let (mut last_moved, mut last_time) = (0_u64, begun);
+        let (mut last_moved, mut last_ended, mut last_time) = (0_u64, 0_u64, begun);
         loop {
             tokio::time::sleep(interval).await;
             {
                 let mut state = lock(&self.state);
                 let elapsed = last_time.elapsed().as_secs_f64();
-                let now = state.moved.saturating_sub(last_moved) as f64 / elapsed.max(1e-3);
+                let now = |count: u64, last: u64| count.saturating_sub(last) as f64 / elapsed.max(1e-3);
                 // Until there is a whole span to smooth over, this is the plain average.
                 let weight = (elapsed / SMOOTHING.min(begun.elapsed().as_secs_f64())).min(1.0);
-                state.rate = state.rate * (1.0 - weight) + now * weight;
-                (last_moved, last_time) = (state.moved, Instant::now());
+                let ended = state.ended_files();
+                state.rate = state.rate * (1.0 - weight) + now(state.moved, last_moved) * weight;
+                state.file_rate = state.file_rate * (1.0 - weight) + now(ended, last_ended) * weight;
+                (last_moved, last_ended, last_time) = (state.moved, ended, Instant::now());
             }
             if !self.show_now() {
                 return;
@@ -230,7 +245,8 @@ impl Progress {
         match self.show.mode {
             ProgressMode::Bar => {
                 let width = self.ui.width().unwrap_or(80);
-                lines.draw(&snapshot.line_within(width.saturating_sub(1)), &files, width);
+                let total = Line { percent: snapshot.percent(), text: snapshot.line_within(lines::room(width)) };
+                lines.draw(total, files, width);
             }
             ProgressMode::Plain => self.ui.status(&format!("progress: {}", snapshot.line())),
             ProgressMode::Json => self.ui.json_status(&json_progress(&snapshot)),
@@ -302,6 +318,10 @@ impl Observer for Progress {
 
     fn walk_finished(&self) {
         lock(&self.state).walk_finished = true;
+    }
+
+    fn folder_found(&self) {
+        lock(&self.state).found_folders += 1;
     }
 
     fn folder_made(&self, direction: Direction, path: &str) {
@@ -503,7 +523,7 @@ mod tests {
         }
         assert!(progress.show_now());
         let drawn = lock(&terminal.0).join("\n");
-        assert!(drawn.contains("some-file"), "{drawn}");
+        assert!(drawn.contains("some-file") && drawn.contains("=>"), "{drawn}");
         progress.stop();
         let at_the_end = lock(&terminal.0).len();
         assert_eq!(lock(&terminal.0).last().map(String::as_str), Some("clear"), "{:?}", terminal.0);

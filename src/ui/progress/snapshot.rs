@@ -14,7 +14,12 @@ pub(super) struct Snapshot {
     pub(super) bytes: u64,
     pub(super) found_bytes: u64,
     pub(super) total_known: bool,
+    /// Bytes a second.
     pub(super) rate: f64,
+    /// Files a second.
+    pub(super) file_rate: f64,
+    /// The folders made on the server, and those that are to be made, made ones among them.
+    pub(super) folders: (u64, u64),
     pub(super) failed: u64,
     /// Something of unknown length moves: there is no total yet.
     pub(super) open_ended: bool,
@@ -24,17 +29,24 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// The share that is done, in whole percent: of the bytes, or of the files where there are none.
-    fn percent(&self) -> Option<u64> {
+    pub(super) fn percent(&self) -> Option<u64> {
         let share = |done: u64, all: u64| {
             (all > 0).then(|| u64::try_from(u128::from(done) * 100 / u128::from(all)).unwrap_or(100))
         };
         share(self.bytes, self.found_bytes).or_else(|| share(self.files, self.found_files)).filter(|_| self.total_known)
     }
 
-    /// How long the rest takes at the present rate.
+    /// How long the rest takes at the present rate: of the bytes, or of the files where these take longer, as small ones
+    /// do. The rate of files that come less than once a second tells nothing.
     fn eta(&self) -> Option<Duration> {
-        let left = self.found_bytes.saturating_sub(self.bytes);
-        (self.total_known && self.rate >= 1.0).then(|| Duration::from_secs_f64((left as f64 / self.rate).min(1e8)))
+        let rest = |found: u64, done: u64, rate: f64| {
+            let left = found.saturating_sub(done);
+            (rate >= 1.0).then(|| (left as f64 / rate).min(1e8))
+        };
+        let bytes = rest(self.found_bytes, self.bytes, self.rate);
+        let files = rest(self.found_files, self.files + self.failed, self.file_rate);
+        let seconds = bytes.into_iter().chain(files).reduce(f64::max);
+        seconds.filter(|_| self.total_known).map(Duration::from_secs_f64)
     }
 
     /// How fast it goes and how long it takes, or why it does not go on.
@@ -42,8 +54,13 @@ impl Snapshot {
         if let Some(error) = &self.waiting_for {
             return vec![format!("waiting to try again: {error}")];
         }
+        let (made, found) = self.folders;
+        if made < found && self.rate < 1.0 && self.file_rate < 1.0 {
+            return vec![format!("making folders {}/{}", human::count(made), human::count(found))];
+        }
+        let files = (self.file_rate >= 1.0).then(|| format!("{} files/s", human::count(self.file_rate as u64)));
         let eta = self.eta().map(|eta| format!("eta {}", human::duration(eta)));
-        std::iter::once(format!("{}/s", human::bytes(self.rate as u64))).chain(eta).collect()
+        std::iter::once(format!("{}/s", human::bytes(self.rate as u64))).chain(files).chain(eta).collect()
     }
 
     /// As much as fits into so many columns, the most telling first.
@@ -101,6 +118,8 @@ pub(super) fn json_progress(snapshot: &Snapshot) -> serde_json::Value {
         "bytes_found": snapshot.found_bytes,
         "walk_finished": snapshot.total_known,
         "bytes_per_second": snapshot.rate as u64,
+        "folders": snapshot.folders.0,
+        "folders_found": snapshot.folders.1,
         "failed": snapshot.failed,
         "waiting_for": snapshot.waiting_for,
     })
@@ -119,6 +138,8 @@ mod tests {
             found_bytes: 200 << 20,
             total_known: true,
             rate: f64::from(10 << 20),
+            file_rate: 0.5,
+            folders: (1, 1),
             failed: 1,
             open_ended: false,
             waiting_for: None,
@@ -135,5 +156,30 @@ mod tests {
         assert_eq!(waiting.line_within(200), format!("60/122 files  100 MiB / 200 MiB  50%  {reason}  1 failed"));
         assert_eq!(waiting.line_within(50), format!("50%  1 failed  {reason}"), "to be cut");
         assert_eq!(waiting.line_within(30), "50%  1 failed  60/122 files");
+    }
+
+    #[test]
+    fn many_small_files_take_as_long_as_their_number_says() {
+        let mut snapshot = Snapshot {
+            files: 0,
+            found_files: 2000,
+            bytes: 0,
+            found_bytes: 4 << 20,
+            total_known: true,
+            rate: 0.0,
+            file_rate: 0.0,
+            folders: (12, 21),
+            failed: 0,
+            open_ended: false,
+            waiting_for: None,
+        };
+        assert_eq!(snapshot.line(), "0/2,000 files  0 B / 4.0 MiB  0%  making folders 12/21");
+        snapshot = Snapshot { files: 1000, bytes: 3 << 20, rate: f64::from(1 << 20), file_rate: 20.0, ..snapshot };
+        let line = "1,000/2,000 files  3.0 MiB / 4.0 MiB  75%  1.0 MiB/s  20 files/s  eta 50s";
+        assert_eq!(snapshot.line(), line);
+        snapshot = Snapshot { rate: f64::from(1 << 10), ..snapshot };
+        assert!(snapshot.line().ends_with("1.0 KiB/s  20 files/s  eta 17m04s"), "{}", snapshot.line());
+        snapshot = Snapshot { rate: f64::from(1 << 20), file_rate: 0.2, ..snapshot };
+        assert!(snapshot.line().ends_with("75%  1.0 MiB/s  eta 1.0s"), "{}", snapshot.line());
     }
 }

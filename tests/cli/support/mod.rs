@@ -448,7 +448,7 @@ impl Cec<'_> {
         output.read_to_end(&mut screen).expect("a screen");
         drop(input);
         let code = child.wait().expect("an end").code().unwrap_or(-1);
-        let screen = self.world.normalized(&screen).replace("\r\n", "\n");
+        let screen = without_waiting(&self.world.normalized(&screen).replace("\r\n", "\n"));
         for secret in self.secrets() {
             assert!(!screen.contains(&secret), "a secret on the screen of {:?}", self.arguments);
         }
@@ -464,6 +464,20 @@ pub(crate) fn exit_code(status: &ExitStatus) -> Option<i32> {
         return Some(128 + signal);
     }
     status.code()
+}
+
+/// A screen without the line that says what is waited for, as it is drawn where this machine is slow, and cleared.
+#[cfg(unix)]
+fn without_waiting(screen: &str) -> String {
+    const CLEAR: &str = "\r\u{1b}[2K";
+    let is_spinner = |character: char| ('\u{2800}'..='\u{28ff}').contains(&character);
+    let (mut left, mut rest) = (String::new(), screen);
+    while let Some(at) = rest.find(is_spinner) {
+        left.push_str(rest[..at].trim_end_matches(CLEAR));
+        let frame = rest[at..].find(['\r', '\n', '\u{1b}']).map_or(rest.len(), |end| at + end);
+        rest = rest[frame..].trim_start_matches(CLEAR);
+    }
+    left + rest
 }
 
 /// Copies the program, by another process: a file that this one had open for writing could not be started for a moment.
