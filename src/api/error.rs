@@ -91,6 +91,12 @@ impl ApiError {
         }
     }
 
+    /// Whether this is the refusal that the server also gives for a moment, while a node is being removed or its caches
+    /// are empty (docs/protocol.md §4.2).
+    pub(super) fn may_pass(&self) -> bool {
+        self.kind == ApiErrorKind::Forbidden && self.message == "path is not readable"
+    }
+
     /// Whether the call took longer than the server, a proxy or this program waits.
     pub(super) fn is_too_slow(&self) -> bool {
         let timed_out = match &self.source {
@@ -139,6 +145,9 @@ impl From<HttpError> for ApiError {
 
 impl Retryable for ApiError {
     fn advice(&self) -> Advice {
+        if self.may_pass() {
+            return Advice::Briefly;
+        }
         let transient = match self.kind {
             ApiErrorKind::Server | ApiErrorKind::TooMany => true,
             ApiErrorKind::Locked => {

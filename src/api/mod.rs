@@ -168,20 +168,25 @@ impl Client {
     ) -> Result<T, ApiError> {
         let attempt = |_| async {
             let answer = self.sender.call(method, path, body.as_ref()).await?;
-            parse(error::json_of(&answer)?)
+            match error::json_of(&answer) {
+                // Here this refusal is the answer of a folder that exists (docs/protocol.md §6.9).
+                Err(error) if error.may_pass() && self.is_upload_only() => Ok(Err(error)),
+                other => parse(other?).map(Ok),
+            }
         };
-        retry::run(&self.retry, attempt, |_, _, _| {}).await
+        retry::run(&self.retry, attempt, |_, _, _| {}).await?
     }
 }
 
-/// The failure of a call that must not be carried out twice: it is tried again only where nothing of it was sent.
+/// The failure of a call that must not be carried out twice: it is tried again only where nothing of it was sent, or where
+/// it was refused for a moment.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 struct Once(ApiError);
 
 impl retry::Retryable for Once {
     fn advice(&self) -> retry::Advice {
-        if self.0.is_unsent() { self.0.advice() } else { retry::Advice::Stop }
+        if self.0.is_unsent() || self.0.may_pass() { self.0.advice() } else { retry::Advice::Stop }
     }
 }
 

@@ -29,6 +29,9 @@ impl From<TransferError> for CliError {
             | TransferError::Integrity { path, .. }
             | TransferError::Damaged { path, .. }
             | TransferError::InDoubt { path, .. }
+            | TransferError::Unproven { path, .. }
+            | TransferError::NotAssembled { path, .. }
+            | TransferError::LockedBy { path, .. }
             | TransferError::SameTarget { target: path, .. }
             | TransferError::Folder { folder: path, .. }
             | TransferError::Exists(path)
@@ -77,8 +80,12 @@ impl Kind {
             TransferError::NotFound(_) | TransferError::NoFolder { .. } | TransferError::Unfinished(_) => {
                 Self::NotFound
             }
-            TransferError::ReadOnly(_) => Self::Permission,
-            TransferError::Integrity { .. } | TransferError::Damaged { .. } => Self::Integrity,
+            TransferError::ReadOnly(_) | TransferError::LockedBy { .. } => Self::Permission,
+            TransferError::Unproven { source: Some(source), .. } => Self::of_transfer(source),
+            TransferError::NotAssembled { source, .. } => Self::of_transfer(source),
+            TransferError::Unproven { source: None, .. }
+            | TransferError::Integrity { .. }
+            | TransferError::Damaged { .. } => Self::Integrity,
             TransferError::GaveUp { reach: Reach::Disk, .. } => Self::Failure,
             TransferError::UploadLost(_)
             | TransferError::StreamLost(_)
@@ -118,7 +125,16 @@ fn hint(error: &TransferError) -> Option<&'static str> {
         TransferError::Integrity { .. } => "run the command again; if it stays so, the copy on the server is damaged",
         TransferError::TooManyParts(_) => "give a larger --part-size, or more parts with --max-parts-number",
         TransferError::StreamLost(_) => "run the whole pipe again",
-        TransferError::Damaged { .. } => "upload it again, or have it restored from a backup",
+        TransferError::Damaged { .. } => {
+            "delete it with 'cec rm' and upload it again, or have it restored from a backup: while it is there, an upload \
+             of the same content counts as unchanged"
+        }
+        TransferError::Unproven { .. } => "run the command again; if it stays so, remove what is there with 'cec rm'",
+        TransferError::NotAssembled { .. } => {
+            "a proxy may wait too shortly for the end of a large upload: raise its limit (nginx: proxy_read_timeout), or \
+             send the file in one piece with a larger --multipart-threshold"
+        }
+        TransferError::LockedBy { .. } => "ask them to unlock it",
         TransferError::InDoubt { .. } => "send it again until it succeeds: the same command with --force",
         TransferError::GaveUp { reach: Reach::Disk, .. } => "make room on the disk",
         _ => return None,

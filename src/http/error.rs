@@ -199,6 +199,10 @@ fn connect_failure(chain: &Chain, target: &Target) -> HttpError {
 
 fn exchange_failure(chain: &Chain, target: &Target) -> HttpError {
     if chain.parse {
+        if target.reached_before {
+            let message = format!("{} sent something that is not HTTP", target.authority);
+            return HttpError::new(HttpErrorKind::Closed, message);
+        }
         return if target.https {
             HttpError::new(HttpErrorKind::Closed, format!("{} sent something that is not HTTP", target.authority))
                 .permanent()

@@ -14,7 +14,7 @@ pub use error::{HttpError, HttpErrorKind};
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -45,6 +45,12 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 
 /// The longest plain-text answer that is looked into for a TLS port's complaint.
 const COMPLAINT_LENGTH: usize = 8 * 1024;
+
+/// Bodies from this size on may lie in buffers for long, in bytes.
+const BUFFERED: u64 = 64 * 1024;
+
+/// The most idle time-outs that the answer to a body may take.
+const MOST_PATIENCE: u32 = 8;
 
 /// What the user can say about connections.
 #[derive(Debug, Clone)]
@@ -111,6 +117,9 @@ struct Shared {
     idle: Duration,
     proxies: Matcher,
     reached: AtomicBool,
+    /// How many idle time-outs an answer may take whose request's body was handed over: what is on the way between
+    /// buffers of this machine does not move for us.
+    patience: AtomicU32,
 }
 
 impl Http {
@@ -149,6 +158,7 @@ impl Http {
             idle: options.idle_timeout,
             proxies,
             reached: AtomicBool::new(false),
+            patience: AtomicU32::new(1),
         };
         Ok(Self { client, shared: Arc::new(shared) })
     }
@@ -222,7 +232,7 @@ impl Http {
         let started = Instant::now();
         let result = tokio::select! {
             result = self.client.execute(request) => result.map_err(|error| classify(&error, &self.target(&url))),
-            () = stalled(&upload, started, idle) => Err(error::timeout(false, &self.target(&url))),
+            () = stalled(&upload, started, idle, &self.shared.patience) => Err(error::timeout(false, &self.target(&url))),
         };
         log(&method, &url, started, result.as_ref());
         let response = result?;
@@ -325,11 +335,17 @@ fn watch_body(request: &mut reqwest::Request, upload: &Arc<Upload>) {
 }
 
 /// Ends once neither the request's body has moved nor an answer has come for `idle`: this covers uploads that stall
-/// while writing as well as servers that never answer.
-async fn stalled(upload: &Upload, started: Instant, idle: Duration) {
+/// while writing as well as servers that never answer. After a body of some size it is `patience` times as long, and that
+/// doubles each time that it was not enough.
+async fn stalled(upload: &Upload, started: Instant, idle: Duration, patience: &AtomicU32) {
     loop {
-        let until = upload.last_move().max(started) + idle;
+        let is_sent = upload.is_whole() && upload.handed_over() >= BUFFERED;
+        let times = if is_sent { patience.load(Ordering::Relaxed) } else { 1 };
+        let until = upload.last_move().max(started) + idle * times;
         if Instant::now() >= until {
+            if is_sent {
+                patience.fetch_max((times * 2).min(MOST_PATIENCE), Ordering::Relaxed);
+            }
             return;
         }
         tokio::time::sleep_until(until).await;

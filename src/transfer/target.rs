@@ -125,7 +125,7 @@ impl Engine {
         let children = children.map(|node| (node.name().to_owned(), node.clone())).collect();
         let folder = TargetFolder::existing(parent, children);
         for (source, metadata, target) in wanted {
-            let there = existing.get(&target).filter(|node| !node.is_temporary()).cloned();
+            let there = existing.get(&target).filter(|node| !node.is_temporary() && !node.is_misfiled()).cloned();
             jobs.push(if metadata.is_dir() {
                 self.check_tree(&target, there.as_ref())?;
                 // Without the `.` at its end.
@@ -190,6 +190,9 @@ impl Engine {
         }
         match self.api.find(typed).await? {
             Some(node) if node.read_only => Err(TransferError::ReadOnly(node.path.to_string())),
+            Some(node) if node.is_folder() && node.mime.is_some() && self.is_misfiled(&node.path).await? => {
+                Ok(Place::Onto(node.path.clone(), Some(node)))
+            }
             Some(node) if node.is_folder() => {
                 check_folder_name(node.name())?;
                 Ok(Place::Into(node.path))
@@ -221,6 +224,11 @@ impl Engine {
         }
     }
 
+    /// Whether a folder is a file that the server has entered as one.
+    async fn is_misfiled(&self, path: &RemotePath) -> Result<bool, TransferError> {
+        Ok(self.api.stat_many(std::slice::from_ref(path)).await?.iter().any(Node::is_misfiled))
+    }
+
     /// Which of the targets exist.
     async fn existing(
         &self,
@@ -230,6 +238,8 @@ impl Engine {
         let targets: Vec<RemotePath> = targets.cloned().collect();
         let nodes: Vec<Node> = match place {
             Place::As(_) => Vec::new(),
+            // With its child count, where it is a folder.
+            Place::Onto(path, Some(node)) if node.is_folder() => self.api.stat_many(std::slice::from_ref(path)).await?,
             Place::Onto(_, node) => node.iter().cloned().collect(),
             Place::Into(folder) if targets.len() >= LIST_FROM && !self.api.is_upload_only() => {
                 let mut nodes: Vec<Node> =

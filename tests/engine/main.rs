@@ -3,7 +3,9 @@
 #[path = "../support/trees.rs"]
 mod trees;
 
+mod attempts;
 mod downloads;
+mod overlaps;
 mod random;
 mod support;
 mod transfer;

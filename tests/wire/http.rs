@@ -378,3 +378,20 @@ async fn the_environment_can_name_proxies_and_exceptions() {
     assert!(!in_a_child(sandbox.url(), &[nobody]).await);
     assert!(in_a_child(sandbox.url(), &[nobody, ("NO_PROXY", "localhost,127.0.0.1")]).await);
 }
+
+#[tokio::test]
+async fn an_answer_to_a_body_that_lies_in_buffers_is_waited_for_longer_the_next_time() {
+    let house = Sandbox::start(Config::default()).expect("a sandbox");
+    let options = HttpOptions { idle_timeout: Duration::from_millis(400), ..HttpOptions::default() };
+    let http = Http::new(&options).expect("an HTTP core");
+    // Each answer comes after one and a half idle time-outs.
+    house.faults().add(Fault::on("PUT", "/").delay(Duration::from_millis(600)).html().always());
+    let put = async |bytes: usize| {
+        let url = format!("{}/nowhere", house.url()).parse().expect("a URL");
+        http.send(http.request(reqwest::Method::PUT, url).body(vec![0_u8; bytes])).await.map(|answer| answer.status())
+    };
+    let silent = put(200_000).await.expect_err("a silence");
+    assert_eq!(silent.kind, HttpErrorKind::Timeout, "{silent}");
+    assert!(put(200_000).await.is_ok(), "the second one has twice the time");
+    assert!(put(10).await.is_err(), "a small body lies nowhere");
+}
