@@ -38,6 +38,7 @@ impl From<TransferError> for CliError {
             | TransferError::NotAFolder(path)
             | TransferError::IsAFile(path)
             | TransferError::ReadOnly(path)
+            | TransferError::ReadOnlyTop(path)
             | TransferError::Unfinished(path)
             | TransferError::StreamLost(path)
             | TransferError::UploadLost(path) => Self::new(kind, message).about(path),
@@ -80,7 +81,9 @@ impl Kind {
             TransferError::NotFound(_) | TransferError::NoFolder { .. } | TransferError::Unfinished(_) => {
                 Self::NotFound
             }
-            TransferError::ReadOnly(_) | TransferError::LockedBy { .. } => Self::Permission,
+            TransferError::ReadOnly(_) | TransferError::ReadOnlyTop(_) | TransferError::LockedBy { .. } => {
+                Self::Permission
+            }
             TransferError::Unproven { source: Some(source), .. } => Self::of_transfer(source),
             TransferError::NotAssembled { source, .. } => Self::of_transfer(source),
             TransferError::Unproven { source: None, .. }
@@ -134,6 +137,7 @@ fn hint(error: &TransferError) -> Option<&'static str> {
             "a proxy may wait too shortly for the end of a large upload: raise its limit (nginx: proxy_read_timeout), or \
              send the file in one piece with a larger --multipart-threshold"
         }
+        TransferError::ReadOnlyTop(_) => "list them with 'cec ls', and name one as the target",
         TransferError::LockedBy { .. } => "ask them to unlock it",
         TransferError::InDoubt { .. } => "send it again until it succeeds: the same command with --force",
         TransferError::GaveUp { reach: Reach::Disk, .. } => "make room on the disk",

@@ -94,6 +94,9 @@ pub enum TransferError {
     /// The user may only read the target.
     #[error("'{0}' is read-only for this user")]
     ReadOnly(String),
+    /// A workspace of several folders takes nothing beside them.
+    #[error("the top of '{0}' is read-only: what is sent goes into one of its folders")]
+    ReadOnlyTop(String),
     /// A combination that cannot be meant.
     #[error("{0}")]
     Usage(String),

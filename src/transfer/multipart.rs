@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::TryFutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::body::{Outgoing, Snapshot};
@@ -83,7 +84,7 @@ impl Engine {
     /// Begins an upload in parts; of no size where it is not known. One whose answer is lost is begun for nothing, and
     /// the server removes it after a day. Where the run is cancelled meanwhile, what was begun is given up.
     pub(super) async fn begin_parts(&self, size: Option<u64>, to: Parts<'_>) -> Result<UploadId, TransferError> {
-        let begun = self.again(to, async |_| {
+        let begun = self.again(to, |_| async move {
             let mut create = std::pin::pin!(self.s3.create_multipart(to.target, size));
             tokio::select! {
                 answer = &mut create => answer.map_err(|error| S3Error { in_doubt: false, ..error }.into()),
@@ -114,9 +115,9 @@ impl Engine {
         number: u32,
         to: Parts<'_>,
     ) -> Result<(u32, String), TransferError> {
-        let make_body = || outgoing.body();
-        let etag = self.again(to, async |_| {
-            let put = self.s3.put_part(to.target, upload, number, outgoing.length(), &make_body);
+        let make_body = &|| outgoing.body();
+        let etag = self.again(to, |_| async move {
+            let put = self.s3.put_part(to.target, upload, number, outgoing.length(), make_body);
             match self.unless_cancelled(put, || false).await {
                 Ok(etag) => self.compare_etag(to.target, outgoing.md5(), etag),
                 Err(TransferError::S3(error)) if error.kind == S3ErrorKind::UploadGone => {
@@ -150,24 +151,25 @@ impl Engine {
             }
         }
         let expected = etag_of_parts(parts.iter().map(|(_, etag)| etag.as_str()));
-        let done = self.again(to, async |number| {
+        let expected = expected.as_deref();
+        let done = self.again(to, |number| async move {
             // A second one is sent only where the first was not carried out.
             if number > 1 && matches!(self.s3.multipart_alive(to.target, upload).await, Ok(false)) {
-                return self.gone(to.target, size, expected.as_deref()).await;
+                return self.gone(to.target, size, expected).await;
             }
             if self.cancel.is_cancelled() {
                 return Err(TransferError::Cancelled);
             }
             let error = match self.s3.complete_multipart(to.target, upload, parts).await {
-                Ok(etag) => return self.compare_etag(to.target, expected.clone(), etag),
+                Ok(etag) => return self.compare_etag(to.target, expected.map(str::to_owned), etag),
                 Err(error) => error,
             };
             if error.kind == S3ErrorKind::UploadGone {
-                return self.gone(to.target, size, expected.as_deref()).await;
+                return self.gone(to.target, size, expected).await;
             }
             let patience = if error.is_too_slow() { self.options.retry.max_backoff * 4 } else { Duration::ZERO };
-            if error.in_doubt && self.is_seen(to.target, size, expected.as_deref(), patience).await {
-                return expected.clone().ok_or(error.into());
+            if error.in_doubt && self.is_seen(to.target, size, expected, patience).await {
+                return Ok(expected.unwrap_or_default().to_owned());
             }
             Err(error.into())
         });
@@ -195,17 +197,16 @@ impl Engine {
     }
 
     /// Makes one request until it succeeds, or another attempt at it makes no sense.
-    pub(super) async fn again<T>(
-        &self,
-        to: Parts<'_>,
-        attempt: impl AsyncFn(u32) -> Result<T, TransferError>,
-    ) -> Result<T, TransferError> {
-        let attempt = &attempt;
+    pub(super) async fn again<T, F, Fut>(&self, to: Parts<'_>, attempt: F) -> Result<T, TransferError>
+    where
+        F: Fn(u32) -> Fut,
+        Fut: Future<Output = Result<T, TransferError>>,
+    {
         let done = retry::run_moving(
             &self.options.retry,
             &self.cancel,
             to.progress,
-            |number| async move { attempt(number).await.map_err(|error| Attempt::of_part(error, number)) },
+            |number| attempt(number).map_err(move |error| Attempt::of_part(error, number)),
             |number, failed, pause| self.observer.item_retried(to.item, to.label, number, &failed.error, pause),
         );
         done.await.map_err(|failed| failed.error)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use tokio::time::Instant;
 
+use super::folders::TargetFolder;
 use super::{Engine, TransferError};
 use crate::api::{ApiError, Node};
 use crate::http::retry::RetryPolicy;
@@ -30,6 +31,12 @@ const CLEAN_UP: Duration = Duration::from_secs(1);
 /// gone. One whose client is gone for good may leave its node for ever.
 const OVERLAP: Duration = Duration::from_secs(10);
 
+/// What becomes of an upload whose node was removed before its end.
+const MISFILED: &str = "the server has made a folder of it, which nobody can read";
+
+/// What is said of a folder that is another one than before.
+const MOVED: &str = "the folder was moved or deleted during the upload and made again; what had arrived went with it";
+
 /// The first pause between two looks.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
@@ -47,6 +54,8 @@ pub(super) struct Sent {
     pub(super) etag: String,
     /// Whether another upload of the name may have overlapped with it.
     pub(super) overlapped: bool,
+    /// The folder that it was sent to, where others go there as well.
+    pub(super) folder: Option<Arc<TargetFolder>>,
 }
 
 impl Engine {
@@ -63,21 +72,45 @@ impl Engine {
         if sent.iter().any(|sent| sent.overlapped) {
             tokio::time::sleep(CLEAN_UP.min(self.options.retry.max_backoff)).await;
         }
-        let nodes = match self.look_at(sent).await {
-            Ok(nodes) => nodes,
-            Err(error) => {
-                let source = Arc::new(TransferError::from(error));
-                return sent.iter().map(|sent| Some(sent.unseen(source.clone()))).collect();
+        let mut proven: Vec<Option<TransferError>> = sent.iter().map(|_| None).collect();
+        let mut open: Vec<usize> = (0..sent.len()).collect();
+        let begun = Instant::now();
+        loop {
+            let asked: Vec<Sent> = open.iter().map(|index| sent[*index].clone()).collect();
+            let nodes = match self.look_at(&asked).await {
+                Ok(nodes) => nodes,
+                Err(error) => {
+                    let source = Arc::new(TransferError::from(error));
+                    open.iter().for_each(|index| proven[*index] = Some(sent[*index].unseen(source.clone())));
+                    return proven;
+                }
+            };
+            let faulty = |index: &usize| sent[*index].fault(nodes.get(&sent[*index].target)).is_some();
+            open.retain(faulty);
+            // What is not there yet may be entered a moment later, and what is wrong is looked at twice.
+            let is_over = begun.elapsed() > OVERLAP.min(self.options.retry.max_backoff);
+            for index in std::mem::take(&mut open) {
+                let sent = &sent[index];
+                match nodes.get(&sent.target) {
+                    Some(node) if sent.is_misfiled_as(node) => proven[index] = Some(self.misfiled(sent, node).await),
+                    _ if !is_over => open.push(index),
+                    node => proven[index] = sent.fault(node).map(|fault| sent.unproven(fault)),
+                }
             }
-        };
-        let mut proven = Vec::with_capacity(sent.len());
-        for sent in sent {
-            proven.push(match sent.fault(nodes.get(&sent.target)) {
-                None => None,
-                Some(_) => self.prove_alone(sent).await.err(),
-            });
+            if open.is_empty() {
+                return proven;
+            }
+            tokio::time::sleep(CLEAN_UP.min(self.options.retry.max_backoff)).await;
         }
-        proven
+    }
+
+    /// Takes away what the server has made of an upload, so that it can be sent again.
+    async fn misfiled(&self, sent: &Sent, node: &Node) -> TransferError {
+        tracing::warn!(path = %sent.target, "the server has made a folder of an upload: it goes to the recycle bin");
+        match self.recycle(node).await {
+            Ok(()) => sent.unproven(MISFILED),
+            Err(error) => sent.unseen(Arc::new(error)),
+        }
     }
 
     /// What is at the targets.
@@ -91,6 +124,10 @@ impl Engine {
         let folders = if folders.is_empty() { Vec::new() } else { self.api.stat_many(&folders).await? };
         let mut nodes = HashMap::with_capacity(sent.len());
         for folder in folders {
+            let sent_to = sent.iter().filter_map(|sent| sent.folder.as_ref()).find(|to| to.path == folder.path);
+            if sent_to.is_some_and(|to| !to.is_still(&folder.uuid)) {
+                self.observer.notice(&folder.path.marked(), MOVED);
+            }
             let most = wanted.get(&folder.path).map_or(0, |count| count * LISTED_FOR_ONE);
             if folder.children.is_some_and(|children| children <= most) {
                 let listed: Vec<Node> = self.api.children(&folder.path).try_collect().await?;
@@ -102,19 +139,6 @@ impl Engine {
         let rest: Vec<RemotePath> = targets.filter(|target| !nodes.contains_key(*target)).cloned().collect();
         nodes.extend(self.api.stat_many(&rest).await?.into_iter().map(|node| (node.path.clone(), node)));
         Ok(nodes)
-    }
-
-    /// Looks once more, a moment later, and mends what can be.
-    async fn prove_alone(&self, sent: &Sent) -> Result<(), TransferError> {
-        tokio::time::sleep(CLEAN_UP.min(self.options.retry.max_backoff)).await;
-        let found = self.api.stat_many(std::slice::from_ref(&sent.target)).await;
-        let node = found.map_err(|error| sent.unseen(Arc::new(error.into())))?.into_iter().next();
-        let Some(fault) = sent.fault(node.as_ref()) else { return Ok(()) };
-        if let Some(node) = node.filter(|node| node.is_misfiled() && node.etag.as_ref() == Some(&sent.etag)) {
-            tracing::warn!(path = %sent.target, "the server has made a folder of an upload: it goes to the recycle bin");
-            self.recycle(&node).await.map_err(|error| sent.unseen(Arc::new(error)))?;
-        }
-        Err(TransferError::Unproven { path: sent.target.to_string(), fault: fault.to_owned(), source: None })
     }
 
     /// Where nothing may be listed, the gateway still tells of files.
@@ -168,13 +192,22 @@ impl Sent {
     fn fault(&self, node: Option<&Node>) -> Option<&'static str> {
         match node {
             None => Some("nothing of that name is there"),
-            Some(node) if node.is_folder() => Some("the server has made a folder of it, which nobody can read"),
+            Some(node) if node.is_folder() => Some(MISFILED),
             Some(node) if node.is_temporary() => Some("its content has not been entered"),
             Some(node) if node.etag.as_ref() == Some(&self.etag) && node.size != self.size => {
                 Some("its size is another")
             }
             Some(_) => None,
         }
+    }
+
+    /// Whether a node is what the server has made of it. Its content hash may come later.
+    fn is_misfiled_as(&self, node: &Node) -> bool {
+        node.is_folder() && node.children == Some(0) && node.etag.as_ref() == Some(&self.etag)
+    }
+
+    fn unproven(&self, fault: &str) -> TransferError {
+        TransferError::Unproven { path: self.target.to_string(), fault: fault.to_owned(), source: None }
     }
 
     fn unseen(&self, source: Arc<TransferError>) -> TransferError {

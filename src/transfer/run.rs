@@ -268,7 +268,7 @@ impl Engine {
         let mut sent = None;
         let ended = match &candidate {
             Candidate::Upload(upload) => self.upload(number, upload).await.map(|done| {
-                sent = done.to_prove();
+                sent = done.to_prove(&upload.folder);
                 (done.outcome, done.target.marked(), done.etag, done.size)
             }),
             Candidate::Download(download) => self

@@ -164,7 +164,7 @@ impl Engine {
         if to.replaces {
             return Ok(etag);
         }
-        let sent = Sent { target: to.target.clone(), size, etag, overlapped: number > 1 };
+        let sent = Sent { target: to.target.clone(), size, etag, overlapped: number > 1, folder: None };
         match self.prove(std::slice::from_ref(&sent)).await.pop().flatten() {
             Some(error) => Err(error),
             None => Ok(sent.etag),
@@ -175,12 +175,13 @@ impl Engine {
     async fn send_only_block(&self, block: Block, to: Parts<'_>) -> Result<(String, u64), TransferError> {
         let (size, outgoing) = (block.length, self.outgoing(block.chunks).await?.reporting_to(to.progress.clone()));
         let in_doubt = AtomicBool::new(false);
-        let sent = self.again(to, async |number| {
+        let (outgoing, doubt) = (&outgoing, &in_doubt);
+        let sent = self.again(to, |number| async move {
             if number > 1 && !to.replaces {
                 self.at_rest(to.target).await;
             }
-            let sent = self.send_whole(&outgoing, to.target).await;
-            in_doubt.fetch_or(sent.as_ref().is_err_and(TransferError::leaves_doubt), Ordering::Relaxed);
+            let sent = self.send_whole(outgoing, to.target).await;
+            doubt.fetch_or(sent.as_ref().is_err_and(TransferError::leaves_doubt), Ordering::Relaxed);
             self.prove_stream(to, sent?, size, number).await
         });
         let sent = sent.await.map(|etag| (etag, size));

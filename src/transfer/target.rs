@@ -190,6 +190,7 @@ impl Engine {
         }
         match self.api.find(typed).await? {
             Some(node) if node.read_only => Err(TransferError::ReadOnly(node.path.to_string())),
+            Some(node) if is_read_only_top(&node) => Err(TransferError::ReadOnlyTop(node.path.to_string())),
             Some(node) if node.is_folder() && node.mime.is_some() && self.is_misfiled(&node.path).await? => {
                 Ok(Place::Onto(node.path.clone(), Some(node)))
             }
@@ -214,6 +215,7 @@ impl Engine {
                     }),
                     Some(node) if !node.is_folder() => Err(TransferError::clash(parent, "file")),
                     Some(node) if node.read_only => Err(TransferError::ReadOnly(parent.to_string())),
+                    Some(node) if is_read_only_top(&node) => Err(TransferError::ReadOnlyTop(parent.to_string())),
                     Some(_) if several => Err(TransferError::NoFolder {
                         message: format!("'{destination}' does not exist, and what is copied needs a folder there"),
                         make: format!("cec mkdir '{destination}'"),
@@ -407,6 +409,11 @@ fn named_upload(
         check_folder_name(target.name())?;
     }
     Ok(Named::Taken(metadata, target))
+}
+
+/// Whether it is a workspace of several folders, which only shows them.
+fn is_read_only_top(node: &Node) -> bool {
+    node.meta.get("level_readonly").is_some_and(|value| value.as_bool() == Some(true) || value.as_str() == Some("true"))
 }
 
 fn local_place(destination: &Path, several: bool) -> Result<Place<PathBuf>, TransferError> {

@@ -31,16 +31,24 @@ pub struct Uploaded {
     pub etag: Option<String>,
     /// Bytes, which may be others than the walk saw.
     pub size: u64,
+    /// Whether a file was there before.
+    pub replaced: bool,
     /// Whether another upload of the same name may have overlapped with it.
     pub overlapped: bool,
 }
 
 impl Uploaded {
     /// What is to be proven of it: a file that was there before stays one.
-    pub(super) fn to_prove(&self) -> Option<Sent> {
-        let is_new = matches!(self.outcome, ItemOutcome::Transferred(Reason::New | Reason::Renamed));
+    pub(super) fn to_prove(&self, folder: &Arc<TargetFolder>) -> Option<Sent> {
+        let is_new = matches!(self.outcome, ItemOutcome::Transferred(_)) && !self.replaced;
         let etag = self.etag.clone().filter(|_| is_new)?;
-        Some(Sent { target: self.target.clone(), size: self.size, etag, overlapped: self.overlapped })
+        Some(Sent {
+            target: self.target.clone(),
+            size: self.size,
+            etag,
+            overlapped: self.overlapped,
+            folder: Some(folder.clone()),
+        })
     }
 }
 
@@ -105,33 +113,14 @@ impl Engine {
     /// Any [`TransferError`] that retrying did not mend.
     pub async fn upload(&self, item: ItemNumber, candidate: &UploadCandidate) -> Result<Uploaded, TransferError> {
         let mut target = candidate.target();
-        let uploaded =
-            |outcome, target, etag| Uploaded { outcome, target, etag, size: candidate.size, overlapped: false };
-        let asked;
-        let existing = match candidate.folder.state().await {
-            FolderState::New => None,
-            FolderState::Existing(children) => children.get(&candidate.name),
-            FolderState::Unlisted => {
-                asked = self.api.find(&target).await?;
-                asked.as_ref()
-            }
-            FolderState::Blocked(_) => {
-                candidate.folder.ready().await?;
-                None
-            }
+        let uploaded = |outcome, target, etag| {
+            let size = candidate.size;
+            Uploaded { outcome, target, etag, size, replaced: false, overlapped: false }
         };
+        let (existing, overlapped) = self.what_is_there(candidate, &target).await?;
         let mut replaces = false;
-        let overlapped = existing.is_some_and(Node::is_temporary);
-        let rested;
-        let existing = if overlapped && !self.options.dry_run {
-            // Sent while the other upload is still known, this one could share its end.
-            rested = self.at_rest(&target).await;
-            rested.as_ref()
-        } else {
-            existing
-        };
         // What a broken upload left behind is nothing: it has a name and no content.
-        let reason = match existing.filter(|node| !node.is_temporary()) {
+        let reason = match existing.as_ref().filter(|node| !node.is_temporary()) {
             None => Reason::New,
             Some(node) if node.is_misfiled() => {
                 self.recycle(node).await?;
@@ -166,24 +155,60 @@ impl Engine {
             return Ok(uploaded(ItemOutcome::Transferred(reason), target, None));
         }
         candidate.folder.ready().await?;
-        let sent = loop {
-            match self.send(item, candidate, &target, replaces).await {
-                // Somebody else has made it meanwhile.
-                Err(TransferError::Exists(_)) if self.options.if_exists == IfExists::Skip => {
-                    return Ok(uploaded(ItemOutcome::Skipped, target, None));
-                }
-                Err(TransferError::Exists(_)) if self.options.if_exists == IfExists::Rename => {
-                    target = self.free_target(&candidate.folder, &candidate.name, Some(&candidate.source)).await?;
-                }
-                Err(TransferError::S3(error)) if replaces && error.kind == S3ErrorKind::Forbidden => {
-                    return Err(self.refusal(&target, error).await);
-                }
-                sent => break sent?,
-            }
+        let Some(sent) = self.send_or_give_way(item, candidate, &mut target, replaces).await? else {
+            return Ok(uploaded(ItemOutcome::Skipped, target, None));
         };
         let overlapped = overlapped || sent.overlapped;
         let done = uploaded(ItemOutcome::Transferred(reason), target, Some(sent.etag));
-        Ok(Uploaded { size: sent.size, overlapped, ..done })
+        Ok(Uploaded { size: sent.size, replaced: replaces, overlapped, ..done })
+    }
+
+    /// What is at the target of a file, and whether another upload of the name was running.
+    async fn what_is_there(
+        &self,
+        candidate: &UploadCandidate,
+        target: &RemotePath,
+    ) -> Result<(Option<Node>, bool), TransferError> {
+        let existing = match candidate.folder.state().await {
+            FolderState::New => None,
+            FolderState::Existing(children) => children.get(&candidate.name).cloned(),
+            FolderState::Unlisted => self.api.find(target).await?,
+            FolderState::Blocked(_) => {
+                candidate.folder.ready().await?;
+                None
+            }
+        };
+        match existing {
+            // Sent while the other upload is still known, this one could share its end.
+            Some(node) if node.is_temporary() && !self.options.dry_run => Ok((self.at_rest(target).await, true)),
+            // The listing may be old by now, and what gives way must be a folder still.
+            Some(node) if node.is_folder() => {
+                Ok((self.api.stat_many(std::slice::from_ref(target)).await?.into_iter().next(), false))
+            }
+            existing => Ok((existing, false)),
+        }
+    }
+
+    /// Sends a file; nothing where somebody else has made it meanwhile and the policy leaves that alone.
+    async fn send_or_give_way(
+        &self,
+        item: ItemNumber,
+        candidate: &UploadCandidate,
+        target: &mut RemotePath,
+        replaces: bool,
+    ) -> Result<Option<Arrival>, TransferError> {
+        loop {
+            match self.send(item, candidate, target, replaces).await {
+                Err(TransferError::Exists(_)) if self.options.if_exists == IfExists::Skip => return Ok(None),
+                Err(TransferError::Exists(_)) if self.options.if_exists == IfExists::Rename => {
+                    *target = self.free_target(&candidate.folder, &candidate.name, Some(&candidate.source)).await?;
+                }
+                Err(TransferError::S3(error)) if replaces && error.kind == S3ErrorKind::Forbidden => {
+                    return Err(self.refusal(target, error).await);
+                }
+                sent => return sent.map(Some),
+            }
+        }
     }
 
     async fn decide_upload(&self, candidate: &UploadCandidate, node: &Node) -> Result<Decision, TransferError> {
@@ -245,32 +270,12 @@ impl Engine {
                     return Ok(arrival);
                 }
             }
-            let path = candidate.source.clone();
-            let snapshot = spawn_blocking(move || Snapshot::take(&path)).await;
-            let snapshot = snapshot.map_err(std::io::Error::other);
-            let snapshot = snapshot.map_err(|error| TransferError::local(&candidate.source, error));
-            let snapshot = snapshot.and_then(|taken| taken).map_err(Attempt::of_parts)?;
-            let size = snapshot.size;
-            let in_parts = size > self.options.multipart_threshold;
-            let sent = if in_parts {
-                self.send_in_parts(snapshot, Parts { item, label, target, replaces, progress: reports }).await
-            } else {
-                match Outgoing::new(snapshot, 0, size, item, self.observer.clone()).await {
-                    Ok(outgoing) => {
-                        let outgoing = outgoing.reporting_to(reports.clone());
-                        let sent = self.send_whole(&outgoing, target).await;
-                        let expected = outgoing.md5().map(|md5| etag_of_put(size, &md5));
-                        let expected = expected.map(|etag| Arrival { etag, size, overlapped: true });
-                        *before.lock().unwrap_or_else(PoisonError::into_inner) = expected;
-                        sent
-                    }
-                    Err(error) => Err(error),
-                }
-            };
+            let to = Parts { item, label, target, replaces, progress: reports };
+            let (in_parts, sent) = self.try_once(candidate, to, before).await;
             in_doubt.fetch_or(sent.as_ref().is_err_and(TransferError::leaves_doubt), Ordering::Relaxed);
             is_ours.fetch_or(matches!(sent, Err(TransferError::Integrity { .. })), Ordering::Relaxed);
             let error = match sent {
-                Ok(etag) => return Ok(Arrival { etag, size, overlapped: number > 1 }),
+                Ok(arrival) => return Ok(Arrival { overlapped: number > 1, ..arrival }),
                 Err(TransferError::S3(error)) if error.kind == S3ErrorKind::NameInUse && !replaces => {
                     self.lost_race(target, error).await
                 }
@@ -288,6 +293,35 @@ impl Engine {
             return sent.map_err(|error| TransferError::InDoubt { path: target.to_string(), source: Box::new(error) });
         }
         sent
+    }
+
+    /// One attempt at a file, and whether it was in parts. Where it goes in one piece, `before` holds what should arrive.
+    async fn try_once(
+        &self,
+        candidate: &UploadCandidate,
+        to: Parts<'_>,
+        before: &Mutex<Option<Arrival>>,
+    ) -> (bool, Result<Arrival, TransferError>) {
+        let path = candidate.source.clone();
+        let taken = spawn_blocking(move || Snapshot::take(&path)).await.map_err(std::io::Error::other);
+        let taken = taken.map_err(|error| TransferError::local(&candidate.source, error));
+        let snapshot = match taken.and_then(|snapshot| snapshot) {
+            Ok(snapshot) => snapshot,
+            Err(error) => return (false, Err(error)),
+        };
+        let size = snapshot.size;
+        let arrival = |etag| Arrival { etag, size, overlapped: true };
+        if size > self.options.multipart_threshold {
+            return (true, self.send_in_parts(snapshot, to).await.map(arrival));
+        }
+        let outgoing = match Outgoing::new(snapshot, 0, size, to.item, self.observer.clone()).await {
+            Ok(outgoing) => outgoing.reporting_to(to.progress.clone()),
+            Err(error) => return (false, Err(error)),
+        };
+        let sent = self.send_whole(&outgoing, to.target).await;
+        let expected = outgoing.md5().map(|md5| arrival(etag_of_put(size, &md5)));
+        *before.lock().unwrap_or_else(PoisonError::into_inner) = expected;
+        (false, sent.map(arrival))
     }
 
     /// What the attempt before has left of a new file, once the server has done with it: the file itself, or another

@@ -79,16 +79,37 @@ async fn the_begin_of_an_upload_in_parts_is_tried_again() {
 
 #[tokio::test]
 async fn an_upload_that_takes_longer_than_the_time_for_retries_is_tried_again_all_the_same() {
-    for size in [2 * MEBIBYTE, LARGE] {
-        let retry = RetryPolicy { max_elapsed: Duration::from_millis(900), ..options().retry };
+    for (size, cut) in [(20 * MEBIBYTE, 18_000_000), (LARGE, 10_000_000)] {
+        let retry = RetryPolicy { max_elapsed: Duration::from_secs(2), ..options().retry };
         let house = House::with(Options { retry, ..options() });
         house.write("large", content(size));
         // The first attempt moves for longer than that, and then breaks off.
-        let slow = Fault::on("PUT", PATH).slow_request(1_000_000);
-        house.sandbox.faults().add(slow.cut_request_at(1_500_000));
+        house.sandbox.faults().add(Fault::on("PUT", PATH).slow_request(5_000_000).cut_request_at(cut));
         assert_whole(&house.up(&["large"], "common-files").await.expect("a run"));
         assert!(house.sandbox.tree().read(PATH) == Some(content(size)));
     }
+}
+
+#[tokio::test]
+async fn cancelling_while_an_upload_in_parts_is_being_begun_leaves_nothing() {
+    let house = House::new();
+    let (source, gate) = (house.write("large", content(LARGE)), cells_sandbox::Gate::closed());
+    house.sandbox.faults().add(Fault::on("POST", PATH).query("uploads").hold_answer(&gate));
+    let engine = house.engine.clone();
+    let run = tokio::spawn(async move {
+        let target = crate::support::remote("common-files");
+        let jobs = engine.upload_jobs(&[source], &target, false).await.expect("jobs");
+        engine.execute(jobs).await
+    });
+    while house.sandbox.s3().pending_uploads().is_empty() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    house.engine.cancel.cancel();
+    gate.open();
+    let summary = run.await.expect("a run");
+    assert!(matches!(summary.stopped, Some(TransferError::Cancelled)), "{summary:#?}");
+    assert!(house.sandbox.s3().pending_uploads().is_empty());
+    assert!(!house.sandbox.tree().exists(PATH));
 }
 
 #[tokio::test]
@@ -117,6 +138,55 @@ async fn who_has_locked_a_file_is_told() {
     let error = &summary.failures[0].error;
     assert_eq!(Kind::of_transfer(error), Kind::Permission);
     assert!(error.to_string().contains("is locked by admin"), "{error}");
+}
+
+#[tokio::test]
+async fn the_top_of_a_workspace_of_several_folders_takes_nothing() {
+    let house = House::new();
+    assert!(house.sandbox.tree().set_meta("common-files", "level_readonly", "true"));
+    house.write("file", content(1000));
+    for target in ["common-files", "common-files/", "common-files/new"] {
+        let refused = house.up(&["file"], target).await.expect_err("a refusal");
+        assert!(matches!(refused, TransferError::ReadOnlyTop(_)), "{target}: {refused}");
+        assert_eq!(Kind::of_transfer(&refused), Kind::Permission);
+    }
+    house.sandbox.tree().mkdir("common-files/one").expect("a folder");
+    assert_whole(&house.up(&["file"], "common-files/one").await.expect("a run"));
+}
+
+/// Keeps the notices of a run.
+#[derive(Default)]
+struct Notices(std::sync::Mutex<Vec<String>>);
+
+impl cec::transfer::Observer for Notices {
+    fn notice(&self, _path: &str, text: &str) {
+        self.0.lock().expect("a lock").push(text.to_owned());
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_is_moved_away_during_the_upload_is_told() {
+    let mut house = House::with(Options { transfers: 1, ..options() });
+    for number in 0..9 {
+        house.write(&format!("tree/{number}"), content(1000));
+    }
+    let (notices, gate) = (std::sync::Arc::new(Notices::default()), cells_sandbox::Gate::closed());
+    house.engine.observer = notices.clone();
+    house.sandbox.faults().add(Fault::on("PUT", "/io/common-files/tree/").skip(3).hold_request(&gate));
+    let (engine, source) = (house.engine.clone(), house.local("tree"));
+    let run = tokio::spawn(async move {
+        let target = crate::support::remote("common-files");
+        let jobs = engine.upload_jobs(&[source], &target, false).await.expect("jobs");
+        engine.execute(jobs).await
+    });
+    while house.sandbox.faults().hits() == 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert!(house.sandbox.tree().remove("common-files/tree"));
+    gate.open();
+    assert_whole(&run.await.expect("a run"));
+    assert_eq!(notices.0.lock().expect("a lock").len(), 1, "told once");
+    assert_eq!(house.sandbox.tree().list("common-files/tree").len(), 9, "what went with it is sent again");
 }
 
 #[cfg(unix)]
