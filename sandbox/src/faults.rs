@@ -98,6 +98,7 @@ pub(crate) struct Plan {
     pub(crate) replay: Option<Kept>,
     pub(crate) canned: Option<Canned>,
     pub(crate) cut_request_at: Option<u64>,
+    pub(crate) hold_cut: Option<Gate>,
     pub(crate) request_rate: Option<u64>,
     pub(crate) cut_response_at: Option<u64>,
     pub(crate) stall_response_at: Option<(u64, Duration)>,
@@ -244,6 +245,14 @@ impl Fault {
     #[must_use]
     pub fn cut_request_at(mut self, bytes: u64) -> Self {
         self.plan.cut_request_at = Some(bytes);
+        self
+    }
+
+    /// With [`Fault::cut_request_at`]: the client's connection is closed at once, and the server learns of it when the
+    /// gate is open, as behind a proxy or a line that has gone dead.
+    #[must_use]
+    pub fn hold_cut(mut self, gate: &Gate) -> Self {
+        self.plan.hold_cut = Some(gate.clone());
         self
     }
 

@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
 use crate::faults::{self, Plan};
@@ -50,9 +51,11 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
         let shared = Arc::clone(&shared);
         let client = Arc::new(());
         request.extensions_mut().insert(Arc::downgrade(&client));
+        let hang_up = Arc::new(Notify::new());
+        let hung_up = Arc::clone(&hang_up);
         let (method, path) = (request.method(), request.uri().path());
         let outlives = s3::outlives_client(method, path) || oauth::outlives_client(method, path);
-        let work = async move { answer(&shared, request).await };
+        let work = async move { answer(&shared, request, hang_up).await };
         // Begun here and not when it is first polled: a client that is gone by then has its
         // request carried out all the same.
         let work = if outlives {
@@ -62,7 +65,10 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
         };
         async move {
             let _there = client;
-            work.await
+            tokio::select! {
+                answer = work => answer,
+                () = hung_up.notified() => Err(Dropped),
+            }
         }
     });
     let served = http1::Builder::new()
@@ -77,7 +83,7 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
 }
 
 /// Serves one request; an error drops the connection without an answer.
-async fn answer(shared: &Arc<Shared>, request: http::Request<Incoming>) -> Answer {
+async fn answer(shared: &Arc<Shared>, request: http::Request<Incoming>, hang_up: Arc<Notify>) -> Answer {
     let (parts, incoming) = request.into_parts();
     let path = decode(parts.uri.path());
     let query = parts.uri.query().unwrap_or_default().to_owned();
@@ -91,7 +97,7 @@ async fn answer(shared: &Arc<Shared>, request: http::Request<Incoming>) -> Answe
     });
     let plan = shared.faults.strike(parts.method.as_str(), &path, &query);
     let body = incoming.map_err(Into::into).boxed_unsync();
-    let (body, was_cut) = faults::alter_request(body, &plan, Arc::clone(&progress));
+    let (body, was_cut) = faults::alter_request(body, &plan, Arc::clone(&progress), hang_up);
     let method = parts.method.clone();
     let request = Request::from_parts(parts, body);
 

@@ -286,16 +286,20 @@ impl Nodes {
         })
     }
 
-    /// Gives the node of an upload its content. Fails when the node has been removed meanwhile.
-    pub(crate) fn commit_put(&self, upload: &Upload, finished: Finished) -> Result<(), TreeError> {
+    /// Gives the node of an upload its content. Where the node has been removed meanwhile, the index gets a new one
+    /// that it takes for a folder: it has the size, the etag and the hash of the file, and nobody can read its content.
+    pub(crate) fn commit_put(&self, place: &Place, upload: &Upload, finished: Finished) -> Result<(), TreeError> {
         let due = Instant::now() + self.hash_delay;
         self.write(|forest, now| {
-            let id = forest.by_uuid(&upload.uuid).ok_or(TreeError::Missing)?;
+            let (id, is_removed) = match forest.by_uuid(&upload.uuid) {
+                Some(id) => (id, false),
+                None => (misfiled(forest, place, &upload.uuid, now)?, true),
+            };
             forest.resize(id, finished.body.size());
             let node = forest.get_mut(id).ok_or(TreeError::Missing)?;
             node.mtime = now;
             node.etag = finished.etag;
-            node.body = Some(finished.body);
+            node.body = (!is_removed).then_some(finished.body);
             if let Some(hash) = &finished.hash {
                 node.hash.set_at(due, Some(hash));
             }
@@ -306,12 +310,21 @@ impl Nodes {
         })
     }
 
-    /// Gives up an upload: a node that is still temporary disappears.
+    /// Gives up an upload in parts: a node that is still temporary disappears.
     pub(crate) fn abort_put(&self, upload: &Upload) {
         self.write(|forest, _| {
             if let Some(id) = forest.by_uuid(&upload.uuid)
                 && forest.get(id).is_some_and(Node::is_temporary)
             {
+                forest.remove(id);
+            }
+        });
+    }
+
+    /// Removes what a single PUT had entered. The real server goes by the path, so that it is whatever is there now.
+    pub(crate) fn clean_up_put(&self, place: &Place) {
+        self.write(|forest, _| {
+            if let Some(id) = find(forest, place) {
                 forest.remove(id);
             }
         });
@@ -328,7 +341,7 @@ impl Nodes {
             hash: Some(digests.cells_hash()),
             mime: Some(sniff(place.name(), content).to_owned()),
         };
-        self.commit_put(&upload, finished).map_err(|refusal| anyhow::anyhow!("{}: {refusal:?}", place.path()))
+        self.commit_put(place, &upload, finished).map_err(|refusal| anyhow::anyhow!("{}: {refusal:?}", place.path()))
     }
 
     /// Makes a folder with all missing ones above it.
@@ -372,6 +385,17 @@ impl Nodes {
             key.strip_prefix(held).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
     }
+}
+
+/// A new node of that Uuid, which is a folder.
+fn misfiled(forest: &mut Forest, place: &Place, uuid: &Arc<str>, now: i64) -> Result<NodeId, TreeError> {
+    let root = root(forest, place).ok_or(TreeError::Missing)?;
+    let (parent, name) = forest.make_parent_of(root, &place.relative, now)?;
+    if forest.child(parent, name).is_some() {
+        return Err(TreeError::Missing);
+    }
+    let folder = Node { uuid: Arc::clone(uuid), kind: Kind::Folder, ..Node::temporary(name, 0, now) };
+    Ok(forest.attach(parent, folder))
 }
 
 /// The root node of the place's workspace.

@@ -86,12 +86,6 @@ impl ApiError {
         }
     }
 
-    /// Whether the refusal may be one of the moment: the server gives it while its caches are cold, or something on the path
-    /// is being removed, as it gives it where the right is missing (docs/protocol.md §4.2).
-    pub(super) fn may_pass(&self) -> bool {
-        self.kind == ApiErrorKind::Forbidden && self.message == "path is not readable"
-    }
-
     /// Whether it is certain that the server got nothing of the request.
     pub(super) fn is_unsent(&self) -> bool {
         match &self.source {
@@ -99,6 +93,12 @@ impl ApiError {
             Some(Cause::Auth(_)) => true,
             None => false,
         }
+    }
+
+    /// Whether this is the refusal that the server also gives for a moment, while a node is being removed or its caches
+    /// are empty (docs/protocol.md §4.2).
+    pub(super) fn may_pass(&self) -> bool {
+        self.kind == ApiErrorKind::Forbidden && self.message == "path is not readable"
     }
 
     /// Whether the call took longer than the server, a proxy or this program waits.
@@ -149,6 +149,9 @@ impl From<HttpError> for ApiError {
 
 impl Retryable for ApiError {
     fn advice(&self) -> Advice {
+        if self.may_pass() {
+            return Advice::Briefly;
+        }
         let transient = match self.kind {
             ApiErrorKind::Server | ApiErrorKind::TooMany | ApiErrorKind::Unasked => true,
             ApiErrorKind::NotCells => self.passing,

@@ -25,7 +25,6 @@ pub use tree::{Node, NodeKind};
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
@@ -35,9 +34,6 @@ use serde::de::DeserializeOwned;
 use crate::auth::{Answer, Sender};
 use crate::http::retry::{self, RetryPolicy};
 use crate::path::{RemotePath, View};
-
-/// How long to wait before a call is made again that is refused for a moment only.
-const PASSING: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(1200)];
 
 /// The REST client of one account. Cheap to clone.
 ///
@@ -168,25 +164,15 @@ impl Client {
         request: &impl Serialize,
     ) -> Result<T, ApiError> {
         let body = encode(request)?;
-        let mut pauses = PASSING.into_iter();
-        loop {
-            let attempt =
-                |_| async { self.sender.call(&method, path, Some(&body)).await.map_err(|error| Once(error.into())) };
-            let answer = retry::run(&self.retry, attempt, |_, _, _| {}).await.map_err(|Once(error)| error)?;
+        let attempt = |_| async {
+            let answer =
+                self.sender.call(&method, path, Some(&body)).await.map_err(|error| Once(ApiError::from(error)))?;
             match error::json_of(&answer) {
-                Err(error) => self.unless_it_passes(error, pauses.next()).await?,
-                Ok(json) => return parse(json),
+                Err(error) if error.may_pass() && self.is_upload_only() => Ok(Err(error)),
+                json => json.map_err(Once).map(parse),
             }
-        }
-    }
-
-    /// Waits where a call was refused in the way in which the server refuses what it may allow a second later: nothing of it
-    /// was done. Gives back any other error, and that one once there are no pauses left.
-    async fn unless_it_passes(&self, error: ApiError, pause: Option<Duration>) -> Result<(), ApiError> {
-        let Some(pause) = pause.filter(|_| error.may_pass() && !self.is_upload_only()) else { return Err(error) };
-        tracing::warn!(%error, ?pause, "trying again");
-        tokio::time::sleep(pause).await;
-        Ok(())
+        };
+        retry::run(&self.retry, attempt, |_, _, _| {}).await.map_err(|Once(error)| error)?
     }
 
     /// A DELETE, sent once.
@@ -230,36 +216,33 @@ impl Client {
         body: Option<Bytes>,
         fits: impl Fn(&T) -> Fits,
     ) -> Result<T, ApiError> {
-        let mut pauses = PASSING.into_iter();
-        loop {
-            let attempt = |_| async {
-                let answer = self.sender.call(method, path, body.as_ref()).await?;
-                let http = &self.sender.http;
-                let read = error::json_of(&answer).and_then(parse);
-                let value = read.map_err(|error| ApiError { passing: http.has_worked(), ..error })?;
-                fits(&value).map_err(|why| self.unasked(why))?;
-                http.note_right_answer();
-                Ok(value)
+        let attempt = |_| async {
+            let answer = self.sender.call(method, path, body.as_ref()).await?;
+            let http = &self.sender.http;
+            let value = match error::json_of(&answer).and_then(parse) {
+                Err(error) if error.may_pass() && self.is_upload_only() => return Ok(Err(error)),
+                read => read.map_err(|error| ApiError { passing: http.has_worked(), ..error })?,
             };
-            match retry::run(&self.retry, attempt, |_, _, _| {}).await {
-                Err(error) => self.unless_it_passes(error, pauses.next()).await?,
-                Ok(answer) => return Ok(answer),
-            }
-        }
+            fits(&value).map_err(|why| self.unasked(why))?;
+            http.note_right_answer();
+            Ok(Ok(value))
+        };
+        retry::run(&self.retry, attempt, |_, _, _| {}).await?
     }
 }
 
 /// Whether an answer belongs to the request, or how it shows that it does not.
 type Fits = Result<(), String>;
 
-/// The failure of a call that must not be carried out twice: it is tried again only where nothing of it was sent.
+/// The failure of a call that must not be carried out twice: it is tried again only where nothing of it was sent, or where
+/// it was refused for a moment.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 struct Once(ApiError);
 
 impl retry::Retryable for Once {
     fn advice(&self) -> retry::Advice {
-        if self.0.is_unsent() { self.0.advice() } else { retry::Advice::Stop }
+        if self.0.is_unsent() || self.0.may_pass() { self.0.advice() } else { retry::Advice::Stop }
     }
 }
 

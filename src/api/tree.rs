@@ -120,6 +120,18 @@ impl Node {
         self.meta.get(name).is_some_and(|value| value.as_bool().unwrap_or_else(|| value.as_str() == Some("true")))
     }
 
+    /// Whether it is a file of that content. Never from the size alone: a node that is still being uploaded shows the size
+    /// that was announced.
+    pub fn is_content(&self, size: u64, etag: &str) -> bool {
+        !self.is_folder() && self.size == size && self.etag.as_deref() == Some(etag)
+    }
+
+    /// Whether it is a file that the server has entered as a folder (docs/protocol.md §5.3): it has a content hash, and
+    /// nothing is in it. Only for nodes of bulk answers.
+    pub fn is_misfiled(&self) -> bool {
+        self.kind == NodeKind::Folder && self.children == Some(0) && self.hash.is_some()
+    }
+
     /// Whether an upload of it is still running or was never finished.
     pub fn is_temporary(&self) -> bool {
         self.etag.as_deref() == Some("temporary")

@@ -177,7 +177,7 @@ pub(super) fn of_s3(kind: S3ErrorKind) -> (Kind, Option<&'static str>) {
         S3ErrorKind::TooLarge => (
             Kind::Failure,
             Some(
-                "a proxy limits the size of a request: lower --part-size and --multipart-threshold (to 10 or more), or raise the limit there",
+                "a proxy limits the size of a request: raise its limit (nginx: client_max_body_size), or lower --part-size and --multipart-threshold; a part cannot be smaller than 10 MiB",
             ),
         ),
         S3ErrorKind::Signature => {

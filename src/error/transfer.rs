@@ -30,6 +30,9 @@ impl From<TransferError> for CliError {
             | TransferError::Damaged { path, .. }
             | TransferError::OtherContent { path, .. }
             | TransferError::InDoubt { path, .. }
+            | TransferError::Unproven { path, .. }
+            | TransferError::NotAssembled { path, .. }
+            | TransferError::LockedBy { path, .. }
             | TransferError::SameTarget { target: path, .. }
             | TransferError::TargetTaken { source_path: path, .. }
             | TransferError::Folder { folder: path, .. }
@@ -37,6 +40,7 @@ impl From<TransferError> for CliError {
             | TransferError::NotAFolder(path)
             | TransferError::IsAFile(path)
             | TransferError::ReadOnly(path)
+            | TransferError::ReadOnlyTop(path)
             | TransferError::Unfinished(path)
             | TransferError::StreamLost(path)
             | TransferError::UploadLost(path) => Self::new(kind, message).about(path),
@@ -80,10 +84,15 @@ impl Kind {
             TransferError::NotFound(_) | TransferError::NoFolder { .. } | TransferError::Unfinished(_) => {
                 Self::NotFound
             }
-            TransferError::ReadOnly(_) => Self::Permission,
-            TransferError::Integrity { .. } | TransferError::Damaged { .. } | TransferError::OtherContent { .. } => {
-                Self::Integrity
+            TransferError::ReadOnly(_) | TransferError::ReadOnlyTop(_) | TransferError::LockedBy { .. } => {
+                Self::Permission
             }
+            TransferError::Unproven { source: Some(source), .. } => Self::of_transfer(source),
+            TransferError::NotAssembled { source, .. } => Self::of_transfer(source),
+            TransferError::Unproven { source: None, .. }
+            | TransferError::Integrity { .. }
+            | TransferError::Damaged { .. }
+            | TransferError::OtherContent { .. } => Self::Integrity,
             TransferError::GaveUp { reach: Reach::Disk, .. } => Self::Failure,
             TransferError::UploadLost(_)
             | TransferError::StreamLost(_)
@@ -127,10 +136,20 @@ fn hint(error: &TransferError) -> Option<&'static str> {
         TransferError::Integrity { .. } => "run the command again; if it stays so, the copy on the server is damaged",
         TransferError::TooManyParts(_) => "give a larger --part-size, or more parts with --max-parts-number",
         TransferError::StreamLost(_) => "run the whole pipe again",
-        TransferError::Damaged { .. } => "upload it again, or have it restored from a backup",
         TransferError::OtherContent { .. } => {
             "a cache or proxy between this machine and the server answers in its place: go around it, or look at its settings"
         }
+        TransferError::Damaged { .. } => {
+            "delete it with 'cec rm' and upload it again, or have it restored from a backup: while it is there, an upload \
+             of the same content counts as unchanged"
+        }
+        TransferError::Unproven { .. } => "run the command again; if it stays so, remove what is there with 'cec rm'",
+        TransferError::NotAssembled { .. } => {
+            "a proxy may wait too shortly for the end of a large upload: raise its limit (nginx: proxy_read_timeout), or \
+             send the file in one piece with a larger --multipart-threshold"
+        }
+        TransferError::ReadOnlyTop(_) => "list them with 'cec ls', and name one as the target",
+        TransferError::LockedBy { .. } => "ask them to unlock it",
         TransferError::InDoubt { .. } => "send it again until it succeeds: the same command with --force",
         TransferError::GaveUp { reach: Reach::Disk, .. } => "make room on the disk",
         _ => return None,

@@ -168,8 +168,11 @@ pub(super) fn timeout(connecting: bool, target: &Target) -> HttpError {
         failure.unsent = true;
         return failure;
     }
-    HttpError::new(HttpErrorKind::Timeout, format!("{} went silent", target.authority))
-        .hint("--timeout allows a longer silence")
+    let mut failure = HttpError::new(HttpErrorKind::Timeout, format!("{} went silent", target.authority))
+        .hint("--timeout allows a longer silence");
+    // One that has never answered would be as silent again.
+    failure.transient = target.reached_before;
+    failure
 }
 
 fn connect_failure(chain: &Chain, target: &Target) -> HttpError {

@@ -15,7 +15,7 @@ pub use body::Upload;
 pub use error::{HttpError, HttpErrorKind};
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -50,6 +50,12 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 
 /// The longest plain-text answer that is looked into for a TLS port's complaint.
 const COMPLAINT_LENGTH: usize = 8 * 1024;
+
+/// Bodies from this size on may lie in buffers for long, in bytes.
+const BUFFERED: u64 = 64 * 1024;
+
+/// The most idle time-outs that the answer to a body may take.
+const MOST_PATIENCE: u32 = 8;
 
 /// What the user can say about connections.
 #[derive(Debug, Clone)]
@@ -128,6 +134,9 @@ struct Shared {
     careful: Box<dyn Fn() -> reqwest::Result<reqwest::Client> + Send + Sync>,
     /// That client, once it is needed.
     in_use: OnceLock<reqwest::Client>,
+    /// How many idle time-outs an answer may take whose request's body was handed over: what is on the way between
+    /// buffers of this machine does not move for us.
+    patience: AtomicU32,
 }
 
 impl std::fmt::Debug for Shared {
@@ -166,6 +175,7 @@ impl Http {
             careful: Box::new(move || client_with(0)),
             in_use: OnceLock::new(),
             secrets: options.secrets.clone(),
+            patience: AtomicU32::new(1),
         };
         Ok(Self { client, shared: Arc::new(shared) })
     }
@@ -275,7 +285,7 @@ impl Http {
                 Ok(response) => Ok(response),
                 Err(error) => Err(self.explain(&error, &url).await),
             },
-            () = stalled(&upload, started, idle) => Err(error::timeout(false, &self.target(&url))),
+            () = stalled(&upload, started, idle, &self.shared.patience) => Err(error::timeout(false, &self.target(&url))),
         };
         log(&method, &url, started, result.as_ref());
         let response = result?;
@@ -412,11 +422,17 @@ fn watch_body(request: &mut reqwest::Request, upload: &Arc<Upload>) {
 }
 
 /// Ends once neither the request's body has moved nor an answer has come for `idle`: this covers uploads that stall
-/// while writing as well as servers that never answer.
-async fn stalled(upload: &Upload, started: Instant, idle: Duration) {
+/// while writing as well as servers that never answer. After a body of some size it is `patience` times as long, and that
+/// doubles each time that it was not enough.
+async fn stalled(upload: &Upload, started: Instant, idle: Duration, patience: &AtomicU32) {
     loop {
-        let until = upload.last_move().max(started) + idle;
+        let is_sent = upload.is_whole() && upload.handed_over() >= BUFFERED;
+        let times = if is_sent { patience.load(Ordering::Relaxed) } else { 1 };
+        let until = upload.last_move().max(started) + idle * times;
         if Instant::now() >= until {
+            if is_sent {
+                patience.fetch_max((times * 2).min(MOST_PATIENCE), Ordering::Relaxed);
+            }
             return;
         }
         tokio::time::sleep_until(until).await;

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
@@ -16,14 +17,18 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 /// The longest pause that a Retry-After can ask for where the policy's own pauses are shorter.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(120);
 
+/// How long a refusal may stay before it is final (docs/protocol.md §4.2).
+pub const BRIEFLY: Duration = Duration::from_millis(1500);
+
 /// How often and how long to try again.
 #[derive(Debug, Clone)]
 pub struct RetryPolicy {
-    /// The most attempts, the first included.
+    /// The most attempts in a row that keep nothing, the first included.
     pub max_attempts: u32,
     /// The longest pause between two attempts.
     pub max_backoff: Duration,
-    /// How long all attempts together may go on before no further one is started.
+    /// How long no byte may move before no further attempt is started. Where nothing reports bytes, this is the time of
+    /// all attempts together.
     pub max_elapsed: Duration,
 }
 
@@ -55,6 +60,8 @@ pub enum Advice {
     Stop,
     /// Try again after the policy's pause.
     Retry,
+    /// Most likely final, but a server gives this answer for a moment, too: try again for [`BRIEFLY`].
+    Briefly,
     /// Try again, not before this pause (Retry-After, or a lock known to be long).
     After(Duration),
 }
@@ -63,6 +70,43 @@ pub enum Advice {
 pub trait Retryable {
     /// Whether and when to try again.
     fn advice(&self) -> Advice;
+}
+
+/// What attempts report while they run: without it, a transfer that takes longer than [`RetryPolicy::max_elapsed`] would
+/// have no further attempt after its first failure.
+#[derive(Debug)]
+pub struct Progress(Mutex<Made>);
+
+#[derive(Debug, Clone, Copy)]
+struct Made {
+    last_move: Instant,
+    kept: bool,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self(Mutex::new(Made { last_move: Instant::now(), kept: false }))
+    }
+}
+
+impl Progress {
+    /// Bytes have moved, even if the next attempt must move them again.
+    pub fn moved(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).last_move = Instant::now();
+    }
+
+    /// Bytes have arrived that no further attempt needs to move again. This gives the attempts back.
+    pub fn kept(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Made { last_move: Instant::now(), kept: true };
+    }
+
+    /// What there was since the last call.
+    fn take(&self) -> Made {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = *made;
+        made.kept = false;
+        taken
+    }
 }
 
 /// Runs `attempt` until it succeeds, its error says stop, or the policy is used up. `attempt` gets the number of the
@@ -92,13 +136,31 @@ where
     F: FnMut(u32) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    run_with(policy, stop, rand::random::<f64>, attempt, on_retry).await
+    run_moving(policy, stop, &Progress::default(), attempt, on_retry).await
 }
 
-/// [`run_until`] with its chance given by the caller: `random` gives numbers from 0 to 1.
+/// [`run_until`] for attempts that report to `progress`: only time without progress counts, and an attempt that keeps
+/// something gives the attempts back.
+pub async fn run_moving<T, E, F, Fut>(
+    policy: &RetryPolicy,
+    stop: &CancellationToken,
+    progress: &Progress,
+    attempt: F,
+    on_retry: impl FnMut(u32, &E, Duration),
+) -> Result<T, E>
+where
+    E: Retryable + Display,
+    F: FnMut(u32) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    run_with(policy, stop, progress, rand::random::<f64>, attempt, on_retry).await
+}
+
+/// [`run_moving`] with its chance given by the caller: `random` gives numbers from 0 to 1.
 pub async fn run_with<T, E, F, Fut>(
     policy: &RetryPolicy,
     stop: &CancellationToken,
+    progress: &Progress,
     mut random: impl FnMut() -> f64,
     mut attempt: F,
     mut on_retry: impl FnMut(u32, &E, Duration),
@@ -108,21 +170,28 @@ where
     F: FnMut(u32) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    let started = Instant::now();
     let mut number = 1;
+    let mut in_a_row = 1;
+    let (started, mut passing_since) = (Instant::now(), None);
     loop {
         let span = tracing::debug_span!("attempt", n = number);
         let error = match attempt(number).instrument(span).await {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        if number >= policy.max_attempts {
+        let made = progress.take();
+        if made.kept {
+            in_a_row = 1;
+        }
+        let advice = error.advice();
+        let passing = (advice == Advice::Briefly).then(|| *passing_since.get_or_insert_with(Instant::now));
+        if in_a_row >= policy.max_attempts || passing.is_some_and(|since| since.elapsed() > BRIEFLY) {
             return Err(error);
         }
-        let Some(pause) = pause(policy, error.advice(), number, random()) else {
+        let Some(pause) = pause(policy, advice, in_a_row, random()) else {
             return Err(error);
         };
-        if started.elapsed().saturating_add(pause) > policy.max_elapsed {
+        if made.last_move.max(started).elapsed().saturating_add(pause) > policy.max_elapsed {
             return Err(error);
         }
         tracing::warn!(attempt = number, %error, ?pause, "trying again");
@@ -132,6 +201,7 @@ where
             () = stop.cancelled() => return Err(error),
         }
         number = number.saturating_add(1);
+        in_a_row = in_a_row.saturating_add(1);
     }
 }
 
@@ -143,6 +213,7 @@ fn pause(policy: &RetryPolicy, advice: Advice, number: u32, chance: f64) -> Opti
     match advice {
         Advice::Stop => None,
         Advice::Retry => Some(jittered),
+        Advice::Briefly => Some(jittered.min(BRIEFLY / 2)),
         Advice::After(least) => Some(least.min(LONGEST_RETRY_AFTER.max(policy.max_backoff)).max(jittered)),
     }
 }
@@ -192,6 +263,7 @@ mod tests {
         let result: Result<(), Failure> = run_with(
             policy,
             &CancellationToken::new(),
+            &Progress::default(),
             || chance,
             |number| {
                 attempts = number;
@@ -231,6 +303,52 @@ mod tests {
     async fn no_attempt_starts_once_the_time_is_used_up() {
         let (attempts, heard) = pauses(&policy(100, 60, 10), 1.0, Advice::After(Duration::from_secs(4))).await;
         assert_eq!((attempts, heard.len()), (3, 2));
+    }
+
+    /// Attempts of ten minutes each, of which each reports bytes to its end.
+    async fn long_attempts(report: fn(&Progress)) -> u32 {
+        let (progress, mut attempts) = (Progress::default(), 0);
+        let result: Result<(), Failure> = run_with(
+            &policy(4, 1, 900),
+            &CancellationToken::new(),
+            &progress,
+            || 1.0,
+            |number| {
+                attempts = number;
+                let progress = &progress;
+                async move {
+                    tokio::time::sleep(Duration::from_secs(600)).await;
+                    if number == 40 {
+                        return Ok(());
+                    }
+                    report(progress);
+                    Err(Failure(Advice::Retry))
+                }
+            },
+            |_, _, _| {},
+        )
+        .await;
+        assert_eq!(result.is_ok(), attempts == 40);
+        attempts
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_in_which_bytes_move_does_not_count() {
+        assert_eq!(long_attempts(|_| ()).await, 2);
+        assert_eq!(long_attempts(Progress::moved).await, 4, "all attempts, however long they take");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_kept_gives_the_attempts_back() {
+        assert_eq!(long_attempts(Progress::kept).await, 40);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_that_may_pass_is_tried_again_for_a_moment_only() {
+        let begun = Instant::now();
+        let (attempts, _) = pauses(&policy(100, 30, 1000), 1.0, Advice::Briefly).await;
+        assert!((3..=6).contains(&attempts), "{attempts}");
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

@@ -139,6 +139,13 @@ impl S3Error {
         }
     }
 
+    /// Whether it took longer than a proxy or this program waits, so that the server may still be at work.
+    pub fn is_too_slow(&self) -> bool {
+        let timed_out =
+            matches!(&self.source, Some(Cause::Http(error)) if error.kind == HttpErrorKind::Timeout && !error.unsent);
+        timed_out || matches!(self.status, Some(408 | 504))
+    }
+
     /// Whether the connection was closed before the answer was whole.
     pub fn is_broken_off(&self) -> bool {
         matches!(&self.source, Some(Cause::Http(error)) if error.kind == HttpErrorKind::Closed)

@@ -9,3 +9,16 @@ pub mod open;
 pub mod signal;
 pub mod standard_input;
 pub mod tty;
+
+/// Which file of which disk it is, where the system tells.
+#[cfg(unix)]
+pub fn file_identity(metadata: &std::fs::Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// Which file of which disk it is, where the system tells.
+#[cfg(not(unix))]
+pub fn file_identity(_metadata: &std::fs::Metadata) -> Option<(u64, u64)> {
+    None
+}

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::TransferError;
 use super::event::{ItemNumber, Observer};
 use crate::hash::{Hasher, Scheme};
+use crate::http::retry::Progress;
 
 /// How much is read at once, in bytes.
 pub const CHUNK: usize = 256 * 1024;
@@ -33,6 +34,8 @@ pub struct Snapshot {
     pub size: u64,
     /// When it was last written.
     pub modified: Option<SystemTime>,
+    /// Which file of its disk it is, where the system tells: another one may take its name, size and time.
+    pub identity: Option<(u64, u64)>,
 }
 
 impl Snapshot {
@@ -45,16 +48,17 @@ impl Snapshot {
         if !metadata.is_file() {
             return Err(TransferError::Changed(path.to_owned()));
         }
-        Ok(Self { path: path.to_owned(), size: metadata.len(), modified: metadata.modified().ok() })
+        Ok(Self::of(path, &metadata))
+    }
+
+    fn of(path: &std::path::Path, metadata: &std::fs::Metadata) -> Self {
+        let identity = crate::sys::file_identity(metadata);
+        Self { path: path.to_owned(), size: metadata.len(), modified: metadata.modified().ok(), identity }
     }
 
     fn check(&self, file: &File) -> Result<(), TransferError> {
         let metadata = file.metadata().map_err(|error| TransferError::local(&self.path, error))?;
-        if metadata.len() == self.size && metadata.modified().ok() == self.modified {
-            Ok(())
-        } else {
-            Err(TransferError::Changed(self.path.clone()))
-        }
+        if Self::of(&self.path, &metadata) == *self { Ok(()) } else { Err(TransferError::Changed(self.path.clone())) }
     }
 }
 
@@ -79,9 +83,17 @@ pub struct Outgoing {
     counted: Arc<Mutex<u64>>,
     item: ItemNumber,
     observer: Arc<dyn Observer>,
+    progress: Arc<Progress>,
 }
 
 impl Outgoing {
+    /// Has the body tell `progress` whenever the connection takes some of it.
+    #[must_use]
+    pub fn reporting_to(mut self, progress: Arc<Progress>) -> Self {
+        self.progress = progress;
+        self
+    }
+
     /// The body for `length` bytes of a file from `offset`. Small ones are read now, on a blocking thread.
     ///
     /// # Errors
@@ -108,7 +120,7 @@ impl Outgoing {
     /// The body of what was read before, with its MD5.
     pub fn of_memory(chunks: Vec<Bytes>, md5: String, item: ItemNumber, observer: Arc<dyn Observer>) -> Self {
         let length = chunks.iter().map(|chunk| chunk.len() as u64).sum();
-        let nowhere = Snapshot { path: PathBuf::new(), size: length, modified: None };
+        let nowhere = Snapshot { path: PathBuf::new(), size: length, modified: None, identity: None };
         Self { memory: Some((chunks, md5)), ..Self::empty(nowhere, 0, length, item, observer) }
     }
 
@@ -123,6 +135,7 @@ impl Outgoing {
             counted: Arc::new(Mutex::new(0)),
             item,
             observer,
+            progress: Arc::default(),
         }
     }
 
@@ -154,6 +167,7 @@ impl Outgoing {
             sender,
             item: self.item,
             observer: self.observer.clone(),
+            progress: self.progress.clone(),
             counted: self.counted.clone(),
             end,
             all_read: self.all_read.clone(),
@@ -168,10 +182,12 @@ impl Outgoing {
     /// A body of what is in memory, counted as the connection takes it.
     fn chunks(&self, chunks: Vec<Bytes>) -> reqwest::Body {
         let (counted, all_read) = (self.counted.clone(), self.all_read.clone());
-        let (observer, item, last) = (self.observer.clone(), self.item, chunks.len());
+        let (observer, progress) = (self.observer.clone(), self.progress.clone());
+        let (item, last) = (self.item, chunks.len());
         let chunks = (1..).zip(chunks).map(move |(number, chunk)| {
             *lock(&counted) += chunk.len() as u64;
             observer.bytes(item, chunk.len() as u64);
+            progress.moved();
             all_read.fetch_or(number == last, Ordering::AcqRel);
             Ok::<_, io::Error>(chunk)
         });
@@ -258,6 +274,7 @@ struct Reader {
     sender: mpsc::Sender<io::Result<Bytes>>,
     item: ItemNumber,
     observer: Arc<dyn Observer>,
+    progress: Arc<Progress>,
     counted: Arc<Mutex<u64>>,
     end: Arc<Mutex<End>>,
     all_read: Arc<AtomicBool>,
@@ -302,6 +319,7 @@ impl Reader {
             }
             *lock(&self.counted) += got as u64;
             self.observer.bytes(self.item, got as u64);
+            self.progress.moved();
         }
         Ok(())
     }

@@ -110,6 +110,9 @@ pub enum TransferError {
     /// The user may only read the target.
     #[error("'{0}' is read-only for this user")]
     ReadOnly(String),
+    /// A workspace of several folders takes nothing beside them.
+    #[error("the top of '{0}' is read-only: what is sent goes into one of its folders")]
+    ReadOnlyTop(String),
     /// A combination that cannot be meant.
     #[error("{0}")]
     Usage(String),
@@ -166,6 +169,32 @@ pub enum TransferError {
         path: String,
         /// The last failure.
         source: Box<TransferError>,
+    },
+    /// An upload was answered as done, and what is there is not that file, or could not be looked at.
+    #[error("{path} was sent, but {fault}")]
+    Unproven {
+        /// The target.
+        path: String,
+        /// What is there instead, or why nobody knows.
+        fault: String,
+        /// Why it could not be looked at.
+        source: Option<Arc<TransferError>>,
+    },
+    /// All parts have arrived, and the server did not put them together.
+    #[error("{path}: all parts have arrived, but the server did not put them together: {source}")]
+    NotAssembled {
+        /// The target.
+        path: String,
+        /// The last failure.
+        source: Box<TransferError>,
+    },
+    /// Another user has locked the file.
+    #[error("'{path}' is locked by {user}")]
+    LockedBy {
+        /// The target.
+        path: String,
+        /// Their login.
+        user: String,
     },
     /// The folder that the item belongs in could not be made.
     #[error("the folder {folder} could not be used: {source}")]
@@ -226,7 +255,8 @@ impl TransferError {
             Self::S3(error) => reach_of_s3(error.kind),
             Self::Walk(WalkError::Api(error)) => reach_of_api(error.kind),
             Self::Walk(WalkError::S3(error)) => reach_of_s3(error.kind),
-            Self::InDoubt { source, .. } => source.reach(),
+            Self::InDoubt { source, .. } | Self::NotAssembled { source, .. } => source.reach(),
+            Self::Unproven { source: Some(source), .. } => source.reach(),
             Self::Folder { source, .. } => source.reach(),
             Self::Local { source, .. }
                 if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
@@ -238,13 +268,26 @@ impl TransferError {
         }
     }
 
+    /// Whether the request may have been carried out all the same.
+    pub(super) fn leaves_doubt(&self) -> bool {
+        match self {
+            Self::S3(error) => error.in_doubt,
+            Self::NotAssembled { .. } | Self::StreamLost(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether another try later in the run may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Api(error) => error.advice() != Advice::Stop,
-            Self::S3(error) => error.advice() != Advice::Stop,
+            Self::Api(error) => passes(error.advice()),
+            Self::S3(error) => passes(error.advice()),
             Self::Walk(error) => error.is_transient(),
-            Self::InDoubt { .. } | Self::Integrity { .. } | Self::Changed(_) | Self::UploadLost(_) => true,
+            Self::InDoubt { .. }
+            | Self::Integrity { .. }
+            | Self::Unproven { .. }
+            | Self::Changed(_)
+            | Self::UploadLost(_) => true,
             Self::Folder { source, .. } => source.is_transient(),
             _ => false,
         }
@@ -260,6 +303,11 @@ impl Retryable for TransferError {
             _ => Advice::Stop,
         }
     }
+}
+
+/// Whether it may pass in minutes, not only at once.
+fn passes(advice: Advice) -> bool {
+    matches!(advice, Advice::Retry | Advice::After(_))
 }
 
 fn reach_of_api(kind: ApiErrorKind) -> Reach {

@@ -74,6 +74,8 @@ pub trait Observer: Send + Sync {
     fn item_restarted(&self, _item: ItemNumber) {}
     /// An attempt failed and another follows after the pause.
     fn item_retried(&self, _item: ItemNumber, _name: &str, _attempt: u32, _error: &dyn Display, _pause: Duration) {}
+    /// All of a file has moved, and its end is still to be proven.
+    fn item_sent(&self, _item: ItemNumber) {}
     /// A file has failed for a passing reason and is tried once more at the end of the run.
     fn item_postponed(&self, _item: ItemNumber) {}
     /// A file has ended, one way or another.

@@ -2,7 +2,8 @@
 //! overlaps with the transfers.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::{SetOnce, mpsc};
 
@@ -40,12 +41,22 @@ pub struct TargetFolder {
     state: SetOnce<FolderState>,
     made: SetOnce<Result<(), Arc<TransferError>>>,
     claimed: Mutex<HashSet<String>>,
+    /// The UUID that it had first.
+    uuid: OnceLock<String>,
+    is_moved: AtomicBool,
 }
 
 impl TargetFolder {
     /// A folder of which nothing is known yet.
     pub fn unknown(path: RemotePath) -> Arc<Self> {
-        Arc::new(Self { path, state: SetOnce::new(), made: SetOnce::new(), claimed: Mutex::default() })
+        Arc::new(Self {
+            path,
+            state: SetOnce::new(),
+            made: SetOnce::new(),
+            claimed: Mutex::default(),
+            uuid: OnceLock::new(),
+            is_moved: AtomicBool::new(false),
+        })
     }
 
     /// A folder that exists, with those of its children that matter.
@@ -53,6 +64,13 @@ impl TargetFolder {
         let folder = Self::unknown(path);
         folder.learn(FolderState::Existing(children));
         folder
+    }
+
+    /// Says which folder it is; false, once, where it was another one before.
+    pub(super) fn is_still(&self, uuid: &str) -> bool {
+        uuid.is_empty()
+            || self.uuid.get_or_init(|| uuid.to_owned()) == uuid
+            || self.is_moved.swap(true, Ordering::Relaxed)
     }
 
     /// Takes a name for a file of this run; false where another has it.
@@ -163,7 +181,15 @@ impl FolderMaker {
 async fn make(api: &Client, batch: &[Arc<TargetFolder>]) -> Vec<Result<(), Arc<TransferError>>> {
     let paths: Vec<RemotePath> = batch.iter().map(|folder| folder.path.clone()).collect();
     let error = match api.create_folders(&paths).await {
-        Ok(_) => return batch.iter().map(|_| Ok(())).collect(),
+        Ok(nodes) => {
+            let made: HashMap<&RemotePath, &Node> = nodes.iter().map(|node| (&node.path, node)).collect();
+            for folder in batch {
+                if let Some(node) = made.get(&folder.path) {
+                    folder.is_still(&node.uuid);
+                }
+            }
+            return batch.iter().map(|_| Ok(())).collect();
+        }
         Err(error) => TransferError::from(error),
     };
     // What concerns the server concerns all of them.

@@ -14,6 +14,7 @@ pub mod options;
 pub mod plan;
 pub mod plan_download;
 pub mod plan_upload;
+mod proof;
 pub mod run;
 pub mod stream;
 pub mod target;

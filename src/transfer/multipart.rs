@@ -1,16 +1,19 @@
 //! Sending one file in parts: a few in flight, in order, each verified, and the whole as well.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::TryFutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::body::{Outgoing, Snapshot};
 use super::event::ItemNumber;
-use super::{Engine, TransferError};
+use super::upload::Attempt;
+use super::{Engine, IfExists, TransferError};
 use crate::hash::etag_of_parts;
-use crate::http::retry::{self, Advice, Retryable};
+use crate::http::retry::{self, Progress};
 use crate::path::RemotePath;
-use crate::s3::{S3ErrorKind, UploadId};
+use crate::s3::{S3Error, S3ErrorKind, UploadId};
 
 /// How long giving up an upload may take.
 const ABORT_LIMIT: Duration = Duration::from_secs(10);
@@ -36,122 +39,177 @@ pub fn parts(size: u64, part_size: u64) -> impl Iterator<Item = Part> {
     })
 }
 
-/// Why a part did not arrive.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-struct PartError(TransferError);
-
-impl Retryable for PartError {
-    /// Another attempt at the part alone is of use only where the rest of the upload still stands.
-    fn advice(&self) -> Advice {
-        match &self.0 {
-            TransferError::Changed(_) | TransferError::UploadLost(_) => Advice::Stop,
-            error => error.advice(),
-        }
-    }
+/// How the requests of one upload in parts are made.
+#[derive(Clone, Copy)]
+pub(super) struct Parts<'a> {
+    /// The item.
+    pub(super) item: ItemNumber,
+    /// What it is called in messages.
+    pub(super) label: &'a str,
+    /// Where it goes.
+    pub(super) target: &'a RemotePath,
+    /// Whether it replaces a file.
+    pub(super) replaces: bool,
+    /// Hears of its bytes.
+    pub(super) progress: &'a Arc<Progress>,
 }
 
 impl Engine {
-    /// One attempt to send a file in parts. What was begun is given up again when it fails.
-    pub(super) async fn send_in_parts(
-        &self,
-        item: ItemNumber,
-        label: &str,
-        snapshot: Snapshot,
-        target: &RemotePath,
-    ) -> Result<String, TransferError> {
+    /// Sends a file in parts. What was begun is given up again when it fails.
+    pub(super) async fn send_in_parts(&self, snapshot: Snapshot, to: Parts<'_>) -> Result<String, TransferError> {
         let size = snapshot.size;
-        let create = self.s3.create_multipart(target, Some(size));
-        let upload = self.unless_cancelled(create, || false).await?;
+        let upload = self.begin_parts(Some(size), to).await?;
         let part_size = self.options.part_size_for(size);
         let sent: Result<Vec<(u32, String)>, TransferError> = stream::iter(parts(size, part_size))
             .map(|part| {
                 let (snapshot, observer, upload) = (snapshot.clone(), self.observer.clone(), &upload);
                 async move {
-                    let outgoing = Outgoing::new(snapshot, part.offset, part.length, item, observer).await?;
-                    self.send_part(item, label, &outgoing, target, upload, part.number).await
+                    let outgoing = Outgoing::new(snapshot, part.offset, part.length, to.item, observer).await?;
+                    self.send_part(&outgoing.reporting_to(to.progress.clone()), upload, part.number, to).await
                 }
             })
             .buffered(self.options.parts_in_flight.max(1))
             .try_collect()
             .await;
         let outcome = match sent {
-            Ok(parts) => self.complete(target, size, &upload, &parts).await,
+            Ok(parts) => self.complete(size, &upload, &parts, to).await,
             Err(error) => Err(error),
         };
         if outcome.is_err() {
-            self.give_up(item, target, &upload).await;
+            self.give_up(&upload, to).await;
         }
         outcome
     }
 
+    /// Begins an upload in parts; of no size where it is not known. One whose answer is lost is begun for nothing, and
+    /// the server removes it after a day. Where the run is cancelled meanwhile, what was begun is given up.
+    pub(super) async fn begin_parts(&self, size: Option<u64>, to: Parts<'_>) -> Result<UploadId, TransferError> {
+        let begun = self.again(to, |_| async move {
+            let mut create = std::pin::pin!(self.s3.create_multipart(to.target, size));
+            tokio::select! {
+                answer = &mut create => answer.map_err(|error| S3Error { in_doubt: false, ..error }.into()),
+                () = self.cancel.cancelled() => {
+                    if let Ok(Ok(upload)) = tokio::time::timeout(ABORT_LIMIT, create).await {
+                        self.give_up(&upload, to).await;
+                    }
+                    Err(TransferError::Cancelled)
+                }
+            }
+        });
+        begun.await
+    }
+
     /// Gives an upload up, so that the server removes the node that it left. A failure here changes nothing: the server
     /// sweeps unfinished uploads up after a day.
-    pub(super) async fn give_up(&self, item: ItemNumber, target: &RemotePath, upload: &UploadId) {
-        self.observer.item_restarted(item);
-        let abort = self.s3.abort_multipart(target, upload);
+    pub(super) async fn give_up(&self, upload: &UploadId, to: Parts<'_>) {
+        self.observer.item_restarted(to.item);
+        let abort = self.s3.abort_multipart(to.target, upload);
         let _ = tokio::time::timeout(ABORT_LIMIT, abort).await;
     }
 
     /// Sends one part until it has arrived; gives its number and its ETag.
     pub(super) async fn send_part(
         &self,
-        item: ItemNumber,
-        label: &str,
         outgoing: &Outgoing,
-        target: &RemotePath,
         upload: &UploadId,
         number: u32,
+        to: Parts<'_>,
     ) -> Result<(u32, String), TransferError> {
-        let make_body = || outgoing.body();
-        let attempt = async || {
-            let put = self.s3.put_part(target, upload, number, outgoing.length(), &make_body);
-            let sent = match self.unless_cancelled(put, || false).await {
-                Ok(etag) => self.compare_etag(target, outgoing.md5(), etag),
+        let make_body = &|| outgoing.body();
+        let etag = self.again(to, |_| async move {
+            let put = self.s3.put_part(to.target, upload, number, outgoing.length(), make_body);
+            match self.unless_cancelled(put, || false).await {
+                Ok(etag) => self.compare_etag(to.target, outgoing.md5(), etag),
                 Err(TransferError::S3(error)) if error.kind == S3ErrorKind::UploadGone => {
-                    Err(TransferError::UploadLost(target.to_string()))
+                    Err(TransferError::UploadLost(to.target.to_string()))
                 }
-                Err(error) => Err(outgoing.fault().unwrap_or(error)),
-            };
-            sent.map_err(PartError)
-        };
-        let etag = retry::run_until(
-            &self.options.retry,
-            &self.cancel,
-            |_attempt| attempt(),
-            |count, error, pause| self.observer.item_retried(item, label, count, &error.0, pause),
-        );
-        Ok((number, etag.await.map_err(|error| error.0)?))
+                Err(error) => Err(match (outgoing.fault(), error) {
+                    (Some(fault), _) => fault,
+                    // A part in doubt leaves no doubt of the file.
+                    (None, TransferError::S3(error)) => S3Error { in_doubt: false, ..error }.into(),
+                    (None, error) => error,
+                }),
+            }
+        });
+        Ok((number, etag.await?))
     }
 
-    /// Puts the parts together. It is never broken off in the middle, and a lost answer is cleared up by a stat:
-    /// each failed Complete makes the server forget the hashes of the parts.
+    /// Puts the parts together, again if need be while the server still has them. It is never broken off in the middle,
+    /// and a lost answer is cleared up by a look: each failed Complete makes the server forget the hashes of the parts.
     pub(super) async fn complete(
         &self,
-        target: &RemotePath,
         size: u64,
         upload: &UploadId,
         parts: &[(u32, String)],
+        to: Parts<'_>,
     ) -> Result<String, TransferError> {
-        if self.cancel.is_cancelled() {
-            return Err(TransferError::Cancelled);
-        }
-        let expected = etag_of_parts(parts.iter().map(|(_, etag)| etag.as_str()));
-        let answer = self.s3.complete_multipart(target, upload, parts).await;
-        match answer {
-            Ok(etag) => self.compare_etag(target, expected, etag),
-            Err(error) => {
-                let gone = error.kind == S3ErrorKind::UploadGone;
-                let error = TransferError::from(error);
-                if self.has_arrived(&error, target, size, expected.as_deref()).await {
-                    return expected.ok_or(error);
-                }
-                if gone {
-                    return Err(TransferError::UploadLost(target.to_string()));
-                }
-                Err(error)
+        if !to.replaces && self.options.if_exists != IfExists::Overwrite {
+            // The server would take the last of two uploads of one new name. Where it cannot be looked at, it may.
+            let there = self.at_once(to.target).await;
+            if there.is_some_and(|node| !node.is_temporary()) {
+                return Err(TransferError::Exists(to.target.to_string()));
             }
         }
+        let expected = etag_of_parts(parts.iter().map(|(_, etag)| etag.as_str()));
+        let expected = expected.as_deref();
+        let done = self.again(to, |number| async move {
+            // A second one is sent only where the first was not carried out.
+            if number > 1 && matches!(self.s3.multipart_alive(to.target, upload).await, Ok(false)) {
+                return self.gone(to.target, size, expected).await;
+            }
+            if self.cancel.is_cancelled() {
+                return Err(TransferError::Cancelled);
+            }
+            let error = match self.s3.complete_multipart(to.target, upload, parts).await {
+                Ok(etag) => return self.compare_etag(to.target, expected.map(str::to_owned), etag),
+                Err(error) => error,
+            };
+            if error.kind == S3ErrorKind::UploadGone {
+                return self.gone(to.target, size, expected).await;
+            }
+            let patience = if error.is_too_slow() { self.options.retry.max_backoff * 4 } else { Duration::ZERO };
+            if error.in_doubt && self.is_seen(to.target, size, expected, patience).await {
+                return Ok(expected.unwrap_or_default().to_owned());
+            }
+            Err(error.into())
+        });
+        done.await.map_err(|error| match error {
+            TransferError::S3(ref inner) if inner.in_doubt && inner.is_too_slow() => {
+                TransferError::NotAssembled { path: to.target.to_string(), source: Box::new(error) }
+            }
+            error => error,
+        })
+    }
+
+    /// What became of an upload that the server does not know any more: it was completed, or it is lost.
+    async fn gone(&self, target: &RemotePath, size: u64, expected: Option<&str>) -> Result<String, TransferError> {
+        if self.is_seen(target, size, expected, self.options.retry.max_backoff).await {
+            return Ok(expected.unwrap_or_default().to_owned());
+        }
+        Err(TransferError::UploadLost(target.to_string()))
+    }
+
+    /// Whether the content is seen at the target before `patience` is over.
+    async fn is_seen(&self, target: &RemotePath, size: u64, expected: Option<&str>, patience: Duration) -> bool {
+        let Some(expected) = expected else { return false };
+        let node = self.seen_until(target, patience, |node| node.is_content(size, expected)).await;
+        node.is_some_and(|node| node.is_content(size, expected))
+    }
+
+    /// Makes one request until it succeeds, or another attempt at it makes no sense.
+    pub(super) async fn again<T, F, Fut>(&self, to: Parts<'_>, attempt: F) -> Result<T, TransferError>
+    where
+        F: Fn(u32) -> Fut,
+        Fut: Future<Output = Result<T, TransferError>>,
+    {
+        let done = retry::run_moving(
+            &self.options.retry,
+            &self.cancel,
+            to.progress,
+            |number| attempt(number).map_err(move |error| Attempt::of_part(error, number)),
+            |number, failed, pause| self.observer.item_retried(to.item, to.label, number, &failed.error, pause),
+        );
+        done.await.map_err(|failed| failed.error)
     }
 }
 

@@ -133,6 +133,7 @@ impl Engine {
         }
         match &tree.existing {
             Some(node) if node.is_folder() => {
+                folder.is_still(&node.uuid);
                 let state = list(self, &tree.target).await;
                 folder.learn(state);
                 return Ok(folder);

@@ -13,6 +13,7 @@ use super::folders::{FolderMaker, TargetFolder};
 use super::plan::{Candidate, DownloadCandidate, Step, UploadCandidate};
 use super::plan_download::TreeDownload;
 use super::plan_upload::TreeUpload;
+use super::proof::{BATCH, Sent};
 use super::{Engine, TransferError};
 use crate::api::{ApiErrorKind, Node};
 use crate::path::RemotePath;
@@ -28,6 +29,15 @@ const KEPT_FAILURES: usize = 1000;
 
 /// How many files the last pass takes at most.
 const LAST_PASS: usize = 10_000;
+
+/// How often a file is sent once more that was answered as done and is not there.
+const UNPROVEN_PASSES: u32 = 3;
+
+/// After how long uploads are proven, however few they are.
+const PROOF_AFTER: Duration = Duration::from_secs(5);
+
+/// How long the proof of what was sent may take once the run is cancelled.
+const PROOF_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a deletion may take to show, before what it makes room for is given up.
 const RECYCLE_LIMIT: Duration = Duration::from_secs(60);
@@ -127,15 +137,32 @@ struct Finished {
     number: ItemNumber,
     candidate: Candidate,
     record: Record,
+    /// What is to be proven before it counts as transferred.
+    sent: Option<Sent>,
+}
+
+impl Finished {
+    /// Whether it was answered as done, and is not there.
+    fn is_unproven(&self) -> bool {
+        matches!(self.record.outcome, ItemOutcome::Failed(TransferError::Unproven { .. }))
+    }
 }
 
 struct Run<'a> {
     engine: &'a Engine,
     summary: Summary,
     running: JoinSet<Finished>,
+    /// Uploads that were answered as done, until they are proven together.
+    unproven: Vec<Finished>,
+    /// How many of them are proven together.
+    batch: usize,
+    /// When the first of them was done.
+    unproven_since: Instant,
+    proving: JoinSet<Vec<Finished>>,
     next_number: ItemNumber,
     again: Vec<Finished>,
-    last_pass: bool,
+    /// How often what has failed was begun once more.
+    pass: u32,
     failures_in_a_row: usize,
     /// The size of the smallest file among them. A smaller one that succeeds proves nothing: a line may break off after
     /// some bytes, every time.
@@ -157,8 +184,12 @@ impl Engine {
             summary: Summary::default(),
             running: JoinSet::new(),
             next_number: 0,
+            unproven: Vec::new(),
+            batch: BATCH.0,
+            unproven_since: Instant::now(),
+            proving: JoinSet::new(),
             again: Vec::new(),
-            last_pass: false,
+            pass: 0,
             failures_in_a_row: 0,
             smallest_failed: u64::MAX,
         };
@@ -273,6 +304,7 @@ impl Engine {
             Candidate::Upload(upload) => (Direction::Upload, upload.source.display().to_string()),
             Candidate::Download(download) => (Direction::Download, download.source.path.marked()),
         };
+        let mut sent = None;
         let ended = match &candidate {
             Candidate::Upload(upload)
                 if self.options.dry_run
@@ -280,9 +312,10 @@ impl Engine {
             {
                 Err(error)
             }
-            Candidate::Upload(upload) => {
-                self.upload(number, upload).await.map(|done| (done.outcome, done.target.marked(), done.etag, done.size))
-            }
+            Candidate::Upload(upload) => self.upload(number, upload).await.map(|done| {
+                sent = done.to_prove(&upload.folder);
+                (done.outcome, done.target.marked(), done.etag, done.size)
+            }),
             Candidate::Download(download) => self
                 .download(number, download)
                 .await
@@ -300,7 +333,23 @@ impl Engine {
             (ItemOutcome::Failed(error), target, None, candidate.size())
         });
         let record = Record { direction, source, target, size: Some(size), etag, outcome, elapsed: begun.elapsed() };
-        Finished { number, candidate, record }
+        Finished { number, candidate, record, sent }
+    }
+
+    /// Proves several uploads at once. Where the run is cancelled and the server does not answer, they stay as they are.
+    async fn prove_all(self, mut finished: Vec<Finished>) -> Vec<Finished> {
+        let sent: Vec<Sent> = finished.iter().filter_map(|finished| finished.sent.clone()).collect();
+        let faults = tokio::select! {
+            faults = self.prove(&sent) => faults,
+            () = async { self.cancel.cancelled().await; tokio::time::sleep(PROOF_LIMIT).await } => return finished,
+        };
+        for (finished, fault) in finished.iter_mut().zip(faults) {
+            if let Some(error) = fault {
+                finished.record.etag = None;
+                finished.record.outcome = ItemOutcome::Failed(error);
+            }
+        }
+        finished
     }
 }
 
@@ -319,52 +368,89 @@ impl Run<'_> {
     async fn all(mut self, mut steps: mpsc::Receiver<Step>) -> Summary {
         self.first_pass(&mut steps).await;
         drop(steps);
-        self.last_pass = true;
-        let again = std::mem::take(&mut self.again);
         // Where there was nothing else to do meanwhile, it would only be more of the same attempts in a row.
         let alone = self.next_number == 1;
-        for Finished { number, candidate, record } in again {
-            // A run that was stopped still tells what it left behind: a replaced file may be damaged.
-            if alone || self.engine.cancel.is_cancelled() {
-                self.report(number, record);
-                continue;
+        while !self.again.is_empty() {
+            self.pass += 1;
+            for finished in std::mem::take(&mut self.again) {
+                // A run that was stopped still tells what it left behind: a replaced file may be damaged.
+                if (alone && !finished.is_unproven()) || self.engine.cancel.is_cancelled() {
+                    self.report(finished.number, finished.record);
+                    continue;
+                }
+                while self.running.len() >= self.engine.options.transfers {
+                    self.wait_for_one().await;
+                }
+                self.start(finished.candidate);
             }
-            while self.running.len() >= self.engine.options.transfers {
+            while self.is_busy() {
                 self.wait_for_one().await;
             }
-            self.start(candidate);
-        }
-        while !self.running.is_empty() {
-            self.wait_for_one().await;
         }
         self.summary
     }
 
     async fn first_pass(&mut self, steps: &mut mpsc::Receiver<Step>) {
         let mut open = true;
-        while open || !self.running.is_empty() {
+        while open || self.is_busy() {
             let room = self.running.len() < self.engine.options.transfers.max(1);
             let stopping = self.engine.cancel.is_cancelled();
+            if stopping || (!open && self.running.is_empty()) {
+                open = false;
+                self.wait_for_one().await;
+                continue;
+            }
             tokio::select! {
                 biased;
                 Some(finished) = self.running.join_next() => self.finished(finished),
-                step = steps.recv(), if open && room && !stopping => match step {
+                Some(proven) = self.proving.join_next() => self.proven(proven),
+                step = steps.recv(), if open && room => match step {
                     Some(step) => self.step(step),
                     None => open = false,
                 },
-                () = self.engine.cancel.cancelled(), if open && !stopping => {}
-                else => return,
-            }
-            if stopping && self.running.is_empty() {
-                return;
+                () = tokio::time::sleep_until((self.unproven_since + PROOF_AFTER).into()), if !self.unproven.is_empty() => {
+                    self.prove();
+                }
+                () = self.engine.cancel.cancelled() => {}
             }
         }
     }
 
+    fn is_busy(&self) -> bool {
+        !(self.running.is_empty() && self.proving.is_empty() && self.unproven.is_empty())
+    }
+
+    /// Waits for one thing that is on its way, where nothing new is begun meanwhile.
     async fn wait_for_one(&mut self) {
-        if let Some(finished) = self.running.join_next().await {
-            self.finished(finished);
+        if self.running.is_empty() {
+            self.prove();
         }
+        tokio::select! {
+            biased;
+            Some(finished) = self.running.join_next() => self.finished(finished),
+            Some(proven) = self.proving.join_next() => self.proven(proven),
+            else => {}
+        }
+    }
+
+    /// Starts to prove what has been sent.
+    fn prove(&mut self) {
+        let unproven = std::mem::take(&mut self.unproven);
+        if !unproven.is_empty() {
+            self.proving.spawn(self.engine.clone().prove_all(unproven));
+        }
+    }
+
+    fn proven(&mut self, proven: Result<Vec<Finished>, tokio::task::JoinError>) {
+        match proven {
+            Ok(proven) => proven.into_iter().for_each(|finished| self.conclude(finished)),
+            Err(error) => self.broke_down(error),
+        }
+    }
+
+    fn broke_down(&mut self, error: tokio::task::JoinError) {
+        self.summary.failed += 1;
+        self.stop(TransferError::local("", std::io::Error::other(error)));
     }
 
     fn step(&mut self, step: Step) {
@@ -401,38 +487,53 @@ impl Run<'_> {
     }
 
     fn finished(&mut self, finished: Result<Finished, tokio::task::JoinError>) {
-        let Finished { number, candidate, record } = match finished {
-            Ok(finished) => finished,
-            Err(error) => {
-                self.summary.failed += 1;
-                self.stop(TransferError::local("", std::io::Error::other(error)));
-                return;
+        match finished {
+            Err(error) => self.broke_down(error),
+            Ok(finished) if finished.sent.is_none() => self.conclude(finished),
+            Ok(finished) => {
+                if self.unproven.is_empty() {
+                    self.unproven_since = Instant::now();
+                }
+                self.engine.observer.item_sent(finished.number);
+                self.unproven.push(finished);
+                if self.unproven.len() >= self.batch {
+                    self.batch = (self.batch * 2).min(BATCH.1);
+                    self.prove();
+                }
             }
-        };
-        match &record.outcome {
+        }
+    }
+
+    fn conclude(&mut self, finished: Finished) {
+        match &finished.record.outcome {
             ItemOutcome::Failed(error) => {
                 let transient = error.is_transient() && !self.engine.options.fail_fast;
                 let shared = matches!(error.reach(), Reach::Server | Reach::Disk);
                 if shared {
                     self.failures_in_a_row += 1;
-                    self.smallest_failed = self.smallest_failed.min(candidate.size());
+                    self.smallest_failed = self.smallest_failed.min(finished.candidate.size());
                 } else {
                     self.end_row();
                 }
-                if transient && !self.last_pass && self.again.len() < LAST_PASS && !self.engine.cancel.is_cancelled() {
-                    self.engine.observer.item_restarted(number);
-                    self.engine.observer.item_postponed(number);
+                let passes = if finished.is_unproven() { UNPROVEN_PASSES } else { 1 };
+                let may_wait = self.again.len() < LAST_PASS && !self.engine.cancel.is_cancelled();
+                if transient && self.pass < passes && may_wait {
+                    match &finished.sent {
+                        Some(sent) => self.engine.observer.bytes_lost(finished.number, sent.size),
+                        None => self.engine.observer.item_restarted(finished.number),
+                    }
+                    self.engine.observer.item_postponed(finished.number);
                     self.give_up_where_all_fails(error);
-                    self.again.push(Finished { number, candidate, record });
+                    self.again.push(finished);
                     return;
                 }
                 self.give_up_where_all_fails(error);
             }
-            ItemOutcome::Transferred(_) if candidate.size() >= self.smallest_failed => self.end_row(),
+            ItemOutcome::Transferred(_) if finished.candidate.size() >= self.smallest_failed => self.end_row(),
             // What is small, unchanged or skipped does not show that the server is well.
             ItemOutcome::Transferred(_) | ItemOutcome::Unchanged | ItemOutcome::Skipped => {}
         }
-        self.report(number, record);
+        self.report(finished.number, finished.record);
     }
 
     fn end_row(&mut self) {
@@ -445,7 +546,7 @@ impl Run<'_> {
     fn give_up_where_all_fails(&mut self, error: &TransferError) {
         let limit = (2 * self.engine.options.transfers).max(8);
         // The last pass is short enough to be gone through.
-        if self.failures_in_a_row >= limit && !self.last_pass {
+        if self.failures_in_a_row >= limit && self.pass == 0 {
             self.stop(TransferError::GaveUp { failures: limit, cause: error.to_string(), reach: error.reach() });
         }
     }

@@ -13,15 +13,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use super::body::{CHUNK, Outgoing};
 use super::event::{Direction, ItemNumber, ItemOutcome, Record};
 use super::folders::TargetFolder;
+use super::multipart::Parts;
 use super::options::PART_STEP;
 use super::plan::{Comparison, Decision, Reason, decide};
+use super::proof::Sent;
 use super::target::Place;
 use super::{Engine, Summary, TransferError};
 use crate::api::Node;
 use crate::hash::{Hasher, Scheme};
-use crate::http::retry;
 use crate::path::{RemotePath, check_name};
-use crate::s3::UploadId;
 
 /// How many chunks wait between the reader and the parts.
 const QUEUE: usize = 2;
@@ -85,6 +85,15 @@ impl Engine {
         let (path, existing) = match place {
             Place::Into(folder) => return Err(nameless(&folder)),
             Place::As(path) => (path, None),
+            Place::Onto(path, Some(node)) if node.is_temporary() && !self.options.dry_run => {
+                // Sent while the other upload is still known, this one could share its end.
+                let rested = self.at_rest(&path).await;
+                (path, rested.filter(|node| !node.is_temporary()))
+            }
+            Place::Onto(path, Some(node)) if node.is_folder() => {
+                self.recycle(&node).await?;
+                (path, None)
+            }
             // With --mkpath, the folder that the file lies in may have to be made.
             Place::New(path) if is_folder => return Err(nameless(&path)),
             Place::New(path) => {
@@ -152,51 +161,50 @@ impl Engine {
     ) -> Result<(String, u64), TransferError> {
         let mut source = self.open_stream(reader);
         let first = self.block(&mut source, 1).await?;
+        let progress = Arc::default();
+        let to = Parts { item: ITEM, label: LABEL, target, replaces, progress: &progress };
+        if !self.is_at_end(&mut source).await? {
+            return self.send_blocks(first, source, to).await;
+        }
+        self.observer.walk_finished();
+        self.send_only_block(first, to).await
+    }
+
+    /// Whether a stream has arrived as a file.
+    async fn prove_stream(&self, to: Parts<'_>, etag: String, size: u64, number: u32) -> Result<String, TransferError> {
+        if to.replaces {
+            return Ok(etag);
+        }
+        let sent = Sent { target: to.target.clone(), size, etag, overlapped: number > 1, folder: None };
+        match self.prove(std::slice::from_ref(&sent)).await.pop().flatten() {
+            Some(error) => Err(error),
+            None => Ok(sent.etag),
+        }
+    }
+
+    /// Sends a stream that was short enough to be kept.
+    async fn send_only_block(&self, block: Block, to: Parts<'_>) -> Result<(String, u64), TransferError> {
+        let (size, outgoing) = (block.length, self.outgoing(block.chunks).await?.reporting_to(to.progress.clone()));
         let in_doubt = AtomicBool::new(false);
-        let sent = if self.is_at_end(&mut source).await? {
-            self.observer.walk_finished();
-            self.send_only_block(first, target, &in_doubt).await
-        } else {
-            self.send_blocks(first, source, target, &in_doubt).await
-        };
-        if replaces && in_doubt.load(Ordering::Relaxed) {
-            return sent.map_err(|error| TransferError::InDoubt { path: target.to_string(), source: Box::new(error) });
+        let (outgoing, doubt) = (&outgoing, &in_doubt);
+        let sent = self.again(to, |number| async move {
+            if number > 1 && !to.replaces {
+                self.at_rest(to.target).await;
+            }
+            let sent = self.send_whole(outgoing, to.target).await;
+            doubt.fetch_or(sent.as_ref().is_err_and(TransferError::leaves_doubt), Ordering::Relaxed);
+            self.prove_stream(to, sent?, size, number).await
+        });
+        let sent = sent.await.map(|etag| (etag, size));
+        if to.replaces && in_doubt.load(Ordering::Relaxed) {
+            let path = to.target.to_string();
+            return sent.map_err(|error| TransferError::InDoubt { path, source: Box::new(error) });
         }
         sent
     }
 
-    /// Sends a stream that was short enough to be kept.
-    async fn send_only_block(
-        &self,
-        block: Block,
-        target: &RemotePath,
-        in_doubt: &AtomicBool,
-    ) -> Result<(String, u64), TransferError> {
-        let (size, outgoing) = (block.length, self.outgoing(block.chunks).await?);
-        let attempt = async || {
-            let sent = self.send_whole(&outgoing, target).await;
-            let doubt = matches!(&sent, Err(TransferError::S3(error)) if error.in_doubt);
-            in_doubt.fetch_or(doubt, Ordering::Relaxed);
-            sent
-        };
-        let sent = retry::run_until(
-            &self.options.retry,
-            &self.cancel,
-            |_attempt| attempt(),
-            |number, error, pause| self.observer.item_retried(ITEM, LABEL, number, error, pause),
-        );
-        Ok((sent.await?, size))
-    }
-
-    async fn send_blocks(
-        &self,
-        first: Block,
-        source: Source,
-        target: &RemotePath,
-        in_doubt: &AtomicBool,
-    ) -> Result<(String, u64), TransferError> {
-        let create = self.s3.create_multipart(target, None);
-        let upload = self.unless_cancelled(create, || false).await?;
+    async fn send_blocks(&self, first: Block, source: Source, to: Parts<'_>) -> Result<(String, u64), TransferError> {
+        let upload = self.begin_parts(None, to).await?;
         let blocks = stream::try_unfold((Some(first), source, 1), |(kept, mut source, number)| async move {
             let block = match kept {
                 Some(first) => first,
@@ -215,8 +223,8 @@ impl Engine {
         let sent: Result<Vec<(u32, String, u64)>, TransferError> = blocks
             .map_ok(|(number, block)| async move {
                 let Block { chunks, length, _room } = block;
-                let outgoing = self.outgoing(chunks).await?;
-                let (number, etag) = self.send_part(ITEM, LABEL, &outgoing, target, upload_id, number).await?;
+                let outgoing = self.outgoing(chunks).await?.reporting_to(to.progress.clone());
+                let (number, etag) = self.send_part(&outgoing, upload_id, number, to).await?;
                 Ok((number, etag, length))
             })
             .try_buffered(self.options.parts_in_flight.max(1))
@@ -226,49 +234,25 @@ impl Engine {
             Ok(sent) => {
                 let size = sent.iter().map(|(_, _, length)| length).sum();
                 let parts: Vec<(u32, String)> = sent.into_iter().map(|(number, etag, _)| (number, etag)).collect();
-                self.complete_patiently(target, size, &upload, &parts, in_doubt).await.map(|etag| (etag, size))
+                self.complete(size, &upload, &parts, to).await.map(|etag| (etag, size))
             }
-            Err(TransferError::UploadLost(_)) => Err(TransferError::StreamLost(target.to_string())),
             Err(error) => Err(error),
         };
-        if outcome.is_err() {
-            self.give_up(ITEM, target, &upload).await;
+        let outcome = outcome.map_err(|error| match error {
+            // Whether the old content was replaced, nobody knows.
+            TransferError::UploadLost(path) => TransferError::StreamLost(path),
+            error => error,
+        });
+        match outcome {
+            Ok((etag, size)) => Ok((self.prove_stream(to, etag, size, 1).await?, size)),
+            Err(error) => {
+                self.give_up(&upload, to).await;
+                if to.replaces && error.leaves_doubt() {
+                    return Err(TransferError::InDoubt { path: to.target.to_string(), source: Box::new(error) });
+                }
+                Err(error)
+            }
         }
-        outcome
-    }
-
-    /// Puts the parts together, again and again if need be while the server still has them: they cannot be read anew.
-    async fn complete_patiently(
-        &self,
-        target: &RemotePath,
-        size: u64,
-        upload: &UploadId,
-        parts: &[(u32, String)],
-        in_doubt: &AtomicBool,
-    ) -> Result<String, TransferError> {
-        let attempt = async |number: u32| {
-            if number > 1 && !self.s3.multipart_alive(target, upload).await? {
-                return Err(TransferError::StreamLost(target.to_string()));
-            }
-            let done = self.complete(target, size, upload, parts).await;
-            match done {
-                Err(TransferError::UploadLost(_)) => {
-                    in_doubt.store(true, Ordering::Relaxed);
-                    Err(TransferError::StreamLost(target.to_string()))
-                }
-                Err(error @ TransferError::Integrity { .. }) => Err(error),
-                Err(error) => {
-                    let doubt = matches!(&error, TransferError::S3(error) if error.in_doubt);
-                    in_doubt.fetch_or(doubt, Ordering::Relaxed);
-                    Err(error)
-                }
-                Ok(etag) => Ok(etag),
-            }
-        };
-        retry::run_until(&self.options.retry, &self.cancel, attempt, |number, error, pause| {
-            self.observer.item_retried(ITEM, LABEL, number, error, pause);
-        })
-        .await
     }
 
     /// Starts to read on a thread of its own.

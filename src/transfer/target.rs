@@ -134,7 +134,7 @@ impl Engine {
             _ => TargetFolder::existing(parent, children),
         };
         for (source, metadata, target) in wanted {
-            let there = existing.get(&target).filter(|node| !node.is_temporary()).cloned();
+            let there = existing.get(&target).filter(|node| !node.is_temporary() && !node.is_misfiled()).cloned();
             jobs.push(if metadata.is_dir() {
                 self.check_tree(&target, there.as_ref())?;
                 // Without the `.` at its end.
@@ -200,6 +200,10 @@ impl Engine {
         }
         match self.api.find(typed).await? {
             Some(node) if node.read_only => Err(TransferError::ReadOnly(node.path.to_string())),
+            Some(node) if is_read_only_top(&node) => Err(TransferError::ReadOnlyTop(node.path.to_string())),
+            Some(node) if node.is_folder() && node.mime.is_some() && self.is_misfiled(&node.path).await? => {
+                Ok(Place::Onto(node.path.clone(), Some(node)))
+            }
             Some(node) if node.is_folder() => {
                 check_folder_name(node.name())?;
                 Ok(Place::Into(node.path))
@@ -226,6 +230,7 @@ impl Engine {
                     }),
                     Some(node) if !node.is_folder() => Err(TransferError::clash(parent, "file")),
                     Some(node) if node.read_only => Err(TransferError::ReadOnly(parent.to_string())),
+                    Some(node) if is_read_only_top(&node) => Err(TransferError::ReadOnlyTop(parent.to_string())),
                     Some(_) if is_folder => {
                         if !destination.is_workspace() {
                             check_folder_name(destination.name())?;
@@ -242,6 +247,11 @@ impl Engine {
         }
     }
 
+    /// Whether a folder is a file that the server has entered as one.
+    async fn is_misfiled(&self, path: &RemotePath) -> Result<bool, TransferError> {
+        Ok(self.api.stat_many(std::slice::from_ref(path)).await?.iter().any(Node::is_misfiled))
+    }
+
     /// Which of the targets exist.
     async fn existing(
         &self,
@@ -251,6 +261,8 @@ impl Engine {
         let targets: Vec<RemotePath> = targets.cloned().collect();
         let nodes: Vec<Node> = match place {
             Place::As(_) | Place::New(_) => Vec::new(),
+            // With its child count, where it is a folder.
+            Place::Onto(path, Some(node)) if node.is_folder() => self.api.stat_many(std::slice::from_ref(path)).await?,
             Place::Onto(_, node) => node.iter().cloned().collect(),
             Place::Into(folder) if targets.len() >= LIST_FROM && !self.api.is_upload_only() => {
                 let mut nodes: Vec<Node> =

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::spawn_blocking;
 use unicode_normalization::UnicodeNormalization;
@@ -9,12 +10,14 @@ use unicode_normalization::UnicodeNormalization;
 use super::body::{Outgoing, Snapshot};
 use super::event::{ItemNumber, ItemOutcome};
 use super::folders::{FolderState, TargetFolder};
+use super::multipart::Parts;
 use super::plan::{Comparison, Decision, Reason, UploadCandidate, decide, free_names, is_newer};
+use super::proof::Sent;
 use super::verify::same_content;
 use super::{Engine, IfExists, TransferError};
 use crate::api::Node;
 use crate::hash::etag_of_put;
-use crate::http::retry;
+use crate::http::retry::{self, Advice, Progress, Retryable};
 use crate::path::RemotePath;
 use crate::s3::{S3Error, S3ErrorKind};
 
@@ -28,6 +31,76 @@ pub struct Uploaded {
     pub etag: Option<String>,
     /// Bytes, which may be others than the walk saw.
     pub size: u64,
+    /// Whether a file was there before.
+    pub replaced: bool,
+    /// Whether another upload of the same name may have overlapped with it.
+    pub overlapped: bool,
+}
+
+impl Uploaded {
+    /// What is to be proven of it: a file that was there before stays one.
+    pub(super) fn to_prove(&self, folder: &Arc<TargetFolder>) -> Option<Sent> {
+        let is_new = matches!(self.outcome, ItemOutcome::Transferred(_)) && !self.replaced;
+        let etag = self.etag.clone().filter(|_| is_new)?;
+        Some(Sent {
+            target: self.target.clone(),
+            size: self.size,
+            etag,
+            overlapped: self.overlapped,
+            folder: Some(folder.clone()),
+        })
+    }
+}
+
+/// How a file was sent.
+pub(super) struct Arrival {
+    /// The ETag of what is there.
+    pub(super) etag: String,
+    /// Bytes.
+    pub(super) size: u64,
+    /// Whether another upload of the same name may have overlapped with it.
+    pub(super) overlapped: bool,
+}
+
+/// A failed attempt at a whole file, and whether another one makes sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub(super) struct Attempt {
+    pub(super) error: TransferError,
+    advice: Advice,
+}
+
+impl Attempt {
+    /// That of a request of its own: another one may go better.
+    pub(super) fn of_request(error: TransferError, number: u32) -> Self {
+        let forbidden = matches!(&error, TransferError::S3(error) if error.kind == S3ErrorKind::Forbidden);
+        // The server also refuses for a moment while it cleans up after the attempt before (docs/protocol.md §4.2).
+        let advice = if forbidden && number > 1 { Advice::Briefly } else { error.advice() };
+        Self { error, advice }
+    }
+
+    /// That of a request of an upload in parts: of no use where the rest of the upload is gone.
+    pub(super) fn of_part(error: TransferError, number: u32) -> Self {
+        match error {
+            TransferError::Changed(_) | TransferError::UploadLost(_) => Self { error, advice: Advice::Stop },
+            error => Self::of_request(error, number),
+        }
+    }
+
+    /// That of an upload in parts, whose requests were tried often enough: all is sent again only where there is no
+    /// other way.
+    fn of_parts(error: TransferError) -> Self {
+        let again =
+            matches!(error, TransferError::Changed(_) | TransferError::UploadLost(_) | TransferError::Integrity { .. });
+        let advice = if again { error.advice() } else { Advice::Stop };
+        Self { error, advice }
+    }
+}
+
+impl Retryable for Attempt {
+    fn advice(&self) -> Advice {
+        self.advice
+    }
 }
 
 /// How often a file that changes under the reader's eyes is begun anew.
@@ -40,24 +113,19 @@ impl Engine {
     /// Any [`TransferError`] that retrying did not mend.
     pub async fn upload(&self, item: ItemNumber, candidate: &UploadCandidate) -> Result<Uploaded, TransferError> {
         let mut target = candidate.target();
-        let uploaded = |outcome, target, etag| Uploaded { outcome, target, etag, size: candidate.size };
-        let asked;
-        let existing = match candidate.folder.state().await {
-            FolderState::New => None,
-            FolderState::Existing(children) => children.get(&candidate.name),
-            FolderState::Unlisted => {
-                asked = self.api.find(&target).await?;
-                asked.as_ref()
-            }
-            FolderState::Blocked(_) => {
-                candidate.folder.ready().await?;
-                None
-            }
+        let uploaded = |outcome, target, etag| {
+            let size = candidate.size;
+            Uploaded { outcome, target, etag, size, replaced: false, overlapped: false }
         };
+        let (existing, overlapped) = self.what_is_there(candidate, &target).await?;
         let mut replaces = false;
         // What a broken upload left behind is nothing: it has a name and no content.
-        let reason = match existing.filter(|node| !node.is_temporary()) {
+        let reason = match existing.as_ref().filter(|node| !node.is_temporary()) {
             None => Reason::New,
+            Some(node) if node.is_misfiled() => {
+                self.recycle(node).await?;
+                Reason::New
+            }
             Some(node) if node.is_folder() => {
                 if self.options.if_exists != IfExists::Overwrite {
                     return Err(TransferError::replaceable(&target, "folder"));
@@ -87,8 +155,60 @@ impl Engine {
             return Ok(uploaded(ItemOutcome::Transferred(reason), target, None));
         }
         candidate.folder.ready().await?;
-        let (etag, size) = self.send(item, candidate, &target, replaces).await?;
-        Ok(Uploaded { size, ..uploaded(ItemOutcome::Transferred(reason), target, Some(etag)) })
+        let Some(sent) = self.send_or_give_way(item, candidate, &mut target, replaces).await? else {
+            return Ok(uploaded(ItemOutcome::Skipped, target, None));
+        };
+        let overlapped = overlapped || sent.overlapped;
+        let done = uploaded(ItemOutcome::Transferred(reason), target, Some(sent.etag));
+        Ok(Uploaded { size: sent.size, replaced: replaces, overlapped, ..done })
+    }
+
+    /// What is at the target of a file, and whether another upload of the name was running.
+    async fn what_is_there(
+        &self,
+        candidate: &UploadCandidate,
+        target: &RemotePath,
+    ) -> Result<(Option<Node>, bool), TransferError> {
+        let existing = match candidate.folder.state().await {
+            FolderState::New => None,
+            FolderState::Existing(children) => children.get(&candidate.name).cloned(),
+            FolderState::Unlisted => self.api.find(target).await?,
+            FolderState::Blocked(_) => {
+                candidate.folder.ready().await?;
+                None
+            }
+        };
+        match existing {
+            // Sent while the other upload is still known, this one could share its end.
+            Some(node) if node.is_temporary() && !self.options.dry_run => Ok((self.at_rest(target).await, true)),
+            // The listing may be old by now, and what gives way must be a folder still.
+            Some(node) if node.is_folder() => {
+                Ok((self.api.stat_many(std::slice::from_ref(target)).await?.into_iter().next(), false))
+            }
+            existing => Ok((existing, false)),
+        }
+    }
+
+    /// Sends a file; nothing where somebody else has made it meanwhile and the policy leaves that alone.
+    async fn send_or_give_way(
+        &self,
+        item: ItemNumber,
+        candidate: &UploadCandidate,
+        target: &mut RemotePath,
+        replaces: bool,
+    ) -> Result<Option<Arrival>, TransferError> {
+        loop {
+            match self.send(item, candidate, target, replaces).await {
+                Err(TransferError::Exists(_)) if self.options.if_exists == IfExists::Skip => return Ok(None),
+                Err(TransferError::Exists(_)) if self.options.if_exists == IfExists::Rename => {
+                    *target = self.free_target(&candidate.folder, &candidate.name, Some(&candidate.source)).await?;
+                }
+                Err(TransferError::S3(error)) if replaces && error.kind == S3ErrorKind::Forbidden => {
+                    return Err(self.refusal(target, error).await);
+                }
+                sent => return sent.map(Some),
+            }
+        }
     }
 
     async fn decide_upload(&self, candidate: &UploadCandidate, node: &Node) -> Result<Decision, TransferError> {
@@ -127,52 +247,103 @@ impl Engine {
         Err(TransferError::Exists(folder.path.join(name).to_string()))
     }
 
-    /// Sends a file's content to its target and gives the ETag, which is the one that was expected.
+    /// Sends a file's content to its target; its ETag is the one that was expected.
     async fn send(
         &self,
         item: ItemNumber,
         candidate: &UploadCandidate,
         target: &RemotePath,
         replaces: bool,
-    ) -> Result<(String, u64), TransferError> {
+    ) -> Result<Arrival, TransferError> {
         let label = candidate.source.display().to_string();
-        let in_doubt = AtomicBool::new(false);
-        let (label, in_doubt) = (label.as_str(), &in_doubt);
-        let sent = retry::run_until(
-            &self.options.retry,
-            &self.cancel,
-            |attempt| async move {
-                let path = candidate.source.clone();
-                let snapshot = spawn_blocking(move || Snapshot::take(&path))
-                    .await
-                    .map_err(|error| TransferError::local(&candidate.source, std::io::Error::other(error)))??;
-                let size = snapshot.size;
-                let sent = if size > self.options.multipart_threshold {
-                    self.send_in_parts(item, label, snapshot, target).await
-                } else {
-                    match Outgoing::new(snapshot, 0, size, item, self.observer.clone()).await {
-                        Ok(outgoing) => self.send_whole(&outgoing, target).await,
-                        Err(error) => Err(error),
-                    }
-                };
-                let doubt = matches!(&sent, Err(TransferError::S3(error)) if error.in_doubt);
-                in_doubt.fetch_or(doubt, Ordering::Relaxed);
-                match sent {
-                    Err(TransferError::S3(error)) if error.kind == S3ErrorKind::NameInUse && !replaces => {
-                        Err(self.lost_race(target, error).await)
-                    }
-                    Err(TransferError::Changed(path)) if attempt >= CHANGES => Err(TransferError::KeepsChanging(path)),
-                    sent => sent.map(|etag| (etag, size)),
+        let (in_doubt, progress) = (AtomicBool::new(false), Arc::<Progress>::default());
+        // The ETag of the attempt before, which may have arrived after all.
+        let before = Mutex::new(None);
+        // A content that was found to be wrong is this upload's own, and is replaced.
+        let is_ours = AtomicBool::new(false);
+        let (label, in_doubt, before, is_ours, reports) = (label.as_str(), &in_doubt, &before, &is_ours, &progress);
+        let attempt = |number| async move {
+            let replaces = replaces || is_ours.load(Ordering::Relaxed);
+            if number > 1 && !replaces {
+                let expected: Option<Arrival> = before.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(arrival) = self.after_failure(target, expected).await? {
+                    return Ok(arrival);
                 }
-            },
-            |attempt, error, pause| self.observer.item_retried(item, label, attempt, error, pause),
-        );
-        let sent = sent.await;
+            }
+            let to = Parts { item, label, target, replaces, progress: reports };
+            let (in_parts, sent) = self.try_once(candidate, to, before).await;
+            in_doubt.fetch_or(sent.as_ref().is_err_and(TransferError::leaves_doubt), Ordering::Relaxed);
+            is_ours.fetch_or(matches!(sent, Err(TransferError::Integrity { .. })), Ordering::Relaxed);
+            let error = match sent {
+                Ok(arrival) => return Ok(Arrival { overlapped: number > 1, ..arrival }),
+                Err(TransferError::S3(error)) if error.kind == S3ErrorKind::NameInUse && !replaces => {
+                    self.lost_race(target, error).await
+                }
+                Err(TransferError::Changed(path)) if number >= CHANGES => TransferError::KeepsChanging(path),
+                Err(error) => error,
+            };
+            Err(if in_parts { Attempt::of_parts(error) } else { Attempt::of_request(error, number) })
+        };
+        let sent = retry::run_moving(&self.options.retry, &self.cancel, &progress, attempt, |number, failed, pause| {
+            self.observer.item_retried(item, label, number, &failed.error, pause);
+        });
+        let sent = sent.await.map_err(|failed| failed.error);
         if replaces && in_doubt.load(Ordering::Relaxed) {
             // The server may hold new bytes under the old size until a further PUT succeeds.
             return sent.map_err(|error| TransferError::InDoubt { path: target.to_string(), source: Box::new(error) });
         }
         sent
+    }
+
+    /// One attempt at a file, and whether it was in parts. Where it goes in one piece, `before` holds what should arrive.
+    async fn try_once(
+        &self,
+        candidate: &UploadCandidate,
+        to: Parts<'_>,
+        before: &Mutex<Option<Arrival>>,
+    ) -> (bool, Result<Arrival, TransferError>) {
+        let path = candidate.source.clone();
+        let taken = spawn_blocking(move || Snapshot::take(&path)).await.map_err(std::io::Error::other);
+        let taken = taken.map_err(|error| TransferError::local(&candidate.source, error));
+        let snapshot = match taken.and_then(|snapshot| snapshot) {
+            Ok(snapshot) => snapshot,
+            Err(error) => return (false, Err(error)),
+        };
+        let size = snapshot.size;
+        let arrival = |etag| Arrival { etag, size, overlapped: true };
+        if size > self.options.multipart_threshold {
+            return (true, self.send_in_parts(snapshot, to).await.map(arrival));
+        }
+        let outgoing = match Outgoing::new(snapshot, 0, size, to.item, self.observer.clone()).await {
+            Ok(outgoing) => outgoing.reporting_to(to.progress.clone()),
+            Err(error) => return (false, Err(error)),
+        };
+        let sent = self.send_whole(&outgoing, to.target).await;
+        let expected = outgoing.md5().map(|md5| arrival(etag_of_put(size, &md5)));
+        *before.lock().unwrap_or_else(PoisonError::into_inner) = expected;
+        (false, sent.map(arrival))
+    }
+
+    /// What the attempt before has left of a new file, once the server has done with it: the file itself, or another
+    /// client's, which is left alone unless the policy is to replace it.
+    async fn after_failure(&self, target: &RemotePath, expected: Option<Arrival>) -> Result<Option<Arrival>, Attempt> {
+        let found = self.at_rest(target).await.filter(|node| !node.is_folder() && !node.is_temporary());
+        match (found, expected) {
+            (Some(node), Some(arrival)) if node.is_content(arrival.size, &arrival.etag) => Ok(Some(arrival)),
+            (Some(_), _) if self.options.if_exists != IfExists::Overwrite => {
+                Err(Attempt::of_parts(TransferError::Exists(target.to_string())))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Who has locked a file that may not be replaced.
+    async fn refusal(&self, target: &RemotePath, error: S3Error) -> TransferError {
+        let node = self.api.stat(target).await.ok();
+        match node.as_ref().and_then(|node| node.text("content_lock")) {
+            Some(user) => TransferError::LockedBy { path: target.to_string(), user: user.to_owned() },
+            None => error.into(),
+        }
     }
 
     /// What to do where another client is making the same new file: wait for its end, and then leave what it made alone
@@ -224,8 +395,7 @@ impl Engine {
         let Some(expected) = expected.filter(|_| lost) else {
             return false;
         };
-        // Never from the size alone: a node that is still being uploaded shows the size that was announced.
-        matches!(self.api.stat(target).await, Ok(node) if node.size == size && node.etag.as_deref() == Some(expected))
+        self.at_rest(target).await.is_some_and(|node| node.is_content(size, expected))
     }
 
     pub(super) fn compare_etag(

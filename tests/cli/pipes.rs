@@ -125,6 +125,25 @@ fn passing_failures_of_a_piped_upload_are_mended() {
 }
 
 #[test]
+fn the_begin_of_a_piped_upload_is_tried_again() {
+    type Trouble = fn(Fault) -> Fault;
+    let troubles: [Trouble; 4] = [
+        |fault| fault.status(503),
+        |fault| fault.status(429).header("Retry-After", "0"),
+        Fault::close_after,
+        Fault::close_before,
+    ];
+    for trouble in troubles {
+        let world = World::new();
+        world.sandbox.faults().add(trouble(Fault::on("POST", "/io/common-files/f").query("uploads")).times(2));
+        let sent = content(21 * MEBIBYTE);
+        let run = world.cec(["scp", "-", "cells://common-files/f"]).input_bytes(&sent).run();
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(world.tree().read("common-files/f") == Some(sent));
+    }
+}
+
+#[test]
 fn the_end_of_a_piped_upload_is_asked_for_again_where_its_answer_is_lost() {
     for carried_out in [true, false] {
         let world = World::new();

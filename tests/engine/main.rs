@@ -4,7 +4,9 @@
 mod trees;
 
 mod answers;
+mod attempts;
 mod downloads;
+mod overlaps;
 mod random;
 mod support;
 mod transfer;

@@ -314,6 +314,8 @@ async fn silence_ends_by_the_idle_time_out_and_slow_progress_does_not() {
     assert_eq!(error.kind, ApiErrorKind::Transport);
     assert!(error.message.contains("silent"), "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(30), "a few attempts, not the usual 90 s of patience each");
+    let requests = sandbox.requests().iter().filter(|request| request.path.starts_with("/a/tree/stat")).count();
+    assert_eq!(requests, 1, "a server that has never answered is not asked again");
     sandbox.faults().clear();
 
     // Twelve pieces, 100 ms apart: longer than the time-out in all, never silent.
@@ -377,4 +379,44 @@ async fn the_environment_can_name_proxies_and_exceptions() {
     let nobody = ("ALL_PROXY", "http://127.0.0.1:1");
     assert!(!in_a_child(sandbox.url(), &[nobody]).await);
     assert!(in_a_child(sandbox.url(), &[nobody, ("NO_PROXY", "localhost,127.0.0.1")]).await);
+}
+
+#[tokio::test]
+async fn an_answer_to_a_body_that_lies_in_buffers_is_waited_for_longer_the_next_time() {
+    let house = Sandbox::start(Config::default()).expect("a sandbox");
+    let options = HttpOptions { idle_timeout: Duration::from_millis(400), ..HttpOptions::default() };
+    let http = Http::new(&options).expect("an HTTP core");
+    // Each answer comes after one and a half idle time-outs.
+    house.faults().add(Fault::on("PUT", "/").delay(Duration::from_millis(600)).html().always());
+    let put = async |bytes: usize| {
+        let url = format!("{}/nowhere", house.url()).parse().expect("a URL");
+        http.send(http.request(reqwest::Method::PUT, url).body(vec![0_u8; bytes])).await.map(|answer| answer.status())
+    };
+    let silent = put(200_000).await.expect_err("a silence");
+    assert_eq!(silent.kind, HttpErrorKind::Timeout, "{silent}");
+    assert!(put(200_000).await.is_ok(), "the second one has twice the time");
+    assert!(put(10).await.is_err(), "a small body lies nowhere");
+}
+
+#[tokio::test]
+async fn what_is_no_http_may_pass_once_the_server_has_answered() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    let answers = ["HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", "nonsense\r\n\r\n"];
+    let server = tokio::spawn(async move {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut head = [0_u8; 1024];
+            stream.read(&mut head).await.expect("a request");
+            stream.write_all(answer.as_bytes()).await.expect("written");
+        }
+    });
+    let http = Http::new(&options()).expect("an HTTP core");
+    let ask = async || http.send(http.request(reqwest::Method::GET, url.parse().expect("a URL"))).await;
+    ask().await.expect("an answer");
+    let error = ask().await.expect_err("nonsense");
+    assert!(error.transient && !error.message.contains("TLS"), "{error:?}");
+    server.await.expect("a server");
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Frame, SizeHint};
+use tokio::sync::Notify;
 use tokio::time::Sleep;
 
 use super::Plan;
@@ -22,8 +23,19 @@ const FLUSH_TIME: Duration = Duration::from_millis(20);
 
 /// Counts the bytes of a request body, takes them no faster than the plan says, and cuts it where that says. The flag is raised when
 /// that has happened: the connection then ends without an answer.
-pub(crate) fn alter_request(body: Body, plan: &Plan, progress: Arc<Progress>) -> (Body, Arc<AtomicBool>) {
+pub(crate) fn alter_request(
+    body: Body,
+    plan: &Plan,
+    progress: Arc<Progress>,
+    hang_up: Arc<Notify>,
+) -> (Body, Arc<AtomicBool>) {
     let was_cut = Arc::new(AtomicBool::new(false));
+    let held = plan.hold_cut.clone().map(|gate| -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            hang_up.notify_one();
+            gate.pass().await;
+        })
+    });
     let watched = RequestBody {
         inner: body,
         progress,
@@ -31,6 +43,7 @@ pub(crate) fn alter_request(body: Body, plan: &Plan, progress: Arc<Progress>) ->
         was_cut: Arc::clone(&was_cut),
         rate: plan.request_rate,
         pause: None,
+        held,
     };
     (watched.boxed_unsync(), was_cut)
 }
@@ -62,6 +75,8 @@ struct RequestBody {
     /// Bytes a second.
     rate: Option<u64>,
     pause: Option<Pin<Box<Sleep>>>,
+    /// Closes the connection, and ends when the handler may learn of it.
+    held: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl hyper::body::Body for RequestBody {
@@ -78,6 +93,9 @@ impl hyper::body::Body for RequestBody {
             this.pause = None;
         }
         if this.left == Some(0) {
+            if let Some(held) = &mut this.held {
+                ready!(held.as_mut().poll(context));
+            }
             this.was_cut.store(true, Ordering::Relaxed);
             return Poll::Ready(Some(Err(Box::new(Dropped))));
         }

@@ -334,7 +334,7 @@ async fn assemble(
     let start = content.read_at(0, 512).unwrap_or_default();
     let mime = sniff(place.name(), &start).to_owned();
     let finished = Finished { body: content, etag: etag.clone(), hash, mime: Some(mime) };
-    shared.nodes.commit_put(&node, finished).map_err(|error| tree_refuses(error, &place))?;
+    shared.nodes.commit_put(&place, &node, finished).map_err(|error| tree_refuses(error, &place))?;
     uploads.lock().remove(&id);
     Ok(etag)
 }

@@ -1,6 +1,7 @@
 //! Storing an object with a single request.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http_body_util::BodyExt as _;
 use tokio::time::sleep;
@@ -38,10 +39,12 @@ pub(super) async fn put(shared: &Arc<Shared>, exchange: &Exchange, caller: &Call
     check_quota(shared, &place, length)?;
     let pending = PendingPut::begin(shared, &place, length)?;
     let sink = sink(shared, &promised);
-    let Some(_lock) = lock(shared, &pending.upload.uuid).await else {
+    let Some(lock) = lock(shared, &pending.upload.uuid).await else {
         blocked(shared, pending, receive(body, length, sink).await?);
         return Err(Failure::backend_down().into());
     };
+    // The node of a PUT that breaks off is gone before the next one has the lock.
+    let (_lock, pending) = (lock, pending);
     let received = receive(body, length, sink).await?;
     if promised.signed_chunks || promised.mismatch(&received).is_some() {
         if !promised.signed_chunks {
@@ -61,7 +64,7 @@ pub(super) async fn put(shared: &Arc<Shared>, exchange: &Exchange, caller: &Call
     }
     exchange.client_is_there()?;
     let content_type = exchange.header("content-type");
-    pending.commit(&place, &received, content_type, claimed_size(exchange))?;
+    pending.commit(&received, content_type, claimed_size(exchange))?;
     if !unicode_normalization::is_nfc(&exchange.key) {
         pending.becomes_folder();
     }
@@ -190,20 +193,24 @@ pub(super) fn tree_refuses(error: TreeError, place: &Place) -> Failure {
 struct PendingPut {
     nodes: Nodes,
     state: Arc<State>,
+    place: Place,
     upload: Upload,
+    is_committed: AtomicBool,
 }
 
 impl PendingPut {
     fn begin(shared: &Shared, place: &Place, length: u64) -> Result<Self, Failure> {
         let upload = shared.nodes.begin_put(place, length).map_err(|error| tree_refuses(error, place))?;
-        let is_new = {
-            let mut creating = shared.s3.creating();
-            if upload.created { creating.insert(Arc::clone(&upload.uuid)) } else { !creating.contains(&upload.uuid) }
-        };
-        if !is_new {
+        if !upload.created && shared.s3.collides(&place.path()) {
             return Err(Failure::path_in_use());
         }
-        Ok(Self { nodes: shared.nodes.clone(), state: Arc::clone(&shared.s3), upload })
+        Ok(Self {
+            nodes: shared.nodes.clone(),
+            state: Arc::clone(&shared.s3),
+            place: place.clone(),
+            upload,
+            is_committed: AtomicBool::new(false),
+        })
     }
 
     /// Replaces the object of a file that exists; its index entry stays. Says whether it exists.
@@ -224,11 +231,11 @@ impl PendingPut {
     /// Writes the index entry.
     fn commit(
         &self,
-        place: &Place,
         received: &Received,
         content_type: Option<&str>,
         claimed_size: Option<u64>,
     ) -> Result<(), Failure> {
+        let place = &self.place;
         let generic = ["", "application/octet-stream", "binary/octet-stream"];
         let mime = match content_type.filter(|given| !generic.contains(given)) {
             Some(given) => given.to_owned(),
@@ -243,7 +250,8 @@ impl PendingPut {
             hash: Some(received.digests.cells_hash()),
             mime: Some(mime),
         };
-        self.nodes.commit_put(&self.upload, finished).map_err(|error| tree_refuses(error, place))?;
+        self.nodes.commit_put(place, &self.upload, finished).map_err(|error| tree_refuses(error, place))?;
+        self.is_committed.store(true, Ordering::Relaxed);
         if let Some(size) = claimed_size {
             self.nodes.write(|forest, _| {
                 if let Some(id) = forest.by_uuid(&self.upload.uuid) {
@@ -267,9 +275,18 @@ pub(super) fn store_object(nodes: &Nodes, upload: &Upload, body: &Content) -> bo
 
 impl Drop for PendingPut {
     fn drop(&mut self) {
-        if self.upload.created {
-            self.state.creating().remove(&self.upload.uuid);
-            self.nodes.abort_put(&self.upload);
+        if !self.upload.created || self.is_committed.load(Ordering::Relaxed) {
+            return;
+        }
+        let (nodes, place) = (self.nodes.clone(), self.place.clone());
+        match self.state.late_clean_up(&place.path()) {
+            None => nodes.clean_up_put(&place),
+            Some(gate) => {
+                tokio::spawn(async move {
+                    gate.pass().await;
+                    nodes.clean_up_put(&place);
+                });
+            }
         }
     }
 }

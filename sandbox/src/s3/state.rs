@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::locks::ObjectLocks;
 use super::multipart::Uploads;
+use crate::faults::Gate;
 
 /// Times and limits that a test may change while the server runs.
 #[derive(Clone, Debug)]
@@ -19,6 +20,10 @@ pub(super) struct Settings {
     quotas: HashMap<String, u64>,
     /// Paths whose next overwrite goes wrong.
     damages: HashSet<String>,
+    /// Paths whose next PUT comes while another one is making the node.
+    collisions: HashSet<String>,
+    /// Until when the node of a broken PUT stays, by path.
+    late_clean_ups: HashMap<String, Gate>,
     /// Who holds the content lock of a path.
     content_locks: HashMap<String, String>,
 }
@@ -30,8 +35,6 @@ pub(crate) struct State {
     settings: Mutex<Settings>,
     pub(super) locks: ObjectLocks,
     pub(super) uploads: Uploads,
-    /// Uuids of nodes that a single PUT is about to fill for the first time.
-    creating: Mutex<HashSet<Arc<str>>>,
 }
 
 impl State {
@@ -45,6 +48,8 @@ impl State {
             heartbeat: Duration::from_secs(10),
             quotas: HashMap::new(),
             damages: HashSet::new(),
+            collisions: HashSet::new(),
+            late_clean_ups: HashMap::new(),
             content_locks: HashMap::new(),
         };
         Arc::new(Self {
@@ -52,7 +57,6 @@ impl State {
             settings: Mutex::new(settings),
             locks: ObjectLocks::default(),
             uploads: Uploads::default(),
-            creating: Mutex::default(),
         })
     }
 
@@ -81,9 +85,14 @@ impl State {
         self.settings().content_locks.get(path).is_some_and(|holder| holder != login)
     }
 
-    /// The nodes that single PUTs are making.
-    pub(super) fn creating(&self) -> MutexGuard<'_, HashSet<Arc<str>>> {
-        self.creating.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether this PUT meets another one that is making the node at that moment; asked once for each.
+    pub(super) fn collides(&self, path: &str) -> bool {
+        self.settings().collisions.remove(path)
+    }
+
+    /// What the removal of a broken PUT's node waits for; asked once for each.
+    pub(super) fn late_clean_up(&self, path: &str) -> Option<Gate> {
+        self.settings().late_clean_ups.remove(path)
     }
 }
 
@@ -127,6 +136,17 @@ impl S3 {
     /// is closed without an answer.
     pub fn damage_next_overwrite(&self, path: &str) {
         self.state.settings().damages.insert(path.to_owned());
+    }
+
+    /// Makes the next PUT to a path collide with one that is under way, as where both are making its node at the same
+    /// moment. A PUT that comes later than that waits for the first one.
+    pub fn collide_next_put(&self, path: &str) {
+        self.state.settings().collisions.insert(path.to_owned());
+    }
+
+    /// Removes what is at a path only when the gate is open, after a PUT has broken off there that had made the node.
+    pub fn clean_up_late(&self, path: &str, gate: &Gate) {
+        self.state.settings().late_clean_ups.insert(path.to_owned(), gate.clone());
     }
 
     /// Gives a user the content lock of a file, so that the PUTs of others are answered 403.

@@ -45,6 +45,22 @@ impl Tree {
         Ok(())
     }
 
+    /// Leaves what is left of an upload whose node was removed before its end: the index has a folder of the file's size,
+    /// etag and hash, and nobody can read the content.
+    pub fn misfile(&self, path: &str, content: impl AsRef<[u8]>) -> anyhow::Result<()> {
+        self.put(path, content)?;
+        let is_there = self.change(&self.place(path)?, |node| (node.kind, node.body) = (Kind::Folder, None));
+        anyhow::ensure!(is_there, "there is no {path}");
+        Ok(())
+    }
+
+    /// Attaches a text to a node, as users and services do.
+    pub fn set_meta(&self, path: &str, name: &str, text: &str) -> bool {
+        let value = serde_json::Value::from(text).to_string();
+        let place = self.place(path);
+        place.is_ok_and(|place| self.change(&place, |node| drop(node.extra.insert(name.to_owned(), value))))
+    }
+
     /// The content of a file, or `None` when there is no complete file at that path.
     pub fn read(&self, path: &str) -> Option<Vec<u8>> {
         let body = self.look(path, |node| node.body.clone())??;

@@ -18,11 +18,59 @@ fn a_new_file_appears_temporary_at_once_and_whole_at_the_end() {
     assert_eq!(sandbox.tree().size(KEY), Some(10));
     let head = ask("HEAD", KEY).send(&sandbox).expect(200);
     assert_eq!((head.header("content-length"), head.etag()), ("10", "temporary"));
+    sandbox.s3().collide_next_put(KEY);
     let second = put(KEY, "x").send(&sandbox).refusal();
     assert!(second.starts_with("500") && second.contains("Node path already in use"), "{second}");
     stream.write_all(b"56789").unwrap();
     Answer::read(&mut BufReader::new(stream), "PUT").unwrap().expect(200);
     assert_eq!(get(KEY).send(&sandbox).text(), "0123456789");
+}
+
+/// A PUT that has made the node and sent a half, and one that waits behind it.
+fn two_puts(sandbox: &cells_sandbox::Sandbox) -> (std::net::TcpStream, BufReader<std::net::TcpStream>) {
+    let mut first = put(KEY, "0123456789").open(sandbox);
+    first.write_all(b"01234").unwrap();
+    wait_for("the node", || sandbox.tree().exists(KEY));
+    let mut second = put(KEY, "second").open(sandbox);
+    second.write_all(b"second").unwrap();
+    wait_for("the second PUT", || sandbox.requests().len() == 2);
+    (first, BufReader::new(second))
+}
+
+#[test]
+fn a_put_behind_one_that_breaks_off_becomes_a_folder_that_nobody_can_read() {
+    let sandbox = sandbox();
+    let (first, mut second) = two_puts(&sandbox);
+    drop(first);
+    let answer = Answer::read(&mut second, "PUT").unwrap().expect(200);
+    assert!(sandbox.tree().is_folder(KEY));
+    assert_eq!(sandbox.tree().etag(KEY).as_deref(), Some(answer.etag()));
+    assert_eq!(sandbox.tree().size(KEY), Some(6));
+    let refusal = put(KEY, "third").send(&sandbox).refusal();
+    assert!(refusal.contains("node.type.conflict"), "{refusal}");
+}
+
+#[test]
+fn a_put_behind_one_that_ends_well_replaces_it() {
+    let sandbox = sandbox();
+    let (mut first, mut second) = two_puts(&sandbox);
+    first.write_all(b"56789").unwrap();
+    Answer::read(&mut BufReader::new(first), "PUT").unwrap().expect(200);
+    Answer::read(&mut second, "PUT").unwrap().expect(200);
+    assert_eq!(get(KEY).send(&sandbox).text(), "second");
+}
+
+#[test]
+fn the_late_clean_up_of_a_broken_put_removes_what_is_there_by_then() {
+    let sandbox = sandbox();
+    let gate = cells_sandbox::Gate::closed();
+    sandbox.s3().clean_up_late(KEY, &gate);
+    let (first, mut second) = two_puts(&sandbox);
+    drop(first);
+    Answer::read(&mut second, "PUT").unwrap().expect(200);
+    assert_eq!(get(KEY).send(&sandbox).text(), "second");
+    gate.open();
+    wait_for("the removal", || !sandbox.tree().exists(KEY));
 }
 
 #[test]

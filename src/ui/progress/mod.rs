@@ -384,6 +384,10 @@ impl Observer for Progress {
         }
     }
 
+    fn item_sent(&self, item: ItemNumber) {
+        lock(&self.state).active.remove(&item);
+    }
+
     fn item_postponed(&self, item: ItemNumber) {
         lock(&self.state).active.remove(&item);
     }

@@ -1,0 +1,217 @@
+//! The proof that an upload has left a file under its name. The answer to an upload proves its content; where another
+//! upload of the same new name broke off meanwhile, the server makes a folder of it all the same (docs/protocol.md §5.3).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use tokio::time::Instant;
+
+use super::folders::TargetFolder;
+use super::{Engine, TransferError};
+use crate::api::{ApiError, Node};
+use crate::http::retry::RetryPolicy;
+use crate::path::RemotePath;
+use crate::s3::S3ErrorKind;
+
+/// How many uploads are proven together at first, and at most.
+pub(super) const BATCH: (usize, usize) = (64, 1024);
+
+/// A folder is listed where at least so many of its files are looked for; each by itself costs the server much more.
+const LIST_FROM: u64 = 4;
+
+/// The most children that are listed for one that is looked for.
+const LISTED_FOR_ONE: u64 = 5;
+
+/// How long the server may take to remove what a broken upload has entered, which may be what came after it.
+const CLEAN_UP: Duration = Duration::from_secs(1);
+
+/// How long another upload of the same name is waited for: about as long as a server takes to learn that a connection is
+/// gone. One whose client is gone for good may leave its node for ever.
+const OVERLAP: Duration = Duration::from_secs(10);
+
+/// What becomes of an upload whose node was removed before its end.
+const MISFILED: &str = "the server has made a folder of it, which nobody can read";
+
+/// What is said of a folder that is another one than before.
+const MOVED: &str = "the folder was moved or deleted during the upload and made again; what had arrived went with it";
+
+/// The first pause between two looks.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often a look is tried that the next attempt makes up for.
+const LOOKS: u32 = 2;
+
+/// What was sent, as the answer to it says.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    /// Where.
+    pub(super) target: RemotePath,
+    /// Bytes.
+    pub(super) size: u64,
+    /// The ETag of the answer.
+    pub(super) etag: String,
+    /// Whether another upload of the name may have overlapped with it.
+    pub(super) overlapped: bool,
+    /// The folder that it was sent to, where others go there as well.
+    pub(super) folder: Option<Arc<TargetFolder>>,
+}
+
+impl Engine {
+    /// Looks at what was sent, in few calls, and gives, in the order of `sent`, why it is not there as a file. A
+    /// folder that the server has made of it goes to the recycle bin, so that it can be sent again.
+    pub(super) async fn prove(&self, sent: &[Sent]) -> Vec<Option<TransferError>> {
+        if self.api.is_upload_only() {
+            let mut proven = Vec::with_capacity(sent.len());
+            for sent in sent {
+                proven.push(self.prove_by_head(sent).await.err());
+            }
+            return proven;
+        }
+        if sent.iter().any(|sent| sent.overlapped) {
+            tokio::time::sleep(CLEAN_UP.min(self.options.retry.max_backoff)).await;
+        }
+        let mut proven: Vec<Option<TransferError>> = sent.iter().map(|_| None).collect();
+        let mut open: Vec<usize> = (0..sent.len()).collect();
+        let begun = Instant::now();
+        loop {
+            let asked: Vec<Sent> = open.iter().map(|index| sent[*index].clone()).collect();
+            let nodes = match self.look_at(&asked).await {
+                Ok(nodes) => nodes,
+                Err(error) => {
+                    let source = Arc::new(TransferError::from(error));
+                    open.iter().for_each(|index| proven[*index] = Some(sent[*index].unseen(source.clone())));
+                    return proven;
+                }
+            };
+            let faulty = |index: &usize| sent[*index].fault(nodes.get(&sent[*index].target)).is_some();
+            open.retain(faulty);
+            // What is not there yet may be entered a moment later, and what is wrong is looked at twice.
+            let is_over = begun.elapsed() > OVERLAP.min(self.options.retry.max_backoff);
+            for index in std::mem::take(&mut open) {
+                let sent = &sent[index];
+                match nodes.get(&sent.target) {
+                    Some(node) if sent.is_misfiled_as(node) => proven[index] = Some(self.misfiled(sent, node).await),
+                    _ if !is_over => open.push(index),
+                    node => proven[index] = sent.fault(node).map(|fault| sent.unproven(fault)),
+                }
+            }
+            if open.is_empty() {
+                return proven;
+            }
+            tokio::time::sleep(CLEAN_UP.min(self.options.retry.max_backoff)).await;
+        }
+    }
+
+    /// Takes away what the server has made of an upload, so that it can be sent again.
+    async fn misfiled(&self, sent: &Sent, node: &Node) -> TransferError {
+        tracing::warn!(path = %sent.target, "the server has made a folder of an upload: it goes to the recycle bin");
+        match self.recycle(node).await {
+            Ok(()) => sent.unproven(MISFILED),
+            Err(error) => sent.unseen(Arc::new(error)),
+        }
+    }
+
+    /// What is at the targets.
+    async fn look_at(&self, sent: &[Sent]) -> Result<HashMap<RemotePath, Node>, ApiError> {
+        let mut wanted: HashMap<RemotePath, u64> = HashMap::new();
+        for sent in sent {
+            *wanted.entry(sent.target.parent().unwrap_or_default()).or_default() += 1;
+        }
+        wanted.retain(|_, count| *count >= LIST_FROM);
+        let folders: Vec<RemotePath> = wanted.keys().cloned().collect();
+        let folders = if folders.is_empty() { Vec::new() } else { self.api.stat_many(&folders).await? };
+        let mut nodes = HashMap::with_capacity(sent.len());
+        for folder in folders {
+            let sent_to = sent.iter().filter_map(|sent| sent.folder.as_ref()).find(|to| to.path == folder.path);
+            if sent_to.is_some_and(|to| !to.is_still(&folder.uuid)) {
+                self.observer.notice(&folder.path.marked(), MOVED);
+            }
+            let most = wanted.get(&folder.path).map_or(0, |count| count * LISTED_FOR_ONE);
+            if folder.children.is_some_and(|children| children <= most) {
+                let listed: Vec<Node> = self.api.children(&folder.path).try_collect().await?;
+                nodes.extend(listed.into_iter().map(|node| (node.path.clone(), node)));
+            }
+        }
+        // Those of small or large folders, and hidden ones.
+        let targets = sent.iter().map(|sent| &sent.target);
+        let rest: Vec<RemotePath> = targets.filter(|target| !nodes.contains_key(*target)).cloned().collect();
+        nodes.extend(self.api.stat_many(&rest).await?.into_iter().map(|node| (node.path.clone(), node)));
+        Ok(nodes)
+    }
+
+    /// Where nothing may be listed, the gateway still tells of files.
+    async fn prove_by_head(&self, sent: &Sent) -> Result<(), TransferError> {
+        match self.s3.head(&sent.target).await {
+            Ok(_) => Ok(()),
+            // A public link that takes uploads only may refuse to tell even that.
+            Err(error) if error.kind == S3ErrorKind::Forbidden => Ok(()),
+            Err(error) => Err(sent.unseen(Arc::new(error.into()))),
+        }
+    }
+
+    /// What is at a path once no upload of it is running, as far as that can be seen; an upload that goes on is not waited
+    /// for longer than [`OVERLAP`]. Nothing where it cannot be looked at.
+    pub(super) async fn at_rest(&self, target: &RemotePath) -> Option<Node> {
+        self.seen_until(target, OVERLAP.min(self.options.retry.max_backoff), |node| !node.is_temporary()).await
+    }
+
+    /// What is at a path now. Nothing where it cannot be looked at.
+    pub(super) async fn at_once(&self, target: &RemotePath) -> Option<Node> {
+        self.seen_until(target, Duration::ZERO, |_| true).await
+    }
+
+    /// Looks at a path until `is_settled` holds, nothing is there, the run is cancelled, or the time is over.
+    pub(super) async fn seen_until(
+        &self,
+        target: &RemotePath,
+        patience: Duration,
+        is_settled: impl Fn(&Node) -> bool,
+    ) -> Option<Node> {
+        let retry = &self.options.retry;
+        let policy = RetryPolicy { max_attempts: retry.max_attempts.min(LOOKS), ..retry.clone() };
+        let api = self.api.clone().with_retry(policy);
+        let until = Instant::now() + patience;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let node = api.find(target).await.ok().flatten()?;
+            if is_settled(&node) || Instant::now() + pause > until {
+                return Some(node);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(2)),
+                () = self.cancel.cancelled() => return Some(node),
+            }
+        }
+    }
+}
+
+impl Sent {
+    /// Why a node is not what was sent. A file of another content is what somebody has put there since.
+    fn fault(&self, node: Option<&Node>) -> Option<&'static str> {
+        match node {
+            None => Some("nothing of that name is there"),
+            Some(node) if node.is_folder() => Some(MISFILED),
+            Some(node) if node.is_temporary() => Some("its content has not been entered"),
+            Some(node) if node.etag.as_ref() == Some(&self.etag) && node.size != self.size => {
+                Some("its size is another")
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// Whether a node is what the server has made of it. Its content hash may come later.
+    fn is_misfiled_as(&self, node: &Node) -> bool {
+        node.is_folder() && node.children == Some(0) && node.etag.as_ref() == Some(&self.etag)
+    }
+
+    fn unproven(&self, fault: &str) -> TransferError {
+        TransferError::Unproven { path: self.target.to_string(), fault: fault.to_owned(), source: None }
+    }
+
+    fn unseen(&self, source: Arc<TransferError>) -> TransferError {
+        let fault = format!("it could not be looked at afterwards: {source}");
+        TransferError::Unproven { path: self.target.to_string(), fault, source: Some(source) }
+    }
+}
