@@ -100,6 +100,12 @@ impl Node {
         self.name().starts_with('.')
     }
 
+    /// Whether the server encrypts its content where it is stored: its ETag tells nothing of the content then
+    /// (docs/protocol.md §5.8).
+    pub fn is_encrypted(&self) -> bool {
+        self.text("datasource_encrypted") == Some("true")
+    }
+
     /// Whether an upload of it is still running or was never finished.
     pub fn is_temporary(&self) -> bool {
         self.etag.as_deref() == Some("temporary")

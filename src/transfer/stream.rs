@@ -148,6 +148,9 @@ impl Engine {
         } else {
             self.send_blocks(first, source, target, &in_doubt).await
         };
+        if sent.is_ok() {
+            self.say_unverified(target);
+        }
         if replaces && in_doubt.load(Ordering::Relaxed) {
             return sent.map_err(|error| TransferError::InDoubt { path: target.to_string(), source: Box::new(error) });
         }

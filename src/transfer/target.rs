@@ -189,7 +189,9 @@ impl Engine {
         for folder in destination.parent().iter().flat_map(RemotePath::segments).skip(1) {
             check_folder_name(folder)?;
         }
-        match self.api.find(typed).await? {
+        let there = self.api.find(typed).await?;
+        self.storage.learn(there.as_ref());
+        match there {
             Some(node) if node.read_only => Err(TransferError::ReadOnly(node.path.to_string())),
             Some(node) if node.is_folder() => {
                 check_folder_name(node.name())?;
@@ -202,7 +204,9 @@ impl Engine {
             }
             None => {
                 let parent = destination.parent().unwrap_or_default();
-                match self.api.find(&parent).await? {
+                let there = self.api.find(&parent).await?;
+                self.storage.learn(there.as_ref());
+                match there {
                     None if parent.is_workspace() => {
                         Err(TransferError::NotFound(format!("there is no workspace '{parent}' for this user")))
                     }

@@ -88,6 +88,7 @@ impl Engine {
         }
         candidate.folder.ready().await?;
         let (etag, size) = self.send(item, candidate, &target, replaces).await?;
+        self.check_encrypted(&candidate.source, &target).await?;
         Ok(Uploaded { size, ..uploaded(ItemOutcome::Transferred(reason), target, Some(etag)) })
     }
 
@@ -236,7 +237,7 @@ impl Engine {
     ) -> Result<String, TransferError> {
         match expected {
             Some(expected) if expected == found => Ok(found),
-            _ if !self.options.verify => Ok(found),
+            _ if !self.options.verify || self.storage.is_encrypted() => Ok(found),
             expected => Err(TransferError::Integrity {
                 path: target.to_string(),
                 what: "ETag",

@@ -5,6 +5,7 @@ mod trees;
 
 mod answers;
 mod downloads;
+mod encrypted;
 mod random;
 mod support;
 mod transfer;

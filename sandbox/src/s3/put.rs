@@ -42,7 +42,7 @@ pub(super) async fn put(shared: &Arc<Shared>, exchange: &Exchange, caller: &Call
         blocked(shared, pending, receive(body, length, sink).await?);
         return Err(Failure::backend_down().into());
     };
-    let received = receive(body, length, sink).await?;
+    let mut received = receive(body, length, sink).await?;
     if promised.signed_chunks || promised.mismatch(&received).is_some() {
         if !promised.signed_chunks {
             pending.store_object(&received);
@@ -51,6 +51,7 @@ pub(super) async fn put(shared: &Arc<Shared>, exchange: &Exchange, caller: &Call
         sleep(delay).await;
         return Err(Failure::backend_down().into());
     }
+    received.digests = shared.nodes.stored(&pending.upload.uuid, received.digests);
     let etag = received.digests.etag();
     if pending.store_object(&received) {
         if shared.s3.damages(&place.path()) {
