@@ -237,6 +237,10 @@ pub fn check_folder_name(name: &str) -> Result<(), NameError> {
     if without_archive_ending(name) == name { Ok(()) } else { Err(NameError::ArchiveFolder(name.to_owned())) }
 }
 
+/// The name of a file that the server keeps for itself in each folder of a storage that shows folders as such. Only S3
+/// listings tell of it.
+pub const FOLDER_MARKER: &str = ".pydio";
+
 /// Checks that a name can be written to the server and read again.
 ///
 /// # Errors
@@ -248,7 +252,7 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
     if name.contains('\0') {
         return Err(NameError::Nul(name.to_owned()));
     }
-    if name == ".pydio" {
+    if name == FOLDER_MARKER {
         return Err(NameError::Reserved(name.to_owned()));
     }
     // A name of at most 255 bytes cannot have more characters, and NFC never lengthens the count of what it composes.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 pub use handle::Tree;
 
 use crate::clock::Clock;
-use crate::content::{Body, Store};
+use crate::content::{Body, Digests, Store};
 use crate::links::{Link, Links};
 use crate::tokens::{Caller, Scope};
 use crate::world::{self, Right, RootKind, Workspace};
@@ -310,6 +310,15 @@ impl Nodes {
         })
     }
 
+    /// The digests of a content as it is stored in the data source of an upload.
+    pub(crate) fn stored(&self, upload: &str, digests: Digests) -> Digests {
+        let is_encrypted = self.read(|forest| {
+            let id = forest.by_uuid(upload);
+            id.and_then(|id| forest.get(id)).is_some_and(Node::is_encrypted)
+        });
+        if is_encrypted { digests.encrypted() } else { digests }
+    }
+
     /// Gives up an upload in parts: a node that is still temporary disappears.
     pub(crate) fn abort_put(&self, upload: &Upload) {
         self.write(|forest, _| {
@@ -335,6 +344,7 @@ impl Nodes {
         let (body, digests) = self.store.put(content)?;
         let upload =
             self.begin_put(place, body.size()).map_err(|refusal| anyhow::anyhow!("{}: {refusal:?}", place.path()))?;
+        let digests = self.stored(&upload.uuid, digests);
         let finished = Finished {
             body,
             etag: digests.etag(),

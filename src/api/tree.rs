@@ -132,6 +132,12 @@ impl Node {
         self.kind == NodeKind::Folder && self.children == Some(0) && self.hash.is_some()
     }
 
+    /// Whether the server encrypts its content where it is stored: its ETag tells nothing of the content then
+    /// (docs/protocol.md §5.8).
+    pub fn is_encrypted(&self) -> bool {
+        self.says("datasource_encrypted")
+    }
+
     /// Whether an upload of it is still running or was never finished.
     pub fn is_temporary(&self) -> bool {
         self.etag.as_deref() == Some("temporary")

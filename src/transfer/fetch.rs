@@ -15,7 +15,7 @@ use super::listed::{Listed, Verdict};
 use super::verify::{is_cut_short, ways_to_hash};
 use super::{Engine, TransferError};
 use crate::api::Node;
-use crate::hash::{MEBIBYTE, Scheme};
+use crate::hash::{CELLS_BLOCK, MEBIBYTE, Scheme};
 use crate::http::retry::{self, Advice, Retryable as _};
 use crate::s3::{Download, ObjectInfo, S3ErrorKind};
 
@@ -69,6 +69,12 @@ impl Engine {
     /// # Errors
     /// Any [`TransferError`] that retrying did not mend.
     pub(super) async fn fetch(&self, item: ItemNumber, source: &Node, target: &Path) -> Result<Arrived, TransferError> {
+        if source.is_encrypted() && source.size == 0 {
+            // The server finds no content of it (docs/protocol.md §5.8).
+            let content = (source.etag.as_deref().unwrap_or_default(), 0);
+            let scheme = self.options.verify.then_some(Scheme::Parts(CELLS_BLOCK));
+            return Arrived::begin(&self.options.temporaries, target, content, scheme).await;
+        }
         let label = source.path.to_string();
         let attempts =
             tokio::sync::Mutex::new(Attempts { listed: Listed::of(source), kept: None, broke_at: None, wrong: None });
@@ -233,6 +239,11 @@ impl Engine {
             return Ok(arrived);
         };
         let etag = attempts.listed.etag().unwrap_or(&arrived.etag).to_owned();
+        if source.is_encrypted() {
+            let hashed = move || arrived.cells_hash().map(|hash| (arrived, hash));
+            let (arrived, hash) = blocking(target, hashed).await?;
+            return self.check_hash(item, source, arrived, (etag, hash), target, attempts).await;
+        }
         let found = hasher.clone().etag();
         if found == etag {
             return Ok(arrived);

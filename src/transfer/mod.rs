@@ -4,6 +4,7 @@
 mod arrived;
 pub mod body;
 pub mod download;
+pub mod encrypted;
 pub mod error;
 pub mod event;
 mod fetch;
@@ -42,6 +43,8 @@ pub struct Engine {
     pub options: Arc<Options>,
     /// Who hears of it.
     pub observer: Arc<dyn Observer>,
+    /// What the run has learned of where its uploads go.
+    pub storage: encrypted::Storage,
     /// Cancelled when the run is to stop.
     pub cancel: CancellationToken,
 }

@@ -163,11 +163,16 @@ impl Engine {
         let first = self.block(&mut source, 1).await?;
         let progress = Arc::default();
         let to = Parts { item: ITEM, label: LABEL, target, replaces, progress: &progress };
-        if !self.is_at_end(&mut source).await? {
-            return self.send_blocks(first, source, to).await;
+        let sent = if self.is_at_end(&mut source).await? {
+            self.observer.walk_finished();
+            self.send_only_block(first, to).await
+        } else {
+            self.send_blocks(first, source, to).await
+        };
+        if sent.is_ok() {
+            self.say_unverified(target);
         }
-        self.observer.walk_finished();
-        self.send_only_block(first, to).await
+        sent
     }
 
     /// Whether a stream has arrived as a file.

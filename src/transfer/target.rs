@@ -198,9 +198,11 @@ impl Engine {
         for folder in destination.parent().iter().flat_map(RemotePath::segments).skip(1) {
             check_folder_name(folder)?;
         }
-        match self.api.find(typed).await? {
+        let there = self.api.find(typed).await?;
+        self.storage.learn(there.as_ref());
+        match there {
+            Some(node) if node.is_only_shown() => Err(TransferError::ReadOnlyTop(node.path.to_string())),
             Some(node) if node.read_only => Err(TransferError::ReadOnly(node.path.to_string())),
-            Some(node) if is_read_only_top(&node) => Err(TransferError::ReadOnlyTop(node.path.to_string())),
             Some(node) if node.is_folder() && node.mime.is_some() && self.is_misfiled(&node.path).await? => {
                 Ok(Place::Onto(node.path.clone(), Some(node)))
             }
@@ -220,6 +222,7 @@ impl Engine {
                     parent = parent.parent().unwrap_or_default();
                     found = self.api.find(&parent).await?;
                 }
+                self.storage.learn(found.as_ref());
                 match found {
                     None if parent.is_workspace() => Err(TransferError::NotFound(format!(
                         "there is no workspace '{parent}', or you have no access to it"
@@ -229,8 +232,8 @@ impl Engine {
                         make: command_line("cec mkdir -p", &[parent.as_str()]),
                     }),
                     Some(node) if !node.is_folder() => Err(TransferError::clash(parent, "file")),
+                    Some(node) if node.is_only_shown() => Err(TransferError::ReadOnlyTop(parent.to_string())),
                     Some(node) if node.read_only => Err(TransferError::ReadOnly(parent.to_string())),
-                    Some(node) if is_read_only_top(&node) => Err(TransferError::ReadOnlyTop(parent.to_string())),
                     Some(_) if is_folder => {
                         if !destination.is_workspace() {
                             check_folder_name(destination.name())?;

@@ -158,6 +158,7 @@ impl Engine {
         let Some(sent) = self.send_or_give_way(item, candidate, &mut target, replaces).await? else {
             return Ok(uploaded(ItemOutcome::Skipped, target, None));
         };
+        self.check_encrypted(&candidate.source, &target).await?;
         let overlapped = overlapped || sent.overlapped;
         let done = uploaded(ItemOutcome::Transferred(reason), target, Some(sent.etag));
         Ok(Uploaded { size: sent.size, replaced: replaces, overlapped, ..done })
@@ -406,7 +407,7 @@ impl Engine {
     ) -> Result<String, TransferError> {
         match expected {
             Some(expected) if expected == found => Ok(found),
-            _ if !self.options.verify => Ok(found),
+            _ if !self.options.verify || self.storage.is_encrypted() => Ok(found),
             expected => Err(TransferError::Integrity {
                 path: target.to_string(),
                 what: "ETag",

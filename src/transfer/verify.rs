@@ -46,8 +46,9 @@ pub fn same_content(path: &Path, local_size: u64, node: &Node) -> io::Result<boo
     if local_size != node.size || node.is_temporary() {
         return Ok(false);
     }
-    let mut schemes = node.etag.as_deref().map_or_else(Vec::new, |etag| ways_to_hash(etag, node.size));
-    // Where the ETag is that of parts of a size that nobody told, the server's own hash decides as well.
+    let etag = node.etag.as_deref().filter(|_| !node.is_encrypted());
+    let mut schemes = etag.map_or_else(Vec::new, |etag| ways_to_hash(etag, node.size));
+    // Where the ETag is that of parts of a size that nobody told, or of what is encrypted, the server's own hash decides as well.
     let by_blocks = Scheme::Parts(CELLS_BLOCK);
     if node.hash.is_some() && schemes != [Scheme::Whole] && !schemes.contains(&by_blocks) {
         schemes.push(by_blocks);

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::WalkError;
 use crate::api::{Client, Node};
 use crate::http::retry::{self, RetryPolicy};
-use crate::path::{RemotePath, check_folder_name};
+use crate::path::{FOLDER_MARKER, RemotePath, check_folder_name};
 use crate::s3;
 
 /// How many listings a walk keeps in flight: the server serves no more at once.
@@ -177,7 +177,7 @@ async fn counts_children(api: &Client, folder: &RemotePath) -> Result<bool, Walk
 
 /// The children of a folder whose names start with a dot.
 async fn hidden_children(api: &Client, s3: &s3::Client, folder: &RemotePath) -> Result<Vec<Node>, WalkError> {
-    let is_hidden = |path: &RemotePath| path.name().starts_with('.');
+    let is_hidden = |path: &RemotePath| path.name().starts_with('.') && path.name() != FOLDER_MARKER;
     let listed = |_| {
         let names = s3.list(folder).try_filter_map(async |entry| Ok(Some(entry.path).filter(is_hidden)));
         names.try_collect::<Vec<RemotePath>>()

@@ -14,6 +14,7 @@ mod create;
 mod discovery;
 mod engine;
 mod errors;
+mod faces;
 mod jobs;
 mod links;
 mod listing;
@@ -39,7 +40,7 @@ macro_rules! scenarios {
 
             #[tokio::test]
             async fn real() {
-                crate::server::on_real(super::$name).await;
+                crate::server::on_real(module_path!(), super::$name).await;
             }
         })*
     };

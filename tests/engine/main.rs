@@ -6,6 +6,7 @@ mod trees;
 mod answers;
 mod attempts;
 mod downloads;
+mod encrypted;
 mod overlaps;
 mod random;
 mod support;

@@ -37,6 +37,15 @@ impl Digests {
         hex(&self.md5)
     }
 
+    /// The same content, encrypted: its ETag is of what is stored, which is different each time, and its hash is of what
+    /// was sent. Of nothing, nothing is stored.
+    pub(crate) fn encrypted(mut self) -> Self {
+        if self.size > 0 {
+            self.md5 = rand::random();
+        }
+        self
+    }
+
     /// The value of `x-cells-hash`: the MD5 of the binary MD5 sums of the blocks.
     pub(crate) fn cells_hash(&self) -> String {
         if self.size == 0 {

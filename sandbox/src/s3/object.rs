@@ -20,7 +20,7 @@ use crate::Shared;
 use crate::content::Body as Content;
 use crate::tokens::Caller;
 use crate::transport::{Body, Response, full, respond};
-use crate::tree::node::{Kind, TEMPORARY_ETAG};
+use crate::tree::node::Kind;
 use crate::tree::{Access, Place, find};
 
 /// An object that is shorter than the index says breaks the connection before the headers when
@@ -37,6 +37,7 @@ pub(super) struct Object {
     mime: String,
     /// `None` while the first upload is running.
     content: Option<Content>,
+    is_encrypted: bool,
 }
 
 /// Finds the object of a key.
@@ -54,13 +55,15 @@ fn look(shared: &Shared, place: &Place) -> Result<Object, Failure> {
             mtime: node.mtime,
             mime: node.mime.current().unwrap_or("application/octet-stream").to_owned(),
             content: node.body.clone(),
+            is_encrypted: node.is_encrypted(),
         })
     })
 }
 
 impl Object {
-    fn is_temporary(&self) -> bool {
-        self.content.is_none() && self.etag == TEMPORARY_ETAG
+    /// Its content, where there is one to give: of an empty file that is encrypted nothing is found.
+    fn readable(&self) -> Option<&Content> {
+        self.content.as_ref().filter(|content| !self.is_encrypted || content.size() > 0)
     }
 
     fn modified(&self) -> SystemTime {
@@ -146,7 +149,7 @@ pub(super) async fn get(shared: &Arc<Shared>, exchange: &Exchange, identity: &Id
     let lock = lock.ok_or_else(Failure::backend_down)?;
     let object = look(shared, &place)?;
     let stretch = Stretch::of(exchange.header("range"), object.size)?;
-    let Some(content) = object.content.clone().filter(|_| !object.is_temporary()) else {
+    let Some(content) = object.readable().cloned() else {
         return Err(object.refuse(Failure::no_such_key()).into());
     };
     let stretch = Stretch { partial: stretch.partial || has_part_number(exchange), ..stretch };

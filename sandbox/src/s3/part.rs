@@ -63,9 +63,10 @@ pub(super) async fn put(
     if promised.md5.is_some() {
         return Err(Failure::invalid_digest().into());
     }
-    let etag = hex(&received.digests.md5());
-    let part = Part { md5: received.digests.md5(), etag: etag.clone(), content: received.body };
-    if !shared.s3.uploads.store(id, number, part, received.digests.blocks()) {
+    let digests = shared.nodes.stored(&uuid, received.digests);
+    let etag = hex(&digests.md5());
+    let part = Part { md5: digests.md5(), etag: etag.clone(), content: received.body };
+    if !shared.s3.uploads.store(id, number, part, digests.blocks()) {
         return Err(Failure::no_such_upload().into());
     }
     Ok(exchange.stored(&etag))

@@ -45,7 +45,7 @@ pub(super) async fn put(shared: &Arc<Shared>, exchange: &Exchange, caller: &Call
     };
     // The node of a PUT that breaks off is gone before the next one has the lock.
     let (_lock, pending) = (lock, pending);
-    let received = receive(body, length, sink).await?;
+    let mut received = receive(body, length, sink).await?;
     if promised.signed_chunks || promised.mismatch(&received).is_some() {
         if !promised.signed_chunks {
             pending.store_object(&received);
@@ -54,6 +54,7 @@ pub(super) async fn put(shared: &Arc<Shared>, exchange: &Exchange, caller: &Call
         sleep(delay).await;
         return Err(Failure::backend_down().into());
     }
+    received.digests = shared.nodes.stored(&pending.upload.uuid, received.digests);
     let etag = received.digests.etag();
     if pending.store_object(&received) {
         if shared.s3.damages(&place.path()) {

@@ -207,8 +207,11 @@ impl Forest {
         Ok(current)
     }
 
-    /// Puts a new node below `parent`. The name must be free.
-    pub(crate) fn attach(&mut self, parent: NodeId, node: Node) -> NodeId {
+    /// Puts a new node below `parent`, into its data source. The name must be free.
+    pub(crate) fn attach(&mut self, parent: NodeId, mut node: Node) -> NodeId {
+        if self.get(parent).is_some_and(Node::is_encrypted) {
+            node.encrypt();
+        }
         let id = self.insert(node);
         self.link(parent, id);
         id

@@ -166,6 +166,12 @@ impl Tree {
         place.is_ok_and(|place| self.change(&place, |node| node.quota = Some(bytes)))
     }
 
+    /// Makes a workspace lie in a data source that encrypts what is stored, from now on.
+    pub fn encrypt(&self, workspace: &str) -> bool {
+        let place = self.place(workspace);
+        place.is_ok_and(|place| self.change(&place, Node::encrypt))
+    }
+
     /// Fills a folder with `count` files of `size` bytes each, named `file-0000000.bin` and so on.
     /// All have the same content and share its storage, so that hundreds of thousands take moments.
     pub fn generate(&self, folder: &str, count: usize, size: usize) -> anyhow::Result<()> {

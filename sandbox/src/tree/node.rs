@@ -100,6 +100,9 @@ pub(crate) struct Node {
     pub(super) children: Option<Box<Children>>,
 }
 
+/// Says of a node that its content is encrypted where it is stored.
+const ENCRYPTED: &str = "datasource_encrypted";
+
 /// Etag of a node whose first upload has not been completed.
 pub(crate) const TEMPORARY_ETAG: &str = "temporary";
 
@@ -129,6 +132,16 @@ impl Node {
     /// A file without content and without a parent yet: what an upload starts with.
     pub(super) fn temporary(name: &str, size: u64, mtime: i64) -> Self {
         Self { kind: Kind::File, size, etag: TEMPORARY_ETAG.to_owned(), ..Self::folder(name, mtime) }
+    }
+
+    /// Makes it lie in a data source that encrypts what is stored.
+    pub(crate) fn encrypt(&mut self) {
+        self.extra.insert(ENCRYPTED.to_owned(), r#""true""#.to_owned());
+    }
+
+    /// Whether its content is encrypted where it is stored.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.extra.contains_key(ENCRYPTED)
     }
 
     /// Whether the first upload of this file is still running.

@@ -29,6 +29,7 @@ use plan::plan;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::sys::limits;
+use crate::transfer::encrypted::Storage;
 use crate::transfer::run::Job;
 use crate::transfer::{Engine, Options, Summary, event};
 use crate::ui::manifest::Manifest;
@@ -100,6 +101,7 @@ async fn engine(ctx: &Ctx, options: Options) -> Result<Engine, CliError> {
         s3: ctx.s3().await?.clone(),
         options: Arc::new(options),
         observer: Arc::new(event::Silent),
+        storage: Storage::default(),
         // A plan that nobody reads is stopped by itself.
         cancel: ctx.cancel.child_token(),
     })

@@ -1,0 +1,79 @@
+//! Files that the server encrypts where it stores them (docs/protocol.md §5.8). Their ETags are those of what is stored,
+//! which is different each time, so that only the content hash tells whether a content has arrived.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+use super::verify::hash_file;
+use super::{Engine, TransferError};
+use crate::api::Node;
+use crate::hash::{CELLS_BLOCK, Scheme};
+use crate::path::RemotePath;
+
+/// How long the server may take to tell the hash of a new content: it tells that of the one before until then.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The first pause between two looks at the hash, which double.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a run has learned of the storage that its uploads go to.
+#[derive(Debug, Clone, Default)]
+pub struct Storage(Arc<AtomicBool>);
+
+impl Storage {
+    /// Learns from the target of the run, or from the folder that it will be in.
+    pub(super) fn learn(&self, node: Option<&Node>) {
+        if node.is_some_and(Node::is_encrypted) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it encrypts what it stores.
+    pub fn is_encrypted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Engine {
+    /// Compares a local file with the hash of what was sent, where the ETag could not tell. The server may be late.
+    ///
+    /// # Errors
+    /// The hash stays another; the file cannot be read; the server cannot be asked.
+    pub(super) async fn check_encrypted(&self, source: &Path, target: &RemotePath) -> Result<(), TransferError> {
+        if !self.options.verify || !self.storage.is_encrypted() {
+            return Ok(());
+        }
+        let path = source.to_owned();
+        let hashed = spawn_blocking(move || hash_file(&path, Scheme::Parts(CELLS_BLOCK))).await;
+        let hashed = hashed.map_err(std::io::Error::other).and_then(|hashed| hashed);
+        let expected = hashed.map_err(|error| TransferError::local(source, error))?.cells_hash().unwrap_or_default();
+        let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
+        loop {
+            let found = self.api.stat_many(std::slice::from_ref(target)).await?.pop().and_then(|node| node.hash);
+            if found.as_ref() == Some(&expected) {
+                return Ok(());
+            }
+            if begun.elapsed() > PATIENCE.min(self.options.retry.max_elapsed) {
+                let (path, found) = (target.to_string(), found.unwrap_or_else(|| "unknown".to_owned()));
+                return Err(TransferError::Integrity { path, what: "x-cells-hash", expected, found });
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(2)),
+                () = self.cancel.cancelled() => return Err(TransferError::Cancelled),
+            }
+        }
+    }
+
+    /// Says that a stream was not compared, where the ETag could not tell: it cannot be read again.
+    pub(super) fn say_unverified(&self, target: &RemotePath) {
+        if self.options.verify && self.storage.is_encrypted() {
+            let text = "could not be verified: the server encrypts what it stores, and tells no sum of a stream";
+            self.observer.notice(&target.to_string(), text);
+        }
+    }
+}
