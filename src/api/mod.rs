@@ -225,7 +225,7 @@ impl Client {
             };
             fits(&value).map_err(|why| self.unasked(why))?;
             http.note_right_answer();
-            Ok(Ok(value))
+            Ok::<_, ApiError>(Ok(value))
         };
         retry::run(&self.retry, attempt, |_, _, _| {}).await?
     }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::credentials::{ATTEMPTS, Obtained, no_answer};
-use super::open;
 use super::sign_in::SignedIn;
 use crate::account::ServerUrl;
 use crate::auth::oauth::loopback::{Listener, Page};
