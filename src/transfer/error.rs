@@ -299,7 +299,10 @@ impl Retryable for TransferError {
         match self {
             Self::Api(error) => error.advice(),
             Self::S3(error) => error.advice(),
-            Self::Integrity { .. } | Self::Changed(_) | Self::UploadLost(_) => Advice::Retry,
+            Self::Unproven { source: Some(source), .. } => source.advice(),
+            Self::Unproven { source: None, .. } | Self::Integrity { .. } | Self::Changed(_) | Self::UploadLost(_) => {
+                Advice::Retry
+            }
             _ => Advice::Stop,
         }
     }

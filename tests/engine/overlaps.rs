@@ -105,6 +105,30 @@ async fn an_upload_behind_another_clients_that_breaks_off_ends_as_a_file() {
 }
 
 #[tokio::test]
+async fn a_stream_behind_another_clients_upload_that_breaks_off_ends_as_a_file_or_is_told() {
+    for (size, last) in [(1000, "PUT"), (25 * MEBIBYTE, "POST")] {
+        let house = House::new();
+        let other = rival(&house).await;
+        let target = house.engine.stream_target(&remote(PATH), false).await.expect("a target");
+        let reader = Box::new(std::io::Cursor::new(content(size)));
+        let break_off = async {
+            until(|| requests(&house, last) == 2).await;
+            other.abort();
+        };
+        let (summary, ()) = tokio::join!(house.engine.clone().upload_stream(reader, target), break_off);
+        if last == "PUT" {
+            assert_whole(&summary);
+            assert_file(&house, size);
+        } else {
+            // It cannot be read again.
+            assert_eq!((summary.transferred, summary.failed), (0, 1), "{summary:#?}");
+            assert_eq!(Kind::of_transfer(&summary.failures[0].error), Kind::Integrity);
+            assert!(!house.sandbox.tree().exists(PATH), "what was made of it is out of the way");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_upload_that_another_one_overtook_after_the_look_ends_as_a_file() {
     let house = House::new();
     let (source, gate) = (house.write("tree/file", content(1000)), Gate::closed());
