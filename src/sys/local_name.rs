@@ -143,7 +143,7 @@ mod tests {
         }
         std::fs::remove_file(&link).expect("removed");
         std::os::unix::fs::symlink(&file, &link).expect("a link");
-        for path in [&file, &link, Path::new("file"), Path::new("/proc/version")] {
+        for path in [Path::new("file"), Path::new("/proc/version"), &file, &link] {
             assert!(!is_descriptor(path), "{}", path.display());
         }
     }

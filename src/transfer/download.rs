@@ -63,7 +63,9 @@ impl Engine {
                 target = free_target(&target)?;
             }
             if self.options.dry_run {
-                can_write(&target).await?;
+                let place = target.clone();
+                let writable = spawn_blocking(move || can_write(&place)).await;
+                writable.map_err(|error| TransferError::local(&target, io::Error::other(error)))??;
                 return Ok(Downloaded { outcome: ItemOutcome::Transferred(reason), target, etag: None, size });
             }
             let replace = reason != Reason::New && reason != Reason::Renamed;
@@ -121,14 +123,18 @@ impl Engine {
 }
 
 /// Whether a file can be made where `target` is to be, or where its folder would be made: a dry run would not notice
-/// otherwise. What shows it has no name, where the system has such files.
-async fn can_write(target: &Path) -> Result<(), TransferError> {
-    let folders =
-        target.ancestors().skip(1).map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-    let Some(folder) = { folders }.find(|folder| folder.is_dir()).map(Path::to_owned) else { return Ok(()) };
-    let made = spawn_blocking(move || tempfile::tempfile_in(folder)).await;
-    let made = made.map_err(io::Error::other).and_then(|made| made);
-    made.map(|_| ()).map_err(|error| TransferError::local(target, without_path(error)))
+/// otherwise. What shows it has no name, where the system has such files. Blocking.
+///
+/// # Errors
+/// Why none can be made.
+pub(super) fn can_write(target: &Path) -> Result<(), TransferError> {
+    let here = |folder: &Path| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() };
+    let folder = target.ancestors().skip(1).map(here).find(|folder| folder.is_dir());
+    let Some(folder) = folder else { return Ok(()) };
+    match tempfile::tempfile_in(folder) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(TransferError::local(target, without_path(error))),
+    }
 }
 
 /// The system's own words, without the name of the temporary file behind them, which tells the user nothing.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
+use super::download::can_write;
 use super::event::Direction;
 use super::plan::{Candidate, DownloadCandidate, Step};
 use super::{Engine, TransferError};
@@ -168,7 +169,9 @@ impl Places<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(TransferError::local(place, error)),
         }
-        if !self.engine.options.dry_run {
+        if self.engine.options.dry_run {
+            can_write(place)?;
+        } else {
             match fs::create_dir(place) {
                 Ok(()) => {}
                 // Another run was quicker.

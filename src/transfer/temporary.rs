@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::sys::{local_name, open};
+use crate::sys::{atomic_file, local_name, open};
 
 /// What the name of a record ends with.
 const RECORD: &str = ".temporary-files";
@@ -43,6 +43,8 @@ enum Recording {
 struct Record {
     file: File,
     path: PathBuf,
+    /// The folders that were made for it, the deepest first.
+    made: Vec<PathBuf>,
     existing: HashSet<PathBuf>,
     entries: usize,
 }
@@ -96,7 +98,9 @@ impl Temporaries {
     fn add(&self, path: PathBuf) {
         let mut recording = self.lock();
         if let (Recording::Before, Some(folder)) = (&*recording, &self.folder) {
-            *recording = Record::create(folder).map_or(Recording::Impossible, Recording::Open);
+            // Another run may just be removing the folder.
+            let record = Record::create(folder).or_else(|_| Record::create(folder));
+            *recording = record.map_or(Recording::Impossible, Recording::Open);
         }
         if let Recording::Open(record) = &mut *recording
             && record.add(path).is_err()
@@ -135,7 +139,13 @@ fn remove_recorded(path: &Path) -> io::Result<()> {
 
 impl Record {
     fn create(folder: &Path) -> io::Result<Self> {
-        crate::sys::atomic_file::create_private_folder(folder)?;
+        // Those that are missing now go again with the record.
+        let made = folder.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+        Self::create_in(folder, made)
+    }
+
+    fn create_in(folder: &Path, made: Vec<PathBuf>) -> io::Result<Self> {
+        atomic_file::create_private_folder(folder)?;
         let path = folder.join(format!("{:032x}{RECORD}", rand::random::<u128>()));
         let mut options = File::options();
         options.write(true).create_new(true);
@@ -145,7 +155,7 @@ impl Record {
         file.try_lock()?;
         // A run that removes leftovers may have taken it for one before it was locked.
         fs::symlink_metadata(&path)?;
-        Ok(Self { file, path, existing: HashSet::new(), entries: 0 })
+        Ok(Self { file, path, made, existing: HashSet::new(), entries: 0 })
     }
 
     fn add(&mut self, path: PathBuf) -> io::Result<()> {
@@ -169,6 +179,8 @@ impl Drop for Record {
         if self.existing.is_empty() {
             // The next run removes it otherwise.
             let _ = fs::remove_file(&self.path);
+            // Something else may be in them by now.
+            let _ = self.made.iter().try_for_each(fs::remove_dir);
         }
     }
 }
@@ -371,8 +383,8 @@ mod tests {
 
     #[test]
     fn what_a_killed_run_has_left_is_removed_by_the_next_and_nothing_else() {
-        let (folder, records) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-        let records = records.path().join("records");
+        let (folder, kept) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let records = kept.path().to_owned();
         let left = killed(&records, &folder.path().join("file"));
         let foreign = folder.path().join(local_name::temporary());
         fs::write(&foreign, "not ours").expect("a file");
@@ -385,7 +397,11 @@ mod tests {
         let stays = is_at(being_written.as_file(), being_written.file.path()).expect("a file");
         assert!(stays, "what is being written to stays");
         drop((being_written, alive));
-        assert_eq!((names(folder.path()).len(), names(&records).len()), (1, 0), "no record is left");
+        assert_eq!(names(folder.path()).len(), 1);
+        assert!(names(&records).is_empty(), "no record is left");
+        let fresh = records.join("fresh/records");
+        drop(Arc::new(Temporaries::recorded_in(fresh.clone())).create(&folder.path().join("other")).expect("a file"));
+        assert!(!fresh.parent().expect("a folder").exists(), "nor a folder that was made for it");
     }
 
     #[cfg(unix)]

@@ -60,7 +60,7 @@ fn the_next_run_removes_what_a_killed_one_has_left_wherever_it_goes() {
     assert_eq!(names().len(), 2);
     assert_eq!(world.cec(["scp", "-q", "cells://common-files/other", "."]).run().code, 0);
     assert_eq!(names(), [foreign.file_name().expect("a name").to_string_lossy()], "only what is recorded goes");
-    let records = fs::read_dir(world.config_folder().join("downloads")).expect("a folder").count();
+    let records = fs::read_dir(world.config_folder().join("downloads")).map_or(0, Iterator::count);
     assert_eq!(records, 0, "no record is left");
 }
 
