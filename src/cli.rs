@@ -515,7 +515,7 @@ mod tests {
                 let mut lines = help.lines().skip(1);
                 assert_eq!((lines.next(), lines.next()), (Some(""), Some("Examples:")), "{path:?}: {help}");
                 assert!(help.lines().all(|line| line.chars().count() <= 100), "{path:?}: {help}");
-                assert_eq!(help.contains("Global options:\n  -u, --url"), path.is_empty(), "{path:?}: {help}");
+                assert_eq!(help.contains("Global options:\n"), path.is_empty(), "{path:?}: {help}");
                 assert_eq!(help.contains("--connect-timeout"), path.is_empty() && flag == "--help", "{help}");
                 assert!(help.contains("cec help options"), "{path:?}: {help}");
                 if !path.is_empty() {

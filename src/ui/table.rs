@@ -292,7 +292,7 @@ mod tests {
             let lines = align(&LISTING, &rows(&[["File", uuid, name, "2 B", "59 seconds ago", hash]]), Some(width));
             assert_eq!(lines[0], header, "{lines:#?}");
             assert!(lines.iter().all(|line| line.width() <= width), "{lines:#?}");
-            assert!(lines.len() == 2 && lines[1].contains("2 B   59 seconds ago"), "{lines:#?}");
+            assert!(lines.len() == 2 && lines[1].contains("2 B  59 seconds ago"), "{lines:#?}");
         }
         let two = rows(&[
             ["File", uuid, long, "2 B", "59 seconds ago", hash],
@@ -305,7 +305,7 @@ mod tests {
             assert!(lines.iter().any(|line| line.contains("Folder  short")), "{lines:#?}");
         }
         let lines = align(&LISTING, &two, Some(80));
-        assert_eq!(lines[1], format!("File{:<44}2 B  59 seconds ago", ""), "{lines:#?}");
+        assert_eq!(lines[1], format!("File{:<54}2 B  59 seconds ago", ""), "{lines:#?}");
         assert_eq!(lines[2], format!("  {long}"), "{lines:#?}");
     }
 }
