@@ -7,8 +7,10 @@ use clap::{Arg, ArgAction, Command};
 
 use crate::env;
 
-/// The options of the older client whose empty values mean that they are not given, by command. For global options it is
-/// so with all of them, as for their variables. A new option with an empty value is left to its command: taking
+/// The global options of the older client, whose empty values mean that they are not given.
+const GLOBALS_MAY_BE_EMPTY: [&str; 6] = ["config", "log", "login", "password", "token", "url"];
+
+/// The same options of single commands. A new option with an empty value is left to its command: taking
 /// `find --name ""` for a search without a name would find too much.
 const MAY_BE_EMPTY: &[(&str, &[&str])] = &[
     ("config add oauth", &["id_token"]),
@@ -176,8 +178,11 @@ impl<'a> Reader<'a> {
     }
 
     fn may_be_empty(&self, option: &Arg) -> bool {
-        let of_command = MAY_BE_EMPTY.iter().find(|(command, _)| *command == self.path);
-        option.is_global_set() || of_command.is_some_and(|(_, names)| names.contains(&option.get_id().as_str()))
+        let name = option.get_id().as_str();
+        if option.is_global_set() {
+            return GLOBALS_MAY_BE_EMPTY.contains(&name);
+        }
+        MAY_BE_EMPTY.iter().any(|(command, names)| *command == self.path && names.contains(&name))
     }
 }
 
@@ -259,7 +264,8 @@ mod tests {
             ("jobs get --filter _", "jobs get"),
             ("ls --format _ x", "ls x"),
             ("version -f _", "version"),
-            ("ls --profile= --timeout _", "ls"),
+            ("ls --log= --url _", "ls"),
+            ("ls --profile= --jq _", "ls --profile= --jq _"),
             // An operand that is empty is one, and so is a value that is not.
             ("ls _", "ls _"),
             ("find x --name _", "find x --name _"),

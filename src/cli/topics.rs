@@ -42,8 +42,8 @@ that all failures have in common, else 1.
 const ENVIRONMENT: &str = "\
 Environment variables
 
-A flag wins over its variable; a variable set to nothing counts as not set. Switches take true, t, 1,
-yes, y, on and their opposites.
+A flag wins over its variable; a variable set to nothing counts as not set. Switches take true, t,
+1, yes, y, on and their opposites.
 
 Account:
   CEC_URL                  server (--url)
@@ -95,8 +95,8 @@ Updates (see cec update --help):
 The completion script of bash sets CEC_COMPLETE_BREAKS for itself.
 
 The older client's CELLS_CLIENT_TARGET_URL, CELLS_CLIENT_TARGET_USER_LOGIN,
-CELLS_CLIENT_TARGET_USER_PWD and CELLS_CLIENT_TARGET_SKIP_VERIFY are read if the CEC_ variable of the
-same meaning is not set.
+CELLS_CLIENT_TARGET_USER_PWD and CELLS_CLIENT_TARGET_SKIP_VERIFY are read if the CEC_ variable of
+the same meaning is not set.
 ";
 
 const PATHS: &str = "\
