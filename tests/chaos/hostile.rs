@@ -240,16 +240,40 @@ fn assert_well((count, wrong): (usize, Vec<String>)) {
     assert!(count > 0);
 }
 
+/// The ways to lie that a small set can have: what is large takes its time.
+const SMALL: [Lie; 11] = [
+    Lie::Names,
+    Lie::Escapes,
+    Lie::Types,
+    Lie::Numbers,
+    Lie::Gaps,
+    Lie::Places,
+    Lie::Whole,
+    Lie::Statuses,
+    Lie::Redirects,
+    Lie::Headers,
+    Lie::Lengths,
+];
+
 #[test]
 fn no_lie_of_a_server_does_harm() {
-    // Each line once with each way to lie; what is large, with a few.
-    let cases = LINES.iter().enumerate().flat_map(|(line, _)| {
-        Lie::ALL.into_iter().enumerate().filter_map(move |(index, lie)| {
-            let seed = u64::try_from(line * 13 + index * 7).unwrap_or(0);
-            (lie != Lie::Bulk || line % 16 == 0).then_some(Case { line, lie, seed })
-        })
+    let two_each = (0..LINES.len()).flat_map(|line| {
+        [2 * line, 2 * line + 1].map(|number| Case { line, lie: SMALL[number % SMALL.len()], seed: number as u64 })
     });
-    assert_well(run_all(cases.collect::<Vec<_>>().into_iter(), None));
+    assert_well(run_all(two_each, None));
+}
+
+/// What these runs have found, and what is mended.
+const FOUND: &[(&str, Lie, u64)] = &[];
+
+#[test]
+fn what_was_found_does_no_harm_any_more() {
+    let cases = FOUND.iter().map(|(typed, lie, seed)| {
+        let line = LINES.iter().position(|line| line.typed == *typed).expect("a line");
+        Case { line, lie: *lie, seed: *seed }
+    });
+    let (_, wrong) = run_all(cases, None);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn play(seed: u64, steps: usize, end: Option<Instant>) -> Vec<String> {
         if end.is_some_and(|end| Instant::now() > end) {
             break;
         }
-        stage.relay.weather(*chance.choose(&[2, 3, 5, 10]));
+        stage.relay.weather(*chance.choose(&[1, 2, 2, 3, 5]));
         let before = wrong.len();
         let name = *chance.choose(&NAMES);
         let done = match chance.below(10) {
@@ -197,6 +197,7 @@ fn play(seed: u64, steps: usize, end: Option<Instant>) -> Vec<String> {
         };
         stage.relay.weather(0);
         let told = stage.relay.told();
+        println!("  {step}: {} {told:?}", done.chars().take(300).collect::<String>());
         for complaint in &mut wrong[before..] {
             *complaint = format!("CEC_CHAOS_SEED={seed} step {step}: {complaint}\n    after: {done}\n    relay: {told:?}");
             println!("{complaint}");
@@ -357,10 +358,12 @@ fn relocate(
     chance: &mut Chance,
     wrong: &mut Vec<String>,
 ) -> String {
-    let other = *chance.choose(&NAMES);
-    let Some(content) = model.get(name).cloned().filter(|_| other != name && !model.contains_key(other)) else {
-        return "nothing to move".to_owned();
-    };
+    let there = |name: &&&str| model.contains_key(**name);
+    let source = NAMES.iter().filter(there).find(|it| **it == name).or_else(|| NAMES.iter().find(there));
+    let free: Vec<&'static str> = NAMES.into_iter().filter(|name| !model.contains_key(name)).collect();
+    let Some(name) = source.copied().filter(|_| !free.is_empty()) else { return "nothing to move".to_owned() };
+    let other = *chance.choose(&free);
+    let content = model[name].clone();
     ensure_folder(stage, other);
     let moves = chance.one_of(2);
     let [from, to] = [name, other].map(|name| format!("{}/{name}", stage.folder));
