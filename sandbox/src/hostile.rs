@@ -271,7 +271,13 @@ mod tests {
     use crate::transport::respond;
 
     fn malice(lies: &[Lie], seed: u64) -> Malice {
-        Malice { seed, lies: lies.to_vec(), one_in: 1, outside: "/outside".to_owned(), elsewhere: "http://x".to_owned() }
+        Malice {
+            seed,
+            lies: lies.to_vec(),
+            one_in: 1,
+            outside: "/outside".to_owned(),
+            elsewhere: "http://x".to_owned(),
+        }
     }
 
     async fn answer(hostility: &Hostility, body: &'static str) -> (u16, Vec<u8>) {
@@ -309,8 +315,8 @@ mod tests {
             let same_head = response.status() == StatusCode::OK && *response.headers() == headers;
             let same_length = hyper::body::Body::size_hint(response.body()).exact() == Some(BODY.len() as u64);
             let is_small = hyper::body::Body::size_hint(response.body()).upper().is_some_and(|length| length < 1 << 24);
-            let same_body = !is_small
-                || response.into_body().collect().await.is_ok_and(|body| body.to_bytes() == BODY.as_bytes());
+            let same_body =
+                !is_small || response.into_body().collect().await.is_ok_and(|body| body.to_bytes() == BODY.as_bytes());
             assert!(!(same_head && same_length && same_body), "{lie:?}");
             assert_eq!(hostility.told().len(), 2, "{lie:?}");
         }

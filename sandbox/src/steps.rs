@@ -174,7 +174,10 @@ mod tests {
         headers.insert(CLIENT, "a".parse().unwrap());
         assert!(steps.of(&Method::PUT, "/io/x", &headers).is_none(), "off");
         steps.begin();
-        assert!(steps.of(&Method::GET, "/io/x", &headers).is_none() && steps.of(&Method::PUT, "/io/x", &HeaderMap::new()).is_none());
+        assert!(
+            steps.of(&Method::GET, "/io/x", &headers).is_none()
+                && steps.of(&Method::PUT, "/io/x", &HeaderMap::new()).is_none()
+        );
         let walker = steps.of(&Method::PUT, "/io/x", &headers).unwrap();
         let going = tokio::spawn(async move { walker.stop(Stage::Arrived).await });
         while steps.waiting().is_empty() {

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cells_sandbox::{Lie, Malice};
 
-use crate::chance::Chance;
+use crate::chance::{Chance, end, first_seed};
 use crate::lines::{Effect, LINES, Line};
 use crate::machine::{Ended, Machine, PATIENCE, Screen, Snapshot, may_be_written};
 
@@ -285,10 +285,7 @@ fn hostile_for_long() {
         let case = Case { line: parts[0].parse().expect("a line"), lie, seed: parts[2].parse().expect("a seed") };
         return assert_well(run_all([case].into_iter(), None));
     }
-    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let first = number("CEC_CHAOS_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let end = Instant::now() + Duration::from_secs(number("CEC_CHAOS_SECONDS").unwrap_or(600));
-    println!("CEC_CHAOS_SEED={first}");
+    let (first, end) = (first_seed(), end());
     let wanted = env::var("CEC_CHAOS_LIES").unwrap_or_default();
     let is_wanted = |lie: &Lie| wanted.is_empty() || wanted.split(',').any(|name| name == format!("{lie:?}"));
     let lies: Vec<Lie> = Lie::ALL.into_iter().filter(is_wanted).collect();

@@ -215,7 +215,10 @@ impl Machine {
         command.env_clear().current_dir(self.path("work"));
         command.env("HOME", self.path("home")).env("PATH", "/usr/bin:/bin").env("TERM", "xterm");
         command.env("CEC_KEYRING", "none").env("CEC_COLOR", "never").env("CEC_TIMEOUT", "2s");
-        command.env("CEC_RETRY_MAX_BACKOFF", "20ms").env("CEC_RETRY_MAX_ATTEMPTS", "2").env("CEC_CONNECT_TIMEOUT", "2s");
+        command
+            .env("CEC_RETRY_MAX_BACKOFF", "20ms")
+            .env("CEC_RETRY_MAX_ATTEMPTS", "2")
+            .env("CEC_CONNECT_TIMEOUT", "2s");
         command.env("CEC_UPDATE_URL", self.sandbox.url());
         command.env("CEC_UPDATE_KEY", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/update-test-key.spki.pem"));
         match account {

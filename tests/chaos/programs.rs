@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use cells_sandbox::{Config, Sandbox};
 
-use crate::chance::Chance;
+use crate::chance::{Chance, end, first_seed};
 use crate::relay::Relay;
 
 /// The names that programs work on.
@@ -199,7 +199,8 @@ fn play(seed: u64, steps: usize, end: Option<Instant>) -> Vec<String> {
         let told = stage.relay.told();
         println!("  {step}: {} {told:?}", done.chars().take(300).collect::<String>());
         for complaint in &mut wrong[before..] {
-            *complaint = format!("CEC_CHAOS_SEED={seed} step {step}: {complaint}\n    after: {done}\n    relay: {told:?}");
+            *complaint =
+                format!("CEC_CHAOS_SEED={seed} step {step}: {complaint}\n    after: {done}\n    relay: {told:?}");
             println!("{complaint}");
         }
         if wrong.len() > before {
@@ -260,7 +261,10 @@ fn upload(
         if again.code != 0 {
             wrong.push(format!("it fails in fair weather too: {} {}", again.code, again.errors));
         } else if stage.really(name) != Ok(Some(content.clone())) {
-            wrong.push(format!("{name} is not what was sent again: {:?}", stage.really(name).map(|it| it.map(|it| it.len()))));
+            wrong.push(format!(
+                "{name} is not what was sent again: {:?}",
+                stage.really(name).map(|it| it.map(|it| it.len()))
+            ));
         }
     }
     model.insert(name, content);
@@ -296,7 +300,9 @@ fn upload_two(
             if some_well {
                 let lengths = really.map(|it| it.map(|it| it.len()));
                 let sent = contents.map(|content| content.len());
-                wrong.push(format!("two uploads of {sent:?} bytes to {name}, one of them well, and there is {lengths:?}"));
+                wrong.push(format!(
+                    "two uploads of {sent:?} bytes to {name}, one of them well, and there is {lengths:?}"
+                ));
             }
             stage.forget(name);
             model.remove(name);
@@ -371,7 +377,10 @@ fn relocate(
     let ran = stage.foul(&[words]);
     if ran[0].code == 0 {
         if stage.really(other) != Ok(Some(content.clone())) {
-            wrong.push(format!("{other} is not what {name} was: {:?}", stage.really(other).map(|it| it.map(|it| it.len()))));
+            wrong.push(format!(
+                "{other} is not what {name} was: {:?}",
+                stage.really(other).map(|it| it.map(|it| it.len()))
+            ));
         }
         let left = stage.really(name);
         let expected = if moves { None } else { Some(content.clone()) };
@@ -443,16 +452,14 @@ fn what_is_said_through_a_bad_relay_is_so() {
 #[test]
 #[ignore = "as long as one likes; see `just chaos`"]
 fn programs_for_long() {
-    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let first = number("CEC_CHAOS_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let end = Instant::now() + Duration::from_secs(number("CEC_CHAOS_SECONDS").unwrap_or(600));
+    let (first, end) = (first_seed(), end());
     let mut wrong = Vec::new();
     for (count, seed) in (first..).enumerate() {
         if Instant::now() > end {
             println!("{count} programs");
             break;
         }
-        println!("CEC_CHAOS_SEED={seed}");
+        println!("program {seed}");
         wrong.extend(play(seed, 30, Some(end)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

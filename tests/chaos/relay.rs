@@ -172,9 +172,10 @@ fn pass(from: &TcpStream, to: &TcpStream, limit: u64) -> bool {
 
 fn pump_up(shared: &Shared, fate: Fate, client: &TcpStream, server: &TcpStream) {
     let limit = match fate {
-        Fate::CutUp(bytes) | Fate::StallUp(bytes, _) | Fate::LateForServer(bytes, _) | Fate::LateForClient(bytes, _) => {
-            bytes
-        }
+        Fate::CutUp(bytes)
+        | Fate::StallUp(bytes, _)
+        | Fate::LateForServer(bytes, _)
+        | Fate::LateForClient(bytes, _) => bytes,
         _ => u64::MAX,
     };
     if pass(client, server, limit) {

@@ -40,7 +40,11 @@ pub(super) fn answer(mut response: Response, document: &Document, random: &mut R
             None => text.into_bytes(),
             Some(encoder) => {
                 encoder.write_all(text.as_bytes())?;
-                if index + 1 == count { encoder.try_finish()? } else { encoder.flush()? }
+                if index + 1 == count {
+                    encoder.try_finish()?
+                } else {
+                    encoder.flush()?
+                }
                 std::mem::take(encoder.get_mut())
             }
         };

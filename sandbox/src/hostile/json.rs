@@ -105,9 +105,8 @@ fn any<'a>(document: &'a mut Value, places: &[String], random: &mut Random) -> O
 
 /// Gives a text that is a name, or ends in one, another one.
 fn rename(document: &mut Value, places: &[String], random: &mut Random, malice: &Malice) {
-    const NAMES: [&str; 12] = [
-        "Path", "path", "name", "Name", "Label", "label", "Login", "Slug", "slug", "BinaryURL", "Uuid", "LinkHash",
-    ];
+    const NAMES: [&str; 12] =
+        ["Path", "path", "name", "Name", "Label", "label", "Login", "Slug", "slug", "BinaryURL", "Uuid", "LinkHash"];
     let named = |place: &&String| NAMES.iter().any(|name| place.ends_with(&format!("/{name}")));
     let texts = |places: Vec<&String>| -> Vec<String> {
         places.into_iter().filter(|place| text_at(document, place).is_some()).cloned().collect()
