@@ -35,6 +35,12 @@ fuzz TARGET SECONDS="600":
 soak:
     cargo test --test cli --locked -- --ignored refresh:: walks::
 
+# A server that lies, clients in all orders, a line that breaks: so many seconds of each, from a seed or a random one.
+# Where CEC_TEST_URL and CEC_TEST_TOKEN name a real server, the last one runs on that (docs/conformance.md)
+chaos SECONDS="200" SEED="":
+    CEC_CHAOS_SECONDS={{ SECONDS }} CEC_CHAOS_SEED={{ SEED }} \
+        cargo test --test chaos --locked -- --ignored --nocapture --test-threads 1
+
 # cec beside curl, rclone, s5cmd, aws: docs/performance.md tells the variables (CEC_BENCH_…)
 bench:
     cargo bench --bench compare --locked

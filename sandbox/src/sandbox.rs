@@ -21,6 +21,7 @@ use crate::links::Links;
 use crate::oauth::Authorizations;
 use crate::request_log::{RequestLog, RequestRecord};
 use crate::sessions::Sessions;
+use crate::steps::Steps;
 use crate::tokens::{Caller, Scope, TokenKind, Tokens};
 use crate::tree::node::NodeId;
 use crate::tree::{Access, Nodes, Tree, find};
@@ -97,6 +98,7 @@ pub(crate) struct Shared {
     pub(crate) s3: Arc<s3::State>,
     pub(crate) faults: Faults,
     pub(crate) hostility: Hostility,
+    pub(crate) steps: Steps,
     pub(crate) requests: RequestLog,
     pub(crate) connections: AtomicUsize,
 }
@@ -149,6 +151,7 @@ impl Sandbox {
             s3: s3::State::new(config.strict_signatures, config.lock_timeout),
             faults: Faults::default(),
             hostility: Hostility::default(),
+            steps: Steps::default(),
             requests: RequestLog::default(),
             connections: AtomicUsize::new(0),
             clock,
@@ -277,6 +280,11 @@ impl Sandbox {
     /// What goes wrong.
     pub fn faults(&self) -> Faults {
         self.shared.faults.clone()
+    }
+
+    /// The steps of writes.
+    pub fn steps(&self) -> Steps {
+        self.shared.steps.clone()
     }
 
     /// Changes answers from now on, or no more.

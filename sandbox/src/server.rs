@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::faults::{self, Plan};
 use crate::request_log::RequestRecord;
+use crate::steps::Stage;
 use crate::transport::{Answer, Dropped, Request, Response, decode, full, header, respond, web_page};
 use crate::{Shared, events, oauth, path_rules, public, rest, s3, tokens, updates};
 
@@ -99,9 +100,20 @@ async fn answer(shared: &Arc<Shared>, request: http::Request<Incoming>, hang_up:
     let body = incoming.map_err(Into::into).boxed_unsync();
     let (body, was_cut) = faults::alter_request(body, &plan, Arc::clone(&progress), hang_up);
     let method = parts.method.clone();
+    let walker = shared.steps.of(&method, &path, &parts.headers);
+    let body = match &walker {
+        Some(walker) => walker.halved(body),
+        None => body,
+    };
     let request = Request::from_parts(parts, body);
 
+    if let Some(walker) = &walker {
+        walker.stop(Stage::Arrived).await;
+    }
     let mut response = perform(shared, request, &plan).await?;
+    if let Some(walker) = &walker {
+        walker.stop(Stage::Done).await;
+    }
     if was_cut.load(Ordering::Relaxed) {
         return Err(Dropped);
     }

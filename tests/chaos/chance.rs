@@ -1,4 +1,23 @@
-//! Chances that a seed gives back.
+//! Chances that a seed gives back, and what `just chaos` says of long runs.
+
+use std::time::{Duration, Instant};
+
+/// A number in the environment, if it is there.
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// The seed that a long run begins with: the one that was given, or a random one.
+pub(crate) fn first_seed() -> u64 {
+    let seed = number("CEC_CHAOS_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    println!("CEC_CHAOS_SEED={seed}");
+    seed
+}
+
+/// When a long run that begins now ends.
+pub(crate) fn end() -> Instant {
+    Instant::now() + Duration::from_secs(number("CEC_CHAOS_SECONDS").unwrap_or(600))
+}
 
 /// Draws by splitmix64.
 #[derive(Clone, Debug)]

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cells_sandbox::{Lie, Malice};
 
-use crate::chance::Chance;
+use crate::chance::{Chance, end, first_seed};
 use crate::lines::{Effect, LINES, Line};
 use crate::machine::{Ended, Machine, PATIENCE, Screen, Snapshot, may_be_written};
 
@@ -240,16 +240,42 @@ fn assert_well((count, wrong): (usize, Vec<String>)) {
     assert!(count > 0);
 }
 
+/// The ways to lie that a small set can have: what is large takes its time.
+const SMALL: [Lie; 11] = [
+    Lie::Names,
+    Lie::Escapes,
+    Lie::Types,
+    Lie::Numbers,
+    Lie::Gaps,
+    Lie::Places,
+    Lie::Whole,
+    Lie::Statuses,
+    Lie::Redirects,
+    Lie::Headers,
+    Lie::Lengths,
+];
+
 #[test]
 fn no_lie_of_a_server_does_harm() {
-    // Each line once with each way to lie; what is large, with a few.
-    let cases = LINES.iter().enumerate().flat_map(|(line, _)| {
-        Lie::ALL.into_iter().enumerate().filter_map(move |(index, lie)| {
-            let seed = u64::try_from(line * 13 + index * 7).unwrap_or(0);
-            (lie != Lie::Bulk || line % 16 == 0).then_some(Case { line, lie, seed })
-        })
+    let two_each = (0..LINES.len()).flat_map(|line| {
+        [2 * line, 2 * line + 1].map(|number| Case { line, lie: SMALL[number % SMALL.len()], seed: number as u64 })
     });
-    assert_well(run_all(cases.collect::<Vec<_>>().into_iter(), None));
+    assert_well(run_all(two_each, None));
+}
+
+/// What these runs have found, and what is mended.
+const FOUND: &[(&str, Lie, u64)] = &[
+    // The listing was that of another folder: nothing came, and all was said to be well.
+    ("scp -f -p cells://common-files/folder in", Lie::Places, 631_342_537),
+];
+
+#[test]
+fn what_was_found_does_no_harm_any_more() {
+    let cases = FOUND.iter().map(|(typed, lie, seed)| {
+        let line = LINES.iter().position(|line| line.typed == *typed).expect("a line");
+        Case { line, lie: *lie, seed: *seed }
+    });
+    assert_well(run_all(cases, None));
 }
 
 #[test]
@@ -261,10 +287,7 @@ fn hostile_for_long() {
         let case = Case { line: parts[0].parse().expect("a line"), lie, seed: parts[2].parse().expect("a seed") };
         return assert_well(run_all([case].into_iter(), None));
     }
-    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let first = number("CEC_CHAOS_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let end = Instant::now() + Duration::from_secs(number("CEC_CHAOS_SECONDS").unwrap_or(600));
-    println!("CEC_CHAOS_SEED={first}");
+    let (first, end) = (first_seed(), end());
     let wanted = env::var("CEC_CHAOS_LIES").unwrap_or_default();
     let is_wanted = |lie: &Lie| wanted.is_empty() || wanted.split(',').any(|name| name == format!("{lie:?}"));
     let lies: Vec<Lie> = Lie::ALL.into_iter().filter(is_wanted).collect();

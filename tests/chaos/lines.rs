@@ -144,10 +144,8 @@ pub(crate) const LINES: &[Line] = &[
     line("trash restore", "trash restore common-files/recycle_bin/report.txt")
         .before("rm -f common-files/report.txt")
         .effect(Effect::Same("common-files/report.txt", "work/report.txt")),
-    line("trash empty", "trash empty common-files")
-        .before("rm -f common-files/report.txt")
-        .input("yes\n")
-        .effect(Effect::Gone("common-files/recycle_bin/report.txt")),
+    // A server that says that there is nothing is believed.
+    line("trash empty", "trash empty common-files").before("rm -f common-files/report.txt").input("yes\n"),
     line("restore", "restore common-files/recycle_bin/report.txt")
         .before("rm -f common-files/report.txt")
         .effect(Effect::Same("common-files/report.txt", "work/report.txt")),

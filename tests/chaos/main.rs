@@ -11,5 +11,6 @@ mod chance;
 mod hostile;
 mod lines;
 mod machine;
+mod orders;
 mod programs;
 mod relay;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use cells_sandbox::{Config, Sandbox};
 
-use crate::chance::Chance;
+use crate::chance::{Chance, end, first_seed};
 use crate::relay::Relay;
 
 /// The names that programs work on.
@@ -183,7 +183,7 @@ fn play(seed: u64, steps: usize, end: Option<Instant>) -> Vec<String> {
         if end.is_some_and(|end| Instant::now() > end) {
             break;
         }
-        stage.relay.weather(*chance.choose(&[2, 3, 5, 10]));
+        stage.relay.weather(*chance.choose(&[1, 2, 2, 3, 5]));
         let before = wrong.len();
         let name = *chance.choose(&NAMES);
         let done = match chance.below(10) {
@@ -197,6 +197,7 @@ fn play(seed: u64, steps: usize, end: Option<Instant>) -> Vec<String> {
         };
         stage.relay.weather(0);
         let told = stage.relay.told();
+        println!("  {step}: {} {told:?}", done.chars().take(300).collect::<String>());
         for complaint in &mut wrong[before..] {
             *complaint =
                 format!("CEC_CHAOS_SEED={seed} step {step}: {complaint}\n    after: {done}\n    relay: {told:?}");
@@ -363,10 +364,12 @@ fn relocate(
     chance: &mut Chance,
     wrong: &mut Vec<String>,
 ) -> String {
-    let other = *chance.choose(&NAMES);
-    let Some(content) = model.get(name).cloned().filter(|_| other != name && !model.contains_key(other)) else {
-        return "nothing to move".to_owned();
-    };
+    let there = |name: &&&str| model.contains_key(**name);
+    let source = NAMES.iter().filter(there).find(|it| **it == name).or_else(|| NAMES.iter().find(there));
+    let free: Vec<&'static str> = NAMES.into_iter().filter(|name| !model.contains_key(name)).collect();
+    let Some(name) = source.copied().filter(|_| !free.is_empty()) else { return "nothing to move".to_owned() };
+    let other = *chance.choose(&free);
+    let content = model[name].clone();
     ensure_folder(stage, other);
     let moves = chance.one_of(2);
     let [from, to] = [name, other].map(|name| format!("{}/{name}", stage.folder));
@@ -449,16 +452,14 @@ fn what_is_said_through_a_bad_relay_is_so() {
 #[test]
 #[ignore = "as long as one likes; see `just chaos`"]
 fn programs_for_long() {
-    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let first = number("CEC_CHAOS_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let end = Instant::now() + Duration::from_secs(number("CEC_CHAOS_SECONDS").unwrap_or(600));
+    let (first, end) = (first_seed(), end());
     let mut wrong = Vec::new();
     for (count, seed) in (first..).enumerate() {
         if Instant::now() > end {
             println!("{count} programs");
             break;
         }
-        println!("CEC_CHAOS_SEED={seed}");
+        println!("program {seed}");
         wrong.extend(play(seed, 30, Some(end)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -31,6 +31,8 @@ enum Fate {
     LateForServer(u64, Duration),
     /// The server's end is closed after so many bytes to it, and the client hears of it later.
     LateForClient(u64, Duration),
+    /// The first answer is something that is no HTTP.
+    Garbage,
 }
 
 /// A relay. It ends, and all its connections with it, when this is dropped.
@@ -106,17 +108,21 @@ fn fate(shared: &Shared) -> Fate {
     if one_in == 0 || !chance.one_of(one_in) {
         return Fate::Fair;
     }
-    // Mostly in heads and small bodies, at times deep in large ones.
-    let bits = chance.below(25);
-    let bytes = chance.below(1 << bits);
+    // In heads, in small bodies, deep in large ones.
+    let bytes = match chance.below(3) {
+        0 => chance.below(600),
+        1 => chance.below(20_000),
+        _ => chance.below(12 << 20),
+    };
     let time = Duration::from_millis(100 + chance.below(4000));
-    match chance.below(7) {
+    match chance.below(8) {
         0 => Fate::CutUp(bytes),
         1 => Fate::CutDown(bytes),
         2 => Fate::StallUp(bytes, time),
         3 => Fate::StallDown(bytes, time),
-        4 => Fate::LoseAnswer(bytes / 64),
+        4 => Fate::LoseAnswer(bytes.min(20_000) / 64),
         5 => Fate::LateForServer(bytes, time),
+        6 => Fate::Garbage,
         _ => Fate::LateForClient(bytes, time),
     }
 }
@@ -195,6 +201,16 @@ fn pump_up(shared: &Shared, fate: Fate, client: &TcpStream, server: &TcpStream) 
 }
 
 fn pump_down(shared: &Shared, fate: Fate, server: &TcpStream, client: &TcpStream) {
+    if fate == Fate::Garbage {
+        let (mut from, mut to) = (server, client);
+        if from.read(&mut [0; 1 << 14]).is_ok_and(|count| count > 0) {
+            tell(shared, fate);
+            let _ = to.write_all(b"\x00\xffnobody knows what this is\r\n\r\n");
+        }
+        close(client);
+        close(server);
+        return;
+    }
     let limit = match fate {
         Fate::CutDown(bytes) | Fate::StallDown(bytes, _) | Fate::LoseAnswer(bytes) => bytes,
         _ => u64::MAX,
