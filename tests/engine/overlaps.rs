@@ -107,7 +107,8 @@ async fn an_upload_behind_another_clients_that_breaks_off_ends_as_a_file() {
 #[tokio::test]
 async fn a_stream_behind_another_clients_upload_that_breaks_off_ends_as_a_file_or_is_told() {
     for (size, last) in [(1000, "PUT"), (25 * MEBIBYTE, "POST")] {
-        let house = House::new();
+        // The other client must not give up by itself.
+        let house = House::impatient(options(), Duration::from_secs(120));
         let other = rival(&house).await;
         let target = house.engine.stream_target(&remote(PATH), false).await.expect("a target");
         let reader = Box::new(std::io::Cursor::new(content(size)));
