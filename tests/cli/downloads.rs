@@ -105,11 +105,7 @@ fn one_failed_file_and_one_unreadable_folder_are_exit_7() {
     for path in ["a/x", "b/y", "c/z", "top"] {
         world.put(&format!("common-files/tree/{path}"), path);
     }
-<<<<<<< ours
     let refusal = "{\"Title\":\"this is not allowed\",\"Detail\":\"Forbidden: this is not allowed\"}";
-=======
-    let refusal = "{\"Title\":\"this is not for you\",\"Detail\":\"Forbidden: this is not for you\"}";
->>>>>>> theirs
     // The tree, then its folders: the third listing is that of one of them.
     let listing = Fault::on("POST", "/a/meta/bulk").skip(2).status(404).body("application/json", refusal);
     world.sandbox.faults().add(listing);

@@ -161,11 +161,7 @@ fn an_unreadable_folder_does_not_keep_the_rest_of_a_tree() {
     world.sandbox.faults().add(
         Fault::on("POST", "/a/meta/bulk").skip(2).status(403).body(
             "application/json",
-<<<<<<< ours
             "{\"Title\":\"this is not allowed\",\"Detail\":\"Forbidden: this is not allowed\"}",
-=======
-            "{\"Title\":\"this is not for you\",\"Detail\":\"Forbidden: this is not for you\"}",
->>>>>>> theirs
         ),
     );
     let run = world.cec(["ls", "-R", "common-files/tree"]).run();

@@ -176,12 +176,11 @@ fn the_recycle_bin_itself_goes_only_permanently() {
     let world = world();
     world.put("common-files/recycle_bin/old", "");
     for path in ["common-files/recycle_bin", "cells://common-files/recycle_bin/", "common-*/recycle_bin"] {
-        world.cec(["rm", "-f", path]).run().is(
-            2,
-            "",
-            "error: 'common-files/recycle_bin' is the recycle bin itself\n  hint: to delete it for good, with all \
-             that is in it: cec rm -p common-files/recycle_bin\n",
-        );
+        let run = world.cec(["rm", "-f", path]).run();
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
+        let told = "error: 'common-files/recycle_bin' is the recycle bin itself\n  hint: to delete it for good, with all \
+                    that is in it: cec rm -p common-files/recycle_bin\n";
+        assert!(run.stderr.ends_with(told), "{run:?}");
     }
     assert!(world.tree().exists("common-files/recycle_bin/old"));
     let run = world.cec(["rm", "-fp", "common-files/recycle_bin"]).run();
