@@ -77,7 +77,8 @@ async fn the_servers_own_file_in_a_folder_stays_there() {
         house.sandbox.nodes().put(path, b"x").expect("a file");
     }
     assert_whole(&house.down(&["common-files/d"], "down").await.expect("a run"));
-    let mut names: Vec<_> = std::fs::read_dir(house.local("down")).expect("a folder").map(|it| it.expect("an entry").file_name()).collect();
+    let mut names: Vec<_> =
+        std::fs::read_dir(house.local("down")).expect("a folder").map(|it| it.expect("an entry").file_name()).collect();
     names.sort();
     assert_eq!(names, [".hidden", "file"]);
 }
