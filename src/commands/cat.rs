@@ -1,6 +1,7 @@
 //! `cec cat`.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 
@@ -18,6 +19,9 @@ use crate::transfer::verify::{is_cut_short, ways_to_hash};
 
 /// How often a download that broke off is taken up again without any byte in between.
 const MOST_BREAKS: u32 = 4;
+
+/// The pauses before each look at the server's own hash.
+const HASH_PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(500), Duration::from_millis(1500)];
 
 /// Arguments of `cec cat`.
 #[derive(Debug, clap::Args)]
@@ -221,12 +225,17 @@ impl Reading<'_> {
         }
         let path = &self.node.path;
         if let Some(found) = self.hashers.into_iter().find_map(Hasher::cells_hash) {
-            let mut told = self.ctx.api().await?.stat_many(std::slice::from_ref(path)).await?;
-            match told.pop().and_then(|node| node.hash) {
-                Some(hash) if hash == found => return Ok(()),
-                // Neither the entity tag nor anything else tells.
-                None if ways_to_hash(&version, self.end).is_empty() => return Ok(()),
-                _ => {}
+            // The hash may come a moment after the content; where another sum tells, that is found out sooner.
+            let encrypted = self.node.is_encrypted();
+            for pause in HASH_PAUSES.iter().take(if encrypted { HASH_PAUSES.len() } else { 1 }) {
+                tokio::time::sleep(*pause).await;
+                let mut told = self.ctx.api().await?.stat_many(std::slice::from_ref(path)).await?;
+                match told.pop().and_then(|node| node.hash) {
+                    Some(hash) if hash == found => return Ok(()),
+                    // Neither the entity tag nor anything else tells.
+                    None if encrypted || ways_to_hash(&version, self.end).is_empty() => return Ok(()),
+                    _ => {}
+                }
             }
         }
         let message = format!("'{path}' did not arrive as the server has it");
