@@ -1,6 +1,7 @@
 //! `cec cat`.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 
@@ -21,6 +22,9 @@ const MOST_BREAKS: u32 = 7;
 
 /// How many bytes are progress: a line that breaks off after some bytes, every time, is to be told.
 const PROGRESS: u64 = MEBIBYTE;
+
+/// The pauses before each look at the server's own hash.
+const HASH_PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(500), Duration::from_millis(1500)];
 
 /// Arguments of `cec cat`.
 #[derive(Debug, clap::Args)]
@@ -93,7 +97,8 @@ async fn write(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<(), CliError>
     }
     let wanted = wanted(node.size, arguments);
     let is_whole = wanted == (0..node.size);
-    if wanted.is_empty() && !is_whole {
+    // Of an empty file that is encrypted the server finds no content (docs/protocol.md §5.8).
+    if wanted.is_empty() && (!is_whole || node.is_encrypted()) {
         return Ok(());
     }
     let mut reading = Reading {
@@ -195,7 +200,9 @@ impl Reading<'_> {
                 // It may have been replaced since it was looked at.
                 self.end = self.position + download.info.length;
                 if self.is_whole {
-                    self.hashers = schemes(etag, self.end).into_iter().map(Hasher::new).collect();
+                    let encrypted = self.node.is_encrypted();
+                    let ways = if encrypted { vec![Scheme::Parts(CELLS_BLOCK)] } else { schemes(etag, self.end) };
+                    self.hashers = ways.into_iter().map(Hasher::new).collect();
                 }
                 self.version = Some(etag.to_owned());
             }
@@ -221,12 +228,17 @@ impl Reading<'_> {
         }
         let path = &self.node.path;
         if let Some(found) = self.hashers.into_iter().find_map(Hasher::cells_hash) {
-            let mut told = self.ctx.api().await?.stat_many(std::slice::from_ref(path)).await?;
-            match told.pop().and_then(|node| node.hash) {
-                Some(hash) if hash == found => return Ok(()),
-                // Neither the entity tag nor anything else tells.
-                None if ways_to_hash(&version, self.end).is_empty() => return Ok(()),
-                _ => {}
+            // The hash may come a moment after the content; where another sum tells, that is found out sooner.
+            let encrypted = self.node.is_encrypted();
+            for pause in HASH_PAUSES.iter().take(if encrypted { HASH_PAUSES.len() } else { 1 }) {
+                tokio::time::sleep(*pause).await;
+                let mut told = self.ctx.api().await?.stat_many(std::slice::from_ref(path)).await?;
+                match told.pop().and_then(|node| node.hash) {
+                    Some(hash) if hash == found => return Ok(()),
+                    // Neither the entity tag nor anything else tells.
+                    None if encrypted || ways_to_hash(&version, self.end).is_empty() => return Ok(()),
+                    _ => {}
+                }
             }
         }
         let message = format!("'{path}' did not arrive as the server has it");

@@ -23,6 +23,18 @@ fn content_is_written_as_it_is() {
 }
 
 #[test]
+fn what_the_server_encrypts_is_compared_by_its_content_hash() {
+    let world = World::new();
+    assert!(world.tree().encrypt("common-files"));
+    world.put("common-files/file", "a secret");
+    world.put("common-files/empty", "");
+    world.cec(["cat", "cells://common-files/file"]).run().is(0, "a secret", "");
+    world.cec(["cat", "cells://common-files/empty"]).run().is(0, "", "");
+    world.tree().set_hash("common-files/file", "00000000000000000000000000000000");
+    assert_eq!(world.cec(["cat", "cells://common-files/file"]).run().code, 9);
+}
+
+#[test]
 fn ranges_are_cut_out() {
     let world = world();
     let cat = |flags: &[&str]| world.cec([&["cat", "cells://common-files/a.txt"], flags].concat()).run();

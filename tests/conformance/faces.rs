@@ -130,7 +130,8 @@ impl Face {
     /// As the environment names it: kinds with commas between them.
     pub(crate) fn from_environment() -> Self {
         let named = var("CEC_TEST_FACE").unwrap_or_default();
-        let kinds: Vec<String> = named.split(',').map(|kind| kind.trim().to_owned()).filter(|kind| !kind.is_empty()).collect();
+        let kinds: Vec<String> =
+            named.split(',').map(|kind| kind.trim().to_owned()).filter(|kind| !kind.is_empty()).collect();
         for kind in &kinds {
             assert!(KINDS.contains(&kind.as_str()), "CEC_TEST_FACE: '{kind}' is none of {KINDS:?}");
         }
@@ -140,6 +141,9 @@ impl Face {
     /// Why a scenario, named as `theme::scenario`, cannot hold here.
     pub(crate) fn exception(&self, scenario: &str) -> Option<&'static str> {
         let exceptions = EXCEPTIONS.iter().filter(|exception| self.0.iter().any(|kind| kind == exception.face));
-        exceptions.into_iter().find(|exception| exception.scenarios.contains(&scenario)).map(|exception| exception.reason)
+        exceptions
+            .into_iter()
+            .find(|exception| exception.scenarios.contains(&scenario))
+            .map(|exception| exception.reason)
     }
 }

@@ -10,8 +10,8 @@ const SECRET: &str = "common-files/secret";
 
 async fn house(options: Options) -> House {
     let house = House::with(options);
-    assert!(house.sandbox.nodes().encrypt("common-files"));
-    house.sandbox.nodes().mkdir(SECRET).expect("a folder");
+    assert!(house.sandbox.tree().encrypt("common-files"));
+    house.sandbox.tree().mkdir(SECRET).expect("a folder");
     house
 }
 
@@ -27,7 +27,7 @@ async fn what_is_encrypted_goes_up_and_comes_back() {
     }
     let sent = house.up(&["up"], &format!("{SECRET}/")).await.expect("a run");
     assert_whole(&sent);
-    let stored = house.sandbox.nodes().etag(&format!("{SECRET}/up/small"));
+    let stored = house.sandbox.tree().etag(&format!("{SECRET}/up/small"));
     assert_ne!(stored, Some(cec::hash::hex(&cec::hash::md5(&content(1000)))), "it is not encrypted");
     let fetched = house.down(&[&format!("{SECRET}/up")], "down").await.expect("a run");
     assert_whole(&fetched);
@@ -55,8 +55,8 @@ async fn what_is_the_same_is_not_sent_again() {
 #[tokio::test]
 async fn a_content_that_differs_from_its_hash_is_found_out() {
     let house = house(options()).await;
-    house.sandbox.nodes().put(&format!("{SECRET}/file"), b"what was sent").expect("a file");
-    house.sandbox.nodes().set_hash(&format!("{SECRET}/file"), "00000000000000000000000000000000");
+    house.sandbox.tree().put(&format!("{SECRET}/file"), b"what was sent").expect("a file");
+    house.sandbox.tree().set_hash(&format!("{SECRET}/file"), "00000000000000000000000000000000");
     let node = house.engine.api.find(&remote(&format!("{SECRET}/file"))).await.expect("an answer").expect("a node");
     assert!(node.is_encrypted());
     let policy = cec::http::retry::RetryPolicy { max_attempts: 1, ..house.engine.options.retry.clone() };
@@ -74,10 +74,11 @@ async fn a_content_that_differs_from_its_hash_is_found_out() {
 async fn the_servers_own_file_in_a_folder_stays_there() {
     let house = House::new();
     for path in ["common-files/d/.pydio", "common-files/d/.hidden", "common-files/d/file"] {
-        house.sandbox.nodes().put(path, b"x").expect("a file");
+        house.sandbox.tree().put(path, b"x").expect("a file");
     }
     assert_whole(&house.down(&["common-files/d"], "down").await.expect("a run"));
-    let mut names: Vec<_> = std::fs::read_dir(house.local("down")).expect("a folder").map(|it| it.expect("an entry").file_name()).collect();
+    let mut names: Vec<_> =
+        std::fs::read_dir(house.local("down")).expect("a folder").map(|it| it.expect("an entry").file_name()).collect();
     names.sort();
     assert_eq!(names, [".hidden", "file"]);
 }
