@@ -531,9 +531,8 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
     }
     // A path must not go out as one.
     if Token::new(token).is_none() {
-        let message = format!(
-            "{name} is not a token: it has a blank, a line break or another character that no token has"
-        );
+        let message =
+            format!("{name} is not a token: it has a blank, a line break or another character that no token has");
         return Err(CliError::new(Kind::Usage, message));
     }
     Ok(SecretString::from(token))
