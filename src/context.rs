@@ -530,9 +530,11 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
         return Err(CliError::new(Kind::Usage, format!("{name} is empty")));
     }
     // A path must not go out as one.
-    if Token::new(token).is_none() {
-        let message =
-            format!("{name} is not a token: it has a blank, a line break or another character that no token has");
+    // A path must not go out as a token: the tokens of a server contain no slash.
+    if Token::new(token).is_none() || token.contains('/') {
+        let message = format!(
+            "{name} is not a token: it has a blank, a line break, a slash or another character that no token has"
+        );
         return Err(CliError::new(Kind::Usage, message));
     }
     Ok(SecretString::from(token))

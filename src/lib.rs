@@ -221,14 +221,13 @@ mod tests {
             let _file = file;
             panic!("nobody expected {}", "this")
         })
-        .map(|()| ())
         .expect_err("a panic");
         assert_eq!(
             (error.kind, error.message.as_str()),
             (Kind::Failure, "this program broke down: nobody expected this")
         );
         assert!(!path.exists());
-        let error = contained(|| panic!("OS can't spawn worker thread: x")).map(|()| ()).expect_err("a panic");
+        let error = contained(|| panic!("OS can't spawn worker thread: x")).expect_err("a panic");
         assert!(error.message.contains("no further thread"), "{error}");
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::account::{LinkUrl, LinkUrlError, ServerUrl, UrlError};
 use crate::env::{self, EnvError, Environment};
@@ -345,7 +345,7 @@ impl ConnectionSettings {
             ca_cert: flags.ca_cert.clone().or_else(|| environment.path(env::CA_CERT)),
             identity_variable: (client_identity.is_some() && flags.client_cert.is_none()).then_some(env::CLIENT_CERT),
             client_identity,
-            headers: headers("--header", flags.header.iter().map(|header| header.expose_secret()))?,
+            headers: headers("--header", flags.header.iter().map(ExposeSecret::expose_secret))?,
             environment_headers: headers(env::HEADER, environment.text(env::HEADER)?.unwrap_or_default().lines())?,
             proxy,
             proxy_variables: ProxyTexts::resolve(environment)?,

@@ -421,7 +421,7 @@ impl Client {
     /// the server says that it has deleted more than one.
     pub async fn delete_user(&self, user: &UserEntry) -> Result<(), ApiError> {
         let path = user_path(&user.login)?;
-        deleted_one(self.delete_call(&path).await?, &format!("the user '{}'", user.login))
+        deleted_one(&self.delete_call(&path).await?, &format!("the user '{}'", user.login))
     }
 }
 
@@ -437,7 +437,7 @@ pub(super) struct Deleted {
 ///
 /// # Errors
 /// [`ApiErrorKind::NotFound`]; [`ApiErrorKind::Server`] for more than one.
-pub(super) fn deleted_one(answer: Deleted, what: &str) -> Result<(), ApiError> {
+pub(super) fn deleted_one(answer: &Deleted, what: &str) -> Result<(), ApiError> {
     match answer.rows {
         1 => Ok(()),
         rows if rows > 1 => {

@@ -329,7 +329,7 @@ impl Client {
         super::idm::check_exact(slug)?;
         let path = format!("/a/workspace/{}", encode_segment(slug));
         let what = format!("the workspace '{slug}'");
-        super::idm::deleted_one(self.delete_call(&path).await?, &what)
+        super::idm::deleted_one(&self.delete_call(&path).await?, &what)
     }
 
     /// All links that the user gets to see, each with the workspace that it is.

@@ -188,10 +188,11 @@ fn write(ctx: &Ctx, body: &[u8]) -> Result<(), CliError> {
         return Ok(());
     }
     if ctx.ui.stdout_is_terminal() {
-        return Ok(match serde_json::from_slice::<Value>(body) {
+        match serde_json::from_slice::<Value>(body) {
             Ok(value) => ctx.ui.json_indented(&value)?,
             Err(_) => ctx.ui.line(String::from_utf8_lossy(body).trim_end())?,
-        });
+        }
+        return Ok(());
     }
     ctx.ui.bytes(body)?;
     if !body.ends_with(b"\n") {

@@ -17,6 +17,7 @@ use crate::api::update::{Offer, PublicKey, UpdateServer};
 use crate::context::{Ctx, Destination};
 use crate::env;
 use crate::error::{CliError, Kind, Outcome};
+use crate::path::shell::command_line;
 use crate::ui::table::{Column, Table};
 
 /// How long the new program may take to say its version.
@@ -165,7 +166,10 @@ fn list(ctx: &Ctx, offers: &[(Version, Offer)], record: &Record) -> Result<Outco
     }
     table.finish()?;
     match &record.available {
-        Some(version) => ctx.ui.status(&format!("install one with: cec update --version {version}")),
+        Some(version) => {
+            let line = command_line("cec update --version", &[version]);
+            ctx.ui.status(&format!("install one with: {line}"));
+        }
         None => ctx.ui.status(&format!("cec {} is the newest version", record.current)),
     }
     Ok(Outcome::Done)

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::tools::version::{self, One, Two};
 use crate::error::{CliError, Outcome};
+use crate::path::shell::command_line;
 use crate::ui::Ui;
 use crate::ui::template::Format;
 
@@ -67,7 +68,8 @@ impl Older {
                 return run(ui, Args { format: None, older: None }, quiet);
             }
         };
-        ui.warn(&format!("'cec version {name}' is out of date: use 'cec tools version {name}'"));
+        let (old, new) = (command_line("cec version", &[name]), command_line("cec tools version", &[name]));
+        ui.warn(&format!("'{old}' is out of date: use '{new}'"));
         version::run(ui, &command, quiet)
     }
 }

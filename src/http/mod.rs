@@ -158,7 +158,7 @@ impl Http {
             let builder = match &route {
                 Route::OfSystem => builder,
                 Route::Direct => builder.no_proxy(),
-                Route::Through(proxy) => builder.proxy(proxy.clone()),
+                Route::Through(proxy) => builder.proxy((**proxy).clone()),
             };
             builder.pool_max_idle_per_host(kept_connections).build()
         };
@@ -499,14 +499,14 @@ enum Route {
     /// Without a proxy.
     Direct,
     /// As this proxy says, which may let some go directly.
-    Through(reqwest::Proxy),
+    Through(Box<reqwest::Proxy>),
 }
 
 /// How proxies are chosen.
 #[derive(Debug)]
 enum Proxies {
     /// As the user says, or as the system does.
-    Matched(Matcher),
+    Matched(Box<Matcher>),
     /// As the environment says.
     Rules(Arc<Rules>),
 }
@@ -516,20 +516,23 @@ impl Proxies {
     fn choose(options: &HttpOptions) -> Result<(Self, Route), HttpError> {
         let variables = options.proxy_variables.as_ref().filter(|variables| !variables.is_empty());
         match (options.proxy.as_deref().map(str::trim), variables) {
-            (Some(""), _) => Ok((Self::Matched(Matcher::builder().build()), Route::Direct)),
+            (Some(""), _) => Ok((Self::Matched(Box::new(Matcher::builder().build())), Route::Direct)),
             (Some(text), _) => {
                 let url = proxy::parse(text)?;
                 let unusable = |_| HttpError::new(HttpErrorKind::Request, "the proxy is not usable: not a proxy URL");
                 let through = reqwest::Proxy::all(url.as_str()).map_err(unusable)?;
-                Ok((Self::Matched(Matcher::builder().all(String::from(url)).build()), Route::Through(through)))
+                Ok((
+                    Self::Matched(Box::new(Matcher::builder().all(String::from(url)).build())),
+                    Route::Through(Box::new(through)),
+                ))
             }
             (None, Some(variables)) => {
                 let rules = Arc::new(Rules::of(variables));
                 let chosen = Arc::clone(&rules);
                 let through = reqwest::Proxy::custom(move |url| chosen.proxy_for(url).cloned());
-                Ok((Self::Rules(rules), Route::Through(through)))
+                Ok((Self::Rules(rules), Route::Through(Box::new(through))))
             }
-            (None, None) => Ok((Self::Matched(Matcher::from_system()), Route::OfSystem)),
+            (None, None) => Ok((Self::Matched(Box::new(Matcher::from_system())), Route::OfSystem)),
         }
     }
 

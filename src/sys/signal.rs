@@ -48,7 +48,6 @@ impl Signal {
             // If that fails, the exit code tells the same.
             let _ = signal_hook::low_level::emulate_default_handler(number);
         }
-        #[expect(clippy::exit, reason = "the signal ends the process whatever it is doing")]
         std::process::exit(i32::from(self.exit_code()))
     }
 }

@@ -95,7 +95,7 @@ impl Temporaries {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self, path: PathBuf) {
+    fn add(&self, path: &Path) {
         let mut recording = self.lock();
         if let (Recording::Before, Some(folder)) = (&*recording, &self.folder) {
             // Another run may just be removing the folder.
@@ -158,8 +158,8 @@ impl Record {
         Ok(Self { file, path, made, existing: HashSet::new(), entries: 0 })
     }
 
-    fn add(&mut self, path: PathBuf) -> io::Result<()> {
-        self.existing.insert(path.clone());
+    fn add(&mut self, path: &Path) -> io::Result<()> {
+        self.existing.insert(path.to_owned());
         let mut text = Vec::new();
         if self.entries > 2 * self.existing.len() + STALE_ENTRIES {
             self.file.set_len(0)?;
@@ -168,7 +168,7 @@ impl Record {
             self.existing.iter().for_each(|path| write_to(&mut text, path));
         } else {
             self.entries += 1;
-            write_to(&mut text, &path);
+            write_to(&mut text, path);
         }
         self.file.write_all(&text)
     }
@@ -208,7 +208,7 @@ struct Entry {
 impl Entry {
     fn new(temporaries: &Arc<Temporaries>, path: &Path) -> Self {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        temporaries.add(path.clone());
+        temporaries.add(&path);
         Self { temporaries: temporaries.clone(), path }
     }
 }

@@ -133,9 +133,8 @@ fn judge_files(line: &Line, found: &Snapshot, left: &Snapshot, wrong: &mut Vec<S
 /// Nothing of the server's acts on the terminal.
 fn judge_screen(screen: &[u8], wrong: &mut Vec<String>) {
     let text = String::from_utf8_lossy(screen);
-    let mut characters = text.char_indices().peekable();
     let mut bad: Option<(usize, String)> = None;
-    while let Some((at, character)) = characters.next() {
+    for (at, character) in text.char_indices() {
         let is_bad = match character {
             '\u{1b}' => !is_own_sequence(&text[at..]),
             '\n' | '\t' | '\r' => false,

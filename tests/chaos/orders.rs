@@ -187,7 +187,7 @@ fn apply(start: &Files, files: &Files, op: Op) -> Option<Files> {
             return None;
         }
         Op::Put { name, content, .. } | Op::Parts { name, content } => {
-            drop(files.insert(name.to_owned(), content.to_owned()))
+            drop(files.insert(name.to_owned(), content.to_owned()));
         }
         Op::Remove(name) => drop(files.remove(name)?),
         Op::Move(from, to) => {
@@ -261,8 +261,11 @@ fn explore(before: &[(&str, &str)], ops: &[Op], most: usize, end: Option<Instant
     (count, wrong)
 }
 
-/// What is tried: the files before, and what each client does.
-const SCENES: &[(&[(&str, &str)], &[Op])] = &[
+/// The files before, and what each client does.
+type Scene = (&'static [(&'static str, &'static str)], &'static [Op]);
+
+/// What is tried.
+const SCENES: &[Scene] = &[
     (&[], &[put("f", "first", false), put("f", "second", false)]),
     (&[], &[put("f", "first", true), put("f", "second", true)]),
     (&[("f", "old")], &[put("f", "first", true), put("f", "second", true)]),

@@ -76,7 +76,7 @@ impl Relay {
                     break;
                 }
                 let shared = Arc::clone(&accepting);
-                thread::spawn(move || carry(&shared, client));
+                thread::spawn(move || carry(&shared, &client));
             }
         });
         Self { url: format!("http://{address}"), address, shared }
@@ -127,9 +127,9 @@ fn fate(shared: &Shared) -> Fate {
     }
 }
 
-fn carry(shared: &Arc<Shared>, client: TcpStream) {
+fn carry(shared: &Arc<Shared>, client: &TcpStream) {
     let Ok(server) = TcpStream::connect(shared.to) else { return };
-    for stream in [&client, &server] {
+    for stream in [client, &server] {
         let _ = stream.set_nodelay(true);
         let _ = stream.set_read_timeout(Some(IDLE));
     }
@@ -139,7 +139,7 @@ fn carry(shared: &Arc<Shared>, client: TcpStream) {
         let shared = Arc::clone(shared);
         thread::spawn(move || pump_down(&shared, fate, &server_too, &client_too))
     };
-    pump_up(shared, fate, &client, &server);
+    pump_up(shared, fate, client, &server);
     let _ = down.join();
 }
 

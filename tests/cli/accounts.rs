@@ -149,7 +149,8 @@ fn a_token_that_is_dead_is_not_printed() {
             .status(401)
             .body("application/json", r#"{"error":"token_inactive"}"#),
     );
-    let dead = "error: the token is not valid (mistyped, expired or revoked)\n  hint: run 'cec config relog' to sign in again\n";
+    let dead =
+        "error: the token is not valid (mistyped, expired or revoked)\n  hint: sign in again with: cec config relog\n";
     // Refused, and then absent.
     for arguments in [&["config", "token"][..], &["config", "token"], &["config", "export", "--rclone"]] {
         world.signed_out(arguments.iter().copied()).run().is(4, "", dead);

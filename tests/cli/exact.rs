@@ -326,7 +326,7 @@ fn hints_in_a_public_link_name_it_by_its_url() {
     let run = world.cec(["cp", &format!("{url}/x"), &format!("{url}/a/b/c")]).run();
     assert_eq!(run.code, 3, "{run:?}");
     let hash = url.rsplit('/').next().expect("a hash");
-    assert!(run.stderr.contains(&format!("cec mkdir -p 'URL/public/{hash}/a/b'")), "{run:?}");
+    assert!(run.stderr.contains(&format!("cec mkdir -p URL/public/{hash}/a/b")), "{run:?}");
     let run = world.signed_out(["restore", &format!("{url}/x")]).run();
     assert_eq!((run.code, run.stderr.matches("error:").count()), (2, 1), "{run:?}");
 }
@@ -361,6 +361,6 @@ fn a_refusal_of_the_moment_is_not_final() {
     let run = world.cec(["rm", "common-files/x"]).run();
     run.is(0, "", "moved to the recycle bin: common-files/x\n");
     world.put("common-files/y", "y");
-    world.sandbox.faults().add(refused("GET", "/a/tree/stat").times(3));
+    world.sandbox.faults().add(refused("GET", "/a/tree/stat").always());
     assert_eq!(world.cec(["stat", "common-files/y"]).run().code, 5);
 }

@@ -50,10 +50,14 @@ fn deleting_for_good_wants_the_whole_word() {
 #[test]
 fn one_file_is_not_asked_about_and_force_never_asks() {
     let world = world();
-    let Some((code, screen)) = world.cec(["rm", "common-files/a.txt"]).on_terminal(&[]) else { return };
-    assert_eq!((code, screen.as_str()), (0, "moved to the recycle bin: common-files/a.txt\n"));
-    let forced = world.cec(["rm", "-f", "common-files/folder"]).on_terminal(&[]).expect("a terminal");
-    assert_eq!(forced, (0, "moved to the recycle bin: common-files/folder\n".to_owned()));
+    for (arguments, name) in [(&["rm"][..], "a.txt"), (&["rm", "-f"], "folder")] {
+        let path = format!("common-files/{name}");
+        let arguments = [arguments, &["--color", "never", &path]].concat();
+        let Some(shown) = world.cec(arguments).on_terminal(&[]) else { return };
+        let expected =
+            format!("moved to the recycle bin: {path}\nhint: to undo: cec restore common-files/recycle_bin/{name}\n");
+        assert_eq!(shown, (0, expected));
+    }
     let silent = world.cec(["rm", "--no-input", "-p", "common-files/b.txt"]).on_terminal(&[]).expect("a terminal");
     assert_eq!(silent.0, 2, "{}", silent.1);
 }

@@ -267,7 +267,7 @@ fn a_body_that_a_proxy_refuses_comes_with_a_hint() {
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
     assert!(run.stderr.contains("(HTTP 413)"), "{}", run.stderr);
     assert!(
-        run.stderr.contains("hint: a proxy limits the size of a request: lower --part-size and --multipart-threshold"),
+        run.stderr.contains("hint: a proxy limits the size of a request: raise its limit (nginx: client_max_body_size), or lower --part-size"),
         "{}",
         run.stderr
     );

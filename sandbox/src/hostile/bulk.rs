@@ -41,9 +41,9 @@ pub(super) fn answer(mut response: Response, document: &Document, random: &mut R
             Some(encoder) => {
                 encoder.write_all(text.as_bytes())?;
                 if index + 1 == count {
-                    encoder.try_finish()?
+                    encoder.try_finish()?;
                 } else {
-                    encoder.flush()?
+                    encoder.flush()?;
                 }
                 std::mem::take(encoder.get_mut())
             }

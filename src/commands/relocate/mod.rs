@@ -101,15 +101,12 @@ impl Run<'_> {
                 if self.ctx.cancel.is_cancelled() {
                     return Err(CliError::new(Kind::Interrupted, "interrupted"));
                 }
-                match batch {
-                    [Item { by_way_of: Some(name), source, .. }] => {
-                        if let Err(error) = self.make_way(source, name).await {
-                            let error = self.about(batch, error);
-                            self.operands.failed(error)?;
-                            continue;
-                        }
-                    }
-                    _ => {}
+                if let [Item { by_way_of: Some(name), source, .. }] = batch
+                    && let Err(error) = self.make_way(source, name).await
+                {
+                    let error = self.about(batch, error);
+                    self.operands.failed(error)?;
+                    continue;
                 }
                 self.batch(batch).await?;
             }
