@@ -349,7 +349,9 @@ async fn answers_that_are_not_the_gateways_are_never_a_success() {
         house.write("large", content(25 * MEBIBYTE));
         house.sandbox.faults().add(trouble(Fault::on("PUT", "/io/"), other.sandbox.url()).always());
         let summary = house.up(&["file", "large"], "common-files").await.expect("a run");
-        assert_eq!((summary.transferred, summary.failed), (0, 2), "{name}: {summary:#?}");
+        // Without an ETag a PUT is carried out all the same, which a look at the node proves; a part has no node.
+        let proven = u64::from(name == "no ETag");
+        assert_eq!((summary.transferred, summary.failed), (proven, 2 - proven), "{name}: {summary:#?}");
         for failure in &summary.failures {
             assert_eq!(Kind::of_transfer(&failure.error), Kind::Unreachable, "{name}: {failure:#?}");
         }
