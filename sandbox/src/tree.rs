@@ -290,15 +290,26 @@ impl Nodes {
     /// that it takes for a folder: it has the size, the etag and the hash of the file, and nobody can read its content.
     pub(crate) fn commit_put(&self, place: &Place, upload: &Upload, finished: Finished) -> Result<(), TreeError> {
         let due = Instant::now() + self.hash_delay;
+        let is_structured = self.read(|forest| {
+            let id = forest.by_uuid(&upload.uuid);
+            id.and_then(|id| forest.get(id)).is_some_and(|node| node.is_structured)
+        });
+        let whole = is_structured.then(|| finished.body.read_all().ok()).flatten();
+        let whole = whole.and_then(|content| Some(self.store.put(&content).ok()?.1.etag()));
         self.write(|forest, now| {
             let (id, is_removed) = match forest.by_uuid(&upload.uuid) {
                 Some(id) => (id, false),
                 None => (misfiled(forest, place, &upload.uuid, now)?, true),
             };
+            forest.keep_before(id);
             forest.resize(id, finished.body.size());
             let node = forest.get_mut(id).ok_or(TreeError::Missing)?;
             node.mtime = now;
             node.etag = finished.etag;
+            // What is stored as it is has no parts.
+            if node.is_structured && node.etag.contains('-') && finished.body.size() > 0 {
+                node.etag = whole.unwrap_or_default();
+            }
             node.body = (!is_removed).then_some(finished.body);
             if let Some(hash) = &finished.hash {
                 node.hash.set_at(due, Some(hash));

@@ -95,10 +95,11 @@ impl ApiError {
         }
     }
 
-    /// Whether this is the refusal that the server also gives for a moment, while a node is being removed or its caches
-    /// are empty (docs/protocol.md §4.2).
+    /// Whether this is a refusal that the server also gives for a moment: while a node is being removed, its caches are empty,
+    /// or it is too busy to find the user's rights (docs/protocol.md §4.2).
     pub(super) fn may_pass(&self) -> bool {
-        self.kind == ApiErrorKind::Forbidden && self.message == "path is not readable"
+        matches!(self.kind, ApiErrorKind::Forbidden | ApiErrorKind::NotFound)
+            && matches!(self.message.as_str(), "path is not readable" | "path is not writeable")
     }
 
     /// Whether the call took longer than the server, a proxy or this program waits.

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use futures_util::{Stream, future};
 use http::Method;
 use jiff::Timestamp;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::jobs::JobId;
@@ -34,6 +36,12 @@ const STATS_A_CALL: usize = 50;
 
 /// How many folders one call makes: more gain nothing and come near the time limits of proxies.
 const FOLDERS_A_CALL: usize = 100;
+
+/// How long what was made may take to be shown: structured storage tells its index later (docs/protocol.md §5.8).
+pub const SHOWN_WITHIN: Duration = Duration::from_secs(10);
+
+/// The first pause between two looks at what is not shown yet, and the longest.
+const LOOK_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,6 +144,12 @@ impl Node {
     /// (docs/protocol.md §5.8).
     pub fn is_encrypted(&self) -> bool {
         self.says("datasource_encrypted")
+    }
+
+    /// Whether the answer to its making says that the index knows it: a structured storage learns of it later
+    /// (docs/protocol.md §5.8).
+    fn is_indexed(&self) -> bool {
+        self.says("datasource_node_indexed")
     }
 
     /// Whether an upload of it is still running or was never finished.
@@ -244,6 +258,25 @@ impl Client {
             }
         }
         Ok(None)
+    }
+
+    /// As [`Client::find`], for what a job of the server has made: it is looked for until it shows, a file
+    /// with its content, at most for [`SHOWN_WITHIN`].
+    ///
+    /// # Errors
+    /// As [`Client::find`].
+    pub async fn find_made(&self, path: &RemotePath) -> Result<Option<Node>, ApiError> {
+        let deadline = Instant::now() + SHOWN_WITHIN;
+        let mut pause = LOOK_PAUSE.0;
+        loop {
+            let found = self.find(path).await?;
+            let is_shown = found.as_ref().is_some_and(|node| !node.is_temporary());
+            if is_shown || Instant::now() + pause > deadline {
+                return Ok(found);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LOOK_PAUSE.1);
+        }
     }
 
     /// Several nodes in few calls, folders with their child counts; missing and forbidden ones are left out. The
@@ -405,7 +438,9 @@ impl Client {
     }
 
     /// Makes folders in NFC, parents included; existing ones are kept, so that it can be repeated. Never more than 100
-    /// a call, and fewer once calls take too long. The server does not mind a folder below a file: check first.
+    /// a call, and fewer once calls take too long. The server does not mind a folder below a file: check first. Where the
+    /// index is late, they are waited for, so that who comes next does not take their names for free ones. What does not
+    /// show within [`SHOWN_WITHIN`] is left out.
     ///
     /// # Errors
     /// The first failure; the folders before it, and some of its call, have been made.
@@ -417,7 +452,7 @@ impl Client {
             let call = &rest[..most.min(rest.len())];
             match self.create_call(call).await {
                 Ok(nodes) => {
-                    made.extend(nodes);
+                    made.extend(self.shown(nodes).await?);
                     rest = &rest[call.len()..];
                 }
                 Err(error) if call.len() > 1 && error.is_too_slow() => {
@@ -425,6 +460,30 @@ impl Client {
                     tracing::debug!(%error, most, "making fewer folders a call");
                 }
                 Err(error) => return Err(error),
+            }
+        }
+        Ok(made)
+    }
+
+    /// Waits until folders that were made are shown, and gives those that are. Costs nothing where the answer says that the
+    /// index knows them.
+    async fn shown(&self, mut made: Vec<Node>) -> Result<Vec<Node>, ApiError> {
+        let late = made.iter().filter(|node| !node.is_indexed());
+        let mut late: Vec<RemotePath> = late.map(|node| node.path.clone()).collect();
+        let deadline = Instant::now() + SHOWN_WITHIN;
+        let mut pause = LOOK_PAUSE.0;
+        // Where nothing may be listed, what was made is not shown at all.
+        while !late.is_empty() && !self.is_upload_only() {
+            let shown: HashSet<RemotePath> = self.stat_many(&late).await?.into_iter().map(|node| node.path).collect();
+            late.retain(|path| !shown.contains(path));
+            if let Some(path) = late.first() {
+                if Instant::now() + pause > deadline {
+                    tracing::warn!(%path, count = late.len(), "the server does not show folders that it has made");
+                    made.retain(|node| !late.contains(&node.path));
+                    break;
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LOOK_PAUSE.1);
             }
         }
         Ok(made)

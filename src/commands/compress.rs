@@ -76,10 +76,14 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         return Ok(Outcome::Done);
     }
     let ended = jobs.wait(&id, &what).await;
-    let made = ctx.api().await?.find(&archive).await;
     if let Err(error) = ended {
+        let made = ctx.api().await?.find(&archive).await;
         return Err(archive::left_behind(failed(error), &archive, matches!(made, Ok(Some(_)))));
     }
+    let made = tokio::select! {
+        made = ctx.api().await?.find_made(&archive) => made,
+        () = ctx.cancel.cancelled() => return Err(failed(CliError::new(Kind::Interrupted, "interrupted"))),
+    };
     let Some(made) = made.map_err(|error| failed(error.into()))? else {
         let message = format!("the server's job has ended, but there is no '{archive}'");
         return Err(failed(CliError::new(Kind::JobFailed, message)));

@@ -68,10 +68,14 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         return Ok(Outcome::Done);
     }
     let ended = jobs.wait(&id, &what).await;
-    let made = ctx.api().await?.find(&target).await;
     if let Err(error) = ended {
+        let made = ctx.api().await?.find(&target).await;
         return Err(archive::left_behind(failed(error), &target, matches!(made, Ok(Some(_)))));
     }
+    let made = tokio::select! {
+        made = ctx.api().await?.find_made(&target) => made,
+        () = ctx.cancel.cancelled() => return Err(failed(CliError::new(Kind::Interrupted, "interrupted"))),
+    };
     if made.map_err(|error| failed(error.into()))?.is_none() {
         let message = format!("the server's job has ended, but there is no '{target}': is the archive empty?");
         return Err(failed(CliError::new(Kind::JobFailed, message)));

@@ -103,7 +103,7 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {
     let made = api.create_folders(std::slice::from_ref(&target)).await.map_err(|error| during(error.into()))?;
     match made.into_iter().next() {
         Some(node) => Ok(Made::New(node)),
-        None => Err(during(CliError::new(Kind::Unreachable, "the server did not say what it made"))),
+        None => Err(during(CliError::new(Kind::Unreachable, "the server does not show what it was to make"))),
     }
 }
 

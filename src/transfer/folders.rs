@@ -11,7 +11,7 @@ use super::TransferError;
 use super::error::Reach;
 use super::event::{Direction, Observer};
 use crate::api::{Client, Node};
-use crate::http::retry::RetryPolicy;
+use crate::http::retry::{Advice, RetryPolicy, Retryable};
 use crate::path::RemotePath;
 
 /// The most folders made by one call: more of them gain nothing and run into proxies' time limits.
@@ -198,7 +198,11 @@ async fn make(api: &Client, batch: &[Arc<TargetFolder>]) -> Vec<Result<(), Arc<T
         return batch.iter().map(|_| Err(error.clone())).collect();
     }
     // All of them together were tried often enough.
-    let api = if error.is_transient() { api.clone().with_retry(RetryPolicy::never()) } else { api.clone() };
+    let api = if error.is_transient() || error.advice() == Advice::Briefly {
+        api.clone().with_retry(RetryPolicy::never())
+    } else {
+        api.clone()
+    };
     // The call stops at its first failure and does not say which: asked one by one, each folder has its own answer.
     let mut outcomes = Vec::with_capacity(batch.len());
     for path in paths {

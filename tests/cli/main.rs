@@ -28,6 +28,7 @@ mod idm;
 mod info;
 mod jobs;
 mod keyring;
+mod late_index;
 mod links;
 mod listings;
 mod local_targets;

@@ -162,7 +162,7 @@ fn children(
     let rendering = Rendering { read_only, ..Rendering::PLAIN };
     call.shared.nodes.read(|forest| {
         let missing = || RestError::no_node(&place.shown());
-        let id = find(forest, &place).ok_or_else(missing)?;
+        let id = find(forest, &place).filter(|id| !forest.is_unseen(*id)).ok_or_else(missing)?;
         let is_folder = forest.get(id).is_some_and(|node| node.kind == Kind::Folder);
         // A token for one node does not reach what is below it.
         if !is_folder || limited {
@@ -197,11 +197,13 @@ fn sort_and_filter<'a>(forest: &'a Forest, id: NodeId, request: &BulkRequest) ->
     let by_number = matches!(request.sort_field.as_str(), "mtime" | "size");
     let sorts = by_number || request.sort_field == "name";
     let reversed = sorts && request.sort_dir_desc;
-    if wanted.is_none() && !by_number && !reversed {
+    let is_unseen = |id: &NodeId| forest.is_index_held() && forest.is_unseen(*id);
+    if wanted.is_none() && !by_number && !reversed && !forest.is_index_held() {
         return all.into();
     }
     let kind_of = |id: &NodeId| forest.get(*id).map(|node| node.kind);
-    let mut ids: Vec<NodeId> = all.iter().filter(|id| wanted.is_none() || kind_of(id) == wanted).copied().collect();
+    let is_wanted = |id: &&NodeId| (wanted.is_none() || kind_of(id) == wanted) && !is_unseen(id);
+    let mut ids: Vec<NodeId> = all.iter().filter(is_wanted).copied().collect();
     match request.sort_field.as_str() {
         "mtime" => ids.sort_by_key(|id| forest.get(*id).map(|node| node.mtime)),
         "size" => ids.sort_by_key(|id| forest.get(*id).map(|node| node.size)),

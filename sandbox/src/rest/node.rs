@@ -84,6 +84,7 @@ pub(crate) fn quoted(text: &str) -> String {
 /// A node; `path` is the whole one, as the caller writes it.
 pub(crate) fn render(node: &Node, path: String, rendering: Rendering) -> WireNode {
     let is_root = path.ends_with('/');
+    let (size, etag) = node.indexed();
     let mut meta = BTreeMap::new();
     meta.insert("name".to_owned(), quoted(&node.name));
     if rendering.hashing_version {
@@ -102,7 +103,7 @@ pub(crate) fn render(node: &Node, path: String, rendering: Rendering) -> WireNod
     if let Some(hash) = node.hash.current() {
         meta.insert("x-cells-hash".to_owned(), quoted(hash));
     }
-    if rendering.indexed {
+    if rendering.indexed && !node.is_structured {
         meta.insert("datasource_node_indexed".to_owned(), "true".to_owned());
     }
     if rendering.read_only && (!is_root || rendering.visited) {
@@ -127,10 +128,10 @@ pub(crate) fn render(node: &Node, path: String, rendering: Rendering) -> WireNod
             Kind::File => WireType::Leaf,
             Kind::Folder => WireType::Collection,
         }),
-        size: node.size.to_string(),
+        size: size.to_string(),
         mtime: node.mtime.to_string(),
         mode: node.implied.then_some(IMPLIED_MODE),
-        etag: node.etag.clone(),
+        etag: etag.to_owned(),
         meta_store: meta,
     }
 }

@@ -106,7 +106,7 @@ pub(super) fn look_up(call: &Call, path: &str, counts: bool) -> Result<WireNode,
     // Who may not read learns no counts either.
     let rendering = Rendering { counts: counts && !write_only, read_only, write_only, ..Rendering::PLAIN };
     let found = call.shared.nodes.read(|forest| {
-        let id = find(forest, &place).filter(|_| !place.is_inside_archive())?;
+        let id = find(forest, &place).filter(|id| !place.is_inside_archive() && !forest.is_unseen(*id))?;
         render_id(forest, id, &place, rendering)
     });
     match found.or_else(|| archive(call, &place)) {

@@ -43,7 +43,9 @@ pub(super) struct Object {
 /// Finds the object of a key.
 fn look(shared: &Shared, place: &Place) -> Result<Object, Failure> {
     shared.nodes.read(|forest| {
-        let node = find(forest, place).filter(|_| !place.is_inside_archive()).and_then(|id| forest.get(id));
+        let node = find(forest, place)
+            .filter(|id| !place.is_inside_archive() && !forest.is_unseen(*id))
+            .and_then(|id| forest.get(id));
         let node = node.ok_or_else(Failure::no_such_key)?;
         if node.kind == Kind::Folder {
             return Err(Failure::internal("S3 API Cannot send object info for folder"));

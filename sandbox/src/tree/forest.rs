@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::node::{Children, Kind, Node, NodeId};
+use super::node::{Behind, Children, Kind, Node, NodeId};
 use crate::world::{RootKind, USERS, WORKSPACES, Workspace};
 
 /// Longest name, in characters, that the server's database takes.
@@ -32,6 +32,8 @@ pub(crate) struct Forest {
     free: Vec<usize>,
     by_uuid: HashMap<Arc<str>, NodeId>,
     roots: HashMap<(&'static str, &'static str), NodeId>,
+    /// Whether the index of structured data sources learns of no change.
+    is_index_held: bool,
 }
 
 /// The parts of a path that name something: no empty ones, `.` and `..` resolved.
@@ -52,7 +54,13 @@ pub(crate) fn segments(path: &str) -> Vec<&str> {
 impl Forest {
     /// Empty workspaces: one root for each, and one for each user in the personal one.
     pub(super) fn new(now: i64) -> Self {
-        let mut forest = Self { nodes: Vec::new(), free: Vec::new(), by_uuid: HashMap::new(), roots: HashMap::new() };
+        let mut forest = Self {
+            nodes: Vec::new(),
+            free: Vec::new(),
+            by_uuid: HashMap::new(),
+            roots: HashMap::new(),
+            is_index_held: false,
+        };
         for workspace in &WORKSPACES {
             match workspace.root_kind {
                 RootKind::Personal => {
@@ -212,9 +220,55 @@ impl Forest {
         if self.get(parent).is_some_and(Node::is_encrypted) {
             node.encrypt();
         }
+        node.is_structured = self.get(parent).is_some_and(|parent| parent.is_structured);
         let id = self.insert(node);
         self.link(parent, id);
+        self.fall_behind(id);
         id
+    }
+
+    /// Leaves the index of a structured data source behind a node that is new where it is, or is about to be written.
+    pub(crate) fn fall_behind(&mut self, id: NodeId) {
+        let is_held = self.is_index_held;
+        let Some(node) = self.get_mut(id).filter(|node| is_held && node.is_structured) else { return };
+        if node.behind.is_none() {
+            let is_temporary = node.is_temporary();
+            node.behind = Some(if is_temporary { Behind::Temporary } else { Behind::Missing });
+        }
+    }
+
+    /// As [`Forest::fall_behind`], for a file that is overwritten.
+    pub(crate) fn keep_before(&mut self, id: NodeId) {
+        let is_held = self.is_index_held;
+        let Some(node) = self.get_mut(id).filter(|node| is_held && node.is_structured) else { return };
+        if node.behind.is_none() {
+            node.behind = Some(Behind::Before { size: node.size, etag: node.etag.clone() });
+        }
+    }
+
+    /// Holds the index of structured data sources, or lets it learn of all changes.
+    pub(crate) fn hold_index(&mut self, hold: bool) {
+        self.is_index_held = hold;
+        if !hold {
+            self.nodes.iter_mut().flatten().for_each(|node| node.behind = None);
+        }
+    }
+
+    /// Whether the index of structured data sources is held.
+    pub(crate) fn is_index_held(&self) -> bool {
+        self.is_index_held
+    }
+
+    /// Whether the index does not know of a node yet, or of a folder above it.
+    pub(crate) fn is_unseen(&self, id: NodeId) -> bool {
+        let mut current = Some(id);
+        while let Some(node) = current.and_then(|id| self.get(id)) {
+            if matches!(node.behind, Some(Behind::Missing)) {
+                return true;
+            }
+            current = node.parent;
+        }
+        false
     }
 
     /// Sets the size of a file and corrects the sizes of all folders above it.
@@ -249,6 +303,7 @@ impl Forest {
             node.name = name.into();
         }
         self.link(parent, id);
+        self.fall_behind(id);
     }
 
     /// Copies a node with everything below it: new Uuids, new times. The name must be free.

@@ -172,6 +172,19 @@ impl Tree {
         place.is_ok_and(|place| self.change(&place, Node::encrypt))
     }
 
+    /// Makes a workspace lie in a structured data source, from now on.
+    pub fn structure(&self, workspace: &str) -> bool {
+        let place = self.place(workspace);
+        place.is_ok_and(|place| self.change(&place, |node| node.is_structured = true))
+    }
+
+    /// Holds the index of structured data sources: it learns of nothing that is made, moved or written until it is let go.
+    /// What is made or moved is not found until then; a file that is sent is temporary, and one that is overwritten has its
+    /// old size and etag.
+    pub fn hold_index(&self, hold: bool) {
+        self.nodes.write(|forest, _| forest.hold_index(hold));
+    }
+
     /// Fills a folder with `count` files of `size` bytes each, named `file-0000000.bin` and so on.
     /// All have the same content and share its storage, so that hundreds of thousands take moments.
     pub fn generate(&self, folder: &str, count: usize, size: usize) -> anyhow::Result<()> {

@@ -71,6 +71,22 @@ pub(crate) struct Children {
     pub(super) folded: Option<HashMap<Box<str>, usize>>,
 }
 
+/// What an index that is late still shows of a node.
+#[derive(Clone, Debug)]
+pub(crate) enum Behind {
+    /// Nothing.
+    Missing,
+    /// An upload that is running.
+    Temporary,
+    /// The file before its overwrite.
+    Before {
+        /// Bytes.
+        size: u64,
+        /// Without quotes.
+        etag: String,
+    },
+}
+
 /// A file or a folder.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -96,6 +112,10 @@ pub(crate) struct Node {
     pub(crate) born: Instant,
     /// How many bytes may lie in a workspace, of whose root this is.
     pub(crate) quota: Option<u64>,
+    /// Whether its data source is structured: the index learns of changes from the storage, later.
+    pub(crate) is_structured: bool,
+    /// What the index still shows of it, where it is late.
+    pub(crate) behind: Option<Behind>,
     pub(super) parent: Option<NodeId>,
     pub(super) children: Option<Box<Children>>,
 }
@@ -124,6 +144,8 @@ impl Node {
             extra: BTreeMap::new(),
             born: Instant::now(),
             quota: None,
+            is_structured: false,
+            behind: None,
             parent: None,
             children: None,
         }
@@ -147,6 +169,15 @@ impl Node {
     /// Whether the first upload of this file is still running.
     pub(crate) fn is_temporary(&self) -> bool {
         self.kind == Kind::File && self.body.is_none() && self.etag == TEMPORARY_ETAG
+    }
+
+    /// The size and the etag that the index tells.
+    pub(crate) fn indexed(&self) -> (u64, &str) {
+        match &self.behind {
+            Some(Behind::Before { size, etag }) => (*size, etag),
+            Some(Behind::Temporary) => (self.size, TEMPORARY_ETAG),
+            Some(Behind::Missing) | None => (self.size, &self.etag),
+        }
     }
 
     /// How many files and how many folders are directly below.

@@ -175,7 +175,7 @@ impl Run<'_> {
             }
             Started::AnswerLost(error) => return Err(error.hint(there)),
         }
-        match self.ctx.api().await?.find(name).await? {
+        match self.ctx.api().await?.find_made(name).await? {
             Some(node) if node.uuid == source.uuid => Ok(()),
             _ => Err(CliError::new(Kind::JobFailed, format!("the server's job has ended, but there is no '{name}'"))),
         }

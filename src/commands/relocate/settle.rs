@@ -9,13 +9,15 @@ use super::plan::Item;
 use super::{Operation, Run};
 use crate::api::Node;
 use crate::api::jobs::JobId;
+use crate::api::tree::SHOWN_WITHIN;
 use crate::commands::nodes;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::path::RemotePath;
 
-/// How long the effect of a finished job may take to be seen; of a request whose answer was lost, to happen at all.
-const VISIBLE_WITHIN: Duration = Duration::from_millis(1500);
+/// How long the effect of a finished job may take to be seen where the server has chosen another name, or perhaps has; of a
+/// request whose answer was lost, to happen at all.
+const RENAMED_WITHIN: Duration = Duration::from_millis(1500);
 const LOST_ANSWER: Duration = Duration::from_secs(3);
 
 /// When a single file is looked for the first time while its job runs, and the longest pause between two such looks.
@@ -49,7 +51,7 @@ pub(super) enum Ended {
 impl Ended {
     fn patience(&self) -> Duration {
         match self {
-            Self::Well => VISIBLE_WITHIN,
+            Self::Well => SHOWN_WITHIN,
             Self::Badly(_) => Duration::ZERO,
             Self::Unknown(_) => LOST_ANSWER,
         }
@@ -107,16 +109,26 @@ impl Run<'_> {
         let mut paths: Vec<RemotePath> = batch.iter().map(|item| item.target.clone()).collect();
         match self.operation {
             Operation::Copy => paths.extend(batch.iter().flat_map(|item| instead(item).take(1))),
-            Operation::Move => paths.extend(batch.iter().map(|item| item.place().clone())),
+            Operation::Move => {
+                paths.extend(
+                    batch.iter().flat_map(|item| [item.place().clone()].into_iter().chain(instead(item).take(1))),
+                );
+            }
         }
-        let deadline = Instant::now() + ended.patience();
+        let begun = Instant::now();
         loop {
             let nodes = api.stat_many(&paths).await?;
             let all = batch.iter().all(|item| match ended {
                 Ended::Well => at_target(item, &nodes).is_some() && self.source_is_settled(item, &nodes),
                 Ended::Badly(_) | Ended::Unknown(_) => self.is_proven(item, &nodes),
             });
-            if all || Instant::now() >= deadline || self.ctx.cancel.is_cancelled() {
+            let is_instead =
+                |item: &Item| instead(item).next().is_some_and(|path| nodes.iter().any(|it| it.path == path));
+            let patience = match ended {
+                Ended::Well if batch.iter().any(is_instead) => RENAMED_WITHIN,
+                _ => ended.patience(),
+            };
+            if all || begun.elapsed() >= patience || self.ctx.cancel.is_cancelled() {
                 return Ok(nodes);
             }
             tokio::time::sleep(PAUSE).await;
