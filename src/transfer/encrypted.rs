@@ -1,5 +1,6 @@
-//! Files that the server encrypts where it stores them (docs/protocol.md §5.8). Their ETags are those of what is stored,
-//! which is different each time, so that only the content hash tells whether a content has arrived.
+//! Files that get another ETag than was sent, by their storage (docs/protocol.md §5.8). Where the server encrypts what it
+//! stores, it is that of what is stored, which is different each time, so that only the content hash tells whether a
+//! content has arrived. Structured storage forgets the parts of a file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use super::verify::hash_file;
+use super::verify::{hash_file, same_content};
 use super::{Engine, TransferError};
 use crate::api::Node;
 use crate::hash::{CELLS_BLOCK, Scheme};
@@ -17,6 +18,9 @@ use crate::path::RemotePath;
 
 /// How long the server may take to tell the hash of a new content: it tells that of the one before until then.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long the hash of a new file is waited for: where it stays away, the file is sent again.
+const HASH_WITHIN: Duration = Duration::from_secs(5);
 
 /// The first pause between two looks at the hash, which double.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -39,7 +43,36 @@ impl Storage {
     }
 }
 
+/// Whether a file has an ETag of another form than the expected one, which tells nothing of its content.
+pub(super) fn has_other_form(node: &Node, expected: &str) -> bool {
+    let is_joined = expected.contains('-') && node.etag.as_ref().is_some_and(|etag| !etag.contains('-'));
+    !node.is_temporary() && (node.is_encrypted() || is_joined)
+}
+
 impl Engine {
+    /// Whether a node is a file of that content: by its ETag, or where that has another form by what else the server says
+    /// of it, compared with the local file, if there is one.
+    pub(super) async fn is_arrival(&self, node: &Node, size: u64, expected: &str, source: Option<&Path>) -> bool {
+        if node.is_content(size, expected) {
+            return true;
+        }
+        let may_be = !node.is_folder() && node.size == size && has_other_form(node, expected);
+        let Some(source) = source.filter(|_| may_be) else { return false };
+        let begun = Instant::now();
+        loop {
+            let nodes = self.api.stat_many(std::slice::from_ref(&node.path)).await;
+            let Some(node) = nodes.ok().and_then(|mut nodes| nodes.pop()) else { return false };
+            let is_over =
+                begun.elapsed() > HASH_WITHIN.min(self.options.retry.max_elapsed) || self.cancel.is_cancelled();
+            if node.hash.is_some() || !node.is_encrypted() || is_over {
+                let source = source.to_owned();
+                let compared = spawn_blocking(move || same_content(&source, size, &node)).await;
+                return matches!(compared, Ok(Ok(true)));
+            }
+            tokio::time::sleep(FIRST_PAUSE).await;
+        }
+    }
+
     /// Compares a local file with the hash of what was sent, where the ETag could not tell. The server may be late.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Sending one file in parts: a few in flight, in order, each verified, and the whole as well.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,9 +8,11 @@ use futures_util::TryFutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::body::{Outgoing, Snapshot};
+use super::encrypted::has_other_form;
 use super::event::ItemNumber;
 use super::upload::Attempt;
 use super::{Engine, IfExists, TransferError};
+use crate::api::Node;
 use crate::hash::etag_of_parts;
 use crate::http::retry::{self, Progress};
 use crate::path::RemotePath;
@@ -48,6 +51,8 @@ pub(super) struct Parts<'a> {
     pub(super) label: &'a str,
     /// Where it goes.
     pub(super) target: &'a RemotePath,
+    /// The local file, where there is one.
+    pub(super) source: Option<&'a Path>,
     /// Whether it replaces a file.
     pub(super) replaces: bool,
     /// Hears of its bytes.
@@ -155,7 +160,7 @@ impl Engine {
         let done = self.again(to, |number| async move {
             // A second one is sent only where the first was not carried out.
             if number > 1 && matches!(self.s3.multipart_alive(to.target, upload).await, Ok(false)) {
-                return self.gone(to.target, size, expected).await;
+                return self.gone(to, size, expected).await;
             }
             if self.cancel.is_cancelled() {
                 return Err(TransferError::Cancelled);
@@ -165,13 +170,11 @@ impl Engine {
                 Err(error) => error,
             };
             if error.kind == S3ErrorKind::UploadGone {
-                return self.gone(to.target, size, expected).await;
+                return self.gone(to, size, expected).await;
             }
             let patience = if error.is_too_slow() { self.options.retry.max_backoff * 4 } else { Duration::ZERO };
-            if error.in_doubt && self.is_seen(to.target, size, expected, patience).await {
-                return Ok(expected.unwrap_or_default().to_owned());
-            }
-            Err(error.into())
+            let seen = if error.in_doubt { self.etag_seen(to, size, expected, patience).await } else { None };
+            seen.ok_or_else(|| error.into())
         });
         done.await.map_err(|error| match error {
             TransferError::S3(ref inner) if inner.in_doubt && inner.is_too_slow() => {
@@ -182,18 +185,17 @@ impl Engine {
     }
 
     /// What became of an upload that the server does not know any more: it was completed, or it is lost.
-    async fn gone(&self, target: &RemotePath, size: u64, expected: Option<&str>) -> Result<String, TransferError> {
-        if self.is_seen(target, size, expected, self.options.retry.max_backoff).await {
-            return Ok(expected.unwrap_or_default().to_owned());
-        }
-        Err(TransferError::UploadLost(target.to_string()))
+    async fn gone(&self, to: Parts<'_>, size: u64, expected: Option<&str>) -> Result<String, TransferError> {
+        let seen = self.etag_seen(to, size, expected, self.options.retry.max_backoff).await;
+        seen.ok_or_else(|| TransferError::UploadLost(to.target.to_string()))
     }
 
-    /// Whether the content is seen at the target before `patience` is over.
-    async fn is_seen(&self, target: &RemotePath, size: u64, expected: Option<&str>, patience: Duration) -> bool {
-        let Some(expected) = expected else { return false };
-        let node = self.seen_until(target, patience, |node| node.is_content(size, expected)).await;
-        node.is_some_and(|node| node.is_content(size, expected))
+    /// The ETag of the target, where the content is seen there before `patience` is over.
+    async fn etag_seen(&self, to: Parts<'_>, size: u64, expected: Option<&str>, patience: Duration) -> Option<String> {
+        let expected = expected?;
+        let settled = |node: &Node| node.is_content(size, expected) || has_other_form(node, expected);
+        let node = self.seen_until(to.target, patience, settled).await?;
+        if self.is_arrival(&node, size, expected, to.source).await { node.etag } else { None }
     }
 
     /// Makes one request until it succeeds, or another attempt at it makes no sense.

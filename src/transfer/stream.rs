@@ -162,7 +162,7 @@ impl Engine {
         let mut source = self.open_stream(reader);
         let first = self.block(&mut source, 1).await?;
         let progress = Arc::default();
-        let to = Parts { item: ITEM, label: LABEL, target, replaces, progress: &progress };
+        let to = Parts { item: ITEM, label: LABEL, target, source: None, replaces, progress: &progress };
         let sent = if self.is_at_end(&mut source).await? {
             self.observer.walk_finished();
             self.send_only_block(first, to).await
@@ -196,7 +196,7 @@ impl Engine {
             if number > 1 && !to.replaces {
                 self.at_rest(to.target).await;
             }
-            let sent = self.send_whole(outgoing, to.target).await;
+            let sent = self.send_whole(outgoing, to.target, None).await;
             doubt.fetch_or(sent.as_ref().is_err_and(TransferError::leaves_doubt), Ordering::Relaxed);
             self.prove_stream(to, sent?, size, number).await
         });

@@ -267,11 +267,11 @@ impl Engine {
             let replaces = replaces || is_ours.load(Ordering::Relaxed);
             if number > 1 && !replaces {
                 let expected: Option<Arrival> = before.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some(arrival) = self.after_failure(target, expected).await? {
+                if let Some(arrival) = self.after_failure(target, expected, &candidate.source).await? {
                     return Ok(arrival);
                 }
             }
-            let to = Parts { item, label, target, replaces, progress: reports };
+            let to = Parts { item, label, target, source: Some(&candidate.source), replaces, progress: reports };
             let (in_parts, sent) = self.try_once(candidate, to, before).await;
             in_doubt.fetch_or(sent.as_ref().is_err_and(TransferError::leaves_doubt), Ordering::Relaxed);
             is_ours.fetch_or(matches!(sent, Err(TransferError::Integrity { .. })), Ordering::Relaxed);
@@ -319,7 +319,7 @@ impl Engine {
             Ok(outgoing) => outgoing.reporting_to(to.progress.clone()),
             Err(error) => return (false, Err(error)),
         };
-        let sent = self.send_whole(&outgoing, to.target).await;
+        let sent = self.send_whole(&outgoing, to.target, to.source).await;
         let expected = outgoing.md5().map(|md5| arrival(etag_of_put(size, &md5)));
         *before.lock().unwrap_or_else(PoisonError::into_inner) = expected;
         (false, sent.map(arrival))
@@ -327,15 +327,23 @@ impl Engine {
 
     /// What the attempt before has left of a new file, once the server has done with it: the file itself, or another
     /// client's, which is left alone unless the policy is to replace it.
-    async fn after_failure(&self, target: &RemotePath, expected: Option<Arrival>) -> Result<Option<Arrival>, Attempt> {
+    async fn after_failure(
+        &self,
+        target: &RemotePath,
+        expected: Option<Arrival>,
+        source: &Path,
+    ) -> Result<Option<Arrival>, Attempt> {
         let found = self.at_rest(target).await.filter(|node| !node.is_folder() && !node.is_temporary());
-        match (found, expected) {
-            (Some(node), Some(arrival)) if node.is_content(arrival.size, &arrival.etag) => Ok(Some(arrival)),
-            (Some(_), _) if self.options.if_exists != IfExists::Overwrite => {
-                Err(Attempt::of_parts(TransferError::Exists(target.to_string())))
-            }
-            _ => Ok(None),
+        let Some(node) = found else { return Ok(None) };
+        if let Some(arrival) = expected
+            && self.is_arrival(&node, arrival.size, &arrival.etag, Some(source)).await
+        {
+            return Ok(Some(Arrival { etag: node.etag.unwrap_or(arrival.etag), ..arrival }));
         }
+        if self.options.if_exists == IfExists::Overwrite {
+            return Ok(None);
+        }
+        Err(Attempt::of_parts(TransferError::Exists(target.to_string())))
     }
 
     /// Who has locked a file that may not be replaced.
@@ -360,7 +368,12 @@ impl Engine {
     }
 
     /// One attempt to send a content in one piece.
-    pub(super) async fn send_whole(&self, outgoing: &Outgoing, target: &RemotePath) -> Result<String, TransferError> {
+    pub(super) async fn send_whole(
+        &self,
+        outgoing: &Outgoing,
+        target: &RemotePath,
+        source: Option<&Path>,
+    ) -> Result<String, TransferError> {
         let size = outgoing.length();
         let make_body = || outgoing.body();
         let answer = self.unless_cancelled(self.s3.put(target, size, &make_body), || outgoing.all_read()).await;
@@ -372,8 +385,8 @@ impl Engine {
                     return Err(fault);
                 }
                 let expected = outgoing.md5().map(|md5| etag_of_put(size, &md5));
-                if self.has_arrived(&error, target, size, expected.as_deref()).await {
-                    return expected.ok_or(error);
+                if let Some(etag) = self.etag_arrived(&error, target, (size, expected.as_deref()), source).await {
+                    return Ok(etag);
                 }
                 outgoing.uncount();
                 return Err(error);
@@ -383,20 +396,19 @@ impl Engine {
         self.compare_etag(target, expected, etag).inspect_err(|_| outgoing.uncount())
     }
 
-    /// Whether an upload whose answer was lost has been carried out after all.
-    pub(super) async fn has_arrived(
+    /// The ETag of an upload whose answer was lost, where it has been carried out after all.
+    async fn etag_arrived(
         &self,
         error: &TransferError,
         target: &RemotePath,
-        size: u64,
-        expected: Option<&str>,
-    ) -> bool {
+        (size, expected): (u64, Option<&str>),
+        source: Option<&Path>,
+    ) -> Option<String> {
         let lost = matches!(error, TransferError::S3(error)
             if error.in_doubt || matches!(error.kind, S3ErrorKind::UploadGone | S3ErrorKind::NameInUse));
-        let Some(expected) = expected.filter(|_| lost) else {
-            return false;
-        };
-        self.at_rest(target).await.is_some_and(|node| node.is_content(size, expected))
+        let expected = expected.filter(|_| lost)?;
+        let node = self.at_rest(target).await?;
+        if self.is_arrival(&node, size, expected, source).await { node.etag } else { None }
     }
 
     pub(super) fn compare_etag(

@@ -7,6 +7,7 @@ mod answers;
 mod attempts;
 mod downloads;
 mod encrypted;
+mod late_index;
 mod overlaps;
 mod random;
 mod support;
