@@ -7,6 +7,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+/// The longest life of a token that counts. Whatever a server or a stored account says beyond it cannot be meant, and
+/// would lead out of the range of a clock.
+const LONGEST_LIFE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 /// This machine's clock. Clones show the same time.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
@@ -34,12 +38,35 @@ impl Clock {
         Instant::now() + self.ahead()
     }
 
-    /// The time of day `life` from now, as far as timestamps reach.
+    /// The point at which a token ends that has that much of its life left; at most [`LONGEST_LIFE`] from now.
+    pub(super) fn end_of(&self, life: Duration) -> Instant {
+        self.instant() + life.min(LONGEST_LIFE)
+    }
+
+    /// The same by the time of day, as far as timestamps reach.
     pub(super) fn in_the_future(&self, life: Duration) -> Option<Timestamp> {
-        after(self.now(), life)
+        after(self.now(), life.min(LONGEST_LIFE))
     }
 }
 
 fn after(time: Timestamp, life: Duration) -> Option<Timestamp> {
     time.checked_add(SignedDuration::try_from(life).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_without_measure_is_a_year() {
+        let clock = Clock::default();
+        for life in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1 << 62)] {
+            let left = clock.end_of(life).duration_since(clock.instant());
+            assert!(left <= LONGEST_LIFE && left > LONGEST_LIFE - Duration::from_secs(60), "{left:?}");
+            let end = clock.in_the_future(life).expect("a time");
+            assert!(end < after(Timestamp::now(), LONGEST_LIFE + Duration::from_secs(60)).expect("a time"), "{end}");
+        }
+        let left = clock.end_of(Duration::from_secs(600)).duration_since(clock.instant());
+        assert!(left <= Duration::from_secs(600) && left > Duration::from_secs(540), "{left:?}");
+    }
 }

@@ -95,7 +95,7 @@ impl Issued {
             token: Token::stored(&pair.access),
             refresh: pair.refresh.clone(),
             life: pair.life.map_or(USUAL_LIFE, Duration::from_secs),
-            ends: remaining.map(|remaining| clock.instant() + remaining),
+            ends: remaining.map(|remaining| clock.end_of(remaining)),
             expires_at: pair.expires_at,
             since: None,
         }

@@ -186,7 +186,7 @@ impl Session {
             AuthError::NotCells("the login was answered with a token that holds characters no token has".to_owned())
         })?;
         self.http.keep_secret(&token.0);
-        state.current = Some(Issued { token: token.clone(), life, ends: self.clock.instant() + life });
+        state.current = Some(Issued { token: token.clone(), life, ends: self.clock.end_of(life) });
         Ok(token)
     }
 
