@@ -81,7 +81,7 @@ impl Client {
     /// Any failure of the call.
     pub async fn data_sources(&self) -> Result<Vec<DataSource>, ApiError> {
         let answer: ListAnswer = self.get("/a/config/datasource").await?;
-        Ok(answer.data_sources.into_iter().map(WireSource::into_source).collect())
+        super::never_empty(answer.data_sources.into_iter().map(WireSource::into_source).collect(), "data sources")
     }
 
     /// The data source of that name. For administrators.

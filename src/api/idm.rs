@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::wire::{list, number};
-use super::{ApiError, ApiErrorKind, Client};
+use super::{ApiError, ApiErrorKind, Client, never_empty};
 use crate::path::encode_segment;
 
 /// How many entries a page holds.
@@ -254,7 +254,9 @@ impl Client {
             let items = answer.users.into_iter().map(UserEntry::of).collect::<Result<_, _>>()?;
             Ok(Page { items, total: u64::try_from(answer.total).ok() })
         };
-        let mut users = all(fetch, |user: &UserEntry| user.uuid.clone()).await?;
+        let users = all(fetch, |user: &UserEntry| user.uuid.clone()).await?;
+        // Everybody sees at least himself.
+        let mut users = never_empty(users, "users")?;
         users.sort_by(|one, other| one.login.cmp(&other.login));
         Ok(users)
     }
@@ -286,7 +288,9 @@ impl Client {
             let items = answer.roles.into_iter().map(WireRole::into_entry).collect();
             Ok(Page { items, total: u64::try_from(answer.total).ok() })
         };
-        let mut roles = all(fetch, |role: &RoleEntry| role.uuid.clone()).await?;
+        let roles = all(fetch, |role: &RoleEntry| role.uuid.clone()).await?;
+        // Everybody sees at least the role that is his own.
+        let mut roles = never_empty(roles, "roles")?;
         roles.sort_by(|one, other| (&one.label, &one.uuid).cmp(&(&other.label, &other.uuid)));
         Ok(roles)
     }
@@ -317,7 +321,8 @@ impl Client {
             let answer: AclsAnswer = self.read("/a/acl", &request).await?;
             Ok(Page { items: answer.acls.into_iter().map(AclEntry::of).collect(), total: None })
         };
-        all(fetch, |acl: &AclEntry| acl.id.clone()).await
+        let found = all(fetch, |acl: &AclEntry| acl.id.clone()).await?;
+        if nodes.is_empty() { never_empty(found, "rights") } else { Ok(found) }
     }
 
     /// Deletes one right, and says whether it was there. The server deletes all that fits what the request says, and

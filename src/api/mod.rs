@@ -272,6 +272,19 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     }
 }
 
+/// A list that no server has nothing for: its emptiness means that something else has answered.
+///
+/// # Errors
+/// [`ApiErrorKind::NotCells`].
+fn never_empty<T>(items: Vec<T>, what: &str) -> Result<Vec<T>, ApiError> {
+    if items.is_empty() {
+        let message =
+            format!("the answer is not what a Cells server says here: it lists no {what}, and there are some");
+        return Err(ApiError::new(ApiErrorKind::NotCells, message));
+    }
+    Ok(items)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -237,8 +237,9 @@ impl Found {
         let hits = answer.hits().max(self.hits.unwrap_or(0)).max(self.from + answer.results.len() as u64);
         self.hits = Some(hits);
         self.from += PAGE;
-        let real = answer.results.into_iter().filter(|node| !node.is_virtual());
-        let nodes = real.map(|node| self.client.shown_node(node));
+        let real: Vec<WireNode> = answer.results.into_iter().filter(|node| !node.is_virtual()).collect();
+        real.iter().try_for_each(WireNode::check)?;
+        let nodes = real.into_iter().map(|node| self.client.shown_node(node));
         let fitting = nodes.filter(|node| self.search.fits(&node.path));
         Ok(Some(fitting.filter(|node| self.seen.insert(node.path.clone())).collect()))
     }

@@ -192,14 +192,6 @@ fn of_this_call(answer: &BulkAnswer) -> Fits {
     if answer.is_of_another_call() { Err("the server gave the answer to another request".to_owned()) } else { Ok(()) }
 }
 
-/// The complaint about a node that says nothing of where it is.
-fn unnamed() -> ApiError {
-    ApiError::new(
-        ApiErrorKind::NotCells,
-        "the answer is not what a Cells server says here: it tells of a node without a path",
-    )
-}
-
 /// What became of a deletion request.
 #[derive(Debug, Clone)]
 pub struct DeleteJob {
@@ -239,8 +231,10 @@ impl Client {
             _ => error,
         });
         match answer?.node {
-            Some(node) if node.is_unnamed() => Err(unnamed()),
-            Some(node) if !node.is_virtual() => Ok(self.shown_node(node)),
+            Some(node) if !node.is_virtual() || node.path.is_empty() => {
+                node.check()?;
+                Ok(self.shown_node(node))
+            }
             _ => Err(ApiError::new(ApiErrorKind::NotFound, format!("'{path}' does not exist"))),
         }
     }
@@ -322,9 +316,7 @@ impl Client {
         };
         let answer: BulkAnswer = self.read_about(BULK, &request, fits).await?;
         // What is left out counts as missing: an answer that tells of something else must not.
-        if answer.nodes.iter().any(WireNode::is_unnamed) {
-            return Err(unnamed());
-        }
+        answer.nodes.iter().try_for_each(WireNode::check)?;
         let present = answer.nodes.into_iter().filter(|node| !node.is_virtual());
         Ok(present.map(|node| self.shown_node(node)).collect())
     }
@@ -430,9 +422,11 @@ impl Client {
         };
         let answer: BulkAnswer = self.read_about(BULK, &request, fits).await?;
         self.listed.fetch_add(answer.nodes.len() as u64, Ordering::Relaxed);
-        let real = answer.nodes.into_iter().filter(|node| !node.uuid.is_empty() && !node.is_virtual());
+        let real: Vec<WireNode> =
+            answer.nodes.into_iter().filter(|node| !node.uuid.is_empty() && !node.is_virtual()).collect();
+        real.iter().try_for_each(WireNode::check)?;
         Ok(Page {
-            items: real.map(|node| self.shown_node(node)).collect(),
+            items: real.into_iter().map(|node| self.shown_node(node)).collect(),
             total: answer.pagination.map(|pagination| u64::try_from(pagination.total).unwrap_or(0)),
         })
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::meta_store::MetaStore;
 use super::tree::{Node, NodeKind};
+use super::{ApiError, ApiErrorKind};
 use crate::path::RemotePath;
 
 /// Reads a number that may be a number, a text, or absent; anything else is zero.
@@ -16,6 +17,14 @@ pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, 
         Value::String(text) => text.trim().parse().unwrap_or(0),
         _ => 0,
     })
+}
+
+/// The size of what would have to be packed or unpacked first.
+const NO_SIZE: i64 = -1;
+
+/// Whether the server offers an archive by such a name beside every folder.
+fn is_archive_name(name: &str) -> bool {
+    [".zip", ".tar", ".tar.gz"].iter().any(|extension| name.ends_with(extension))
 }
 
 /// Reads a list that may be null.
@@ -40,14 +49,31 @@ pub(super) struct WireNode {
 }
 
 impl WireNode {
-    /// Whether it does not say where it is, as no node that was asked for by its path does.
-    pub(super) fn is_unnamed(&self) -> bool {
-        self.path.is_empty()
+    /// Whether it stands for something that is not there: an archive made on the fly, what such an archive would hold, or
+    /// an empty filler.
+    pub(super) fn is_virtual(&self) -> bool {
+        self.path.is_empty() || (self.size == NO_SIZE && self.path.split('/').any(is_archive_name))
     }
 
-    /// Whether it stands for something that is not there: an archive made on the fly, or an empty filler.
-    pub(super) fn is_virtual(&self) -> bool {
-        self.path.is_empty() || self.size < 0
+    /// Checks a node that was asked for: every Cells server says where it is and what it is, and only of what is in
+    /// archives it does not know the size.
+    ///
+    /// # Errors
+    /// [`ApiErrorKind::NotCells`]. To take such a node for one that is not there would be a guess.
+    pub(super) fn check(&self) -> Result<(), ApiError> {
+        let fault = if self.path.is_empty() {
+            "a node without a path"
+        } else if self.is_virtual() {
+            return Ok(());
+        } else if self.size < 0 {
+            "a node with a negative size"
+        } else if self.kind != "LEAF" && self.kind != "COLLECTION" {
+            "a node that is neither a file nor a folder"
+        } else {
+            return Ok(());
+        };
+        let message = format!("the answer is not what a Cells server says here: it tells of {fault}");
+        Err(ApiError::new(ApiErrorKind::NotCells, message))
     }
 
     pub(super) fn into_node(self) -> Node {
@@ -72,7 +98,7 @@ impl WireNode {
             || meta.get("ws_permissions").is_some_and(no_write);
         let kind = if path.is_workspace() {
             NodeKind::Workspace
-        } else if self.kind == "COLLECTION" || (self.kind != "LEAF" && children.is_some()) {
+        } else if self.kind == "COLLECTION" {
             NodeKind::Folder
         } else {
             NodeKind::File
@@ -276,9 +302,34 @@ mod tests {
         assert_eq!(node.meta["contentType"], "text/javascript");
         assert_eq!((&node.meta["n"], &node.meta["x-cells-hash"]), (&Value::from(42), &Value::from("abc")));
         let gone: WireNode = serde_json::from_str(r#"{"Path":"ws/a.zip","Size":"-1"}"#).expect("a node");
-        assert!(gone.is_virtual());
+        assert!(gone.is_virtual() && gone.check().is_ok());
         let empty: BulkAnswer = serde_json::from_str(r#"{"Nodes":null}"#).expect("an answer");
         assert!(empty.nodes.is_empty() && empty.pagination.is_none());
+    }
+
+    #[test]
+    fn a_node_of_no_cells_server_is_not_taken_for_one_that_is_not_there() {
+        let node = |text: &str| serde_json::from_str::<WireNode>(text).expect("JSON");
+        for good in [
+            r#"{"Path":"ws/a","Type":"LEAF"}"#,
+            r#"{"Path":"ws/a","Type":"COLLECTION","Size":"9223372036854775807"}"#,
+            r#"{"Path":"ws/a.tar.gz","Type":"LEAF","Size":"-1"}"#,
+            r#"{"Path":"ws/a.zip/inner/b.txt","Size":-1}"#,
+        ] {
+            assert!(node(good).check().is_ok(), "{good}");
+        }
+        for (bad, reason) in [
+            (r#"{"Path":"ws/a","Type":"LEAF","Size":"-1"}"#, "negative size"),
+            (r#"{"Path":"ws/a.zip","Type":"LEAF","Size":"-2"}"#, "negative size"),
+            (r#"{"Path":"ws/recycle_bin","Type":"COLLECTION","Size":-9223372036854775808}"#, "negative size"),
+            (r#"{"Path":"ws/a","Size":"12"}"#, "neither a file nor a folder"),
+            (r#"{"Path":"ws/a","Type":"leaf","MetaStore":{"ChildrenCount":"1"}}"#, "neither a file nor a folder"),
+            (r#"{"Type":"LEAF"}"#, "without a path"),
+        ] {
+            let (node, error) = (node(bad), node(bad).check().expect_err(bad));
+            assert!(error.kind == ApiErrorKind::NotCells && error.message.contains(reason), "{bad}: {error}");
+            assert_eq!(node.is_virtual(), node.path.is_empty(), "{bad}");
+        }
     }
 
     #[test]

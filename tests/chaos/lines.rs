@@ -119,7 +119,8 @@ pub(crate) const LINES: &[Line] = &[
     line("info", "info"),
     line("info", "info").account(Account::Session),
     line("clear", "clear -f").account(Account::Session).offline(),
-    line("ls", "ls"),
+    // Whoever may see no workspace gets no more than {}.
+    line("ls", "ls").offline(),
     line("ls", "ls -d common-files"),
     line("ls", "ls -R -d common-files").account(Account::Session),
     line("ls", "ls {before}").before(SHARE).account(Account::Nobody),
@@ -192,9 +193,10 @@ pub(crate) const LINES: &[Line] = &[
     line("share edit", "share edit {before} --max-downloads 3").before(SHARE),
     line("share rm", "share rm -f {before}").before(SHARE),
     line("idm list-users", "idm list-users"),
-    line("idm list-groups", "idm list-groups"),
+    // Where there is none, the server says no more than {}.
+    line("idm list-groups", "idm list-groups").offline(),
     line("idm list-roles", "idm list-roles"),
-    line("idm list-workspaces", "idm list-workspaces"),
+    line("idm list-workspaces", "idm list-workspaces").offline(),
     line("idm list-acls", "idm list-acls"),
     line("idm user get", "idm user get alice"),
     line("idm user create", "idm user create carol --password-stdin")
