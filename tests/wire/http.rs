@@ -409,7 +409,8 @@ async fn what_is_no_http_may_pass_once_the_server_has_answered() {
         for answer in answers {
             let (mut stream, _) = listener.accept().await.expect("a connection");
             let mut head = [0_u8; 1024];
-            stream.read(&mut head).await.expect("a request");
+            let got = stream.read(&mut head).await.expect("a request");
+            assert!(got > 0, "a request");
             stream.write_all(answer.as_bytes()).await.expect("written");
         }
     });
