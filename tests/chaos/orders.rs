@@ -219,6 +219,13 @@ fn following(start: &Files, before: &Files, ops: &[(Op, i32)]) -> Vec<Files> {
         if let Some(after) = apply(start, before, *op) {
             all.extend(following(start, &after, &rest));
         }
+        // The server takes a removal of what is moved away before it is carried out; `rm` says that nothing is left there.
+        if let (Op::Remove(name), 0) = (op, code)
+            && start.contains_key(*name)
+            && !before.contains_key(*name)
+        {
+            all.extend(following(start, before, &rest));
+        }
         // Where the name is taken meanwhile, the server chooses another one, and the command says so.
         if let (Op::Move(from, to), 8) = (op, code)
             && let Some(after) = apply(start, before, Op::Move(from, other_name(to)))
