@@ -143,6 +143,8 @@ pub(crate) struct Finished {
     pub(crate) hash: Option<String>,
     /// Content type, shown after the same delay.
     pub(crate) mime: Option<String>,
+    /// Whether the object of the file has been replaced before, so that only the index entry is written.
+    pub(crate) is_stored: bool,
 }
 
 #[derive(Debug)]
@@ -310,7 +312,11 @@ impl Nodes {
             if node.is_structured && node.etag.contains('-') && finished.body.size() > 0 {
                 node.etag = whole.unwrap_or_default();
             }
-            node.body = (!is_removed).then_some(finished.body);
+            if is_removed {
+                node.body = None;
+            } else if !finished.is_stored {
+                node.body = Some(finished.body);
+            }
             if let Some(hash) = &finished.hash {
                 node.hash.set_at(due, Some(hash));
             }
@@ -361,6 +367,7 @@ impl Nodes {
             etag: digests.etag(),
             hash: Some(digests.cells_hash()),
             mime: Some(sniff(place.name(), content).to_owned()),
+            is_stored: false,
         };
         self.commit_put(place, &upload, finished).map_err(|refusal| anyhow::anyhow!("{}: {refusal:?}", place.path()))
     }

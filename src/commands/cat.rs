@@ -15,7 +15,7 @@ use crate::http::retry;
 use crate::s3::{Download, S3Error};
 use crate::transfer::TransferError;
 use crate::transfer::listed::{Listed, Verdict};
-use crate::transfer::verify::{is_cut_short, ways_to_hash};
+use crate::transfer::verify::{is_cut_short, ways_to_hash, ways_to_tell};
 
 /// How often a download that broke off is continued without progress in between.
 const MOST_BREAKS: u32 = 7;
@@ -201,7 +201,7 @@ impl Reading<'_> {
                 self.end = self.position + download.info.length;
                 if self.is_whole {
                     let encrypted = self.node.is_encrypted();
-                    let ways = if encrypted { vec![Scheme::Parts(CELLS_BLOCK)] } else { schemes(etag, self.end) };
+                    let ways = if encrypted { vec![Scheme::Parts(CELLS_BLOCK)] } else { ways_to_tell(etag, self.end) };
                     self.hashers = ways.into_iter().map(Hasher::new).collect();
                 }
                 self.version = Some(etag.to_owned());
@@ -244,16 +244,6 @@ impl Reading<'_> {
         let message = format!("'{path}' did not arrive as the server has it");
         Err(CliError::new(Kind::Integrity, message).hint("read it again; if it stays so, the copy there is damaged"))
     }
-}
-
-/// The ways to hash a content with that entity tag: those that it may come from, and that of x-cells-hash where it does
-/// not tell for certain.
-fn schemes(etag: &str, size: u64) -> Vec<Scheme> {
-    let (mut schemes, by_blocks) = (ways_to_hash(etag, size), Scheme::Parts(CELLS_BLOCK));
-    if schemes != [Scheme::Whole] && !schemes.contains(&by_blocks) {
-        schemes.push(by_blocks);
-    }
-    schemes
 }
 
 #[cfg(test)]

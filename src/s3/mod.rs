@@ -209,8 +209,8 @@ impl Client {
         let (status, body) = self.small_answer(response).await?;
         let document = Document::parse(&body).filter(|document| document.root == "InitiateMultipartUploadResult");
         match document.as_ref().and_then(|document| document.field("UploadId")) {
-            Some(id) if !id.is_empty() => Ok(UploadId(id.to_owned())),
-            _ => Err(not_the_gateway(status)),
+            Some(id) if !id.is_empty() => self.judged(Ok(UploadId(id.to_owned()))),
+            _ => self.judged(Err(not_the_gateway(status))),
         }
     }
 
@@ -266,7 +266,7 @@ impl Client {
             ..S3Error::new(S3ErrorKind::Server, "the answer to the end of the upload is not clear")
         };
         let Some(document) = Document::parse(&body) else {
-            return Err(if is_html(&headers, &body) { web_page(status.as_u16()) } else { unclear });
+            return self.judged(Err(if is_html(&headers, &body) { web_page(status.as_u16()) } else { unclear }));
         };
         match document.root.as_str() {
             "CompleteMultipartUploadResult" => document.field("ETag").and_then(unquoted).ok_or(unclear),
@@ -275,7 +275,7 @@ impl Client {
                 status: Some(status.as_u16()),
                 ..classify(StatusCode::INTERNAL_SERVER_ERROR, &headers, &body, Asked::Multipart)
             }),
-            _ => Err(not_the_gateway(status)),
+            _ => self.judged(Err(not_the_gateway(status))),
         }
     }
 
@@ -307,7 +307,7 @@ impl Client {
                 let (status, body) = self.small_answer(response).await?;
                 match Document::parse(&body) {
                     Some(document) if document.root == "ListPartsResult" => Ok(true),
-                    _ => Err(not_the_gateway(status)),
+                    _ => self.judged(Err(not_the_gateway(status))),
                 }
             }
             Err(error) if error.kind == S3ErrorKind::UploadGone => Ok(false),

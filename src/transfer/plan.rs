@@ -97,6 +97,8 @@ pub struct UploadCandidate {
     pub folder: Arc<TargetFolder>,
     /// The name in that folder, in NFC.
     pub name: String,
+    /// Whether it replaces what is there under any policy: this run has already replaced it, and something went wrong.
+    pub must_replace: bool,
 }
 
 impl UploadCandidate {

@@ -217,6 +217,7 @@ impl Planner<'_> {
                 modified: found.modified,
                 folder,
                 name,
+                must_replace: false,
             })),
             Err(error) => Step::Refused {
                 direction: Direction::Upload,

@@ -1,5 +1,6 @@
-//! The proof that an upload has left a file under its name. The answer to an upload proves its content; where another
-//! upload of the same new name broke off meanwhile, the server makes a folder of it all the same (docs/protocol.md §5.3).
+//! The proof that an upload has left a file under its name. The answer to an upload proves its content; if another
+//! upload of the same new name broke off meanwhile, the server makes a folder of it all the same, and if another client
+//! replaces the file at the same moment, its content and its ETag may be of different uploads (docs/protocol.md §5.3).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,11 +10,13 @@ use futures_util::TryStreamExt;
 use tokio::time::Instant;
 
 use super::folders::TargetFolder;
+use super::verify::{is_cut_short, ways_to_tell};
 use super::{Engine, TransferError};
 use crate::api::{ApiError, Node};
-use crate::http::retry::RetryPolicy;
+use crate::hash::Hasher;
+use crate::http::retry::{self, RetryPolicy};
 use crate::path::RemotePath;
-use crate::s3::S3ErrorKind;
+use crate::s3::{S3Error, S3ErrorKind};
 
 /// How many uploads are proven together at first, and at most.
 pub(super) const BATCH: (usize, usize) = (64, 1024);
@@ -34,6 +37,9 @@ const OVERLAP: Duration = Duration::from_secs(10);
 /// What becomes of an upload whose node was removed before its end.
 const MISFILED: &str = "the server has made a folder of it, which nobody can read";
 
+/// What is said of a file whose content and ETag come from different uploads.
+const MIXED_UP: &str = "another client replaced it at the same moment, and its content and its ETag do not match";
+
 /// What is said of a folder that is another one than before.
 const MOVED: &str = "the folder was moved or deleted during the upload and made again; what had arrived went with it";
 
@@ -52,10 +58,26 @@ pub(super) struct Sent {
     pub(super) size: u64,
     /// The ETag of the answer.
     pub(super) etag: String,
+    /// What it replaces, if anything.
+    pub(super) replaced: Option<Replaced>,
     /// Whether another upload of the name may have overlapped with it.
     pub(super) overlapped: bool,
     /// The folder that it was sent to, where others go there as well.
     pub(super) folder: Option<Arc<TargetFolder>>,
+}
+
+/// A file that an upload replaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Replaced {
+    /// Its ETag, which a late index still shows for some seconds after the upload (docs/protocol.md §5.8).
+    pub(super) etag: Option<String>,
+}
+
+impl Replaced {
+    /// What is known of a file before it is replaced.
+    pub(super) fn of(node: &Node) -> Self {
+        Self { etag: node.etag.clone() }
+    }
 }
 
 impl Engine {
@@ -85,16 +107,18 @@ impl Engine {
                     return proven;
                 }
             };
-            let faulty = |index: &usize| sent[*index].fault(nodes.get(&sent[*index].target)).is_some();
-            open.retain(faulty);
             // What is not there yet may be entered a moment later, and what is wrong is looked at twice.
             let is_over = begun.elapsed() > OVERLAP.min(self.options.retry.max_backoff);
             for index in std::mem::take(&mut open) {
-                let sent = &sent[index];
-                match nodes.get(&sent.target) {
-                    Some(node) if sent.is_misfiled_as(node) => proven[index] = Some(self.misfiled(sent, node).await),
+                let (sent, node) = (&sent[index], nodes.get(&sent[index].target));
+                match (self.fault(sent, node).await, node) {
+                    (Ok(None), _) => {}
+                    (Ok(Some(_)), Some(node)) if sent.is_misfiled_as(node) => {
+                        proven[index] = Some(self.misfiled(sent, node).await);
+                    }
                     _ if !is_over => open.push(index),
-                    node => proven[index] = sent.fault(node).map(|fault| sent.unproven(fault)),
+                    (Ok(Some(fault)), _) => proven[index] = Some(sent.unproven(fault)),
+                    (Err(error), _) => proven[index] = Some(sent.unseen(Arc::new(error))),
                 }
             }
             if open.is_empty() {
@@ -102,6 +126,39 @@ impl Engine {
             }
             tokio::time::sleep(CLEAN_UP.min(self.options.retry.max_backoff)).await;
         }
+    }
+
+    /// Why a node is not what was sent. If another client has replaced the file meanwhile, that is no fault as long as
+    /// the content is the one that the server lists.
+    async fn fault(&self, sent: &Sent, node: Option<&Node>) -> Result<Option<&'static str>, TransferError> {
+        match node {
+            Some(node) if sent.is_contested(node) => Ok((!self.reads_as_listed(node).await?).then_some(MIXED_UP)),
+            node => Ok(sent.fault(node)),
+        }
+    }
+
+    /// Whether the content of a file is the one that its ETag or its content hash belongs to. Reads all of it.
+    async fn reads_as_listed(&self, node: &Node) -> Result<bool, TransferError> {
+        let Some(etag) = node.etag.as_deref() else { return Ok(true) };
+        let schemes = ways_to_tell(etag, node.size);
+        let read = |_| async {
+            let mut hashers: Vec<Hasher> = schemes.iter().copied().map(Hasher::new).collect();
+            let mut content = self.s3.get_known(&node.path, None, Some((etag, node.size))).await?.body;
+            while let Some(chunk) = content.try_next().await? {
+                hashers.iter_mut().for_each(|hasher| hasher.update(&chunk));
+            }
+            Ok::<_, S3Error>(hashers)
+        };
+        let hashers = match retry::run_until(&self.options.retry, &self.cancel, read, |_, _, _| {}).await {
+            Ok(hashers) => hashers,
+            Err(error) if error.is_broken_off() && is_cut_short(&self.s3, &node.path).await => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        let agrees = |hasher: Hasher| {
+            let hash = hasher.clone().cells_hash();
+            hasher.etag() == etag || (hash.is_some() && hash == node.hash)
+        };
+        Ok(hashers.into_iter().any(agrees))
     }
 
     /// Takes away what the server has made of an upload, so that it can be sent again.
@@ -188,7 +245,7 @@ impl Engine {
 }
 
 impl Sent {
-    /// Why a node is not what was sent. A file of another content is what somebody has put there since.
+    /// Why a node is not what was sent, as far as the node itself shows it.
     fn fault(&self, node: Option<&Node>) -> Option<&'static str> {
         match node {
             None => Some("nothing of that name is there"),
@@ -199,6 +256,15 @@ impl Sent {
             }
             Some(_) => None,
         }
+    }
+
+    /// Whether a node shows that another client has written the file that this upload replaced. Two uploads in parts
+    /// do not get mixed up, and the ETags of encrypted storage show nothing.
+    fn is_contested(&self, node: &Node) -> bool {
+        let Some(replaced) = &self.replaced else { return false };
+        let is_other = node.etag.as_ref() != Some(&self.etag) && node.etag != replaced.etag;
+        let is_one_piece = self.etag.split_once('-').is_none_or(|(_, parts)| parts == "1");
+        is_other && is_one_piece && !node.is_folder() && !node.is_temporary() && !node.is_encrypted()
     }
 
     /// Whether a node is what the server has made of it. Its content hash may come later.

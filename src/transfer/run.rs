@@ -504,7 +504,7 @@ impl Run<'_> {
         }
     }
 
-    fn conclude(&mut self, finished: Finished) {
+    fn conclude(&mut self, mut finished: Finished) {
         match &finished.record.outcome {
             ItemOutcome::Failed(error) => {
                 let transient = error.is_transient() && !self.engine.options.fail_fast;
@@ -524,6 +524,9 @@ impl Run<'_> {
                     }
                     self.engine.observer.item_postponed(finished.number);
                     self.give_up_where_all_fails(error);
+                    if let (Candidate::Upload(upload), Some(sent)) = (&mut finished.candidate, &finished.sent) {
+                        upload.must_replace = sent.replaced.is_some();
+                    }
                     self.again.push(finished);
                     return;
                 }

@@ -16,7 +16,7 @@ use super::folders::TargetFolder;
 use super::multipart::Parts;
 use super::options::PART_STEP;
 use super::plan::{Comparison, Decision, Reason, decide};
-use super::proof::Sent;
+use super::proof::{Replaced, Sent};
 use super::target::Place;
 use super::{Engine, Summary, TransferError};
 use crate::api::Node;
@@ -40,6 +40,8 @@ const LABEL: &str = "standard input";
 pub struct StreamTarget {
     path: RemotePath,
     decision: Decision,
+    /// The file that it replaces, if any.
+    replaced: Option<Replaced>,
 }
 
 /// Some of the stream: a part, or all of it.
@@ -110,14 +112,14 @@ impl Engine {
         // What is read now is newer than whatever is there, and nobody knows whether it is the same.
         let comparison = existing.as_ref().map(|_| Comparison { same_content: false, source_is_newer: true });
         let decision = decide(self.options.if_exists, comparison);
-        let path = match (&decision, existing) {
+        let (path, replaced) = match (&decision, existing) {
             (Decision::Exists, _) => return Err(TransferError::Exists(path.to_string())),
             (Decision::Transfer(Reason::Renamed), Some(node)) => {
-                self.free_target(&folder_of(&path, node), path.name(), None).await?
+                (self.free_target(&folder_of(&path, node), path.name(), None).await?, None)
             }
-            _ => path,
+            (_, existing) => (path, existing.as_ref().map(Replaced::of)),
         };
-        Ok(StreamTarget { path, decision })
+        Ok(StreamTarget { path, decision, replaced })
     }
 
     /// Reads a stream to its end and writes it to its target. The failure, if there is one, is in the summary.
@@ -128,7 +130,7 @@ impl Engine {
         let sent = match target.decision {
             Decision::Transfer(reason) if self.options.dry_run => Ok((ItemOutcome::Transferred(reason), None, None)),
             Decision::Transfer(reason) => self
-                .send_stream(reader, &target.path, !matches!(reason, Reason::New | Reason::Renamed))
+                .send_stream(reader, &target.path, target.replaced)
                 .await
                 .map(|(etag, size)| (ItemOutcome::Transferred(reason), Some(etag), Some(size))),
             _ => Ok((ItemOutcome::Skipped, None, None)),
@@ -157,15 +159,16 @@ impl Engine {
         &self,
         reader: Box<dyn Read + Send>,
         target: &RemotePath,
-        replaces: bool,
+        replaced: Option<Replaced>,
     ) -> Result<(String, u64), TransferError> {
         let mut source = self.open_stream(reader);
         let first = self.block(&mut source, 1).await?;
         let progress = Arc::default();
+        let replaces = replaced.is_some();
         let to = Parts { item: ITEM, label: LABEL, target, source: None, replaces, progress: &progress };
         let sent = if self.is_at_end(&mut source).await? {
             self.observer.walk_finished();
-            self.send_only_block(first, to).await
+            self.send_only_block(first, to, replaced).await
         } else {
             self.send_blocks(first, source, to).await
         };
@@ -176,11 +179,7 @@ impl Engine {
     }
 
     /// Whether a stream has arrived as a file.
-    async fn prove_stream(&self, to: Parts<'_>, etag: String, size: u64, number: u32) -> Result<String, TransferError> {
-        if to.replaces {
-            return Ok(etag);
-        }
-        let sent = Sent { target: to.target.clone(), size, etag, overlapped: number > 1, folder: None };
+    async fn prove_stream(&self, sent: Sent) -> Result<String, TransferError> {
         match self.prove(std::slice::from_ref(&sent)).await.pop().flatten() {
             Some(error) => Err(error),
             None => Ok(sent.etag),
@@ -188,17 +187,24 @@ impl Engine {
     }
 
     /// Sends a stream that was short enough to be kept.
-    async fn send_only_block(&self, block: Block, to: Parts<'_>) -> Result<(String, u64), TransferError> {
+    async fn send_only_block(
+        &self,
+        block: Block,
+        to: Parts<'_>,
+        replaced: Option<Replaced>,
+    ) -> Result<(String, u64), TransferError> {
         let (size, outgoing) = (block.length, self.outgoing(block.chunks).await?.reporting_to(to.progress.clone()));
         let in_doubt = AtomicBool::new(false);
-        let (outgoing, doubt) = (&outgoing, &in_doubt);
+        let (outgoing, doubt, replaced) = (&outgoing, &in_doubt, &replaced);
         let sent = self.again(to, |number| async move {
             if number > 1 && !to.replaces {
                 self.at_rest(to.target).await;
             }
             let sent = self.send_whole(outgoing, to.target, None).await;
             doubt.fetch_or(sent.as_ref().is_err_and(TransferError::leaves_doubt), Ordering::Relaxed);
-            self.prove_stream(to, sent?, size, number).await
+            let (target, overlapped) = (to.target.clone(), number > 1 && !to.replaces);
+            let sent = Sent { target, size, etag: sent?, replaced: replaced.clone(), overlapped, folder: None };
+            self.prove_stream(sent).await
         });
         let sent = sent.await.map(|etag| (etag, size));
         if to.replaces && in_doubt.load(Ordering::Relaxed) {
@@ -249,7 +255,13 @@ impl Engine {
             error => error,
         });
         match outcome {
-            Ok((etag, size)) => Ok((self.prove_stream(to, etag, size, 1).await?, size)),
+            // Parts of two uploads do not get mixed up.
+            Ok(sent) if to.replaces => Ok(sent),
+            Ok((etag, size)) => {
+                let target = to.target.clone();
+                let sent = Sent { target, size, etag, replaced: None, overlapped: false, folder: None };
+                Ok((self.prove_stream(sent).await?, size))
+            }
             Err(error) => {
                 self.give_up(&upload, to).await;
                 if to.replaces && error.leaves_doubt() {

@@ -175,6 +175,7 @@ impl Engine {
             modified: snapshot.modified,
             folder,
             name: target.name().to_owned(),
+            must_replace: false,
         }))
     }
 

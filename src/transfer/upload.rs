@@ -12,7 +12,7 @@ use super::event::{ItemNumber, ItemOutcome};
 use super::folders::{FolderState, TargetFolder};
 use super::multipart::Parts;
 use super::plan::{Comparison, Decision, Reason, UploadCandidate, decide, free_names, is_newer};
-use super::proof::Sent;
+use super::proof::{Replaced, Sent};
 use super::verify::same_content;
 use super::{Engine, IfExists, TransferError};
 use crate::api::Node;
@@ -31,22 +31,23 @@ pub struct Uploaded {
     pub etag: Option<String>,
     /// Bytes, which may be others than the walk saw.
     pub size: u64,
-    /// Whether a file was there before.
-    pub replaced: bool,
+    /// The file that it replaced, if any.
+    pub(super) replaced: Option<Replaced>,
     /// Whether another upload of the same name may have overlapped with it.
     pub overlapped: bool,
 }
 
 impl Uploaded {
-    /// What is to be proven of it: a file that was there before stays one.
+    /// What is to be proven of it.
     pub(super) fn to_prove(&self, folder: &Arc<TargetFolder>) -> Option<Sent> {
-        let is_new = matches!(self.outcome, ItemOutcome::Transferred(_)) && !self.replaced;
-        let etag = self.etag.clone().filter(|_| is_new)?;
+        let is_sent = matches!(self.outcome, ItemOutcome::Transferred(_));
+        let etag = self.etag.clone().filter(|_| is_sent)?;
         Some(Sent {
             target: self.target.clone(),
             size: self.size,
             etag,
-            overlapped: self.overlapped,
+            replaced: self.replaced.clone(),
+            overlapped: self.overlapped && self.replaced.is_none(),
             folder: Some(folder.clone()),
         })
     }
@@ -115,10 +116,10 @@ impl Engine {
         let mut target = candidate.target();
         let uploaded = |outcome, target, etag| {
             let size = candidate.size;
-            Uploaded { outcome, target, etag, size, replaced: false, overlapped: false }
+            Uploaded { outcome, target, etag, size, replaced: None, overlapped: false }
         };
         let (existing, overlapped) = self.what_is_there(candidate, &target).await?;
-        let mut replaces = false;
+        let mut replaced = None;
         // What a broken upload left behind is nothing: it has a name and no content.
         let reason = match existing.as_ref().filter(|node| !node.is_temporary()) {
             None => Reason::New,
@@ -146,7 +147,7 @@ impl Engine {
                     Reason::Renamed
                 }
                 Decision::Transfer(reason) => {
-                    replaces = true;
+                    replaced = Some(Replaced::of(node));
                     reason
                 }
             },
@@ -155,13 +156,13 @@ impl Engine {
             return Ok(uploaded(ItemOutcome::Transferred(reason), target, None));
         }
         candidate.folder.ready().await?;
-        let Some(sent) = self.send_or_give_way(item, candidate, &mut target, replaces).await? else {
+        let Some(sent) = self.send_or_give_way(item, candidate, &mut target, replaced.is_some()).await? else {
             return Ok(uploaded(ItemOutcome::Skipped, target, None));
         };
         self.check_encrypted(&candidate.source, &target).await?;
         let overlapped = overlapped || sent.overlapped;
         let done = uploaded(ItemOutcome::Transferred(reason), target, Some(sent.etag));
-        Ok(Uploaded { size: sent.size, replaced: replaces, overlapped, ..done })
+        Ok(Uploaded { size: sent.size, replaced, overlapped, ..done })
     }
 
     /// What is at the target of a file, and whether another upload of the name was running.
@@ -213,6 +214,9 @@ impl Engine {
     }
 
     async fn decide_upload(&self, candidate: &UploadCandidate, node: &Node) -> Result<Decision, TransferError> {
+        if candidate.must_replace {
+            return Ok(Decision::Transfer(Reason::Replaces));
+        }
         let source_is_newer = is_newer(candidate.modified, node.modified);
         let may_be_same = self.options.if_exists != IfExists::Skip && candidate.size == node.size;
         let same_content = may_be_same && {

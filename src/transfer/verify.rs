@@ -70,6 +70,15 @@ pub fn ways_to_hash(etag: &str, size: u64) -> Vec<Scheme> {
     if likely.is_empty() { Scheme::of_etag(etag, size).into_iter().collect() } else { likely }
 }
 
+/// [`ways_to_hash`], and the way of `x-cells-hash` if the ETag alone may not tell.
+pub fn ways_to_tell(etag: &str, size: u64) -> Vec<Scheme> {
+    let (mut schemes, by_blocks) = (ways_to_hash(etag, size), Scheme::Parts(CELLS_BLOCK));
+    if schemes != [Scheme::Whole] && !schemes.contains(&by_blocks) {
+        schemes.push(by_blocks);
+    }
+    schemes
+}
+
 /// Whether the server's copy of a file is shorter than its index says (docs/protocol.md §5.3): it gives the first byte
 /// but never the last. A server that is in trouble gives neither, a bad connection now and then both.
 pub async fn is_cut_short(s3: &s3::Client, path: &RemotePath) -> bool {

@@ -1,5 +1,6 @@
 //! Uploads of one new name that overlap: whatever the server makes of them, what is told as done is a file of that content.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use cec::error::Kind;
@@ -248,4 +249,64 @@ async fn two_uploads_in_parts_of_one_new_name_do_not_both_say_done() {
     assert_eq!((first.transferred, first.failed), (0, 1), "{first:#?}");
     assert_eq!(Kind::of_transfer(&first.failures[0].error), Kind::Exists);
     assert_file(&house, 26 * MEBIBYTE);
+}
+
+#[tokio::test]
+async fn an_overwrite_that_another_client_mixed_up_is_sent_again() {
+    for policy in [IfExists::Overwrite, IfExists::Update] {
+        for through_a_stream in [false, true] {
+            let house = House::with(Options { if_exists: policy, ..options() });
+            house.sandbox.tree().put(PATH, b"before").expect("a file");
+            let tomorrow = std::time::SystemTime::now() + Duration::from_secs(86_400);
+            let source = house.write("file", content(3000));
+            std::fs::File::options()
+                .append(true)
+                .open(&source)
+                .and_then(|file| file.set_modified(tomorrow))
+                .expect("a time");
+            let (entry, answer) = (Gate::closed(), Gate::closed());
+            house.sandbox.s3().enter_late(PATH, &entry);
+            let s3 = house.engine.s3.clone();
+            let other = tokio::spawn(async move {
+                let body = || reqwest::Body::from(vec![7_u8; 2000]);
+                s3.put(&remote(PATH), 2000, &body).await.expect("an overwrite");
+            });
+            // The object is the other client's, its entry is still the old one.
+            until(|| house.sandbox.tree().read(PATH).is_some_and(|content| content == vec![7; 2000])).await;
+            house.sandbox.faults().add(Fault::on("PUT", PATH).hold_answer(&answer));
+            let run: Pin<Box<dyn Future<Output = Summary>>> = if through_a_stream {
+                let target = house.engine.stream_target(&remote(PATH), false).await.expect("a target");
+                Box::pin(house.engine.clone().upload_stream(Box::new(std::io::Cursor::new(content(3000))), target))
+            } else {
+                let run = upload(&house.engine, source);
+                Box::pin(async { run.await.expect("a run") })
+            };
+            let mix_up = async {
+                until(|| house.sandbox.tree().read(PATH) == Some(content(3000))).await;
+                // Now the entry is the other client's, and the object is this one's.
+                entry.open();
+                other.await.expect("the other client");
+                answer.open();
+            };
+            let (summary, ()) = tokio::join!(run, mix_up);
+            assert_whole(&summary);
+            assert_file(&house, 3000);
+            assert_eq!(house.engine.api.stat(&remote(PATH)).await.expect("a node").size, 3000);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_overwrite_that_another_client_replaced_as_a_whole_is_left_alone() {
+    let house = House::with(Options { if_exists: IfExists::Overwrite, ..options() });
+    house.sandbox.tree().put(PATH, b"before").expect("a file");
+    let (source, answer) = (house.write("file", content(3000)), Gate::closed());
+    house.sandbox.faults().add(Fault::on("PUT", PATH).hold_answer(&answer));
+    let run = upload(&house.engine, source);
+    until(|| house.sandbox.tree().read(PATH) == Some(content(3000))).await;
+    house.sandbox.tree().put(PATH, b"another client's").expect("a file");
+    answer.open();
+    assert_whole(&run.await.expect("a run"));
+    assert_eq!(house.sandbox.tree().read(PATH).as_deref(), Some(&b"another client's"[..]));
+    assert_eq!(requests(&house, "PUT"), 1);
 }

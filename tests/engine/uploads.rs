@@ -360,6 +360,39 @@ async fn answers_that_are_not_the_gateways_are_never_a_success() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_not_the_gateways_is_asked_for_again_once_the_server_has_answered() {
+    type Trouble = fn(Fault) -> Fault;
+    let troubles: [(&str, Trouble); 3] =
+        [("a page", Fault::html), ("an empty 200", Fault::empty_ok), ("no ETag", |fault| fault.drop_header("Etag"))];
+    let requests: [(&str, fn() -> Fault); 4] = [
+        ("PUT", || Fault::on("PUT", "/io/common-files/small")),
+        ("begin", || Fault::on("POST", "/io/").query("uploads")),
+        ("part", || Fault::on("PUT", "/io/common-files/large").query("partNumber=2")),
+        ("end", || Fault::on("POST", "/io/").query("uploadId")),
+    ];
+    for (name, trouble) in troubles {
+        for (request, fault) in &requests {
+            let house = House::new();
+            house.write("small", "x");
+            house.write("large", content(25 * MEBIBYTE));
+            house.sandbox.faults().add(trouble(fault()));
+            assert_whole(&house.up(&["small", "large"], "common-files").await.expect("a run"));
+            assert!(house.sandbox.faults().hits() > 0, "{name}, {request}: nothing went wrong");
+            assert_eq!(
+                house.sandbox.tree().read("common-files/small").as_deref(),
+                Some(&b"x"[..]),
+                "{name}, {request}"
+            );
+            assert!(
+                house.sandbox.tree().read("common-files/large") == Some(content(25 * MEBIBYTE)),
+                "{name}, {request}"
+            );
+            assert!(house.sandbox.s3().pending_uploads().is_empty(), "{name}, {request}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_is_off_by_an_hour_is_no_trouble() {
     for offset in [3600, -3600] {
         let house = House::new();

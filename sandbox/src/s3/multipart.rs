@@ -333,7 +333,7 @@ async fn assemble(
     exchange.client_is_there()?;
     let start = content.read_at(0, 512).unwrap_or_default();
     let mime = sniff(place.name(), &start).to_owned();
-    let finished = Finished { body: content, etag: etag.clone(), hash, mime: Some(mime) };
+    let finished = Finished { body: content, etag: etag.clone(), hash, mime: Some(mime), is_stored: false };
     shared.nodes.commit_put(&place, &node, finished).map_err(|error| tree_refuses(error, &place))?;
     uploads.lock().remove(&id);
     Ok(etag)

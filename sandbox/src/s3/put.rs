@@ -44,7 +44,7 @@ pub(super) async fn put(shared: &Arc<Shared>, exchange: &Exchange, caller: &Call
         return Err(Failure::backend_down().into());
     };
     // The node of a PUT that breaks off is gone before the next one has the lock.
-    let (_lock, pending) = (lock, pending);
+    let (mut lock, pending) = (Some(lock), pending);
     let mut received = receive(body, length, sink).await?;
     if promised.signed_chunks || promised.mismatch(&received).is_some() {
         if !promised.signed_chunks {
@@ -59,6 +59,11 @@ pub(super) async fn put(shared: &Arc<Shared>, exchange: &Exchange, caller: &Call
     if pending.store_object(&received) {
         if shared.s3.damages(&place.path()) {
             return Err(Stop::Dropped);
+        }
+        // The lock is that of the object. The index entry is written after it, so that another PUT may come between.
+        lock.take();
+        if let Some(gate) = shared.s3.late_entry(&place.path()) {
+            gate.pass().await;
         }
         let delay = shared.s3.settings().commit_delay;
         sleep(delay).await;
@@ -196,6 +201,7 @@ struct PendingPut {
     state: Arc<State>,
     place: Place,
     upload: Upload,
+    is_stored: AtomicBool,
     is_committed: AtomicBool,
 }
 
@@ -210,13 +216,16 @@ impl PendingPut {
             state: Arc::clone(&shared.s3),
             place: place.clone(),
             upload,
+            is_stored: AtomicBool::new(false),
             is_committed: AtomicBool::new(false),
         })
     }
 
     /// Replaces the object of a file that exists; its index entry stays. Says whether it exists.
     fn store_object(&self, received: &Received) -> bool {
-        store_object(&self.nodes, &self.upload, &received.body)
+        let is_stored = store_object(&self.nodes, &self.upload, &received.body);
+        self.is_stored.fetch_or(is_stored, Ordering::Relaxed);
+        is_stored
     }
 
     /// A new file under a name that is not composed is entered as a folder, which nobody can read any more.
@@ -250,6 +259,7 @@ impl PendingPut {
             etag: received.digests.etag(),
             hash: Some(received.digests.cells_hash()),
             mime: Some(mime),
+            is_stored: self.is_stored.load(Ordering::Relaxed),
         };
         self.nodes.commit_put(place, &self.upload, finished).map_err(|error| tree_refuses(error, place))?;
         self.is_committed.store(true, Ordering::Relaxed);

@@ -24,6 +24,8 @@ pub(super) struct Settings {
     collisions: HashSet<String>,
     /// Until when the node of a broken PUT stays, by path.
     late_clean_ups: HashMap<String, Gate>,
+    /// What the index entry of the next overwrite waits for, by path.
+    late_entries: HashMap<String, Gate>,
     /// Who holds the content lock of a path.
     content_locks: HashMap<String, String>,
 }
@@ -50,6 +52,7 @@ impl State {
             damages: HashSet::new(),
             collisions: HashSet::new(),
             late_clean_ups: HashMap::new(),
+            late_entries: HashMap::new(),
             content_locks: HashMap::new(),
         };
         Arc::new(Self {
@@ -88,6 +91,11 @@ impl State {
     /// Whether this PUT meets another one that is making the node at that moment; asked once for each.
     pub(super) fn collides(&self, path: &str) -> bool {
         self.settings().collisions.remove(path)
+    }
+
+    /// What the index entry of an overwrite waits for once its object is stored; asked once for each.
+    pub(super) fn late_entry(&self, path: &str) -> Option<Gate> {
+        self.settings().late_entries.remove(path)
     }
 
     /// What the removal of a broken PUT's node waits for; asked once for each.
@@ -147,6 +155,12 @@ impl S3 {
     /// Removes what is at a path only when the gate is open, after a PUT has broken off there that had made the node.
     pub fn clean_up_late(&self, path: &str, gate: &Gate) {
         self.state.settings().late_clean_ups.insert(path.to_owned(), gate.clone());
+    }
+
+    /// Writes the index entry of the next overwrite of a path, by a PUT, only when the gate is open. Its object is stored
+    /// before, so that another overwrite may come between: then the content is of one and the entry of the other.
+    pub fn enter_late(&self, path: &str, gate: &Gate) {
+        self.state.settings().late_entries.insert(path.to_owned(), gate.clone());
     }
 
     /// Gives a user the content lock of a file, so that the PUTs of others are answered 403.
