@@ -1,12 +1,12 @@
 //! Uploads of one new name that overlap: whatever the server makes of them, what is told as done is a file of that content.
 
-use std::pin::Pin;
 use std::time::Duration;
 
 use cec::error::Kind;
 use cec::hash::MEBIBYTE;
 use cec::transfer::{Engine, IfExists, Options, Summary, TransferError};
 use cells_sandbox::{Fault, Gate};
+use futures_util::future::LocalBoxFuture;
 
 use crate::support::{House, assert_whole, options, remote};
 use crate::trees::content;
@@ -274,7 +274,7 @@ async fn an_overwrite_that_another_client_mixed_up_is_sent_again() {
             // The object is the other client's, its entry is still the old one.
             until(|| house.sandbox.tree().read(PATH).is_some_and(|content| content == vec![7; 2000])).await;
             house.sandbox.faults().add(Fault::on("PUT", PATH).hold_answer(&answer));
-            let run: Pin<Box<dyn Future<Output = Summary>>> = if through_a_stream {
+            let run: LocalBoxFuture<Summary> = if through_a_stream {
                 let target = house.engine.stream_target(&remote(PATH), false).await.expect("a target");
                 Box::pin(house.engine.clone().upload_stream(Box::new(std::io::Cursor::new(content(3000))), target))
             } else {

@@ -361,10 +361,11 @@ async fn answers_that_are_not_the_gateways_are_never_a_success() {
 
 #[tokio::test]
 async fn an_answer_that_is_not_the_gateways_is_asked_for_again_once_the_server_has_answered() {
+    type Request = fn() -> Fault;
     type Trouble = fn(Fault) -> Fault;
     let troubles: [(&str, Trouble); 3] =
         [("a page", Fault::html), ("an empty 200", Fault::empty_ok), ("no ETag", |fault| fault.drop_header("Etag"))];
-    let requests: [(&str, fn() -> Fault); 4] = [
+    let requests: [(&str, Request); 4] = [
         ("PUT", || Fault::on("PUT", "/io/common-files/small")),
         ("begin", || Fault::on("POST", "/io/").query("uploads")),
         ("part", || Fault::on("PUT", "/io/common-files/large").query("partNumber=2")),

@@ -60,9 +60,9 @@ pub(super) async fn put(shared: &Arc<Shared>, exchange: &Exchange, caller: &Call
         if shared.s3.damages(&place.path()) {
             return Err(Stop::Dropped);
         }
-        // The lock is that of the object. The index entry is written after it, so that another PUT may come between.
-        lock.take();
         if let Some(gate) = shared.s3.late_entry(&place.path()) {
+            // The lock is that of the object; its index entry is written without one.
+            lock.take();
             gate.pass().await;
         }
         let delay = shared.s3.settings().commit_delay;
