@@ -24,12 +24,13 @@ quickstart:
 sandbox *ARGUMENTS:
     cargo run --release --locked --example sandbox -- {{ ARGUMENTS }}
 
-# Let a fuzz target run for a while; needs cargo-fuzz and a C++ compiler. The targets are in fuzz/fuzz_targets
+# Run a fuzz target for some seconds; needs a C++ compiler. The targets are in fuzz/fuzz_targets
 fuzz TARGET SECONDS="600":
     cp Cargo.lock fuzz/Cargo.lock
-    mkdir -p fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }}
-    RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none {{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -- \
-        -max_total_time={{ SECONDS }} -timeout=20 -max_len=4096 -dict=fuzz/words.dict
+    mkdir -p fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} fuzz/artifacts
+    RUSTC_WRAPPER="$PWD/.ci/instrumented-rustc" cargo build --release --manifest-path fuzz/Cargo.toml --bin {{ TARGET }}
+    fuzz/target/release/{{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -max_total_time={{ SECONDS }} \
+        -timeout=20 -max_len=4096 -dict=fuzz/words.dict -artifact_prefix=fuzz/artifacts/{{ TARGET }}-
 
 # The long tests: many processes that renew one token, again and again; walks of a third of a million nodes
 soak:
