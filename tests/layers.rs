@@ -61,7 +61,7 @@ const BELOW_COMMANDS: &[&str] = &[
 /// Imports against the directions: the module that may, what it may name and all inside that, and why.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("ui::progress", "transfer::event", "it implements the engine's Observer"),
-    ("ui::progress", "transfer::plan::Reason", "a part of what the Observer is told"),
+    ("ui::progress", "transfer::event::Reason", "a part of what the Observer is told"),
     ("ui::progress", "transfer::TransferError", "a part of what the Observer is told"),
     ("ui::progress", "error::Kind", "the record of a failed file tells its exit code"),
     ("ui", "error::CliError", "the screen shows errors; how they read is up to `error`"),
@@ -721,7 +721,7 @@ mod the_scanner {
             ("src/settings.rs", "use crate::http::HttpOptions;"),
             ("src/ui/table.rs", "use crate::transfer::event::Observer;"),
             ("src/ui/progress.rs", "use crate::transfer::Engine;"),
-            ("src/ui/progress.rs", "use crate::transfer::plan::Step;"),
+            ("src/ui/progress.rs", "use crate::transfer::plan::step::Step;"),
             ("src/ui/mod.rs", "use crate::error::Kind;"),
             ("src/context.rs", "use crate::commands::scp;"),
             ("src/s3/error.rs", "use crate::api::recording::recording;"),
@@ -744,7 +744,7 @@ mod the_scanner {
             ("src/commands/mod.rs", "use crate::cli::{Command, ConfigCommand};"),
             (
                 "src/ui/progress.rs",
-                "use crate::transfer::event::{Direction, Observer};\nuse crate::transfer::plan::Reason;",
+                "use crate::transfer::event::{Direction, Observer};\nuse crate::transfer::event::Reason;",
             ),
             ("src/ui/mod.rs", "fn f(error: &crate::error::CliError) {}"),
             ("src/error/convert.rs", "use super::CliError;\nuse crate::walk::WalkError;"),

@@ -14,7 +14,7 @@ use crate::hash::{CELLS_BLOCK, Hasher, MEBIBYTE, Scheme};
 use crate::http::retry;
 use crate::s3::{Download, S3Error};
 use crate::transfer::TransferError;
-use crate::transfer::listed::{Listed, Verdict};
+use crate::transfer::fetch::listed::{Listed, Verdict};
 use crate::transfer::verify::{is_cut_short, ways_to_hash, ways_to_tell};
 
 /// How often a download that broke off is continued without progress in between.

@@ -269,7 +269,7 @@ impl TransferError {
     }
 
     /// Whether the request may have been carried out all the same.
-    pub(super) fn leaves_doubt(&self) -> bool {
+    pub(in crate::transfer) fn leaves_doubt(&self) -> bool {
         match self {
             Self::S3(error) => error.in_doubt,
             Self::NotAssembled { .. } | Self::StreamLost(_) => true,

@@ -3,8 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use super::TransferError;
-use super::plan::Reason;
+use crate::transfer::TransferError;
 
 /// Which way the bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +12,19 @@ pub enum Direction {
     Upload,
     /// From the server.
     Download,
+}
+
+/// Why a file is transferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Nothing of the name is there.
+    New,
+    /// It replaces another content.
+    Replaces,
+    /// It replaces an older content.
+    Newer,
+    /// The name is taken, so it goes beside it.
+    Renamed,
 }
 
 /// The number of an item within a run.

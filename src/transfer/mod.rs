@@ -1,26 +1,16 @@
 //! The transfer engine: plans what is to move, moves it several files at once, verifies it, and reports through an
 //! [`event::Observer`]. It prints nothing and reads no environment.
 
-mod arrived;
-pub mod body;
-pub mod download;
-pub mod encrypted;
 pub mod error;
 pub mod event;
-mod fetch;
-pub mod folders;
-pub mod listed;
-pub mod multipart;
+pub mod fetch;
 pub mod options;
 pub mod plan;
-pub mod plan_download;
-pub mod plan_upload;
-mod proof;
+mod recycle;
 pub mod run;
-pub mod stream;
-pub mod target;
-pub mod temporary;
-pub mod upload;
+pub mod send;
+mod source;
+pub mod storage;
 pub mod verify;
 
 use std::sync::Arc;
@@ -44,7 +34,7 @@ pub struct Engine {
     /// Who hears of it.
     pub observer: Arc<dyn Observer>,
     /// What the run has learned of where its uploads go.
-    pub storage: encrypted::Storage,
+    pub storage: storage::Storage,
     /// Cancelled when the run is to stop.
     pub cancel: CancellationToken,
 }

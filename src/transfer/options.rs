@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::temporary::Temporaries;
 use crate::hash::MEBIBYTE;
 use crate::http::retry::RetryPolicy;
+use crate::transfer::fetch::temporary::Temporaries;
 use crate::walk::local::LocalOptions;
 
 /// What to do with a target file that exists and differs.

@@ -1,24 +1,18 @@
 //! Running a plan: several files at once, one report for each, a last pass over what failed for a passing reason.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
 
-use super::error::Reach;
-use super::event::{Direction, ItemNumber, ItemOutcome, Record};
-use super::folders::{FolderMaker, TargetFolder};
-use super::plan::{Candidate, DownloadCandidate, Step, UploadCandidate};
-use super::plan_download::TreeDownload;
-use super::plan_upload::TreeUpload;
-use super::proof::{BATCH, Sent};
-use super::{Engine, TransferError};
-use crate::api::{ApiErrorKind, Node};
-use crate::path::RemotePath;
 use crate::sys::open;
-use crate::walk::local::LeftOut;
+use crate::transfer::error::Reach;
+use crate::transfer::event::{Direction, ItemNumber, ItemOutcome, Record};
+use crate::transfer::plan::Job;
+use crate::transfer::plan::step::{Candidate, Step};
+use crate::transfer::send::proof::{BATCH, Sent};
+use crate::transfer::{Engine, TransferError};
 
 /// How many steps wait between the planner and the transfers: enough to know the total of most trees early, few enough
 /// to take some megabytes only.
@@ -39,44 +33,8 @@ const PROOF_AFTER: Duration = Duration::from_secs(5);
 /// How long the proof of what was sent may take once the run is cancelled.
 const PROOF_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a deletion may take to show, before what it makes room for is given up.
-const RECYCLE_LIMIT: Duration = Duration::from_secs(60);
-
 /// How long a run waits for the leftovers of others to be removed.
 const LEFTOVERS_LIMIT: Duration = Duration::from_secs(2);
-
-/// One thing that the user named.
-#[derive(Debug)]
-pub enum Job {
-    /// A folder on the server that what follows goes into, and that is to be made.
-    MakeFolder(Arc<TargetFolder>),
-    /// The same on this machine.
-    MakeLocalFolder(PathBuf),
-    /// A local file.
-    UploadFile(UploadCandidate),
-    /// A local folder.
-    UploadTree(TreeUpload),
-    /// A file on the server.
-    DownloadFile(DownloadCandidate),
-    /// A folder on the server.
-    DownloadTree(TreeDownload),
-    /// A source that is left out without being a failure.
-    LeftOut {
-        /// The source as the user wrote it.
-        source: String,
-        /// Why.
-        reason: LeftOut,
-    },
-    /// A source that cannot be taken, among others that can.
-    Refused {
-        /// Which way it would have gone.
-        direction: Direction,
-        /// The source as the user wrote it.
-        source: String,
-        /// Why.
-        error: TransferError,
-    },
-}
 
 /// A file that could not be transferred.
 #[derive(Debug)]
@@ -86,9 +44,6 @@ pub struct Failure {
     /// Why.
     pub error: TransferError,
 }
-
-/// The run has stopped and takes no more steps.
-pub(super) struct Stopped;
 
 /// How a run ended.
 #[derive(Debug, Default)]
@@ -208,92 +163,6 @@ impl Engine {
         if !self.options.dry_run {
             let removed = spawn_blocking(move || temporaries.remove_leftovers());
             let _ = tokio::time::timeout(LEFTOVERS_LIMIT, removed).await;
-        }
-    }
-
-    async fn plan(self, jobs: Vec<Job>, steps: mpsc::Sender<Step>) {
-        let maker = FolderMaker::start(self.api.clone(), self.options.dry_run, self.observer.clone());
-        for job in jobs {
-            match job {
-                Job::MakeFolder(folder) => maker.make(folder).await,
-                Job::MakeLocalFolder(path) => {
-                    if let Err(error) = self.make_local_folder(&path) {
-                        let (source, target) = (path.display().to_string(), String::new());
-                        let step = Step::Refused { direction: Direction::Download, source, target, error };
-                        if self.add_step(&steps, step).await.is_err() {
-                            return;
-                        }
-                    }
-                }
-                Job::UploadFile(candidate) => {
-                    if self.add_step(&steps, Step::File(Candidate::Upload(candidate))).await.is_err() {
-                        return;
-                    }
-                }
-                Job::DownloadFile(candidate) => {
-                    if self.add_step(&steps, Step::File(Candidate::Download(candidate))).await.is_err() {
-                        return;
-                    }
-                }
-                Job::Refused { direction, source, error } => {
-                    let step = Step::Refused { direction, source, target: String::new(), error };
-                    if self.add_step(&steps, step).await.is_err() {
-                        return;
-                    }
-                }
-                Job::LeftOut { source, reason } => {
-                    if self.add_step(&steps, Step::left_out(source, reason)).await.is_err() {
-                        return;
-                    }
-                }
-                Job::UploadTree(tree) => self.plan_tree_upload(tree, &maker, &steps).await,
-                Job::DownloadTree(tree) => self.plan_tree_download(tree, &steps).await,
-            }
-        }
-        self.observer.walk_finished();
-    }
-
-    fn make_local_folder(&self, path: &Path) -> Result<(), TransferError> {
-        if !self.options.dry_run {
-            std::fs::create_dir_all(path).map_err(|error| TransferError::local(path, error))?;
-        }
-        self.observer.folder_made(Direction::Download, &path.display().to_string());
-        Ok(())
-    }
-
-    /// Adds a step to the plan.
-    ///
-    /// # Errors
-    /// Nobody takes steps any more.
-    pub(super) async fn add_step(&self, steps: &mpsc::Sender<Step>, step: Step) -> Result<(), Stopped> {
-        if let Step::File(candidate) = &step {
-            self.observer.found(candidate.size());
-        }
-        steps.send(step).await.map_err(|_| Stopped)
-    }
-
-    /// Moves what is in the way to the recycle bin and waits until it is gone; in a dry run only says so.
-    pub(super) async fn recycle(&self, node: &Node) -> Result<(), TransferError> {
-        if !self.options.dry_run {
-            self.move_to_recycle_bin(&node.path).await?;
-        }
-        self.observer.recycled(&node.path.marked(), node.is_folder());
-        Ok(())
-    }
-
-    async fn move_to_recycle_bin(&self, path: &RemotePath) -> Result<(), TransferError> {
-        self.api.delete(std::slice::from_ref(path), false).await?;
-        let begun = Instant::now();
-        loop {
-            match self.api.stat(path).await {
-                Err(error) if error.kind == ApiErrorKind::NotFound => return Ok(()),
-                Err(error) => return Err(error.into()),
-                Ok(node) if begun.elapsed() > RECYCLE_LIMIT => {
-                    let kind = if node.is_folder() { "folder" } else { "file" };
-                    return Err(TransferError::clash(path, kind));
-                }
-                Ok(_) => tokio::time::sleep(Duration::from_millis(200)).await,
-            }
         }
     }
 

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use futures_util::{TryStreamExt, future};
 
-use super::body::CHUNK;
 use crate::api::Node;
 use crate::hash::{CELLS_BLOCK, Hasher, Scheme};
 use crate::path::RemotePath;
 use crate::s3::{self, S3Error};
 use crate::sys::open;
+use crate::transfer::source::CHUNK;
 
 /// Hashes a whole file. Blocking, but never for a pipe.
 ///
@@ -25,7 +25,7 @@ pub fn hash_file(path: &Path, scheme: Scheme) -> io::Result<Hasher> {
 ///
 /// # Errors
 /// It cannot be read.
-pub(super) fn hash_all(mut content: impl Read, schemes: &[Scheme]) -> io::Result<Vec<Hasher>> {
+pub(in crate::transfer) fn hash_all(mut content: impl Read, schemes: &[Scheme]) -> io::Result<Vec<Hasher>> {
     let mut hashers: Vec<Hasher> = schemes.iter().copied().map(Hasher::new).collect();
     let mut buffer = vec![0_u8; CHUNK];
     loop {

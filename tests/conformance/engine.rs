@@ -64,7 +64,7 @@ impl<'a> Desk<'a> {
             s3: server.gateway(),
             options: Arc::new(options(if_exists)),
             observer: Arc::new(Silent),
-            storage: cec::transfer::encrypted::Storage::default(),
+            storage: cec::transfer::storage::Storage::default(),
             cancel: CancellationToken::new(),
         };
         Self { server, folder: tempfile::tempdir().expect("a folder"), engine }

@@ -90,7 +90,7 @@ impl House {
             s3: cec::s3::Client::new(sender),
             options: Arc::new(options),
             observer: Arc::new(Silent),
-            storage: cec::transfer::encrypted::Storage::default(),
+            storage: cec::transfer::storage::Storage::default(),
             cancel: CancellationToken::new(),
         };
         Self { sandbox, folder, engine }

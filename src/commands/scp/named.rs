@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::direction::Direction;
 use crate::path::RemotePath;
-use crate::transfer::folders::FolderState;
-use crate::transfer::run::Job;
+use crate::transfer::plan::Job;
+use crate::transfer::plan::folders::FolderState;
 
 /// The target of one source, which it may give its name to.
 pub(super) enum Named {

@@ -13,8 +13,8 @@ use crate::hash::MEBIBYTE;
 use crate::http::retry::RetryPolicy;
 use crate::settings::parse_pause;
 use crate::transfer::Options;
+use crate::transfer::fetch::temporary::Temporaries;
 use crate::transfer::options::{MAXIMUM_PARTS, PART_STEP};
-use crate::transfer::temporary::Temporaries;
 use crate::walk::local::{LocalOptions, real_path};
 
 /// The largest part, and the largest file that may go in one piece, in MiB: the gateway takes no more.

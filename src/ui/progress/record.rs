@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::error::Kind;
 use crate::transfer::TransferError;
+use crate::transfer::event::Reason;
 use crate::transfer::event::{Direction, ItemOutcome, Record};
-use crate::transfer::plan::Reason;
 
 /// The JSON object of one file (docs/scripting.md).
 #[derive(Serialize)]

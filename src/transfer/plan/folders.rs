@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::{SetOnce, mpsc};
 
-use super::TransferError;
-use super::error::Reach;
-use super::event::{Direction, Observer};
 use crate::api::{Client, Node};
 use crate::http::retry::{Advice, RetryPolicy, Retryable};
 use crate::path::RemotePath;
+use crate::transfer::TransferError;
+use crate::transfer::error::Reach;
+use crate::transfer::event::{Direction, Observer};
 
 /// The most folders made by one call: more of them gain nothing and run into proxies' time limits.
 pub const BATCH: usize = 100;
@@ -67,7 +67,7 @@ impl TargetFolder {
     }
 
     /// Says which folder it is; false, once, where it was another one before.
-    pub(super) fn is_still(&self, uuid: &str) -> bool {
+    pub(in crate::transfer) fn is_still(&self, uuid: &str) -> bool {
         uuid.is_empty()
             || self.uuid.get_or_init(|| uuid.to_owned()) == uuid
             || self.is_moved.swap(true, Ordering::Relaxed)
@@ -109,35 +109,6 @@ impl TargetFolder {
             return Err(failed(error));
         }
         self.made.wait().await.as_ref().map_err(failed).copied()
-    }
-}
-
-/// What sources whose contents go to the same folders have put there in this run, so that none of them takes what another
-/// has made for something that was there, or writes over it.
-#[derive(Debug, Default)]
-pub struct Merged {
-    folders: Mutex<HashMap<RemotePath, Arc<TargetFolder>>>,
-    files: Mutex<HashSet<RemotePath>>,
-}
-
-impl Merged {
-    /// The folder of that path, where another source has brought it into the run.
-    pub fn folder(&self, path: &RemotePath) -> Option<Arc<TargetFolder>> {
-        self.folders.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
-    }
-
-    /// Takes a path for a folder; false where a file of another source has it.
-    pub fn enter(&self, folder: &Arc<TargetFolder>) -> bool {
-        if self.files.lock().unwrap_or_else(PoisonError::into_inner).contains(&folder.path) {
-            return false;
-        }
-        self.folders.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.path.clone(), folder.clone());
-        true
-    }
-
-    /// Takes a path for a file; false where something of another source has it.
-    pub fn claim(&self, path: RemotePath) -> bool {
-        self.folder(&path).is_none() && self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(path)
     }
 }
 

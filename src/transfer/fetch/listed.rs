@@ -2,12 +2,12 @@
 //! server says of that file. A proxy that mixes up the answers of several requests, or a cache that keeps an older
 //! version, sends a content that fits its own ETag.
 
-use super::TransferError;
-use super::verify::ways_to_hash;
 use crate::api::{ApiError, Client, Node};
 use crate::hash::{CELLS_BLOCK, Scheme};
 use crate::path::RemotePath;
 use crate::s3::ObjectInfo;
+use crate::transfer::TransferError;
+use crate::transfer::verify::ways_to_hash;
 
 /// How many answers that are not about the file are one too many. Some storage takes seconds until it lists what it has
 /// already.

@@ -5,62 +5,22 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::mpsc;
 
-use super::TransferError;
-use super::event::{ItemNumber, Observer};
 use crate::hash::{Hasher, Scheme};
 use crate::http::retry::Progress;
-
-/// How much is read at once, in bytes.
-pub const CHUNK: usize = 256 * 1024;
+use crate::transfer::TransferError;
+use crate::transfer::event::{ItemNumber, Observer};
+use crate::transfer::source::{CHUNK, Snapshot};
 
 /// How many chunks wait between the reader and the connection.
 const QUEUE: usize = 4;
 
 /// Ranges up to this size are read at once and kept, so that a further attempt needs no second read.
 const IN_MEMORY: u64 = CHUNK as u64;
-
-/// A file as it was when its upload began: it must not change until the last byte is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
-    /// The file.
-    pub path: PathBuf,
-    /// Bytes.
-    pub size: u64,
-    /// When it was last written.
-    pub modified: Option<SystemTime>,
-    /// Which file of its disk it is, where the system tells: another one may take its name, size and time.
-    pub identity: Option<(u64, u64)>,
-}
-
-impl Snapshot {
-    /// The file as it is now.
-    ///
-    /// # Errors
-    /// The file cannot be looked at, or is no regular file any more.
-    pub fn take(path: &std::path::Path) -> Result<Self, TransferError> {
-        let metadata = std::fs::metadata(path).map_err(|error| TransferError::local(path, error))?;
-        if !metadata.is_file() {
-            return Err(TransferError::Changed(path.to_owned()));
-        }
-        Ok(Self::of(path, &metadata))
-    }
-
-    fn of(path: &std::path::Path, metadata: &std::fs::Metadata) -> Self {
-        let identity = crate::sys::file_identity(metadata);
-        Self { path: path.to_owned(), size: metadata.len(), modified: metadata.modified().ok(), identity }
-    }
-
-    fn check(&self, file: &File) -> Result<(), TransferError> {
-        let metadata = file.metadata().map_err(|error| TransferError::local(&self.path, error))?;
-        if Self::of(&self.path, &metadata) == *self { Ok(()) } else { Err(TransferError::Changed(self.path.clone())) }
-    }
-}
 
 /// How one sending of a body ended at this end.
 enum End {

@@ -10,18 +10,19 @@ use bytes::Bytes;
 use futures_util::stream::{self, TryStreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::body::{CHUNK, Outgoing};
-use super::event::{Direction, ItemNumber, ItemOutcome, Record};
-use super::folders::TargetFolder;
-use super::multipart::Parts;
-use super::options::PART_STEP;
-use super::plan::{Comparison, Decision, Reason, decide};
-use super::proof::{Replaced, Sent};
-use super::target::Place;
-use super::{Engine, Summary, TransferError};
 use crate::api::Node;
 use crate::hash::{Hasher, Scheme};
 use crate::path::{RemotePath, check_name};
+use crate::transfer::event::{Direction, ItemNumber, ItemOutcome, Reason, Record};
+use crate::transfer::options::PART_STEP;
+use crate::transfer::plan::decision::{Comparison, Decision, decide};
+use crate::transfer::plan::folders::TargetFolder;
+use crate::transfer::plan::target::Place;
+use crate::transfer::send::body::Outgoing;
+use crate::transfer::send::multipart::Parts;
+use crate::transfer::send::proof::{Replaced, Sent};
+use crate::transfer::source::CHUNK;
+use crate::transfer::{Engine, Summary, TransferError};
 
 /// How many chunks wait between the reader and the parts.
 const QUEUE: usize = 2;

@@ -10,31 +10,20 @@ use futures_util::TryStreamExt;
 use tokio::sync::{Semaphore, mpsc};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-use super::error::TransferError;
-use super::event::Direction;
-use super::folders::{FolderMaker, FolderState, Merged, TargetFolder};
-use super::plan::{Candidate, Step, UploadCandidate};
-use super::{Engine, IfExists};
 use crate::api::Node;
 use crate::path::{RemotePath, check_folder_name, check_name};
+use crate::transfer::error::TransferError;
+use crate::transfer::event::Direction;
+use crate::transfer::plan::claims::Merged;
+use crate::transfer::plan::folders::{FolderMaker, FolderState, TargetFolder};
+use crate::transfer::plan::job::TreeUpload;
+use crate::transfer::plan::step::{Candidate, Step, UploadCandidate};
+use crate::transfer::{Engine, IfExists};
 use crate::walk::local::{self, FolderNumber, LocalItem};
 use crate::walk::remote::{self, LISTINGS_IN_FLIGHT};
 
 /// How many folders may wait for what is known of them before the walk pauses.
 const UNKNOWN_FOLDERS: usize = 64;
-
-/// A tree that is to go to the server, with what is known of its target.
-#[derive(Debug)]
-pub struct TreeUpload {
-    /// The local folder.
-    pub source: PathBuf,
-    /// Where its contents go.
-    pub target: RemotePath,
-    /// What is there.
-    pub existing: Option<Node>,
-    /// What other sources put into the same folders, where there are such sources.
-    pub merged: Option<Arc<Merged>>,
-}
 
 /// A folder of the walk and the names that were met in it, as far as they could meet again in NFC.
 struct Open {
@@ -66,7 +55,12 @@ struct Planner<'a> {
 
 impl Engine {
     /// Walks a local tree and sends its steps. Ends early when nobody takes them any more.
-    pub(super) async fn plan_tree_upload(&self, tree: TreeUpload, maker: &FolderMaker, steps: &mpsc::Sender<Step>) {
+    pub(in crate::transfer) async fn plan_tree_upload(
+        &self,
+        tree: TreeUpload,
+        maker: &FolderMaker,
+        steps: &mpsc::Sender<Step>,
+    ) {
         let root = match self.root_folder(&tree, maker).await {
             Ok(root) => root,
             Err(error) => {

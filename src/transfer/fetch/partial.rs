@@ -10,10 +10,10 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::TransferError;
-use super::temporary::{Temporaries, Temporary};
-use super::verify::hash_all;
 use crate::hash::{CELLS_BLOCK, Hasher, Scheme};
+use crate::transfer::TransferError;
+use crate::transfer::fetch::temporary::{Temporaries, Temporary};
+use crate::transfer::verify::hash_all;
 
 /// Contents up to this many bytes are kept in memory until they are whole and verified: then one visit to the disk does
 /// it all, which for many small files is most of the work.
@@ -26,16 +26,16 @@ enum Store {
 }
 
 /// What has arrived of a file so far. Its temporary file, if it has one, goes with it.
-pub(super) struct Arrived {
+pub(in crate::transfer) struct Arrived {
     store: Store,
     /// The ETag of the content that it is a part of.
-    pub(super) etag: String,
+    pub(in crate::transfer) etag: String,
     /// The sum of it, where it is to be verified.
-    pub(super) hasher: Option<Hasher>,
+    pub(in crate::transfer) hasher: Option<Hasher>,
     /// How many bytes have arrived.
-    pub(super) bytes: u64,
+    pub(in crate::transfer) bytes: u64,
     /// How many bytes make it whole.
-    pub(super) total: u64,
+    pub(in crate::transfer) total: u64,
 }
 
 impl Arrived {
@@ -44,7 +44,7 @@ impl Arrived {
     ///
     /// # Errors
     /// No temporary file can be made.
-    pub(super) async fn begin(
+    pub(in crate::transfer) async fn begin(
         temporaries: &Arc<Temporaries>,
         place: &Path,
         (etag, total): (&str, u64),
@@ -62,17 +62,17 @@ impl Arrived {
     }
 
     /// Whether it is kept in memory: taking bytes then blocks nobody.
-    pub(super) fn is_in_memory(&self) -> bool {
+    pub(in crate::transfer) fn is_in_memory(&self) -> bool {
         matches!(self.store, Store::Memory(_))
     }
 
     /// Whether all of it is there.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(in crate::transfer) fn is_whole(&self) -> bool {
         self.bytes == self.total
     }
 
     /// Takes further bytes. Blocking, but for what is kept in memory.
-    pub(super) fn take(&mut self, chunk: &[u8]) -> io::Result<()> {
+    pub(in crate::transfer) fn take(&mut self, chunk: &[u8]) -> io::Result<()> {
         match &mut self.store {
             Store::Memory(content) => content.extend_from_slice(chunk),
             Store::File(file) => file.as_file_mut().write_all(chunk)?,
@@ -85,7 +85,7 @@ impl Arrived {
     }
 
     /// Takes further bytes until no more come. Blocking.
-    pub(super) fn take_all(mut self, mut receiver: mpsc::Receiver<Bytes>) -> io::Result<Self> {
+    pub(in crate::transfer) fn take_all(mut self, mut receiver: mpsc::Receiver<Bytes>) -> io::Result<Self> {
         while let Some(chunk) = receiver.blocking_recv() {
             self.take(&chunk)?;
         }
@@ -93,7 +93,7 @@ impl Arrived {
     }
 
     /// The x-cells-hash of it; read again where it was hashed in another way as it came. Blocking.
-    pub(super) fn cells_hash(&self) -> io::Result<String> {
+    pub(in crate::transfer) fn cells_hash(&self) -> io::Result<String> {
         if let Some(hash) = self.hasher.clone().and_then(Hasher::cells_hash) {
             return Ok(hash);
         }
@@ -103,7 +103,7 @@ impl Arrived {
 
     /// Whether it has an ETag by one of these ways of hashing; it is read again for those that did not hash it as it
     /// came. Blocking.
-    pub(super) fn has_etag(&self, etag: &str, schemes: &[Scheme]) -> io::Result<bool> {
+    pub(in crate::transfer) fn has_etag(&self, etag: &str, schemes: &[Scheme]) -> io::Result<bool> {
         Ok(!schemes.is_empty() && self.hashed(schemes)?.into_iter().any(|hasher| hasher.etag() == etag))
     }
 
@@ -123,7 +123,7 @@ impl Arrived {
     ///
     /// # Errors
     /// The file system's.
-    pub(super) fn publish(
+    pub(in crate::transfer) fn publish(
         self,
         temporaries: &Arc<Temporaries>,
         place: &Path,

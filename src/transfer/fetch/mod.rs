@@ -1,5 +1,10 @@
 //! Fetching one file: what is at its place decides, and only a content that is whole and verified gets the name.
 
+mod attempts;
+pub mod listed;
+pub(in crate::transfer) mod partial;
+pub mod temporary;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,14 +12,16 @@ use std::time::SystemTime;
 
 use tokio::task::spawn_blocking;
 
-use super::arrived::Arrived;
-use super::error::NO_FILE;
-use super::event::{ItemNumber, ItemOutcome};
-use super::plan::{Comparison, Decision, DownloadCandidate, Reason, decide, free_names};
-use super::verify::same_content;
-use super::{Engine, IfExists, TransferError};
 use crate::api::Node;
 use crate::sys::open;
+use crate::transfer::error::NO_FILE;
+use crate::transfer::event::{ItemNumber, ItemOutcome, Reason};
+use crate::transfer::fetch::partial::Arrived;
+use crate::transfer::plan::decision::{Comparison, Decision, decide, free_names};
+use crate::transfer::plan::download::can_write;
+use crate::transfer::plan::step::DownloadCandidate;
+use crate::transfer::verify::same_content;
+use crate::transfer::{Engine, IfExists, TransferError};
 
 /// How often a place may turn out to be taken after all, before that is the result.
 const MOST_SURPRISES: usize = 10;
@@ -119,29 +126,6 @@ impl Engine {
         let file = open::regular_file(&candidate.target).map_err(fail)?;
         let has = file.metadata().and_then(|metadata| metadata.modified()).map_err(fail)?;
         if has == wanted { Ok(()) } else { file.set_modified(wanted).map_err(fail) }
-    }
-}
-
-/// Whether a file can be made where `target` is to be, or where its folder would be made: a dry run would not notice
-/// otherwise. What shows it has no name, where the system has such files. Blocking.
-///
-/// # Errors
-/// Why none can be made.
-pub(super) fn can_write(target: &Path) -> Result<(), TransferError> {
-    let here = |folder: &Path| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() };
-    let folder = target.ancestors().skip(1).map(here).find(|folder| folder.is_dir());
-    let Some(folder) = folder else { return Ok(()) };
-    match tempfile::tempfile_in(folder) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(TransferError::local(target, without_path(error))),
-    }
-}
-
-/// The system's own words, without the name of the temporary file behind them, which tells the user nothing.
-fn without_path(error: io::Error) -> io::Error {
-    match error.to_string().split_once(" at path ") {
-        Some((words, _)) => io::Error::new(error.kind(), words.to_owned()),
-        None => error,
     }
 }
 

@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use super::verify::{hash_file, same_content};
-use super::{Engine, TransferError};
 use crate::api::Node;
 use crate::hash::{CELLS_BLOCK, Scheme};
 use crate::path::RemotePath;
+use crate::transfer::verify::{hash_file, same_content};
+use crate::transfer::{Engine, TransferError};
 
 /// How long the server may take to tell the hash of a new content: it tells that of the one before until then.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,7 +31,7 @@ pub struct Storage(Arc<AtomicBool>);
 
 impl Storage {
     /// Learns from the target of the run, or from the folder that it will be in.
-    pub(super) fn learn(&self, node: Option<&Node>) {
+    pub(in crate::transfer) fn learn(&self, node: Option<&Node>) {
         if node.is_some_and(Node::is_encrypted) {
             self.0.store(true, Ordering::Relaxed);
         }
@@ -44,7 +44,7 @@ impl Storage {
 }
 
 /// Whether a file has an ETag of another form than the expected one, which tells nothing of its content.
-pub(super) fn has_other_form(node: &Node, expected: &str) -> bool {
+pub(in crate::transfer) fn has_other_form(node: &Node, expected: &str) -> bool {
     let is_joined = expected.contains('-') && node.etag.as_ref().is_some_and(|etag| !etag.contains('-'));
     !node.is_temporary() && (node.is_encrypted() || is_joined)
 }
@@ -52,7 +52,13 @@ pub(super) fn has_other_form(node: &Node, expected: &str) -> bool {
 impl Engine {
     /// Whether a node is a file of that content: by its ETag, or where that has another form by what else the server says
     /// of it, compared with the local file, if there is one.
-    pub(super) async fn is_arrival(&self, node: &Node, size: u64, expected: &str, source: Option<&Path>) -> bool {
+    pub(in crate::transfer) async fn is_arrival(
+        &self,
+        node: &Node,
+        size: u64,
+        expected: &str,
+        source: Option<&Path>,
+    ) -> bool {
         if node.is_content(size, expected) {
             return true;
         }
@@ -77,7 +83,11 @@ impl Engine {
     ///
     /// # Errors
     /// The hash stays another; the file cannot be read; the server cannot be asked.
-    pub(super) async fn check_encrypted(&self, source: &Path, target: &RemotePath) -> Result<(), TransferError> {
+    pub(in crate::transfer) async fn check_encrypted(
+        &self,
+        source: &Path,
+        target: &RemotePath,
+    ) -> Result<(), TransferError> {
         if !self.options.verify || !self.storage.is_encrypted() {
             return Ok(());
         }
@@ -103,7 +113,7 @@ impl Engine {
     }
 
     /// Says that a stream was not compared, where the ETag could not tell: it cannot be read again.
-    pub(super) fn say_unverified(&self, target: &RemotePath) {
+    pub(in crate::transfer) fn say_unverified(&self, target: &RemotePath) {
         if self.options.verify && self.storage.is_encrypted() {
             let text = "could not be verified: the server encrypts what it stores, and tells no sum of a stream";
             self.observer.notice(&target.to_string(), text);

@@ -59,7 +59,7 @@ impl Temporaries {
     ///
     /// # Errors
     /// The file system's.
-    pub(super) fn create(self: &Arc<Self>, place: &Path) -> io::Result<Temporary> {
+    pub(in crate::transfer) fn create(self: &Arc<Self>, place: &Path) -> io::Result<Temporary> {
         let folder = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let path = folder.join(local_name::temporary());
         let entry = Entry::new(self, &path);
@@ -221,7 +221,7 @@ impl Drop for Entry {
 
 /// A temporary file, which goes with this value unless it is given its name.
 #[derive(Debug)]
-pub(super) struct Temporary {
+pub(in crate::transfer) struct Temporary {
     /// The file itself: its wrapper would put the temporary name into an error.
     file: NamedTempFile,
     /// What it has once it has its name.
@@ -231,11 +231,11 @@ pub(super) struct Temporary {
 }
 
 impl Temporary {
-    pub(super) fn as_file(&self) -> &File {
+    pub(in crate::transfer) fn as_file(&self) -> &File {
         self.file.as_file()
     }
 
-    pub(super) fn as_file_mut(&mut self) -> &mut File {
+    pub(in crate::transfer) fn as_file_mut(&mut self) -> &mut File {
         self.file.as_file_mut()
     }
 
@@ -243,7 +243,12 @@ impl Temporary {
     ///
     /// # Errors
     /// The file system's; also if something else is under the temporary name by now.
-    pub(super) fn publish(self, place: &Path, modified: Option<SystemTime>, replace: bool) -> io::Result<Option<Self>> {
+    pub(in crate::transfer) fn publish(
+        self,
+        place: &Path,
+        modified: Option<SystemTime>,
+        replace: bool,
+    ) -> io::Result<Option<Self>> {
         let Self { file, permissions, _entry } = self;
         if let Some(modified) = modified {
             file.as_file().set_modified(modified)?;

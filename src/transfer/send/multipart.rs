@@ -7,16 +7,17 @@ use std::time::Duration;
 use futures_util::TryFutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::body::{Outgoing, Snapshot};
-use super::encrypted::has_other_form;
-use super::event::ItemNumber;
-use super::upload::Attempt;
-use super::{Engine, IfExists, TransferError};
 use crate::api::Node;
 use crate::hash::etag_of_parts;
 use crate::http::retry::{self, Progress};
 use crate::path::RemotePath;
 use crate::s3::{S3Error, S3ErrorKind, UploadId};
+use crate::transfer::event::ItemNumber;
+use crate::transfer::send::Attempt;
+use crate::transfer::send::body::Outgoing;
+use crate::transfer::source::Snapshot;
+use crate::transfer::storage::has_other_form;
+use crate::transfer::{Engine, IfExists, TransferError};
 
 /// How long giving up an upload may take.
 const ABORT_LIMIT: Duration = Duration::from_secs(10);
@@ -44,24 +45,28 @@ pub fn parts(size: u64, part_size: u64) -> impl Iterator<Item = Part> {
 
 /// How the requests of one upload in parts are made.
 #[derive(Clone, Copy)]
-pub(super) struct Parts<'a> {
+pub(in crate::transfer) struct Parts<'a> {
     /// The item.
-    pub(super) item: ItemNumber,
+    pub(in crate::transfer) item: ItemNumber,
     /// What it is called in messages.
-    pub(super) label: &'a str,
+    pub(in crate::transfer) label: &'a str,
     /// Where it goes.
-    pub(super) target: &'a RemotePath,
+    pub(in crate::transfer) target: &'a RemotePath,
     /// The local file, where there is one.
-    pub(super) source: Option<&'a Path>,
+    pub(in crate::transfer) source: Option<&'a Path>,
     /// Whether it replaces a file.
-    pub(super) replaces: bool,
+    pub(in crate::transfer) replaces: bool,
     /// Hears of its bytes.
-    pub(super) progress: &'a Arc<Progress>,
+    pub(in crate::transfer) progress: &'a Arc<Progress>,
 }
 
 impl Engine {
     /// Sends a file in parts. What was begun is given up again when it fails.
-    pub(super) async fn send_in_parts(&self, snapshot: Snapshot, to: Parts<'_>) -> Result<String, TransferError> {
+    pub(in crate::transfer) async fn send_in_parts(
+        &self,
+        snapshot: Snapshot,
+        to: Parts<'_>,
+    ) -> Result<String, TransferError> {
         let size = snapshot.size;
         let upload = self.begin_parts(Some(size), to).await?;
         let part_size = self.options.part_size_for(size);
@@ -88,7 +93,11 @@ impl Engine {
 
     /// Begins an upload in parts; of no size where it is not known. One whose answer is lost is begun for nothing, and
     /// the server removes it after a day. Where the run is cancelled meanwhile, what was begun is given up.
-    pub(super) async fn begin_parts(&self, size: Option<u64>, to: Parts<'_>) -> Result<UploadId, TransferError> {
+    pub(in crate::transfer) async fn begin_parts(
+        &self,
+        size: Option<u64>,
+        to: Parts<'_>,
+    ) -> Result<UploadId, TransferError> {
         let begun = self.again(to, |_| async move {
             let mut create = std::pin::pin!(self.s3.create_multipart(to.target, size));
             tokio::select! {
@@ -106,14 +115,14 @@ impl Engine {
 
     /// Gives an upload up, so that the server removes the node that it left. A failure here changes nothing: the server
     /// sweeps unfinished uploads up after a day.
-    pub(super) async fn give_up(&self, upload: &UploadId, to: Parts<'_>) {
+    pub(in crate::transfer) async fn give_up(&self, upload: &UploadId, to: Parts<'_>) {
         self.observer.item_restarted(to.item);
         let abort = self.s3.abort_multipart(to.target, upload);
         let _ = tokio::time::timeout(ABORT_LIMIT, abort).await;
     }
 
     /// Sends one part until it has arrived; gives its number and its ETag.
-    pub(super) async fn send_part(
+    pub(in crate::transfer) async fn send_part(
         &self,
         outgoing: &Outgoing,
         upload: &UploadId,
@@ -141,7 +150,7 @@ impl Engine {
 
     /// Puts the parts together, again if need be while the server still has them. It is never broken off in the middle,
     /// and a lost answer is cleared up by a look: each failed Complete makes the server forget the hashes of the parts.
-    pub(super) async fn complete(
+    pub(in crate::transfer) async fn complete(
         &self,
         size: u64,
         upload: &UploadId,
@@ -199,7 +208,7 @@ impl Engine {
     }
 
     /// Makes one request until it succeeds, or another attempt at it makes no sense.
-    pub(super) async fn again<T, F, Fut>(&self, to: Parts<'_>, attempt: F) -> Result<T, TransferError>
+    pub(in crate::transfer) async fn again<T, F, Fut>(&self, to: Parts<'_>, attempt: F) -> Result<T, TransferError>
     where
         F: Fn(u32) -> Fut,
         Fut: Future<Output = Result<T, TransferError>>,

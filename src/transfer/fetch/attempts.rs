@@ -9,15 +9,15 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::arrived::Arrived;
-use super::event::ItemNumber;
-use super::listed::{Listed, Verdict};
-use super::verify::{is_cut_short, ways_to_hash};
-use super::{Engine, TransferError};
 use crate::api::Node;
 use crate::hash::{CELLS_BLOCK, MEBIBYTE, Scheme};
 use crate::http::retry::{self, Advice, Retryable as _};
 use crate::s3::{Download, ObjectInfo, S3ErrorKind};
+use crate::transfer::event::ItemNumber;
+use crate::transfer::fetch::listed::{Listed, Verdict};
+use crate::transfer::fetch::partial::Arrived;
+use crate::transfer::verify::{is_cut_short, ways_to_hash};
+use crate::transfer::{Engine, TransferError};
 
 /// How many chunks wait between the connection and the disk.
 const QUEUE: usize = 16;
@@ -68,7 +68,12 @@ impl Engine {
     ///
     /// # Errors
     /// Any [`TransferError`] that retrying did not mend.
-    pub(super) async fn fetch(&self, item: ItemNumber, source: &Node, target: &Path) -> Result<Arrived, TransferError> {
+    pub(in crate::transfer) async fn fetch(
+        &self,
+        item: ItemNumber,
+        source: &Node,
+        target: &Path,
+    ) -> Result<Arrived, TransferError> {
         if source.is_encrypted() && source.size == 0 {
             // The server finds no content of it (docs/protocol.md §5.8).
             let content = (source.etag.as_deref().unwrap_or_default(), 0);

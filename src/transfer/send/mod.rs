@@ -1,5 +1,10 @@
 //! Sending one file: the decision, the right way to send it, and the proof that it arrived.
 
+pub mod body;
+pub mod multipart;
+pub(in crate::transfer) mod proof;
+pub mod stream;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,19 +12,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::spawn_blocking;
 use unicode_normalization::UnicodeNormalization;
 
-use super::body::{Outgoing, Snapshot};
-use super::event::{ItemNumber, ItemOutcome};
-use super::folders::{FolderState, TargetFolder};
-use super::multipart::Parts;
-use super::plan::{Comparison, Decision, Reason, UploadCandidate, decide, free_names, is_newer};
-use super::proof::{Replaced, Sent};
-use super::verify::same_content;
-use super::{Engine, IfExists, TransferError};
 use crate::api::Node;
 use crate::hash::etag_of_put;
 use crate::http::retry::{self, Advice, Progress, Retryable};
 use crate::path::RemotePath;
 use crate::s3::{S3Error, S3ErrorKind};
+use crate::transfer::event::{ItemNumber, ItemOutcome, Reason};
+use crate::transfer::plan::decision::{Comparison, Decision, decide, free_names, is_newer};
+use crate::transfer::plan::folders::{FolderState, TargetFolder};
+use crate::transfer::plan::step::UploadCandidate;
+use crate::transfer::send::body::Outgoing;
+use crate::transfer::send::multipart::Parts;
+use crate::transfer::send::proof::{Replaced, Sent};
+use crate::transfer::source::Snapshot;
+use crate::transfer::verify::same_content;
+use crate::transfer::{Engine, IfExists, TransferError};
 
 /// How an upload ended: the outcome, the target (which a rename changes) and the server's ETag.
 pub struct Uploaded {
@@ -32,14 +39,14 @@ pub struct Uploaded {
     /// Bytes, which may be others than the walk saw.
     pub size: u64,
     /// The file that it replaced, if any.
-    pub(super) replaced: Option<Replaced>,
+    pub(in crate::transfer) replaced: Option<Replaced>,
     /// Whether another upload of the same name may have overlapped with it.
     pub overlapped: bool,
 }
 
 impl Uploaded {
     /// What is to be proven of it.
-    pub(super) fn to_prove(&self, folder: &Arc<TargetFolder>) -> Option<Sent> {
+    pub(in crate::transfer) fn to_prove(&self, folder: &Arc<TargetFolder>) -> Option<Sent> {
         let is_sent = matches!(self.outcome, ItemOutcome::Transferred(_));
         let etag = self.etag.clone().filter(|_| is_sent)?;
         Some(Sent {
@@ -54,26 +61,26 @@ impl Uploaded {
 }
 
 /// How a file was sent.
-pub(super) struct Arrival {
+pub(in crate::transfer) struct Arrival {
     /// The ETag of what is there.
-    pub(super) etag: String,
+    pub(in crate::transfer) etag: String,
     /// Bytes.
-    pub(super) size: u64,
+    pub(in crate::transfer) size: u64,
     /// Whether another upload of the same name may have overlapped with it.
-    pub(super) overlapped: bool,
+    pub(in crate::transfer) overlapped: bool,
 }
 
 /// A failed attempt at a whole file, and whether another one makes sense.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
-pub(super) struct Attempt {
-    pub(super) error: TransferError,
+pub(in crate::transfer) struct Attempt {
+    pub(in crate::transfer) error: TransferError,
     advice: Advice,
 }
 
 impl Attempt {
     /// That of a request of its own: another one may go better.
-    pub(super) fn of_request(error: TransferError, number: u32) -> Self {
+    pub(in crate::transfer) fn of_request(error: TransferError, number: u32) -> Self {
         let forbidden = matches!(&error, TransferError::S3(error) if error.kind == S3ErrorKind::Forbidden);
         // The server also refuses for a moment while it cleans up after the attempt before (docs/protocol.md §4.2).
         let advice = if forbidden && number > 1 { Advice::Briefly } else { error.advice() };
@@ -81,7 +88,7 @@ impl Attempt {
     }
 
     /// That of a request of an upload in parts: of no use where the rest of the upload is gone.
-    pub(super) fn of_part(error: TransferError, number: u32) -> Self {
+    pub(in crate::transfer) fn of_part(error: TransferError, number: u32) -> Self {
         match error {
             TransferError::Changed(_) | TransferError::UploadLost(_) => Self { error, advice: Advice::Stop },
             error => Self::of_request(error, number),
@@ -231,7 +238,7 @@ impl Engine {
     }
 
     /// A name beside one that is taken: free on the server, and wanted by no other file of this run.
-    pub(super) async fn free_target(
+    pub(in crate::transfer) async fn free_target(
         &self,
         folder: &TargetFolder,
         name: &str,
@@ -372,7 +379,7 @@ impl Engine {
     }
 
     /// One attempt to send a content in one piece.
-    pub(super) async fn send_whole(
+    pub(in crate::transfer) async fn send_whole(
         &self,
         outgoing: &Outgoing,
         target: &RemotePath,
@@ -415,7 +422,7 @@ impl Engine {
         if self.is_arrival(&node, size, expected, source).await { node.etag } else { None }
     }
 
-    pub(super) fn compare_etag(
+    pub(in crate::transfer) fn compare_etag(
         &self,
         target: &RemotePath,
         expected: Option<String>,
@@ -434,7 +441,7 @@ impl Engine {
     }
 
     /// Runs a request until it ends or the run is cancelled; one that `must_end` is waited for all the same.
-    pub(super) async fn unless_cancelled<T, E: Into<TransferError>>(
+    pub(in crate::transfer) async fn unless_cancelled<T, E: Into<TransferError>>(
         &self,
         request: impl Future<Output = Result<T, E>>,
         must_end: impl Fn() -> bool,

@@ -9,26 +9,26 @@ use std::sync::Arc;
 use futures_util::TryStreamExt;
 use unicode_normalization::UnicodeNormalization;
 
-use super::body::Snapshot;
-use super::error::{HIDDEN_BY_LINK, NO_FILE};
-use super::event::Direction;
-use super::folders::{FolderState, Merged, TargetFolder};
-use super::plan::{DownloadCandidate, UploadCandidate};
-use super::plan_download::{Claims, TreeDownload};
-use super::plan_upload::TreeUpload;
-use super::run::Job;
-use super::{Engine, IfExists, TransferError};
 use crate::api::Node;
 use crate::path::shell::command_line;
 use crate::path::{RemotePath, check_folder_name, check_name};
 use crate::sys::local_name;
+use crate::transfer::error::{HIDDEN_BY_LINK, NO_FILE};
+use crate::transfer::event::Direction;
+use crate::transfer::plan::Job;
+use crate::transfer::plan::claims::{Claims, Merged};
+use crate::transfer::plan::folders::{FolderState, TargetFolder};
+use crate::transfer::plan::job::{TreeDownload, TreeUpload};
+use crate::transfer::plan::step::{DownloadCandidate, UploadCandidate};
+use crate::transfer::source::Snapshot;
+use crate::transfer::{Engine, IfExists, TransferError};
 use crate::walk::local::{LeftOut, LinkPolicy, LocalError};
 
 /// From this many sources on, their targets are looked up in one listing of the folder instead of one by one.
 const LIST_FROM: usize = 20;
 
 /// Where several sources go, or one: what the destination turned out to be.
-pub(super) enum Place<P> {
+pub(in crate::transfer) enum Place<P> {
     /// A folder that exists: sources go into it.
     Into(P),
     /// A folder that is missing and is to be made: sources go into it.
@@ -189,7 +189,7 @@ impl Engine {
         }
     }
 
-    pub(super) async fn remote_place(
+    pub(in crate::transfer) async fn remote_place(
         &self,
         typed: &RemotePath,
         several: bool,

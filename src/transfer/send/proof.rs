@@ -9,17 +9,17 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use tokio::time::Instant;
 
-use super::folders::TargetFolder;
-use super::verify::{is_cut_short, ways_to_tell};
-use super::{Engine, TransferError};
 use crate::api::{ApiError, Node};
 use crate::hash::Hasher;
 use crate::http::retry::{self, RetryPolicy};
 use crate::path::RemotePath;
 use crate::s3::{S3Error, S3ErrorKind};
+use crate::transfer::plan::folders::TargetFolder;
+use crate::transfer::verify::{is_cut_short, ways_to_tell};
+use crate::transfer::{Engine, TransferError};
 
 /// How many uploads are proven together at first, and at most.
-pub(super) const BATCH: (usize, usize) = (64, 1024);
+pub(in crate::transfer) const BATCH: (usize, usize) = (64, 1024);
 
 /// A folder is listed where at least so many of its files are looked for; each by itself costs the server much more.
 const LIST_FROM: u64 = 4;
@@ -51,31 +51,31 @@ const LOOKS: u32 = 2;
 
 /// What was sent, as the answer to it says.
 #[derive(Debug, Clone)]
-pub(super) struct Sent {
+pub(in crate::transfer) struct Sent {
     /// Where.
-    pub(super) target: RemotePath,
+    pub(in crate::transfer) target: RemotePath,
     /// Bytes.
-    pub(super) size: u64,
+    pub(in crate::transfer) size: u64,
     /// The ETag of the answer.
-    pub(super) etag: String,
+    pub(in crate::transfer) etag: String,
     /// What it replaces, if anything.
-    pub(super) replaced: Option<Replaced>,
+    pub(in crate::transfer) replaced: Option<Replaced>,
     /// Whether another upload of the name may have overlapped with it.
-    pub(super) overlapped: bool,
+    pub(in crate::transfer) overlapped: bool,
     /// The folder that it was sent to, where others go there as well.
-    pub(super) folder: Option<Arc<TargetFolder>>,
+    pub(in crate::transfer) folder: Option<Arc<TargetFolder>>,
 }
 
 /// A file that an upload replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Replaced {
+pub(in crate::transfer) struct Replaced {
     /// Its ETag, which a late index still shows for some seconds after the upload (docs/protocol.md §5.8).
-    pub(super) etag: Option<String>,
+    pub(in crate::transfer) etag: Option<String>,
 }
 
 impl Replaced {
     /// What is known of a file before it is replaced.
-    pub(super) fn of(node: &Node) -> Self {
+    pub(in crate::transfer) fn of(node: &Node) -> Self {
         Self { etag: node.etag.clone() }
     }
 }
@@ -83,7 +83,7 @@ impl Replaced {
 impl Engine {
     /// Looks at what was sent, in few calls, and gives, in the order of `sent`, why it is not there as a file. A
     /// folder that the server has made of it goes to the recycle bin, so that it can be sent again.
-    pub(super) async fn prove(&self, sent: &[Sent]) -> Vec<Option<TransferError>> {
+    pub(in crate::transfer) async fn prove(&self, sent: &[Sent]) -> Vec<Option<TransferError>> {
         if self.api.is_upload_only() {
             let mut proven = Vec::with_capacity(sent.len());
             for sent in sent {
@@ -210,17 +210,17 @@ impl Engine {
 
     /// What is at a path once no upload of it is running, as far as that can be seen; an upload that goes on is not waited
     /// for longer than [`OVERLAP`]. Nothing where it cannot be looked at.
-    pub(super) async fn at_rest(&self, target: &RemotePath) -> Option<Node> {
+    pub(in crate::transfer) async fn at_rest(&self, target: &RemotePath) -> Option<Node> {
         self.seen_until(target, OVERLAP.min(self.options.retry.max_backoff), |node| !node.is_temporary()).await
     }
 
     /// What is at a path now. Nothing where it cannot be looked at.
-    pub(super) async fn at_once(&self, target: &RemotePath) -> Option<Node> {
+    pub(in crate::transfer) async fn at_once(&self, target: &RemotePath) -> Option<Node> {
         self.seen_until(target, Duration::ZERO, |_| true).await
     }
 
     /// Looks at a path until `is_settled` holds, nothing is there, the run is cancelled, or the time is over.
-    pub(super) async fn seen_until(
+    pub(in crate::transfer) async fn seen_until(
         &self,
         target: &RemotePath,
         patience: Duration,

@@ -2,20 +2,20 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::download::can_write;
-use super::event::Direction;
-use super::plan::{Candidate, DownloadCandidate, Step};
-use super::{Engine, TransferError};
 use crate::api::Node;
 use crate::path::RemotePath;
 use crate::sys::local_name;
+use crate::transfer::event::Direction;
+use crate::transfer::plan::claims::sum;
+use crate::transfer::plan::job::TreeDownload;
+use crate::transfer::plan::step::{Candidate, DownloadCandidate, Step};
+use crate::transfer::{Engine, TransferError};
 use crate::walk::remote::{self, RemoteItem, RemoteOptions};
 
 /// What is said of a node that was listed in a folder that it is not in.
@@ -24,33 +24,9 @@ const OUTSIDE: &str = "it lies outside the folder that was asked for";
 /// What is said of the second of two names that are one here.
 const SAME_HERE: &str = "its folder holds another name that is the same here, but for upper and lower case or accents";
 
-/// A tree that is to come from the server.
-#[derive(Debug)]
-pub struct TreeDownload {
-    /// The folder on the server.
-    pub source: RemotePath,
-    /// Where its contents go.
-    pub target: PathBuf,
-    /// The files of other sources that go to the same folders, where there are such sources.
-    pub merged: Option<Arc<Claims>>,
-}
-
-/// The places that files of a run have taken, as sums: none of them is written over by another source.
-#[derive(Debug, Default)]
-pub struct Claims(Mutex<HashSet<u64>>);
-
-impl Claims {
-    /// Takes a place; false where another file has it. `folding` says that the file system does not tell upper from lower
-    /// case.
-    pub fn claim(&self, place: &Path, folding: bool) -> bool {
-        let key = if folding { sum(&local_name::folded(&place.to_string_lossy())) } else { sum(&place) };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key)
-    }
-}
-
 impl Engine {
     /// Walks a remote tree and sends its steps. Ends early when nobody takes them any more.
-    pub(super) async fn plan_tree_download(&self, tree: TreeDownload, steps: &mpsc::Sender<Step>) {
+    pub(in crate::transfer) async fn plan_tree_download(&self, tree: TreeDownload, steps: &mpsc::Sender<Step>) {
         let mut places =
             Places { blocked: HashMap::new(), made: HashSet::new(), taken: None, tree: &tree, engine: self };
         if let Err(error) = places.make(&tree.source, &tree.target) {
@@ -197,10 +173,27 @@ impl Taken {
     }
 }
 
-fn sum(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
+/// Whether a file can be made where `target` is to be, or where its folder would be made: a dry run would not notice
+/// otherwise. What shows it has no name, where the system has such files. Blocking.
+///
+/// # Errors
+/// Why none can be made.
+pub(in crate::transfer) fn can_write(target: &Path) -> Result<(), TransferError> {
+    let here = |folder: &Path| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() };
+    let folder = target.ancestors().skip(1).map(here).find(|folder| folder.is_dir());
+    let Some(folder) = folder else { return Ok(()) };
+    match tempfile::tempfile_in(folder) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(TransferError::local(target, without_path(error))),
+    }
+}
+
+/// The system's own words, without the name of the temporary file behind them, which tells the user nothing.
+fn without_path(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path ") {
+        Some((words, _)) => io::Error::new(error.kind(), words.to_owned()),
+        None => error,
+    }
 }
 
 #[cfg(test)]
