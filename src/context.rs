@@ -72,8 +72,6 @@ pub struct Opened {
     pub skip_verify: bool,
     /// The headers that its entry adds.
     pub headers: Vec<(String, String)>,
-    /// The life of a new access token in seconds, where it is known.
-    pub token_life: Option<u64>,
     /// Where its secret is stored, if it is.
     pub place: Option<Place>,
     /// The flag or variable that gave it, if one did.
@@ -233,9 +231,9 @@ impl Ctx {
         match credentials {
             Credentials::Token(secret) => self.ui.secrets().keep(secret),
             Credentials::Password { password, .. } => self.ui.secrets().keep(password),
-            Credentials::OAuth { access, refresh, .. } => {
-                self.ui.secrets().keep(access);
-                refresh.iter().for_each(|refresh| self.ui.secrets().keep(refresh));
+            Credentials::OAuth(pair) => {
+                self.ui.secrets().keep(&pair.access);
+                pair.refresh.iter().for_each(|refresh| self.ui.secrets().keep(refresh));
             }
         }
     }
@@ -275,7 +273,6 @@ impl Ctx {
         Ok(Opened {
             skip_verify: found.entry.skip_verify(),
             headers: found.entry.headers(),
-            token_life: found.entry.token_life(),
             place: Some(found.place),
             source: None,
             account: found.account,
@@ -351,7 +348,7 @@ impl Ctx {
                     return Ok(Arc::new(Sender::visiting(http, link.clone(), tokens)));
                 }
                 let tokens = match account.stored_id {
-                    Some(_) => TokenSource::of_stored(http.clone(), account, self.vault()?, opened.token_life),
+                    Some(_) => TokenSource::of_stored(http.clone(), account, self.vault()?),
                     None => TokenSource::new(http.clone(), account),
                 };
                 Ok(Arc::new(Sender::new(http, opened.account.url.clone(), tokens)))
@@ -435,7 +432,7 @@ impl Ctx {
 /// An account that was given, and is stored nowhere.
 fn given(account: Account) -> Opened {
     let (headers, place, source) = (Vec::new(), None, None);
-    Opened { account, skip_verify: false, headers, token_life: None, place, source, visited: None }
+    Opened { account, skip_verify: false, headers, place, source, visited: None }
 }
 
 /// What to do where the credentials that a flag or variable gave are not good (any more).

@@ -3,8 +3,8 @@
 use cec::account::LinkUrl;
 use cec::api::share::{Link, LinkWish, Permission};
 use cec::api::{ApiErrorKind, NodeKind};
-use cec::auth::AuthError;
-use cec::auth::public_link::{LinkPage, LinkRefusal};
+use cec::auth::public_link::LinkPage;
+use cec::auth::{AuthError, LinkRefusal};
 use cec::path::RemotePath;
 use cec::s3::S3ErrorKind;
 use futures_util::TryStreamExt as _;

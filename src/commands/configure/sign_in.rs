@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use super::credentials::Obtained;
 use super::{Subject, told};
-use crate::account::{Account, Credentials, ServerUrl};
+use crate::account::{Account, Credentials, ServerUrl, TokenPair};
 use crate::api::frontend::{self, ServerInfo, User};
 use crate::api::{ApiError, Client};
 use crate::auth::oauth::OAuth;
@@ -99,7 +99,9 @@ async fn settle(ctx: &Ctx, http: &Http, subject: &Subject, account: &Account) ->
 /// Whether to end the session of one would end that of the other.
 fn shares_session(one: &Account, other: &Account) -> bool {
     let token = |account: &Account| match &account.credentials {
-        Credentials::OAuth { access, .. } | Credentials::Token(access) => Some(access.expose_secret().to_owned()),
+        Credentials::OAuth(TokenPair { access, .. }) | Credentials::Token(access) => {
+            Some(access.expose_secret().to_owned())
+        }
         Credentials::Password { .. } => None,
     };
     one.url != other.url || token(one) == token(other)
@@ -108,7 +110,7 @@ fn shares_session(one: &Account, other: &Account) -> bool {
 /// Ends a session that nobody needs: one that was just opened and that nothing will come of, or one that another has
 /// taken the place of.
 async fn forget(http: &Http, account: &Account) {
-    if let Credentials::OAuth { refresh: Some(refresh), .. } = &account.credentials {
+    if let Credentials::OAuth(TokenPair { refresh: Some(refresh), .. }) = &account.credentials {
         let oauth = OAuth::new(http.clone(), account.url.clone());
         if let Ok(Err(error)) = tokio::time::timeout(FAREWELL, oauth.revoke(refresh)).await {
             tracing::debug!(%error, "the session could not be ended");
