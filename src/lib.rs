@@ -6,6 +6,7 @@ pub mod auth;
 pub mod cli;
 pub mod commands;
 pub mod context;
+pub mod credentials;
 pub mod env;
 pub mod error;
 pub mod hash;

@@ -260,7 +260,7 @@ impl RefreshSupply {
         }
     }
 
-    /// Makes a new pair last, then looks whether it is the one that is alive: of two supply at the same moment both
+    /// Makes a new pair last, then looks whether it is the one that is alive: of two refreshes at the same moment both
     /// may seem to succeed.
     async fn keep(
         &self,

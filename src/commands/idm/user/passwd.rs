@@ -4,7 +4,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use crate::api::idm::UserChange;
-use crate::context::{Ctx, read_password};
+use crate::context::Ctx;
+use crate::credentials::read_password;
 use crate::error::{CliError, Kind, Outcome};
 
 /// The shortest password that is taken.
