@@ -20,7 +20,7 @@ pub enum UrlError {
     #[error("'{0}' has the scheme '{1}'; only http and https are known")]
     Scheme(String, String),
     /// A user name or password inside the URL.
-    #[error("a URL with a user name or password in it is refused; use --login and --password")]
+    #[error("a URL with a user name or password in it is refused")]
     Credentials,
     /// A path: the server answers only at the root of its host.
     #[error("'{0}' has the path '{1}', but a Cells server answers only at the root of its host; leave the path out")]

@@ -9,6 +9,7 @@ pub mod context;
 pub mod credentials;
 pub mod env;
 pub mod error;
+pub mod failure;
 pub mod hash;
 pub mod http;
 pub mod path;

@@ -22,11 +22,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("http", GROUND),
     ("store", &["http", "account", "hash", "path", "sys"]),
     ("auth", &["store", "http", "account", "hash", "path", "sys"]),
-    ("api", &["auth", "store", "http", "account", "hash", "path", "sys"]),
-    ("s3", &["auth", "store", "http", "account", "hash", "path", "sys"]),
-    ("walk", &["api", "s3", "auth", "store", "http", "account", "hash", "path", "sys"]),
-    ("transfer", &["walk", "api", "s3", "auth", "store", "http", "account", "hash", "path", "sys"]),
-    ("ui", &["settings", "walk", "api", "s3", "auth", "store", "http", "account", "hash", "path", "sys"]),
+    ("failure", &["auth", "http"]),
+    ("api", &["failure", "auth", "store", "http", "account", "hash", "path", "sys"]),
+    ("s3", &["failure", "auth", "store", "http", "account", "hash", "path", "sys"]),
+    ("walk", &["api", "s3", "failure", "auth", "store", "http", "account", "hash", "path", "sys"]),
+    ("transfer", &["walk", "api", "s3", "failure", "auth", "store", "http", "account", "hash", "path", "sys"]),
+    ("ui", &["settings", "walk", "api", "s3", "failure", "auth", "store", "http", "account", "hash", "path", "sys"]),
     ("error", BELOW_CONTEXT),
     ("credentials", BELOW_CREDENTIALS),
     ("context", BELOW_COMMANDS),
@@ -43,6 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "walk",
             "api",
             "s3",
+            "failure",
             "auth",
             "store",
             "http",
@@ -66,6 +68,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "walk",
             "api",
             "s3",
+            "failure",
             "auth",
             "store",
             "http",
@@ -82,7 +85,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 const GROUND: &[&str] = &["account", "hash", "path", "sys"];
 
 const BELOW_CONTEXT: &[&str] = &[
-    "env", "settings", "ui", "transfer", "walk", "api", "s3", "auth", "store", "http", "account", "hash", "path", "sys",
+    "env", "settings", "ui", "transfer", "walk", "api", "s3", "failure", "auth", "store", "http", "account", "hash",
+    "path", "sys",
 ];
 
 /// It gives values: the clients are made of them above.
@@ -755,7 +759,7 @@ mod the_scanner {
         let faults = imports("src/api/tree.rs", "use crate::path::RemotePath;\n\nuse crate::{auth, s3::Client};\n");
         assert_eq!(faults.len(), 1);
         assert!(
-            faults[0].starts_with("src/api/tree.rs:3: 'api' imports s3::Client; it may import auth, "),
+            faults[0].starts_with("src/api/tree.rs:3: 'api' imports s3::Client; it may import failure, auth, "),
             "{faults:?}"
         );
         for (name, text) in [

@@ -48,10 +48,10 @@ pub enum AuthError {
     Link(#[from] LinkRefusal),
     /// Tokens cannot be read from where they are stored, or new ones could not be stored there. Nothing was sent.
     #[error("the session cannot be renewed: {0}")]
-    Store(Arc<StoreError>),
+    Store(#[source] Arc<StoreError>),
     /// New tokens came and could not be stored: nobody will have them after this process.
     #[error("the session is lost, for its new tokens could not be stored: {0}")]
-    NotStored(Arc<StoreError>),
+    NotStored(#[source] Arc<StoreError>),
     /// The server asks for a further step (second factor, single sign-on).
     #[error("the server asks for a further sign-in step: {0}")]
     FurtherStep(String),

@@ -5,7 +5,7 @@ use http::{HeaderValue, Method, StatusCode};
 
 use super::token::Token;
 use crate::account::ServerUrl;
-use crate::http::{Http, HttpError, HttpErrorKind};
+use crate::http::{Detail, Http, HttpError, HttpErrorKind};
 use crate::path::encode_segment;
 
 /// The longest answer to a probe that is looked at.
@@ -40,7 +40,7 @@ pub fn is_dead_token_answer(status: StatusCode, body: &[u8]) -> bool {
 pub(super) fn bearer(token: &Token) -> Result<HeaderValue, HttpError> {
     let unusable = || {
         HttpError::new(HttpErrorKind::Request, "the token holds characters that no token has")
-            .hint("was more than the token pasted? sign in again")
+            .detail(Detail::MalformedToken)
     };
     if !token.is_sound() {
         return Err(unusable());

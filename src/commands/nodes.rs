@@ -8,6 +8,7 @@ use crate::account::LinkUrl;
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
+use crate::failure::Reason;
 use crate::path::{PathError, RemotePath};
 use crate::settings::parse_link;
 use crate::ui::Ui;
@@ -252,7 +253,7 @@ pub async fn nearest(ctx: &Ctx, path: &RemotePath) -> Result<(Option<Node>, Vec<
 
 /// Adds to a refusal who has locked what it is about.
 pub fn with_lock(error: CliError, node: &Node) -> CliError {
-    let is_refused = error.kind == Kind::Permission || error.message.contains("locked");
+    let is_refused = error.kind == Kind::Permission || error.reason == Some(Reason::Locked);
     match node.locked_by().filter(|_| is_refused) {
         Some(login) => error.hint(format!("'{}' is locked by '{login}', who can unlock it", node.path)),
         None => error,

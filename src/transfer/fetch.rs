@@ -15,9 +15,10 @@ use super::listed::{Listed, Verdict};
 use super::verify::{is_cut_short, ways_to_hash};
 use super::{Engine, TransferError};
 use crate::api::Node;
+use crate::failure::ServerErrorKind;
 use crate::hash::{CELLS_BLOCK, MEBIBYTE, Scheme};
 use crate::http::retry::{self, Advice, Retryable as _};
-use crate::s3::{Download, ObjectInfo, S3ErrorKind};
+use crate::s3::{Download, ObjectInfo};
 
 /// How many chunks wait between the connection and the disk.
 const QUEUE: usize = 16;
@@ -137,7 +138,7 @@ impl Engine {
     /// What a failed attempt means. A connection that ends twice at the same byte is looked into: so it does where the
     /// server's copy is shorter than the server says (docs/protocol.md §5.3).
     async fn judge(&self, source: &Node, attempts: &mut Attempts, error: TransferError) -> TransferError {
-        if !matches!(&error, TransferError::S3(cause) if cause.is_broken_off()) {
+        if !matches!(&error, TransferError::Server(cause) if cause.is_broken_off()) {
             return error;
         }
         let at = attempts.kept.as_ref().map_or(0, |kept| kept.bytes);
@@ -162,7 +163,7 @@ impl Engine {
                 }
                 // What has arrived stays where this is not about the same file.
                 Ok(download) => self.compare_with_listed(source, attempts, &download.info).await?,
-                Err(TransferError::S3(error)) if error.kind == S3ErrorKind::Range => {}
+                Err(TransferError::Server(error)) if error.kind == ServerErrorKind::Range => {}
                 // What has arrived waits for the next attempt.
                 Err(error) => return Err(error),
             }

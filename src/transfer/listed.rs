@@ -4,7 +4,8 @@
 
 use super::TransferError;
 use super::verify::ways_to_hash;
-use crate::api::{ApiError, Client, Node};
+use crate::api::{Client, Node};
+use crate::failure::ServerError;
 use crate::hash::{CELLS_BLOCK, Scheme};
 use crate::path::RemotePath;
 use crate::s3::ObjectInfo;
@@ -66,7 +67,12 @@ impl Listed {
     ///
     /// # Errors
     /// The server does not tell of the file any more.
-    pub async fn compare(&mut self, api: &Client, path: &RemotePath, info: &ObjectInfo) -> Result<Verdict, ApiError> {
+    pub async fn compare(
+        &mut self,
+        api: &Client,
+        path: &RemotePath,
+        info: &ObjectInfo,
+    ) -> Result<Verdict, ServerError> {
         if self.is(info) {
             return Ok(Verdict::Same);
         }

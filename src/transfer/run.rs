@@ -15,7 +15,8 @@ use super::plan_download::TreeDownload;
 use super::plan_upload::TreeUpload;
 use super::proof::{BATCH, Sent};
 use super::{Engine, TransferError};
-use crate::api::{ApiErrorKind, Node};
+use crate::api::Node;
+use crate::failure::ServerErrorKind;
 use crate::path::RemotePath;
 use crate::sys::open;
 use crate::walk::local::LeftOut;
@@ -286,7 +287,7 @@ impl Engine {
         let begun = Instant::now();
         loop {
             match self.api.stat(path).await {
-                Err(error) if error.kind == ApiErrorKind::NotFound => return Ok(()),
+                Err(error) if error.kind == ServerErrorKind::NotFound => return Ok(()),
                 Err(error) => return Err(error.into()),
                 Ok(node) if begun.elapsed() > RECYCLE_LIMIT => {
                     let kind = if node.is_folder() { "folder" } else { "file" };

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cec::account::{Account, Credentials, ServerUrl};
-use cec::api::{self, ApiErrorKind};
+use cec::api;
 use cec::auth::{Clock, Sender, TokenSource};
+use cec::failure::ServerErrorKind;
 use cec::http::Http;
 use cec::s3;
 use cec::store::keyring::{Keyring, MemoryKeyring};
@@ -99,10 +100,10 @@ async fn a_stored_session_lives_on_for_weeks_with_one_renewal_for_each_token() {
         for _ in 0..2 {
             years.sandbox.clear_requests();
             let error = runs_on.api.workspaces().await.expect_err("it is over");
-            assert_eq!(error.kind, ApiErrorKind::Unauthenticated, "{error}");
+            assert_eq!(error.kind, ServerErrorKind::Unauthenticated, "{error}");
             let account = opened();
             let next = years.clients(&account, Some(vault.clone()));
-            assert_eq!(next.api.workspaces().await.expect_err("over").kind, ApiErrorKind::Unauthenticated);
+            assert_eq!(next.api.workspaces().await.expect_err("over").kind, ServerErrorKind::Unauthenticated);
         }
         assert_eq!(years.count("/oidc/oauth2/token"), 0, "a refresh token that was refused is not sent again");
     }

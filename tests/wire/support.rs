@@ -89,7 +89,7 @@ pub(crate) async fn content(
     clients: &Clients,
     key: &str,
     range: Option<std::ops::Range<u64>>,
-) -> Result<Vec<u8>, s3::S3Error> {
+) -> Result<Vec<u8>, cec::failure::ServerError> {
     let download = clients.s3.get(&path(key), range).await?;
     download
         .body

@@ -8,13 +8,14 @@ use secrecy::ExposeSecret as _;
 use super::credentials::Obtained;
 use super::{Subject, told};
 use crate::account::{Account, Credentials, ServerUrl, TokenPair};
+use crate::api::Client;
 use crate::api::frontend::{self, ServerInfo, User};
-use crate::api::{ApiError, Client};
 use crate::auth::oauth::OAuth;
 use crate::auth::oauth::loopback::Farewell;
 use crate::auth::{Sender, TokenSource};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
+use crate::failure::ServerError;
 use crate::http::Http;
 use crate::ui::prompt::Consent;
 
@@ -131,7 +132,7 @@ async fn ask(http: &Http, account: &Account) -> Result<(User, ServerInfo), CliEr
     };
     // A server that does not answer must not keep the program.
     let _ = tokio::time::timeout(FAREWELL, sender.tokens.close()).await;
-    let during = |error: ApiError| CliError::from(error).during(format!("signing in on {}", account.url));
+    let during = |error: ServerError| CliError::from(error).during(format!("signing in on {}", account.url));
     let user = user.map_err(during)?.ok_or_else(|| {
         CliError::new(Kind::Auth, format!("{} does not accept this {}", account.url, account.credentials.kind()))
             .hint("it may be incomplete or expired, or belong to another server; nothing was stored")
