@@ -1,6 +1,7 @@
 //! An account: a server, a user, and how that user proves who he is.
 
 use std::fmt;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
@@ -19,7 +20,7 @@ pub enum UrlError {
     #[error("'{0}' has the scheme '{1}'; only http and https are known")]
     Scheme(String, String),
     /// A user name or password inside the URL.
-    #[error("a URL with a user name or password in it is refused; use --login and --password")]
+    #[error("a URL with a user name or password in it is refused")]
     Credentials,
     /// A path: the server answers only at the root of its host.
     #[error("'{0}' has the path '{1}', but a Cells server answers only at the root of its host; leave the path out")]
@@ -143,15 +144,34 @@ pub enum Credentials {
         /// The password.
         password: SecretString,
     },
-    /// An OAuth pair; `expires_at` in seconds since the epoch.
-    OAuth {
-        /// The access token (`idToken` in config.json).
-        access: SecretString,
-        /// The refresh token, absent after `--id-token`.
-        refresh: Option<SecretString>,
-        /// When the access token ends, seconds since the epoch, if known.
-        expires_at: Option<i64>,
-    },
+    /// An OAuth pair.
+    OAuth(TokenPair),
+}
+
+/// OAuth tokens: of a sign-in, a refresh or a store. Secrets never show in Debug.
+#[derive(Debug, Clone)]
+pub struct TokenPair {
+    /// The access token (`idToken` in config.json).
+    pub access: SecretString,
+    /// The refresh token. It is valid for one use; `None` if there is none, or if it is spent.
+    pub refresh: Option<SecretString>,
+    /// When the access token expires, in seconds since the epoch, if known.
+    pub expires_at: Option<i64>,
+    /// How long a new access token is valid, if known.
+    pub life: Option<Duration>,
+}
+
+impl TokenPair {
+    /// An access token alone, of which nothing else is known.
+    pub fn of_access(access: SecretString) -> Self {
+        Self { access, refresh: None, expires_at: None, life: None }
+    }
+}
+
+impl From<TokenPair> for Credentials {
+    fn from(pair: TokenPair) -> Self {
+        Self::OAuth(pair)
+    }
 }
 
 impl Credentials {

@@ -4,10 +4,13 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::failure::Reason;
+
+mod advice;
 mod convert;
 mod transfer;
 
-pub(crate) use convert::SIGN_IN;
+pub(crate) use advice::SIGN_IN;
 
 /// What kind of failure it is, which decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +109,10 @@ pub struct CliError {
     pub request_id: Option<String>,
     /// The path it is about.
     pub path: Option<String>,
+    /// What the server's words say beyond the kind.
+    pub reason: Option<Reason>,
+    /// The failures below, the nearest one first: for the log.
+    pub causes: Vec<String>,
     /// Whether anything else would fail alike: nothing answers there, or what was said about the account makes no sense.
     pub concerns_all: bool,
 }
@@ -121,6 +128,8 @@ impl CliError {
             http_status: None,
             request_id: None,
             path: None,
+            reason: None,
+            causes: Vec::new(),
             concerns_all: false,
         }
     }
@@ -135,6 +144,20 @@ impl CliError {
     /// Whether trying the next item would be of no use.
     pub fn ends_everything(&self) -> bool {
         self.concerns_all || self.kind.ends_everything()
+    }
+
+    /// Notes the failures below it for the log.
+    #[must_use]
+    fn caused_by(mut self, causes: Vec<String>) -> Self {
+        self.causes = causes;
+        self
+    }
+
+    /// Writes the failures below it to the log.
+    pub(crate) fn log_causes(&self) {
+        for cause in &self.causes {
+            tracing::debug!(kind = self.kind.name(), "caused by: {cause}");
+        }
     }
 
     /// Adds what was being done: `listing common-files/D`.
@@ -232,6 +255,11 @@ impl CliError {
         text.push('\n');
         text
     }
+}
+
+/// The failures below an error, the nearest one first.
+fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect()
 }
 
 /// The longest sentence that is shown, in bytes: a server can send any number.

@@ -559,7 +559,9 @@ pub fn parse_url(text: &str) -> Result<ServerUrl, SettingsError> {
 
 fn refused_url(text: &str, error: UrlError) -> SettingsError {
     match error {
-        UrlError::Credentials => SettingsError::new(UrlError::Credentials.to_string()),
+        UrlError::Credentials => {
+            SettingsError::with_hint(UrlError::Credentials.to_string(), "use --login and --password")
+        }
         _ if text.contains('@') => SettingsError::new("this is not the URL of a server"),
         UrlError::Path(_, path) if path.starts_with("/public/") => SettingsError::with_hint(
             format!("'{}' is a public link, not a server", text.trim()),

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Client;
 use super::jobs::JobId;
 use super::wire::list;
-use super::{ApiError, ApiErrorKind, Client};
+use crate::failure::{ServerError, ServerErrorKind};
 use crate::path::encode_segment;
 
 /// A data source. The keys of the storage, which the server sends along, are not read at all.
@@ -79,7 +80,7 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of the call.
-    pub async fn data_sources(&self) -> Result<Vec<DataSource>, ApiError> {
+    pub async fn data_sources(&self) -> Result<Vec<DataSource>, ServerError> {
         let answer: ListAnswer = self.get("/a/config/datasource").await?;
         super::never_empty(answer.data_sources.into_iter().map(WireSource::into_source).collect(), "data sources")
     }
@@ -87,14 +88,14 @@ impl Client {
     /// The data source of that name. For administrators.
     ///
     /// # Errors
-    /// [`super::ApiErrorKind::NotFound`] where there is none; any failure of the call.
-    pub async fn data_source(&self, name: &str) -> Result<DataSource, ApiError> {
+    /// [`crate::failure::ServerErrorKind::NotFound`] where there is none; any failure of the call.
+    pub async fn data_source(&self, name: &str) -> Result<DataSource, ServerError> {
         super::idm::check_exact(name)?;
         let source: WireSource = self.get(&format!("/a/config/datasource/{}", encode_segment(name))).await?;
         let source = source.into_source();
         if source.name != name {
             let message = format!("there is no data source '{name}'");
-            return Err(ApiError::new(ApiErrorKind::NotFound, message));
+            return Err(ServerError::new(ServerErrorKind::NotFound, message));
         }
         Ok(source)
     }
@@ -103,7 +104,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::run_job`].
-    pub async fn resync(&self, name: &str) -> Result<JobId, ApiError> {
+    pub async fn resync(&self, name: &str) -> Result<JobId, ServerError> {
         self.run_job("datasource-resync", &json!({"dsName": name})).await
     }
 }
@@ -111,7 +112,6 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::ApiErrorKind;
     use crate::api::error::classify;
     use crate::auth::recording::answer;
 
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_missing_right_is_no_dead_token() {
-        assert_eq!(classify(&answer("55-datasource-alice")).kind, ApiErrorKind::Forbidden);
-        assert_eq!(classify(&answer("56-datasource-missing")).kind, ApiErrorKind::NotFound);
+        assert_eq!(classify(&answer("55-datasource-alice")).kind, ServerErrorKind::Forbidden);
+        assert_eq!(classify(&answer("56-datasource-missing")).kind, ServerErrorKind::NotFound);
     }
 }

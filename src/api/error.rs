@@ -1,181 +1,20 @@
 //! What a REST answer means: the status of an answer is not to be trusted, the words of its body mostly are.
 
+use std::time::Duration;
+
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-use crate::auth::{Answer, AuthError};
-use crate::http::retry::{Advice, Retryable, retry_after};
-use crate::http::{HttpError, HttpErrorKind, redact};
+use crate::auth::Answer;
+use crate::failure::{Reason, ServerError, ServerErrorKind};
+use crate::http::redact;
+use crate::http::retry::retry_after;
 
-/// What an answer means, whatever its HTTP status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ApiErrorKind {
-    /// The token is not valid (401 with a full stop).
-    Unauthenticated,
-    /// The user has not the right.
-    Forbidden,
-    /// The node, workspace or other thing does not exist.
-    NotFound,
-    /// Something of that name is in the way.
-    Conflict,
-    /// A job or another user holds a lock.
-    Locked,
-    /// The quota is used up.
-    Quota,
-    /// The server refuses the request as it is.
-    BadRequest,
-    /// Too many requests.
-    TooMany,
-    /// The server or a service behind it failed or is away.
-    Server,
-    /// An answer to another request than the one that was sent: a proxy mixes them up.
-    Unasked,
-    /// HTML or anything else that no Cells server says here.
-    NotCells,
-    /// No usable answer: see the source.
-    Transport,
-    /// No token could be had: see the source.
-    Auth,
-}
-
-/// A REST failure.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct ApiError {
-    /// What it means.
-    pub kind: ApiErrorKind,
-    /// The cause in words.
-    pub message: String,
-    /// The HTTP status, if there was an answer.
-    pub status: Option<u16>,
-    /// Retry-After, if the answer had one.
-    pub retry_after: Option<std::time::Duration>,
-    /// Whether right answers came before it, so that [`ApiErrorKind::NotCells`] may pass.
-    pub passing: bool,
-    /// The failure below, where the kind is Transport or Auth.
-    #[source]
-    pub source: Option<Cause>,
-}
-
-/// What lies below an [`ApiError`].
-#[derive(Debug, thiserror::Error)]
-pub enum Cause {
-    /// No usable answer.
-    #[error(transparent)]
-    Http(HttpError),
-    /// No token.
-    #[error(transparent)]
-    Auth(AuthError),
-}
-
-impl ApiError {
-    /// A failure without an answer behind it.
-    pub fn new(kind: ApiErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), status: None, retry_after: None, passing: false, source: None }
-    }
-
-    /// What the user can do, where there is something to say.
-    pub fn hint(&self) -> Option<&str> {
-        match (&self.source, self.kind) {
-            (Some(Cause::Http(error) | Cause::Auth(AuthError::Http(error))), _) => error.hint.as_deref(),
-            (_, ApiErrorKind::NotCells) => Some("check the URL: it must be the address of the Cells server itself"),
-            (_, ApiErrorKind::Unauthenticated) => Some(
-                "sign in again with 'cec configure'; after an upgrade of the server, personal access tokens must be made anew",
-            ),
-            _ => None,
-        }
-    }
-
-    /// Whether it is certain that the server got nothing of the request.
-    pub(super) fn is_unsent(&self) -> bool {
-        match &self.source {
-            Some(Cause::Http(error) | Cause::Auth(AuthError::Http(error))) => error.unsent,
-            Some(Cause::Auth(_)) => true,
-            None => false,
-        }
-    }
-
-    /// Whether this is a refusal that the server also gives for a moment: while a node is being removed, its caches are empty,
-    /// or it is too busy to find the user's rights (docs/protocol.md §4.2).
-    pub(super) fn may_pass(&self) -> bool {
-        matches!(self.kind, ApiErrorKind::Forbidden | ApiErrorKind::NotFound)
-            && matches!(self.message.as_str(), "path is not readable" | "path is not writeable")
-    }
-
-    /// Whether the call took longer than the server, a proxy or this program waits.
-    pub(super) fn is_too_slow(&self) -> bool {
-        let timed_out = match &self.source {
-            Some(Cause::Http(error)) => error.kind == HttpErrorKind::Timeout && !error.unsent,
-            _ => false,
-        };
-        timed_out || matches!(self.status, Some(408 | 504))
-    }
-
-    /// Whether the answer was lost, so that nobody knows whether the request was carried out.
-    pub fn is_answer_lost(&self) -> bool {
-        let gateway = matches!(self.status, Some(502..=504)) && self.kind == ApiErrorKind::Server;
-        gateway || (self.kind == ApiErrorKind::Transport && !self.is_unsent())
-    }
-}
-
-impl From<AuthError> for ApiError {
-    fn from(error: AuthError) -> Self {
-        let kind = match &error {
-            AuthError::Http(_) => ApiErrorKind::Transport,
-            AuthError::Expired => ApiErrorKind::Unauthenticated,
-            AuthError::NotCells(_) => ApiErrorKind::NotCells,
-            AuthError::WrongPassword
-            | AuthError::Locked
-            | AuthError::SessionLost
-            | AuthError::Store(_)
-            | AuthError::NotStored(_)
-            | AuthError::FurtherStep(_)
-            | AuthError::Link(_)
-            | AuthError::Server { .. } => ApiErrorKind::Auth,
-        };
-        let message = error.to_string();
-        let source = match error {
-            AuthError::Http(error) => Cause::Http(error),
-            other => Cause::Auth(other),
-        };
-        Self { source: Some(source), ..Self::new(kind, message) }
-    }
-}
-
-impl From<HttpError> for ApiError {
-    fn from(error: HttpError) -> Self {
-        AuthError::Http(error).into()
-    }
-}
-
-impl Retryable for ApiError {
-    fn advice(&self) -> Advice {
-        if self.may_pass() {
-            return Advice::Briefly;
-        }
-        let transient = match self.kind {
-            ApiErrorKind::Server | ApiErrorKind::TooMany | ApiErrorKind::Unasked => true,
-            ApiErrorKind::NotCells => self.passing,
-            ApiErrorKind::Locked => {
-                return Advice::After(self.retry_after.unwrap_or(std::time::Duration::from_secs(2)));
-            }
-            ApiErrorKind::Transport | ApiErrorKind::Auth => match &self.source {
-                Some(Cause::Http(error) | Cause::Auth(AuthError::Http(error))) => return error.advice(),
-                Some(Cause::Auth(AuthError::Server { status, .. })) => *status >= 500 || *status == 429,
-                _ => false,
-            },
-            _ => false,
-        };
-        match (transient, self.retry_after) {
-            (true, Some(pause)) => Advice::After(pause),
-            (true, None) => Advice::Retry,
-            (false, _) => Advice::Stop,
-        }
-    }
-}
+/// How long a lock is left alone before the next try, if the answer does not say.
+const LOCK_PAUSE: Duration = Duration::from_secs(2);
 
 /// Gives the JSON of a successful answer, or what the answer means otherwise.
-pub(super) fn json_of(answer: &Answer) -> Result<&[u8], ApiError> {
+pub(super) fn json_of(answer: &Answer) -> Result<&[u8], ServerError> {
     if is_html(&answer.headers, &answer.body) {
         return Err(html(answer));
     }
@@ -185,15 +24,16 @@ pub(super) fn json_of(answer: &Answer) -> Result<&[u8], ApiError> {
     if answer.body.trim_ascii().is_empty() {
         return Err(with_answer(
             answer,
-            ApiErrorKind::NotCells,
+            ServerErrorKind::NotCells,
             "the server answered with nothing: this host name is not configured on the Cells server, or a proxy changes the Accept header",
-        ));
+        )
+        .because(Reason::Empty));
     }
     Ok(&answer.body)
 }
 
 /// What a refused REST call means. Only for answers that are no success.
-pub(super) fn classify(answer: &Answer) -> ApiError {
+pub(super) fn classify(answer: &Answer) -> ServerError {
     if is_html(&answer.headers, &answer.body) {
         return html(answer);
     }
@@ -203,18 +43,36 @@ pub(super) fn classify(answer: &Answer) -> ApiError {
             if words.is_foreign() && answer.status == StatusCode::NOT_FOUND {
                 return plain(answer);
             }
-            with_answer(answer, words.kind(answer.status), &words.message())
+            let (kind, message) = (words.kind(answer.status), words.message());
+            ServerError { reason: reason(&message), ..with_answer(answer, kind, &message) }
         }
         None => plain(answer),
     }
 }
 
-fn with_answer(answer: &Answer, kind: ApiErrorKind, message: &str) -> ApiError {
-    ApiError {
+fn with_answer(answer: &Answer, kind: ServerErrorKind, message: &str) -> ServerError {
+    let pause = (kind == ServerErrorKind::Locked).then_some(LOCK_PAUSE);
+    ServerError {
         status: Some(answer.status.as_u16()),
-        retry_after: retry_after(&answer.headers),
-        ..ApiError::new(kind, redact::text(message))
+        retry_after: retry_after(&answer.headers).or(pause),
+        ..ServerError::new(kind, redact::text(message))
     }
+}
+
+/// What the server's words say beyond the kind. It has no other way to say so.
+fn reason(words: &str) -> Option<Reason> {
+    const KNOWN: [(&str, Reason); 6] = [
+        ("already exists", Reason::NameTaken),
+        ("does not match", Reason::WrongPassword),
+        ("Login failed", Reason::WrongPassword),
+        ("cannot find restore location", Reason::NoOrigin),
+        ("Data too long", Reason::TooLong),
+        ("locked", Reason::Locked),
+    ];
+    if matches!(words, "path is not readable" | "path is not writeable") {
+        return Some(Reason::NoAccess);
+    }
+    KNOWN.iter().find(|(part, _)| words.contains(part)).map(|(_, reason)| *reason)
 }
 
 /// Error bodies may hold two documents in a row; the first one counts.
@@ -267,7 +125,7 @@ impl Words {
         self.title.is_empty() && self.detail.is_empty() && self.code.is_none()
     }
 
-    fn kind(&self, status: StatusCode) -> ApiErrorKind {
+    fn kind(&self, status: StatusCode) -> ServerErrorKind {
         if let Some(code) = &self.code {
             return by_status(status.as_u16()).unwrap_or_else(|| by_code(code));
         }
@@ -275,30 +133,30 @@ impl Words {
             .map(|kind| self.refined(kind))
             .or_else(|| self.number.and_then(by_status))
             .or_else(|| by_status(status.as_u16()))
-            .unwrap_or_else(|| self.refined(ApiErrorKind::Server))
+            .unwrap_or_else(|| self.refined(ServerErrorKind::Server))
     }
 
     /// What the server files under internal errors although the request is at fault.
-    fn refined(&self, kind: ApiErrorKind) -> ApiErrorKind {
-        if kind != ApiErrorKind::Server {
+    fn refined(&self, kind: ServerErrorKind) -> ServerErrorKind {
+        if kind != ServerErrorKind::Server {
             return kind;
         }
-        const KNOWN: [(&str, ApiErrorKind); 15] = [
-            ("Data too long", ApiErrorKind::BadRequest),
-            ("Duplicate entry", ApiErrorKind::Conflict),
-            ("hash is already in use", ApiErrorKind::Conflict),
-            ("docstore%!(EXTRA", ApiErrorKind::NotFound),
-            ("not allowed", ApiErrorKind::Forbidden),
-            ("proto:", ApiErrorKind::BadRequest),
-            ("unmarshal", ApiErrorKind::BadRequest),
-            ("unknown field", ApiErrorKind::BadRequest),
-            ("unsupported format", ApiErrorKind::BadRequest),
-            ("unknown job name", ApiErrorKind::BadRequest),
-            ("no.workspace.in.path", ApiErrorKind::BadRequest),
-            ("make sure to use JSON", ApiErrorKind::BadRequest),
-            ("please provide", ApiErrorKind::BadRequest),
-            ("please do not modify directly the root", ApiErrorKind::Forbidden),
-            ("cannot find restore location", ApiErrorKind::NotFound),
+        const KNOWN: [(&str, ServerErrorKind); 15] = [
+            ("Data too long", ServerErrorKind::BadRequest),
+            ("Duplicate entry", ServerErrorKind::Conflict),
+            ("hash is already in use", ServerErrorKind::Conflict),
+            ("docstore%!(EXTRA", ServerErrorKind::NotFound),
+            ("not allowed", ServerErrorKind::Forbidden),
+            ("proto:", ServerErrorKind::BadRequest),
+            ("unmarshal", ServerErrorKind::BadRequest),
+            ("unknown field", ServerErrorKind::BadRequest),
+            ("unsupported format", ServerErrorKind::BadRequest),
+            ("unknown job name", ServerErrorKind::BadRequest),
+            ("no.workspace.in.path", ServerErrorKind::BadRequest),
+            ("make sure to use JSON", ServerErrorKind::BadRequest),
+            ("please provide", ServerErrorKind::BadRequest),
+            ("please do not modify directly the root", ServerErrorKind::Forbidden),
+            ("cannot find restore location", ServerErrorKind::NotFound),
         ];
         let text = if self.detail.is_empty() { &self.title } else { &self.detail };
         let found = KNOWN.iter().find(|(part, _)| text.contains(part));
@@ -317,18 +175,18 @@ impl Words {
     }
 }
 
-const PREFIXES: [(&str, ApiErrorKind); 8] = [
-    ("Not Found", ApiErrorKind::NotFound),
-    ("Forbidden", ApiErrorKind::Forbidden),
-    ("Conflict", ApiErrorKind::Conflict),
-    ("Locked", ApiErrorKind::Locked),
-    ("Unauthorized", ApiErrorKind::Unauthenticated),
-    ("Bad Request", ApiErrorKind::BadRequest),
-    ("Unprocessable Entity", ApiErrorKind::Quota),
-    ("Internal Server Error", ApiErrorKind::Server),
+const PREFIXES: [(&str, ServerErrorKind); 8] = [
+    ("Not Found", ServerErrorKind::NotFound),
+    ("Forbidden", ServerErrorKind::Forbidden),
+    ("Conflict", ServerErrorKind::Conflict),
+    ("Locked", ServerErrorKind::Locked),
+    ("Unauthorized", ServerErrorKind::Unauthenticated),
+    ("Bad Request", ServerErrorKind::BadRequest),
+    ("Unprocessable Entity", ServerErrorKind::Quota),
+    ("Internal Server Error", ServerErrorKind::Server),
 ];
 
-fn by_prefix(detail: &str) -> Option<ApiErrorKind> {
+fn by_prefix(detail: &str) -> Option<ServerErrorKind> {
     let (prefix, _) = detail.split_once(": ")?;
     PREFIXES.iter().find(|(known, _)| *known == prefix).map(|(_, kind)| *kind)
 }
@@ -342,63 +200,65 @@ fn error_code(text: &str) -> Option<String> {
     (code.len() > 4).then_some(code)
 }
 
-fn by_code(code: &str) -> ApiErrorKind {
+fn by_code(code: &str) -> ServerErrorKind {
     let has = |part: &str| code.contains(part);
     if has("LOCKED") && !has("USER_LOCKED") {
-        ApiErrorKind::Locked
+        ServerErrorKind::Locked
     } else if has("NOT_FOUND") {
-        ApiErrorKind::NotFound
+        ServerErrorKind::NotFound
     } else if has("FORBIDDEN") || has("NOT_EDITABLE") || has("CANNOT") {
-        ApiErrorKind::Forbidden
+        ServerErrorKind::Forbidden
     } else if has("UNAUTHORIZED") || has("LOGIN_FAILED") || has("USER_LOCKED") {
-        ApiErrorKind::Unauthenticated
+        ServerErrorKind::Unauthenticated
     } else if has("ALREADY_EXISTS") {
-        ApiErrorKind::Conflict
+        ServerErrorKind::Conflict
     } else {
-        ApiErrorKind::Server
+        ServerErrorKind::Server
     }
 }
 
 /// What a status means by itself; 500 means nothing.
-fn by_status(status: u16) -> Option<ApiErrorKind> {
+fn by_status(status: u16) -> Option<ServerErrorKind> {
     Some(match status {
-        401 => ApiErrorKind::Unauthenticated,
-        403 => ApiErrorKind::Forbidden,
-        404 | 410 => ApiErrorKind::NotFound,
-        409 | 412 => ApiErrorKind::Conflict,
-        423 => ApiErrorKind::Locked,
-        422 | 507 => ApiErrorKind::Quota,
-        429 => ApiErrorKind::TooMany,
-        400 | 402..=499 => ApiErrorKind::BadRequest,
-        501 => ApiErrorKind::BadRequest,
-        502..=504 => ApiErrorKind::Server,
+        401 => ServerErrorKind::Unauthenticated,
+        403 => ServerErrorKind::Forbidden,
+        404 | 410 => ServerErrorKind::NotFound,
+        409 | 412 => ServerErrorKind::Conflict,
+        423 => ServerErrorKind::Locked,
+        422 | 507 => ServerErrorKind::Quota,
+        429 => ServerErrorKind::TooMany,
+        400 | 402..=499 => ServerErrorKind::BadRequest,
+        501 => ServerErrorKind::BadRequest,
+        502..=504 => ServerErrorKind::Server,
         _ => return None,
     })
 }
 
-fn plain(answer: &Answer) -> ApiError {
+fn plain(answer: &Answer) -> ServerError {
     let text = String::from_utf8_lossy(answer.body.get(..300).unwrap_or(&answer.body)).trim().to_owned();
     let status = answer.status.as_u16();
+    // Routing: the service is known, this call of it is not.
+    let no_such_call = status == 405 || (status == 404 && text == "404: Page Not Found");
     let (kind, message) = match (status, text.as_str()) {
-        (401, "Unauthorized.") => (ApiErrorKind::Unauthenticated, "the server does not accept the token".to_owned()),
+        (401, "Unauthorized.") => (ServerErrorKind::Unauthenticated, "the server does not accept the token".to_owned()),
         (401, "Unauthorized") => {
-            (ApiErrorKind::Forbidden, "the server does not allow this call for this user".to_owned())
+            (ServerErrorKind::Forbidden, "the server does not allow this call for this user".to_owned())
         }
-        // Routing: the service is known, this call of it is not.
-        (404, "404: Page Not Found") => (ApiErrorKind::NotFound, "this server has no such call".to_owned()),
-        (405, _) => (ApiErrorKind::BadRequest, "this server has no such call".to_owned()),
+        (404, _) if no_such_call => (ServerErrorKind::NotFound, "this server has no such call".to_owned()),
+        (405, _) => (ServerErrorKind::BadRequest, "this server has no such call".to_owned()),
         (413, _) => {
-            (ApiErrorKind::BadRequest, "the request is larger than a proxy in front of the server allows".to_owned())
+            (ServerErrorKind::BadRequest, "the request is larger than a proxy in front of the server allows".to_owned())
         }
         _ => {
             // A Cells server says in a document of its own what it does not find.
-            let kind = by_status(status).filter(|kind| *kind != ApiErrorKind::NotFound);
-            let kind = kind.unwrap_or(if status < 500 { ApiErrorKind::NotCells } else { ApiErrorKind::Server });
+            let kind = by_status(status).filter(|kind| *kind != ServerErrorKind::NotFound);
+            let kind = kind.unwrap_or(if status < 500 { ServerErrorKind::NotCells } else { ServerErrorKind::Server });
             let words = if text.is_empty() { "no reason given".to_owned() } else { text };
             (kind, format!("the server answered HTTP {status}: {words}"))
         }
     };
-    with_answer(answer, kind, &message)
+    let reason = if no_such_call { Some(Reason::NoSuchCall) } else { reason(&message) };
+    ServerError { reason, ..with_answer(answer, kind, &message) }
 }
 
 fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
@@ -412,14 +272,16 @@ fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
 }
 
 /// A web page where JSON is due: a proxy's own error page for some statuses, else no Cells service at all.
-fn html(answer: &Answer) -> ApiError {
+fn html(answer: &Answer) -> ServerError {
     let status = answer.status.as_u16();
     let (kind, message) = match status {
-        413 => (ApiErrorKind::BadRequest, "a proxy in front of the server refuses a request of this size".to_owned()),
-        429 => (ApiErrorKind::TooMany, "a proxy in front of the server asks for fewer requests".to_owned()),
-        500 | 502..=504 => (ApiErrorKind::Server, format!("a proxy in front of the server answered HTTP {status}")),
+        413 => {
+            (ServerErrorKind::BadRequest, "a proxy in front of the server refuses a request of this size".to_owned())
+        }
+        429 => (ServerErrorKind::TooMany, "a proxy in front of the server asks for fewer requests".to_owned()),
+        500 | 502..=504 => (ServerErrorKind::Server, format!("a proxy in front of the server answered HTTP {status}")),
         _ => (
-            ApiErrorKind::NotCells,
+            ServerErrorKind::NotCells,
             format!(
                 "the answer is a web page (HTTP {status}): this is not a Cells server, or a sign-in page stands in front of it"
             ),
@@ -432,10 +294,11 @@ fn html(answer: &Answer) -> ApiError {
 mod tests {
     use super::*;
     use crate::auth::recording::{answer, answer_of};
+    use crate::http::retry::{Advice, Retryable as _};
 
     #[test]
     fn recorded_refusals_mean_what_they_say_not_what_their_status_says() {
-        use ApiErrorKind::{BadRequest, Conflict, Forbidden, Locked, NotCells, NotFound, Server, Unauthenticated};
+        use ServerErrorKind::{BadRequest, Conflict, Forbidden, Locked, NotCells, NotFound, Server, Unauthenticated};
         for (name, kind, words) in [
             ("07-stat-missing-node", NotFound, "Could not retrieve node"),
             ("08-stat-missing-workspace", NotFound, "Workspace no-such-ws is not found"),
@@ -486,7 +349,7 @@ mod tests {
 
     #[test]
     fn newer_servers_speak_in_codes_and_mean_their_status() {
-        use ApiErrorKind::{BadRequest, Conflict, Forbidden, Locked, NotFound, Quota, Server, Unauthenticated};
+        use ServerErrorKind::{BadRequest, Conflict, Forbidden, Locked, NotFound, Quota, Server, Unauthenticated};
         let codes = |title: &str, detail: &str| format!("{{\"Title\":\"{title}\",\"Detail\":\"{detail}\"}}");
         for (status, title, detail, kind) in [
             (404, "Nicht gefunden", "E_NOT_FOUND", NotFound),
@@ -510,7 +373,7 @@ mod tests {
         {
             assert_eq!(
                 classify(&foreign).kind,
-                ApiErrorKind::NotCells,
+                ServerErrorKind::NotCells,
                 "what is no Cells server never says that a node is missing"
             );
         }
@@ -521,12 +384,12 @@ mod tests {
     #[test]
     fn pages_of_a_proxy_are_told_from_pages_of_a_wrong_address() {
         for (status, kind, advice) in [
-            (502, ApiErrorKind::Server, Advice::Retry),
-            (504, ApiErrorKind::Server, Advice::Retry),
-            (429, ApiErrorKind::TooMany, Advice::Retry),
-            (413, ApiErrorKind::BadRequest, Advice::Stop),
-            (403, ApiErrorKind::NotCells, Advice::Stop),
-            (200, ApiErrorKind::NotCells, Advice::Stop),
+            (502, ServerErrorKind::Server, Advice::Retry),
+            (504, ServerErrorKind::Server, Advice::Retry),
+            (429, ServerErrorKind::TooMany, Advice::Retry),
+            (413, ServerErrorKind::BadRequest, Advice::Stop),
+            (403, ServerErrorKind::NotCells, Advice::Stop),
+            (200, ServerErrorKind::NotCells, Advice::Stop),
         ] {
             let error = json_of(&answer_of(status, "text/html", "<html>no</html>")).expect_err("a page");
             assert_eq!((error.kind, error.advice()), (kind, advice), "{status}");

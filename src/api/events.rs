@@ -4,6 +4,7 @@
 //! It is opened through the one HTTP core, so that proxy, certificates and headers hold; only the frames are coded
 //! here.
 
+use crate::failure::{ServerError, ServerErrorKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -15,9 +16,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use super::Client;
 use super::jobs::{Job, WireJob, WireTask};
 use super::wire::number;
-use super::{ApiError, ApiErrorKind, Client};
 
 /// Where the websocket is.
 const PATH: &str = "/ws/event";
@@ -68,7 +69,7 @@ impl Client {
     ///
     /// # Errors
     /// There is no websocket: an older server, or a proxy that lets none through.
-    pub async fn events(&self) -> Result<Events, ApiError> {
+    pub async fn events(&self) -> Result<Events, ServerError> {
         let token = self.sender.tokens.token(std::time::Duration::ZERO).await?;
         let key = STANDARD.encode(rand::random::<[u8; 16]>());
         let request = self
@@ -82,7 +83,7 @@ impl Client {
         let response = self.sender.http.send(request).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS || !accepts(response.headers(), &key) {
             let message = format!("no websocket at {PATH} (HTTP {})", response.status().as_u16());
-            return Err(ApiError::new(ApiErrorKind::NotCells, message));
+            return Err(ServerError::new(ServerErrorKind::NotCells, message));
         }
         let connection = response.upgrade().await.map_err(|error| no_socket(&error))?;
         let limits =
@@ -131,8 +132,8 @@ fn accepts(headers: &HeaderMap, key: &str) -> bool {
     headers.get("sec-websocket-accept").is_some_and(|value| value.as_bytes() == expected.as_bytes())
 }
 
-fn no_socket(error: &dyn std::error::Error) -> ApiError {
-    ApiError::new(ApiErrorKind::NotCells, format!("the websocket cannot be used: {error}"))
+fn no_socket(error: &dyn std::error::Error) -> ServerError {
+    ServerError::new(ServerErrorKind::NotCells, format!("the websocket cannot be used: {error}"))
 }
 
 #[cfg(test)]

@@ -12,9 +12,10 @@ use serde_json::Value;
 use tokio::io::AsyncBufRead;
 use tokio_util::io::StreamReader;
 
-use super::{ApiError, ApiErrorKind, Client, error};
+use super::{Client, error};
 use crate::account::ServerUrl;
 use crate::auth::{Answer, AuthError, is_dead_token_answer};
+use crate::failure::{Reason, ServerError, ServerErrorKind};
 use crate::http::limit::Pieces;
 use crate::http::{Http, HttpError, retry};
 
@@ -56,8 +57,8 @@ impl Client {
     /// The user that the token belongs to; `None` where the token is not valid.
     ///
     /// # Errors
-    /// Any failure of the call; [`ApiErrorKind::NotCells`] where the answer is not the frontend's state.
-    pub async fn user(&self) -> Result<Option<User>, ApiError> {
+    /// Any failure of the call; [`ServerErrorKind::NotCells`] where the answer is not the frontend's state.
+    pub async fn user(&self) -> Result<Option<User>, ServerError> {
         let response = match self.sender.start(&Method::GET, "/a/frontend/state", None, "application/xml").await {
             Ok(response) => response,
             Err(AuthError::Expired) => return Ok(None),
@@ -73,7 +74,7 @@ impl Client {
             }
             let answer = Answer { status, headers, body };
             error::json_of(&answer)?;
-            return Err(ApiError::new(ApiErrorKind::NotCells, "the answer is not the state of a Cells server"));
+            return Err(ServerError::new(ServerErrorKind::NotCells, "the answer is not the state of a Cells server"));
         }
         let body = self.sender.http.stream(response).map_err(std::io::Error::other);
         read_user(StreamReader::new(Box::pin(body))).await
@@ -84,12 +85,12 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of the call.
-    pub async fn server_info(&self) -> Result<ServerInfo, ApiError> {
+    pub async fn server_info(&self) -> Result<ServerInfo, ServerError> {
         match self.get::<Value>(DISCOVERY).await {
             Ok(discovery) if discovery.get("Version").is_some() => return Ok(info_of(&discovery)),
             // A standard user's token is refused here, although no token at all is welcome.
             Ok(_) => {}
-            Err(error) if error.kind == ApiErrorKind::Forbidden => {}
+            Err(error) if error.kind == ServerErrorKind::Forbidden => {}
             Err(error) => return Err(error),
         }
         let boot: Value = self.get("/a/frontend/bootconf").await?;
@@ -114,7 +115,7 @@ fn is_version(text: &str) -> bool {
 
 /// Reads the `<user>` element out of the state, which is large and holds it near the end; what comes after it is not
 /// read.
-pub(super) async fn read_user(body: impl AsyncBufRead + Unpin) -> Result<Option<User>, ApiError> {
+pub(super) async fn read_user(body: impl AsyncBufRead + Unpin) -> Result<Option<User>, ServerError> {
     let mut reader = Reader::from_reader(Pieces::new(body));
     let mut buffer = Vec::new();
     let mut user: Option<User> = None;
@@ -130,7 +131,7 @@ pub(super) async fn read_user(body: impl AsyncBufRead + Unpin) -> Result<Option<
             _ => {}
         }
         if depth > DEEPEST_ELEMENT {
-            return Err(ApiError::new(ApiErrorKind::NotCells, "the state of the server is nested too deeply"));
+            return Err(ServerError::new(ServerErrorKind::NotCells, "the state of the server is nested too deeply"));
         }
         match event {
             Ok(Event::Start(element) | Event::Empty(element)) => {
@@ -144,7 +145,7 @@ pub(super) async fn read_user(body: impl AsyncBufRead + Unpin) -> Result<Option<
             Ok(Event::End(element)) if element.name().as_ref() == "user" => break,
             Ok(Event::Eof) if rooted => break,
             Ok(Event::Eof) => {
-                return Err(ApiError::new(ApiErrorKind::NotCells, "the server answered its state with nothing"));
+                return Err(ServerError::new(ServerErrorKind::NotCells, "the server answered its state with nothing"));
             }
             Ok(_) => {}
             Err(error) => return Err(broken_state(&error)),
@@ -153,13 +154,13 @@ pub(super) async fn read_user(body: impl AsyncBufRead + Unpin) -> Result<Option<
     Ok(user.filter(|user| !user.login.is_empty()))
 }
 
-fn broken_state(error: &quick_xml::Error) -> ApiError {
+fn broken_state(error: &quick_xml::Error) -> ServerError {
     if let quick_xml::Error::Io(io) = error
         && let Some(http) = io.get_ref().and_then(|inner| inner.downcast_ref::<HttpError>())
     {
         return http.clone().into();
     }
-    ApiError::new(ApiErrorKind::NotCells, format!("the state of the server is not well-formed XML: {error}"))
+    ServerError::new(ServerErrorKind::NotCells, format!("the state of the server is not well-formed XML: {error}"))
 }
 
 impl User {
@@ -206,9 +207,9 @@ pub struct Greeting {
 /// Cells server, and a host that is not configured on it are told apart.
 ///
 /// # Errors
-/// [`ApiErrorKind::Transport`] without an answer; [`ApiErrorKind::NotCells`]; [`ApiErrorKind::Server`] where the server
+/// [`ServerErrorKind::Transport`] without an answer; [`ServerErrorKind::NotCells`]; [`ServerErrorKind::Server`] where the server
 /// or a proxy fails.
-pub async fn probe(http: &Http, url: &ServerUrl) -> Result<Greeting, ApiError> {
+pub async fn probe(http: &Http, url: &ServerUrl) -> Result<Greeting, ServerError> {
     let request = http.server_request(Method::GET, url, DISCOVERY)?.header(ACCEPT, "application/json");
     let response = http.send(request).await?;
     let (status, headers) = (response.status(), response.headers().clone());
@@ -219,30 +220,36 @@ pub async fn probe(http: &Http, url: &ServerUrl) -> Result<Greeting, ApiError> {
         Ok(discovery) if discovery.get("Endpoints").is_some_and(Value::is_object) => {
             Ok(Greeting { time: retry::server_time(&answer.headers) })
         }
-        _ => Err(ApiError {
+        _ => Err(ServerError {
             status: Some(status.as_u16()),
-            ..ApiError::new(ApiErrorKind::NotCells, format!("something answers at {url}, but it is not a Cells server"))
+            ..ServerError::new(
+                ServerErrorKind::NotCells,
+                format!("something answers at {url}, but it is not a Cells server"),
+            )
         }),
     }
 }
 
 /// Words that fit the question; the kind stays, but for refusals, which no Cells server gives here.
-fn as_probe(mut error: ApiError, url: &ServerUrl) -> ApiError {
+fn as_probe(mut error: ServerError, url: &ServerUrl) -> ServerError {
     match (error.kind, error.status) {
-        (ApiErrorKind::NotCells, Some(200)) if error.message.contains("nothing") => {
+        (ServerErrorKind::NotCells, Some(200)) if error.is(Reason::Empty) => {
             error.message = format!(
                 "a server answers at {url}, but with nothing: the host '{}' is not configured on it",
                 url.host()
             );
         }
-        (ApiErrorKind::NotCells, _) => {
+        (ServerErrorKind::NotCells, _) => {
             error.message = format!("{url} answers with a web page: it is not a Cells server");
         }
         (
-            ApiErrorKind::NotFound | ApiErrorKind::BadRequest | ApiErrorKind::Forbidden | ApiErrorKind::Unauthenticated,
+            ServerErrorKind::NotFound
+            | ServerErrorKind::BadRequest
+            | ServerErrorKind::Forbidden
+            | ServerErrorKind::Unauthenticated,
             _,
         ) => {
-            error.kind = ApiErrorKind::NotCells;
+            error.kind = ServerErrorKind::NotCells;
             error.message = format!("something answers at {url}, but it is not a Cells server ({})", error.message);
         }
         _ => {}
@@ -274,7 +281,7 @@ mod tests {
     #[tokio::test]
     async fn a_state_without_a_user_means_a_token_that_is_not_valid() {
         assert_eq!(read_user(&b"<pydio_registry><a/></pydio_registry>"[..]).await.expect("a state"), None);
-        assert_eq!(read_user(&b""[..]).await.expect_err("nothing").kind, ApiErrorKind::NotCells);
+        assert_eq!(read_user(&b""[..]).await.expect_err("nothing").kind, ServerErrorKind::NotCells);
     }
 
     #[tokio::test]

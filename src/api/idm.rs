@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::wire::{list, number};
-use super::{ApiError, ApiErrorKind, Client, never_empty};
+use super::{Client, never_empty};
+use crate::failure::{Reason, ServerError, ServerErrorKind};
 use crate::path::encode_segment;
 
 /// How many entries a page holds.
@@ -247,7 +248,7 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of a call.
-    pub async fn users(&self) -> Result<Vec<UserEntry>, ApiError> {
+    pub async fn users(&self) -> Result<Vec<UserEntry>, ServerError> {
         let fetch = async |offset| {
             let request = json!({"Queries": [{"NodeType": "USER"}], "Limit": PAGE, "Offset": offset});
             let answer: UsersAnswer = self.read("/a/user", &request).await?;
@@ -265,7 +266,7 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of a call.
-    pub async fn groups(&self) -> Result<Vec<GroupEntry>, ApiError> {
+    pub async fn groups(&self) -> Result<Vec<GroupEntry>, ServerError> {
         let fetch = async |offset| {
             let request = json!({"Queries": [{"NodeType": "GROUP"}], "Limit": PAGE, "Offset": offset});
             let answer: UsersAnswer = self.read("/a/user", &request).await?;
@@ -281,7 +282,7 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of a call.
-    pub async fn roles(&self) -> Result<Vec<RoleEntry>, ApiError> {
+    pub async fn roles(&self) -> Result<Vec<RoleEntry>, ServerError> {
         let fetch = async |offset| {
             let request = json!({"Limit": PAGE, "Offset": offset});
             let answer: RolesAnswer = self.read("/a/role", &request).await?;
@@ -299,7 +300,7 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of the call.
-    pub async fn all_workspaces(&self) -> Result<Vec<WorkspaceEntry>, ApiError> {
+    pub async fn all_workspaces(&self) -> Result<Vec<WorkspaceEntry>, ServerError> {
         // Their order is any, so that pages could miss some; without a limit all come at once.
         let answer: WorkspacesAnswer = self.read("/a/workspace", &json!({})).await?;
         let mut all: Vec<WorkspaceEntry> = answer.workspaces.into_iter().map(WireWorkspace::into_entry).collect();
@@ -312,7 +313,7 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of a call.
-    pub async fn acls(&self, nodes: &[String]) -> Result<Vec<AclEntry>, ApiError> {
+    pub async fn acls(&self, nodes: &[String]) -> Result<Vec<AclEntry>, ServerError> {
         let fetch = async |offset| {
             let mut request = json!({"Limit": PAGE, "Offset": offset});
             if !nodes.is_empty() {
@@ -329,11 +330,11 @@ impl Client {
     /// what it leaves out fits everything: it is looked first whether that is this right alone.
     ///
     /// # Errors
-    /// Any failure of a call; [`ApiErrorKind::BadRequest`] where others would go with it: then nothing is sent.
-    pub async fn delete_acl(&self, acl: &AclEntry) -> Result<bool, ApiError> {
+    /// Any failure of a call; [`ServerErrorKind::BadRequest`] where others would go with it: then nothing is sent.
+    pub async fn delete_acl(&self, acl: &AclEntry) -> Result<bool, ServerError> {
         let more = |what: &str| {
             let message = format!("it is not deleted, because the server would delete {what} with it");
-            ApiError::new(ApiErrorKind::BadRequest, message)
+            ServerError::new(ServerErrorKind::BadRequest, message)
         };
         if acl.node.is_empty() || acl.action.is_empty() {
             return Err(more("the rights on other nodes, or other rights,"));
@@ -355,10 +356,10 @@ impl Client {
     ///
     /// # Errors
     /// Any other failure of the call.
-    pub async fn user_entry(&self, login: &str) -> Result<Option<UserEntry>, ApiError> {
+    pub async fn user_entry(&self, login: &str) -> Result<Option<UserEntry>, ServerError> {
         match self.get(&user_path(login)?).await {
             Ok(fields) => UserEntry::of(fields).map(|user| Some(user).filter(|user| user.login == login)),
-            Err(error) if error.kind == ApiErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind == ServerErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -366,14 +367,14 @@ impl Client {
     /// Makes a user. One that exists is not touched.
     ///
     /// # Errors
-    /// Any failure of the call; [`ApiErrorKind::Conflict`] where the login is taken.
-    pub async fn create_user(&self, login: &str, change: &UserChange) -> Result<UserEntry, ApiError> {
+    /// Any failure of the call; [`ServerErrorKind::Conflict`] where the login is taken.
+    pub async fn create_user(&self, login: &str, change: &UserChange) -> Result<UserEntry, ServerError> {
         let mut fields = Map::new();
         fields.insert("Login".to_owned(), login.into());
         fields.insert("GroupPath".to_owned(), "/".into());
         self.put_user(login, fields, change).await.map_err(|error| {
-            let taken = error.message.contains("already exists");
-            ApiError { kind: if taken { ApiErrorKind::Conflict } else { error.kind }, ..error }
+            let kind = if error.is(Reason::NameTaken) { ServerErrorKind::Conflict } else { error.kind };
+            ServerError { kind, ..error }
         })
     }
 
@@ -381,7 +382,7 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of the call.
-    pub async fn update_user(&self, user: &UserEntry, change: &UserChange) -> Result<UserEntry, ApiError> {
+    pub async fn update_user(&self, user: &UserEntry, change: &UserChange) -> Result<UserEntry, ServerError> {
         self.put_user(&user.login, user.fields.clone(), change).await
     }
 
@@ -390,7 +391,7 @@ impl Client {
         login: &str,
         mut fields: Map<String, Value>,
         change: &UserChange,
-    ) -> Result<UserEntry, ApiError> {
+    ) -> Result<UserEntry, ServerError> {
         if let Some(group) = &change.group {
             fields.insert("GroupPath".to_owned(), group.as_str().into());
         }
@@ -422,9 +423,9 @@ impl Client {
     /// Deletes the user that was looked at.
     ///
     /// # Errors
-    /// Any failure of the call; [`ApiErrorKind::NotFound`] where there was none any more; [`ApiErrorKind::Server`] where
+    /// Any failure of the call; [`ServerErrorKind::NotFound`] where there was none any more; [`ServerErrorKind::Server`] where
     /// the server says that it has deleted more than one.
-    pub async fn delete_user(&self, user: &UserEntry) -> Result<(), ApiError> {
+    pub async fn delete_user(&self, user: &UserEntry) -> Result<(), ServerError> {
         let path = user_path(&user.login)?;
         deleted_one(&self.delete_call(&path).await?, &format!("the user '{}'", user.login))
     }
@@ -441,15 +442,15 @@ pub(super) struct Deleted {
 /// Whether exactly one thing was deleted. The server says yes also where there was none.
 ///
 /// # Errors
-/// [`ApiErrorKind::NotFound`]; [`ApiErrorKind::Server`] for more than one.
-pub(super) fn deleted_one(answer: &Deleted, what: &str) -> Result<(), ApiError> {
+/// [`ServerErrorKind::NotFound`]; [`ServerErrorKind::Server`] for more than one.
+pub(super) fn deleted_one(answer: &Deleted, what: &str) -> Result<(), ServerError> {
     match answer.rows {
         1 => Ok(()),
         rows if rows > 1 => {
             let message = format!("the server was asked to delete {what} and says that it deleted {rows}");
-            Err(ApiError::new(ApiErrorKind::Server, message))
+            Err(ServerError::new(ServerErrorKind::Server, message))
         }
-        _ => Err(ApiError::new(ApiErrorKind::NotFound, format!("{what} was gone already"))),
+        _ => Err(ServerError::new(ServerErrorKind::NotFound, format!("{what} was gone already"))),
     }
 }
 
@@ -463,18 +464,18 @@ fn is_exact(name: &str) -> bool {
 /// name of a group with all its users.
 ///
 /// # Errors
-/// [`ApiErrorKind::BadRequest`].
-pub(super) fn check_exact(name: &str) -> Result<(), ApiError> {
+/// [`ServerErrorKind::BadRequest`].
+pub(super) fn check_exact(name: &str) -> Result<(), ServerError> {
     if is_exact(name) {
         return Ok(());
     }
-    Err(ApiError::new(
-        ApiErrorKind::BadRequest,
+    Err(ServerError::new(
+        ServerErrorKind::BadRequest,
         format!("'{name}' is not sent: to the server it may name several things"),
     ))
 }
 
-fn no_star(text: &str) -> Result<(), ApiError> {
+fn no_star(text: &str) -> Result<(), ServerError> {
     if text.contains('*') { check_exact(text) } else { Ok(()) }
 }
 
@@ -483,15 +484,15 @@ pub fn is_login(text: &str) -> bool {
     is_exact(text)
 }
 
-fn user_path(login: &str) -> Result<String, ApiError> {
+fn user_path(login: &str) -> Result<String, ServerError> {
     check_exact(login)?;
     Ok(format!("/a/user/{}", encode_segment(login)))
 }
 
 /// All pages of something, each item once. The total ends it where it is told, else the first page that is not full.
-async fn all<T, Fetch>(fetch: Fetch, identity: impl Fn(&T) -> String) -> Result<Vec<T>, ApiError>
+async fn all<T, Fetch>(fetch: Fetch, identity: impl Fn(&T) -> String) -> Result<Vec<T>, ServerError>
 where
-    Fetch: AsyncFn(u64) -> Result<Page<T>, ApiError>,
+    Fetch: AsyncFn(u64) -> Result<Page<T>, ServerError>,
 {
     let mut found = Vec::new();
     let mut known = HashSet::new();
@@ -510,9 +511,9 @@ where
     }
 }
 
-fn read<T: DeserializeOwned>(fields: Value) -> Result<T, ApiError> {
+fn read<T: DeserializeOwned>(fields: Value) -> Result<T, ServerError> {
     serde_json::from_value(fields).map_err(|error| {
-        ApiError::new(ApiErrorKind::NotCells, format!("the answer is not what a Cells server says here: {error}"))
+        ServerError::new(ServerErrorKind::NotCells, format!("the answer is not what a Cells server says here: {error}"))
     })
 }
 
@@ -529,7 +530,7 @@ fn group_path(path: &str) -> String {
 }
 
 impl UserEntry {
-    fn of(fields: Map<String, Value>) -> Result<Self, ApiError> {
+    fn of(fields: Map<String, Value>) -> Result<Self, ServerError> {
         let wire: WireUser = read(Value::Object(fields.clone()))?;
         let attributes = wire.attributes.unwrap_or_default();
         let attribute = |name: &str| attributes.get(name).cloned().unwrap_or_default();
@@ -646,7 +647,7 @@ mod tests {
     #[test]
     fn a_login_that_would_name_a_group_is_not_sent() {
         for login in ["", "/", "staff/", "a/b", "wtest*", "*", "..", ".", "staff%2F", "a%2fb", "a\n"] {
-            assert_eq!(user_path(login).expect_err(login).kind, ApiErrorKind::BadRequest);
+            assert_eq!(user_path(login).expect_err(login).kind, ServerErrorKind::BadRequest);
         }
         assert_eq!(user_path("a b").expect("a login"), "/a/user/a%20b");
     }

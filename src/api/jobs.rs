@@ -1,5 +1,6 @@
 //! Jobs: starting one, and asking what became of it.
 
+use crate::failure::{ServerError, ServerErrorKind};
 use std::collections::BTreeMap;
 
 use http::Method;
@@ -7,8 +8,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Client;
 use super::wire::{list, number};
-use super::{ApiError, ApiErrorKind, Client};
 
 /// The id of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -155,7 +156,7 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of the call.
-    pub async fn job(&self, id: &JobId, seen: &[String]) -> Result<Option<Job>, ApiError> {
+    pub async fn job(&self, id: &JobId, seen: &[String]) -> Result<Option<Job>, ServerError> {
         // The server's own jobs are shown to administrators who ask for everybody's; others see theirs all the same.
         let request = json!({"JobIDs": [id.0], "LoadTasks": "Any", "Owner": "*"});
         let answer: JobsAnswer = self.read("/a/jobs/user", &request).await?;
@@ -170,13 +171,13 @@ impl Client {
     /// open whether it runs.
     ///
     /// # Errors
-    /// [`ApiErrorKind::NotFound`] for a missing source: then nothing is started.
-    pub async fn run_job(&self, name: &str, parameters: &Value) -> Result<JobId, ApiError> {
+    /// [`ServerErrorKind::NotFound`] for a missing source: then nothing is started.
+    pub async fn run_job(&self, name: &str, parameters: &Value) -> Result<JobId, ServerError> {
         let request = json!({"JsonParameters": parameters.to_string()});
         let path = format!("/a/jobs/user/{}", crate::path::encode_segment(name));
         let answer: RunAnswer = self.write(Method::PUT, &path, &request).await?;
         if answer.job_uuid.is_empty() {
-            return Err(ApiError::new(ApiErrorKind::Server, "the server started a job and did not say which"));
+            return Err(ServerError::new(ServerErrorKind::Server, "the server started a job and did not say which"));
         }
         Ok(JobId(answer.job_uuid))
     }

@@ -6,9 +6,10 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Client;
 use super::tree::Node;
 use super::wire::list;
-use super::{ApiError, ApiErrorKind, Client};
+use crate::failure::{ServerError, ServerErrorKind};
 use crate::path::RemotePath;
 
 /// What may be attached to nodes under one name.
@@ -182,7 +183,7 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of the call.
-    pub async fn namespaces(&self) -> Result<Vec<Namespace>, ApiError> {
+    pub async fn namespaces(&self) -> Result<Vec<Namespace>, ServerError> {
         let answer: NamespacesAnswer = self.get("/a/user-meta/namespace").await?;
         let mut all: Vec<Namespace> = answer.namespaces.into_iter().map(WireNamespace::into_namespace).collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
@@ -193,7 +194,7 @@ impl Client {
     ///
     /// # Errors
     /// Any other failure of the call.
-    pub async fn meta_store(&self, path: &RemotePath) -> Result<Option<MetaStore>, ApiError> {
+    pub async fn meta_store(&self, path: &RemotePath) -> Result<Option<MetaStore>, ServerError> {
         let answer: BulkAnswer =
             self.read("/a/meta/bulk/get", &json!({"NodePaths": [self.server_path(path).to_string()]})).await?;
         Ok(answer.nodes.into_iter().next().map(|node| MetaStore {
@@ -205,8 +206,8 @@ impl Client {
     /// Attaches a value to a node, or replaces the one that is there. The server takes any JSON whatever the type.
     ///
     /// # Errors
-    /// Any failure of the call; [`super::ApiErrorKind::NotFound`] for a namespace that is not defined.
-    pub async fn set_meta(&self, node: &Node, namespace: &str, value: &Value) -> Result<(), ApiError> {
+    /// Any failure of the call; [`crate::failure::ServerErrorKind::NotFound`] for a namespace that is not defined.
+    pub async fn set_meta(&self, node: &Node, namespace: &str, value: &Value) -> Result<(), ServerError> {
         check_can_have(node)?;
         let meta = json!({"NodeUuid": node.uuid, "Namespace": namespace, "JsonValue": value.to_string()});
         let request = json!({"Operation": "PUT", "MetaDatas": [meta]});
@@ -218,7 +219,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::set_meta`].
-    pub async fn delete_meta(&self, node: &Node, namespace: &str) -> Result<bool, ApiError> {
+    pub async fn delete_meta(&self, node: &Node, namespace: &str) -> Result<bool, ServerError> {
         check_can_have(node)?;
         // Without the value's own UUID the server says yes and does nothing.
         let request = json!({"NodeUuids": [node.uuid], "Namespace": namespace});
@@ -237,10 +238,10 @@ impl Client {
 }
 
 /// Metadata belong to a UUID. What is in an archive has none, and neither has what only shows several folders.
-fn check_can_have(node: &Node) -> Result<(), ApiError> {
+fn check_can_have(node: &Node) -> Result<(), ServerError> {
     if node.uuid.is_empty() {
         let message = format!("'{}' cannot have metadata: it has no UUID", node.path);
-        return Err(ApiError::new(ApiErrorKind::BadRequest, message));
+        return Err(ServerError::new(ServerErrorKind::BadRequest, message));
     }
     Ok(())
 }

@@ -20,7 +20,6 @@ mod visit;
 pub mod watch;
 mod wire;
 
-pub use error::{ApiError, ApiErrorKind};
 pub use tree::{Node, NodeKind};
 
 use std::sync::Arc;
@@ -32,6 +31,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::auth::{Answer, Sender};
+use crate::failure::{ServerError, ServerErrorKind};
 use crate::http::retry::{self, RetryPolicy};
 use crate::path::{RemotePath, View};
 
@@ -105,7 +105,7 @@ impl Client {
     ///
     /// # Errors
     /// What the answer means where it is no success, or is a web page.
-    pub async fn raw(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Answer, ApiError> {
+    pub async fn raw(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Answer, ServerError> {
         let answer = self.sender.call(&method, path, body.as_ref()).await?;
         if answer.status.is_success() && answer.body.is_empty() {
             return Ok(answer);
@@ -124,7 +124,7 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<Bytes>,
-    ) -> Result<(Answer, Option<ApiError>), ApiError> {
+    ) -> Result<(Answer, Option<ServerError>), ServerError> {
         let answer = self.sender.call(&method, path, body.as_ref()).await?;
         let is_empty = answer.status.is_success() && answer.body.is_empty();
         let error = if is_empty { None } else { error::json_of(&answer).err() };
@@ -132,17 +132,21 @@ impl Client {
     }
 
     /// A GET, tried again where that may help.
-    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ServerError> {
         self.again(&Method::GET, path, None, |_| Ok(())).await
     }
 
     /// A POST that only reads, tried again where that may help.
-    pub(crate) async fn read<T: DeserializeOwned>(&self, path: &str, request: &impl Serialize) -> Result<T, ApiError> {
+    pub(crate) async fn read<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        request: &impl Serialize,
+    ) -> Result<T, ServerError> {
         self.again(&Method::POST, path, Some(encode(request)?), |_| Ok(())).await
     }
 
     /// [`Client::get`] for an answer that tells what it is about; `fits` says what is wrong with one to another request.
-    async fn get_about<T: DeserializeOwned>(&self, path: &str, fits: impl Fn(&T) -> Fits) -> Result<T, ApiError> {
+    async fn get_about<T: DeserializeOwned>(&self, path: &str, fits: impl Fn(&T) -> Fits) -> Result<T, ServerError> {
         self.again(&Method::GET, path, None, fits).await
     }
 
@@ -152,7 +156,7 @@ impl Client {
         path: &str,
         request: &impl Serialize,
         fits: impl Fn(&T) -> Fits,
-    ) -> Result<T, ApiError> {
+    ) -> Result<T, ServerError> {
         self.again(&Method::POST, path, Some(encode(request)?), fits).await
     }
 
@@ -162,11 +166,11 @@ impl Client {
         method: Method,
         path: &str,
         request: &impl Serialize,
-    ) -> Result<T, ApiError> {
+    ) -> Result<T, ServerError> {
         let body = encode(request)?;
         let attempt = |_| async {
             let answer =
-                self.sender.call(&method, path, Some(&body)).await.map_err(|error| Once(ApiError::from(error)))?;
+                self.sender.call(&method, path, Some(&body)).await.map_err(|error| Once(ServerError::from(error)))?;
             match error::json_of(&answer) {
                 Err(error) if error.may_pass() && self.is_upload_only() => Ok(Err(error)),
                 json => json.map_err(Once).map(parse),
@@ -176,7 +180,7 @@ impl Client {
     }
 
     /// A DELETE, sent once.
-    pub(crate) async fn delete_call<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+    pub(crate) async fn delete_call<T: DeserializeOwned>(&self, path: &str) -> Result<T, ServerError> {
         parse(&self.raw(Method::DELETE, path, None).await?.body)
     }
 
@@ -187,10 +191,10 @@ impl Client {
         path: &str,
         request: &impl Serialize,
         fail_slow_at_once: bool,
-    ) -> Result<T, ApiError> {
+    ) -> Result<T, ServerError> {
         let body = encode(request)?;
         let attempt = |_| async {
-            let answer = match self.sender.call(&Method::POST, path, Some(&body)).await.map_err(ApiError::from) {
+            let answer = match self.sender.call(&Method::POST, path, Some(&body)).await.map_err(ServerError::from) {
                 Err(error) if fail_slow_at_once && error.is_too_slow() => return Ok(Err(error)),
                 other => other?,
             };
@@ -204,9 +208,9 @@ impl Client {
 
     /// The failure that an answer to another request is. No further connection is used for two requests: more answers
     /// may be on their way to the wrong ones.
-    fn unasked(&self, why: String) -> ApiError {
+    fn unasked(&self, why: String) -> ServerError {
         self.stop_reuse();
-        ApiError::new(ApiErrorKind::Unasked, why)
+        ServerError::new(ServerErrorKind::Unasked, why)
     }
 
     async fn again<T: DeserializeOwned>(
@@ -215,17 +219,17 @@ impl Client {
         path: &str,
         body: Option<Bytes>,
         fits: impl Fn(&T) -> Fits,
-    ) -> Result<T, ApiError> {
+    ) -> Result<T, ServerError> {
         let attempt = |_| async {
             let answer = self.sender.call(method, path, body.as_ref()).await?;
             let http = &self.sender.http;
             let value = match error::json_of(&answer).and_then(parse) {
                 Err(error) if error.may_pass() && self.is_upload_only() => return Ok(Err(error)),
-                read => read.map_err(|error| ApiError { passing: http.has_worked(), ..error })?,
+                read => read.map_err(|error| ServerError { passing: http.has_worked(), ..error })?,
             };
             fits(&value).map_err(|why| self.unasked(why))?;
             http.note_right_answer();
-            Ok::<_, ApiError>(Ok(value))
+            Ok::<_, ServerError>(Ok(value))
         };
         retry::run(&self.retry, attempt, |_, _, _| {}).await?
     }
@@ -238,7 +242,7 @@ type Fits = Result<(), String>;
 /// it was refused for a moment.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-struct Once(ApiError);
+struct Once(ServerError);
 
 impl retry::Retryable for Once {
     fn advice(&self) -> retry::Advice {
@@ -246,41 +250,41 @@ impl retry::Retryable for Once {
     }
 }
 
-fn encode(request: &impl Serialize) -> Result<Bytes, ApiError> {
+fn encode(request: &impl Serialize) -> Result<Bytes, ServerError> {
     serde_json::to_vec(request).map(Bytes::from).map_err(|error| {
-        ApiError::new(ApiErrorKind::BadRequest, format!("the request cannot be written as JSON: {error}"))
+        ServerError::new(ServerErrorKind::BadRequest, format!("the request cannot be written as JSON: {error}"))
     })
 }
 
 /// Reads the first JSON document of an answer, which is an object always; unknown fields are ignored. Anything else would
 /// be read as an object without any fields, which means "none".
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ServerError> {
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
         let message = "the answer is not what a Cells server says here: it is no JSON object";
-        return Err(ApiError::new(ApiErrorKind::NotCells, message));
+        return Err(ServerError::new(ServerErrorKind::NotCells, message));
     }
     match serde_json::Deserializer::from_slice(body).into_iter::<T>().next() {
         Some(Ok(value)) => Ok(value),
         Some(Err(error)) if error.is_eof() => {
-            Err(ApiError::new(ApiErrorKind::Server, "the answer ends in the middle of its JSON"))
+            Err(ServerError::new(ServerErrorKind::Server, "the answer ends in the middle of its JSON"))
         }
-        Some(Err(error)) => Err(ApiError::new(
-            ApiErrorKind::NotCells,
+        Some(Err(error)) => Err(ServerError::new(
+            ServerErrorKind::NotCells,
             format!("the answer is not what a Cells server says here: {error}"),
         )),
-        None => Err(ApiError::new(ApiErrorKind::NotCells, "the server answered with nothing")),
+        None => Err(ServerError::new(ServerErrorKind::NotCells, "the server answered with nothing")),
     }
 }
 
 /// A list that no server has nothing for: its emptiness means that something else has answered.
 ///
 /// # Errors
-/// [`ApiErrorKind::NotCells`].
-fn never_empty<T>(items: Vec<T>, what: &str) -> Result<Vec<T>, ApiError> {
+/// [`ServerErrorKind::NotCells`].
+fn never_empty<T>(items: Vec<T>, what: &str) -> Result<Vec<T>, ServerError> {
     if items.is_empty() {
         let message =
             format!("the answer is not what a Cells server says here: it lists no {what}, and there are some");
-        return Err(ApiError::new(ApiErrorKind::NotCells, message));
+        return Err(ServerError::new(ServerErrorKind::NotCells, message));
     }
     Ok(items)
 }
@@ -293,9 +297,9 @@ mod tests {
     fn an_answer_that_is_no_object_does_not_mean_none() {
         for body in ["[]", "null", "\"x\"", " [{}]", "0", "true"] {
             let error = parse::<wire::BulkAnswer>(body.as_bytes()).expect_err(body);
-            assert_eq!(error.kind, ApiErrorKind::NotCells, "{body}");
+            assert_eq!(error.kind, ServerErrorKind::NotCells, "{body}");
         }
         assert!(parse::<wire::BulkAnswer>(b" {}").expect("an answer").nodes.is_empty());
-        assert_eq!(parse::<wire::BulkAnswer>(b"").expect_err("nothing").kind, ApiErrorKind::NotCells);
+        assert_eq!(parse::<wire::BulkAnswer>(b"").expect_err("nothing").kind, ServerErrorKind::NotCells);
     }
 }

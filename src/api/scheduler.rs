@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Client;
 use super::jobs::{JobId, Task, WireTask, time};
 use super::wire::{list, number};
-use super::{ApiError, ApiErrorKind, Client};
+use crate::failure::{Reason, ServerError, ServerErrorKind};
 use crate::path::encode_segment;
 
 /// The user that the server's own jobs belong to.
@@ -91,7 +92,7 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of the call.
-    pub async fn jobs(&self, ids: &[String]) -> Result<Vec<JobEntry>, ApiError> {
+    pub async fn jobs(&self, ids: &[String]) -> Result<Vec<JobEntry>, ServerError> {
         let mut request = json!({"LoadTasks": "Any", "Owner": "*", "TasksLimit": MOST_TASKS});
         if !ids.is_empty() {
             request["JobIDs"] = json!(ids);
@@ -106,15 +107,15 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of the call.
-    pub async fn job_entry(&self, id: &str) -> Result<Option<JobEntry>, ApiError> {
+    pub async fn job_entry(&self, id: &str) -> Result<Option<JobEntry>, ServerError> {
         Ok(self.jobs(&[id.to_owned()]).await?.into_iter().find(|job| job.id == id))
     }
 
     /// Asks the server to stop a task. It says yes whatever becomes of it.
     ///
     /// # Errors
-    /// Any failure of the call; [`ApiErrorKind::BadRequest`] for an id that is no whole UUID, which is not sent.
-    pub async fn stop_task(&self, job: &JobId, task: &str) -> Result<(), ApiError> {
+    /// Any failure of the call; [`ServerErrorKind::BadRequest`] for an id that is no whole UUID, which is not sent.
+    pub async fn stop_task(&self, job: &JobId, task: &str) -> Result<(), ServerError> {
         check_task(task)?;
         let request = json!({"Cmd": "Stop", "JobId": job.0, "TaskId": task});
         let _: Value = self.write(Method::PUT, "/a/jobs/user", &request).await?;
@@ -125,12 +126,12 @@ impl Client {
     ///
     /// # Errors
     /// Any other failure of the call.
-    pub async fn delete_job(&self, job: &JobId) -> Result<bool, ApiError> {
+    pub async fn delete_job(&self, job: &JobId) -> Result<bool, ServerError> {
         let path = format!("/a/scheduler/jobs/{}", encode_segment(&job.0));
         match self.raw(Method::DELETE, &path, None).await {
             Ok(_) => Ok(true),
             // The web page, or a complaint of the router: there is no such call.
-            Err(error) if error.kind == ApiErrorKind::NotCells || error.message.contains("no such call") => Ok(false),
+            Err(error) if error.kind == ServerErrorKind::NotCells || error.is(Reason::NoSuchCall) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -138,9 +139,9 @@ impl Client {
     /// Deletes the records of tasks; the job itself stays.
     ///
     /// # Errors
-    /// Any failure of the call; [`ApiErrorKind::BadRequest`] for an id that is no whole UUID, which is not sent: it ends
+    /// Any failure of the call; [`ServerErrorKind::BadRequest`] for an id that is no whole UUID, which is not sent: it ends
     /// the jobs service for everybody.
-    pub async fn delete_tasks(&self, job: &JobId, tasks: &[String]) -> Result<(), ApiError> {
+    pub async fn delete_tasks(&self, job: &JobId, tasks: &[String]) -> Result<(), ServerError> {
         tasks.iter().try_for_each(|task| check_task(task))?;
         if tasks.is_empty() {
             return Ok(());
@@ -154,7 +155,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::stop_task`].
-    pub async fn task_log(&self, job: &JobId, task: &str) -> Result<Vec<LogLine>, ApiError> {
+    pub async fn task_log(&self, job: &JobId, task: &str) -> Result<Vec<LogLine>, ServerError> {
         check_task(task)?;
         let operation = format!("{}-{}", job.0, &task[..8]);
         let mut lines = Vec::new();
@@ -182,17 +183,18 @@ pub fn is_task_id(text: &str) -> bool {
     lengths == [8, 4, 4, 4, 12] && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
-fn check_task(task: &str) -> Result<(), ApiError> {
+fn check_task(task: &str) -> Result<(), ServerError> {
     if is_task_id(task) {
         return Ok(());
     }
-    Err(ApiError::new(ApiErrorKind::BadRequest, format!("'{task}' is no whole task id, and is not sent")))
+    Err(ServerError::new(ServerErrorKind::BadRequest, format!("'{task}' is no whole task id, and is not sent")))
 }
 
 impl JobEntry {
-    fn of(fields: Value) -> Result<Self, ApiError> {
-        let wire: WireJob = serde_json::from_value(fields.clone())
-            .map_err(|error| ApiError::new(ApiErrorKind::NotCells, format!("the answer is not a job: {error}")))?;
+    fn of(fields: Value) -> Result<Self, ServerError> {
+        let wire: WireJob = serde_json::from_value(fields.clone()).map_err(|error| {
+            ServerError::new(ServerErrorKind::NotCells, format!("the answer is not a job: {error}"))
+        })?;
         let mut tasks: Vec<Task> = wire.tasks.into_iter().map(WireTask::into_task).collect();
         tasks.sort_by_key(|task| std::cmp::Reverse(task.started));
         Ok(Self { id: wire.id, label: wire.label, owner: wire.owner, created: time(wire.created), tasks, fields })

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::wire::{WireNode, list, number};
-use super::{ApiError, Client, Node};
+use super::{Client, Node};
+use crate::failure::ServerError;
 use crate::path::RemotePath;
 
 const PATH: &str = "/a/search/nodes";
@@ -226,7 +227,7 @@ impl Found {
     ///
     /// # Errors
     /// Any failure of the call.
-    pub async fn page(&mut self) -> Result<Option<Vec<Node>>, ApiError> {
+    pub async fn page(&mut self) -> Result<Option<Vec<Node>>, ServerError> {
         if self.hits.is_some_and(|hits| self.from >= hits) {
             return Ok(None);
         }

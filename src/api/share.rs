@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::Client;
 use super::wire::{list, number};
-use super::{ApiError, ApiErrorKind, Client};
+use crate::failure::{ServerError, ServerErrorKind};
 use crate::path::{RemotePath, encode_segment};
 
 /// How many links are read at once.
@@ -108,8 +109,8 @@ pub struct LinkWorkspace {
     pub slug: String,
     /// UUID and path (data source first) of what the link opens.
     pub roots: Vec<(String, String)>,
-    /// The link, or why it cannot be read: one that was never completed has none, which is [`ApiErrorKind::NotFound`].
-    pub link: Result<Link, ApiError>,
+    /// The link, or why it cannot be read: one that was never completed has none, which is [`ServerErrorKind::NotFound`].
+    pub link: Result<Link, ServerError>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -157,9 +158,9 @@ struct WirePolicy {
 }
 
 impl Link {
-    fn of(fields: Map<String, Value>) -> Result<Self, ApiError> {
+    fn of(fields: Map<String, Value>) -> Result<Self, ServerError> {
         let wire: WireLink = serde_json::from_value(Value::Object(fields.clone())).map_err(|error| {
-            ApiError::new(ApiErrorKind::NotCells, format!("the answer is not a public link: {error}"))
+            ServerError::new(ServerErrorKind::NotCells, format!("the answer is not a public link: {error}"))
         })?;
         let owner = wire.policies.iter().filter(|policy| policy.action == "WRITE");
         let owner = owner.filter_map(|policy| policy.subject.strip_prefix("user:")).next();
@@ -248,8 +249,8 @@ impl Client {
     /// Makes a public link that opens the node of that UUID.
     ///
     /// # Errors
-    /// Any failure of the call; [`ApiErrorKind::BadRequest`] without a label or without permissions, which is not sent.
-    pub async fn create_link(&self, node: &str, wish: &LinkWish) -> Result<Link, ApiError> {
+    /// Any failure of the call; [`ServerErrorKind::BadRequest`] without a label or without permissions, which is not sent.
+    pub async fn create_link(&self, node: &str, wish: &LinkWish) -> Result<Link, ServerError> {
         let mut fields = Map::new();
         fields.insert("RootNodes".to_owned(), json!([{"Uuid": node}]));
         self.put_link(fields, wish, false).await
@@ -259,7 +260,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::create_link`].
-    pub async fn update_link(&self, link: &Link, wish: &LinkWish) -> Result<Link, ApiError> {
+    pub async fn update_link(&self, link: &Link, wish: &LinkWish) -> Result<Link, ServerError> {
         self.put_link(link.fields.clone(), wish, link.password).await
     }
 
@@ -268,13 +269,16 @@ impl Client {
         mut fields: Map<String, Value>,
         wish: &LinkWish,
         had_password: bool,
-    ) -> Result<Link, ApiError> {
+    ) -> Result<Link, ServerError> {
         // The server would make a link that is of no use, or leave the remains of one behind.
         if wish.label.is_empty() || wish.permissions.is_empty() {
-            return Err(ApiError::new(ApiErrorKind::BadRequest, "a link needs a label and at least one permission"));
+            return Err(ServerError::new(
+                ServerErrorKind::BadRequest,
+                "a link needs a label and at least one permission",
+            ));
         }
         if wish.password && !had_password && wish.new_password.is_none() {
-            return Err(ApiError::new(ApiErrorKind::BadRequest, "the link needs a password"));
+            return Err(ServerError::new(ServerErrorKind::BadRequest, "the link needs a password"));
         }
         wish.fill(&mut fields);
         let answer = self.write(Method::PUT, "/a/share/link", &wish.request(&fields, had_password)).await?;
@@ -284,13 +288,13 @@ impl Client {
     /// The link of that UUID.
     ///
     /// # Errors
-    /// Any failure of the call; [`ApiErrorKind::NotFound`] where there is none.
-    pub async fn link(&self, uuid: &str) -> Result<Link, ApiError> {
+    /// Any failure of the call; [`ServerErrorKind::NotFound`] where there is none.
+    pub async fn link(&self, uuid: &str) -> Result<Link, ServerError> {
         let link = Link::of(self.get(&format!("/a/share/link/{}", encode_segment(uuid))).await?)?;
         // What is changed or removed next must be the very link that was asked for.
         if link.uuid != uuid {
             let message = format!("the server was asked for the link {uuid} and told of '{}'", link.uuid);
-            return Err(ApiError::new(ApiErrorKind::NotCells, message));
+            return Err(ServerError::new(ServerErrorKind::NotCells, message));
         }
         Ok(link)
     }
@@ -299,7 +303,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::link`].
-    pub async fn delete_link(&self, uuid: &str) -> Result<(), ApiError> {
+    pub async fn delete_link(&self, uuid: &str) -> Result<(), ServerError> {
         let path = format!("/a/share/link/{}", encode_segment(uuid));
         self.raw(Method::DELETE, &path, None).await.map(|_| ())
     }
@@ -308,8 +312,8 @@ impl Client {
     /// would leave a link behind that nobody can use or remove; this one is removed then.
     ///
     /// # Errors
-    /// As [`Client::create_link`]; [`ApiErrorKind::Conflict`] where the part is taken.
-    pub async fn rename_new_link(&self, link: &Link, hash: String) -> Result<Link, ApiError> {
+    /// As [`Client::create_link`]; [`ServerErrorKind::Conflict`] where the part is taken.
+    pub async fn rename_new_link(&self, link: &Link, hash: String) -> Result<Link, ServerError> {
         let wish = LinkWish { hash: Some(hash), ..link.wish() };
         let renamed = self.update_link(link, &wish).await;
         if renamed.is_err()
@@ -324,7 +328,7 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of the call.
-    pub async fn delete_remains(&self, workspace: &LinkWorkspace) -> Result<(), ApiError> {
+    pub async fn delete_remains(&self, workspace: &LinkWorkspace) -> Result<(), ServerError> {
         let slug = &workspace.slug;
         super::idm::check_exact(slug)?;
         let path = format!("/a/workspace/{}", encode_segment(slug));
@@ -336,7 +340,7 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of a call but that of a single link.
-    pub async fn links(&self) -> Result<Vec<LinkWorkspace>, ApiError> {
+    pub async fn links(&self) -> Result<Vec<LinkWorkspace>, ServerError> {
         // Their order is any: a list in pages could miss some.
         let request = json!({"Queries": [{"scope": "LINK"}]});
         let answer: WorkspacesAnswer = self.read("/a/workspace", &request).await?;
@@ -347,14 +351,14 @@ impl Client {
         Ok(all)
     }
 
-    async fn with_link(&self, workspace: Value) -> Result<LinkWorkspace, ApiError> {
+    async fn with_link(&self, workspace: Value) -> Result<LinkWorkspace, ServerError> {
         let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let uuid = text(&workspace, "UUID");
         let roots = workspace.get("RootNodes").and_then(Value::as_object).into_iter().flatten();
         let roots = roots.map(|(uuid, node)| (uuid.clone(), text(node, "Path"))).collect();
         let link = match self.link(&uuid).await {
             Ok(link) => Ok(link),
-            Err(error) if matches!(error.kind, ApiErrorKind::Transport | ApiErrorKind::Unauthenticated) => {
+            Err(error) if matches!(error.kind, ServerErrorKind::Transport | ServerErrorKind::Unauthenticated) => {
                 return Err(error);
             }
             Err(error) => Err(error),
@@ -372,7 +376,7 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of a call.
-    pub async fn locate(&self, roots: &[(String, String)]) -> Result<Vec<(String, RemotePath)>, ApiError> {
+    pub async fn locate(&self, roots: &[(String, String)]) -> Result<Vec<(String, RemotePath)>, ServerError> {
         let workspaces = self.workspaces().await?;
         let mut candidates = Vec::new();
         for (_, path) in roots {

@@ -18,7 +18,8 @@ use super::wire::{
     BulkAnswer, BulkRequest, CreateAnswer, CreateRequest, DeleteAnswer, DeleteRequest, RestoreAnswer, RestoreRequest,
     StatAnswer, WireNode, WirePath,
 };
-use super::{ApiError, ApiErrorKind, Client, Fits};
+use super::{Client, Fits};
+use crate::failure::{ServerError, ServerErrorKind};
 use crate::path::RemotePath;
 
 /// The one service behind listings and bulk stats.
@@ -205,12 +206,12 @@ impl Client {
     /// One node, in the Unicode form given; [`Client::find`] tries the others too.
     ///
     /// # Errors
-    /// [`ApiErrorKind::NotFound`], also for an archive that the server would make on the fly (its size is -1);
-    /// [`ApiErrorKind::BadRequest`] for the root, which cannot be asked.
-    pub async fn stat(&self, path: &RemotePath) -> Result<Node, ApiError> {
+    /// [`ServerErrorKind::NotFound`], also for an archive that the server would make on the fly (its size is -1);
+    /// [`ServerErrorKind::BadRequest`] for the root, which cannot be asked.
+    pub async fn stat(&self, path: &RemotePath) -> Result<Node, ServerError> {
         if path.is_root() {
-            return Err(ApiError::new(
-                ApiErrorKind::BadRequest,
+            return Err(ServerError::new(
+                ServerErrorKind::BadRequest,
                 "the root is no node of its own; it only lists the workspaces",
             ));
         }
@@ -221,12 +222,12 @@ impl Client {
             Some(node) => Err(about(&node.path, path)),
             None => Err(format!("the server answered without the node that was asked for, {path}")),
         };
-        let answer: Result<StatAnswer, ApiError> =
+        let answer: Result<StatAnswer, ServerError> =
             self.get_about(&format!("/a/tree/stat/{}", asked.encoded()), fits).await;
         let answer = answer.map_err(|error| match error.kind {
             // Where nothing may be read, what exists is told of all the same (docs/protocol.md §6.9).
-            ApiErrorKind::Forbidden if self.is_upload_only() => {
-                ApiError::new(ApiErrorKind::NotFound, format!("'{path}' does not exist"))
+            ServerErrorKind::Forbidden if self.is_upload_only() => {
+                ServerError::new(ServerErrorKind::NotFound, format!("'{path}' does not exist"))
             }
             _ => error,
         });
@@ -235,7 +236,7 @@ impl Client {
                 node.check()?;
                 Ok(self.shown_node(node))
             }
-            _ => Err(ApiError::new(ApiErrorKind::NotFound, format!("'{path}' does not exist"))),
+            _ => Err(ServerError::new(ServerErrorKind::NotFound, format!("'{path}' does not exist"))),
         }
     }
 
@@ -243,11 +244,11 @@ impl Client {
     ///
     /// # Errors
     /// Everything but a node that does not exist.
-    pub async fn find(&self, path: &RemotePath) -> Result<Option<Node>, ApiError> {
+    pub async fn find(&self, path: &RemotePath) -> Result<Option<Node>, ServerError> {
         for form in path.read_forms() {
             match self.stat(&form).await {
                 Ok(node) => return Ok(Some(node)),
-                Err(error) if error.kind == ApiErrorKind::NotFound => {}
+                Err(error) if error.kind == ServerErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
@@ -259,7 +260,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::find`].
-    pub async fn find_made(&self, path: &RemotePath) -> Result<Option<Node>, ApiError> {
+    pub async fn find_made(&self, path: &RemotePath) -> Result<Option<Node>, ServerError> {
         let deadline = Instant::now() + SHOWN_WITHIN;
         let mut pause = LOOK_PAUSE.0;
         loop {
@@ -278,7 +279,7 @@ impl Client {
     ///
     /// # Errors
     /// Any failure but a missing or forbidden node.
-    pub async fn stat_many(&self, paths: &[RemotePath]) -> Result<Vec<Node>, ApiError> {
+    pub async fn stat_many(&self, paths: &[RemotePath]) -> Result<Vec<Node>, ServerError> {
         // In a bulk call `folder/*` means the children, whatever may be called so.
         let calls = paths.chunk_by(|one, other| one.name() != "*" && other.name() != "*");
         let calls: Vec<Vec<RemotePath>> = calls.flat_map(|run| run.chunks(STATS_A_CALL)).map(<[_]>::to_vec).collect();
@@ -288,13 +289,15 @@ impl Client {
         Ok(nodes.into_iter().flatten().collect())
     }
 
-    async fn stat_call(self, paths: Vec<RemotePath>) -> Result<Vec<Node>, ApiError> {
+    async fn stat_call(self, paths: Vec<RemotePath>) -> Result<Vec<Node>, ServerError> {
         if let [only] = paths.as_slice()
             && only.name() == "*"
         {
             return match self.stat(only).await {
                 Ok(node) => Ok(vec![node]),
-                Err(error) if matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::Forbidden) => Ok(Vec::new()),
+                Err(error) if matches!(error.kind, ServerErrorKind::NotFound | ServerErrorKind::Forbidden) => {
+                    Ok(Vec::new())
+                }
                 Err(error) => Err(error),
             };
         }
@@ -351,7 +354,7 @@ impl Client {
     ///
     /// # Errors
     /// Any failure of the call.
-    pub async fn workspaces(&self) -> Result<Vec<Node>, ApiError> {
+    pub async fn workspaces(&self) -> Result<Vec<Node>, ServerError> {
         let request = BulkRequest { node_paths: vec!["/*".to_owned()], limit: 0, offset: 0 };
         let answer: BulkAnswer = self.read(BULK, &request).await?;
         let named = answer.nodes.into_iter().filter(|node| RemotePath::from_server(&node.path).is_workspace());
@@ -366,8 +369,8 @@ impl Client {
     /// is left out.
     ///
     /// # Errors
-    /// The stream ends with the first failure; [`ApiErrorKind::NotFound`] where the folder does not exist.
-    pub fn children(&self, folder: &RemotePath) -> impl Stream<Item = Result<Node, ApiError>> + Send + 'static {
+    /// The stream ends with the first failure; [`ServerErrorKind::NotFound`] where the folder does not exist.
+    pub fn children(&self, folder: &RemotePath) -> impl Stream<Item = Result<Node, ServerError>> + Send + 'static {
         self.counted_children(folder, Arc::default())
     }
 
@@ -377,7 +380,7 @@ impl Client {
         &self,
         folder: &RemotePath,
         total: Arc<AtomicU64>,
-    ) -> impl Stream<Item = Result<Node, ApiError>> + Send + 'static {
+    ) -> impl Stream<Item = Result<Node, ServerError>> + Send + 'static {
         let client = self.clone();
         if folder.is_root() {
             let all = async move { client.workspaces().await.map(|nodes| stream::iter(nodes.into_iter().map(Ok))) };
@@ -385,7 +388,7 @@ impl Client {
         }
         if self.is_upload_only() {
             let refused =
-                ApiError::new(ApiErrorKind::Forbidden, "this link takes uploads only: nothing in it is shown");
+                ServerError::new(ServerErrorKind::Forbidden, "this link takes uploads only: nothing in it is shown");
             return stream::once(future::err(refused)).right_stream().left_stream();
         }
         let listed = self.server_path(folder);
@@ -394,7 +397,7 @@ impl Client {
             async move {
                 // On a task of its own, so that an answer is read while others are still on their way.
                 let page = AbortOnDropHandle::new(tokio::spawn(async move { client.page(path, offset, limit).await }));
-                page.await.unwrap_or_else(|error| Err(ApiError::new(ApiErrorKind::Server, error.to_string())))
+                page.await.unwrap_or_else(|error| Err(ServerError::new(ServerErrorKind::Server, error.to_string())))
             }
         };
         let mut failed = false;
@@ -403,7 +406,7 @@ impl Client {
             .right_stream()
     }
 
-    async fn page(&self, folder: RemotePath, offset: u64, limit: u64) -> Result<Page<Node>, ApiError> {
+    async fn page(&self, folder: RemotePath, offset: u64, limit: u64) -> Result<Page<Node>, ServerError> {
         let request = BulkRequest { node_paths: vec![format!("{folder}/*")], limit, offset };
         let fits = |answer: &BulkAnswer| {
             let is_outside = |node: &&WireNode| {
@@ -438,7 +441,7 @@ impl Client {
     ///
     /// # Errors
     /// The first failure; the folders before it, and some of its call, have been made.
-    pub async fn create_folders(&self, paths: &[RemotePath]) -> Result<Vec<Node>, ApiError> {
+    pub async fn create_folders(&self, paths: &[RemotePath]) -> Result<Vec<Node>, ServerError> {
         let mut made = Vec::with_capacity(paths.len());
         let mut rest = paths;
         let mut most = FOLDERS_A_CALL;
@@ -461,7 +464,7 @@ impl Client {
 
     /// Waits until folders that were made are shown, and gives those that are. Costs nothing where the answer says that the
     /// index knows them.
-    async fn shown(&self, mut made: Vec<Node>) -> Result<Vec<Node>, ApiError> {
+    async fn shown(&self, mut made: Vec<Node>) -> Result<Vec<Node>, ServerError> {
         let late = made.iter().filter(|node| !node.is_indexed());
         let mut late: Vec<RemotePath> = late.map(|node| node.path.clone()).collect();
         let deadline = Instant::now() + SHOWN_WITHIN;
@@ -483,7 +486,7 @@ impl Client {
         Ok(made)
     }
 
-    async fn create_call(&self, paths: &[RemotePath]) -> Result<Vec<Node>, ApiError> {
+    async fn create_call(&self, paths: &[RemotePath]) -> Result<Vec<Node>, ServerError> {
         let nodes = paths.iter().map(|path| WirePath { path: self.server_text(&path.nfc()), kind: Some("COLLECTION") });
         let request = CreateRequest { nodes: nodes.collect(), recursive: true };
         let answer: CreateAnswer = self.repeatable_write("/a/tree/create", &request, paths.len() > 1).await?;
@@ -493,24 +496,26 @@ impl Client {
     /// Starts to put something of a recycle bin back to where it was. Sent once.
     ///
     /// # Errors
-    /// [`ApiErrorKind::NotFound`]; any other failure, also where the server does not know where it was.
-    pub async fn restore(&self, path: &RemotePath) -> Result<JobId, ApiError> {
+    /// [`ServerErrorKind::NotFound`]; any other failure, also where the server does not know where it was.
+    pub async fn restore(&self, path: &RemotePath) -> Result<JobId, ServerError> {
         let request = RestoreRequest { nodes: vec![WirePath { path: self.server_text(path), kind: None }] };
         let answer: RestoreAnswer = self.write(Method::POST, "/a/tree/restore", &request).await?;
         let job = answer.restore_jobs.into_iter().next().map(|job| JobId(job.uuid));
-        job.ok_or_else(|| ApiError::new(ApiErrorKind::Server, "the server restores something and did not say how"))
+        job.ok_or_else(|| {
+            ServerError::new(ServerErrorKind::Server, "the server restores something and did not say how")
+        })
     }
 
     /// Starts a deletion: to the recycle bin, or for good. What lies in the recycle bin is always deleted for good.
     /// After a lost answer the nodes are looked for: where all are gone, the deletion counts as done, without jobs.
     ///
     /// # Errors
-    /// [`ApiErrorKind::NotFound`] if one of the nodes does not exist: then nothing is deleted.
-    /// [`ApiErrorKind::BadRequest`] for a workspace, which is not sent: the server may carry it out.
-    pub async fn delete(&self, paths: &[RemotePath], permanently: bool) -> Result<Vec<DeleteJob>, ApiError> {
+    /// [`ServerErrorKind::NotFound`] if one of the nodes does not exist: then nothing is deleted.
+    /// [`ServerErrorKind::BadRequest`] for a workspace, which is not sent: the server may carry it out.
+    pub async fn delete(&self, paths: &[RemotePath], permanently: bool) -> Result<Vec<DeleteJob>, ServerError> {
         if let Some(whole) = paths.iter().find(|path| path.is_root() || path.is_workspace()) {
             let message = format!("'{whole}' is a whole workspace, which is not to be deleted");
-            return Err(ApiError::new(ApiErrorKind::BadRequest, message));
+            return Err(ServerError::new(ServerErrorKind::BadRequest, message));
         }
         let nodes = paths.iter().map(|path| WirePath { path: self.server_text(path), kind: None });
         let request = DeleteRequest { nodes: nodes.collect(), remove_permanently: permanently };

@@ -1,7 +1,8 @@
 //! What a public link opens, as its visitor finds it.
 
+use super::Client;
 use super::wire::{BulkAnswer, BulkRequest, StatAnswer, WireNode};
-use super::{ApiError, ApiErrorKind, Client};
+use crate::failure::{ServerError, ServerErrorKind};
 use crate::path::{View, encode_segment};
 
 impl WireNode {
@@ -19,14 +20,14 @@ impl Client {
     /// Two or three calls.
     ///
     /// # Errors
-    /// [`ApiErrorKind::NotFound`] where it opens nothing (any more); any failure of a call.
-    pub async fn visit(&self, name: &str, uuid: &str) -> Result<View, ApiError> {
+    /// [`ServerErrorKind::NotFound`] where it opens nothing (any more); any failure of a call.
+    pub async fn visit(&self, name: &str, uuid: &str) -> Result<View, ServerError> {
         let request = BulkRequest { node_paths: vec!["/*".to_owned()], limit: 0, offset: 0 };
         let answer: BulkAnswer = self.read(super::tree::BULK, &request).await?;
         let mut workspaces = answer.nodes.into_iter().filter(|node| !node.last_name().is_empty());
         let own = workspaces.find(|node| uuid.is_empty() || node.text("ws_uuid").is_some_and(|own| own == uuid));
         let Some(workspace) = own else {
-            return Err(ApiError::new(ApiErrorKind::NotFound, "what this link opens is not there any more"));
+            return Err(ServerError::new(ServerErrorKind::NotFound, "what this link opens is not there any more"));
         };
         let slug = workspace.last_name().to_owned();
         let upload_only = workspace.text("ws_permissions").is_some_and(|rights| !rights.contains("read"));

@@ -1,15 +1,16 @@
 //! Waiting for jobs: on the websocket, where their end is told at once, and by asking now and then, where it shows
 //! some three seconds late.
 
+use crate::failure::ServerError;
 use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::Client;
 use super::events::{Events, News};
 use super::jobs::{Job, JobId};
-use super::{ApiError, Client};
 
 /// How long the websocket may take to be opened before jobs are asked for instead.
 const OPENING: Duration = Duration::from_secs(2);
@@ -83,7 +84,12 @@ impl Watch {
     ///
     /// # Errors
     /// The server cannot be asked.
-    pub async fn end_of(&mut self, id: &JobId, seen: &[String], mut hear: impl FnMut(&Job)) -> Result<End, ApiError> {
+    pub async fn end_of(
+        &mut self,
+        id: &JobId,
+        seen: &[String],
+        mut hear: impl FnMut(&Job),
+    ) -> Result<End, ServerError> {
         self.ready().await;
         let begun = Instant::now();
         let mut ask_at = begun + if self.is_live() { INTERVAL } else { FIRST_QUESTION };

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::meta_store::MetaStore;
 use super::tree::{Node, NodeKind};
-use super::{ApiError, ApiErrorKind};
+use crate::failure::{ServerError, ServerErrorKind};
 use crate::path::RemotePath;
 
 /// Reads a number that may be a number, a text, or absent; anything else is zero.
@@ -59,8 +59,8 @@ impl WireNode {
     /// archives it does not know the size.
     ///
     /// # Errors
-    /// [`ApiErrorKind::NotCells`]. To take such a node for one that is not there would be a guess.
-    pub(super) fn check(&self) -> Result<(), ApiError> {
+    /// [`ServerErrorKind::NotCells`]. To take such a node for one that is not there would be a guess.
+    pub(super) fn check(&self) -> Result<(), ServerError> {
         let fault = if self.path.is_empty() {
             "a node without a path"
         } else if self.is_virtual() {
@@ -73,7 +73,7 @@ impl WireNode {
             return Ok(());
         };
         let message = format!("the answer is not what a Cells server says here: it tells of {fault}");
-        Err(ApiError::new(ApiErrorKind::NotCells, message))
+        Err(ServerError::new(ServerErrorKind::NotCells, message))
     }
 
     pub(super) fn into_node(self) -> Node {
@@ -327,7 +327,7 @@ mod tests {
             (r#"{"Type":"LEAF"}"#, "without a path"),
         ] {
             let (node, error) = (node(bad), node(bad).check().expect_err(bad));
-            assert!(error.kind == ApiErrorKind::NotCells && error.message.contains(reason), "{bad}: {error}");
+            assert!(error.kind == ServerErrorKind::NotCells && error.message.contains(reason), "{bad}: {error}");
             assert_eq!(node.is_virtual(), node.path.is_empty(), "{bad}");
         }
     }

@@ -6,7 +6,6 @@ pub mod loopback;
 pub mod password;
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use http::{Method, StatusCode};
@@ -22,8 +21,9 @@ use serde_json::Value;
 use subtle::ConstantTimeEq as _;
 use url::Url;
 
-use super::{Clock, Token};
-use crate::account::{Credentials, ServerUrl};
+use super::clock::Clock;
+use super::token::{Token, USUAL_LIFE};
+use crate::account::{ServerUrl, TokenPair};
 use crate::http::retry::{Advice, Retryable};
 use crate::http::{Http, HttpError, SendOptions, redact};
 
@@ -49,9 +49,6 @@ const STATE_BYTES: u32 = 32;
 
 /// The longest answer that is read.
 const ANSWER_LIMIT: usize = 256 * 1024;
-
-/// The life of a token whose answer tells none.
-const USUAL_LIFE: Duration = Duration::from_secs(600);
 
 /// Why the authorization server gave no tokens.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -120,25 +117,6 @@ impl Redirect {
             Self::Loopback(port) => format!("http://localhost:{port}{CALLBACK_PATH}"),
             Self::OutOfBand(site) => format!("{}/oauth2/oob", site.origin()),
         }
-    }
-}
-
-/// What a sign-in or a refresh yields.
-#[derive(Debug, Clone)]
-pub struct Tokens {
-    /// The bearer token.
-    pub access: SecretString,
-    /// What it is renewed with, once.
-    pub refresh: Option<SecretString>,
-    /// How long the bearer token is good from now on.
-    pub life: Duration,
-    /// When it ends by this machine's clock, seconds since the epoch.
-    pub expires_at: Option<i64>,
-}
-
-impl From<Tokens> for Credentials {
-    fn from(tokens: Tokens) -> Self {
-        Self::OAuth { access: tokens.access, refresh: tokens.refresh, expires_at: tokens.expires_at }
     }
 }
 
@@ -218,12 +196,18 @@ type Client = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointN
 pub struct OAuth {
     http: Http,
     server: ServerUrl,
+    clock: Clock,
 }
 
 impl OAuth {
     /// Nothing is sent yet.
     pub fn new(http: Http, server: ServerUrl) -> Self {
-        Self { http, server }
+        Self::by_clock(http, server, Clock::default())
+    }
+
+    /// The same by another clock than the machine's own: it says when tokens expire.
+    pub(super) fn by_clock(http: Http, server: ServerUrl, clock: Clock) -> Self {
+        Self { http, server, clock }
     }
 
     fn client(&self) -> Result<Client, OAuthError> {
@@ -301,13 +285,13 @@ impl OAuth {
     ///
     /// # Errors
     /// See [`OAuthError`].
-    pub async fn exchange(&self, attempt: &Attempt, code: Code) -> Result<Tokens, OAuthError> {
+    pub async fn exchange(&self, attempt: &Attempt, code: Code) -> Result<TokenPair, OAuthError> {
         let uri = RedirectUrl::new(attempt.redirect.uri())
             .map_err(|_| OAuthError::NotCells(format!("{} cannot be used to sign in", self.server)))?;
         let verifier = PkceCodeVerifier::new(attempt.verifier.secret().clone());
         let client = self.client()?;
         let request = client.exchange_code(code.0).set_pkce_verifier(verifier).set_redirect_uri(Cow::Owned(uri));
-        tokens(&self.http, request.request_async(&Wire(self)).await)
+        self.tokens(request.request_async(&Wire(self)).await)
     }
 
     /// Trades a refresh token for new tokens. The access token before is dead then, and so is the refresh token, even
@@ -315,10 +299,10 @@ impl OAuth {
     ///
     /// # Errors
     /// See [`OAuthError`]; [`OAuthError::Refused`] with `token_inactive` for a session that is over.
-    pub async fn refresh(&self, refresh: &SecretString) -> Result<Tokens, OAuthError> {
+    pub async fn refresh(&self, refresh: &SecretString) -> Result<TokenPair, OAuthError> {
         let client = self.client()?;
         let token = RefreshToken::new(refresh.expose_secret().to_owned());
-        tokens(&self.http, client.exchange_refresh_token(&token).request_async(&Wire(self)).await)
+        self.tokens(client.exchange_refresh_token(&token).request_async(&Wire(self)).await)
     }
 
     /// Ends the session that a token belongs to, access or refresh. The server says yes to anything.
@@ -342,6 +326,26 @@ impl OAuth {
             status => Err(OAuthError::refused(status.as_u16(), "revocation", None)),
         }
     }
+
+    /// What of an answer is of use; what cannot be read is not shown, for it may hold tokens.
+    fn tokens(&self, answer: Answered) -> Result<TokenPair, OAuthError> {
+        let answer = answer.map_err(refusal)?;
+        let access = answer.access_token().secret();
+        if Token::new(access).is_none() || *answer.token_type() != BasicTokenType::Bearer {
+            return Err(OAuthError::NotCells("the sign-in was answered with a token that is of no use".to_owned()));
+        }
+        let life = answer.expires_in().unwrap_or(USUAL_LIFE);
+        let refresh = answer.refresh_token().filter(|token| !token.secret().is_empty());
+        let pair = TokenPair {
+            access: SecretString::from(access.as_str()),
+            refresh: refresh.map(|token| SecretString::from(token.secret().as_str())),
+            expires_at: self.clock.in_the_future(life).map(Timestamp::as_second),
+            life: Some(life),
+        };
+        self.http.keep_secret(&pair.access);
+        pair.refresh.iter().for_each(|secret| self.http.keep_secret(secret));
+        Ok(pair)
+    }
 }
 
 /// What carries the oauth2 crate's requests over our HTTP core. One request, one attempt.
@@ -353,7 +357,7 @@ impl<'c> AsyncHttpClient<'c> for Wire<'_> {
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
-            let OAuth { http, server } = self.0;
+            let OAuth { http, server, .. } = self.0;
             let (parts, body) = request.into_parts();
             let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
             let request = http.server_request(parts.method, server, path)?.headers(parts.headers).body(body);
@@ -380,37 +384,21 @@ enum WireError {
     Unavailable(u16),
 }
 
-type Answered = Result<BasicTokenResponse, RequestTokenError<WireError, BasicErrorResponse>>;
+type Failure = RequestTokenError<WireError, BasicErrorResponse>;
+type Answered = Result<BasicTokenResponse, Failure>;
 
-/// What of an answer is of use; what cannot be read is not shown, for it may hold tokens.
-fn tokens(http: &Http, answer: Answered) -> Result<Tokens, OAuthError> {
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(RequestTokenError::Request(WireError::Http(error))) => return Err(error.into()),
-        Err(RequestTokenError::Request(WireError::Unavailable(status))) => return Err(OAuthError::Unavailable(status)),
-        Err(RequestTokenError::ServerResponse(refusal)) => {
+fn refusal(failure: Failure) -> OAuthError {
+    match failure {
+        RequestTokenError::Request(WireError::Http(error)) => error.into(),
+        RequestTokenError::Request(WireError::Unavailable(status)) => OAuthError::Unavailable(status),
+        RequestTokenError::ServerResponse(refusal) => {
             let description = refusal.error_description().map(String::as_str);
-            return Err(OAuthError::refused(400, refusal.error().as_ref(), description));
+            OAuthError::refused(400, refusal.error().as_ref(), description)
         }
-        Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => {
-            return Err(OAuthError::NotCells("the sign-in was answered with something that is no token".to_owned()));
+        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+            OAuthError::NotCells("the sign-in was answered with something that is no token".to_owned())
         }
-    };
-    let access = answer.access_token().secret();
-    if Token::new(access).is_none() || *answer.token_type() != BasicTokenType::Bearer {
-        return Err(OAuthError::NotCells("the sign-in was answered with a token that is of no use".to_owned()));
     }
-    let life = answer.expires_in().unwrap_or(USUAL_LIFE);
-    let end = Clock::default().in_the_future(life).map(Timestamp::as_second);
-    let refresh = answer.refresh_token().filter(|token| !token.secret().is_empty());
-    let tokens = Tokens {
-        access: SecretString::from(access.as_str()),
-        refresh: refresh.map(|token| SecretString::from(token.secret().as_str())),
-        life,
-        expires_at: end,
-    };
-    [Some(&tokens.access), tokens.refresh.as_ref()].into_iter().flatten().for_each(|secret| http.keep_secret(secret));
-    Ok(tokens)
 }
 
 #[cfg(test)]

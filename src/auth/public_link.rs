@@ -5,7 +5,7 @@ use http::{Method, StatusCode};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::AuthError;
+use super::error::{AuthError, LinkRefusal};
 use crate::account::LinkUrl;
 use crate::http::{Http, HttpError, retry};
 
@@ -17,29 +17,6 @@ const PASSWORD_SUFFIX: &str = "#$!Az1";
 
 /// The longest page that is read: it carries all texts of the web interface, some 185 kB.
 const PAGE_LIMIT: usize = 4 * 1024 * 1024;
-
-/// Why a link lets nobody in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum LinkRefusal {
-    /// The server knows no such link, or none any more.
-    #[error("the server knows no such public link")]
-    Unknown,
-    /// Its time is over.
-    #[error("the public link has expired")]
-    Expired,
-    /// What it opens was downloaded as often as it allows.
-    #[error("the public link allows no more downloads")]
-    Used,
-    /// It asks for a password.
-    #[error("the public link asks for a password")]
-    PasswordNeeded,
-    /// Its password is another.
-    #[error("the password of the public link is wrong")]
-    WrongPassword,
-    /// Too many wrong passwords.
-    #[error("the public link is locked after too many wrong passwords")]
-    Locked,
-}
 
 /// What the page of a link tells.
 #[derive(Debug, Clone)]

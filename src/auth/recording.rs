@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 
-use super::Answer;
+use super::sender::Answer;
 
 /// The whole recording.
 pub(crate) fn recording(folder: &str, name: &str) -> Value {

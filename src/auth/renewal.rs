@@ -1,26 +1,24 @@
 //! OAuth tokens that renew themselves. A refresh token is good for one use, by whichever process: one at a time reads
 //! the store, renews and writes the store, under a lock, and all others take what it wrote.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::oauth::{OAuth, OAuthError, Tokens};
-use super::sender::{ANY_WORKSPACE, probe};
-use super::{AuthError, Clock, Token};
-use crate::account::ServerUrl;
+use super::clock::Clock;
+use super::error::AuthError;
+use super::flight::{Flight, Supply};
+use super::oauth::{OAuth, OAuthError};
+use super::probe::{ANY_WORKSPACE, probe};
+use super::token::{Need, TimedToken, Token, USUAL_LIFE};
+use crate::account::{ServerUrl, TokenPair};
 use crate::http::Http;
 use crate::http::retry::{self, RetryPolicy};
-use crate::store::{Pair, Room, StoreError, Vault};
+use crate::store::{Room, StoreError, Vault};
 use crate::sys::lock::FileLock;
-
-/// The life of a token of which only the end is known.
-const USUAL_LIFE: Duration = Duration::from_secs(600);
 
 /// How long to wait for the pair of another client, which knows no lock and was quicker.
 const OTHERS_WRITE: Duration = Duration::from_secs(3);
@@ -29,211 +27,166 @@ const OTHERS_WRITE: Duration = Duration::from_secs(3);
 /// other one is alive: its refresh token must not be used, for that would kill the other.
 const SUSPICIOUSLY_SOON: Duration = Duration::from_secs(10);
 
-/// How long after a renewal that failed the next one is tried, while the present token is good.
-const AFTER_FAILURE: Duration = Duration::from_secs(10);
-
 /// How long to pause between two looks into the store.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The tokens of an account, renewed when they are about to end. What it does goes on when the caller is gone: a
 /// refresh that nobody waits for would lose the session.
 #[derive(Debug, Clone)]
-pub(super) struct Renewal(Arc<Inner>);
+pub(super) struct Renewal(Arc<Flight<RefreshSupply>>);
 
+/// What tokens are renewed with.
 #[derive(Debug)]
-struct Inner {
+struct RefreshSupply {
     http: Http,
     url: ServerUrl,
     oauth: OAuth,
     clock: Clock,
     /// Where the pair is kept, under this id; nowhere for credentials that are not stored.
     store: Option<(Vault, String)>,
-    state: Mutex<State>,
-    /// Counts finished renewals, failed ones too, so that those who waited for one share its outcome.
-    rounds: AtomicU64,
-    expires_at: std::sync::Mutex<Option<Timestamp>>,
 }
 
 #[derive(Debug)]
 struct State {
-    current: Issued,
-    last_failure: Option<AuthError>,
-    /// After a failure: when a renewal that is only a precaution makes sense again.
-    not_before: Option<Instant>,
+    current: Current,
+    /// Whether the session was lost with an answer: then that stays the cause, whatever the server says later.
+    is_lost: bool,
 }
 
+/// The pair in use.
 #[derive(Debug, Clone)]
-struct Issued {
-    token: Token,
-    /// Taken out before it is sent, so that it is never sent twice.
-    refresh: Option<SecretString>,
-    life: Duration,
-    /// `None` where nobody knows: the server's clock decides.
-    ends: Option<Instant>,
-    /// The same by the time of day, in seconds since the epoch, as it was told.
-    expires_at: Option<i64>,
-    /// When this process got it from the server; `None` where it did not.
-    since: Option<Instant>,
+struct Current {
+    /// The refresh token is taken out before it is sent, so that it is never sent twice.
+    pair: TokenPair,
+    access: TimedToken,
+    /// When this process got it from the server; `None` if it did not.
+    received: Option<Instant>,
 }
 
-/// What a token must be like.
-#[derive(Debug, Clone)]
-enum Need {
-    /// Good for that long.
-    Life(Duration),
-    /// Another one than this, which the server refused.
-    Other(Token),
-}
-
-impl Issued {
-    fn of(pair: &Pair, clock: &Clock) -> Self {
+impl Current {
+    fn stored(pair: TokenPair, clock: &Clock) -> Self {
         let remaining = pair.expires_at.map(|end| {
             let seconds = end.saturating_sub(clock.now().as_second());
             Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
         });
-        Self {
+        let access = TimedToken {
             token: Token::stored(&pair.access),
-            refresh: pair.refresh.clone(),
-            life: pair.life.map_or(USUAL_LIFE, Duration::from_secs),
-            ends: remaining.map(|remaining| clock.end_of(remaining)),
-            expires_at: pair.expires_at,
-            since: None,
-        }
+            life: pair.life.unwrap_or(USUAL_LIFE),
+            end: remaining.map(|remaining| clock.end_of(remaining)),
+        };
+        Self { pair, access, received: None }
     }
 
-    fn remaining(&self, clock: &Clock) -> Option<Duration> {
-        Some(self.ends?.saturating_duration_since(clock.instant()))
-    }
-
-    /// When it ends, by the time of day.
-    fn end(&self) -> Option<Timestamp> {
-        self.expires_at.and_then(|seconds| Timestamp::from_second(seconds).ok())
+    fn received(pair: TokenPair, clock: &Clock) -> Self {
+        Self { received: Some(clock.instant()), ..Self::stored(pair, clock) }
     }
 
     /// Whether it came from the server a moment ago, and should be alive.
     fn is_fresh(&self, clock: &Clock) -> bool {
-        let alive = self.remaining(clock).is_none_or(|remaining| !remaining.is_zero());
-        alive && self.since.is_some_and(|since| clock.instant() - since < SUSPICIOUSLY_SOON)
-    }
-
-    fn meets(&self, need: &Need, clock: &Clock) -> bool {
-        match need {
-            Need::Other(refused) => !self.token.is(refused),
-            Need::Life(minimum) => {
-                let margin = Duration::from_secs(60).min(self.life / 5);
-                let wanted = (*minimum).min(self.life / 2).max(margin);
-                self.remaining(clock).is_none_or(|remaining| remaining >= wanted)
-            }
-        }
+        let is_recent = self.received.is_some_and(|received| clock.instant() - received < SUSPICIOUSLY_SOON);
+        is_recent && self.access.is_alive(clock)
     }
 }
 
 impl Renewal {
-    pub(super) fn new(http: Http, url: ServerUrl, pair: &Pair, store: Option<(Vault, String)>, clock: Clock) -> Self {
-        let expires_at = pair.expires_at.and_then(|seconds| Timestamp::from_second(seconds).ok());
-        Self(Arc::new(Inner {
-            oauth: OAuth::new(http.clone(), url.clone()),
-            http,
-            url,
-            store,
-            state: Mutex::new(State { current: Issued::of(pair, &clock), last_failure: None, not_before: None }),
-            clock,
-            rounds: AtomicU64::new(0),
-            expires_at: std::sync::Mutex::new(expires_at),
-        }))
+    pub(super) fn new(
+        http: Http,
+        url: ServerUrl,
+        pair: TokenPair,
+        store: Option<(Vault, String)>,
+        clock: Clock,
+    ) -> Self {
+        let state = State { current: Current::stored(pair, &clock), is_lost: false };
+        let oauth = OAuth::by_clock(http.clone(), url.clone(), clock.clone());
+        let supply = RefreshSupply { http, url, oauth, clock: clock.clone(), store };
+        Self(Arc::new(Flight::new(supply, state, clock)))
     }
 
     pub(super) async fn token(&self, minimum_life: Duration) -> Result<Token, AuthError> {
-        self.have(Need::Life(minimum_life)).await
+        self.get(Need::Life(minimum_life)).await
     }
 
     pub(super) async fn renew(&self, refused: &Token) -> Result<Token, AuthError> {
-        self.have(Need::Other(refused.clone())).await
+        self.get(Need::Other(refused.clone())).await
     }
 
     pub(super) fn expires_at(&self) -> Option<Timestamp> {
-        *self.0.expires_at.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.expires_at()
     }
 
     /// Whether there is a refresh token.
     pub(super) async fn renews(&self) -> bool {
-        self.0.state.lock().await.current.refresh.is_some()
+        self.0.with_state(|state| state.current.pair.refresh.is_some()).await
     }
 
     /// Waits until no renewal is on its way.
     pub(super) async fn settle(&self) {
-        drop(self.0.state.lock().await);
+        self.0.with_state(|_| ()).await;
     }
 
-    async fn have(&self, need: Need) -> Result<Token, AuthError> {
-        let inner = Arc::clone(&self.0);
-        let having = tokio::spawn(async move { inner.have(&need).await });
-        having.await.unwrap_or_else(|error| Err(broken_down(&error)))
+    async fn get(&self, need: Need) -> Result<Token, AuthError> {
+        // On a task of its own: a caller that is dropped between the request and its answer must not take the new
+        // tokens with it, since the server has already made the old ones invalid.
+        let flight = Arc::clone(&self.0);
+        let getting = tokio::spawn(async move { flight.get(&need).await });
+        getting.await.unwrap_or_else(|error| Err(broken_down(&error)))
     }
 }
 
-impl Inner {
-    /// The present token if it will do, else a new one. Those who come while one is being fetched wait for it and
-    /// share what became of it.
-    async fn have(&self, need: &Need) -> Result<Token, AuthError> {
-        let before = self.rounds.load(Ordering::SeqCst);
-        let mut state = self.state.lock().await;
-        if state.current.meets(need, &self.clock) {
-            return Ok(state.current.token.clone());
+impl Supply for RefreshSupply {
+    type State = State;
+    type Need = Need;
+    type Item = Token;
+    type Error = AuthError;
+
+    fn at_hand(&self, state: &State, need: &Need, failure: Option<&AuthError>) -> Option<Result<Token, AuthError>> {
+        let State { current, .. } = state;
+        if current.access.meets(need, &self.clock) {
+            return Some(Ok(current.access.token.clone()));
         }
         // Without a refresh token and a place to find one, the server's clock decides.
-        let hopeless = state.current.refresh.is_none() && self.store.is_none();
-        if hopeless {
-            return match need {
-                Need::Life(_) => Ok(state.current.token.clone()),
-                Need::Other(_) => Err(state.last_failure.clone().unwrap_or(AuthError::Expired)),
-            };
-        }
-        let is_waiter = self.rounds.load(Ordering::SeqCst) != before;
-        let is_too_soon = state.not_before.is_some_and(|until| self.clock.instant() < until);
-        let shared = state.last_failure.clone().filter(|_| is_waiter || (is_too_soon && matches!(need, Need::Life(_))));
-        let result = match shared {
-            Some(failure) if is_waiter || self.may_go_on(&state.current, need, &failure) => Err(failure),
-            _ => self.fetch_once(&mut state, need).await,
-        };
-        match result {
-            Ok(()) => Ok(state.current.token.clone()),
-            // It was only a precaution: what is still good goes on being used.
-            Err(error) if self.may_go_on(&state.current, need, &error) => {
-                tracing::debug!(%error, "the token could not be renewed early");
-                Ok(state.current.token.clone())
-            }
-            Err(error) => Err(error),
-        }
+        let is_hopeless = current.pair.refresh.is_none() && self.store.is_none();
+        is_hopeless.then(|| match need {
+            Need::Life(_) => Ok(current.access.token.clone()),
+            Need::Other(_) => Err(failure.cloned().unwrap_or(AuthError::Expired)),
+        })
     }
 
-    /// Fetches a new token, and notes what became of it for those who wait for it.
-    async fn fetch_once(&self, state: &mut State, need: &Need) -> Result<(), AuthError> {
-        let was_lost = matches!(state.last_failure, Some(AuthError::SessionLost));
-        let result = match self.fetch(&mut state.current, need).await {
-            // The cause stays what it was.
-            Err(AuthError::Expired) if was_lost => Err(AuthError::SessionLost),
+    async fn fetch(&self, state: &mut State, need: &Need) -> Result<Token, AuthError> {
+        let result = match self.fetch_pair(&mut state.current, need).await {
+            Err(AuthError::Expired) if state.is_lost => Err(AuthError::SessionLost),
             result => result,
         };
-        self.rounds.fetch_add(1, Ordering::SeqCst);
-        state.last_failure = result.as_ref().err().cloned();
-        state.not_before = result.is_err().then(|| self.clock.instant() + AFTER_FAILURE);
-        let end = state.current.end();
-        *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = end;
-        result
+        state.is_lost = matches!(result, Err(AuthError::SessionLost));
+        result.map(|()| state.current.access.token.clone())
     }
 
-    async fn fetch(&self, current: &mut Issued, need: &Need) -> Result<(), AuthError> {
+    /// A token that was to be renewed early is used further while it is valid.
+    fn fallback(&self, state: &State, need: &Need, failure: &AuthError) -> Option<Token> {
+        if matches!(need, Need::Other(_)) || matches!(failure, AuthError::NotStored(_)) {
+            return None;
+        }
+        // After a refusal even a token that has expired by this machine's clock is tried: the server's clock decides.
+        let is_usable = matches!(failure, AuthError::Expired) || state.current.access.is_alive(&self.clock);
+        is_usable.then(|| state.current.access.token.clone())
+    }
+
+    fn expires_at(&self, state: &State) -> Option<Timestamp> {
+        state.current.pair.expires_at.and_then(|seconds| Timestamp::from_second(seconds).ok())
+    }
+}
+
+impl RefreshSupply {
+    async fn fetch_pair(&self, current: &mut Current, need: &Need) -> Result<(), AuthError> {
         let Some((vault, id)) = &self.store else {
-            let refresh = current.refresh.take().ok_or(AuthError::Expired)?;
-            let tokens = self.ask(current, refresh, need).await?;
-            *current = self.issued(&self.pair_of(tokens));
+            let refresh = current.pair.refresh.take().ok_or(AuthError::Expired)?;
+            *current = Current::received(self.ask(current, refresh, need).await?, &self.clock);
             return Ok(());
         };
         let (lock, stored) = read_locked(vault, id).await?;
-        if let Some(stored) = stored.filter(|stored| !current.token.is_text(&stored.access)) {
-            *current = Issued::of(&stored, &self.clock);
-            if current.meets(need, &self.clock) {
+        if let Some(stored) = stored.filter(|stored| !current.access.token.is_text(&stored.access)) {
+            *current = Current::stored(stored, &self.clock);
+            if current.access.meets(need, &self.clock) {
                 return Ok(());
             }
         }
@@ -243,15 +196,15 @@ impl Inner {
     }
 
     /// Renews the pair in the store, whose lock is held.
-    async fn renew_stored(&self, current: &mut Issued, need: &Need, vault: &Vault, id: &str) -> Result<(), AuthError> {
+    async fn renew_stored(&self, current: &mut Current, need: &Need, vault: &Vault, id: &str) -> Result<(), AuthError> {
         if matches!(need, Need::Other(_)) && current.is_fresh(&self.clock) {
             if self.adopt(current, vault, id).await? {
                 return Ok(());
             }
-            current.refresh = None;
-            write(vault, id, self.pair_of_issued(current), None).await?;
+            current.pair.refresh = None;
+            write(vault, id, current.pair.clone(), None).await?;
         }
-        if current.refresh.is_none() {
+        if current.pair.refresh.is_none() {
             return match need {
                 Need::Life(_) => Ok(()),
                 Need::Other(_) => Err(AuthError::Expired),
@@ -259,14 +212,14 @@ impl Inner {
         }
         // The token is spent once it is sent: what comes for it must find its place.
         let room = make_room(vault, id).await?;
-        let Some(refresh) = current.refresh.take() else { return Err(AuthError::Expired) };
+        let Some(refresh) = current.pair.refresh.take() else { return Err(AuthError::Expired) };
         match self.ask(current, refresh, need).await {
-            Ok(tokens) => self.keep(current, self.pair_of(tokens), (vault, id), room).await,
+            Ok(pair) => self.keep(current, pair, (vault, id), room).await,
             // Somebody without our lock may have been quicker: what he stored is good.
             Err(AuthError::Expired) if self.adopt(current, vault, id).await? => Ok(()),
             Err(error @ (AuthError::Expired | AuthError::SessionLost)) => {
                 // It is spent, or may be: no later process shall try it.
-                let spent = Pair { refresh: None, ..self.pair_of_issued(current) };
+                let spent = TokenPair { refresh: None, ..current.pair.clone() };
                 write(vault, id, spent, Some(room)).await?;
                 Err(error)
             }
@@ -277,16 +230,16 @@ impl Inner {
     /// Sends the refresh token. Passing failures are tried again, and so is an answer that was lost: if the server has
     /// acted, the new tokens are lost anyway; if it has not, the session is saved. The token is given back unless the
     /// server refuses it.
-    async fn ask(&self, current: &mut Issued, refresh: SecretString, need: &Need) -> Result<Tokens, AuthError> {
+    async fn ask(&self, current: &mut Current, refresh: SecretString, need: &Need) -> Result<TokenPair, AuthError> {
         tracing::debug!("renewing the token");
-        let alive = current.remaining(&self.clock).is_none_or(|remaining| !remaining.is_zero());
+        let alive = current.access.is_alive(&self.clock);
         // While the present token is good, nobody is kept waiting for long.
         let max_attempts = if alive && matches!(need, Need::Life(_)) { 2 } else { 4 };
         let policy = RetryPolicy { max_attempts, max_backoff: Duration::from_secs(3), ..RetryPolicy::default() };
         let mut was_lost = false;
         let lost = |_, error: &OAuthError, _| was_lost |= matches!(error, OAuthError::Http(error) if !error.unsent);
         match retry::run(&policy, |_| self.oauth.refresh(&refresh), lost).await {
-            Ok(tokens) => Ok(tokens),
+            Ok(pair) => Ok(pair),
             Err(OAuthError::Refused { code, description, .. }) => {
                 tracing::debug!(code, description, "the renewal was refused");
                 let over = matches!(code.as_str(), "token_inactive" | "invalid_grant" | "invalid_request");
@@ -297,7 +250,7 @@ impl Inner {
                 })
             }
             Err(error) => {
-                current.refresh = Some(refresh);
+                current.pair.refresh = Some(refresh);
                 Err(match error {
                     OAuthError::Http(error) => AuthError::Http(error),
                     OAuthError::Unavailable(status) => AuthError::Server { status, message: error.to_string() },
@@ -311,18 +264,17 @@ impl Inner {
     /// may seem to succeed.
     async fn keep(
         &self,
-        current: &mut Issued,
-        pair: Pair,
+        current: &mut Current,
+        pair: TokenPair,
         (vault, id): (&Vault, &str),
         room: Room,
     ) -> Result<(), AuthError> {
-        let before = current.clone();
         let stored = read(vault, id).await?;
-        let overtaken = stored.is_some_and(|stored| !before.token.is_text(&stored.access));
+        let overtaken = stored.is_some_and(|stored| !current.access.token.is_text(&stored.access));
         if overtaken && self.is_dead(&pair.access).await {
             return if self.adopt(current, vault, id).await? { Ok(()) } else { Err(AuthError::Expired) };
         }
-        let fresh = self.issued(&pair);
+        let fresh = Current::received(pair.clone(), &self.clock);
         write(vault, id, pair.clone(), Some(room)).await.map_err(lost)?;
         *current = fresh;
         if !overtaken && self.is_dead(&pair.access).await {
@@ -330,19 +282,20 @@ impl Inner {
             if self.adopt(current, vault, id).await? {
                 return Ok(());
             }
-            current.refresh = None;
-            write(vault, id, Pair { refresh: None, ..pair }, None).await?;
+            current.pair.refresh = None;
+            write(vault, id, TokenPair { refresh: None, ..pair }, None).await?;
             return Err(AuthError::Expired);
         }
         Ok(())
     }
 
     /// Takes over a pair that somebody else stores within a moment. Gives whether there was one.
-    async fn adopt(&self, current: &mut Issued, vault: &Vault, id: &str) -> Result<bool, AuthError> {
+    async fn adopt(&self, current: &mut Current, vault: &Vault, id: &str) -> Result<bool, AuthError> {
         let deadline = Instant::now() + OTHERS_WRITE;
         loop {
-            if let Some(stored) = read(vault, id).await?.filter(|stored| !current.token.is_text(&stored.access)) {
-                *current = Issued::of(&stored, &self.clock);
+            if let Some(stored) = read(vault, id).await?.filter(|stored| !current.access.token.is_text(&stored.access))
+            {
+                *current = Current::stored(stored, &self.clock);
                 return Ok(true);
             }
             if Instant::now() >= deadline {
@@ -356,36 +309,6 @@ impl Inner {
     async fn is_dead(&self, access: &SecretString) -> bool {
         let token = Token::stored(access);
         probe(&self.http, &self.url, ANY_WORKSPACE, &token).await.unwrap_or(false)
-    }
-
-    /// Whether a token that was to be renewed early can still be used although that failed.
-    fn may_go_on(&self, current: &Issued, need: &Need, error: &AuthError) -> bool {
-        if matches!(need, Need::Other(_)) || matches!(error, AuthError::NotStored(_)) {
-            return false;
-        }
-        // A renewal that was refused: by whose clock has the token ended? The server tells.
-        let is_refused = matches!(error, AuthError::Expired);
-        is_refused || current.remaining(&self.clock).is_none_or(|remaining| !remaining.is_zero())
-    }
-
-    /// A pair that has just come from the server.
-    fn issued(&self, pair: &Pair) -> Issued {
-        Issued { since: Some(self.clock.instant()), ..Issued::of(pair, &self.clock) }
-    }
-
-    fn pair_of(&self, tokens: Tokens) -> Pair {
-        let Tokens { access, refresh, life, .. } = tokens;
-        let end = self.clock.in_the_future(life);
-        Pair { access, refresh, expires_at: end.map(Timestamp::as_second), life: Some(life.as_secs()) }
-    }
-
-    fn pair_of_issued(&self, issued: &Issued) -> Pair {
-        Pair {
-            access: SecretString::from(issued.token.expose()),
-            refresh: issued.refresh.clone(),
-            expires_at: issued.expires_at,
-            life: Some(issued.life.as_secs()),
-        }
     }
 }
 
@@ -416,7 +339,7 @@ async fn make_room(vault: &Vault, id: &str) -> Result<Room, AuthError> {
     waiting(move || vault.make_room(&id)).await
 }
 
-async fn read_locked(vault: &Vault, id: &str) -> Result<(FileLock, Option<Pair>), AuthError> {
+async fn read_locked(vault: &Vault, id: &str) -> Result<(FileLock, Option<TokenPair>), AuthError> {
     let (vault, id) = (vault.clone(), id.to_owned());
     waiting(move || {
         let lock = vault.lock(&id)?;
@@ -426,12 +349,12 @@ async fn read_locked(vault: &Vault, id: &str) -> Result<(FileLock, Option<Pair>)
     .await
 }
 
-async fn read(vault: &Vault, id: &str) -> Result<Option<Pair>, AuthError> {
+async fn read(vault: &Vault, id: &str) -> Result<Option<TokenPair>, AuthError> {
     let (vault, id) = (vault.clone(), id.to_owned());
     waiting(move || vault.pair(&id)).await
 }
 
-async fn write(vault: &Vault, id: &str, pair: Pair, room: Option<Room>) -> Result<(), AuthError> {
+async fn write(vault: &Vault, id: &str, pair: TokenPair, room: Option<Room>) -> Result<(), AuthError> {
     let (vault, id) = (vault.clone(), id.to_owned());
     waiting(move || vault.store_pair(&id, &pair, room)).await
 }

@@ -4,21 +4,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
-use super::public_link::{LinkPage, LinkRefusal};
-use super::{AuthError, Token, TokenSource};
+use super::error::{AuthError, LinkRefusal};
+use super::probe::{bearer, is_dead_token_answer, probe};
+use super::public_link::LinkPage;
+use super::source::TokenSource;
+use super::token::Token;
 use crate::account::{LinkUrl, ServerUrl};
 use crate::http::limit::LONGEST_ANSWER;
-use crate::http::{Http, HttpError, HttpErrorKind};
-use crate::path::encode_segment;
-
-/// The longest answer to a probe that is looked at.
-const PROBE_LIMIT: usize = 16 * 1024;
-
-/// The workspace that is asked for to see whether a token is alive, where no other is at stake: any name will do.
-pub const ANY_WORKSPACE: &str = "-";
+use crate::http::{Http, HttpError};
 
 /// A whole answer.
 #[derive(Debug, Clone)]
@@ -152,38 +148,6 @@ impl Sender {
         *proven = Some((token.clone(), asked));
         Ok(false)
     }
-}
-
-/// Whether REST says that a token is dead. A workspace is asked for; which one does not matter for the answer, and it
-/// need not exist.
-///
-/// # Errors
-/// There is no answer; then nothing is known.
-pub(super) async fn probe(http: &Http, url: &ServerUrl, workspace: &str, token: &Token) -> Result<bool, HttpError> {
-    let path = format!("/a/tree/stat/{}", encode_segment(workspace));
-    let request = http.server_request(Method::GET, url, &path)?;
-    let response = http.send(request.header(AUTHORIZATION, bearer(token)?).header(ACCEPT, "application/json")).await?;
-    let status = response.status();
-    Ok(is_dead_token_answer(status, &http.read(response, PROBE_LIMIT).await?))
-}
-
-/// Whether an answer says that the token itself is not valid: 401 with the text `Unauthorized.`, full stop included.
-/// The same text without the full stop is a missing right.
-pub fn is_dead_token_answer(status: StatusCode, body: &[u8]) -> bool {
-    status == StatusCode::UNAUTHORIZED && body.trim_ascii() == b"Unauthorized."
-}
-
-fn bearer(token: &Token) -> Result<HeaderValue, HttpError> {
-    let unusable = || {
-        HttpError::new(HttpErrorKind::Request, "the token holds characters that no token has")
-            .hint("was more than the token pasted? sign in again")
-    };
-    if !token.is_sound() {
-        return Err(unusable());
-    }
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| unusable())?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 fn rebuild(answer: Answer) -> Result<reqwest::Response, AuthError> {

@@ -1,7 +1,5 @@
 //! A password session: a login, its token of ten minutes, and the cookie that renews it.
 
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, SET_COOKIE};
@@ -9,12 +7,13 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 
-use super::public_link::{self, LinkRefusal};
-use super::{AuthError, Clock, Token};
-use crate::account::ServerUrl;
+use super::clock::Clock;
+use super::error::{AuthError, LinkRefusal};
+use super::flight::{Flight, Supply};
+use super::public_link::{self, LinkPage};
+use super::token::{Need, TimedToken, Token, USUAL_LIFE};
+use crate::account::{LinkUrl, ServerUrl};
 use crate::http::{Http, redact, retry};
 
 /// Where sessions are opened, renewed and ended.
@@ -23,27 +22,24 @@ pub(super) const SESSION: &str = "/a/frontend/session";
 /// The longest session answer that is read.
 const ANSWER_LIMIT: usize = 1024 * 1024;
 
-/// The life of a token whose answer tells none.
-const USUAL_LIFE: Duration = Duration::from_secs(600);
-
 /// A password session, opened with the first token that is wanted.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct Session(Flight<LoginSupply>);
+
+/// What a session is opened and renewed with.
+#[derive(Debug)]
+struct LoginSupply {
     http: Http,
     url: ServerUrl,
     login: String,
     password: SecretString,
     clock: Clock,
-    visited: Option<Visited>,
-    state: Mutex<State>,
-    /// Counts finished renewals, failed ones too, so that those who waited for one share its outcome.
-    rounds: AtomicU64,
-    expires_at: std::sync::Mutex<Option<Timestamp>>,
+    link: Option<Link>,
 }
 
 /// The public link whose visitor it is.
 #[derive(Debug)]
-struct Visited {
+struct Link {
     hash: String,
     /// Whether visitors give a password, so that it may be wrong.
     has_password: bool,
@@ -51,102 +47,95 @@ struct Visited {
 
 #[derive(Debug, Default)]
 struct State {
-    current: Option<Issued>,
+    current: Option<TimedToken>,
     cookie: Option<SecretString>,
     /// A refusal that would repeat itself: it is remembered, since ten wrong passwords lock the user.
     refused: Option<AuthError>,
-    last_failure: Option<AuthError>,
-}
-
-#[derive(Debug, Clone)]
-struct Issued {
-    token: Token,
-    life: Duration,
-    ends: Instant,
-}
-
-impl Issued {
-    /// Whether the token is still good enough to be used.
-    fn lasts(&self, minimum_life: Duration, now: Instant) -> bool {
-        let margin = Duration::from_secs(60).min(self.life / 5);
-        let wanted = minimum_life.min(self.life / 2).max(margin);
-        self.ends.saturating_duration_since(now) >= wanted
-    }
+    expires_at: Option<Timestamp>,
 }
 
 impl Session {
     pub(super) fn new(http: Http, url: ServerUrl, login: String, password: SecretString, clock: Clock) -> Self {
-        Self {
-            http,
-            url,
-            login,
-            password,
-            clock,
-            visited: None,
-            state: Mutex::default(),
-            rounds: AtomicU64::new(0),
-            expires_at: std::sync::Mutex::default(),
-        }
+        Self::of(LoginSupply { http, url, login, password, clock, link: None })
     }
 
-    /// The session as one of a visitor of the public link of that hash.
-    pub(super) fn visiting(mut self, hash: &str, has_password: bool) -> Self {
-        self.visited = Some(Visited { hash: hash.to_owned(), has_password });
-        self
+    /// The session of a visitor of a public link, as the hidden user `login` of that link.
+    pub(super) fn of_link(http: Http, link: &LinkUrl, page: &LinkPage, password: SecretString) -> Self {
+        let visited = Link { hash: link.hash().to_owned(), has_password: page.wants_password };
+        let (url, login, clock) = (link.server().clone(), page.login.clone(), Clock::default());
+        Self::of(LoginSupply { http, url, login, password, clock, link: Some(visited) })
+    }
+
+    fn of(supply: LoginSupply) -> Self {
+        let clock = supply.clock.clone();
+        Self(Flight::new(supply, State::default(), clock))
     }
 
     pub(super) async fn token(&self, minimum_life: Duration) -> Result<Token, AuthError> {
-        self.unless(|issued| issued.lasts(minimum_life, self.clock.instant())).await
+        self.0.get(&Need::Life(minimum_life)).await
     }
 
     pub(super) async fn renew(&self, refused: &Token) -> Result<Token, AuthError> {
-        self.unless(|issued| !issued.token.is(refused)).await
+        self.0.get(&Need::Other(refused.clone())).await
     }
 
     pub(super) fn expires_at(&self) -> Option<Timestamp> {
-        *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.expires_at()
     }
 
-    /// The present token if it will do, else a new one. Those who come while one is being fetched wait for it and
-    /// share what became of it.
-    async fn unless(&self, will_do: impl Fn(&Issued) -> bool) -> Result<Token, AuthError> {
-        let before = self.rounds.load(Ordering::SeqCst);
-        let mut state = self.state.lock().await;
-        if let Some(issued) = state.current.as_ref().filter(|issued| will_do(issued)) {
-            return Ok(issued.token.clone());
-        }
-        if let Some(refused) = &state.refused {
-            return Err(refused.clone());
-        }
-        if self.rounds.load(Ordering::SeqCst) != before
-            && let Some(failure) = &state.last_failure
-        {
-            return Err(failure.clone());
-        }
-        let fetched = self.fetch(&mut state).await;
-        self.rounds.fetch_add(1, Ordering::SeqCst);
-        match fetched {
-            Ok(token) => {
-                state.last_failure = None;
-                Ok(token)
-            }
-            Err(error) => {
-                state.current = None;
-                state.last_failure = Some(error.clone());
-                if matches!(
-                    error,
-                    AuthError::WrongPassword | AuthError::Locked | AuthError::FurtherStep(_) | AuthError::Link(_)
-                ) {
-                    state.refused = Some(error.clone());
-                }
-                Err(error)
+    /// Ends the session on the server, if one was opened.
+    pub(super) async fn close(&self) {
+        let take = |state: &mut State| {
+            (state.current, state.expires_at) = (None, None);
+            state.cookie.take()
+        };
+        if let Some(cookie) = self.0.with_state(take).await {
+            let request = json!({"AuthInfo": {"type": "logout"}});
+            if let Err(error) = self.0.supply().post(&request, Some(&cookie)).await {
+                tracing::debug!(%error, "the session could not be ended");
             }
         }
     }
+}
 
+impl Supply for LoginSupply {
+    type State = State;
+    type Need = Need;
+    type Item = Token;
+    type Error = AuthError;
+
+    fn at_hand(&self, state: &State, need: &Need, _: Option<&AuthError>) -> Option<Result<Token, AuthError>> {
+        let current = state.current.as_ref().filter(|current| current.meets(need, &self.clock));
+        let refused = || state.refused.clone().map(Err);
+        current.map(|current| Ok(current.token.clone())).or_else(refused)
+    }
+
+    async fn fetch(&self, state: &mut State, _: &Need) -> Result<Token, AuthError> {
+        self.open(state).await.inspect_err(|error| {
+            state.current = None;
+            if matches!(
+                error,
+                AuthError::WrongPassword | AuthError::Locked | AuthError::FurtherStep(_) | AuthError::Link(_)
+            ) {
+                state.refused = Some(error.clone());
+            }
+        })
+    }
+
+    /// None: the token of a session that cannot be renewed is given up, since the next login brings another one.
+    fn fallback(&self, _: &State, _: &Need, _: &AuthError) -> Option<Token> {
+        None
+    }
+
+    fn expires_at(&self, state: &State) -> Option<Timestamp> {
+        state.expires_at
+    }
+}
+
+impl LoginSupply {
     /// Renews with the cookie where there is one, else logs in. A cookie is good for one use and dies with an answer
     /// that is lost, so that any failure of the renewal leads to a login.
-    async fn fetch(&self, state: &mut State) -> Result<Token, AuthError> {
+    async fn open(&self, state: &mut State) -> Result<Token, AuthError> {
         if let Some(cookie) = state.cookie.take() {
             let request = json!({"AuthInfo": {"type": "refresh"}});
             match self.ask(state, &request, Some(&cookie)).await {
@@ -164,8 +153,8 @@ impl Session {
             "password": self.password.expose_secret(),
         }});
         let granted = self.ask(state, &request, None).await;
-        granted.map_err(|error| match (&self.visited, error) {
-            (Some(Visited { has_password: true, .. }), AuthError::WrongPassword) => LinkRefusal::WrongPassword.into(),
+        granted.map_err(|error| match (&self.link, error) {
+            (Some(Link { has_password: true, .. }), AuthError::WrongPassword) => LinkRefusal::WrongPassword.into(),
             // It was there a moment ago, and its user is gone.
             (Some(_), AuthError::WrongPassword) => LinkRefusal::Unknown.into(),
             (Some(_), AuthError::Locked) => LinkRefusal::Locked.into(),
@@ -181,12 +170,12 @@ impl Session {
             self.http.keep_secret(&cookie);
             state.cookie = Some(cookie);
         }
-        *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.in_the_future(life);
+        state.expires_at = self.clock.in_the_future(life);
         let token = Token::new(&answer.token).ok_or_else(|| {
             AuthError::NotCells("the login was answered with a token that holds characters no token has".to_owned())
         })?;
-        self.http.keep_secret(&token.0);
-        state.current = Some(Issued { token: token.clone(), life, ends: self.clock.end_of(life) });
+        self.http.keep_secret(token.secret());
+        state.current = Some(TimedToken { token: token.clone(), life, end: Some(self.clock.end_of(life)) });
         Ok(token)
     }
 
@@ -202,8 +191,8 @@ impl Session {
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json")
             .body(request.to_string());
-        if let Some(visited) = &self.visited {
-            builder = builder.header(public_link::HEADER, &visited.hash);
+        if let Some(link) = &self.link {
+            builder = builder.header(public_link::HEADER, &link.hash);
         }
         if let Some(cookie) = cookie
             && let Ok(mut value) = HeaderValue::from_str(cookie.expose_secret())
@@ -215,18 +204,6 @@ impl Session {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.http.read(response, ANSWER_LIMIT).await?;
         Ok((status, headers, body))
-    }
-
-    pub(super) async fn close(&self) {
-        let mut state = self.state.lock().await;
-        state.current = None;
-        *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        if let Some(cookie) = state.cookie.take() {
-            let request = json!({"AuthInfo": {"type": "logout"}});
-            if let Err(error) = self.post(&request, Some(&cookie)).await {
-                tracing::debug!(%error, "the session could not be ended");
-            }
-        }
     }
 }
 

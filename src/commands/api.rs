@@ -149,7 +149,7 @@ async fn call(ctx: &Ctx, arguments: &Args, path: &str, body: Option<Bytes>) -> R
         }
         ctx.ui.line("")?;
     }
-    let is_page = error.as_ref().is_some_and(|error| error.kind == crate::api::ApiErrorKind::NotCells);
+    let is_page = error.as_ref().is_some_and(|error| error.kind == crate::failure::ServerErrorKind::NotCells);
     if ctx.ui.is_json() {
         // For one who reads JSON, a refusal is told on standard error alone.
         if error.is_none()

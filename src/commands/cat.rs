@@ -10,9 +10,10 @@ use super::operands::Operands;
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
+use crate::failure::ServerError;
 use crate::hash::{CELLS_BLOCK, Hasher, MEBIBYTE, Scheme};
 use crate::http::retry;
-use crate::s3::{Download, S3Error};
+use crate::s3::Download;
 use crate::transfer::TransferError;
 use crate::transfer::fetch::listed::{Listed, Verdict};
 use crate::transfer::verify::{is_cut_short, ways_to_hash, ways_to_tell};
@@ -151,7 +152,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     /// Writes as much as one answer brings; the inner error is that of a connection which broke off.
-    async fn go_on(&mut self) -> Result<Result<(), S3Error>, CliError> {
+    async fn go_on(&mut self) -> Result<Result<(), ServerError>, CliError> {
         let mut download = self.open().await?;
         loop {
             match download.body.try_next().await {
@@ -184,7 +185,7 @@ impl Reading<'_> {
         let download = match retry::run(&self.ctx.retry_policy()?, ask, |_, _, _| {}).await {
             Ok(download) => download,
             Err(error) => {
-                if matches!(&error, TransferError::S3(cause) if cause.is_broken_off()) {
+                if matches!(&error, TransferError::Server(cause) if cause.is_broken_off()) {
                     self.refuse_damaged().await?;
                 }
                 return Err(error.into());

@@ -4,10 +4,13 @@ use std::path::Path;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
+use crate::account::LinkUrl;
 use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::path::RemotePath;
+use crate::failure::Reason;
+use crate::path::{PathError, RemotePath};
+use crate::settings::parse_link;
 use crate::ui::Ui;
 use crate::ui::near::nearest as nearest_name;
 use crate::walk::glob::{self, Expansion, Reading};
@@ -113,10 +116,38 @@ pub async fn check_takes(ctx: &Ctx, folder: &Node) -> Result<(), CliError> {
 /// # Errors
 /// [`Kind::Usage`] for what is no path.
 pub fn parse(ctx: &Ctx, text: &str) -> Result<RemotePath, CliError> {
-    ctx.remote_path(text).map_err(|error| {
+    remote_path(ctx, text).map_err(|error| {
         let is_local = matches!(text, "." | "..") || text.starts_with("./") || text.starts_with("../");
         let error = error.about(text);
         if is_local { error.hint(HERE) } else { error }
+    })
+}
+
+/// A path on the server as typed; in a public link it is named from the last part of the link's URL on, however it
+/// was written.
+///
+/// # Errors
+/// What is no path, or no public link. Nothing at all is none: in a script it is a variable that was never set.
+fn remote_path(ctx: &Ctx, text: &str) -> Result<RemotePath, CliError> {
+    if text.is_empty() {
+        return Err(CliError::empty_path());
+    }
+    if LinkUrl::is_meant(text) {
+        let (link, below) = parse_link(text)?;
+        if ctx.link()? != Some(&link) {
+            let message = format!("{link} is a public link, which this command does not work in");
+            return Err(CliError::new(Kind::Usage, message));
+        }
+        let path = RemotePath::parse(&format!("/{}/{below}", link.hash()));
+        return path.map_err(|error| match error {
+            PathError::DotSegment(_, segment) => PathError::DotSegment(text.to_owned(), segment).into(),
+            error @ PathError::Nul(_) => error.into(),
+        });
+    }
+    let path = RemotePath::parse(text)?;
+    Ok(match ctx.link()? {
+        Some(link) if path.workspace() != link.hash() => RemotePath::root().join(link.hash()).join(path.as_str()),
+        _ => path,
     })
 }
 
@@ -222,7 +253,7 @@ pub async fn nearest(ctx: &Ctx, path: &RemotePath) -> Result<(Option<Node>, Vec<
 
 /// Adds to a refusal who has locked what it is about.
 pub fn with_lock(error: CliError, node: &Node) -> CliError {
-    let is_refused = error.kind == Kind::Permission || error.message.contains("locked");
+    let is_refused = error.kind == Kind::Permission || error.reason == Some(Reason::Locked);
     match node.locked_by().filter(|_| is_refused) {
         Some(login) => error.hint(format!("'{}' is locked by '{login}', who can unlock it", node.path)),
         None => error,

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use super::nodes;
 use super::operands::Operands;
 use super::server_job::ServerJobs;
+use crate::api::Node;
 use crate::api::jobs::{Job, JobId};
-use crate::api::{ApiError, Node};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
+use crate::failure::{Reason, ServerError};
 use crate::path::RemotePath;
 use crate::path::shell::command_line;
 use crate::ui::json::kind_name;
@@ -114,8 +115,8 @@ async fn restorable(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, 
     Ok(found)
 }
 
-fn refused(path: &RemotePath, error: ApiError) -> CliError {
-    let unknown = error.message.contains("cannot find restore location");
+fn refused(path: &RemotePath, error: ServerError) -> CliError {
+    let unknown = error.is(Reason::NoOrigin);
     let error = CliError::from(error).during(format!("restoring {path}")).about(path);
     if !unknown {
         return error;

@@ -1,7 +1,5 @@
 //! HTTP cores as the settings want them, each for one destination.
 
-use std::sync::atomic::Ordering;
-
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Ctx;
@@ -61,12 +59,12 @@ impl Ctx {
     /// The proxies of the environment. One that is not usable is not used, and that is said.
     fn proxy_variables(&self) -> ProxyVariables {
         let connection = &self.settings.connection;
-        let told = connection.proxy.is_some() || self.told_of_proxies.swap(true, Ordering::Relaxed);
+        let is_due = connection.proxy.is_none() && self.warnings.proxies.is_due();
         let usable = |given: &Option<(&'static str, SecretString)>| {
             let (name, text) = given.as_ref()?;
             match proxy::parse(text.expose_secret()) {
                 Ok(_) => return Some(text.clone()),
-                Err(error) if !told => self.ui.warn(&format!("{name} is not used: {}", error.message)),
+                Err(error) if is_due => self.ui.warn(&format!("{name} is not used: {}", error.message)),
                 Err(_) => {}
             }
             None
@@ -92,7 +90,7 @@ impl Ctx {
         let connection = &self.settings.connection;
         let headers = (!connection.environment_headers.is_empty()).then_some(env::HEADER);
         let kept: Vec<&str> = headers.into_iter().chain(connection.identity_variable).collect();
-        if !goes && !kept.is_empty() && !self.told_of_kept.swap(true, Ordering::Relaxed) {
+        if !goes && !kept.is_empty() && self.warnings.kept.is_due() {
             let kept = kept.join(" and ");
             self.ui.warn(&format!(
                 "{kept} in the environment are not for {server} and not sent there; --header and --client-cert are"

@@ -2,34 +2,22 @@
 
 use std::io;
 
-use super::{CliError, Kind};
+use super::advice::{self, NO_PASSWORD_IN_URL, NOT_CELLS, SERVER, SIGN_IN, TOO_MANY_FILES, UNLOCK};
+use super::{CliError, Kind, causes};
 use crate::account::UrlError;
-use crate::api::error::Cause as ApiCause;
 use crate::api::update::UpdateError;
-use crate::api::{ApiError, ApiErrorKind};
-use crate::auth::AuthError;
 use crate::auth::oauth::OAuthError;
-use crate::auth::public_link::LinkRefusal;
+use crate::auth::{AuthError, LinkRefusal};
 use crate::env::EnvError;
+use crate::failure::{Cause, ServerError};
 use crate::http::{HttpError, HttpErrorKind};
 use crate::path::shell::command_line;
 use crate::path::{NameError, PathError, without_archive_ending};
-use crate::s3::error::Cause as S3Cause;
-use crate::s3::{S3Error, S3ErrorKind};
 use crate::settings::SettingsError;
 use crate::store::{KeyringError, StoreError};
 use crate::ui::OutputError;
 use crate::ui::template::FormatError;
 use crate::walk::WalkError;
-
-/// How to sign in (again).
-pub(crate) const SIGN_IN: &str = "run 'cec configure' to sign in, or set CEC_URL and CEC_TOKEN";
-const UNLOCK: &str = "unlock the keyring (log in to the desktop, or run its own program), then try again";
-const NOT_CELLS: &str = "check the URL, and what answers in front of the server (proxy, sign-in page)";
-const UNASKED: &str = "a proxy in front of the server may mix up the answers of several requests; look at its settings";
-/// What to do if the system gives no further open file.
-pub(crate) const TOO_MANY_FILES: &str = "use fewer --transfers, or raise the limit of open files (ulimit -n)";
-const SERVER: &str = "the server or a service behind it is in trouble; try again later, or see its log";
 
 impl From<HttpError> for CliError {
     fn from(error: HttpError) -> Self {
@@ -38,23 +26,24 @@ impl From<HttpError> for CliError {
             HttpErrorKind::NoFile => Kind::NotFound,
             _ => Kind::Unreachable,
         };
-        let converted = Self::new(kind, error.message);
+        let converted = Self::new(kind, error.message.clone());
         let converted = match error.kind {
             // One request may be slower than another, and one connection break where another holds.
             HttpErrorKind::Timeout if !error.unsent => converted,
             HttpErrorKind::Closed | HttpErrorKind::Redirect | HttpErrorKind::TooLarge => converted,
             _ => converted.concerning_all(),
         };
-        match error.hint {
-            Some(hint) => converted.hint(hint),
+        let converted = match &error.detail {
+            Some(detail) => converted.hint(advice::of_http(detail)),
             None => converted,
-        }
+        };
+        converted.caused_by(causes(&error))
     }
 }
 
 impl From<AuthError> for CliError {
     fn from(error: AuthError) -> Self {
-        let message = error.to_string();
+        let (message, causes) = (error.to_string(), causes(&error));
         match error {
             AuthError::Http(error) => error.into(),
             AuthError::NotCells(_) => Self::new(Kind::Unreachable, message).hint(NOT_CELLS).concerning_all(),
@@ -67,9 +56,11 @@ impl From<AuthError> for CliError {
             }
             AuthError::Link(refusal) => of_link(refusal),
             AuthError::Locked => Self::new(Kind::Auth, message).hint("ask an administrator of the server to unlock it"),
-            AuthError::SessionLost | AuthError::NotStored(_) => Self::new(Kind::Auth, message).hint(SIGN_IN),
+            AuthError::SessionLost | AuthError::NotStored(_) => {
+                Self::new(Kind::Auth, message).hint(SIGN_IN).caused_by(causes)
+            }
             AuthError::Store(cause) => {
-                of_store(&cause, message).hint("nothing was lost: run it again once that is mended")
+                of_store(&cause, message).hint("nothing was lost: run it again once that is mended").caused_by(causes)
             }
             AuthError::Expired => Self { http_status: Some(401), ..Self::new(Kind::Auth, message).hint(SIGN_IN) },
             AuthError::FurtherStep(_) => {
@@ -127,81 +118,18 @@ impl From<OAuthError> for CliError {
     }
 }
 
-/// The kind of such a failure, and what can be done.
-pub(super) fn of_api(kind: ApiErrorKind) -> (Kind, Option<&'static str>) {
-    match kind {
-        ApiErrorKind::Unauthenticated | ApiErrorKind::Auth => (Kind::Auth, Some(SIGN_IN)),
-        ApiErrorKind::Forbidden | ApiErrorKind::Quota => (Kind::Permission, None),
-        ApiErrorKind::NotFound => (Kind::NotFound, None),
-        ApiErrorKind::Conflict => (Kind::Exists, None),
-        ApiErrorKind::Locked => (Kind::Unreachable, Some("a job or another user holds it; try again later")),
-        ApiErrorKind::BadRequest => (Kind::Failure, None),
-        ApiErrorKind::TooMany => (Kind::Unreachable, Some("the server asks for fewer requests; try again later")),
-        ApiErrorKind::Server => (Kind::Unreachable, Some(SERVER)),
-        ApiErrorKind::Unasked => (Kind::Unreachable, Some(UNASKED)),
-        ApiErrorKind::NotCells => (Kind::Unreachable, Some(NOT_CELLS)),
-        ApiErrorKind::Transport => (Kind::Unreachable, None),
-    }
-}
-
-impl From<ApiError> for CliError {
-    fn from(error: ApiError) -> Self {
-        let ApiError { kind, message, status, source, .. } = error;
-        match source {
-            Some(ApiCause::Http(error)) => return error.into(),
-            Some(ApiCause::Auth(error)) => return error.into(),
+impl From<ServerError> for CliError {
+    fn from(error: ServerError) -> Self {
+        match error.source {
+            Some(Cause::Http(error)) => return error.into(),
+            Some(Cause::Auth(error)) => return error.into(),
             None => {}
         }
-        let (kind, hint) = of_api(kind);
-        let mut converted = Self::new(kind, message);
-        converted.http_status = status;
-        converted.hints.extend(hint.map(str::to_owned));
-        converted
-    }
-}
-
-/// The kind of such a failure, and what can be done.
-pub(super) fn of_s3(kind: S3ErrorKind) -> (Kind, Option<&'static str>) {
-    match kind {
-        S3ErrorKind::Unauthenticated | S3ErrorKind::Auth => (Kind::Auth, Some(SIGN_IN)),
-        S3ErrorKind::Forbidden | S3ErrorKind::Quota => (Kind::Permission, None),
-        S3ErrorKind::NotFound => (Kind::NotFound, None),
-        S3ErrorKind::Conflict => (Kind::Exists, None),
-        S3ErrorKind::UploadGone | S3ErrorKind::BadRequest | S3ErrorKind::Range | S3ErrorKind::Body => {
-            (Kind::Failure, None)
-        }
-        S3ErrorKind::NameInUse | S3ErrorKind::Locked => {
-            (Kind::Unreachable, Some("a job or another upload holds it; try again later"))
-        }
-        S3ErrorKind::TooMany => (Kind::Unreachable, Some("the server asks for fewer requests; try again later")),
-        S3ErrorKind::TooLarge => (
-            Kind::Failure,
-            Some(
-                "a proxy limits the size of a request: raise its limit (nginx: client_max_body_size), or lower --part-size and --multipart-threshold; a part cannot be smaller than 10 MiB",
-            ),
-        ),
-        S3ErrorKind::Signature => {
-            (Kind::Failure, Some("a proxy may change the path or the Host header; also compare this machine's clock"))
-        }
-        S3ErrorKind::Server => (Kind::Unreachable, Some(SERVER)),
-        S3ErrorKind::Unasked => (Kind::Unreachable, Some(UNASKED)),
-        S3ErrorKind::NotCells => (Kind::Unreachable, Some(NOT_CELLS)),
-        S3ErrorKind::Transport => (Kind::Unreachable, None),
-    }
-}
-
-impl From<S3Error> for CliError {
-    fn from(error: S3Error) -> Self {
-        let S3Error { kind, message, status, request_id, source, .. } = error;
-        match source {
-            Some(S3Cause::Http(error)) => return error.into(),
-            Some(S3Cause::Auth(error)) => return error.into(),
-            None => {}
-        }
-        let (kind, hint) = of_s3(kind);
-        let mut converted = Self::new(kind, message);
-        converted.http_status = status;
-        converted.request_id = request_id;
+        let (kind, hint) = advice::of_server(error.kind, error.reason);
+        let mut converted = Self::new(kind, error.message);
+        converted.reason = error.reason;
+        converted.http_status = error.status;
+        converted.request_id = error.request_id;
         converted.hints.extend(hint.map(str::to_owned));
         converted
     }
@@ -210,8 +138,7 @@ impl From<S3Error> for CliError {
 impl From<WalkError> for CliError {
     fn from(error: WalkError) -> Self {
         match error {
-            WalkError::Api(error) => error.into(),
-            WalkError::S3(error) => error.into(),
+            WalkError::Server(error) => error.into(),
             WalkError::ArchiveFolder(ref folder) => {
                 let message = error.to_string();
                 let stem = without_archive_ending(folder.name());
@@ -256,7 +183,8 @@ impl From<NameError> for CliError {
 
 impl From<UrlError> for CliError {
     fn from(error: UrlError) -> Self {
-        Self::new(Kind::Usage, error.to_string())
+        let converted = Self::new(Kind::Usage, error.to_string());
+        if error == UrlError::Credentials { converted.hint(NO_PASSWORD_IN_URL) } else { converted }
     }
 }
 
@@ -278,7 +206,7 @@ impl From<SettingsError> for CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        of_store(&error, error.to_string()).concerning_all()
+        of_store(&error, error.to_string()).concerning_all().caused_by(causes(&error))
     }
 }
 

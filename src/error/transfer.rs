@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::convert::{of_api, of_s3};
-use super::{CliError, Kind};
+use super::advice::of_server;
+use super::{CliError, Kind, causes};
 use crate::transfer::TransferError;
 use crate::transfer::error::{HIDDEN_BY_LINK, NO_FILE, Reach};
 use crate::walk::WalkError;
@@ -12,10 +12,9 @@ use crate::walk::local::LocalError;
 impl From<TransferError> for CliError {
     fn from(error: TransferError) -> Self {
         let (kind, hint) = (Kind::of_transfer(&error), hint(&error));
-        let message = error.to_string();
+        let (message, causes) = (error.to_string(), causes(&error));
         let converted = match error {
-            TransferError::Api(error) => return error.into(),
-            TransferError::S3(error) => return error.into(),
+            TransferError::Server(error) => return error.into(),
             TransferError::Walk(error) => return error.into(),
             TransferError::NoFolder { make, .. } => {
                 return Self::new(kind, message).hint(format!("make it with: {make}"));
@@ -51,6 +50,7 @@ impl From<TransferError> for CliError {
             | TransferError::GaveUp { .. }
             | TransferError::Cancelled => Self::new(kind, message),
         };
+        let converted = converted.caused_by(causes);
         match hint {
             Some(hint) => converted.hint(hint),
             None => converted,
@@ -62,8 +62,9 @@ impl Kind {
     /// The kind of a failed transfer.
     pub fn of_transfer(error: &TransferError) -> Self {
         match error {
-            TransferError::Api(error) | TransferError::Walk(WalkError::Api(error)) => of_api(error.kind).0,
-            TransferError::S3(error) | TransferError::Walk(WalkError::S3(error)) => of_s3(error.kind).0,
+            TransferError::Server(error) | TransferError::Walk(WalkError::Server(error)) => {
+                of_server(error.kind, error.reason).0
+            }
             TransferError::Local { source, .. } if source.kind() == io::ErrorKind::NotFound => Self::NotFound,
             TransferError::Walk(WalkError::ArchiveFolder(_))
             | TransferError::Local { .. }

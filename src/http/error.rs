@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 
 use super::redact;
 use super::retry::{Advice, Retryable};
@@ -40,12 +41,72 @@ pub struct HttpError {
     pub kind: HttpErrorKind,
     /// The cause in words, without secrets.
     pub message: String,
-    /// What the user can do, where there is something to say.
-    pub hint: Option<String>,
+    /// What is known beyond the kind.
+    pub detail: Option<Detail>,
     /// Whether another attempt may go better.
     pub transient: bool,
     /// Whether it is certain that no byte of the request was sent.
     pub unsent: bool,
+    /// The failure below, for the log.
+    #[source]
+    pub source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// What is known of a failure beyond its kind, so that somebody above can say what helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detail {
+    /// The token contains characters that no token has.
+    MalformedToken,
+    /// The answer is larger than any of a Cells server.
+    AnswerTooLarge,
+    /// The proxy requires a user name and a password.
+    ProxyCredentials,
+    /// The proxy cannot be reached, or refuses.
+    ProxySettings,
+    /// The URL of a proxy is malformed.
+    ProxyUrl,
+    /// The same page of another server, at this origin.
+    RedirectToServer(String),
+    /// A page of another server, such as a sign-in page.
+    RedirectElsewhere,
+    /// The server's name does not resolve.
+    NameUnresolved,
+    /// The server's name does not resolve, as a look-up of its own showed.
+    NoAddress,
+    /// The connection was not made in time.
+    ConnectTimeout,
+    /// The server was silent for too long.
+    Silence,
+    /// The connection was closed before it was set up.
+    ClosedInHandshake,
+    /// No connection can be made.
+    NoConnection,
+    /// The server may expect TLS: then this is its URL.
+    MayBeTls(String),
+    /// What answers does not speak HTTP.
+    NotHttp,
+    /// The server expects TLS, and this is its URL.
+    TlsPort(String),
+    /// The server does not speak TLS, and this is its URL without.
+    NoTls(String),
+    /// The certificate is not signed by a trusted authority.
+    UnknownIssuer,
+    /// The certificate has expired.
+    CertificateExpired,
+    /// The certificate is not valid yet.
+    CertificateNotYetValid,
+    /// The certificate is for another name.
+    CertificateName,
+    /// The certificate is that of an authority.
+    CertificateOfAuthority,
+    /// The certificate's signature is not that of the trusted authority.
+    CertificateSignature,
+    /// The certificate cannot be used by anybody.
+    CertificateUnusable,
+    /// A client certificate is missing or was refused.
+    ClientCertificate,
+    /// The private key is encrypted.
+    EncryptedKey,
 }
 
 impl HttpError {
@@ -63,13 +124,13 @@ impl HttpError {
                 | HttpErrorKind::Proxy
                 | HttpErrorKind::TooLarge
         );
-        Self { kind, message: message.into(), hint: None, transient, unsent }
+        Self { kind, message: message.into(), detail: None, transient, unsent, source: None }
     }
 
-    /// Adds what the user can do.
+    /// Adds what is known beyond the kind.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    pub fn detail(mut self, detail: Detail) -> Self {
+        self.detail = Some(detail);
         self
     }
 }
@@ -123,7 +184,13 @@ impl Target {
 pub(super) struct Idle(pub(super) std::time::Duration);
 
 /// Names the cause of a reqwest failure by walking what lies below it.
-pub(super) fn classify(error: &reqwest::Error, target: &Target) -> HttpError {
+pub(super) fn classify(error: reqwest::Error, target: &Target) -> HttpError {
+    let failure = named(&error, target);
+    // A URL may contain a secret.
+    HttpError { source: Some(Arc::new(error.without_url())), ..failure }
+}
+
+fn named(error: &reqwest::Error, target: &Target) -> HttpError {
     let chain = Chain::of(error);
     if error.is_builder() {
         let cause = chain.texts.last().cloned().unwrap_or_default();
@@ -138,7 +205,7 @@ pub(super) fn classify(error: &reqwest::Error, target: &Target) -> HttpError {
     if let (true, Some(proxy)) = (error.is_connect() && !chain.is_tunnel_refused(), target.proxy.as_deref()) {
         let cause = if chain.has("dns error") { "its name cannot be resolved" } else { "no connection" };
         return HttpError::new(HttpErrorKind::Proxy, format!("the proxy {proxy} cannot be reached: {cause}"))
-            .hint("check --proxy, HTTPS_PROXY, HTTP_PROXY and NO_PROXY");
+            .detail(Detail::ProxySettings);
     }
     if let Some(proxy) = chain.proxy_failure() {
         return proxy;
@@ -146,7 +213,7 @@ pub(super) fn classify(error: &reqwest::Error, target: &Target) -> HttpError {
     if chain.has("dns error") {
         let mut failure =
             HttpError::new(HttpErrorKind::Dns, format!("the name '{}' cannot be resolved", host_of(&target.authority)))
-                .hint("check the URL and the network connection");
+                .detail(Detail::NameUnresolved);
         failure.transient = target.reached_before;
         return failure;
     }
@@ -164,12 +231,12 @@ pub(super) fn timeout(connecting: bool, target: &Target) -> HttpError {
     if connecting {
         let mut failure =
             HttpError::new(HttpErrorKind::Timeout, format!("no connection to {} in time", target.authority))
-                .hint("check the URL, the network and the proxy; --connect-timeout allows more time");
+                .detail(Detail::ConnectTimeout);
         failure.unsent = true;
         return failure;
     }
-    let mut failure = HttpError::new(HttpErrorKind::Timeout, format!("{} went silent", target.authority))
-        .hint("--timeout allows a longer silence");
+    let mut failure =
+        HttpError::new(HttpErrorKind::Timeout, format!("{} went silent", target.authority)).detail(Detail::Silence);
     // One that has never answered would be as silent again.
     failure.transient = target.reached_before;
     failure
@@ -185,17 +252,13 @@ fn connect_failure(chain: &Chain, target: &Target) -> HttpError {
                 HttpErrorKind::Connect,
                 format!("{} closed the connection before it was set up", target.authority),
             );
-            return if target.https {
-                failure.hint("is it a TLS port? try --url with http://, or look at the proxy in between")
-            } else {
-                failure
-            };
+            return if target.https { failure.detail(Detail::ClosedInHandshake) } else { failure };
         }
         _ => chain.texts.last().cloned().unwrap_or_else(|| "no connection".to_owned()),
     };
     let mut failure =
         HttpError::new(HttpErrorKind::Connect, format!("cannot connect to {}: {cause}", target.authority))
-            .hint("is the server running, and is the URL right?");
+            .detail(Detail::NoConnection);
     // A server that has never answered is not there; one that has will probably come back.
     failure.transient = target.reached_before;
     failure
@@ -215,7 +278,7 @@ fn exchange_failure(chain: &Chain, target: &Target) -> HttpError {
         return failure;
     }
     // Some TLS ports say nothing to plain HTTP.
-    failure.hint(format!("if it is a TLS port, use --url {}", secure(target)))
+    failure.detail(Detail::MayBeTls(secure(target)))
 }
 
 /// What came is no answer in HTTP. Once the server has answered properly it is a passing fault: something in between.
@@ -227,7 +290,7 @@ fn no_http(chain: &Chain, target: &Target) -> HttpError {
         HttpError::new(HttpErrorKind::Closed, format!("{authority} sent something that is not HTTP"))
     };
     failure.transient = target.reached_before;
-    failure.hint("is it the port of the Cells server? look at what stands in between (proxy, load balancer)")
+    failure.detail(Detail::NotHttp)
 }
 
 /// Whether what came does not begin as an answer in HTTP does.
@@ -238,7 +301,7 @@ pub(super) fn is_no_http(error: &reqwest::Error) -> bool {
 /// Plain HTTP was spoken to a TLS port.
 pub(super) fn tls_port(target: &Target) -> HttpError {
     HttpError::new(HttpErrorKind::Tls, format!("{} speaks TLS, not plain HTTP", target.authority))
-        .hint(format!("use --url {}", secure(target)))
+        .detail(Detail::TlsPort(secure(target)))
 }
 
 fn secure(target: &Target) -> String {
@@ -254,36 +317,32 @@ fn tls_failure(error: &rustls::Error, target: &Target) -> HttpError {
     match error {
         Tls::InvalidCertificate(Certificate::UnknownIssuer) => {
             failure("the certificate is not signed by an authority that this machine trusts".to_owned())
-                .hint("--ca-cert FILE adds the server's certificate authority")
+                .detail(Detail::UnknownIssuer)
         }
         Tls::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
-            failure("the certificate has expired".to_owned())
-                .hint("renew the server's certificate; if it is valid, check this machine's clock")
+            failure("the certificate has expired".to_owned()).detail(Detail::CertificateExpired)
         }
         Tls::InvalidCertificate(Certificate::NotValidYet | Certificate::NotValidYetContext { .. }) => {
-            failure("the certificate is not valid yet".to_owned()).hint("check this machine's clock")
+            failure("the certificate is not valid yet".to_owned()).detail(Detail::CertificateNotYetValid)
         }
         Tls::InvalidCertificate(Certificate::NotValidForName | Certificate::NotValidForNameContext { .. }) => {
             failure(format!("the certificate was made for another name than '{}'", host_of(authority)))
-                .hint("use the name that the certificate carries in --url")
+                .detail(Detail::CertificateName)
         }
         Tls::InvalidCertificate(Certificate::Revoked) => failure("the certificate was revoked".to_owned()),
         // What `openssl req -x509` makes unless told otherwise.
         error if tls::is_ca_as_server(error) => {
             failure("the server shows the certificate of an authority (CA:TRUE) as its own".to_owned())
-                .hint("--ca-cert FILE trusts that very certificate; one of the server's own would be better")
+                .detail(Detail::CertificateOfAuthority)
         }
         Tls::InvalidCertificate(Certificate::BadSignature) => {
             failure("the certificate's signature does not fit the authority of that name that is trusted".to_owned())
-                .hint("--ca-cert FILE adds the authority that signed it; if that is done, the certificate is damaged")
+                .detail(Detail::CertificateSignature)
         }
-        Tls::InvalidCertificate(other) => {
-            failure(certificate_fault(other)).hint("an administrator of the server has to give it another certificate")
-        }
+        Tls::InvalidCertificate(other) => failure(certificate_fault(other)).detail(Detail::CertificateUnusable),
         Tls::InvalidMessage(_) => {
             let plain = target.origin.replacen("https://", "http://", 1);
-            failure("the port does not speak TLS".to_owned())
-                .hint(format!("if the server has no TLS, use --url {plain}"))
+            failure("the port does not speak TLS".to_owned()).detail(Detail::NoTls(plain))
         }
         Tls::AlertReceived(alert) => alert_failure(*alert, failure),
         other => failure(other.to_string()),
@@ -321,7 +380,7 @@ fn alert_failure(alert: rustls::AlertDescription, failure: impl Fn(String) -> Ht
         | Alert::UnknownCA
         | Alert::CertificateUnknown
         | Alert::AccessDenied => failure("the server did not accept the client certificate, or wants one".to_owned())
-            .hint("--client-cert FILE and --client-key FILE give a client certificate"),
+            .detail(Detail::ClientCertificate),
         Alert::UnrecognisedName => failure("the server does not know this host name".to_owned()),
         Alert::ProtocolVersion | Alert::HandshakeFailure => failure(
             "the server and this program have no TLS version or cipher in common (TLS 1.2 or 1.3 is needed)".to_owned(),
@@ -400,11 +459,11 @@ impl Chain {
         let text = self.tunnel_refusal()?;
         let failure = if text.contains("authorization required") || text.contains("authentication") {
             HttpError::new(HttpErrorKind::Proxy, "the proxy wants a user name and a password")
-                .hint("--proxy http://USER:PASSWORD@HOST:PORT gives them")
+                .detail(Detail::ProxyCredentials)
         } else {
             let cause = text.rsplit(": ").next().unwrap_or_default();
             HttpError::new(HttpErrorKind::Proxy, format!("the proxy refused the connection: {cause}"))
-                .hint("check --proxy, HTTPS_PROXY, HTTP_PROXY and NO_PROXY")
+                .detail(Detail::ProxySettings)
         };
         Some(failure)
     }

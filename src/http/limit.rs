@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
-use super::{HttpError, HttpErrorKind};
+use super::{Detail, HttpError, HttpErrorKind};
 
 /// The longest answer that is kept in memory, unpacked.
 pub const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
@@ -51,7 +51,7 @@ fn weight(body: &[u8]) -> usize {
 
 /// The failure of an answer that is too large.
 pub(super) fn too_large(message: &str) -> HttpError {
-    HttpError::new(HttpErrorKind::TooLarge, message).hint("is the URL that of a Cells server?")
+    HttpError::new(HttpErrorKind::TooLarge, message).detail(Detail::AnswerTooLarge)
 }
 
 /// A body that is read in pieces, such as the elements of a document, none of which may be longer than allowed.

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use url::Url;
 
-use super::{Http, HttpError, HttpErrorKind};
+use super::{Detail, Http, HttpError, HttpErrorKind};
 use crate::account::ServerUrl;
 
 impl Http {
@@ -24,7 +24,7 @@ impl Http {
 pub async fn addresses(server: &ServerUrl, limit: Duration) -> Result<Vec<IpAddr>, HttpError> {
     let failed = |cause: &str| {
         HttpError::new(HttpErrorKind::Dns, format!("the name '{}' cannot be resolved{cause}", server.host()))
-            .hint("check the URL, the network connection and the name servers")
+            .detail(Detail::NoAddress)
     };
     let asked = tokio::net::lookup_host((server.host(), server.port()));
     let found = match tokio::time::timeout(limit, asked).await {

@@ -12,7 +12,7 @@ pub mod retry;
 mod tls;
 
 pub use body::Upload;
-pub use error::{HttpError, HttpErrorKind};
+pub use error::{Detail, HttpError, HttpErrorKind};
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -164,7 +164,7 @@ impl Http {
         };
         let client = client_with(POOL_SIZE).map_err(|error| {
             let target = Target::nowhere();
-            HttpError::new(HttpErrorKind::Request, classify(&error, &target).message)
+            HttpError::new(HttpErrorKind::Request, classify(error, &target).message)
         })?;
         let shared = Shared {
             headers: extra_headers(&options.headers)?,
@@ -274,7 +274,7 @@ impl Http {
         request: reqwest::RequestBuilder,
         options: &SendOptions,
     ) -> Result<reqwest::Response, HttpError> {
-        let mut request = request.build().map_err(|error| classify(&error, &Target::nowhere()))?;
+        let mut request = request.build().map_err(|error| classify(error, &Target::nowhere()))?;
         let (method, url) = (request.method().clone(), request.url().clone());
         let upload = options.upload.clone().unwrap_or_default();
         watch_body(&mut request, &upload);
@@ -283,7 +283,7 @@ impl Http {
         let result = tokio::select! {
             result = self.client().execute(request) => match result {
                 Ok(response) => Ok(response),
-                Err(error) => Err(self.explain(&error, &url).await),
+                Err(error) => Err(self.explain(error, &url).await),
             },
             () = stalled(&upload, started, idle, &self.shared.patience) => Err(error::timeout(false, &self.target(&url))),
         };
@@ -295,10 +295,10 @@ impl Http {
 
     /// What a failed request means. At the first contact over plain HTTP, something that is no HTTP is most likely TLS:
     /// that is looked at.
-    async fn explain(&self, error: &reqwest::Error, url: &Url) -> HttpError {
+    async fn explain(&self, error: reqwest::Error, url: &Url) -> HttpError {
         let target = self.target(url);
         let is_first = url.scheme() == "http" && !target.reached_before && target.proxy.is_none();
-        if is_first && error::is_no_http(error) && look::speaks_tls(url).await {
+        if is_first && error::is_no_http(&error) && look::speaks_tls(url).await {
             return error::tls_port(&target);
         }
         classify(error, &target)
@@ -316,7 +316,7 @@ impl Http {
         }
         if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return Err(HttpError::new(HttpErrorKind::Proxy, "the proxy wants a user name and a password")
-                .hint("--proxy http://USER:PASSWORD@HOST:PORT gives them"));
+                .detail(Detail::ProxyCredentials));
         }
         if status == StatusCode::BAD_REQUEST && response.url().scheme() == "http" && may_be_complaint(&response) {
             return self.without_complaint(response).await;
@@ -387,7 +387,7 @@ impl Http {
     /// An answer's body as it arrives.
     pub fn stream(&self, response: reqwest::Response) -> impl Stream<Item = Result<Bytes, HttpError>> + Send + use<> {
         let target = self.target(response.url());
-        response.bytes_stream().map(move |chunk| chunk.map_err(|error| classify(&error, &target)))
+        response.bytes_stream().map(move |chunk| chunk.map_err(|error| classify(error, &target)))
     }
 
     fn target(&self, url: &Url) -> Target {
@@ -471,10 +471,10 @@ fn redirect(from: &Url, location: &HeaderValue) -> HttpError {
         format!("the server redirects to {}, which is not followed", redact::url(&to)),
     );
     if to.path() == from.path() && redact::origin(&to) != redact::origin(from) {
-        return error.hint(format!("if that is your server, use --url {}", redact::origin(&to)));
+        return error.detail(Detail::RedirectToServer(redact::origin(&to)));
     }
     if redact::origin(&to) != redact::origin(from) {
-        return error.hint("a sign-in page in front of the server? check the URL");
+        return error.detail(Detail::RedirectElsewhere);
     }
     error
 }

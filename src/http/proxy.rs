@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::{HttpError, HttpErrorKind};
+use super::{Detail, HttpError, HttpErrorKind};
 
 /// What the environment says of proxies. Their URLs may hold passwords.
 #[derive(Debug, Clone, Default)]
@@ -63,7 +63,7 @@ impl Rules {
 pub fn parse(text: &str) -> Result<Url, HttpError> {
     let wrong = |why: &str| HttpError::new(HttpErrorKind::Request, format!("the proxy is not usable: {why}"));
     let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let url = Url::parse(&full).map_err(|_| wrong("not a URL").hint("write it as http://HOST:PORT"))?;
+    let url = Url::parse(&full).map_err(|_| wrong("not a URL").detail(Detail::ProxyUrl))?;
     if !matches!(url.scheme(), "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h") {
         return Err(wrong("only http, https, socks4 and socks5 proxies are known"));
     }

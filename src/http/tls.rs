@@ -13,7 +13,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-use super::{HttpError, HttpErrorKind, HttpOptions};
+use super::{Detail, HttpError, HttpErrorKind, HttpOptions};
 
 /// Builds the configuration. Files named by the user are read at once, so that a wrong one is told at once; the
 /// machine's trust store only with the first certificate to check, so that plain HTTP never pays for it.
@@ -83,9 +83,7 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, HttpError> {
     let pem = std::fs::read(file).map_err(|error| of_file(&error, unreadable(&error)))?;
     let text = String::from_utf8_lossy(&pem);
     if text.contains("ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
-        return Err(
-            unreadable(&"it is encrypted").hint("store the key without a passphrase, for example with 'openssl pkey'")
-        );
+        return Err(unreadable(&"it is encrypted").detail(Detail::EncryptedKey));
     }
     PrivateKeyDer::from_pem_slice(&pem).map_err(|_| unreadable(&"no key in PEM form (PKCS#8, PKCS#1 or SEC1) in it"))
 }

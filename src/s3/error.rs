@@ -6,205 +6,19 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::xml::Document;
-use crate::auth::AuthError;
-use crate::http::retry::{Advice, Retryable, retry_after};
-use crate::http::{HttpError, HttpErrorKind, redact};
+use crate::failure::{Reason, ServerError, ServerErrorKind};
+use crate::http::redact;
+use crate::http::retry::retry_after;
 
 /// How long a lock is left alone before the next try: it lasts as long as the job that holds it.
 const LOCK_PAUSE: Duration = Duration::from_secs(5);
 
-/// What an answer means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum S3ErrorKind {
-    /// The token is not valid; REST has confirmed it and it could not be renewed.
-    Unauthenticated,
-    /// The user has not the right, or someone holds a content lock.
-    Forbidden,
-    /// No such object, or no such workspace for this user.
-    NotFound,
-    /// The multipart upload is finished, aborted or expired (NoSuchUpload, or its temporary node is gone).
-    UploadGone,
-    /// A folder is in the way, or the target is a folder.
-    Conflict,
-    /// Another upload of the same new name is running (docs/protocol.md §5.4); worth another try after a stat.
-    NameInUse,
-    /// A job holds a lock; worth another try after a long pause.
-    Locked,
-    /// The quota is used up.
-    Quota,
-    /// The request is refused as it is.
-    BadRequest,
-    /// The range lies outside the object, or the answer is not the one that was asked for.
-    Range,
-    /// 413: a proxy limits the body.
-    TooLarge,
-    /// Too many requests.
-    TooMany,
-    /// The signature was refused: a proxy rewrites the path or the host, or the clock is off for good.
-    Signature,
-    /// The server or its storage failed or is away.
-    Server,
-    /// An answer to another request than the one that was sent: a proxy mixes them up.
-    Unasked,
-    /// HTML, or a success without an ETag: not the gateway.
-    NotCells,
-    /// No usable answer, or a body that ended early: see the source.
-    Transport,
-    /// No token could be had: see the source.
-    Auth,
-    /// The local end of the body failed.
-    Body,
-}
-
-/// A gateway failure.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct S3Error {
-    /// What it means.
-    pub kind: S3ErrorKind,
-    /// The cause in words.
-    pub message: String,
-    /// The HTTP status, if there was an answer.
-    pub status: Option<u16>,
-    /// The S3 error code, if the answer had one.
-    pub code: Option<String>,
-    /// X-Amz-Request-Id, if the answer had one.
-    pub request_id: Option<String>,
-    /// Retry-After, if the answer had one.
-    pub retry_after: Option<std::time::Duration>,
-    /// Whether the request may have been carried out although no success was heard
-    /// (docs/protocol.md §5.3).
-    pub in_doubt: bool,
-    /// Whether right answers came before it, so that [`S3ErrorKind::NotCells`] may pass.
-    pub passing: bool,
-    /// The failure below.
-    #[source]
-    pub source: Option<Cause>,
-}
-
-/// What lies below an [`S3Error`].
-#[derive(Debug, thiserror::Error)]
-pub enum Cause {
-    /// No usable answer.
-    #[error(transparent)]
-    Http(HttpError),
-    /// No token.
-    #[error(transparent)]
-    Auth(AuthError),
-}
-
-impl S3Error {
-    /// A failure without an answer behind it.
-    pub fn new(kind: S3ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            status: None,
-            code: None,
-            request_id: None,
-            retry_after: None,
-            in_doubt: false,
-            passing: false,
-            source: None,
-        }
-    }
-
-    /// What the user can do, where there is something to say.
-    pub fn hint(&self) -> Option<&str> {
-        if let Some(Cause::Http(error) | Cause::Auth(AuthError::Http(error))) = &self.source {
-            return error.hint.as_deref();
-        }
-        match self.kind {
-            S3ErrorKind::TooLarge => {
-                Some("a smaller --part-size and --multipart-threshold, or a higher limit in the proxy")
-            }
-            S3ErrorKind::Signature if self.code.as_deref() == Some("RequestTimeTooSkewed") => {
-                Some("check this machine's clock")
-            }
-            S3ErrorKind::Signature => Some("a proxy that rewrites the path or the Host header breaks signatures"),
-            S3ErrorKind::NotCells => Some("check the URL: it must be the address of the Cells server itself"),
-            S3ErrorKind::Unauthenticated => Some(
-                "sign in again with 'cec configure'; after an upgrade of the server, personal access tokens must be made anew",
-            ),
-            _ => None,
-        }
-    }
-
-    /// Whether the answer may mean a dead token as well as a missing right.
-    pub(super) fn may_be_token(&self) -> bool {
-        match (self.status, self.code.as_deref()) {
-            (Some(401), _) | (Some(504), Some("TokenTimeMismatch")) => true,
-            (Some(403), code) => matches!(code, None | Some("AccessDenied" | "UnauthorizedAccess")),
-            _ => false,
-        }
-    }
-
-    /// Whether it took longer than a proxy or this program waits, so that the server may still be at work.
-    pub fn is_too_slow(&self) -> bool {
-        let timed_out =
-            matches!(&self.source, Some(Cause::Http(error)) if error.kind == HttpErrorKind::Timeout && !error.unsent);
-        timed_out || matches!(self.status, Some(408 | 504))
-    }
-
-    /// Whether the connection was closed before the answer was whole.
-    pub fn is_broken_off(&self) -> bool {
-        matches!(&self.source, Some(Cause::Http(error)) if error.kind == HttpErrorKind::Closed)
-    }
-
-    /// Whether the answer gave any reason of its own, or was a page.
-    pub(super) fn has_words(&self) -> bool {
-        self.message != format!("the server answered HTTP {}", self.status.unwrap_or_default())
-    }
-
-    /// Whether the server finds our clock wrong.
-    pub(super) fn is_clock(&self) -> bool {
-        self.code.as_deref() == Some("RequestTimeTooSkewed")
-    }
-}
-
-impl From<HttpError> for S3Error {
-    fn from(error: HttpError) -> Self {
-        Self { source: Some(Cause::Http(error.clone())), ..Self::new(S3ErrorKind::Transport, error.message) }
-    }
-}
-
-impl From<AuthError> for S3Error {
-    fn from(error: AuthError) -> Self {
-        let kind = match error {
-            AuthError::Http(error) => return error.into(),
-            AuthError::Expired => S3ErrorKind::Unauthenticated,
-            AuthError::NotCells(_) => S3ErrorKind::NotCells,
-            AuthError::WrongPassword
-            | AuthError::Locked
-            | AuthError::SessionLost
-            | AuthError::Store(_)
-            | AuthError::NotStored(_)
-            | AuthError::FurtherStep(_)
-            | AuthError::Link(_)
-            | AuthError::Server { .. } => S3ErrorKind::Auth,
-        };
-        Self { source: Some(Cause::Auth(error.clone())), ..Self::new(kind, error.to_string()) }
-    }
-}
-
-impl Retryable for S3Error {
-    fn advice(&self) -> Advice {
-        let transient = match (self.kind, &self.source) {
-            (S3ErrorKind::Server | S3ErrorKind::TooMany | S3ErrorKind::NameInUse | S3ErrorKind::Unasked, _) => true,
-            (S3ErrorKind::NotCells, _) => self.passing,
-            (S3ErrorKind::Locked, _) => return Advice::After(self.retry_after.unwrap_or(LOCK_PAUSE).max(LOCK_PAUSE)),
-            (S3ErrorKind::Transport, Some(Cause::Http(error))) => return error.advice(),
-            (S3ErrorKind::Transport, _) => true,
-            (S3ErrorKind::Auth, Some(Cause::Auth(AuthError::Server { status, .. }))) => {
-                *status >= 500 || *status == 429
-            }
-            _ => false,
-        };
-        match (transient, self.retry_after) {
-            (true, Some(pause)) => Advice::After(pause),
-            (true, None) => Advice::Retry,
-            (false, _) => Advice::Stop,
-        }
+/// Whether an answer may mean a dead token as well as a missing permission.
+pub(super) fn may_be_token(error: &ServerError) -> bool {
+    match (error.status, error.code.as_deref()) {
+        (Some(401), _) | (Some(504), Some("TokenTimeMismatch")) => true,
+        (Some(403), code) => matches!(code, None | Some("AccessDenied" | "UnauthorizedAccess")),
+        _ => false,
     }
 }
 
@@ -232,7 +46,7 @@ impl Asked {
 }
 
 /// What an answer that is no success means.
-pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], asked: Asked) -> S3Error {
+pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], asked: Asked) -> ServerError {
     let document = Document::parse(body).filter(|document| document.root == "Error");
     let field =
         |name: &str| document.as_ref().and_then(|document| document.field(name)).filter(|text| !text.is_empty());
@@ -244,15 +58,23 @@ pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], ask
         (None, Some(code)) => by_code(code).unwrap_or_else(|| by_status(status, headers, body)),
         (None, None) => by_status(status, headers, body),
     };
-    let in_doubt = asked.writes() && kind == S3ErrorKind::Server && status.as_u16() != 501;
-    S3Error {
+    let in_doubt = asked.writes() && kind == ServerErrorKind::Server && status.as_u16() != 501;
+    let pause = retry_after(headers);
+    let told = cause.as_ref().map_or(message, |cause| cause.words.as_str()).trim();
+    let is_wordless = told.is_empty() && code.is_none() && body.is_empty();
+    let reason = match code.as_deref() {
+        Some("RequestTimeTooSkewed") => Some(Reason::Clock),
+        _ => is_wordless.then_some(Reason::Wordless),
+    };
+    let message = words(kind, status, code.as_deref(), told, !body.is_empty());
+    ServerError {
+        reason,
         status: Some(status.as_u16()),
         request_id: request_id(headers).or_else(|| field("RequestId").map(ToOwned::to_owned)),
-        retry_after: retry_after(headers),
+        retry_after: if kind == ServerErrorKind::Locked { pause.max(Some(LOCK_PAUSE)) } else { pause },
         in_doubt,
-        message: words(kind, status, code.as_deref(), message, cause.as_ref(), !body.is_empty()),
         code,
-        ..S3Error::new(kind, "")
+        ..ServerError::new(kind, message)
     }
 }
 
@@ -281,28 +103,28 @@ impl Hidden {
         Some(Self { id: text("Id"), number: json.get("Code").and_then(Value::as_u64), words: text("Detail") })
     }
 
-    fn kind(&self, asked: Asked) -> S3ErrorKind {
+    fn kind(&self, asked: Asked) -> ServerErrorKind {
         let says = |part: &str| self.words.contains(part);
         match self.number {
-            Some(423) => return S3ErrorKind::Locked,
-            Some(409) if says("already in use") => return S3ErrorKind::NameInUse,
-            Some(409) => return S3ErrorKind::Conflict,
-            Some(404) if asked.is_multipart() => return S3ErrorKind::UploadGone,
-            Some(404) => return S3ErrorKind::NotFound,
-            Some(403) => return S3ErrorKind::Forbidden,
-            Some(422) => return S3ErrorKind::Quota,
-            Some(429) => return S3ErrorKind::TooMany,
-            Some(400..=499) => return S3ErrorKind::BadRequest,
+            Some(423) => return ServerErrorKind::Locked,
+            Some(409) if says("already in use") => return ServerErrorKind::NameInUse,
+            Some(409) => return ServerErrorKind::Conflict,
+            Some(404) if asked.is_multipart() => return ServerErrorKind::UploadGone,
+            Some(404) => return ServerErrorKind::NotFound,
+            Some(403) => return ServerErrorKind::Forbidden,
+            Some(422) => return ServerErrorKind::Quota,
+            Some(429) => return ServerErrorKind::TooMany,
+            Some(400..=499) => return ServerErrorKind::BadRequest,
             _ => {}
         }
         if self.id == "parent.locked" {
-            S3ErrorKind::Locked
+            ServerErrorKind::Locked
         } else if says("cannot find initial multipart node") {
-            S3ErrorKind::UploadGone
+            ServerErrorKind::UploadGone
         } else if says("already in use") {
-            S3ErrorKind::NameInUse
+            ServerErrorKind::NameInUse
         } else if says("for folder") || says("folder already exists") {
-            S3ErrorKind::Conflict
+            ServerErrorKind::Conflict
         } else if [
             "Data too long",
             "invalid UTF-8",
@@ -313,51 +135,51 @@ impl Hidden {
         .iter()
         .any(|part| says(part))
         {
-            S3ErrorKind::BadRequest
+            ServerErrorKind::BadRequest
         } else {
-            S3ErrorKind::Server
+            ServerErrorKind::Server
         }
     }
 }
 
-fn by_code(code: &str) -> Option<S3ErrorKind> {
+fn by_code(code: &str) -> Option<ServerErrorKind> {
     Some(match code {
-        "AccessDenied" | "UnauthorizedAccess" | "TokenTimeMismatch" => S3ErrorKind::Forbidden,
-        "NoSuchKey" | "NoSuchBucket" | "NoSuchVersion" => S3ErrorKind::NotFound,
-        "NoSuchUpload" => S3ErrorKind::UploadGone,
-        "InvalidRange" => S3ErrorKind::Range,
-        "QuotaExceeded" => S3ErrorKind::Quota,
+        "AccessDenied" | "UnauthorizedAccess" | "TokenTimeMismatch" => ServerErrorKind::Forbidden,
+        "NoSuchKey" | "NoSuchBucket" | "NoSuchVersion" => ServerErrorKind::NotFound,
+        "NoSuchUpload" => ServerErrorKind::UploadGone,
+        "InvalidRange" => ServerErrorKind::Range,
+        "QuotaExceeded" => ServerErrorKind::Quota,
         "RequestTimeTooSkewed"
         | "SignatureDoesNotMatch"
         | "InvalidAccessKeyId"
         | "AuthorizationHeaderMalformed"
-        | "AuthorizationParametersError" => S3ErrorKind::Signature,
-        "SlowDown" | "TooManyRequests" => S3ErrorKind::TooMany,
-        "XMinioObjectExistsAsDirectory" | "XMinioParentIsObject" => S3ErrorKind::Conflict,
+        | "AuthorizationParametersError" => ServerErrorKind::Signature,
+        "SlowDown" | "TooManyRequests" => ServerErrorKind::TooMany,
+        "XMinioObjectExistsAsDirectory" | "XMinioParentIsObject" => ServerErrorKind::Conflict,
         "InternalError"
         | "XMinioBackendDown"
         | "ServiceUnavailable"
         | "XMinioServerNotInitialized"
-        | "RequestTimeout" => S3ErrorKind::Server,
+        | "RequestTimeout" => ServerErrorKind::Server,
         _ => return None,
     })
 }
 
-fn by_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> S3ErrorKind {
+fn by_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ServerErrorKind {
     match status.as_u16() {
-        401 | 403 if !is_html(headers, body) => S3ErrorKind::Forbidden,
-        404 if !is_html(headers, body) => S3ErrorKind::NotFound,
-        409 | 412 => S3ErrorKind::Conflict,
-        413 => S3ErrorKind::TooLarge,
-        416 => S3ErrorKind::Range,
-        422 | 507 => S3ErrorKind::Quota,
-        423 => S3ErrorKind::Locked,
-        429 => S3ErrorKind::TooMany,
-        408 => S3ErrorKind::Server,
-        501 => S3ErrorKind::BadRequest,
-        500..=599 => S3ErrorKind::Server,
-        _ if is_html(headers, body) => S3ErrorKind::NotCells,
-        _ => S3ErrorKind::BadRequest,
+        401 | 403 if !is_html(headers, body) => ServerErrorKind::Forbidden,
+        404 if !is_html(headers, body) => ServerErrorKind::NotFound,
+        409 | 412 => ServerErrorKind::Conflict,
+        413 => ServerErrorKind::TooLarge,
+        416 => ServerErrorKind::Range,
+        422 | 507 => ServerErrorKind::Quota,
+        423 => ServerErrorKind::Locked,
+        429 => ServerErrorKind::TooMany,
+        408 => ServerErrorKind::Server,
+        501 => ServerErrorKind::BadRequest,
+        500..=599 => ServerErrorKind::Server,
+        _ if is_html(headers, body) => ServerErrorKind::NotCells,
+        _ => ServerErrorKind::BadRequest,
     }
 }
 
@@ -370,30 +192,22 @@ pub(super) fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
     named || body.trim_ascii_start().to_ascii_lowercase().starts_with(b"<!doctype html")
 }
 
-fn words(
-    kind: S3ErrorKind,
-    status: StatusCode,
-    code: Option<&str>,
-    message: &str,
-    cause: Option<&Hidden>,
-    page: bool,
-) -> String {
-    let told = cause.map_or(message, |cause| cause.words.as_str()).trim();
+fn words(kind: ServerErrorKind, status: StatusCode, code: Option<&str>, told: &str, page: bool) -> String {
     let told = redact::text(told).into_owned();
     let status = status.as_u16();
     match (kind, code) {
-        (S3ErrorKind::Locked, _) => "a job on the server holds a lock on the folder".to_owned(),
-        (S3ErrorKind::Forbidden, Some("TokenTimeMismatch")) => {
+        (ServerErrorKind::Locked, _) => "a job on the server holds a lock on the folder".to_owned(),
+        (ServerErrorKind::Forbidden, Some("TokenTimeMismatch")) => {
             "the token ended before the request reached the server: a proxy keeps uploads back longer than the token lives".to_owned()
         }
-        (S3ErrorKind::Forbidden, _) => "permission denied".to_owned(),
-        (S3ErrorKind::NotFound, _) => "no such file on the server".to_owned(),
-        (S3ErrorKind::UploadGone, _) => "the server does not know this multipart upload any more".to_owned(),
-        (S3ErrorKind::Range, _) => "the range lies outside the file".to_owned(),
-        (S3ErrorKind::Signature, Some("RequestTimeTooSkewed")) => "this machine's clock and the server's are too far apart".to_owned(),
-        (S3ErrorKind::Signature, _) => "the server refused the request's signature".to_owned(),
-        (S3ErrorKind::TooLarge, _) => "a proxy in front of the server refuses a body of this size (HTTP 413)".to_owned(),
-        (S3ErrorKind::NotCells, _) => format!("the answer is a web page (HTTP {status}): this is not a Cells server"),
+        (ServerErrorKind::Forbidden, _) => "permission denied".to_owned(),
+        (ServerErrorKind::NotFound, _) => "no such file on the server".to_owned(),
+        (ServerErrorKind::UploadGone, _) => "the server does not know this multipart upload any more".to_owned(),
+        (ServerErrorKind::Range, _) => "the range lies outside the file".to_owned(),
+        (ServerErrorKind::Signature, Some("RequestTimeTooSkewed")) => "this machine's clock and the server's are too far apart".to_owned(),
+        (ServerErrorKind::Signature, _) => "the server refused the request's signature".to_owned(),
+        (ServerErrorKind::TooLarge, _) => "a proxy in front of the server refuses a body of this size (HTTP 413)".to_owned(),
+        (ServerErrorKind::NotCells, _) => format!("the answer is a web page (HTTP {status}): this is not a Cells server"),
         (_, Some("XMinioBackendDown")) => "the server's storage is away, or the file is locked by another transfer".to_owned(),
         (_, Some(code)) if told.is_empty() => format!("the server answered HTTP {status} {code}"),
         (_, None) if told.is_empty() && page => format!("a proxy in front of the server answered HTTP {status}"),
@@ -406,8 +220,9 @@ fn words(
 mod tests {
     use super::*;
     use crate::auth::recording::{answer_in, recording};
+    use crate::http::retry::{Advice, Retryable as _};
 
-    fn recorded(name: &str, asked: Asked) -> S3Error {
+    fn recorded(name: &str, asked: Asked) -> ServerError {
         let answer = answer_in(&recording("s3", name));
         classify(answer.status, &answer.headers, &answer.body, asked)
     }
@@ -415,7 +230,7 @@ mod tests {
     #[test]
     fn recorded_refusals_are_told_apart() {
         use Asked::{Multipart, MultipartRead, Read, Write};
-        use S3ErrorKind::{
+        use ServerErrorKind::{
             BadRequest, Conflict, Forbidden, Locked, NotFound, Quota, Range, Server, Signature, UploadGone,
         };
         for (name, asked, kind, in_doubt) in [
@@ -460,14 +275,14 @@ mod tests {
 
     #[test]
     fn what_may_be_a_dead_token_is_known() {
-        assert!(recorded("016-bad-token", Asked::Read).may_be_token());
-        assert!(recorded("018-expired-token-head", Asked::Read).may_be_token());
-        assert!(!recorded("011-gateway-key-wrong-secret", Asked::Read).may_be_token());
-        assert!(!recorded("006-old-date", Asked::Read).may_be_token());
-        assert!(recorded("006-old-date", Asked::Read).is_clock());
+        assert!(may_be_token(&recorded("016-bad-token", Asked::Read)));
+        assert!(may_be_token(&recorded("018-expired-token-head", Asked::Read)));
+        assert!(!may_be_token(&recorded("011-gateway-key-wrong-secret", Asked::Read)));
+        assert!(!may_be_token(&recorded("006-old-date", Asked::Read)));
+        assert!(recorded("006-old-date", Asked::Read).is(Reason::Clock));
         let late = b"<Error><Code>TokenTimeMismatch</Code><Message>m</Message></Error>";
         let error = classify(StatusCode::GATEWAY_TIMEOUT, &HeaderMap::new(), late, Asked::Write);
-        assert!(error.may_be_token() && !error.in_doubt, "{error}");
+        assert!(may_be_token(&error) && !error.in_doubt, "{error}");
     }
 
     #[test]
@@ -479,7 +294,7 @@ mod tests {
         assert_eq!(advice("050-put-onto-folder", Asked::Write), Advice::Stop);
         let raced = "<Error><Code>InternalError</Code><Message>x: cause({&quot;Code&quot;:409,&quot;Detail&quot;:&quot;Node path already in use&quot;})</Message></Error>";
         let error = classify(StatusCode::INTERNAL_SERVER_ERROR, &HeaderMap::new(), raced.as_bytes(), Asked::Write);
-        assert_eq!((error.kind, error.advice()), (S3ErrorKind::NameInUse, Advice::Retry));
+        assert_eq!((error.kind, error.advice()), (ServerErrorKind::NameInUse, Advice::Retry));
     }
 
     #[test]
@@ -489,10 +304,9 @@ mod tests {
         let page = |status: u16| {
             classify(StatusCode::from_u16(status).expect("a status"), &headers, b"<html></html>", Asked::Write)
         };
-        assert_eq!(page(413).kind, S3ErrorKind::TooLarge);
-        assert!(page(413).hint().is_some_and(|hint| hint.contains("--part-size")));
-        assert_eq!((page(502).kind, page(502).in_doubt), (S3ErrorKind::Server, true));
-        assert_eq!(page(404).kind, S3ErrorKind::NotCells);
-        assert_eq!(page(429).kind, S3ErrorKind::TooMany);
+        assert_eq!(page(413).kind, ServerErrorKind::TooLarge);
+        assert_eq!((page(502).kind, page(502).in_doubt), (ServerErrorKind::Server, true));
+        assert_eq!(page(404).kind, ServerErrorKind::NotCells);
+        assert_eq!(page(429).kind, ServerErrorKind::TooMany);
     }
 }

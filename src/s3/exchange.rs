@@ -9,9 +9,10 @@ use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::Instant;
 
-use super::error::{Asked, classify, is_html};
-use super::{BodyFactory, Client, S3Error, S3ErrorKind, sign};
+use super::error::{Asked, classify, is_html, may_be_token};
+use super::{BodyFactory, Client, sign};
 use crate::auth::{ANY_WORKSPACE, AuthError, Token};
+use crate::failure::{Reason, ServerError, ServerErrorKind};
 use crate::http::{HttpError, HttpErrorKind, SendOptions, Upload, retry};
 
 /// The longest error answer that is read.
@@ -80,7 +81,7 @@ pub(super) struct Call<'a> {
 impl Client {
     /// Sends a call and gives its answer if it is a success. A dead token is renewed once, a wrong clock is set right
     /// once; the body is made anew for each send. Nothing else is tried again.
-    pub(super) async fn exchange(&self, call: &Call<'_>) -> Result<reqwest::Response, S3Error> {
+    pub(super) async fn exchange(&self, call: &Call<'_>) -> Result<reqwest::Response, ServerError> {
         let mut token = self.sender.tokens.token(TOKEN_LIFE).await?;
         let (mut renewed, mut clock_set) = (false, false);
         loop {
@@ -96,13 +97,13 @@ impl Client {
             // An answer that came while the body was still on its way may lose its own body.
             let body = self.sender.http.read(response, ERROR_LIMIT).await.unwrap_or_default();
             let error = classify(status, &headers, &body, call.asked);
-            if error.is_clock() && !clock_set && self.clock.learn(&headers) {
+            if error.is(Reason::Clock) && !clock_set && self.clock.learn(&headers) {
                 clock_set = true;
                 continue;
             }
-            if !error.may_be_token() || renewed || !self.is_dead(call, &token, started).await? {
+            if !may_be_token(&error) || renewed || !self.is_dead(call, &token, started).await? {
                 // A public link that is used up refuses as if a right were missing (docs/protocol.md §6.9).
-                let may_be_used_up = error.kind == S3ErrorKind::Forbidden && matches!(call.asked, Asked::Read);
+                let may_be_used_up = error.kind == ServerErrorKind::Forbidden && matches!(call.asked, Asked::Read);
                 let refusal = if may_be_used_up { self.sender.link_refusal().await } else { None };
                 return Err(refusal.map_or(error, |refusal| AuthError::from(refusal).into()));
             }
@@ -111,12 +112,12 @@ impl Client {
         }
     }
 
-    async fn is_dead(&self, call: &Call<'_>, token: &Token, started: Instant) -> Result<bool, S3Error> {
+    async fn is_dead(&self, call: &Call<'_>, token: &Token, started: Instant) -> Result<bool, ServerError> {
         let workspace = if call.workspace.is_empty() { ANY_WORKSPACE } else { call.workspace };
         Ok(self.sender.is_dead(token, workspace, started).await?)
     }
 
-    async fn attempt(&self, call: &Call<'_>, token: &Token) -> Result<reqwest::Response, S3Error> {
+    async fn attempt(&self, call: &Call<'_>, token: &Token) -> Result<reqwest::Response, ServerError> {
         let upload = Arc::new(Upload::default());
         let options =
             SendOptions { least_idle: call.least_idle, upload: Some(upload.clone()), redirect_is_answer: false };
@@ -126,17 +127,17 @@ impl Client {
             Err(error) => error,
         };
         if let Some(cause) = upload.failure() {
-            return Err(S3Error::new(S3ErrorKind::Body, format!("the content could not be read: {cause}")));
+            return Err(ServerError::new(ServerErrorKind::Body, format!("the content could not be read: {cause}")));
         }
         let sent_whole = match call.payload {
             Payload::Nothing => !error.unsent,
             Payload::Whole(_) | Payload::Streamed { .. } => upload.is_whole(),
         };
         let unanswered = matches!(error.kind, HttpErrorKind::Closed | HttpErrorKind::Timeout);
-        Err(S3Error { in_doubt: call.asked.writes() && sent_whole && unanswered && !error.unsent, ..error.into() })
+        Err(ServerError { in_doubt: call.asked.writes() && sent_whole && unanswered && !error.unsent, ..error.into() })
     }
 
-    fn signed(&self, call: &Call<'_>, token: &Token) -> Result<reqwest::RequestBuilder, S3Error> {
+    fn signed(&self, call: &Call<'_>, token: &Token) -> Result<reqwest::RequestBuilder, ServerError> {
         let (body, length) = match &call.payload {
             Payload::Nothing => (None, None),
             Payload::Whole(bytes) => (Some(reqwest::Body::from(bytes.clone())), Some(bytes.len() as u64)),
@@ -166,11 +167,11 @@ impl Client {
 }
 
 /// A web page where the gateway should have spoken.
-pub(super) fn web_page(status: u16) -> S3Error {
-    S3Error {
+pub(super) fn web_page(status: u16) -> ServerError {
+    ServerError {
         status: Some(status),
-        ..S3Error::new(
-            S3ErrorKind::NotCells,
+        ..ServerError::new(
+            ServerErrorKind::NotCells,
             "the answer is a web page: this is not a Cells server, or its gateway is not reachable there",
         )
     }

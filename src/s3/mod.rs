@@ -7,8 +7,6 @@ pub mod properties;
 pub mod sign;
 mod xml;
 
-pub use error::{S3Error, S3ErrorKind};
-
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,6 +21,7 @@ use jiff::Timestamp;
 use tokio_util::io::StreamReader;
 
 use crate::auth::Sender;
+use crate::failure::{Reason, ServerError, ServerErrorKind};
 use crate::http::{HttpError, HttpErrorKind};
 use crate::path::{RemotePath, View, encode_segment};
 use error::{Asked, classify, is_html};
@@ -78,7 +77,7 @@ pub struct Download {
     /// What the headers tell.
     pub info: ObjectInfo,
     /// The content; it fails if the connection ends before `info.length` bytes.
-    pub body: BoxStream<'static, Result<Bytes, S3Error>>,
+    pub body: BoxStream<'static, Result<Bytes, ServerError>>,
 }
 
 /// One entry of a LIST.
@@ -126,8 +125,8 @@ impl Client {
     /// one. `key` must be in NFC. An existing file is replaced; missing parents are made.
     ///
     /// # Errors
-    /// See [`S3ErrorKind`]; with `in_doubt` the object may be replaced, or damaged: send it again until it is certain.
-    pub async fn put(&self, key: &RemotePath, length: u64, body: BodyFactory<'_>) -> Result<String, S3Error> {
+    /// See [`ServerErrorKind`]; with `in_doubt` the object may be replaced, or damaged: send it again until it is certain.
+    pub async fn put(&self, key: &RemotePath, length: u64, body: BodyFactory<'_>) -> Result<String, ServerError> {
         let key = self.server_path(key);
         let call = Call {
             payload: Payload::Streamed { length, make: body },
@@ -141,9 +140,9 @@ impl Client {
     /// Opens an object, or a range of it (the end is not included).
     ///
     /// # Errors
-    /// [`S3ErrorKind::Range`] where the range starts beyond the end, for any range of an empty object, and for an answer
-    /// that is another range. One that does not say how long it is, is [`S3ErrorKind::Server`].
-    pub async fn get(&self, key: &RemotePath, range: Option<Range<u64>>) -> Result<Download, S3Error> {
+    /// [`ServerErrorKind::Range`] where the range starts beyond the end, for any range of an empty object, and for an answer
+    /// that is another range. One that does not say how long it is, is [`ServerErrorKind::Server`].
+    pub async fn get(&self, key: &RemotePath, range: Option<Range<u64>>) -> Result<Download, ServerError> {
         self.get_known(key, range, None).await
     }
 
@@ -157,9 +156,12 @@ impl Client {
         key: &RemotePath,
         range: Option<Range<u64>>,
         known: Option<(&str, u64)>,
-    ) -> Result<Download, S3Error> {
+    ) -> Result<Download, ServerError> {
         if self.view.as_ref().is_some_and(|view| view.is_upload_only()) {
-            return Err(S3Error::new(S3ErrorKind::Forbidden, "this link takes uploads only: nothing comes out of it"));
+            return Err(ServerError::new(
+                ServerErrorKind::Forbidden,
+                "this link takes uploads only: nothing comes out of it",
+            ));
         }
         let key = self.server_path(key);
         let mut call = Call::about(&key, Method::GET, "");
@@ -183,8 +185,8 @@ impl Client {
     /// The headers of an object. A folder answers with a failure of the server.
     ///
     /// # Errors
-    /// See [`S3ErrorKind`]; answers to this call have no body, so that only their status tells.
-    pub async fn head(&self, key: &RemotePath) -> Result<ObjectInfo, S3Error> {
+    /// See [`ServerErrorKind`]; answers to this call have no body, so that only their status tells.
+    pub async fn head(&self, key: &RemotePath) -> Result<ObjectInfo, ServerError> {
         let key = self.server_path(key);
         let response = self.exchange(&Call::about(&key, Method::HEAD, "")).await?;
         self.judged(object_info(response.status(), response.headers(), None))
@@ -194,8 +196,8 @@ impl Client {
     /// the storage is encrypted. Check the target first: the server starts one onto a folder, too.
     ///
     /// # Errors
-    /// See [`S3ErrorKind`]; with `in_doubt` an upload may have been started whose id nobody knows.
-    pub async fn create_multipart(&self, key: &RemotePath, size: Option<u64>) -> Result<UploadId, S3Error> {
+    /// See [`ServerErrorKind`]; with `in_doubt` an upload may have been started whose id nobody knows.
+    pub async fn create_multipart(&self, key: &RemotePath, size: Option<u64>) -> Result<UploadId, ServerError> {
         let key = self.server_path(key);
         let mut call = Call {
             payload: Payload::Whole(Bytes::new()),
@@ -218,7 +220,7 @@ impl Client {
     /// sent again with the same bytes, and with another token of the same user.
     ///
     /// # Errors
-    /// [`S3ErrorKind::UploadGone`] where the upload is finished, aborted or expired.
+    /// [`ServerErrorKind::UploadGone`] where the upload is finished, aborted or expired.
     pub async fn put_part(
         &self,
         key: &RemotePath,
@@ -226,7 +228,7 @@ impl Client {
         number: u32,
         length: u64,
         body: BodyFactory<'_>,
-    ) -> Result<String, S3Error> {
+    ) -> Result<String, ServerError> {
         let key = self.server_path(key);
         let query = format!("partNumber={number}&uploadId={}", encode_segment(&upload.0));
         let call = Call {
@@ -242,13 +244,13 @@ impl Client {
     /// second try finds no upload where the first one was carried out.
     ///
     /// # Errors
-    /// See [`S3ErrorKind`]; with `in_doubt` stat first.
+    /// See [`ServerErrorKind`]; with `in_doubt` stat first.
     pub async fn complete_multipart(
         &self,
         key: &RemotePath,
         upload: &UploadId,
         parts: &[(u32, String)],
-    ) -> Result<String, S3Error> {
+    ) -> Result<String, ServerError> {
         let key = self.server_path(key);
         let mut call = Call {
             payload: Payload::Whole(Bytes::from(xml::complete_body(parts))),
@@ -259,11 +261,12 @@ impl Client {
         call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
         let response = self.exchange(&call).await?;
         let headers = response.headers().clone();
-        let (status, body) = self.small_answer(response).await.map_err(|error| S3Error { in_doubt: true, ..error })?;
-        let unclear = S3Error {
+        let (status, body) =
+            self.small_answer(response).await.map_err(|error| ServerError { in_doubt: true, ..error })?;
+        let unclear = ServerError {
             in_doubt: true,
             status: Some(status.as_u16()),
-            ..S3Error::new(S3ErrorKind::Server, "the answer to the end of the upload is not clear")
+            ..ServerError::new(ServerErrorKind::Server, "the answer to the end of the upload is not clear")
         };
         let Some(document) = Document::parse(&body) else {
             return self.judged(Err(if is_html(&headers, &body) { web_page(status.as_u16()) } else { unclear }));
@@ -271,7 +274,7 @@ impl Client {
         match document.root.as_str() {
             "CompleteMultipartUploadResult" => document.field("ETag").and_then(unquoted).ok_or(unclear),
             // A completion that takes long says 200 first and may then fail all the same.
-            "Error" => Err(S3Error {
+            "Error" => Err(ServerError {
                 status: Some(status.as_u16()),
                 ..classify(StatusCode::INTERNAL_SERVER_ERROR, &headers, &body, Asked::Multipart)
             }),
@@ -282,15 +285,15 @@ impl Client {
     /// Gives a multipart upload up; an unknown id counts as done.
     ///
     /// # Errors
-    /// See [`S3ErrorKind`].
-    pub async fn abort_multipart(&self, key: &RemotePath, upload: &UploadId) -> Result<(), S3Error> {
+    /// See [`ServerErrorKind`].
+    pub async fn abort_multipart(&self, key: &RemotePath, upload: &UploadId) -> Result<(), ServerError> {
         let key = self.server_path(key);
         let call = Call { asked: Asked::Multipart, ..Call::about(&key, Method::DELETE, &upload_query(upload)) };
         match self.exchange(&call).await {
             Ok(_) => Ok(()),
-            Err(error) if error.kind == S3ErrorKind::UploadGone => Ok(()),
+            Err(error) if error.kind == ServerErrorKind::UploadGone => Ok(()),
             // The gateway's answer to an unknown id; a proxy's own 502 carries a page.
-            Err(error) if error.status == Some(502) && error.code.is_none() && !error.has_words() => Ok(()),
+            Err(error) if error.status == Some(502) && error.is(Reason::Wordless) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -298,8 +301,8 @@ impl Client {
     /// Whether a multipart upload is still known. Which parts it has, the server does not tell.
     ///
     /// # Errors
-    /// See [`S3ErrorKind`].
-    pub async fn multipart_alive(&self, key: &RemotePath, upload: &UploadId) -> Result<bool, S3Error> {
+    /// See [`ServerErrorKind`].
+    pub async fn multipart_alive(&self, key: &RemotePath, upload: &UploadId) -> Result<bool, ServerError> {
         let key = self.server_path(key);
         let call = Call { asked: Asked::MultipartRead, ..Call::about(&key, Method::GET, &upload_query(upload)) };
         match self.exchange(&call).await {
@@ -310,7 +313,7 @@ impl Client {
                     _ => self.judged(Err(not_the_gateway(status))),
                 }
             }
-            Err(error) if error.kind == S3ErrorKind::UploadGone => Ok(false),
+            Err(error) if error.kind == ServerErrorKind::UploadGone => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -320,7 +323,7 @@ impl Client {
     ///
     /// # Errors
     /// The stream ends with the first failure.
-    pub fn list(&self, folder: &RemotePath) -> impl Stream<Item = Result<ListEntry, S3Error>> + Send + 'static {
+    pub fn list(&self, folder: &RemotePath) -> impl Stream<Item = Result<ListEntry, ServerError>> + Send + 'static {
         let (client, folder, view) = (self.clone(), folder.clone(), self.view.clone());
         let opened = async move { client.open_list(&folder).await };
         let http = self.sender.http.clone();
@@ -330,7 +333,7 @@ impl Client {
                     if matches!(error, ListError::OtherFolder(..)) {
                         http.stop_reuse();
                     }
-                    S3Error { passing: http.has_worked(), ..list_failure(error) }
+                    ServerError { passing: http.has_worked(), ..list_failure(error) }
                 })?;
                 Ok(entry.map(|entry| (entry, (reader, http))))
             })
@@ -342,7 +345,7 @@ impl Client {
         entries.try_flatten().map_ok(shown)
     }
 
-    async fn open_list(&self, folder: &RemotePath) -> Result<ListReader<ListBody>, S3Error> {
+    async fn open_list(&self, folder: &RemotePath) -> Result<ListReader<ListBody>, ServerError> {
         let folder = &self.server_path(folder);
         let prefix = if folder.is_root() { String::new() } else { format!("{folder}/") };
         let path =
@@ -357,18 +360,18 @@ impl Client {
     }
 
     /// Takes note of a right answer; of what is none, whether there were right ones before.
-    fn judged<T>(&self, answer: Result<T, S3Error>) -> Result<T, S3Error> {
+    fn judged<T>(&self, answer: Result<T, ServerError>) -> Result<T, ServerError> {
         let http = &self.sender.http;
         match answer {
             Ok(answer) => {
                 http.note_right_answer();
                 Ok(answer)
             }
-            Err(error) => Err(S3Error { passing: http.has_worked(), ..error }),
+            Err(error) => Err(ServerError { passing: http.has_worked(), ..error }),
         }
     }
 
-    async fn small_answer(&self, response: reqwest::Response) -> Result<(StatusCode, Bytes), S3Error> {
+    async fn small_answer(&self, response: reqwest::Response) -> Result<(StatusCode, Bytes), ServerError> {
         let status = response.status();
         Ok((status, self.sender.http.read(response, ANSWER_LIMIT).await?))
     }
@@ -411,18 +414,18 @@ fn etag(headers: &HeaderMap) -> Option<String> {
 }
 
 /// A success without an ETag is not the gateway's: the web application answers 200 to any method.
-fn etag_of_write(status: StatusCode, headers: &HeaderMap) -> Result<String, S3Error> {
+fn etag_of_write(status: StatusCode, headers: &HeaderMap) -> Result<String, ServerError> {
     etag(headers).ok_or_else(|| not_the_gateway(status))
 }
 
-fn not_the_gateway(status: StatusCode) -> S3Error {
-    S3Error {
+fn not_the_gateway(status: StatusCode) -> ServerError {
+    ServerError {
         status: Some(status.as_u16()),
-        ..S3Error::new(S3ErrorKind::NotCells, "the answer is not one of the Cells gateway")
+        ..ServerError::new(ServerErrorKind::NotCells, "the answer is not one of the Cells gateway")
     }
 }
 
-fn object_info(status: StatusCode, headers: &HeaderMap, known: Option<(&str, u64)>) -> Result<ObjectInfo, S3Error> {
+fn object_info(status: StatusCode, headers: &HeaderMap, known: Option<(&str, u64)>) -> Result<ObjectInfo, ServerError> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let told: Option<u64> = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
     // A page is none of the object, whatever is known of it.
@@ -432,10 +435,10 @@ fn object_info(status: StatusCode, headers: &HeaderMap, known: Option<(&str, u64
     };
     let Some(length) = told.or(known.map(|(_, size)| size)) else {
         // Archives that the server makes on the fly have none either; for us they do not exist.
-        return Err(S3Error {
+        return Err(ServerError {
             status: Some(status.as_u16()),
-            ..S3Error::new(
-                S3ErrorKind::Server,
+            ..ServerError::new(
+                ServerErrorKind::Server,
                 "the answer does not say how long the file is: an archive made on the fly, or a proxy in between",
             )
         });
@@ -449,7 +452,12 @@ fn object_info(status: StatusCode, headers: &HeaderMap, known: Option<(&str, u64
 }
 
 /// Whether the answer holds the range that was asked for, from its start.
-fn check_range(info: &ObjectInfo, status: StatusCode, headers: &HeaderMap, range: &Range<u64>) -> Result<(), S3Error> {
+fn check_range(
+    info: &ObjectInfo,
+    status: StatusCode,
+    headers: &HeaderMap,
+    range: &Range<u64>,
+) -> Result<(), ServerError> {
     let start = headers
         .get(CONTENT_RANGE)
         .and_then(|value| value.to_str().ok()?.strip_prefix("bytes ")?.split_once('-')?.0.parse::<u64>().ok());
@@ -457,9 +465,9 @@ fn check_range(info: &ObjectInfo, status: StatusCode, headers: &HeaderMap, range
     if start == Some(range.start) || whole {
         return Ok(());
     }
-    Err(S3Error {
+    Err(ServerError {
         status: Some(status.as_u16()),
-        ..S3Error::new(S3ErrorKind::Range, "the answer is not the range that was asked for")
+        ..ServerError::new(ServerErrorKind::Range, "the answer is not the range that was asked for")
     })
 }
 
@@ -467,7 +475,7 @@ fn check_range(info: &ObjectInfo, status: StatusCode, headers: &HeaderMap, range
 fn counted(
     body: impl Stream<Item = Result<Bytes, HttpError>> + Send + 'static,
     length: u64,
-) -> impl Stream<Item = Result<Bytes, S3Error>> + Send + 'static {
+) -> impl Stream<Item = Result<Bytes, ServerError>> + Send + 'static {
     let mut received = 0_u64;
     let mut failed = false;
     let end = stream::once(future::ready(None));
@@ -481,7 +489,7 @@ fn counted(
                 failed = true;
                 Some(Err(error.into()))
             }
-            None if received < length && !failed => Some(Err(S3Error::from(HttpError::new(
+            None if received < length && !failed => Some(Err(ServerError::from(HttpError::new(
                 HttpErrorKind::Closed,
                 format!("the connection ended after {received} of {length} bytes"),
             )))),
@@ -491,16 +499,16 @@ fn counted(
     })
 }
 
-fn list_failure(error: ListError) -> S3Error {
+fn list_failure(error: ListError) -> ServerError {
     match error {
         ListError::Io(io) => match innermost_http(&io) {
             Some(http) => http.into(),
             None => HttpError::new(HttpErrorKind::Closed, format!("the listing could not be read: {io}")).into(),
         },
         ListError::Cut => HttpError::new(HttpErrorKind::Closed, error.to_string()).into(),
-        ListError::OtherFolder(..) => S3Error::new(S3ErrorKind::Unasked, error.to_string()),
-        ListError::NotAListing(_) => S3Error::new(S3ErrorKind::NotCells, error.to_string()),
-        ListError::Truncated => S3Error::new(S3ErrorKind::Server, error.to_string()),
+        ListError::OtherFolder(..) => ServerError::new(ServerErrorKind::Unasked, error.to_string()),
+        ListError::NotAListing(_) => ServerError::new(ServerErrorKind::NotCells, error.to_string()),
+        ListError::Truncated => ServerError::new(ServerErrorKind::Server, error.to_string()),
     }
 }
 

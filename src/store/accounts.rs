@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::keyring::encoding;
 use super::{StoreError, migrate};
-use crate::account::{Account, Credentials, ServerUrl};
+use crate::account::{Account, Credentials, ServerUrl, TokenPair};
 use crate::hash;
 use crate::sys::atomic_file::{self, Reserved};
 use crate::sys::lock;
@@ -50,19 +50,6 @@ const SECRETS: [&str; 3] = ["idToken", "refreshToken", "password"];
 
 /// A field of ours: the life of a new access token in seconds. The older client does not know it, and drops it.
 const LIFE: &str = "tokenLifetime";
-
-/// A pair of tokens as a refresh yields it.
-#[derive(Debug, Clone)]
-pub struct Pair {
-    /// The access token.
-    pub access: SecretString,
-    /// The refresh token; `None` where there is none, or not any more.
-    pub refresh: Option<SecretString>,
-    /// When the access token ends, seconds since the epoch.
-    pub expires_at: Option<i64>,
-    /// The life of a new access token, in seconds.
-    pub life: Option<u64>,
-}
 
 /// One stored account. Its secrets never show in Debug.
 #[derive(Clone, PartialEq)]
@@ -103,11 +90,11 @@ impl Entry {
                 set("authType", "session".into());
                 set("password", text(password));
             }
-            Credentials::OAuth { access, refresh, expires_at } => {
+            Credentials::OAuth(pair) => {
                 set("authType", "oauth2".into());
-                set("idToken", text(access));
-                set("refreshToken", refresh.as_ref().map_or(Value::Null, text));
-                set("tokenExpiresAt", expires_at.map_or(Value::Null, Value::from));
+                set("idToken", text(&pair.access));
+                set("refreshToken", pair.refresh.as_ref().map_or(Value::Null, text));
+                set("tokenExpiresAt", pair.expires_at.map_or(Value::Null, Value::from));
             }
         }
         set("skipVerify", skip_verify.into());
@@ -208,7 +195,7 @@ impl Entry {
     }
 
     /// Puts a new pair of tokens in place of the old one; in the file only where the old one was.
-    pub(super) fn set_pair(&mut self, pair: &Pair) {
+    pub(super) fn set_pair(&mut self, pair: &TokenPair) {
         if !self.is_in_keyring() {
             self.set("idToken", pair.access.expose_secret().into());
             match &pair.refresh {
@@ -221,7 +208,7 @@ impl Entry {
             None => drop(self.0.shift_remove("tokenExpiresAt")),
         }
         match pair.life {
-            Some(seconds) => self.set(LIFE, seconds.into()),
+            Some(life) => self.set(LIFE, life.as_secs().into()),
             None => drop(self.0.shift_remove(LIFE)),
         }
     }
@@ -231,9 +218,9 @@ impl Entry {
         self.has_text("refreshToken")
     }
 
-    /// The life of the access token when it was new, in seconds, where this version stored it.
-    pub fn token_life(&self) -> Option<u64> {
-        self.0.get(LIFE).and_then(Value::as_u64)
+    /// The life of the access token when it was new, if this version stored it.
+    fn token_life(&self) -> Option<Duration> {
+        self.0.get(LIFE).and_then(Value::as_u64).map(Duration::from_secs)
     }
 
     /// The name of the type as this version writes it: `pat`, `session`, `oauth2`, or what else is stored.
@@ -285,9 +272,12 @@ impl Entry {
             "session" => {
                 Credentials::Password { login: self.user().to_owned(), password: password.ok_or_else(missing)? }
             }
-            "oauth2" => {
-                Credentials::OAuth { access: access.ok_or_else(missing)?, refresh, expires_at: self.expires_at() }
-            }
+            "oauth2" => Credentials::OAuth(TokenPair {
+                access: access.ok_or_else(missing)?,
+                refresh,
+                expires_at: self.expires_at(),
+                life: self.token_life(),
+            }),
             name => return Err(StoreError::Type { id: stored_id, name: name.to_owned() }),
         };
         let login = Some(self.user()).filter(|user| !user.is_empty()).map(str::to_owned);

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use crate::account::UrlError;
 
-pub use accounts::{Accounts, ConfigFile, Entry, Pair};
+pub use accounts::{Accounts, ConfigFile, Entry};
 pub use keyring::{Keyring, KeyringError};
 pub use vault::{Place, Room, Saved, Vault};
 

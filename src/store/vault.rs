@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::accounts::{Accounts, ConfigFile, Entry, Loaded, Pair};
+use super::accounts::{Accounts, ConfigFile, Entry, Loaded};
 use super::keyring::{Keyring, KeyringError, encoding};
 use super::{StoreError, migrate};
-use crate::account::{Account, Credentials};
+use crate::account::{Account, Credentials, TokenPair};
 use crate::sys::atomic_file::Reserved;
 use crate::sys::lock::FileLock;
 
@@ -58,21 +58,6 @@ pub struct Found {
     pub entry: Entry,
     /// Where the secret is.
     pub place: Place,
-}
-
-impl Found {
-    /// Its tokens; `None` where it has no OAuth tokens.
-    pub fn pair(&self) -> Option<Pair> {
-        match &self.account.credentials {
-            Credentials::OAuth { access, refresh, expires_at } => Some(Pair {
-                access: access.clone(),
-                refresh: refresh.clone(),
-                expires_at: *expires_at,
-                life: self.entry.token_life(),
-            }),
-            _ => None,
-        }
-    }
 }
 
 /// What was removed.
@@ -220,12 +205,15 @@ impl Vault {
     ///
     /// # Errors
     /// As [`Vault::find`].
-    pub fn pair(&self, id: &str) -> Result<Option<Pair>, StoreError> {
+    pub fn pair(&self, id: &str) -> Result<Option<TokenPair>, StoreError> {
         let accounts = self.load()?.accounts;
         if !accounts.entries.contains_key(id) {
             return Ok(None);
         }
-        Ok(self.find(&accounts, id)?.pair())
+        Ok(match self.find(&accounts, id)?.account.credentials {
+            Credentials::OAuth(pair) => Some(pair),
+            Credentials::Token(_) | Credentials::Password { .. } => None,
+        })
     }
 
     /// Keeps others from renewing the tokens of an account, in this process and in any other, until it is dropped.
@@ -260,7 +248,7 @@ impl Vault {
     ///
     /// # Errors
     /// A keyring or a file that takes nothing.
-    pub fn store_pair(&self, id: &str, pair: &Pair, room: Option<Room>) -> Result<(), StoreError> {
+    pub fn store_pair(&self, id: &str, pair: &TokenPair, room: Option<Room>) -> Result<(), StoreError> {
         let loaded = self.load()?;
         let missing = || StoreError::NoSecret { id: id.to_owned() };
         let entry = loaded.accounts.entries.get(id).ok_or_else(missing)?;
@@ -349,7 +337,7 @@ fn item_of(credentials: &Credentials) -> SecretString {
     match credentials {
         Credentials::Token(secret) => secret.clone(),
         Credentials::Password { password, .. } => password.clone(),
-        Credentials::OAuth { access, refresh, .. } => encoding::join(access, refresh.as_ref()),
+        Credentials::OAuth(pair) => encoding::join(&pair.access, pair.refresh.as_ref()),
     }
 }
 

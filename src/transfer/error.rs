@@ -5,10 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::api::{ApiError, ApiErrorKind};
+use crate::failure::{ServerError, ServerErrorKind};
 use crate::http::retry::{Advice, Retryable};
 use crate::path::NameError;
-use crate::s3::{S3Error, S3ErrorKind};
 use crate::walk::WalkError;
 use crate::walk::local::LocalError;
 
@@ -21,12 +20,9 @@ pub const HIDDEN_BY_LINK: &str = "the link chose its name, which starts with a d
 /// Why an item could not be transferred.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
-    /// A REST call failed.
+    /// A call to the server failed.
     #[error(transparent)]
-    Api(#[from] ApiError),
-    /// A gateway call failed.
-    #[error(transparent)]
-    S3(#[from] S3Error),
+    Server(#[from] ServerError),
     /// A part of a remote tree could not be read.
     #[error(transparent)]
     Walk(#[from] WalkError),
@@ -251,10 +247,7 @@ impl TransferError {
     /// What the failure means for the rest of a run.
     pub fn reach(&self) -> Reach {
         match self {
-            Self::Api(error) => reach_of_api(error.kind),
-            Self::S3(error) => reach_of_s3(error.kind),
-            Self::Walk(WalkError::Api(error)) => reach_of_api(error.kind),
-            Self::Walk(WalkError::S3(error)) => reach_of_s3(error.kind),
+            Self::Server(error) | Self::Walk(WalkError::Server(error)) => reach_of(error.kind),
             Self::InDoubt { source, .. } | Self::NotAssembled { source, .. } => source.reach(),
             Self::Unproven { source: Some(source), .. } => source.reach(),
             Self::Folder { source, .. } => source.reach(),
@@ -271,7 +264,7 @@ impl TransferError {
     /// Whether the request may have been carried out all the same.
     pub(in crate::transfer) fn leaves_doubt(&self) -> bool {
         match self {
-            Self::S3(error) => error.in_doubt,
+            Self::Server(error) => error.in_doubt,
             Self::NotAssembled { .. } | Self::StreamLost(_) => true,
             _ => false,
         }
@@ -280,8 +273,7 @@ impl TransferError {
     /// Whether another try later in the run may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Api(error) => passes(error.advice()),
-            Self::S3(error) => passes(error.advice()),
+            Self::Server(error) => passes(error.advice()),
             Self::Walk(error) => error.is_transient(),
             Self::InDoubt { .. }
             | Self::Integrity { .. }
@@ -297,8 +289,7 @@ impl TransferError {
 impl Retryable for TransferError {
     fn advice(&self) -> Advice {
         match self {
-            Self::Api(error) => error.advice(),
-            Self::S3(error) => error.advice(),
+            Self::Server(error) => error.advice(),
             Self::Unproven { source: Some(source), .. } => source.advice(),
             Self::Unproven { source: None, .. } | Self::Integrity { .. } | Self::Changed(_) | Self::UploadLost(_) => {
                 Advice::Retry
@@ -313,18 +304,10 @@ fn passes(advice: Advice) -> bool {
     matches!(advice, Advice::Retry | Advice::After(_))
 }
 
-fn reach_of_api(kind: ApiErrorKind) -> Reach {
+fn reach_of(kind: ServerErrorKind) -> Reach {
     match kind {
-        ApiErrorKind::Unauthenticated | ApiErrorKind::Auth => Reach::Everything,
-        ApiErrorKind::Transport | ApiErrorKind::NotCells | ApiErrorKind::Unasked => Reach::Server,
-        _ => Reach::Item,
-    }
-}
-
-fn reach_of_s3(kind: S3ErrorKind) -> Reach {
-    match kind {
-        S3ErrorKind::Unauthenticated | S3ErrorKind::Auth => Reach::Everything,
-        S3ErrorKind::Transport | S3ErrorKind::NotCells | S3ErrorKind::Unasked => Reach::Server,
+        ServerErrorKind::Unauthenticated | ServerErrorKind::Auth => Reach::Everything,
+        ServerErrorKind::Transport | ServerErrorKind::NotCells | ServerErrorKind::Unasked => Reach::Server,
         _ => Reach::Item,
     }
 }

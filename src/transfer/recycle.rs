@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::api::{ApiErrorKind, Node};
+use crate::api::Node;
+use crate::failure::ServerErrorKind;
 use crate::path::RemotePath;
 use crate::transfer::{Engine, TransferError};
 
@@ -26,7 +27,7 @@ impl Engine {
         let begun = Instant::now();
         loop {
             match self.api.stat(path).await {
-                Err(error) if error.kind == ApiErrorKind::NotFound => return Ok(()),
+                Err(error) if error.kind == ServerErrorKind::NotFound => return Ok(()),
                 Err(error) => return Err(error.into()),
                 Ok(node) if begun.elapsed() > RECYCLE_LIMIT => {
                     let kind = if node.is_folder() { "folder" } else { "file" };

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use crate::transfer::TransferError;
 
 /// How much is read at once, in bytes.
-pub const CHUNK: usize = 256 * 1024;
+pub(in crate::transfer) const CHUNK: usize = 256 * 1024;
 
 /// A file as it was when its upload began: it must not change until the last byte is read.
 #[derive(Debug, Clone, PartialEq, Eq)]

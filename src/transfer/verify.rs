@@ -6,9 +6,10 @@ use std::path::Path;
 use futures_util::{TryStreamExt, future};
 
 use crate::api::Node;
+use crate::failure::ServerError;
 use crate::hash::{CELLS_BLOCK, Hasher, Scheme};
 use crate::path::RemotePath;
-use crate::s3::{self, S3Error};
+use crate::s3;
 use crate::sys::open;
 use crate::transfer::source::CHUNK;
 
@@ -84,10 +85,10 @@ pub fn ways_to_tell(etag: &str, size: u64) -> Vec<Scheme> {
 pub async fn is_cut_short(s3: &s3::Client, path: &RemotePath) -> bool {
     let Ok(info) = s3.head(path).await else { return false };
     let Some(last) = info.length.checked_sub(1) else { return false };
-    let byte = async |at: u64| -> Result<(), S3Error> {
+    let byte = async |at: u64| -> Result<(), ServerError> {
         let body = s3.get(path, Some(at..at + 1)).await?.body;
         body.try_for_each(|_| future::ready(Ok(()))).await
     };
-    let never = |result: Result<(), S3Error>| result.is_err_and(|error| error.is_broken_off());
+    let never = |result: Result<(), ServerError>| result.is_err_and(|error| error.is_broken_off());
     never(byte(last).await) && byte(0).await.is_ok() && never(byte(last).await)
 }

@@ -349,6 +349,7 @@ impl Ui {
             let context: Vec<&str> = error.context.iter().map(String::as_str).collect();
             tracing::error!(kind = error.kind.name(), doing = %context.join("; "), "{}", error.message);
         }
+        error.log_causes();
         self.to_stderr(&self.advised(error).render(self.is_json(), self.stderr_color()));
     }
 

@@ -11,7 +11,8 @@ use futures_util::TryStreamExt;
 use pattern::Pattern;
 
 use super::{WalkError, remote};
-use crate::api::{ApiError, ApiErrorKind, Client, Node};
+use crate::api::{Client, Node};
+use crate::failure::{ServerError, ServerErrorKind};
 use crate::path::RemotePath;
 use crate::s3;
 
@@ -33,13 +34,13 @@ impl Reading {
         !self.literal && (is_percent || path.segments().any(|segment| is_pattern(segment) || is_escaped(segment)))
     }
 
-    async fn find(self, api: &Client, path: &RemotePath) -> Result<Option<Node>, ApiError> {
+    async fn find(self, api: &Client, path: &RemotePath) -> Result<Option<Node>, ServerError> {
         if !self.exact {
             return api.find(path).await;
         }
         match api.stat(path).await {
             Ok(node) => Ok(Some(node)),
-            Err(error) if error.kind == ApiErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind == ServerErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -5,20 +5,16 @@ pub mod local;
 pub mod ordered;
 pub mod remote;
 
-use crate::api::ApiError;
+use crate::failure::ServerError;
 use crate::http::retry::{Advice, Retryable as _};
 use crate::path::RemotePath;
-use crate::s3::S3Error;
 
 /// Why a part of a remote tree could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum WalkError {
-    /// The listing or stat failed.
+    /// A listing or a stat failed.
     #[error(transparent)]
-    Api(#[from] ApiError),
-    /// The listing that completes hidden names failed.
-    #[error(transparent)]
-    S3(#[from] S3Error),
+    Server(#[from] ServerError),
     /// A folder that the server takes for an archive, so that nobody can list it.
     #[error("{0} is a folder with the name of an archive: the server cannot list it")]
     ArchiveFolder(RemotePath),
@@ -36,8 +32,7 @@ impl WalkError {
     /// Whether another try later may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Api(error) => error.advice() != Advice::Stop,
-            Self::S3(error) => error.advice() != Advice::Stop,
+            Self::Server(error) => error.advice() != Advice::Stop,
             Self::ArchiveFolder(_) | Self::Pattern { .. } => false,
         }
     }

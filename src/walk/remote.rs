@@ -110,7 +110,7 @@ pub fn listing(
 
 /// The true cause of a listing that failed (docs/protocol.md §2.1).
 fn explained(error: WalkError, folder: &RemotePath) -> WalkError {
-    let is_servers = matches!(&error, WalkError::Api(error) if error.status == Some(500));
+    let is_servers = matches!(&error, WalkError::Server(error) if error.status == Some(500));
     if is_servers && !folder.is_workspace() && check_folder_name(folder.name()).is_err() {
         return WalkError::ArchiveFolder(folder.clone());
     }

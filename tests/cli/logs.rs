@@ -51,6 +51,27 @@ fn what_fails_and_what_is_tried_again_is_in_the_log_at_its_level() {
     assert!(log.contains(r#"ended command="scp" code=7"#), "{log}");
 }
 
+/// A port of this machine that nothing listens on.
+fn closed_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+#[test]
+fn the_causes_below_a_failure_are_in_the_log_for_debugging_only() {
+    let world = World::new();
+    let url = format!("http://127.0.0.1:{}", closed_port());
+    let arguments = ["ls", "--url", url.as_str(), "--token", "abc"];
+    let (code, log) = logged(&world, "debug", &arguments);
+    let causes: Vec<&str> = log.lines().filter(|line| line.contains("caused by: ")).collect();
+    assert_eq!(code, 6, "{log}");
+    // The words of each layer, down to the system's.
+    assert!(causes.len() > 1 && causes.iter().any(|line| line.contains("Connection refused")), "{log}");
+    assert!(!causes.iter().any(|line| line.contains("abc")), "{log}");
+    let (_, log) = logged(&world, "info", &arguments);
+    assert!(log.contains("ERROR") && !log.contains("caused by"), "{log}");
+}
+
 #[test]
 fn retries_of_all_calls_go_by_the_flag_and_its_variable() {
     let world = World::new();

@@ -1,7 +1,7 @@
 //! User metadata and public links: what the server takes, and what it does not do although it says yes.
 
-use cec::api::ApiErrorKind;
 use cec::api::share::{LinkWish, Permission};
+use cec::failure::ServerErrorKind;
 use serde_json::json;
 
 use crate::scenarios;
@@ -98,7 +98,7 @@ async fn a_link_is_changed_by_sending_all_of_it(server: &Server) {
     assert!(!link.password && link.max_downloads.is_none(), "{link:?}");
     assert!(api.links().await.expect("links").iter().any(|one| one.uuid == made.uuid));
     api.delete_link(&made.uuid).await.expect("removed");
-    assert_eq!(api.link(&made.uuid).await.expect_err("gone").kind, ApiErrorKind::NotFound);
+    assert_eq!(api.link(&made.uuid).await.expect_err("gone").kind, ServerErrorKind::NotFound);
 }
 
 async fn a_chosen_hash_is_long(server: &Server) {

@@ -141,5 +141,8 @@ async fn the_client_makes_folders(server: &Server) {
     assert_eq!(made.iter().map(|node| node.path.clone()).collect::<Vec<_>>(), paths);
     server.write("file", "x").await;
     let error = server.api().create_folders(&[server.remote("file")]).await.expect_err("a file");
-    assert!(matches!(error.kind, cec::api::ApiErrorKind::Conflict | cec::api::ApiErrorKind::Forbidden), "{error:?}");
+    assert!(
+        matches!(error.kind, cec::failure::ServerErrorKind::Conflict | cec::failure::ServerErrorKind::Forbidden),
+        "{error:?}"
+    );
 }

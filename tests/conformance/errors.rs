@@ -1,5 +1,6 @@
 //! Wrong requests, and the forms that errors come in.
 
+use cec::failure::ServerErrorKind;
 use serde_json::json;
 
 use crate::scenarios;
@@ -71,18 +72,17 @@ async fn large_answers_can_be_compressed(server: &Server) {
 }
 
 async fn the_client_names_the_kinds_of_errors(server: &Server) {
-    use cec::api::ApiErrorKind;
     let api = server.api();
     let raw = async |path: &str| api.raw(http::Method::GET, path, None).await;
     let html = raw("/a/no-such-service").await;
     assert!(html.is_err() || html.is_ok_and(|answer| !answer.body.starts_with(b"{")));
     let unknown = cec::path::RemotePath::parse("no-such-workspace/x").expect("a path");
-    assert_eq!(api.stat(&unknown).await.expect_err("unknown").kind, ApiErrorKind::NotFound);
+    assert_eq!(api.stat(&unknown).await.expect_err("unknown").kind, ServerErrorKind::NotFound);
     assert_eq!(
         api.create_folders(std::slice::from_ref(&unknown)).await.expect_err("unknown").kind,
-        ApiErrorKind::NotFound
+        ServerErrorKind::NotFound
     );
     let long = server.remote(&"n".repeat(256));
     let error = api.create_folders(&[long]).await.expect_err("too long");
-    assert!(matches!(error.kind, ApiErrorKind::Server | ApiErrorKind::BadRequest), "{error:?}");
+    assert!(matches!(error.kind, ServerErrorKind::Server | ServerErrorKind::BadRequest), "{error:?}");
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cec::api::ApiErrorKind;
 use cec::api::jobs::{JobId, JobStatus};
+use cec::failure::ServerErrorKind;
 use serde_json::{Value, json};
 
 use crate::answers::Reply;
@@ -223,7 +223,7 @@ async fn the_client_runs_and_polls_a_job(server: &Server) {
         .await;
     assert_eq!(server.read("copied").await, "hello");
     let missing = json!({"nodes": [server.path("none")], "target": server.path("copied"), "targetParent": false});
-    assert_eq!(api.run_job("copy", &missing).await.expect_err("missing").kind, ApiErrorKind::NotFound);
+    assert_eq!(api.run_job("copy", &missing).await.expect_err("missing").kind, ServerErrorKind::NotFound);
     assert!(api.job(&JobId("copy-move-none".to_owned()), &[]).await.expect("an answer").is_none());
 }
 

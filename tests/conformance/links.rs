@@ -1,12 +1,12 @@
 //! Public links as their visitors find them.
 
 use cec::account::LinkUrl;
+use cec::api::NodeKind;
 use cec::api::share::{Link, LinkWish, Permission};
-use cec::api::{ApiErrorKind, NodeKind};
-use cec::auth::AuthError;
-use cec::auth::public_link::{LinkPage, LinkRefusal};
+use cec::auth::public_link::LinkPage;
+use cec::auth::{AuthError, LinkRefusal};
+use cec::failure::ServerErrorKind;
 use cec::path::RemotePath;
-use cec::s3::S3ErrorKind;
 use futures_util::TryStreamExt as _;
 use jiff::{Timestamp, ToSpan as _};
 
@@ -59,13 +59,13 @@ async fn names(visitor: &Visitor, folder: &RemotePath) -> Vec<String> {
     found
 }
 
-async fn content(visitor: &Visitor, path: &RemotePath) -> Result<Vec<u8>, S3ErrorKind> {
+async fn content(visitor: &Visitor, path: &RemotePath) -> Result<Vec<u8>, ServerErrorKind> {
     let download = visitor.s3.get(path, None).await.map_err(|error| error.kind)?;
     let chunks: Vec<bytes::Bytes> = download.body.try_collect().await.expect("a body");
     Ok(chunks.concat())
 }
 
-async fn put(visitor: &Visitor, path: &RemotePath) -> Result<String, S3ErrorKind> {
+async fn put(visitor: &Visitor, path: &RemotePath) -> Result<String, ServerErrorKind> {
     visitor.s3.put(path, 3, &|| reqwest::Body::from("new")).await.map_err(|error| error.kind)
 }
 
@@ -98,11 +98,11 @@ async fn uploads_need_the_right_to_them(server: &Server) {
     server.write("shared/a.txt", "a").await;
     let reading = share(server, "shared", &wish(&[Permission::Download])).await;
     let reader = visit(server, &reading).await;
-    assert_eq!(put(&reader, &path(&reading, "new.txt")).await, Err(S3ErrorKind::Forbidden));
+    assert_eq!(put(&reader, &path(&reading, "new.txt")).await, Err(ServerErrorKind::Forbidden));
     let refused = reader.api.create_folders(&[path(&reading, "folder")]).await.expect_err("read-only");
-    assert_eq!(refused.kind, ApiErrorKind::Forbidden, "{refused:?}");
+    assert_eq!(refused.kind, ServerErrorKind::Forbidden, "{refused:?}");
     let refused = reader.api.delete(&[path(&reading, "a.txt")], false).await.expect_err("read-only");
-    assert_eq!(refused.kind, ApiErrorKind::Forbidden, "{refused:?}");
+    assert_eq!(refused.kind, ServerErrorKind::Forbidden, "{refused:?}");
     let writing = share(server, "shared", &wish(&[Permission::Download, Permission::Upload])).await;
     let writer = visit(server, &writing).await;
     put(&writer, &path(&writing, "new.txt")).await.expect("an upload");
@@ -126,9 +126,9 @@ async fn who_may_only_write_sees_what_is_asked_for_by_name(server: &Server) {
     assert!(visitor.api.find(&there[0]).await.expect("an answer").is_some());
     assert!(visitor.api.find(&there[1]).await.expect("an answer").is_none());
     visitor.s3.head(&there[0]).await.expect("it is there");
-    assert_eq!(content(&visitor, &there[0]).await, Err(S3ErrorKind::Forbidden));
+    assert_eq!(content(&visitor, &there[0]).await, Err(ServerErrorKind::Forbidden));
     let refused = visitor.api.delete(&there[..1], false).await.expect_err("not to be seen");
-    assert_eq!(refused.kind, ApiErrorKind::Forbidden, "{refused:?}");
+    assert_eq!(refused.kind, ServerErrorKind::Forbidden, "{refused:?}");
     remove(server, &link).await;
 }
 
@@ -141,7 +141,7 @@ async fn a_single_file_has_a_folder_to_itself(server: &Server) {
     assert_eq!(node.path, path(&link, "a.txt"));
     assert_eq!(content(&visitor, &path(&link, "")).await.expect("a file"), b"content of a");
     assert_eq!(content(&visitor, &path(&link, "a.txt")).await.expect("a file"), b"content of a");
-    assert_eq!(content(&visitor, &path(&link, "b.txt")).await, Err(S3ErrorKind::NotFound));
+    assert_eq!(content(&visitor, &path(&link, "b.txt")).await, Err(ServerErrorKind::NotFound));
     assert!(visitor.api.find(&path(&link, "b.txt")).await.expect("an answer").is_none());
     remove(server, &link).await;
 }

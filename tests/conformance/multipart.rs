@@ -1,6 +1,6 @@
 //! Uploads in parts.
 
-use cec::s3::error::S3ErrorKind;
+use cec::failure::ServerErrorKind;
 use md5::{Digest, Md5};
 use serde_json::json;
 
@@ -265,7 +265,7 @@ async fn the_client_uploads_in_parts(server: &Server) {
     assert_eq!(etag, etag_of(&[&one, &two]));
     assert!(!gateway.multipart_alive(&key, &id).await.expect("an answer"));
     let error = gateway.complete_multipart(&key, &id, &parts).await.expect_err("gone");
-    assert_eq!(error.kind, S3ErrorKind::UploadGone);
+    assert_eq!(error.kind, ServerErrorKind::UploadGone);
     gateway.abort_multipart(&key, &id).await.expect("counts as done");
 
     let key = server.remote("given up");
@@ -274,6 +274,6 @@ async fn the_client_uploads_in_parts(server: &Server) {
     gateway.abort_multipart(&key, &id).await.expect("counts as done");
     let body = || reqwest::Body::from("x");
     let error = gateway.put_part(&key, &id, 1, 1, &body).await.expect_err("gone");
-    assert_eq!(error.kind, S3ErrorKind::UploadGone, "{error:?}");
+    assert_eq!(error.kind, ServerErrorKind::UploadGone, "{error:?}");
     assert!(!gateway.multipart_alive(&key, &id).await.expect("an answer"));
 }

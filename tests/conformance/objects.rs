@@ -1,6 +1,6 @@
 //! Objects of the gateway: written with one request, read whole and in ranges.
 
-use cec::s3::error::S3ErrorKind;
+use cec::failure::ServerErrorKind;
 use futures_util::TryStreamExt;
 use md5::{Digest, Md5};
 use serde_json::json;
@@ -354,12 +354,12 @@ async fn the_client_writes_and_reads(server: &Server) {
     assert_eq!(read(None).await.0, b"0123456789");
     assert_eq!(read(Some(3..6)).await, (b"345".to_vec(), Some(10)));
     let Err(error) = gateway.get(&key, Some(10..12)).await else { panic!("a range beyond the end") };
-    assert_eq!(error.kind, S3ErrorKind::Range);
+    assert_eq!(error.kind, ServerErrorKind::Range);
     let Err(error) = gateway.get(&server.remote("none"), None).await else { panic!("nothing there") };
-    assert_eq!(error.kind, S3ErrorKind::NotFound);
+    assert_eq!(error.kind, ServerErrorKind::NotFound);
     server.make(&server.path("folder")).await;
     let error = gateway.put(&server.remote("folder"), 10, &body).await.expect_err("a folder");
-    assert_eq!(error.kind, S3ErrorKind::Conflict, "{error:?}");
+    assert_eq!(error.kind, ServerErrorKind::Conflict, "{error:?}");
     let error = gateway.put(&server.remote(&"n".repeat(256)), 10, &body).await.expect_err("too long");
-    assert!(matches!(error.kind, S3ErrorKind::BadRequest | S3ErrorKind::Server), "{error:?}");
+    assert!(matches!(error.kind, ServerErrorKind::BadRequest | ServerErrorKind::Server), "{error:?}");
 }

@@ -1,6 +1,6 @@
 //! Deleting, the recycle bin, and the way back.
 
-use cec::api::ApiErrorKind;
+use cec::failure::ServerErrorKind;
 use serde_json::json;
 
 use crate::scenarios;
@@ -170,9 +170,9 @@ async fn the_client_deletes(server: &Server) {
     let api = server.api();
     let only_named = cec::path::RemotePath::parse("no-such-workspace").expect("a path");
     let error = api.delete(&[only_named], true).await.expect_err("a workspace");
-    assert_eq!(error.kind, ApiErrorKind::BadRequest, "the client does not even ask");
+    assert_eq!(error.kind, ServerErrorKind::BadRequest, "the client does not even ask");
     let error = api.delete(&[server.remote("none")], true).await.expect_err("missing");
-    assert_eq!(error.kind, ApiErrorKind::NotFound);
+    assert_eq!(error.kind, ServerErrorKind::NotFound);
     let jobs = api.delete(&[server.remote("a"), server.remote("b")], true).await.expect("jobs");
     assert_eq!(jobs.len(), 1);
     server.until("they are gone", async || server.names(&server.folder).await.is_empty()).await;

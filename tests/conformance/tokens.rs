@@ -1,7 +1,6 @@
 //! Who is let in, and in which words the others are not.
 
-use cec::api::ApiErrorKind;
-use cec::s3::error::S3ErrorKind;
+use cec::failure::ServerErrorKind;
 use serde_json::json;
 
 use crate::scenarios;
@@ -104,9 +103,9 @@ async fn the_client_tells_a_dead_token_from_a_missing_right(server: &Server) {
     server.write("file", "x").await;
     let dead = server.sender(token("garbage"));
     let error = cec::api::Client::new(dead.clone()).stat(&server.remote("file")).await.expect_err("refused");
-    assert!(matches!(error.kind, ApiErrorKind::Unauthenticated | ApiErrorKind::Auth), "{error:?}");
+    assert!(matches!(error.kind, ServerErrorKind::Unauthenticated | ServerErrorKind::Auth), "{error:?}");
     let error = cec::s3::Client::new(dead).head(&server.remote("file")).await.expect_err("refused");
-    assert!(matches!(error.kind, S3ErrorKind::Unauthenticated | S3ErrorKind::Auth), "{error:?}");
+    assert!(matches!(error.kind, ServerErrorKind::Unauthenticated | ServerErrorKind::Auth), "{error:?}");
     let Some((other, workspace)) = server.someone_else().and_then(|other| Some((other, other.read_only.as_ref()?)))
     else {
         return;
@@ -115,7 +114,7 @@ async fn the_client_tells_a_dead_token_from_a_missing_right(server: &Server) {
     let path = cec::path::RemotePath::parse(&format!("{workspace}/conformance")).expect("a path");
     let body = || reqwest::Body::from("x");
     let error = cec::s3::Client::new(sender.clone()).put(&path, 1, &body).await.expect_err("refused");
-    assert_eq!(error.kind, S3ErrorKind::Forbidden, "{error:?}");
+    assert_eq!(error.kind, ServerErrorKind::Forbidden, "{error:?}");
     let error = cec::api::Client::new(sender).create_folders(&[path]).await.expect_err("refused");
-    assert_eq!(error.kind, ApiErrorKind::Forbidden, "{error:?}");
+    assert_eq!(error.kind, ServerErrorKind::Forbidden, "{error:?}");
 }

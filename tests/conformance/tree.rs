@@ -1,6 +1,7 @@
 //! Single nodes: stat, its errors, and what the index says of a file.
 
-use cec::api::{ApiErrorKind, NodeKind};
+use cec::api::NodeKind;
+use cec::failure::ServerErrorKind;
 use serde_json::json;
 
 use crate::answers::{meta, name_of};
@@ -198,7 +199,7 @@ async fn the_client_reads_all_kinds_of_nodes(server: &Server) {
     let workspace = cec::path::RemotePath::parse(server.workspace()).expect("a path");
     assert_eq!(api.stat(&workspace).await.expect("a workspace").kind, NodeKind::Workspace);
     let missing = api.stat(&server.remote("sub/none")).await.expect_err("missing");
-    assert_eq!(missing.kind, ApiErrorKind::NotFound);
+    assert_eq!(missing.kind, ServerErrorKind::NotFound);
     let many = api.stat_many(&[server.remote("sub"), server.remote("none"), server.remote("sub/file.txt")]).await;
     let many = many.expect("nodes");
     assert_eq!(many.iter().map(cec::api::Node::name).collect::<Vec<_>>(), ["sub", "file.txt"]);

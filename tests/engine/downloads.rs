@@ -465,7 +465,7 @@ async fn a_bad_connection_is_not_taken_for_a_damaged_copy() {
         let house = house_with(IfExists::Fail, 5000);
         house.sandbox.faults().add(Fault::on(method, "/io/common-files/file").close_before().always());
         let summary = house.down(&["common-files/file"], "file").await.expect("a run");
-        assert!(matches!(summary.failures[0].error, TransferError::S3(_)), "{summary:#?}");
+        assert!(matches!(summary.failures[0].error, TransferError::Server(_)), "{summary:#?}");
     }
 }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cec::account::{Account, Credentials, ServerUrl};
-use cec::api::{self, ApiErrorKind};
+use cec::api;
 use cec::auth::{Clock, Sender, TokenSource};
+use cec::failure::ServerErrorKind;
 use cec::http::Http;
 use cec::s3;
 use cec::store::keyring::{Keyring, MemoryKeyring};
@@ -37,9 +38,9 @@ impl Years {
     }
 
     /// What a process has of an account.
-    fn clients(&self, account: &Account, vault: Option<Vault>, life: Option<u64>) -> Clients {
+    fn clients(&self, account: &Account, vault: Option<Vault>) -> Clients {
         let http = Http::new(&options()).expect("a client");
-        let tokens = TokenSource::by_clock(http.clone(), account, vault, life, self.clock.clone());
+        let tokens = TokenSource::by_clock(http.clone(), account, vault, self.clock.clone());
         let sender = Arc::new(Sender::new(http, account.url.clone(), tokens));
         Clients { api: api::Client::new(sender.clone()), s3: s3::Client::new(sender.clone()), sender }
     }
@@ -74,19 +75,17 @@ async fn a_stored_session_lives_on_for_weeks_with_one_renewal_for_each_token() {
         let id = vault.save(&signed_in, "alice", false).expect("stored").id;
         let opened = || {
             let accounts = vault.load().expect("a file").accounts;
-            let found = vault.find(&accounts, &id).expect("an account");
-            let life = found.entry.token_life();
-            (found.account, life)
+            vault.find(&accounts, &id).expect("an account").account
         };
-        let (account, life) = opened();
-        let runs_on = years.clients(&account, Some(vault.clone()), life);
+        let account = opened();
+        let runs_on = years.clients(&account, Some(vault.clone()));
         let mut renewals = 0;
         // Steps shorter than a token's life, about as long, and longer.
         for (round, step) in [3, 9, 10, 30].map(|minutes| minutes * MINUTE).into_iter().cycle().take(120).enumerate() {
             years.pass(step);
             years.sandbox.clear_requests();
-            let (account, life) = opened();
-            let comes_and_goes = years.clients(&account, Some(vault.clone()), life);
+            let account = opened();
+            let comes_and_goes = years.clients(&account, Some(vault.clone()));
             works(&comes_and_goes, "new").await;
             works(&runs_on, "old").await;
             let renewed = years.count("/oidc/oauth2/token");
@@ -101,10 +100,10 @@ async fn a_stored_session_lives_on_for_weeks_with_one_renewal_for_each_token() {
         for _ in 0..2 {
             years.sandbox.clear_requests();
             let error = runs_on.api.workspaces().await.expect_err("it is over");
-            assert_eq!(error.kind, ApiErrorKind::Unauthenticated, "{error}");
-            let (account, life) = opened();
-            let next = years.clients(&account, Some(vault.clone()), life);
-            assert_eq!(next.api.workspaces().await.expect_err("over").kind, ApiErrorKind::Unauthenticated);
+            assert_eq!(error.kind, ServerErrorKind::Unauthenticated, "{error}");
+            let account = opened();
+            let next = years.clients(&account, Some(vault.clone()));
+            assert_eq!(next.api.workspaces().await.expect_err("over").kind, ServerErrorKind::Unauthenticated);
         }
         assert_eq!(years.count("/oidc/oauth2/token"), 0, "a refresh token that was refused is not sent again");
     }
@@ -114,7 +113,7 @@ async fn a_stored_session_lives_on_for_weeks_with_one_renewal_for_each_token() {
 async fn a_password_session_renews_itself_for_days_without_another_login() {
     let mut years = Years::begin();
     let password = password("alice", years.sandbox.password("alice"));
-    let clients = years.clients(&years.account("alice", password), None, None);
+    let clients = years.clients(&years.account("alice", password), None);
     works(&clients, "a").await;
     for step in [3, 9, 10, 30].map(|minutes| minutes * MINUTE).into_iter().cycle().take(120) {
         years.pass(step);

@@ -4,9 +4,9 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use cec::account::ServerUrl;
-use cec::api::ApiErrorKind;
-use cec::api::error::Cause;
 use cec::api::frontend::probe;
+use cec::error::CliError;
+use cec::failure::{Cause, ServerErrorKind};
 use cec::http::{Http, HttpError, HttpErrorKind, HttpOptions};
 use cells_sandbox::{Config, Fault, Sandbox};
 
@@ -29,8 +29,9 @@ async fn probed(url: &str, options: &HttpOptions) -> Result<(), HttpError> {
     }
 }
 
-fn hint(error: &HttpError) -> &str {
-    error.hint.as_deref().unwrap_or_default()
+/// What a user is advised to do about it.
+fn hint(error: &HttpError) -> String {
+    CliError::from(error.clone()).hints.join("; ")
 }
 
 #[tokio::test]
@@ -93,10 +94,10 @@ async fn a_self_signed_certificate_that_is_named_is_trusted_whatever_it_calls_it
     reached(probed(&url, &trusting).await);
     reached(probed(&url, &HttpOptions { trust_file: Some(file.path().to_owned()), ..options() }).await);
     // Nobody named it, or named another one.
-    let refused = |error: HttpError| (error.kind, error.message, error.hint.unwrap_or_default());
-    let (kind, message, hint) = refused(probed(&url, &options()).await.expect_err("nobody named it"));
+    let refused = |error: HttpError| (error.kind, error.message.clone(), hint(&error));
+    let (kind, message, advice) = refused(probed(&url, &options()).await.expect_err("nobody named it"));
     assert_eq!(kind, HttpErrorKind::Tls);
-    assert!(hint.contains("--ca-cert"), "{message} {hint}");
+    assert!(advice.contains("--ca-cert"), "{message} {advice}");
     let (_, other, key) = self_signed_authority(&sandbox, 2020..2100).await;
     let (other, key) = (file_of(&other), file_of(&key));
     let elsewhere = HttpOptions { ca_cert: Some(other.path().to_owned()), ..options() };
@@ -156,7 +157,7 @@ async fn plain_http_and_tls_ports_are_not_mixed_up() {
     let listener = Listener::answering(b"").await;
     let error = probed(&format!("http://{}", listener.address), &options()).await.expect_err("nothing");
     let expected = format!("if it is a TLS port, use --url https://{}", listener.address);
-    assert_eq!((error.kind, hint(&error)), (HttpErrorKind::Closed, expected.as_str()), "{error:?}");
+    assert_eq!((error.kind, hint(&error)), (HttpErrorKind::Closed, expected), "{error:?}");
 }
 
 #[tokio::test]
@@ -171,7 +172,7 @@ async fn files_that_are_no_certificates_are_told_at_once() {
     let certificate = file_of(sandbox.ca_pem().expect("a certificate"));
     let identity = Some((certificate.path().to_owned(), encrypted.path().to_owned()));
     let error = Http::new(&HttpOptions { client_identity: identity, ..options() }).expect_err("encrypted");
-    assert!(error.message.contains("encrypted") && error.hint.is_some(), "{error:?}");
+    assert!(error.message.contains("encrypted") && hint(&error).contains("without a passphrase"), "{error:?}");
 }
 
 #[tokio::test]
@@ -275,7 +276,7 @@ async fn the_probe_tells_what_is_there() {
     ] {
         sandbox.faults().add(fault);
         let error = probe(&http, &url).await.expect_err(words);
-        assert!(error.kind == ApiErrorKind::NotCells && error.message.contains(words), "{error:?}");
+        assert!(error.kind == ServerErrorKind::NotCells && error.message.contains(words), "{error:?}");
     }
 }
 
@@ -311,7 +312,7 @@ async fn silence_ends_by_the_idle_time_out_and_slow_progress_does_not() {
     sandbox.faults().add(Fault::on("GET", "/a/tree/stat").hang().always());
     let started = Instant::now();
     let error = clients.api.stat(&path("common-files")).await.expect_err("silence");
-    assert_eq!(error.kind, ApiErrorKind::Transport);
+    assert_eq!(error.kind, ServerErrorKind::Transport);
     assert!(error.message.contains("silent"), "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(30), "a few attempts, not the usual 90 s of patience each");
     let requests = sandbox.requests().iter().filter(|request| request.path.starts_with("/a/tree/stat")).count();

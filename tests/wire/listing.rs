@@ -1,6 +1,7 @@
 //! Listings: pages that overlap, hidden names, both Unicode forms, stars.
 
-use cec::api::{ApiErrorKind, Node, NodeKind};
+use cec::api::{Node, NodeKind};
+use cec::failure::ServerErrorKind;
 use cells_sandbox::{Fault, Sandbox};
 use futures_util::{StreamExt, TryStreamExt};
 
@@ -72,10 +73,10 @@ async fn what_is_not_there_is_not_found_and_what_may_not_be_seen_is_forbidden() 
     let clients = with_token(&sandbox, "admin");
     for folder in ["common-files/nowhere", "nowhere"] {
         let error = clients.api.children(&path(folder)).try_collect::<Vec<_>>().await.expect_err(folder);
-        assert_eq!(error.kind, ApiErrorKind::NotFound, "{folder}");
+        assert_eq!(error.kind, ServerErrorKind::NotFound, "{folder}");
         assert!(clients.api.find(&path(folder)).await.expect("asked").is_none());
     }
-    assert_eq!(clients.api.stat(&path("")).await.expect_err("the root").kind, ApiErrorKind::BadRequest);
+    assert_eq!(clients.api.stat(&path("")).await.expect_err("the root").kind, ServerErrorKind::BadRequest);
 }
 
 #[tokio::test]

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cec::account::{Credentials, ServerUrl};
+use cec::account::{Credentials, ServerUrl, TokenPair};
 use cec::auth::AuthError;
 use cec::auth::oauth::loopback::{Listener, Page};
 use cec::auth::oauth::password::SignedIn;
-use cec::auth::oauth::{Attempt, OAuth, OAuthError, Redirect, Tokens};
+use cec::auth::oauth::{Attempt, OAuth, OAuthError, Redirect};
 use cec::http::{Http, SendOptions};
 use cells_sandbox::{Fault, Sandbox};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -74,11 +74,11 @@ async fn visit(address: std::net::SocketAddr, line: &str, host: &str) -> String 
     answer
 }
 
-async fn works(sandbox: &Sandbox, tokens: &Tokens) -> bool {
+async fn works(sandbox: &Sandbox, tokens: &TokenPair) -> bool {
     sandbox.is_alive(tokens.access.expose_secret())
 }
 
-fn tokens(signed_in: Result<SignedIn, AuthError>) -> Tokens {
+fn tokens(signed_in: Result<SignedIn, AuthError>) -> TokenPair {
     match signed_in {
         Ok(SignedIn::Tokens(tokens)) => *tokens,
         other => panic!("{other:?}"),
@@ -103,7 +103,7 @@ async fn the_browser_comes_back_with_a_code_on_either_address() {
         let (code, farewell) = listener.wait(&attempt).await.into_parts();
         let tokens = oauth.exchange(&attempt, code.expect("a code")).await.expect("tokens");
         assert!(works(&sandbox, &tokens).await);
-        assert!(tokens.refresh.is_some() && tokens.life.as_secs() >= 590, "{tokens:?}");
+        assert!(tokens.refresh.is_some() && tokens.life.is_some_and(|life| life.as_secs() >= 590), "{tokens:?}");
         let page = Page { success: true, title: "Signed in as <alice>".to_owned(), text: "a & b".to_owned() };
         farewell.show(page).await;
         let shown = browser.await.expect("a page");

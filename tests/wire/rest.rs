@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cec::api::ApiErrorKind;
 use cec::api::jobs::{JobId, JobStatus};
+use cec::failure::ServerErrorKind;
 use cells_sandbox::Fault;
 
 use crate::support::*;
@@ -39,7 +39,7 @@ async fn a_folder_below_a_read_only_workspace_is_forbidden() {
     let workspaces = clients.api.workspaces().await.expect("workspaces");
     let Some(locked) = workspaces.iter().find(|node| node.read_only) else { panic!("{workspaces:?}") };
     let error = clients.api.create_folders(&[locked.path.join("x")]).await.expect_err("read only");
-    assert_eq!(error.kind, ApiErrorKind::Forbidden, "{error}");
+    assert_eq!(error.kind, ServerErrorKind::Forbidden, "{error}");
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_deletion_goes_through_its_job() {
     assert!(clients.api.find(&path("common-files/d")).await.expect("asked").is_none());
     assert!(clients.api.job(&JobId("nothing".to_owned()), &[]).await.expect("asked").is_none());
     let error = clients.api.delete(&[path("common-files/d")], false).await.expect_err("gone");
-    assert_eq!(error.kind, ApiErrorKind::NotFound);
+    assert_eq!(error.kind, ServerErrorKind::NotFound);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_deletion_whose_answer_is_lost_is_looked_after_not_repeated() {
     sandbox.tree().put("common-files/a", "x").expect("a file");
     sandbox.faults().add(Fault::on("POST", "/a/tree/delete").close_before());
     let error = clients.api.delete(&[path("common-files/a")], true).await.expect_err("still there");
-    assert_eq!(error.kind, ApiErrorKind::Transport);
+    assert_eq!(error.kind, ServerErrorKind::Transport);
     assert!(sandbox.tree().exists("common-files/a"));
     let sent = sandbox.requests().iter().filter(|request| request.path == "/a/tree/delete").count();
     assert_eq!(sent, 1);
@@ -89,7 +89,7 @@ async fn reads_are_tried_again_and_the_servers_pause_is_kept() {
     assert_eq!(sandbox.requests().len(), 3);
     sandbox.faults().add(Fault::on("GET", "/a/tree/stat").status(429).always());
     let error = clients.api.stat(&path("common-files")).await.expect_err("too many");
-    assert_eq!((error.kind, error.status), (ApiErrorKind::TooMany, Some(429)));
+    assert_eq!((error.kind, error.status), (ServerErrorKind::TooMany, Some(429)));
     assert_eq!(sandbox.requests().len(), 6);
 }
 
@@ -98,10 +98,10 @@ async fn pages_and_nothing_are_no_answers() {
     let sandbox = sandbox();
     let clients = with_token(&sandbox, "admin");
     sandbox.faults().add(Fault::on("*", "/a/").html().times(1));
-    assert_eq!(clients.api.stat(&path("common-files")).await.expect_err("a page").kind, ApiErrorKind::NotCells);
+    assert_eq!(clients.api.stat(&path("common-files")).await.expect_err("a page").kind, ServerErrorKind::NotCells);
     sandbox.faults().add(Fault::on("*", "/a/").empty_ok().times(1));
     let error = clients.api.stat(&path("common-files")).await.expect_err("nothing");
-    assert!(error.kind == ApiErrorKind::NotCells && error.message.contains("host name"), "{error}");
+    assert!(error.kind == ServerErrorKind::NotCells && error.message.contains("host name"), "{error}");
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn a_job_without_its_parameters_is_not_sent_again() {
     let sandbox = sandbox();
     let clients = with_token(&sandbox, "admin");
     let error = clients.api.run_job("copy", &serde_json::json!({})).await.expect_err("no parameters");
-    assert_eq!(error.kind, ApiErrorKind::Transport, "{error:?}");
+    assert_eq!(error.kind, ServerErrorKind::Transport, "{error:?}");
     assert_eq!(sandbox.requests().len(), 1);
 }
 

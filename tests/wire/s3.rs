@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use cec::error::CliError;
+use cec::failure::ServerErrorKind;
 use cec::http::retry::{Advice, Retryable};
-use cec::s3::S3ErrorKind;
 use cells_sandbox::{Config, Fault};
 use futures_util::TryStreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -49,7 +50,7 @@ async fn parts_become_a_file() {
     assert_eq!(content(&clients, "common-files/big", Some(size..size + 3)).await.expect("read"), b"end");
     assert!(!clients.s3.multipart_alive(&key, &id).await.expect("asked"));
     let again = clients.s3.complete_multipart(&key, &id, &parts).await.expect_err("gone");
-    assert_eq!(again.kind, S3ErrorKind::UploadGone);
+    assert_eq!(again.kind, ServerErrorKind::UploadGone);
     clients.s3.abort_multipart(&key, &id).await.expect("an unknown upload counts as given up");
 }
 
@@ -69,7 +70,7 @@ async fn a_completion_that_takes_long_is_waited_for_and_its_late_failure_heard()
     let fault = Fault::on("POST", "/io/").query("uploadId").body("text/event-stream", late);
     sandbox.faults().add(fault);
     let error = clients.s3.complete_multipart(&key, &id, &parts).await.expect_err("failed late");
-    assert_eq!((error.kind, error.in_doubt), (S3ErrorKind::Server, true), "{error:?}");
+    assert_eq!((error.kind, error.in_doubt), (ServerErrorKind::Server, true), "{error:?}");
     sandbox
         .faults()
         .add(Fault::on("POST", "/io/").query("uploadId").body("text/event-stream", "<?xml version=\"1.0\"?>\n   "));
@@ -77,7 +78,7 @@ async fn a_completion_that_takes_long_is_waited_for_and_its_late_failure_heard()
     assert!(error.in_doubt, "{error:?}");
     sandbox.faults().add(Fault::on("POST", "/io/").query("uploadId").html());
     let error = clients.s3.complete_multipart(&key, &id, &parts).await.expect_err("a page");
-    assert_eq!(error.kind, S3ErrorKind::NotCells);
+    assert_eq!(error.kind, ServerErrorKind::NotCells);
 }
 
 #[tokio::test]
@@ -96,8 +97,8 @@ async fn a_clock_that_is_an_hour_off_is_set_right_once() {
     let answer = "<Error><Code>RequestTimeTooSkewed</Code><Message>m</Message></Error>";
     sandbox.faults().add(Fault::on("PUT", "/io/").status(403).body("application/xml", answer).always());
     let error = clients.s3.put(&path("common-files/a"), 1, &body(b"a")).await.expect_err("for good");
-    assert_eq!(error.kind, S3ErrorKind::Signature);
-    assert!(error.hint().is_some_and(|hint| hint.contains("clock")));
+    assert_eq!(error.kind, ServerErrorKind::Signature);
+    assert!(CliError::from(error).hints[0].contains("clock"), "what helps is shown");
 }
 
 #[tokio::test]
@@ -109,12 +110,12 @@ async fn pages_and_successes_without_an_etag_are_no_successes() {
     sandbox.faults().add(Fault::on("PUT", "/io/").drop_header("Etag"));
     for _ in 0..2 {
         let error = clients.s3.put(&key, 1, &body(b"a")).await.expect_err("no ETag");
-        assert_eq!(error.kind, S3ErrorKind::NotCells, "{error}");
+        assert_eq!(error.kind, ServerErrorKind::NotCells, "{error}");
     }
     sandbox.faults().add(Fault::on("GET", "/io/").html().times(2));
-    assert_eq!(content(&clients, "common-files/a", None).await.expect_err("a page").kind, S3ErrorKind::NotCells);
+    assert_eq!(content(&clients, "common-files/a", None).await.expect_err("a page").kind, ServerErrorKind::NotCells);
     let listed = clients.s3.list(&path("common-files")).try_collect::<Vec<_>>().await;
-    assert_eq!(listed.expect_err("a page").kind, S3ErrorKind::NotCells);
+    assert_eq!(listed.expect_err("a page").kind, ServerErrorKind::NotCells);
 }
 
 #[tokio::test]
@@ -124,12 +125,12 @@ async fn a_download_that_is_cut_fails_and_says_how_far_it_came() {
     let clients = with_token(&sandbox, "admin");
     sandbox.faults().add(Fault::on("GET", "/io/").cut_response_at(60_000));
     let error = content(&clients, "common-files/a", None).await.expect_err("cut");
-    assert_eq!((error.kind, error.advice()), (S3ErrorKind::Transport, Advice::Retry), "{error}");
+    assert_eq!((error.kind, error.advice()), (ServerErrorKind::Transport, Advice::Retry), "{error}");
     sandbox.faults().add(Fault::on("GET", "/io/").stall_response_at(1000, Duration::from_secs(30)));
     let quick = cec::http::HttpOptions { idle_timeout: Duration::from_millis(300), ..options() };
     let hasty = clients_of(sandbox.url(), token(&sandbox.token("admin")), &quick);
     let error = content(&hasty, "common-files/a", None).await.expect_err("stalled");
-    assert!(error.kind == S3ErrorKind::Transport && error.message.contains("silent"), "{error}");
+    assert!(error.kind == ServerErrorKind::Transport && error.message.contains("silent"), "{error}");
 }
 
 #[tokio::test]
@@ -137,7 +138,10 @@ async fn ranges_outside_are_told_and_ranges_ignored_are_noticed() {
     let sandbox = sandbox();
     sandbox.tree().put("common-files/a", "0123456789").expect("a file");
     let clients = with_token(&sandbox, "admin");
-    assert_eq!(content(&clients, "common-files/a", Some(10..12)).await.expect_err("outside").kind, S3ErrorKind::Range);
+    assert_eq!(
+        content(&clients, "common-files/a", Some(10..12)).await.expect_err("outside").kind,
+        ServerErrorKind::Range
+    );
     assert_eq!(content(&clients, "common-files/a", Some(8..99)).await.expect("to the end"), b"89");
     sandbox.faults().add(Fault::on("GET", "/io/").status(200).body("text/plain", "0123456789").header("Etag", "\"e\""));
     let error = content(&clients, "common-files/a", Some(3..5)).await.expect_err("ignored");
@@ -151,21 +155,21 @@ async fn only_a_body_that_was_sent_whole_leaves_doubt() {
     let key = path("common-files/a");
     sandbox.faults().add(Fault::on("PUT", "/io/").close_after());
     let error = clients.s3.put(&key, 5, &body(b"hello")).await.expect_err("no answer");
-    assert!(error.in_doubt && error.kind == S3ErrorKind::Transport, "{error:?}");
+    assert!(error.in_doubt && error.kind == ServerErrorKind::Transport, "{error:?}");
     sandbox.faults().add(Fault::on("PUT", "/io/").status(503));
     let error = clients.s3.put(&key, 5, &body(b"hello")).await.expect_err("503");
-    assert!(error.in_doubt && error.kind == S3ErrorKind::Server, "{error:?}");
+    assert!(error.in_doubt && error.kind == ServerErrorKind::Server, "{error:?}");
     let large = vec![0; 64 << 20];
     sandbox.faults().add(Fault::on("PUT", "/io/").cut_request_at(100_000));
     let error = clients.s3.put(&key, large.len() as u64, &pieces(large.len() as u64)).await.expect_err("cut");
     assert!(!error.in_doubt, "{error:?}");
     let short = clients.s3.put(&key, 10, &body(b"abc")).await.expect_err("too short");
-    assert_eq!((short.kind, short.in_doubt), (S3ErrorKind::Body, false), "{short:?}");
+    assert_eq!((short.kind, short.in_doubt), (ServerErrorKind::Body, false), "{short:?}");
     let broken = || {
         reqwest::Body::wrap_stream(futures_util::stream::iter([Err::<&str, _>(std::io::Error::other("disk on fire"))]))
     };
     let error = clients.s3.put(&key, 10, &broken).await.expect_err("unreadable");
-    assert!(error.kind == S3ErrorKind::Body && error.message.contains("disk on fire"), "{error:?}");
+    assert!(error.kind == ServerErrorKind::Body && error.message.contains("disk on fire"), "{error:?}");
 }
 
 /// A body of zeros in pieces of 64 KiB.
@@ -196,7 +200,7 @@ async fn a_large_body_that_is_refused_on_the_way_is_answered_with_its_reason() {
     });
     let clients = clients_of(&url, token("any"), &options());
     let error = clients.s3.put(&path("common-files/big"), 256 << 20, &pieces(256 << 20)).await.expect_err("refused");
-    assert_eq!((error.kind, error.in_doubt), (S3ErrorKind::Quota, false), "{error:?}");
+    assert_eq!((error.kind, error.in_doubt), (ServerErrorKind::Quota, false), "{error:?}");
 }
 
 #[tokio::test]
@@ -205,14 +209,14 @@ async fn conflicts_and_locks_are_told_apart() {
     let clients = with_token(&sandbox, "admin");
     sandbox.tree().mkdir("common-files/d").expect("a folder");
     let error = clients.s3.put(&path("common-files/d"), 1, &body(b"a")).await.expect_err("a folder");
-    assert_eq!((error.kind, error.advice()), (S3ErrorKind::Conflict, Advice::Stop));
+    assert_eq!((error.kind, error.advice()), (ServerErrorKind::Conflict, Advice::Stop));
     sandbox.lock("common-files/d", Duration::from_secs(60)).expect("locked");
     let error = clients.s3.put(&path("common-files/d/a"), 1, &body(b"a")).await.expect_err("locked");
-    assert!(error.kind == S3ErrorKind::Locked && matches!(error.advice(), Advice::After(_)), "{error:?}");
+    assert!(error.kind == ServerErrorKind::Locked && matches!(error.advice(), Advice::After(_)), "{error:?}");
     assert!(!error.in_doubt);
     sandbox.s3().set_quota("personal-files", Some(1));
     let error = clients.s3.put(&path("personal-files/a"), 5, &body(b"hello")).await.expect_err("full");
-    assert_eq!(error.kind, S3ErrorKind::Quota, "{error:?}");
+    assert_eq!(error.kind, ServerErrorKind::Quota, "{error:?}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cec::account::{Account, Credentials, ServerUrl};
+use cec::account::{Account, Credentials, ServerUrl, TokenPair};
 use cec::auth::{Sender, TokenSource};
 use cec::http::retry::RetryPolicy;
 use cec::http::{Http, HttpOptions};
@@ -69,7 +69,7 @@ pub(crate) fn with_password(sandbox: &Sandbox, login: &str) -> Clients {
 /// OAuth tokens as config.json keeps them; when they end is not known here.
 pub(crate) fn oauth(pair: &Pair) -> Credentials {
     let refresh = Some(pair.refresh.clone().into());
-    Credentials::OAuth { access: pair.access.clone().into(), refresh, expires_at: None }
+    Credentials::OAuth(TokenPair { refresh, ..TokenPair::of_access(pair.access.clone().into()) })
 }
 
 pub(crate) fn token(text: &str) -> Credentials {
@@ -89,7 +89,7 @@ pub(crate) async fn content(
     clients: &Clients,
     key: &str,
     range: Option<std::ops::Range<u64>>,
-) -> Result<Vec<u8>, s3::S3Error> {
+) -> Result<Vec<u8>, cec::failure::ServerError> {
     let download = clients.s3.get(&path(key), range).await?;
     download
         .body

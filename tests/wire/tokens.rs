@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use cec::api::ApiErrorKind;
 use cec::auth::AuthError;
-use cec::s3::{S3Error, S3ErrorKind};
+use cec::failure::{ServerError, ServerErrorKind};
 use cells_sandbox::{Fault, Sandbox, TokenKind};
 
 use crate::support::*;
@@ -83,8 +82,8 @@ async fn a_wrong_password_is_sent_once() {
     let sandbox = sandbox();
     let clients = clients_of(sandbox.url(), password("alice", "wrong"), &options());
     for _ in 0..3 {
-        assert_eq!(clients.api.workspaces().await.expect_err("refused").kind, ApiErrorKind::Auth);
-        assert_eq!(clients.s3.head(&path("personal-files/a")).await.expect_err("refused").kind, S3ErrorKind::Auth);
+        assert_eq!(clients.api.workspaces().await.expect_err("refused").kind, ServerErrorKind::Auth);
+        assert_eq!(clients.s3.head(&path("personal-files/a")).await.expect_err("refused").kind, ServerErrorKind::Auth);
     }
     assert_eq!(logins(&sandbox), 1);
 }
@@ -115,18 +114,18 @@ async fn what_a_login_may_answer_is_understood() {
 async fn a_dead_personal_token_is_told_from_a_missing_right() {
     let sandbox = sandbox();
     let dead = clients_of(sandbox.url(), token("garbage"), &options());
-    assert_eq!(dead.api.workspaces().await.expect_err("dead").kind, ApiErrorKind::Unauthenticated);
+    assert_eq!(dead.api.workspaces().await.expect_err("dead").kind, ServerErrorKind::Unauthenticated);
     for error in [
         dead.s3.head(&path("common-files/a")).await.expect_err("dead"),
         dead.s3.put(&path("common-files/a"), 1, &body(b"a")).await.expect_err("dead"),
     ] {
-        assert_eq!(error.kind, S3ErrorKind::Unauthenticated, "{error}");
+        assert_eq!(error.kind, ServerErrorKind::Unauthenticated, "{error}");
     }
     let alice = with_token(&sandbox, "alice");
     let workspaces = alice.api.workspaces().await.expect("workspaces");
     let locked = workspaces.iter().find(|node| node.read_only).expect("a read-only workspace");
     let error = alice.s3.put(&locked.path.join("a"), 1, &body(b"a")).await.expect_err("read only");
-    assert_eq!((error.kind, error.status), (S3ErrorKind::Forbidden, Some(403)), "{error}");
+    assert_eq!((error.kind, error.status), (ServerErrorKind::Forbidden, Some(403)), "{error}");
     assert!(!error.in_doubt);
 }
 
@@ -159,11 +158,11 @@ fn counts(sandbox: &Sandbox) -> (usize, usize) {
     (count("/oidc/oauth2/token"), count("/io/"))
 }
 
-async fn upload(clients: &Clients) -> Result<(), S3Error> {
+async fn upload(clients: &Clients) -> Result<(), ServerError> {
     clients.s3.put(&path("personal-files/a"), 5, &body(b"hello")).await.map(drop)
 }
 
-async fn download(clients: &Clients) -> Result<(), S3Error> {
+async fn download(clients: &Clients) -> Result<(), ServerError> {
     assert_eq!(content(clients, "personal-files/a", None).await?, b"hello");
     Ok(())
 }
@@ -215,19 +214,19 @@ async fn a_token_that_is_dead_again_after_its_renewal_is_not_renewed_in_circles(
     let clients = clients_of(sandbox.url(), oauth(&sandbox.sign_in("admin")), &options());
     sandbox.faults().add(Fault::on("*", "/io/").expire_token().always());
     let error = upload(&clients).await.expect_err("dead");
-    assert_eq!(error.kind, S3ErrorKind::Forbidden, "{error}");
+    assert_eq!(error.kind, ServerErrorKind::Forbidden, "{error}");
     assert_eq!(counts(&sandbox), (1, 2));
     sandbox.faults().clear();
     sandbox.faults().add(Fault::on("*", "/a/").expire_token().always());
     let error = clients.api.workspaces().await.expect_err("dead");
-    assert_eq!(error.kind, ApiErrorKind::Unauthenticated, "{error}");
+    assert_eq!(error.kind, ServerErrorKind::Unauthenticated, "{error}");
 }
 
 #[tokio::test]
 async fn a_token_with_spaces_in_it_is_refused_before_it_is_sent() {
     let sandbox = sandbox();
     let clients = clients_of(sandbox.url(), token("two\nlines"), &options());
-    assert_eq!(clients.api.workspaces().await.expect_err("no header").kind, ApiErrorKind::Transport);
+    assert_eq!(clients.api.workspaces().await.expect_err("no header").kind, ServerErrorKind::Transport);
     assert!(sandbox.requests().is_empty());
 }
 
@@ -240,5 +239,5 @@ async fn a_scoped_token_reads_its_node() {
     clients.api.stat(&path("common-files/only")).await.expect("its own node");
     sandbox.tree().put("common-files/other", "x").expect("a file");
     let error = clients.api.stat(&path("common-files/other")).await.expect_err("outside");
-    assert_eq!(error.kind, ApiErrorKind::Forbidden, "{error}");
+    assert_eq!(error.kind, ServerErrorKind::Forbidden, "{error}");
 }

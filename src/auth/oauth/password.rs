@@ -6,15 +6,17 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::{ANSWER_LIMIT, CALLBACK_PORT, OAuth, OAuthError, Redirect, Tokens};
-use crate::auth::{AuthError, session};
+use super::{ANSWER_LIMIT, CALLBACK_PORT, OAuth, OAuthError, Redirect};
+use crate::account::TokenPair;
+use crate::auth::error::AuthError;
+use crate::auth::session;
 use crate::http::redact;
 
 /// What a password led to.
 #[derive(Debug)]
 pub enum SignedIn {
     /// Tokens that renew themselves.
-    Tokens(Box<Tokens>),
+    Tokens(Box<TokenPair>),
     /// This server gives none for a password: it has to be kept, and a session opened with it. The reason in words.
     NotOffered(String),
 }

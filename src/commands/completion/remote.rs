@@ -84,7 +84,7 @@ async fn children(ctx: &Ctx, folder: &RemotePath) -> Option<Vec<Child>> {
 /// Whether the token would be renewed first. A completion that is given up in the middle of that could lose the session.
 fn must_be_renewed(account: &Account) -> bool {
     let soon = jiff::Timestamp::now().as_second() + 60;
-    matches!(account.credentials, Credentials::OAuth { expires_at: Some(end), .. } if end <= soon)
+    matches!(&account.credentials, Credentials::OAuth(pair) if pair.expires_at.is_some_and(|end| end <= soon))
 }
 
 /// The file that keeps a listing. Only those of stored accounts are kept: credentials that were given for one call

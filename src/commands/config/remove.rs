@@ -122,7 +122,7 @@ pub(crate) async fn revoke(ctx: &Ctx, vault: &Vault, accounts: &Accounts, id: &s
         Err(error) => return goes_on(&error.message),
     };
     let token = match credentials {
-        Credentials::OAuth { access, refresh, .. } => refresh.as_ref().unwrap_or(access),
+        Credentials::OAuth(pair) => pair.refresh.as_ref().unwrap_or(&pair.access),
         _ if is_dead(&http, &found.account).await => return Revoked::Nothing,
         _ => {
             let reason =

@@ -7,12 +7,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::given::Way;
 use super::sign_in::check_server;
 use super::{Subject, browser};
-use crate::account::{Credentials, ServerUrl};
+use crate::account::{Credentials, ServerUrl, TokenPair};
 use crate::auth::AuthError;
 use crate::auth::oauth::OAuth;
 use crate::auth::oauth::loopback::Farewell;
 use crate::auth::oauth::password::SignedIn;
-use crate::context::{Ctx, Destination, read_password, read_token};
+use crate::context::{Ctx, Destination};
+use crate::credentials::{read_password, read_token};
 use crate::error::{CliError, Kind};
 use crate::http::Http;
 use crate::settings::{Given, TokenOrigin, parse_url};
@@ -48,7 +49,7 @@ pub(super) async fn obtain(ctx: &Ctx, http: &Http, subject: &Subject, way: &Way)
                 _ => TokenOrigin::Inline(token.clone()),
             };
             let access = read_token(&ctx.ui, &origin).await?;
-            Ok(Credentials::OAuth { access, refresh: None, expires_at: None }.into())
+            Ok(Credentials::OAuth(TokenPair::of_access(access)).into())
         }
         Way::Token { from_input } => Ok(Credentials::Token(token(ctx, url, *from_input).await?).into()),
         Way::Password => Ok(password(ctx, http, subject).await?.into()),

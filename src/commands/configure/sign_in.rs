@@ -7,14 +7,15 @@ use secrecy::ExposeSecret as _;
 
 use super::credentials::Obtained;
 use super::{Subject, told};
-use crate::account::{Account, Credentials, ServerUrl};
+use crate::account::{Account, Credentials, ServerUrl, TokenPair};
+use crate::api::Client;
 use crate::api::frontend::{self, ServerInfo, User};
-use crate::api::{ApiError, Client};
 use crate::auth::oauth::OAuth;
 use crate::auth::oauth::loopback::Farewell;
 use crate::auth::{Sender, TokenSource};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
+use crate::failure::ServerError;
 use crate::http::Http;
 use crate::ui::prompt::Consent;
 
@@ -99,7 +100,9 @@ async fn settle(ctx: &Ctx, http: &Http, subject: &Subject, account: &Account) ->
 /// Whether to end the session of one would end that of the other.
 fn shares_session(one: &Account, other: &Account) -> bool {
     let token = |account: &Account| match &account.credentials {
-        Credentials::OAuth { access, .. } | Credentials::Token(access) => Some(access.expose_secret().to_owned()),
+        Credentials::OAuth(TokenPair { access, .. }) | Credentials::Token(access) => {
+            Some(access.expose_secret().to_owned())
+        }
         Credentials::Password { .. } => None,
     };
     one.url != other.url || token(one) == token(other)
@@ -108,7 +111,7 @@ fn shares_session(one: &Account, other: &Account) -> bool {
 /// Ends a session that nobody needs: one that was just opened and that nothing will come of, or one that another has
 /// taken the place of.
 async fn forget(http: &Http, account: &Account) {
-    if let Credentials::OAuth { refresh: Some(refresh), .. } = &account.credentials {
+    if let Credentials::OAuth(TokenPair { refresh: Some(refresh), .. }) = &account.credentials {
         let oauth = OAuth::new(http.clone(), account.url.clone());
         if let Ok(Err(error)) = tokio::time::timeout(FAREWELL, oauth.revoke(refresh)).await {
             tracing::debug!(%error, "the session could not be ended");
@@ -129,7 +132,7 @@ async fn ask(http: &Http, account: &Account) -> Result<(User, ServerInfo), CliEr
     };
     // A server that does not answer must not keep the program.
     let _ = tokio::time::timeout(FAREWELL, sender.tokens.close()).await;
-    let during = |error: ApiError| CliError::from(error).during(format!("signing in on {}", account.url));
+    let during = |error: ServerError| CliError::from(error).during(format!("signing in on {}", account.url));
     let user = user.map_err(during)?.ok_or_else(|| {
         CliError::new(Kind::Auth, format!("{} does not accept this {}", account.url, account.credentials.kind()))
             .hint("it may be incomplete or expired, or belong to another server; nothing was stored")

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::account::{Account, Credentials};
+use crate::account::{Account, Credentials, TokenPair};
 use crate::api::frontend::{ServerInfo, User};
 use crate::context::Ctx;
 use crate::error::CliError;
@@ -81,10 +81,10 @@ pub(super) fn tell(
 /// How long credentials last: in words, as a time, and whether they renew themselves.
 fn life(credentials: &Credentials) -> (String, Option<Timestamp>, bool) {
     let (words, end, renews) = match credentials {
-        Credentials::OAuth { refresh: Some(_), .. } => {
+        Credentials::OAuth(TokenPair { refresh: Some(_), .. }) => {
             ("the session renews itself; unused for 60 days (the server may have another limit) it ends", None, true)
         }
-        Credentials::OAuth { refresh: None, expires_at, .. } => {
+        Credentials::OAuth(TokenPair { refresh: None, expires_at, .. }) => {
             let end = expires_at.and_then(|seconds| Timestamp::from_second(seconds).ok());
             ("the token cannot be renewed; servers let such tokens live for ten minutes", end, false)
         }

@@ -6,11 +6,11 @@ use futures_util::TryStreamExt;
 
 use super::here::Subject;
 use super::report::Report;
-use crate::api::error::Cause;
+use crate::api::Client;
 use crate::api::frontend::{self, Greeting};
-use crate::api::{ApiError, ApiErrorKind, Client};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, SIGN_IN};
+use crate::failure::{Cause, ServerError, ServerErrorKind};
 use crate::http::{HttpErrorKind, look};
 use crate::path::RemotePath;
 use crate::ui::human;
@@ -83,12 +83,12 @@ async fn way(ctx: &Ctx, subject: &Subject, report: &mut Report<'_>) -> Result<bo
 /// What the first answer, or the lack of it, says of the connection, TLS, the server and the clocks.
 fn judge(
     subject: &Subject,
-    result: Result<Greeting, ApiError>,
+    result: Result<Greeting, ServerError>,
     here: SystemTime,
     report: &mut Report<'_>,
 ) -> Result<bool, CliError> {
     let fault = match &result {
-        Err(ApiError { source: Some(Cause::Http(error)), .. }) => Some(error.kind),
+        Err(ServerError { source: Some(Cause::Http(error)), .. }) => Some(error.kind),
         _ => None,
     };
     let answers = format!("{}:{} answers", subject.url.host(), subject.url.port());
@@ -132,7 +132,7 @@ fn tls(subject: &Subject, report: &mut Report<'_>) -> Result<(), CliError> {
 
 fn answered(
     subject: &Subject,
-    result: Result<Greeting, ApiError>,
+    result: Result<Greeting, ServerError>,
     here: SystemTime,
     report: &mut Report<'_>,
 ) -> Result<bool, CliError> {
@@ -221,7 +221,7 @@ async fn rest(api: &Client, report: &mut Report<'_>) -> Result<bool, CliError> {
 async fn version(api: &Client, report: &mut Report<'_>) -> Result<(), CliError> {
     let server = match api.server_info().await {
         Ok(server) => server,
-        Err(ApiError { kind: ApiErrorKind::Forbidden, .. }) => Default::default(),
+        Err(ServerError { kind: ServerErrorKind::Forbidden, .. }) => Default::default(),
         Err(error) => return report.failed("version", error),
     };
     let product = server.product.unwrap_or_else(|| "Pydio Cells".to_owned());

@@ -149,7 +149,7 @@ async fn delete(ctx: &Ctx, job: &JobEntry, by_id: bool, dry_run: bool) -> Result
     match deleted.await {
         Ok(result) => Ok(told(&result, None)),
         Err(error) => {
-            let error: crate::api::ApiError = error;
+            let error: crate::failure::ServerError = error;
             let error = CliError::from(error).during(format!("deleting the job {}", job.id)).about(&job.id);
             if error.ends_everything() { Err(error) } else { Ok(told("failed", Some(error))) }
         }

@@ -1,11 +1,11 @@
 //! `cec ls --exists`.
 
 use super::Args;
-use crate::api::ApiErrorKind;
 use crate::commands::nodes;
 use crate::commands::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
+use crate::failure::ServerErrorKind;
 use crate::path::RemotePath;
 use crate::walk::WalkError;
 use crate::walk::glob::{self, Reading};
@@ -46,7 +46,7 @@ async fn does_exist(ctx: &Ctx, arguments: &Args, path: &RemotePath) -> Result<bo
     }
     match glob::expand(api, s3, path, Reading { literal: arguments.no_glob, ..Reading::default() }).await {
         Ok(found) => Ok(!found.nodes.is_empty()),
-        Err(WalkError::Api(error)) if error.kind == ApiErrorKind::NotFound => Ok(false),
+        Err(WalkError::Server(error)) if error.kind == ServerErrorKind::NotFound => Ok(false),
         Err(error) => Err(CliError::from(error).during(format!("looking for {path}")).about(path)),
     }
 }

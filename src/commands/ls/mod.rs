@@ -94,11 +94,11 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     }
     // What is named twice is listed once, as the older client's own example has it: ls DIR --format T DIR/
     let mut seen = HashSet::new();
-    let mut is_new = |typed: &String| ctx.remote_path(typed).map_or(true, |path| seen.insert(path));
+    let mut is_new = |typed: &String| nodes::parse(ctx, typed).map_or(true, |path| seen.insert(path));
     let paths: Vec<String> = paths.into_iter().filter(|typed| is_new(typed)).collect();
     let format = arguments.format.as_deref().map(|template| Format::parse(template, FIELDS)).transpose()?;
     let mut operands = Operands::new(&ctx.ui);
-    let only_root = paths.iter().all(|path| ctx.remote_path(path).is_ok_and(|path| path.is_root()));
+    let only_root = paths.iter().all(|path| nodes::parse(ctx, path).is_ok_and(|path| path.is_root()));
     let mut show = Show::new(ctx, &arguments, format, only_root && !arguments.recursive, paths.len() > 1);
     for path in &paths {
         let result = list(ctx, &arguments, path, &mut show, &mut operands).await;

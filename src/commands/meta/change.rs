@@ -3,12 +3,13 @@
 
 use serde_json::{Value, json};
 
+use crate::api::Node;
 use crate::api::meta::Namespace;
-use crate::api::{ApiError, ApiErrorKind, Node};
 use crate::commands::operands::Operands;
 use crate::commands::{edits, nodes};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
+use crate::failure::{Reason, ServerError, ServerErrorKind};
 use crate::path::RemotePath;
 use crate::walk::glob::Reading;
 
@@ -119,7 +120,7 @@ async fn change_nodes(
                 New::Nothing => api.delete_meta(node, name).await,
             };
             // The first value of a node, made by another at the very same time.
-            let is_beaten = matches!(&result, Err(error) if error.kind == ApiErrorKind::Conflict);
+            let is_beaten = matches!(&result, Err(error) if error.kind == ServerErrorKind::Conflict);
             let was_there = if is_beaten { true } else { result.map_err(|error| failed(error, name, node))? };
             if change.is_edit() || is_beaten {
                 written.push(node.clone());
@@ -141,9 +142,9 @@ async fn looked_at_again(ctx: &Ctx, nodes: &[Node]) -> Result<Vec<Node>, CliErro
     nodes.iter().map(|node| same(node).ok_or_else(|| CliError::not_found(&node.path))).collect()
 }
 
-fn failed(error: ApiError, name: &str, node: &Node) -> CliError {
+fn failed(error: ServerError, name: &str, node: &Node) -> CliError {
     let path = &node.path;
-    let is_too_long = error.message.contains("Data too long");
+    let is_too_long = error.is(Reason::TooLong);
     let mut error = CliError::from(error).during(format!("changing {name} of {path}")).about(path);
     if is_too_long {
         error.message = "the value is longer than the server can store".to_owned();

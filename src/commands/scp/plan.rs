@@ -63,7 +63,7 @@ pub(super) async fn plan(ui: &Ui, engine: &Engine, direction: Direction, literal
 
 /// What failed before anything moved; of a failed call it is said what it was for.
 fn while_planning(error: TransferError, target: &str) -> CliError {
-    let is_call = matches!(error, TransferError::Api(_) | TransferError::S3(_) | TransferError::Walk(_));
+    let is_call = matches!(error, TransferError::Server(_) | TransferError::Walk(_));
     let error = CliError::from(error);
     if is_call { error.during(format!("looking for {target}")) } else { error }
 }

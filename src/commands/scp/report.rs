@@ -132,6 +132,7 @@ fn list_failures(ctx: &Ctx, summary: &mut Summary, failed: u64) -> Vec<Kind> {
     let (mut listed, mut existing) = (0_u64, 0);
     for failure in std::mem::take(&mut summary.failures) {
         let error = CliError::from(failure.error);
+        error.log_causes();
         existing += usize::from(error.kind == Kind::Exists);
         if listed < LISTED_FAILURES && (error.kind != Kind::Exists || existing <= LISTED_EXISTING) {
             listed += 1;

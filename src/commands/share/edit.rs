@@ -4,11 +4,12 @@ use secrecy::SecretString;
 
 use super::options::{Common, Flags, check_slug};
 use super::{show, target};
+use crate::api::NodeKind;
 use crate::api::share::{Link, Permission};
-use crate::api::{ApiErrorKind, NodeKind};
 use crate::commands::edits;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
+use crate::failure::ServerErrorKind;
 
 /// Arguments of `cec share edit`.
 #[derive(Debug, clap::Args)]
@@ -76,7 +77,7 @@ async fn change(
         is_sent = true;
         match (api.update_link(&now, &wish).await, &wish.hash) {
             // Another one writes it at the very same time.
-            (Err(error), None) if error.kind == ApiErrorKind::Conflict => {}
+            (Err(error), None) if error.kind == ServerErrorKind::Conflict => {}
             (result, slug) => {
                 let slug = slug.as_deref().unwrap_or_default();
                 result.map_err(|error| during(super::taken(error, slug)))?;

@@ -10,10 +10,10 @@ mod target;
 use clap::Subcommand;
 
 use crate::api::share::Link;
-use crate::api::{ApiError, ApiErrorKind};
 use crate::commands::nodes;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
+use crate::failure::{ServerError, ServerErrorKind};
 use crate::path::RemotePath;
 use crate::walk::glob::Reading;
 use options::{Common, Flags};
@@ -111,8 +111,8 @@ async fn create(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
 }
 
 /// A last part of a URL that another link has.
-fn taken(error: ApiError, slug: &str) -> CliError {
-    let is_taken = error.kind == ApiErrorKind::Conflict;
+fn taken(error: ServerError, slug: &str) -> CliError {
+    let is_taken = error.kind == ServerErrorKind::Conflict;
     let error = CliError::from(error);
     if !is_taken {
         return error;

@@ -5,7 +5,8 @@ use jiff::civil::{Date, DateTime};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::api::share::{Link, LinkWish, Permission};
-use crate::context::{Ctx, read_password};
+use crate::context::Ctx;
+use crate::credentials::read_password;
 use crate::error::{CliError, Kind};
 use crate::settings::parse_duration;
 

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use crate::api::share::{Link, LinkWorkspace};
-use crate::api::{ApiError, ApiErrorKind};
 use crate::commands::nodes;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
+use crate::failure::{ServerError, ServerErrorKind};
 use crate::path::RemotePath;
 
 /// The number that shares of links have in the metadata of nodes.
@@ -32,7 +32,7 @@ pub(super) async fn find(ctx: &Ctx, typed: &str) -> Result<Vec<Found>, CliError>
         let api = ctx.api().await?;
         let link = match api.link(typed).await {
             Ok(link) => link,
-            Err(error) if error.kind == ApiErrorKind::NotFound => return Err(no_link(typed)),
+            Err(error) if error.kind == ServerErrorKind::NotFound => return Err(no_link(typed)),
             Err(error) => return Err(during(error, typed)),
         };
         let all = api.links().await.map_err(|error| during(error, typed))?;
@@ -46,7 +46,7 @@ pub(super) async fn find(ctx: &Ctx, typed: &str) -> Result<Vec<Found>, CliError>
     by_hash(ctx, typed, typed).await
 }
 
-fn during(error: ApiError, typed: &str) -> CliError {
+fn during(error: ServerError, typed: &str) -> CliError {
     CliError::from(error).during(format!("looking for the link {typed}")).about(typed)
 }
 
@@ -79,7 +79,7 @@ async fn place(ctx: &Ctx, roots: &[(String, String)], typed: &str) -> Result<Opt
 
 /// Whether that is left of a link that was never completed: it has no URL, and only its workspace can be removed.
 pub(super) fn is_remains(workspace: &LinkWorkspace) -> bool {
-    matches!(&workspace.link, Err(error) if error.kind == ApiErrorKind::NotFound)
+    matches!(&workspace.link, Err(error) if error.kind == ServerErrorKind::NotFound)
 }
 
 /// What is left of links that were never completed, by their UUID or by the path of what they were to open.
@@ -111,7 +111,7 @@ async fn by_path(ctx: &Ctx, typed: &str) -> Result<Vec<Found>, CliError> {
             match api.link(uuid).await {
                 Ok(link) => found.push((link, Some(node.path.clone()))),
                 // One that was never completed.
-                Err(error) if error.kind == ApiErrorKind::NotFound => {}
+                Err(error) if error.kind == ServerErrorKind::NotFound => {}
                 Err(error) => return Err(CliError::from(error).about(&path)),
             }
         }

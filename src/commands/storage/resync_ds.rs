@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::api::ApiErrorKind;
 use crate::api::jobs::JobId;
 use crate::commands::server_job::ServerJobs;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
+use crate::failure::ServerErrorKind;
 use crate::path::shell::command_line;
 
 /// Arguments of `cec storage resync-ds`.
@@ -35,7 +35,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     // The server starts a job for any name, which then fails where nobody looks.
     match api.data_source(name).await {
         Ok(_) => {}
-        Err(error) if error.kind == ApiErrorKind::NotFound => {
+        Err(error) if error.kind == ServerErrorKind::NotFound => {
             return Err(CliError::new(Kind::NotFound, format!("there is no data source '{name}'"))
                 .hint("'cec storage list-datasources' lists them")
                 .about(name));

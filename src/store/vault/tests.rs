@@ -43,7 +43,12 @@ fn account(credentials: Credentials) -> Account {
 }
 
 fn oauth() -> Account {
-    account(Credentials::OAuth { access: "acc".into(), refresh: Some("ref".into()), expires_at: Some(1_900_000_000) })
+    account(Credentials::OAuth(TokenPair {
+        access: "acc".into(),
+        refresh: Some("ref".into()),
+        expires_at: Some(1_900_000_000),
+        life: None,
+    }))
 }
 
 fn find(vault: &Vault, id: &str) -> Result<Found, StoreError> {
@@ -54,7 +59,7 @@ fn shown(found: &Found) -> String {
     match &found.account.credentials {
         Credentials::Token(token) => format!("pat {}", token.expose_secret()),
         Credentials::Password { login, password } => format!("session {login} {}", password.expose_secret()),
-        Credentials::OAuth { access, refresh, .. } => {
+        Credentials::OAuth(TokenPair { access, refresh, .. }) => {
             format!("oauth2 {} {}", access.expose_secret(), refresh.as_ref().map_or("-", |text| text.expose_secret()))
         }
     }
@@ -145,8 +150,12 @@ fn items_of_old_versions_are_renamed() {
 
 #[test]
 fn a_new_pair_goes_where_the_old_one_was() {
-    let pair =
-        Pair { access: "A2".into(), refresh: Some("R2".into()), expires_at: Some(2_000_000_000), life: Some(600) };
+    let pair = TokenPair {
+        access: "A2".into(),
+        refresh: Some("R2".into()),
+        expires_at: Some(2_000_000_000),
+        life: Some(Duration::from_secs(600)),
+    };
     for keep_in_file in [false, true] {
         let place = Home::new();
         let vault = Vault::new(place.file(), Arc::clone(&place.keyring) as Arc<dyn Keyring>, keep_in_file);
@@ -156,10 +165,10 @@ fn a_new_pair_goes_where_the_old_one_was() {
         drop(lock);
         let found = find(&vault, &id).expect("found");
         assert_eq!(shown(&found), "oauth2 A2 R2");
-        let stored = found.pair().expect("a pair");
+        let stored = vault.pair(&id).expect("an account").expect("a pair");
         assert_eq!((stored.expires_at, stored.life), (pair.expires_at, pair.life));
         assert_eq!(place.text().contains("A2"), keep_in_file);
-        vault.store_pair(&id, &Pair { refresh: None, ..pair.clone() }, None).expect("stored");
+        vault.store_pair(&id, &TokenPair { refresh: None, ..pair.clone() }, None).expect("stored");
         assert_eq!(shown(&find(&vault, &id).expect("found")), "oauth2 A2 -");
     }
 }

@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use crate::api::Node;
+use crate::failure::ServerErrorKind;
 use crate::hash::{CELLS_BLOCK, MEBIBYTE, Scheme};
 use crate::http::retry::{self, Advice, Retryable as _};
-use crate::s3::{Download, ObjectInfo, S3ErrorKind};
+use crate::s3::{Download, ObjectInfo};
 use crate::transfer::event::ItemNumber;
 use crate::transfer::fetch::listed::{Listed, Verdict};
 use crate::transfer::fetch::partial::Arrived;
@@ -142,7 +143,7 @@ impl Engine {
     /// What a failed attempt means. A connection that ends twice at the same byte is looked into: so it does where the
     /// server's copy is shorter than the server says (docs/protocol.md §5.3).
     async fn judge(&self, source: &Node, attempts: &mut Attempts, error: TransferError) -> TransferError {
-        if !matches!(&error, TransferError::S3(cause) if cause.is_broken_off()) {
+        if !matches!(&error, TransferError::Server(cause) if cause.is_broken_off()) {
             return error;
         }
         let at = attempts.kept.as_ref().map_or(0, |kept| kept.bytes);
@@ -167,7 +168,7 @@ impl Engine {
                 }
                 // What has arrived stays where this is not about the same file.
                 Ok(download) => self.compare_with_listed(source, attempts, &download.info).await?,
-                Err(TransferError::S3(error)) if error.kind == S3ErrorKind::Range => {}
+                Err(TransferError::Server(error)) if error.kind == ServerErrorKind::Range => {}
                 // What has arrived waits for the next attempt.
                 Err(error) => return Err(error),
             }

@@ -2,7 +2,8 @@
 //! server says of that file. A proxy that mixes up the answers of several requests, or a cache that keeps an older
 //! version, sends a content that fits its own ETag.
 
-use crate::api::{ApiError, Client, Node};
+use crate::api::{Client, Node};
+use crate::failure::ServerError;
 use crate::hash::{CELLS_BLOCK, Scheme};
 use crate::path::RemotePath;
 use crate::s3::ObjectInfo;
@@ -66,7 +67,12 @@ impl Listed {
     ///
     /// # Errors
     /// The server does not tell of the file any more.
-    pub async fn compare(&mut self, api: &Client, path: &RemotePath, info: &ObjectInfo) -> Result<Verdict, ApiError> {
+    pub async fn compare(
+        &mut self,
+        api: &Client,
+        path: &RemotePath,
+        info: &ObjectInfo,
+    ) -> Result<Verdict, ServerError> {
         if self.is(info) {
             return Ok(Verdict::Same);
         }

@@ -13,10 +13,10 @@ use tokio::task::spawn_blocking;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::api::Node;
+use crate::failure::{ServerError, ServerErrorKind};
 use crate::hash::etag_of_put;
 use crate::http::retry::{self, Advice, Progress, Retryable};
 use crate::path::RemotePath;
-use crate::s3::{S3Error, S3ErrorKind};
 use crate::transfer::event::{ItemNumber, ItemOutcome, Reason};
 use crate::transfer::plan::decision::{Comparison, Decision, decide, free_names, is_newer};
 use crate::transfer::plan::folders::{FolderState, TargetFolder};
@@ -81,7 +81,7 @@ pub(in crate::transfer) struct Attempt {
 impl Attempt {
     /// That of a request of its own: another one may go better.
     pub(in crate::transfer) fn of_request(error: TransferError, number: u32) -> Self {
-        let forbidden = matches!(&error, TransferError::S3(error) if error.kind == S3ErrorKind::Forbidden);
+        let forbidden = matches!(&error, TransferError::Server(error) if error.kind == ServerErrorKind::Forbidden);
         // The server also refuses for a moment while it cleans up after the attempt before (docs/protocol.md §4.2).
         let advice = if forbidden && number > 1 { Advice::Briefly } else { error.advice() };
         Self { error, advice }
@@ -212,7 +212,7 @@ impl Engine {
                 Err(TransferError::Exists(_)) if self.options.if_exists == IfExists::Rename => {
                     *target = self.free_target(&candidate.folder, &candidate.name, Some(&candidate.source)).await?;
                 }
-                Err(TransferError::S3(error)) if replaces && error.kind == S3ErrorKind::Forbidden => {
+                Err(TransferError::Server(error)) if replaces && error.kind == ServerErrorKind::Forbidden => {
                     return Err(self.refusal(target, error).await);
                 }
                 sent => return sent.map(Some),
@@ -288,7 +288,7 @@ impl Engine {
             is_ours.fetch_or(matches!(sent, Err(TransferError::Integrity { .. })), Ordering::Relaxed);
             let error = match sent {
                 Ok(arrival) => return Ok(Arrival { overlapped: number > 1, ..arrival }),
-                Err(TransferError::S3(error)) if error.kind == S3ErrorKind::NameInUse && !replaces => {
+                Err(TransferError::Server(error)) if error.kind == ServerErrorKind::NameInUse && !replaces => {
                     self.lost_race(target, error).await
                 }
                 Err(TransferError::Changed(path)) if number >= CHANGES => TransferError::KeepsChanging(path),
@@ -358,7 +358,7 @@ impl Engine {
     }
 
     /// Who has locked a file that may not be replaced.
-    async fn refusal(&self, target: &RemotePath, error: S3Error) -> TransferError {
+    async fn refusal(&self, target: &RemotePath, error: ServerError) -> TransferError {
         let node = self.api.stat(target).await.ok();
         match node.as_ref().and_then(|node| node.text("content_lock")) {
             Some(user) => TransferError::LockedBy { path: target.to_string(), user: user.to_owned() },
@@ -368,7 +368,7 @@ impl Engine {
 
     /// What to do where another client is making the same new file: wait for its end, and then leave what it made alone
     /// unless the policy is to replace it.
-    async fn lost_race(&self, target: &RemotePath, error: S3Error) -> TransferError {
+    async fn lost_race(&self, target: &RemotePath, error: ServerError) -> TransferError {
         if self.options.if_exists == IfExists::Overwrite {
             return error.into();
         }
@@ -415,8 +415,8 @@ impl Engine {
         (size, expected): (u64, Option<&str>),
         source: Option<&Path>,
     ) -> Option<String> {
-        let lost = matches!(error, TransferError::S3(error)
-            if error.in_doubt || matches!(error.kind, S3ErrorKind::UploadGone | S3ErrorKind::NameInUse));
+        let lost = matches!(error, TransferError::Server(error)
+            if error.in_doubt || matches!(error.kind, ServerErrorKind::UploadGone | ServerErrorKind::NameInUse));
         let expected = expected.filter(|_| lost)?;
         let node = self.at_rest(target).await?;
         if self.is_arrival(&node, size, expected, source).await { node.etag } else { None }

@@ -8,10 +8,11 @@ use futures_util::TryFutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::api::Node;
+use crate::failure::{ServerError, ServerErrorKind};
 use crate::hash::etag_of_parts;
 use crate::http::retry::{self, Progress};
 use crate::path::RemotePath;
-use crate::s3::{S3Error, S3ErrorKind, UploadId};
+use crate::s3::UploadId;
 use crate::transfer::event::ItemNumber;
 use crate::transfer::send::Attempt;
 use crate::transfer::send::body::Outgoing;
@@ -101,7 +102,7 @@ impl Engine {
         let begun = self.again(to, |_| async move {
             let mut create = std::pin::pin!(self.s3.create_multipart(to.target, size));
             tokio::select! {
-                answer = &mut create => answer.map_err(|error| S3Error { in_doubt: false, ..error }.into()),
+                answer = &mut create => answer.map_err(|error| ServerError { in_doubt: false, ..error }.into()),
                 () = self.cancel.cancelled() => {
                     if let Ok(Ok(upload)) = tokio::time::timeout(ABORT_LIMIT, create).await {
                         self.give_up(&upload, to).await;
@@ -134,13 +135,13 @@ impl Engine {
             let put = self.s3.put_part(to.target, upload, number, outgoing.length(), make_body);
             match self.unless_cancelled(put, || false).await {
                 Ok(etag) => self.compare_etag(to.target, outgoing.md5(), etag),
-                Err(TransferError::S3(error)) if error.kind == S3ErrorKind::UploadGone => {
+                Err(TransferError::Server(error)) if error.kind == ServerErrorKind::UploadGone => {
                     Err(TransferError::UploadLost(to.target.to_string()))
                 }
                 Err(error) => Err(match (outgoing.fault(), error) {
                     (Some(fault), _) => fault,
                     // A part in doubt leaves no doubt of the file.
-                    (None, TransferError::S3(error)) => S3Error { in_doubt: false, ..error }.into(),
+                    (None, TransferError::Server(error)) => ServerError { in_doubt: false, ..error }.into(),
                     (None, error) => error,
                 }),
             }
@@ -178,7 +179,7 @@ impl Engine {
                 Ok(etag) => return self.compare_etag(to.target, expected.map(str::to_owned), etag),
                 Err(error) => error,
             };
-            if error.kind == S3ErrorKind::UploadGone {
+            if error.kind == ServerErrorKind::UploadGone {
                 return self.gone(to, size, expected).await;
             }
             let patience = if error.is_too_slow() { self.options.retry.max_backoff * 4 } else { Duration::ZERO };
@@ -186,7 +187,7 @@ impl Engine {
             seen.ok_or_else(|| error.into())
         });
         done.await.map_err(|error| match error {
-            TransferError::S3(ref inner) if inner.in_doubt && inner.is_too_slow() => {
+            TransferError::Server(ref inner) if inner.in_doubt && inner.is_too_slow() => {
                 TransferError::NotAssembled { path: to.target.to_string(), source: Box::new(error) }
             }
             error => error,

@@ -9,11 +9,11 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use tokio::time::Instant;
 
-use crate::api::{ApiError, Node};
+use crate::api::Node;
+use crate::failure::{ServerError, ServerErrorKind};
 use crate::hash::Hasher;
 use crate::http::retry::{self, RetryPolicy};
 use crate::path::RemotePath;
-use crate::s3::{S3Error, S3ErrorKind};
 use crate::transfer::plan::folders::TargetFolder;
 use crate::transfer::verify::{is_cut_short, ways_to_tell};
 use crate::transfer::{Engine, TransferError};
@@ -147,7 +147,7 @@ impl Engine {
             while let Some(chunk) = content.try_next().await? {
                 hashers.iter_mut().for_each(|hasher| hasher.update(&chunk));
             }
-            Ok::<_, S3Error>(hashers)
+            Ok::<_, ServerError>(hashers)
         };
         let hashers = match retry::run_until(&self.options.retry, &self.cancel, read, |_, _, _| {}).await {
             Ok(hashers) => hashers,
@@ -171,7 +171,7 @@ impl Engine {
     }
 
     /// What is at the targets.
-    async fn look_at(&self, sent: &[Sent]) -> Result<HashMap<RemotePath, Node>, ApiError> {
+    async fn look_at(&self, sent: &[Sent]) -> Result<HashMap<RemotePath, Node>, ServerError> {
         let mut wanted: HashMap<RemotePath, u64> = HashMap::new();
         for sent in sent {
             *wanted.entry(sent.target.parent().unwrap_or_default()).or_default() += 1;
@@ -203,7 +203,7 @@ impl Engine {
         match self.s3.head(&sent.target).await {
             Ok(_) => Ok(()),
             // A public link that takes uploads only may refuse to tell even that.
-            Err(error) if error.kind == S3ErrorKind::Forbidden => Ok(()),
+            Err(error) if error.kind == ServerErrorKind::Forbidden => Ok(()),
             Err(error) => Err(sent.unseen(Arc::new(error.into()))),
         }
     }

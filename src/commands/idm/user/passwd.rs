@@ -4,8 +4,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use crate::api::idm::UserChange;
-use crate::context::{Ctx, read_password};
+use crate::context::Ctx;
+use crate::credentials::read_password;
 use crate::error::{CliError, Kind, Outcome};
+use crate::failure::Reason;
 
 /// The shortest password that is taken.
 const SHORTEST: usize = 6;
@@ -44,7 +46,7 @@ pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError>
     let password = Some(new(ctx, login, arguments.password_stdin).await?);
     let change = UserChange { password, old_password, ..UserChange::default() };
     api.update_user(&user, &change).await.map_err(|error| {
-        let refused = error.message.contains("does not match") || error.message.contains("Login failed");
+        let refused = error.is(Reason::WrongPassword);
         let mut error = during(error.into());
         if oneself && refused {
             error.kind = Kind::Auth;
