@@ -86,7 +86,7 @@ const RESERVED: &[(&[&str], &[&str])] = &[
 /// The only files that may write bytes as they are: contents, answers of `cec api`, scripts, and names that end in NUL.
 const RAW: &[&str] = &[
     "src/ui/mod.rs",
-    "src/commands/api.rs",
+    "src/commands/api/mod.rs",
     "src/commands/cat.rs",
     "src/commands/completion/mod.rs",
     "src/commands/find.rs",

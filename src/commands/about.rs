@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::nodes;
-use super::operands::Operands;
 use crate::api::Node;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;

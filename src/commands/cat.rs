@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 
-use super::nodes;
-use super::operands::Operands;
 use crate::api::Node;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::hash::{CELLS_BLOCK, Hasher, MEBIBYTE, Scheme};

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
-use super::archive::{self, Format};
-use super::nodes;
-use super::server_job::{ServerJobs, Started};
 use crate::api::Node;
+use crate::commands::shared::archive::{self, Format};
+use crate::commands::shared::nodes;
+use crate::commands::shared::server_job::{ServerJobs, Started};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::shell::command_line;

@@ -1,6 +1,6 @@
 //! `cec cp`.
 
-use super::relocate::{self, Operation};
+use crate::commands::shared::relocate::{self, Operation};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::archive::{self, Format, split};
 use super::compress::new_place;
-use super::nodes;
-use super::server_job::{ServerJobs, Started};
+use crate::commands::shared::archive::{self, Format, split};
+use crate::commands::shared::nodes;
+use crate::commands::shared::server_job::{ServerJobs, Started};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::{RemotePath, check_folder_name};

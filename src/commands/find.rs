@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::nodes;
-use super::operands::Operands;
-use super::tally::Tally;
 use crate::api::Node;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
+use crate::commands::shared::tally::Tally;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;

@@ -2,7 +2,6 @@
 
 pub mod about;
 pub mod api;
-pub mod archive;
 pub mod cat;
 pub mod clear;
 pub mod completion;
@@ -13,29 +12,23 @@ pub mod cp;
 pub mod doc;
 pub mod doctor;
 pub mod du;
-pub mod edits;
 pub mod extract;
 pub mod find;
 pub mod idm;
 pub mod info;
 pub mod jobs;
-pub mod links;
 pub mod ls;
 pub mod meta;
 pub mod mkdir;
 pub mod mv;
-pub mod nodes;
-pub mod operands;
-pub mod relocate;
 pub mod restore;
 pub mod rm;
 pub mod scp;
 pub mod search;
-pub mod server_job;
 pub mod share;
+pub mod shared;
 pub mod stat;
 pub mod storage;
-pub mod tally;
 pub mod tools;
 pub mod trash;
 pub mod tree;
@@ -82,7 +75,7 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
     let result = tokio::select! {
         // A command that has ended has ended, whatever was signalled in its last moment.
         biased;
-        result = run(ctx, command) => result.map_err(|error| links::explain(ctx, error)),
+        result = run(ctx, command) => result.map_err(|error| shared::links::explain(ctx, error)),
         () = ctx.cancel.cancelled(), if !stops_itself => Ok(Outcome::Done),
     };
     drop(waiting);
@@ -140,7 +133,7 @@ pub fn offline(
 
 async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
     tokio::select! {
-        settled = links::settle(ctx, &command) => settled?,
+        settled = shared::links::settle(ctx, &command) => settled?,
         () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "interrupted")),
     }
     match command {

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::nodes;
-use super::operands::Operands;
-use super::server_job::ServerJobs;
 use crate::api::jobs::{Job, JobId};
 use crate::api::{ApiError, Node};
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
+use crate::commands::shared::server_job::ServerJobs;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::nodes;
 use crate::api::search::Search;
+use crate::commands::shared::nodes;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::json::NodeRecord;

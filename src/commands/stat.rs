@@ -1,8 +1,8 @@
 //! `cec stat`.
 
-use super::nodes;
-use super::operands::Operands;
 use crate::api::{Node, NodeKind};
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::json::{NodeRecord, kind_name};

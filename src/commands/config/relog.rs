@@ -44,7 +44,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
     };
     let who = if entry.user().is_empty() { String::new() } else { format!(" as {}", entry.user()) };
     ctx.ui.status(&format!("signing in again{who} on {}", entry.url()));
-    let outcome = configure::again(ctx, known, arguments.no_browser).await?;
+    let outcome = configure::relogin(ctx, known, arguments.no_browser).await?;
     let vault = ctx.vault()?;
     let now = vault.load()?.accounts.active;
     if now != id && entry.user().is_empty() {

@@ -1,11 +1,11 @@
 //! `cec configure` and `cec config add`.
 
-mod again;
 mod browser;
 mod credentials;
-mod given;
+mod flags;
+mod relogin;
 mod sign_in;
-mod told;
+mod summary;
 
 use secrecy::SecretString;
 
@@ -15,8 +15,8 @@ use crate::context::{Ctx, Destination};
 use crate::error::{CliError, Kind, Outcome};
 use crate::http::Http;
 use crate::settings::Given;
-pub(crate) use again::{Known, again};
-use given::Way;
+use flags::Way;
+pub(crate) use relogin::{Known, relogin};
 
 /// Arguments of `cec configure`.
 #[derive(Debug, clap::Args)]
@@ -106,15 +106,15 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
         return config::check::run(ctx).await;
     }
     let servers = arguments.servers();
-    servers.iter().try_for_each(|text| given::refuse_method(text))?;
-    let url_given = given::url(ctx, &servers)?;
-    let way = arguments.way().or_else(|| given::way(ctx));
+    servers.iter().try_for_each(|text| flags::refuse_method(text))?;
+    let url_given = flags::url(ctx, &servers)?;
+    let way = arguments.way().or_else(|| flags::way(ctx));
     let login = ctx.settings.account.login.as_ref().map(|login| login.value.clone());
     if !ctx.ui.can_ask() {
-        given::refuse_to_ask(ctx, url_given.is_some(), way.as_ref(), login.is_some())?;
+        flags::refuse_to_ask(ctx, url_given.is_some(), way.as_ref(), login.is_some())?;
     }
     if let Some(way) = &way {
-        given::confirm_environment(ctx, way).await?;
+        flags::confirm_environment(ctx, way).await?;
     }
     let (url, http) = match url_given {
         Some(url) => {
@@ -160,7 +160,7 @@ async fn finish(ctx: &Ctx, http: &Http, subject: &Subject, way: &Way) -> Result<
             Err(error) => return Err(error),
         }
     }
-    if !given::is_by_environment(ctx, way) {
+    if !flags::is_by_environment(ctx, way) {
         config::warn_of_environment(ctx);
     }
     Ok(Outcome::Done)

@@ -1,6 +1,6 @@
 //! `cec doctor`: looks at all that stands between a command and the server, one thing after the other.
 
-mod here;
+mod local;
 mod report;
 mod server;
 
@@ -34,7 +34,7 @@ pub struct Args {}
 /// error: the outcome tells it.
 pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
     let mut report = Report::new(&ctx.ui);
-    let subject = here::look(ctx, &mut report).await?;
-    server::look(ctx, subject.as_ref(), &mut report).await?;
+    let subject = local::diagnose(ctx, &mut report).await?;
+    server::diagnose(ctx, subject.as_ref(), &mut report).await?;
     report.finish()
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::list::cell;
 use crate::api::idm::AclEntry;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::prompt::Consent;

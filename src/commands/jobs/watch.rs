@@ -11,7 +11,7 @@ use super::get::task_record;
 use crate::api::jobs::{JobId, Task};
 use crate::api::scheduler::JobEntry;
 use crate::api::watch::Watch;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::human;

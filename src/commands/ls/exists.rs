@@ -2,8 +2,8 @@
 
 use super::Args;
 use crate::api::ApiErrorKind;
-use crate::commands::nodes;
-use crate::commands::operands::Operands;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;

@@ -11,9 +11,9 @@ use std::collections::HashSet;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 
-use super::nodes;
-use super::operands::Operands;
 use crate::api::{Client, Node};
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::api::Node;
 use crate::api::meta::Namespace;
-use crate::commands::nodes;
-use crate::commands::operands::Operands;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;

@@ -5,10 +5,10 @@ mod wait;
 
 use std::collections::HashSet;
 
-use super::nodes;
-use super::operands::Operands;
 use crate::api::Node;
 use crate::api::watch::Watch;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;

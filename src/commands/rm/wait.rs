@@ -11,7 +11,7 @@ use crate::api::error::Cause;
 use crate::api::jobs::{JobId, JobStatus};
 use crate::api::watch::Watch;
 use crate::api::{ApiError, Client, Node};
-use crate::commands::server_job;
+use crate::commands::shared::server_job;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::account::LinkUrl;
-use crate::commands::nodes;
+use crate::commands::shared::nodes;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::path::RemotePath;

@@ -1,6 +1,5 @@
 //! `cec scp`: files and trees to the server and back, standard input and output among them.
 
-mod again;
 mod args;
 mod choices;
 mod direction;
@@ -8,6 +7,7 @@ mod named;
 mod pipe;
 mod plan;
 mod report;
+mod resume;
 mod tuning;
 
 use std::path::PathBuf;
@@ -18,13 +18,13 @@ use futures_util::FutureExt;
 
 pub use args::Args;
 
-pub(super) use direction::without_dot;
+pub(in crate::commands) use direction::without_dot;
 
-use again::Again;
 use args::Verbosity;
 use direction::{Direction, direction};
 use named::Named;
 use plan::plan;
+use resume::Resume;
 
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
@@ -74,10 +74,10 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     }
     check_manifest(&args, &direction)?;
     let engine = engine(ctx, options).await?;
-    let (again, named) = (Again::of(&direction), Named::of(&direction));
+    let (resume, named) = (Resume::of(&direction), Named::of(&direction));
     let jobs = unless_interrupted(ctx, plan(&ctx.ui, &engine, direction, args.no_glob)).await?;
     let named = named.filter(|named| named.is_taken_by(&jobs));
-    let again = again.filter(|again| again.has_changed(&jobs)).map(|again| again.line);
+    let resume = resume.filter(|resume| resume.has_changed(&jobs)).map(|resume| resume.line);
     let manifest = manifest(&args)?;
     let is_folder = |job: &&Job| matches!(job, Job::MakeFolder(_) | Job::MakeLocalFolder(_));
     let items: Vec<&Job> = jobs.iter().filter(|job| !is_folder(job)).collect();
@@ -87,7 +87,7 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     let summary = supervise(ctx, &progress, engine.execute(jobs)).await;
     let transferred = summary.transferred > 0;
     let outcome =
-        report::report(ctx, summary, &report::Facts { single, dry_run: args.dry_run, progress: &progress, again });
+        report::report(ctx, summary, &report::Facts { single, dry_run: args.dry_run, progress: &progress, resume });
     if let Some(named) = named.filter(|_| transferred && !args.dry_run && !ctx.ui.stderr_is_terminal()) {
         ctx.ui.status(&named.note());
     }

@@ -6,7 +6,7 @@ use super::options::{Common, Flags, check_slug};
 use super::{show, target};
 use crate::api::share::{Link, Permission};
 use crate::api::{ApiErrorKind, NodeKind};
-use crate::commands::edits;
+use crate::commands::shared::edits;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 

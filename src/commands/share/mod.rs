@@ -11,7 +11,7 @@ use clap::Subcommand;
 
 use crate::api::share::Link;
 use crate::api::{ApiError, ApiErrorKind};
-use crate::commands::nodes;
+use crate::commands::shared::nodes;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::target::{self, Found};
 use crate::api::share::LinkWorkspace;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::prompt::Consent;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::target;
 use crate::api::share::{Link, NODE_NAME};
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::api::ApiErrorKind;
 use crate::api::jobs::JobId;
-use crate::commands::server_job::ServerJobs;
+use crate::commands::shared::server_job::ServerJobs;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::shell::command_line;

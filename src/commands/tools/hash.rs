@@ -8,7 +8,7 @@ use ring::digest::{Context, SHA256};
 use serde::Serialize;
 
 use super::check;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
 use crate::error::{CliError, Kind, Outcome};
 use crate::hash::{CELLS_BLOCK, Hasher, Scheme, hex};
 use crate::ui::Ui;

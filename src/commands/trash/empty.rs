@@ -1,8 +1,8 @@
 //! `cec trash empty`.
 
 use crate::api::Node;
-use crate::commands::operands::Operands;
 use crate::commands::rm;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 

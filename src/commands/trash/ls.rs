@@ -1,7 +1,7 @@
 //! `cec trash ls`.
 
 use crate::api::Node;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::json::NodeRecord;

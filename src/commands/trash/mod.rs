@@ -6,8 +6,9 @@ pub mod ls;
 use clap::Subcommand;
 use futures_util::TryStreamExt;
 
-use super::{nodes, restore};
+use super::restore;
 use crate::api::Node;
+use crate::commands::shared::nodes;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;

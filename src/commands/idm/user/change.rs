@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::list::user_record;
 use super::passwd;
 use crate::api::idm::{RoleKind, UserChange, UserEntry, is_login};
-use crate::commands::edits;
+use crate::commands::shared::edits;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 

@@ -2,7 +2,7 @@
 
 use super::super::list::user_record;
 use crate::api::idm::UserEntry;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::table;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::api::idm::UserEntry;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::prompt::Consent;

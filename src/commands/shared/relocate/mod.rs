@@ -1,7 +1,7 @@
 //! What `cec cp` and `cec mv` have in common.
 
+mod outcome;
 mod plan;
-mod settle;
 
 use serde_json::{Value, json};
 
@@ -13,8 +13,8 @@ use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
 use crate::ui::json::kind_name;
+use outcome::Ended;
 use plan::Item;
-use settle::Ended;
 
 /// How many sources one job takes.
 const BATCH: usize = 100;
@@ -49,7 +49,7 @@ impl Operation {
 pub struct Args {
     /// One or more sources, files, folders or patterns on the server, then the target
     #[arg(value_name = "PATH", required = true, num_args = 2..)]
-    pub(super) paths: Vec<String>,
+    pub(in crate::commands) paths: Vec<String>,
     /// Start the server's jobs, print their ids, and do not wait for them
     #[arg(long)]
     no_wait: bool,
@@ -133,19 +133,19 @@ impl Run<'_> {
                 let ended = tokio::select! {
                     biased;
                     ended = self.jobs.wait(&id, &what) => ended.map(drop),
-                    () = settle::shown(self.ctx, self.operation, batch) => Ok(()),
+                    () = outcome::appears_at_target(self.ctx, self.operation, batch) => Ok(()),
                 };
                 match ended {
-                    Ok(()) => self.settle(batch, Ended::Well, Some(&id)).await,
+                    Ok(()) => self.conclude(batch, Ended::Well, Some(&id)).await,
                     Err(error) if error.kind == Kind::JobFailed => {
-                        self.settle(batch, Ended::Badly(error), Some(&id)).await
+                        self.conclude(batch, Ended::Badly(error), Some(&id)).await
                     }
                     Err(error) => Err(error),
                 }
             }
             Ok(Started::AnswerLost(error)) => {
                 let error = error.hint("the server may have begun all the same");
-                self.settle(batch, Ended::Unknown(error), None).await
+                self.conclude(batch, Ended::Unknown(error), None).await
             }
             Err(error) if batch.len() > 1 && !error.ends_everything() && error.kind != Kind::Unreachable => {
                 for item in batch {
@@ -170,7 +170,7 @@ impl Run<'_> {
                 tokio::select! {
                     biased;
                     ended = self.jobs.wait(&id, &what) => drop(ended.map_err(|error| error.hint(there.clone()))?),
-                    () = settle::shown(self.ctx, self.operation, std::slice::from_ref(&step)) => {}
+                    () = outcome::appears_at_target(self.ctx, self.operation, std::slice::from_ref(&step)) => {}
                 }
             }
             Started::AnswerLost(error) => return Err(error.hint(there)),

@@ -1,8 +1,9 @@
 //! Public links as operands: `https://HOST/public/HASH[/path]` stands for a path, and takes the place of the account.
 
-use super::{meta, nodes, scp};
+use super::nodes;
 use crate::account::LinkUrl;
 use crate::cli::Command;
+use crate::commands::{meta, scp};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::path::RemotePath;
