@@ -30,7 +30,7 @@ pub(super) struct RemoteSource {
 }
 
 /// A remote operand without a `/.` at its end, and whether it had one.
-pub(in crate::commands) fn without_dot(text: &str) -> (&str, bool) {
+pub(super) fn without_dot(text: &str) -> (&str, bool) {
     match text.strip_suffix("/.") {
         Some(folder) if RemotePath::is_marked(folder) || LinkUrl::is_meant(folder) => (folder, true),
         _ => (text, false),

@@ -9,6 +9,7 @@ use super::nodes;
 use super::operands::Operands;
 use super::server_job::{ServerJobs, Started};
 use crate::api::Node;
+use crate::commands::verb::{Completion, RemotePaths};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
@@ -48,14 +49,21 @@ impl Operation {
 #[group(skip)]
 pub struct Args {
     /// One or more sources, files, folders or patterns on the server, then the target
-    #[arg(value_name = "PATH", required = true, num_args = 2..)]
-    pub(in crate::commands) paths: Vec<String>,
+    #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true, num_args = 2..)]
+    paths: Vec<String>,
     /// Start the server's jobs, print their ids, and do not wait for them
     #[arg(long)]
     no_wait: bool,
     /// Take names as they are, without patterns
     #[arg(long)]
     no_glob: bool,
+}
+
+impl Args {
+    /// The sources and the target.
+    pub fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::between(&self.paths)
+    }
 }
 
 /// Copies or moves on the server: all is checked first, then the server works in the background and is waited for.
