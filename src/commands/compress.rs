@@ -63,13 +63,10 @@ impl Verb for Args {
         let (nodes, archive) = prepared;
         let mut jobs = ServerJobs::open(ctx).await?;
         let api = ctx.api().await?;
-        let paths: Vec<RemotePath> = nodes.iter().map(|node| api.server_path(&node.path)).collect();
-        let paths: Vec<&str> = paths.iter().map(RemotePath::as_str).collect();
-        let made = api.server_path(&archive);
-        let parameters = json!({"nodes": paths, "archiveName": made.as_str(), "format": format.name()});
+        let paths: Vec<&RemotePath> = nodes.iter().map(|node| &node.path).collect();
         let what = format!("making {archive}");
         let failed = |error: CliError| error.during(what.clone()).about(&archive);
-        let id = match jobs.start("compress", &parameters).await.map_err(failed)? {
+        let id = match jobs.start(api.compress(&paths, &archive, format.name())).await.map_err(failed)? {
             Started::Job(id) => id,
             Started::AnswerLost(error) => return Err(failed(error).hint("the server may have begun all the same")),
         };

@@ -57,11 +57,9 @@ impl Verb for Args {
         let (archive, target) = prepared;
         let mut jobs = ServerJobs::open(ctx).await?;
         let api = ctx.api().await?;
-        let (from, to) = (api.server_path(&archive), api.server_path(&target));
-        let parameters = json!({"node": from.as_str(), "target": to.as_str(), "format": format.name()});
         let what = format!("unpacking {archive}");
         let failed = |error: CliError| error.during(what.clone()).about(&archive);
-        let id = match jobs.start("extract", &parameters).await.map_err(failed)? {
+        let id = match jobs.start(api.extract(&archive, &target, format.name())).await.map_err(failed)? {
             Started::Job(id) => id,
             Started::AnswerLost(error) => return Err(failed(error).hint("the server may have begun all the same")),
         };

@@ -29,10 +29,8 @@ const COLUMNS: [Column; 7] = [
 
 impl Verb for Args {
     const ACTIVITY: &'static str = super::ACTIVITY;
-    const FOREIGN: &'static [Foreign] = &[
-        Foreign::new("cec", &["link", "links"], "'cec share' makes public links, 'cec share ls' lists them"),
-        Foreign::new("cec share", &["list"], "'cec share ls' lists links"),
-    ];
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec", &["link", "links"], "'cec share' makes public links, 'cec share ls' lists them")];
 
     fn remote_paths(&self) -> RemotePaths<'_> {
         RemotePaths::None

@@ -9,6 +9,7 @@ use super::nodes;
 use super::operands::Operands;
 use super::server_job::{ServerJobs, Started};
 use crate::api::Node;
+use crate::api::jobs::Destination;
 use crate::commands::verb::{Completion, RemotePaths};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
@@ -30,11 +31,6 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The server's name for it.
-    fn name(self) -> &'static str {
-        if self == Self::Copy { "copy" } else { "move" }
-    }
-
     fn done(self) -> &'static str {
         if self == Self::Copy { "copied" } else { "moved" }
     }
@@ -191,17 +187,18 @@ impl Run<'_> {
 
     async fn start(&mut self, batch: &[Item]) -> Result<Started, CliError> {
         let api = self.ctx.api().await?;
-        let sources: Vec<RemotePath> = batch.iter().map(|item| api.server_path(item.place())).collect();
-        let sources: Vec<&str> = sources.iter().map(RemotePath::as_str).collect();
-        let into = batch.iter().all(|item| item.keeps_name);
-        let target = match batch.first() {
-            Some(item) if into => item.target.parent().unwrap_or_default(),
-            Some(item) => item.target.clone(),
-            None => RemotePath::root(),
+        let sources: Vec<&RemotePath> = batch.iter().map(Item::place).collect();
+        let destination = match batch.first() {
+            Some(item) if batch.iter().all(|item| item.keeps_name) => {
+                Destination::Folder(item.target.parent().unwrap_or_default())
+            }
+            Some(item) => Destination::Name(item.target.clone()),
+            None => Destination::Folder(RemotePath::root()),
         };
-        let target = api.server_path(&target);
-        let parameters = json!({"nodes": sources, "target": target.as_str(), "targetParent": into});
-        self.jobs.start(self.operation.name(), &parameters).await
+        match self.operation {
+            Operation::Copy => self.jobs.start(api.copy(&sources, &destination)).await,
+            Operation::Move => self.jobs.start(api.move_(&sources, &destination)).await,
+        }
     }
 
     fn what(&self, batch: &[Item]) -> String {

@@ -214,22 +214,10 @@ impl Run<'_> {
     /// Where a job says in its log that it has put an item; `None` where it says nothing in time.
     async fn written_down(&self, item: &Item, job: &JobId) -> Result<Option<RemotePath>, CliError> {
         let api = self.ctx.api().await?;
-        let (source, target) = (api.server_path(item.place()), api.server_path(&item.target));
-        let words = format!(" {} to ", source.as_str());
-        let folder = target.parent().unwrap_or_default();
         let deadline = Instant::now() + LOG_WITHIN;
         loop {
-            let task = api.job(job, &[]).await?.and_then(|job| job.task);
-            let lines = match &task {
-                Some(task) => api.task_log(job, &task.id).await.unwrap_or_default(),
-                None => Vec::new(),
-            };
-            let mut places = lines.iter().filter_map(|line| line.message.split_once(&words));
-            if let Some((_, place)) = places.next_back() {
-                let name = place.trim_end_matches('/').rsplit('/').next().unwrap_or(place);
-                let is_it = folder.join(name).nfc() == target.nfc();
-                let shown = item.target.parent().unwrap_or_default().join(name);
-                return Ok(Some(if is_it { item.target.clone() } else { shown }));
+            if let Some(place) = api.logged_target(job, item.place(), &item.target).await? {
+                return Ok(Some(place));
             }
             if Instant::now() >= deadline || self.ctx.cancel.is_cancelled() {
                 return Ok(None);
