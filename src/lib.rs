@@ -31,7 +31,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
-use cli::{AnyCommand, Cli, Command};
+use cli::{AnyCommand, Cli};
+use commands::verb::{Choice as _, Offline, OfflineVerb as _};
 use context::Ctx;
 use env::Environment;
 use error::{CliError, Kind, Outcome};
@@ -142,20 +143,19 @@ fn runtime() -> Result<Runtime, CliError> {
 
 /// Runs what the command line says.
 fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outcome, CliError> {
-    let exposed = cli.exposed();
+    let exposed = cli.exposed;
     let command = match cli.command {
         // No runtime, no TLS, no file of settings.
         AnyCommand::Offline(command) => {
             begin_log(&OutputSettings::resolve(&cli.globals, environment)?, &cli.name, ui)?;
-            return commands::offline(ui, command, cli.globals.quiet == Some(true), cli::command);
+            let quiet = cli.globals.quiet == Some(true);
+            return command.run(&Offline { ui, quiet, tree: cli::command });
         }
-        AnyCommand::Complete(arguments) => return cli::candidates::tell(&arguments, environment, ui),
+        AnyCommand::Complete(arguments) => return cli::candidates::print(&arguments, environment, ui),
         AnyCommand::Online(command) => command,
     };
     let mut settings = Settings::resolve(&cli.globals, environment)?;
-    if let Command::Scp(arguments) = &command
-        && arguments.verbosity(environment)?.wants_log()
-    {
+    if command.wants_log(environment)? {
         settings.output.log.get_or_insert(LogLevel::Debug);
     }
     begin_log(&settings.output, &cli.name, ui)?;

@@ -29,7 +29,7 @@ const HEADING: &str = "Global options";
 #[command(next_help_heading = HEADING)]
 pub struct GlobalArgs {
     /// Folder of config.json [env: CEC_CONFIG]
-    #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath, hide_short_help = true)]
     pub config: Option<PathBuf>,
     /// URL of the server [env: CEC_URL]
     #[arg(short, long, global = true, value_name = "URL")]

@@ -10,10 +10,20 @@ use serde_json::{Value, json};
 
 use super::Client;
 use super::wire::{list, number};
+use crate::path::{self, RemotePath};
 
 /// The id of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct JobId(pub String);
+
+/// Where a job copies or moves nodes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// Into this folder, under their own names. The server makes it if it is missing.
+    Folder(RemotePath),
+    /// The one source gets this path.
+    Name(RemotePath),
+}
 
 /// What a job is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,14 +177,91 @@ impl Client {
         }))
     }
 
-    /// Starts one of the server's own jobs (`copy`, `move`, `compress`, `extract`, …). Sent once: a lost answer leaves
+    /// Starts a job that copies nodes.
+    ///
+    /// # Errors
+    /// As [`Client::run_job`].
+    pub async fn copy(&self, sources: &[&RemotePath], to: &Destination) -> Result<JobId, ServerError> {
+        self.run_job("copy", &self.relocation(sources, to)).await
+    }
+
+    /// Starts a job that moves nodes.
+    ///
+    /// # Errors
+    /// As [`Client::run_job`].
+    pub async fn move_(&self, sources: &[&RemotePath], to: &Destination) -> Result<JobId, ServerError> {
+        self.run_job("move", &self.relocation(sources, to)).await
+    }
+
+    fn relocation(&self, sources: &[&RemotePath], to: &Destination) -> Value {
+        let (target, is_parent) = match to {
+            Destination::Folder(folder) => (folder, true),
+            Destination::Name(path) => (path, false),
+        };
+        json!({"nodes": self.server_paths(sources), "target": self.server_path(target).as_str(), "targetParent": is_parent})
+    }
+
+    /// Starts a job that makes an archive of the kind `format`, as the server calls it: `zip`, `tar` or `tar.gz`.
+    ///
+    /// # Errors
+    /// As [`Client::run_job`].
+    pub async fn compress(
+        &self,
+        nodes: &[&RemotePath],
+        archive: &RemotePath,
+        format: &str,
+    ) -> Result<JobId, ServerError> {
+        let archive = self.server_path(archive);
+        let parameters = json!({"nodes": self.server_paths(nodes), "archiveName": archive.as_str(), "format": format});
+        self.run_job("compress", &parameters).await
+    }
+
+    /// Starts a job that unpacks an archive into a folder; `format` as for [`Client::compress`].
+    ///
+    /// # Errors
+    /// As [`Client::run_job`].
+    pub async fn extract(&self, archive: &RemotePath, folder: &RemotePath, format: &str) -> Result<JobId, ServerError> {
+        let (archive, folder) = (self.server_path(archive), self.server_path(folder));
+        let parameters = json!({"node": archive.as_str(), "target": folder.as_str(), "format": format});
+        self.run_job("extract", &parameters).await
+    }
+
+    fn server_paths(&self, paths: &[&RemotePath]) -> Vec<String> {
+        paths.iter().map(|path| self.server_path(path).to_string()).collect()
+    }
+
+    /// Where the newest run of a job says in its log that it has put what was at `source`, which was to go to `target`;
+    /// `None` as long as it says nothing. The server chooses another name if somebody has taken that of the target.
+    ///
+    /// # Errors
+    /// Any failure of the call for the job.
+    pub async fn logged_target(
+        &self,
+        job: &JobId,
+        source: &RemotePath,
+        target: &RemotePath,
+    ) -> Result<Option<RemotePath>, ServerError> {
+        let Some(task) = self.job(job, &[]).await?.and_then(|job| job.task) else { return Ok(None) };
+        let lines = self.task_log(job, &task.id).await.unwrap_or_default();
+        let (source, wanted) = (self.server_path(source), self.server_path(target));
+        let words = format!(" {} to ", source.as_str());
+        let Some((_, place)) = lines.iter().filter_map(|line| line.message.split_once(&words)).next_back() else {
+            return Ok(None);
+        };
+        let name = place.trim_end_matches('/').rsplit('/').next().unwrap_or(place);
+        let is_it = wanted.parent().unwrap_or_default().join(name).nfc() == wanted.nfc();
+        let parent = target.parent().unwrap_or_default();
+        Ok(Some(if is_it { target.clone() } else { parent.join(name) }))
+    }
+
+    /// Starts one of the server's own jobs by its name, with parameters as the server wants them. Sent once: a lost answer leaves
     /// open whether it runs.
     ///
     /// # Errors
     /// [`ServerErrorKind::NotFound`] for a missing source: then nothing is started.
     pub async fn run_job(&self, name: &str, parameters: &Value) -> Result<JobId, ServerError> {
         let request = json!({"JsonParameters": parameters.to_string()});
-        let path = format!("/a/jobs/user/{}", crate::path::encode_segment(name));
+        let path = format!("/a/jobs/user/{}", path::encode_segment(name));
         let answer: RunAnswer = self.write(Method::PUT, &path, &request).await?;
         if answer.job_uuid.is_empty() {
             return Err(ServerError::new(ServerErrorKind::Server, "the server started a job and did not say which"));

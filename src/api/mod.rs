@@ -66,7 +66,7 @@ impl Client {
     }
 
     /// A path as the server wants it.
-    pub fn server_path(&self, path: &RemotePath) -> RemotePath {
+    fn server_path(&self, path: &RemotePath) -> RemotePath {
         self.view.as_ref().map_or_else(|| path.clone(), |view| view.to_server(path))
     }
 

@@ -9,6 +9,7 @@ use super::complete::{Candidate, Question, Wanted, question};
 use super::{CompleteArgs, command, parse};
 use crate::commands::completion::remote::{self, local_candidates};
 use crate::commands::completion::words::Line;
+use crate::commands::verb::Completion;
 use crate::context::Ctx;
 use crate::env::{self, Environment};
 use crate::error::{CliError, Outcome};
@@ -20,7 +21,7 @@ use crate::ui::Ui;
 ///
 /// # Errors
 /// Standard output takes no more.
-pub fn tell(arguments: &CompleteArgs, environment: &Environment, ui: &Arc<Ui>) -> Result<Outcome, CliError> {
+pub fn print(arguments: &CompleteArgs, environment: &Environment, ui: &Arc<Ui>) -> Result<Outcome, CliError> {
     let mut words = arguments.words.clone();
     let current = words.pop().unwrap_or_default();
     let line = (arguments.shell == "bash")
@@ -33,22 +34,22 @@ pub fn tell(arguments: &CompleteArgs, environment: &Environment, ui: &Arc<Ui>) -
     let local = |only_folders| local_candidates(&question.typed, home.as_deref(), only_folders);
     let found: Vec<Candidate> = match &question.wanted {
         Wanted::Words(words) => words.clone(),
-        Wanted::Local { only_folders } => plain(local(*only_folders)),
-        Wanted::Remote => plain(remote_candidates(&question, environment, ui)),
-        Wanted::Either if RemotePath::is_marked(&question.typed) => {
-            plain(remote_candidates(&question, environment, ui))
-        }
-        Wanted::Either => {
+        Wanted::Paths(Completion::LocalFile) => plain(local(false)),
+        Wanted::Paths(Completion::LocalFolder) => plain(local(true)),
+        Wanted::Paths(Completion::RemoteOrLocal) if !RemotePath::is_marked(&question.typed) => {
             let marker = ["cells://".to_owned()].into_iter().filter(|marker| marker.starts_with(&question.typed));
             plain(marker.chain(local(false)).collect())
         }
+        Wanted::Paths(Completion::Remote | Completion::RemoteOrLocal) => {
+            plain(remote_candidates(&question, environment, ui))
+        }
     };
-    for (value, told) in found {
+    for (value, help) in found {
         let value = format!("{}{value}", question.before);
         match &line {
             Some(line) => ui.line(&line.give_back(&value))?,
-            None if told.is_empty() => ui.line(&value)?,
-            None => ui.line(&format!("{value}\t{told}"))?,
+            None if help.is_empty() => ui.line(&value)?,
+            None => ui.line(&format!("{value}\t{help}"))?,
         }
     }
     Ok(Outcome::Done)

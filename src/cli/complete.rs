@@ -2,6 +2,8 @@
 
 use clap::{Arg, Command};
 
+use crate::commands::verb::Completion;
+
 /// A candidate and what it is for.
 pub type Candidate = (String, String);
 
@@ -10,15 +12,8 @@ pub type Candidate = (String, String);
 pub enum Wanted {
     /// One of these.
     Words(Vec<Candidate>),
-    /// A path on the server.
-    Remote,
-    /// A local path; of a folder alone.
-    Local {
-        /// Whether files are of no use.
-        only_folders: bool,
-    },
-    /// A path on the server, marked as such, or a local one.
-    Either,
+    /// What an argument is completed with.
+    Paths(Completion),
 }
 
 /// What a command line up to the cursor asks for.
@@ -114,7 +109,7 @@ impl<'a> Reader<'a> {
         }
         if self.positionals == 0 && self.command.has_subcommands() {
             let children = self.command.get_subcommands().filter(|child| !child.is_hide_set());
-            let words = children.map(|child| (child.get_name().to_owned(), told(child.get_about())));
+            let words = children.map(|child| (child.get_name().to_owned(), first_line(child.get_about())));
             let words: Vec<Candidate> = words.filter(|(name, _)| name.starts_with(current)).collect();
             if !words.is_empty() || self.command.get_positionals().next().is_none() {
                 return whole(Wanted::Words(words));
@@ -129,7 +124,8 @@ impl<'a> Reader<'a> {
 
     fn options(&self, current: &str) -> Wanted {
         let shown = self.command.get_arguments().filter(|option| !option.is_hide_set());
-        let words = shown.filter_map(|option| Some((format!("--{}", option.get_long()?), told(option.get_help()))));
+        let words =
+            shown.filter_map(|option| Some((format!("--{}", option.get_long()?), first_line(option.get_help()))));
         Wanted::Words(words.filter(|(name, _)| name.starts_with(current)).collect())
     }
 
@@ -137,26 +133,16 @@ impl<'a> Reader<'a> {
         let values = of.get_possible_values();
         if !values.is_empty() {
             let shown = values.iter().filter(|value| !value.is_hide_set() && value.get_name().starts_with(typed));
-            return Wanted::Words(shown.map(|value| (value.get_name().to_owned(), told(value.get_help()))).collect());
+            return Wanted::Words(
+                shown.map(|value| (value.get_name().to_owned(), first_line(value.get_help()))).collect(),
+            );
         }
-        let name = of.get_value_names().and_then(|names| names.first()).map_or("", |name| name.as_str());
-        match name {
-            "DIR" | "FOLDER" => Wanted::Local { only_folders: true },
-            "FILE" | "LIST" => Wanted::Local { only_folders: false },
-            "PATH" | "SRC" | "DST" | "TARGET" | "ARCHIVE" | "WORKSPACE" | "WS" => {
-                if matches!(self.command.get_name(), "scp" | "sync" | "check") {
-                    Wanted::Either
-                } else {
-                    Wanted::Remote
-                }
-            }
-            _ => Wanted::Words(Vec::new()),
-        }
+        Completion::of(of).map_or(Wanted::Words(Vec::new()), Wanted::Paths)
     }
 }
 
 /// The first line of a help text.
-fn told(help: Option<&clap::builder::StyledStr>) -> String {
+fn first_line(help: Option<&clap::builder::StyledStr>) -> String {
     help.map(ToString::to_string).and_then(|text| text.lines().next().map(str::to_owned)).unwrap_or_default()
 }
 
@@ -189,18 +175,18 @@ mod tests {
 
     #[test]
     fn operands_are_paths_of_the_right_side() {
-        assert_eq!(ask(&["ls"], "common").wanted, Wanted::Remote);
-        assert_eq!(ask(&["rm", "-f", "a"], "b").wanted, Wanted::Remote);
-        assert_eq!(ask(&["rm", "--"], "-x").wanted, Wanted::Remote);
-        assert_eq!(ask(&["scp", "-f", "a"], "").wanted, Wanted::Either);
-        assert_eq!(ask(&["tools", "hash"], "").wanted, Wanted::Local { only_folders: false });
-        assert_eq!(ask(&["ls", "--config"], "").wanted, Wanted::Local { only_folders: true });
+        assert_eq!(ask(&["ls"], "common").wanted, Wanted::Paths(Completion::Remote));
+        assert_eq!(ask(&["rm", "-f", "a"], "b").wanted, Wanted::Paths(Completion::Remote));
+        assert_eq!(ask(&["rm", "--"], "-x").wanted, Wanted::Paths(Completion::Remote));
+        assert_eq!(ask(&["scp", "-f", "a"], "").wanted, Wanted::Paths(Completion::RemoteOrLocal));
+        assert_eq!(ask(&["tools", "hash"], "").wanted, Wanted::Paths(Completion::LocalFile));
+        assert_eq!(ask(&["ls", "--config"], "").wanted, Wanted::Paths(Completion::LocalFolder));
     }
 
     #[test]
     fn the_account_of_the_line_is_heeded() {
         let question = ask(&["-u", "https://x", "ls", "--profile", "work", "--json", "-d"], "a");
         assert_eq!(question.globals, ["-u", "https://x", "--profile", "work", "--json"]);
-        assert_eq!(question.wanted, Wanted::Remote);
+        assert_eq!(question.wanted, Wanted::Paths(Completion::Remote));
     }
 }

@@ -1,50 +1,53 @@
-//! Secrets that stand on the command line itself, where other users of the machine can see them.
+//! Secrets that stand on the command line itself, where other users of the machine can see them: the values of all
+//! options that take a `SecretString`.
 
-use secrecy::{ExposeSecret as _, SecretString};
+use std::any::TypeId;
 
-use super::{AnyCommand, Cli, Command, ConfigCommand};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command};
+use secrecy::{ExposeSecret, SecretString};
+
 use crate::http::redact;
-use crate::settings::GlobalArgs;
 
-impl Cli {
-    /// The flags whose values are secrets that can be seen by others. `-` stands for standard input and is none.
-    pub fn exposed(&self) -> Vec<&'static str> {
-        let mut flags = of_globals(&self.globals);
-        if let AnyCommand::Online(Command::Configure(arguments) | Command::Config(ConfigCommand::Add(arguments))) =
-            &self.command
-            && arguments.access_token().is_some_and(is_inline)
-        {
-            flags.push("--id-token");
-        }
-        flags
+/// The options of a command line that show a secret, those of every command first.
+pub(super) fn flags(tree: &Command, matches: &ArgMatches) -> Vec<String> {
+    let mut flags = Vec::new();
+    let mut level = Some((tree, matches));
+    while let Some((command, matches)) = level {
+        // The options of every command are in the matches of each level.
+        let own = command.get_arguments().filter(|argument| std::ptr::eq(command, tree) || !argument.is_global_set());
+        let exposed = own.filter(|argument| shows_secret(argument, matches));
+        flags.extend(exposed.filter_map(|argument| Some(format!("--{}", argument.get_long()?))));
+        level = matches.subcommand().and_then(|(name, below)| Some((command.find_subcommand(name)?, below)));
+    }
+    flags
+}
+
+fn shows_secret(argument: &Arg, matches: &ArgMatches) -> bool {
+    let id = argument.get_id().as_str();
+    let is_secret = argument.get_value_parser().type_id() == TypeId::of::<SecretString>();
+    if !is_secret || matches.value_source(id) != Some(ValueSource::CommandLine) {
+        return false;
+    }
+    let mut values = matches.get_many::<SecretString>(id).into_iter().flatten().map(ExposeSecret::expose_secret);
+    match id {
+        "header" => values.any(is_secret_header),
+        "proxy" => values.any(has_password),
+        // A dash stands for standard input.
+        _ => values.any(|value| value != "-"),
     }
 }
 
-fn is_inline(secret: &SecretString) -> bool {
-    secret.expose_secret() != "-"
+fn is_secret_header(header: &str) -> bool {
+    let name = header.split(':').next().unwrap_or_default().trim();
+    name.parse().is_ok_and(|name| redact::is_secret(&name))
 }
 
-fn of_globals(globals: &GlobalArgs) -> Vec<&'static str> {
-    let header = |header: &SecretString| {
-        let name = header.expose_secret().split(':').next().unwrap_or_default().trim();
-        name.parse().is_ok_and(|name| redact::is_secret(&name))
-    };
-    // user:password@ stands before the host.
-    let proxy = |proxy: &SecretString| {
-        let text = proxy.expose_secret();
-        let authority = text.split_once("://").map_or(text, |(_, rest)| rest);
-        let user = authority.split(['/', '?', '#']).next().and_then(|authority| authority.rsplit_once('@'));
-        user.is_some_and(|(user, _)| user.contains(':'))
-    };
-    [
-        ("--token", globals.token.as_ref().is_some_and(is_inline)),
-        ("--password", globals.password.as_ref().is_some_and(is_inline)),
-        ("--header", globals.header.iter().any(header)),
-        ("--proxy", globals.proxy.as_ref().is_some_and(proxy)),
-    ]
-    .into_iter()
-    .filter_map(|(name, exposed)| exposed.then_some(name))
-    .collect()
+/// Whether the URL of a proxy has `user:password@` before its host.
+fn has_password(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let user = authority.split(['/', '?', '#']).next().and_then(|authority| authority.rsplit_once('@'));
+    user.is_some_and(|(user, _)| user.contains(':'))
 }
 
 #[cfg(test)]
@@ -74,7 +77,7 @@ mod tests {
         ] {
             let line: Vec<_> = std::iter::once("cec").chain(arguments.iter().copied()).map(Into::into).collect();
             let cli = parse(&line, &Environment::default()).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
-            assert_eq!(cli.exposed(), flags, "{arguments:?}");
+            assert_eq!(cli.exposed, flags, "{arguments:?}");
         }
     }
 }

@@ -2,21 +2,10 @@
 
 use std::ffi::OsString;
 
-use super::{AnyCommand, Cli, Command, HelpSize, sized_command};
-use crate::commands::{idm, share};
+use super::usage::foreign_flag;
+use super::{AnyCommand, Cli, HelpSize, sized_command};
+use crate::commands::verb::{Choice as _, OtherPassword};
 use crate::error::{CliError, Kind};
-
-/// What those who know find(1) type, and what does it here.
-const FIND: &[(&str, &str)] = &[
-    ("maxdepth", "--max-depth says how deep to look"),
-    ("size", "--min-size and --max-size choose by size"),
-    ("mtime", "--min-age and --max-age choose by age"),
-    ("mmin", "--min-age and --max-age choose by age"),
-    ("print", "the paths are printed anyway"),
-    ("print0", "-0 ends each path with a NUL character"),
-    ("exec", "hand the paths on: cec find -0 ... | xargs -0 ..."),
-    ("delete", "hand the paths on: cec find -0 ... | xargs -0 cec rm -f --no-glob"),
-];
 
 impl Cli {
     /// Refuses what was read in another way than it was most likely meant, where that would do harm.
@@ -25,12 +14,16 @@ impl Cli {
     /// A `--password` that could be meant for a link or another user; a `-t` or `-u` of other programs, and a long flag
     /// with one dash only, which were read as a token or a URL.
     pub fn refuse_misread(&self, arguments: &[OsString]) -> Result<(), CliError> {
-        if let Some((whose, instead)) = self.wants_other_password()
+        let other_password = match &self.command {
+            AnyCommand::Online(command) => command.about().other_password,
+            AnyCommand::Offline(_) | AnyCommand::Complete(_) => None,
+        };
+        if let Some(OtherPassword { owner, hint }) = other_password
             && password_follows_command(arguments)
         {
-            let message = format!("--password is for signing in, and is not {whose} password");
+            let message = format!("--password is for signing in, and is not {owner} password");
             return Err(CliError::new(Kind::Usage, message)
-                .hint(instead)
+                .hint(hint)
                 .hint("to sign in with it, write it before the command, or set CEC_PASSWORD"));
         }
         if let Some(refused) = short_global(arguments) {
@@ -48,30 +41,6 @@ impl Cli {
             _ => Ok(()),
         }
     }
-
-    /// Whose password, other than that of who signs in, the command may be about, and where it comes from.
-    fn wants_other_password(&self) -> Option<(&'static str, &'static str)> {
-        let AnyCommand::Online(command) = &self.command else { return None };
-        match command {
-            Command::Share(arguments) => match arguments.verb() {
-                None | Some(share::Verb::Edit(_)) => {
-                    Some(("the link's", "--password-stdin reads the link's from standard input, or asks for it"))
-                }
-                Some(_) => None,
-            },
-            Command::Idm(verb) => match &**verb {
-                idm::Verb::User(idm::user::Verb::Create(_) | idm::user::Verb::Passwd(_)) => Some((
-                    "the user's",
-                    "--password-stdin reads the user's from standard input; without it, it is asked for",
-                )),
-                idm::Verb::User(idm::user::Verb::Update(_)) => {
-                    Some(("the user's", "'cec idm user passwd' gives a user a new password"))
-                }
-                _ => None,
-            },
-            _ => None,
-        }
-    }
 }
 
 fn own(arguments: &[OsString]) -> impl Iterator<Item = &str> {
@@ -79,15 +48,10 @@ fn own(arguments: &[OsString]) -> impl Iterator<Item = &str> {
     own.map(|argument| argument.to_str().unwrap_or_default())
 }
 
-/// What `-t` and `-u` mean to those who know other programs: the commands (none: all others), the flag, and what does it
-/// here.
-const SHORT_GLOBALS: &[(&[&str], char, &str)] = &[
-    (&["ls"], 't', "-t is --token; --sort time lists the newest first"),
-    (&["cp", "mv", "scp"], 't', "-t is --token; the target is the last argument"),
-    (&["scp"], 'u', "-u is --url; --update replaces only what is older"),
-    (&["cp", "mv"], 'u', "-u is --url; 'cec cp' and 'cec mv' never replace an existing file"),
-    (&[], 't', "-t is --token; if this is a token, write --token"),
-    (&[], 'u', "-u is --url; if this is a server, write its URL: https://files.example.com"),
+/// What `-t` and `-u` mean here, for commands that other programs have without these flags.
+const SHORT_GLOBALS: &[(char, &str)] = &[
+    ('t', "-t is --token; if this is a token, write --token"),
+    ('u', "-u is --url; if this is a server, write its URL: https://files.example.com"),
 ];
 
 /// The commands whose short flags are typed in groups (`ls -lt`), and these flags, as far as they take no value.
@@ -110,15 +74,15 @@ pub(super) fn short_global(arguments: &[OsString]) -> Option<CliError> {
             continue;
         }
         let value = if rest.is_empty() { words.next() } else { Some(rest) };
-        let fits =
-            |(verbs, known, _): &&(&[&str], char, &str)| *known == flag && (verbs.is_empty() || verbs.contains(&verb));
         let is_value = value.is_some_and(|value| match flag {
             _ if value.is_empty() => true,
             't' => value == "-" || is_token(value),
             _ => is_url(value),
         });
         if !is_value {
-            let hint = SHORT_GLOBALS.iter().find(fits).map_or("", |(.., hint)| hint);
+            let known = foreign_flag(&format!("-{flag}"), &format!("cec {verb}"), |flag, known| flag == known);
+            let usual = || SHORT_GLOBALS.iter().find(|(known, _)| *known == flag).map_or("", |(_, hint)| hint);
+            let hint = known.unwrap_or_else(usual);
             // What was typed could still be a secret.
             let what = if flag == 't' { "a token" } else { "the URL of a server" };
             return Some(CliError::new(Kind::Usage, format!("what follows -{flag} is not {what}")).hint(hint));
@@ -199,8 +163,8 @@ pub(super) fn single_dashed(arguments: &[OsString], command: &str) -> Option<(St
         if found.get_arguments().any(|argument| known(&argument)) {
             return Some((typed.to_owned(), format!("long options have two dashes: --{name}")));
         }
-        let (_, hint) = FIND.iter().find(|(known, _)| command == "cec find" && *known == name)?;
-        Some((typed.to_owned(), (*hint).to_owned()))
+        let hint = foreign_flag(&format!("-{name}"), command, |flag, known| flag == known)?;
+        Some((typed.to_owned(), hint.to_owned()))
     })
 }
 

@@ -6,105 +6,24 @@ use std::io::{IsTerminal as _, Write as _};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::{HelpSize, misread, sized_command, topics, wanted_color};
+use crate::commands::idioms;
+use crate::commands::verb::Foreign;
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::settings::{ColorChoice, OutputSettings};
 use crate::ui::Ui;
 use crate::ui::near::{is_near, nearest};
 
-/// What those who know other programs type, and what does it here: the commands (none: all), the flags, the hint.
-const FOREIGN: &[(&[&str], &[&str], &str)] = &[
-    (&["mv"], &["-r", "-R", "--recursive"], "folders go with all that is in them; no flag is needed"),
-    (
-        &["scp"],
-        &["--exclude", "--include", "--exclude-from", "--files-from", "--filter"],
-        "selecting by name is not supported yet; patterns in remote sources work: 'cells://ws/dir/*.pdf'",
-    ),
-    (&["scp"], &["--bwlimit", "--limit-rate"], "a speed limit is not supported yet"),
-    (&["scp"], &["--delete", "--delete-after", "--mirror"], "scp never deletes; sync is not supported yet"),
-    (&["tree"], &["-d", "--dirs-only"], "'cec find --type d' lists folders alone"),
-    (&["jobs"], &["-f"], "--force deletes without a question"),
-    (&["scp"], &["-a", "--archive", "--times"], "--preserve keeps modification times of downloads"),
-    (&["scp"], &["-P", "--parallel", "--threads", "--jobs", "--workers"], "--transfers N moves N files at once"),
-    (&["scp"], &["--overwrite", "--clobber"], "--force replaces files that exist"),
-    (&["scp"], &["--no-clobber", "--skip-existing"], "--ignore-existing leaves files that exist alone"),
-    (&["ls"], &["-S"], "--sort size lists the largest first"),
-    (&["ls"], &["-1"], "names are listed one a line anyway"),
-    (&["cp", "scp"], &["-a", "--archive", "-p", "--preserve"], "--preserve keeps modification times of downloads"),
-    (&["du"], &["--human-readable"], "sizes are readable on a terminal, and plain bytes in a pipe"),
-    (&[], &["--output", "--format"], "--json gives the results as JSON, --jq EXPRESSION a part of them"),
-    (&[], &["-y", "--yes"], "where there is a question, -f (--force) answers it with yes"),
+/// Flags of other programs that mean the same with every command, and what to use here.
+const FOREIGN_FLAGS: &[(&[&str], &str)] = &[
+    (&["--output", "--format"], "--json gives the results as JSON, --jq EXPRESSION a part of them"),
+    (&["-y", "--yes"], "where there is a question, -f (--force) answers it with yes"),
 ];
 
-/// What is said where another word stands before or behind the path of `cec share`.
-const MAKE_LINK: &str = "a link is made with: cec share [OPTIONS] <PATH>";
-
-/// What commands are called elsewhere: the command that they were looked for in, the names, and what does it here.
-const FOREIGN_COMMANDS: &[(&str, &[&str], &str)] = &[
-    ("cec", &["sync", "mirror", "rsync"], "there is no sync yet; 'cec scp SRC/. DST' copies what is missing"),
-    (
-        "cec",
-        &["check", "compare", "diff"],
-        "there is no check yet; 'cec scp --dry-run SRC/. DST' tells what is missing",
-    ),
-    ("cec", &["copy"], "'cec scp' copies to the server or from it, 'cec cp' on the server"),
-    (
-        "cec",
-        &["put", "upload", "get", "download", "push", "pull"],
-        "'cec scp SRC... DST' copies to the server or from it",
-    ),
-    ("cec", &["move", "rename", "ren"], "'cec mv' moves and renames"),
-    ("cec", &["delete", "del", "remove", "unlink", "rmdir"], "'cec rm' moves to the recycle bin, 'cec rm -p' deletes"),
-    ("cec", &["login", "logon", "signin", "auth", "connect"], "'cec configure' signs in, 'cec info' shows the account"),
-    (
-        "cec",
-        &["account", "accounts", "profile", "profiles"],
-        "'cec config ls' lists the accounts, 'cec config use' chooses one",
-    ),
-    ("cec", &["token", "tokens"], "'cec config token' prints a token, 'cec configure token' signs in with one"),
-    (
-        "cec",
-        &["open", "browse"],
-        "not supported yet; 'cec stat' shows details, 'cec share' creates a public link to open",
-    ),
-    ("cec", &["edit"], "editing in place is not supported; 'cec scp' downloads a file, 'cec scp -f' uploads it again"),
-    ("cec", &["touch"], "to create an empty file: cec scp - cells://ws/name < /dev/null"),
-    ("cec", &["quota", "df"], "'cec about' shows size and quota of workspaces"),
-    ("cec", &["history", "versions"], "earlier versions of a file are not supported yet"),
-    ("cec", &["undelete", "undo", "unrm"], "'cec trash ls' lists what was deleted, 'cec restore' puts it back"),
-    ("cec", &["zip", "tar", "archive"], "'cec compress' makes an archive on the server"),
-    ("cec", &["unzip", "untar"], "'cec extract' unpacks an archive on the server"),
-    ("cec", &["tag", "tags"], "'cec meta tag' adds and removes tags"),
-    ("cec", &["ping"], "'cec doctor' checks the connection"),
-    (
-        "cec",
-        &["mount", "serve"],
-        "'cec config export --rclone' prints a configuration with which rclone can mount and serve",
-    ),
-    ("cec", &["alias"], "there are no aliases; your shell has them"),
-    ("cec", &["watch"], "'cec jobs watch' follows jobs; watching files is not supported yet"),
-    ("cec", &["head", "tail", "less", "more", "type"], "'cec cat' writes files to standard output"),
-    ("cec", &["md"], "'cec mkdir' makes folders"),
-    ("cec config", &["show", "get", "current", "whoami"], "'cec config status' shows who is signed in"),
-    ("cec config", &["path", "edit"], "'cec info' tells where secrets are stored; CEC_CONFIG names the folder"),
-    ("cec config", &["remove", "delete", "logout"], "'cec config rm' removes an account"),
-    ("cec config", &["set", "switch", "select"], "'cec config use' makes an account the active one"),
-    ("cec config", &["login"], "'cec config add' signs in"),
-    ("cec share", &["delete", "remove", "del"], "'cec share rm' removes links"),
-    ("cec share", &["create", "add", "make", "new"], MAKE_LINK),
-    ("cec share", &["list"], "'cec share ls' lists links"),
-    ("cec share", &["update", "set", "change"], "'cec share edit' changes a link"),
-    ("cec share", &["get", "info"], "'cec share show' shows a link"),
-    ("cec", &["logout", "logoff", "signout"], "'cec config rm' forgets an account, 'cec clear' all of them"),
-    ("cec", &["whoami", "id", "status", "me"], "'cec info' tells who is signed in where"),
-    ("cec", &["dir", "ll"], "'cec ls' lists, 'cec ls -d' with details"),
-    ("cec", &["link", "links"], "'cec share' makes public links, 'cec share ls' lists them"),
-    ("cec", &["user", "users"], "see 'cec idm --help'"),
-    ("cec jobs", &["ls", "list", "show"], "'cec jobs get' lists them"),
-    ("cec idm", &["ls", "list"], "'cec idm list-users', list-groups, list-roles, list-workspaces and list-acls list"),
-    ("cec idm user", &["ls", "list"], "'cec idm list-users' lists them"),
-    ("cec storage", &["ls", "list"], "'cec storage list-datasources' lists them"),
-    ("cec trash", &["rm", "delete"], "'cec trash empty' deletes for good what is in a recycle bin"),
+/// Commands of other programs that nothing here stands for.
+const FOREIGN_COMMANDS: &[Foreign] = &[
+    Foreign::new("cec", &["history", "versions"], "earlier versions of a file are not supported yet"),
+    Foreign::new("cec", &["alias"], "there are no aliases; your shell has them"),
 ];
 
 /// Says what is wrong with the command line, or gives the help that was asked for. Gives the exit code.
@@ -272,22 +191,13 @@ fn usage_error(error: &clap::Error, arguments: &[OsString]) -> CliError {
 
 /// A complaint in our own words, where those of the parser lead astray.
 fn own_words(kind: ErrorKind, command: &str, arguments: &[OsString]) -> Option<String> {
-    match (kind, command) {
-        (ErrorKind::ArgumentConflict, "cec share") => {
-            let verb = share_verb(arguments).filter(|verb| foreign_command(command, verb).is_some())?;
-            Some(format!("unrecognized subcommand '{verb}'"))
-        }
-        (ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues, "cec cp" | "cec mv") => {
-            Some("a source and a target are needed, and only one path is given".to_owned())
-        }
-        (ErrorKind::MissingRequiredArgument, "cec jobs delete") => {
-            Some("either --job-id or --filter must say which jobs to delete".to_owned())
-        }
-        (ErrorKind::MissingRequiredArgument, "cec search") => {
-            Some("a part of a name, --ext or --meta must say what to search for".to_owned())
-        }
-        _ => None,
+    if kind == ErrorKind::ArgumentConflict {
+        let word = word_behind(command, arguments).filter(|word| foreign_command(command, word).is_some())?;
+        return Some(format!("unrecognized subcommand '{word}'"));
     }
+    let complaints = idioms().complaints;
+    let own = complaints.iter().find(|own| own.command == command && own.kinds.contains(&kind));
+    own.map(|own| own.message.to_owned())
 }
 
 /// The argument that was taken for flags, where it is the name of a file here.
@@ -330,8 +240,10 @@ fn suggestion(error: &clap::Error, command: &str, arguments: &[OsString]) -> Opt
             if let Some(file) = dashed_file(flag, arguments) {
                 return Some(format!("'{file}' is a file here: write ./ before its name, or -- before all paths"));
             }
-            if command == "cec share" && !flag.starts_with('-') {
-                return Some(MAKE_LINK.to_owned());
+            if !flag.starts_with('-')
+                && let Some(hint) = any_word(command)
+            {
+                return Some(hint.to_owned());
             }
             let dashed = misread::single_dashed(arguments, command);
             if let Some((_, hint)) = dashed.filter(|(typed, _)| typed.starts_with(flag)) {
@@ -339,12 +251,12 @@ fn suggestion(error: &clap::Error, command: &str, arguments: &[OsString]) -> Opt
             }
             let near = typed(ContextKind::SuggestedArg).filter(|near| is_near(flag, near));
             let own = near.map(|near| format!("a similar argument exists: '{near}'"));
-            let foreign = |is_it: fn(&str, &str) -> bool| foreign(flag, command, is_it).map(str::to_owned);
+            let foreign = |is_it: fn(&str, &str) -> bool| foreign_flag(flag, command, is_it).map(str::to_owned);
             foreign(|flag, known| flag == known).or(own).or_else(|| foreign(is_near))
         }
-        ErrorKind::ArgumentConflict if command == "cec share" => {
-            let hint = share_verb(arguments).and_then(|word| foreign_command(command, word)).unwrap_or(MAKE_LINK);
-            Some(hint.to_owned())
+        ErrorKind::ArgumentConflict => {
+            let known = word_behind(command, arguments).and_then(|word| foreign_command(command, word));
+            known.or_else(|| any_word(command)).map(str::to_owned)
         }
         ErrorKind::InvalidValue => {
             let near = typed(ContextKind::SuggestedValue)?;
@@ -354,26 +266,33 @@ fn suggestion(error: &clap::Error, command: &str, arguments: &[OsString]) -> Opt
     }
 }
 
-/// The word behind `share`.
-fn share_verb(arguments: &[OsString]) -> Option<&str> {
+/// The word behind the last name of a command.
+fn word_behind<'a>(command: &str, arguments: &'a [OsString]) -> Option<&'a str> {
     let mut words = arguments.iter().skip(1).filter_map(|word| word.to_str());
-    words.find(|word| *word == "share")?;
+    let last = command.split(' ').next_back()?;
+    words.find(|word| *word == last)?;
     words.next()
 }
 
-/// What is said of a command of other programs.
+/// The hint for the name that a command has in other programs.
 fn foreign_command(command: &str, word: &str) -> Option<&'static str> {
-    let known = |(place, words, _): &&(&str, &[&str], &str)| *place == command && words.contains(&word);
-    FOREIGN_COMMANDS.iter().find(known).map(|(.., hint)| *hint)
+    let foreign = idioms().foreign;
+    let mut all = foreign.into_iter().chain(FOREIGN_COMMANDS);
+    all.find(|foreign| foreign.place == command && foreign.typed.contains(&word)).map(|foreign| foreign.hint)
 }
 
-/// What is said of a flag of other programs; `is_it` tells whether what was typed is one.
-fn foreign(flag: &str, command: &str, is_it: fn(&str, &str) -> bool) -> Option<&'static str> {
-    let verb = command.split_whitespace().nth(1).unwrap_or_default();
-    let fits = |(commands, flags, _): &&(&[&str], &[&str], &str)| {
-        (commands.is_empty() || commands.contains(&verb)) && flags.iter().any(|known| is_it(flag, known))
-    };
-    FOREIGN.iter().find(fits).map(|(_, _, hint)| *hint)
+/// The hint for any other word behind a command.
+fn any_word(command: &str) -> Option<&'static str> {
+    let foreign = idioms().foreign;
+    foreign.iter().find(|foreign| foreign.place == command && foreign.typed.is_empty()).map(|foreign| foreign.hint)
+}
+
+/// The hint for a flag of other programs; `is_it` says whether what was typed is one.
+pub(super) fn foreign_flag(flag: &str, command: &str, is_it: fn(&str, &str) -> bool) -> Option<&'static str> {
+    let foreign = idioms().foreign;
+    let own = foreign.iter().filter(|foreign| foreign.place == command).map(|foreign| (foreign.typed, foreign.hint));
+    let mut all = own.chain(FOREIGN_FLAGS.iter().copied());
+    all.find(|(flags, _)| flags.iter().any(|known| is_it(flag, known))).map(|(_, hint)| hint)
 }
 
 /// The names of what is below a command, and below the first one the topics of `help` as well.

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::nodes;
-use super::operands::Operands;
 use crate::api::Node;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
@@ -28,49 +29,58 @@ const COLUMNS: &[Column] = &[
 )]
 pub struct Args {
     /// Workspaces; all where none is given
-    #[arg(value_name = "WORKSPACE")]
-    pub(super) workspaces: Vec<String>,
+    #[arg(value_name = "WORKSPACE", value_hint = Completion::Remote)]
+    workspaces: Vec<String>,
 }
 
-/// Shows how much workspaces hold, and may hold.
-///
-/// # Errors
-/// What ends the whole command; failures of single workspaces are told and counted.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let mut operands = Operands::new(&ctx.ui);
-    let api = ctx.api().await?;
-    let failed = |error| CliError::from(error).during("listing the workspaces");
-    let listed = api.workspaces().await.map_err(failed)?;
-    let mut wanted: Vec<RemotePath> = Vec::new();
-    for typed in &arguments.workspaces {
-        match named(ctx, typed, &listed).await {
-            Ok(path) => wanted.push(path),
-            Err(error) => operands.failed(error)?,
+impl Verb for Args {
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec", &["quota", "df"], "'cec about' shows size and quota of workspaces")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each(&self.workspaces)
+    }
+
+    /// Shows how much workspaces hold, and may hold.
+    ///
+    /// # Errors
+    /// What ends the whole command; failures of single workspaces are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let mut operands = Operands::new(&ctx.ui);
+        let api = ctx.api().await?;
+        let failed = |error| CliError::from(error).during("listing the workspaces");
+        let listed = api.workspaces().await.map_err(failed)?;
+        let mut wanted: Vec<RemotePath> = Vec::new();
+        for typed in &self.workspaces {
+            match named(ctx, typed, &listed).await {
+                Ok(path) => wanted.push(path),
+                Err(error) => operands.failed(error)?,
+            }
         }
-    }
-    if arguments.workspaces.is_empty() {
-        wanted = listed.iter().map(|workspace| workspace.path.clone()).collect();
-    }
-    let roots = api.stat_many(&wanted).await.map_err(failed)?;
-    let mut table = Table::new(&ctx.ui, COLUMNS);
-    let mut records: Vec<Value> = Vec::new();
-    for root in &roots {
-        operands.succeeded();
-        let Some(workspace) = listed.iter().find(|workspace| workspace.path == root.path) else { continue };
+        if self.workspaces.is_empty() {
+            wanted = listed.iter().map(|workspace| workspace.path.clone()).collect();
+        }
+        let roots = api.stat_many(&wanted).await.map_err(failed)?;
+        let mut table = Table::new(&ctx.ui, COLUMNS);
+        let mut records: Vec<Value> = Vec::new();
+        for root in &roots {
+            operands.succeeded();
+            let Some(workspace) = listed.iter().find(|workspace| workspace.path == root.path) else { continue };
+            if ctx.ui.is_json() {
+                records.push(record(root, workspace));
+            } else {
+                table.row(cells(ctx, root, workspace))?;
+            }
+        }
         if ctx.ui.is_json() {
-            records.push(record(root, workspace));
+            if !operands.all_failed() {
+                ctx.ui.json_document(&records)?;
+            }
         } else {
-            table.row(cells(ctx, root, workspace))?;
+            table.finish()?;
         }
+        Ok(operands.outcome())
     }
-    if ctx.ui.is_json() {
-        if !operands.all_failed() {
-            ctx.ui.json_document(&records)?;
-        }
-    } else {
-        table.finish()?;
-    }
-    Ok(operands.outcome())
 }
 
 async fn named(ctx: &Ctx, typed: &str, listed: &[Node]) -> Result<RemotePath, CliError> {

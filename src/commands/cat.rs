@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 
-use super::nodes;
-use super::operands::Operands;
 use crate::api::Node;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::failure::ServerError;
@@ -33,8 +34,8 @@ const HASH_PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(500), 
     cec cat --offset 1000 --count 500 cells://common-files/big.bin | xxd")]
 pub struct Args {
     /// Files or patterns on the server
-    #[arg(value_name = "PATH", required = true)]
-    pub(super) paths: Vec<String>,
+    #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true)]
+    paths: Vec<String>,
     /// Start after this many bytes
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     offset: u64,
@@ -46,30 +47,40 @@ pub struct Args {
     no_glob: bool,
 }
 
-/// Writes the content of files, one after the other.
-///
-/// # Errors
-/// What ends the whole command; failures of single operands are told and counted.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let mut operands = Operands::new(&ctx.ui);
-    for typed in &arguments.paths {
-        let found = match nodes::parse(ctx, typed) {
-            Ok(path) => nodes::named(ctx, &path, arguments.no_glob).await,
-            Err(error) => Err(error),
-        };
-        match found {
-            Ok(found) => {
-                for node in &found {
-                    let result = write(ctx, node, &arguments).await;
-                    operands.take(
-                        result.map_err(|error| error.during(format!("reading {}", node.path)).about(&node.path)),
-                    )?;
-                }
-            }
-            Err(error) => operands.failed(error)?,
-        }
+impl Verb for Args {
+    const ACTIVITY: &'static str = "fetching";
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec", &["head", "tail", "less", "more", "type"], "'cec cat' writes files to standard output")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each(&self.paths)
     }
-    Ok(operands.outcome())
+
+    /// Writes the content of files, one after the other.
+    ///
+    /// # Errors
+    /// What ends the whole command; failures of single operands are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let mut operands = Operands::new(&ctx.ui);
+        for typed in &self.paths {
+            let found = match nodes::parse(ctx, typed) {
+                Ok(path) => nodes::named(ctx, &path, self.no_glob).await,
+                Err(error) => Err(error),
+            };
+            match found {
+                Ok(found) => {
+                    for node in &found {
+                        let result = write(ctx, node, &self).await;
+                        operands.take(
+                            result.map_err(|error| error.during(format!("reading {}", node.path)).about(&node.path)),
+                        )?;
+                    }
+                }
+                Err(error) => operands.failed(error)?,
+            }
+        }
+        Ok(operands.outcome())
+    }
 }
 
 /// The bytes of a file that are asked for.

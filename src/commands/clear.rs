@@ -2,6 +2,7 @@
 
 use crate::commands::completion;
 use crate::commands::config::remove::{Revoked, revoke};
+use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::{Ctx, waiting};
 use crate::error::{CliError, Kind, Outcome};
 use crate::store::vault::Removed;
@@ -16,46 +17,52 @@ pub struct Args {
     force: bool,
 }
 
-/// Removes config.json.
-///
-/// # Errors
-/// [`Kind::NotFound`] where nothing is stored; [`Kind::Usage`] where nobody can be asked; [`Kind::Failure`] after a No.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let vault = ctx.vault()?;
-    let path = vault.file().path();
-    // A file that cannot be understood can be removed all the same.
-    let accounts = vault.load().map(|loaded| loaded.accounts).unwrap_or_default();
-    if std::fs::symlink_metadata(&path).is_err() {
-        return Err(CliError::new(Kind::NotFound, format!("no account is stored in {}", path.display())));
+impl Verb for Args {
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    if !arguments.force {
-        if !ctx.ui.can_ask() {
-            return Err(CliError::new(Kind::Usage, "refusing to forget all accounts without being able to ask")
-                .hint("add --force"));
+
+    /// Removes config.json.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] where nothing is stored; [`Kind::Usage`] where nobody can be asked; [`Kind::Failure`] after a No.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let vault = ctx.vault()?;
+        let path = vault.file().path();
+        // A file that cannot be understood can be removed all the same.
+        let accounts = vault.load().map(|loaded| loaded.accounts).unwrap_or_default();
+        if std::fs::symlink_metadata(&path).is_err() {
+            return Err(CliError::new(Kind::NotFound, format!("no account is stored in {}", path.display())));
         }
-        for id in accounts.entries.keys() {
-            ctx.ui.before_asking(&format!("  {id}"));
+        if !self.force {
+            if !ctx.ui.can_ask() {
+                return Err(CliError::new(Kind::Usage, "refusing to forget all accounts without being able to ask")
+                    .hint("add --force"));
+            }
+            for id in accounts.entries.keys() {
+                ctx.ui.before_asking(&format!("  {id}"));
+            }
+            if !ctx.ui.confirm("Forget all stored accounts?", Consent::Yes).await {
+                return Err(CliError::new(Kind::Failure, "nothing was removed"));
+            }
         }
-        if !ctx.ui.confirm("Forget all stored accounts?", Consent::Yes).await {
-            return Err(CliError::new(Kind::Failure, "nothing was removed"));
+        // The sessions are ended all at once: a server that is gone holds nobody up for long.
+        let revoking = accounts.entries.keys().map(|id| revoke(ctx, &vault, &accounts, id));
+        let revoked = futures_util::future::join_all(revoking).await;
+        let removed = waiting(move || vault.clear()).await??;
+        completion::remote::forget(&ctx.settings.environment);
+        ctx.ui.status(&format!("removed {}", path.display()));
+        for reason in revoked {
+            if let Revoked::GoesOn(reason) = reason {
+                ctx.ui.warn(&reason);
+            }
         }
+        for Removed { entry, left_in_keyring } in removed {
+            if let Some(error) = left_in_keyring {
+                let (url, user) = (entry.url(), entry.user());
+                ctx.ui.warn(&format!("a secret may stay in the system keyring, as user {url}::{user}: {error}"));
+            }
+        }
+        Ok(Outcome::Done)
     }
-    // The sessions are ended all at once: a server that is gone holds nobody up for long.
-    let revoking = accounts.entries.keys().map(|id| revoke(ctx, &vault, &accounts, id));
-    let revoked = futures_util::future::join_all(revoking).await;
-    let removed = waiting(move || vault.clear()).await??;
-    completion::remote::forget(&ctx.settings.environment);
-    ctx.ui.status(&format!("removed {}", path.display()));
-    for reason in revoked {
-        if let Revoked::GoesOn(reason) = reason {
-            ctx.ui.warn(&reason);
-        }
-    }
-    for Removed { entry, left_in_keyring } in removed {
-        if let Some(error) = left_in_keyring {
-            let (url, user) = (entry.url(), entry.user());
-            ctx.ui.warn(&format!("a secret may stay in the system keyring, as user {url}::{user}: {error}"));
-        }
-    }
-    Ok(Outcome::Done)
 }

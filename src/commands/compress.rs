@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
-use super::archive::{self, Format};
-use super::nodes;
-use super::server_job::{ServerJobs, Started};
 use crate::api::Node;
+use crate::commands::shared::archive::{self, Format};
+use crate::commands::shared::nodes;
+use crate::commands::shared::server_job::{ServerJobs, Started};
+use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::shell::command_line;
@@ -25,8 +26,8 @@ use crate::path::{RemotePath, check_name};
 )]
 pub struct Args {
     /// Files, folders or patterns on the server, then the archive that is to be made
-    #[arg(value_name = "PATH", required = true, num_args = 2..)]
-    pub(super) paths: Vec<String>,
+    #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true, num_args = 2..)]
+    paths: Vec<String>,
     /// What kind of archive; a name that does not tell gets the ending of it
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
@@ -38,61 +39,68 @@ pub struct Args {
     no_glob: bool,
 }
 
-/// Makes an archive on the server.
-///
-/// # Errors
-/// Anything that stands against it; a source that is missing, among others too: an archive is made whole or not at all.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let Some((typed, sources)) = arguments.paths.split_last() else { return Ok(Outcome::Done) };
-    let (archive, format) = archive::to_make(arguments.format, &nodes::parse(ctx, typed)?)?;
-    let prepared = tokio::select! {
-        biased;
-        prepared = prepare(ctx, sources, &archive, arguments.no_glob) => prepared?,
-        () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was begun")),
-    };
-    let (nodes, archive) = prepared;
-    let mut jobs = ServerJobs::open(ctx).await?;
-    let api = ctx.api().await?;
-    let paths: Vec<RemotePath> = nodes.iter().map(|node| api.server_path(&node.path)).collect();
-    let paths: Vec<&str> = paths.iter().map(RemotePath::as_str).collect();
-    let made = api.server_path(&archive);
-    let parameters = json!({"nodes": paths, "archiveName": made.as_str(), "format": format.name()});
-    let what = format!("making {archive}");
-    let failed = |error: CliError| error.during(what.clone()).about(&archive);
-    let id = match jobs.start("compress", &parameters).await.map_err(failed)? {
-        Started::Job(id) => id,
-        Started::AnswerLost(error) => return Err(failed(error).hint("the server may have begun all the same")),
-    };
-    let record = |status: &str, size: Option<u64>| {
-        json!({"archive": archive.as_str(), "format": format.name(), "items": nodes.len(), "size": size,
-            "status": status, "job": id.0})
-    };
-    if arguments.no_wait {
-        if ctx.ui.is_json() {
-            ctx.ui.json_document(&record("started", None))?;
-        } else {
-            ctx.ui.line(&id.0)?;
+impl Verb for Args {
+    const STOPS_ITSELF: bool = true;
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec", &["zip", "tar", "archive"], "'cec compress' makes an archive on the server")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each(&self.paths)
+    }
+
+    /// Makes an archive on the server.
+    ///
+    /// # Errors
+    /// Anything that stands against it; a source that is missing, among others too: an archive is made whole or not at all.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let Some((typed, sources)) = self.paths.split_last() else { return Ok(Outcome::Done) };
+        let (archive, format) = archive::to_make(self.format, &nodes::parse(ctx, typed)?)?;
+        let prepared = tokio::select! {
+            biased;
+            prepared = prepare(ctx, sources, &archive, self.no_glob) => prepared?,
+            () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was begun")),
+        };
+        let (nodes, archive) = prepared;
+        let mut jobs = ServerJobs::open(ctx).await?;
+        let api = ctx.api().await?;
+        let paths: Vec<&RemotePath> = nodes.iter().map(|node| &node.path).collect();
+        let what = format!("making {archive}");
+        let failed = |error: CliError| error.during(what.clone()).about(&archive);
+        let id = match jobs.start(api.compress(&paths, &archive, format.name())).await.map_err(failed)? {
+            Started::Job(id) => id,
+            Started::AnswerLost(error) => return Err(failed(error).hint("the server may have begun all the same")),
+        };
+        let record = |status: &str, size: Option<u64>| {
+            json!({"archive": archive.as_str(), "format": format.name(), "items": nodes.len(), "size": size,
+                "status": status, "job": id.0})
+        };
+        if self.no_wait {
+            if ctx.ui.is_json() {
+                ctx.ui.json_document(&record("started", None))?;
+            } else {
+                ctx.ui.line(&id.0)?;
+            }
+            return Ok(Outcome::Done);
         }
-        return Ok(Outcome::Done);
+        let ended = jobs.wait(&id, &what).await;
+        if let Err(error) = ended {
+            let made = ctx.api().await?.find(&archive).await;
+            return Err(archive::left_behind(failed(error), &archive, matches!(made, Ok(Some(_)))));
+        }
+        let made = tokio::select! {
+            made = ctx.api().await?.find_made(&archive) => made,
+            () = ctx.cancel.cancelled() => return Err(failed(CliError::new(Kind::Interrupted, "interrupted"))),
+        };
+        let Some(made) = made.map_err(|error| failed(error.into()))? else {
+            let message = format!("the server's job has ended, but there is no '{archive}'");
+            return Err(failed(CliError::new(Kind::JobFailed, message)));
+        };
+        ctx.ui.status(&format!("made {archive} ({})", crate::ui::human::bytes(made.size)));
+        if ctx.ui.is_json() {
+            ctx.ui.json_document(&record("made", Some(made.size)))?;
+        }
+        Ok(Outcome::Done)
     }
-    let ended = jobs.wait(&id, &what).await;
-    if let Err(error) = ended {
-        let made = ctx.api().await?.find(&archive).await;
-        return Err(archive::left_behind(failed(error), &archive, matches!(made, Ok(Some(_)))));
-    }
-    let made = tokio::select! {
-        made = ctx.api().await?.find_made(&archive) => made,
-        () = ctx.cancel.cancelled() => return Err(failed(CliError::new(Kind::Interrupted, "interrupted"))),
-    };
-    let Some(made) = made.map_err(|error| failed(error.into()))? else {
-        let message = format!("the server's job has ended, but there is no '{archive}'");
-        return Err(failed(CliError::new(Kind::JobFailed, message)));
-    };
-    ctx.ui.status(&format!("made {archive} ({})", crate::ui::human::bytes(made.size)));
-    if ctx.ui.is_json() {
-        ctx.ui.json_document(&record("made", Some(made.size)))?;
-    }
-    Ok(Outcome::Done)
 }
 
 /// The sources, and where the archive goes.

@@ -1,8 +1,10 @@
 //! `cec cp`.
 
-use super::relocate::{self, Operation};
+use crate::commands::shared::relocate::{self, Operation};
+use crate::commands::verb::{Complaint, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
+use clap::error::ErrorKind;
 
 /// Arguments of `cec cp`.
 #[derive(Debug, clap::Args)]
@@ -16,15 +18,38 @@ use crate::error::{CliError, Outcome};
 )]
 pub struct Args {
     #[command(flatten)]
-    pub(super) common: relocate::Args,
+    common: relocate::Args,
     #[command(flatten)]
-    _habit: super::Habit,
+    _habit: crate::commands::shared::Habit,
 }
 
-/// Copies on the server.
-///
-/// # Errors
-/// As [`relocate::run`].
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    relocate::run(ctx, arguments.common, Operation::Copy).await
+impl Verb for Args {
+    const ACTIVITY: &'static str = "checking the paths";
+    const STOPS_ITSELF: bool = true;
+    const FOREIGN: &'static [Foreign] = &[
+        Foreign::new(
+            "cec cp",
+            &["-a", "--archive", "-p", "--preserve"],
+            "--preserve keeps modification times of downloads",
+        ),
+        Foreign::new("cec cp", &["-t"], "-t is --token; the target is the last argument"),
+        Foreign::new("cec cp", &["-u"], "-u is --url; 'cec cp' and 'cec mv' never replace an existing file"),
+    ];
+    const COMPLAINTS: &'static [Complaint] = &[Complaint {
+        command: "cec cp",
+        kinds: &[ErrorKind::TooFewValues, ErrorKind::WrongNumberOfValues],
+        message: "a source and a target are needed, and only one path is given",
+    }];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        self.common.remote_paths()
+    }
+
+    /// Copies on the server.
+    ///
+    /// # Errors
+    /// As [`relocate::run`].
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        relocate::run(ctx, self.common, Operation::Copy).await
+    }
 }

@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
-use super::nodes;
-use super::operands::Operands;
-use super::tally::Tally;
 use crate::api::Node;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
+use crate::commands::shared::tally::Tally;
+use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;
@@ -22,8 +23,8 @@ use crate::walk::remote::is_recycle_bin;
 )]
 pub struct Args {
     /// Folders, files or patterns on the server; all workspaces where none is given
-    #[arg(value_name = "PATH")]
-    pub(super) paths: Vec<String>,
+    #[arg(value_name = "PATH", value_hint = Completion::Remote)]
+    paths: Vec<String>,
     /// Only the sum of each path, not that of each folder in it
     #[arg(short, long)]
     summarize: bool,
@@ -32,28 +33,38 @@ pub struct Args {
     no_glob: bool,
 }
 
-/// Adds up sizes.
-///
-/// # Errors
-/// What ends the whole command; failures of single folders are told and counted.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let mut usage =
-        Usage { ctx, summarize: arguments.summarize, operands: Operands::new(&ctx.ui), total: Tally::default() };
-    if arguments.paths.is_empty() {
-        let workspaces = ctx.api().await?.workspaces().await;
-        for workspace in workspaces.map_err(|error| CliError::from(error).during("listing the workspaces"))? {
-            let result = usage.of_node(&workspace).await;
+impl Verb for Args {
+    const ACTIVITY: &'static str = "adding up sizes";
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec du", &["--human-readable"], "sizes are readable on a terminal, and plain bytes in a pipe")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each(&self.paths)
+    }
+
+    /// Adds up sizes.
+    ///
+    /// # Errors
+    /// What ends the whole command; failures of single folders are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let mut usage =
+            Usage { ctx, summarize: self.summarize, operands: Operands::new(&ctx.ui), total: Tally::default() };
+        if self.paths.is_empty() {
+            let workspaces = ctx.api().await?.workspaces().await;
+            for workspace in workspaces.map_err(|error| CliError::from(error).during("listing the workspaces"))? {
+                let result = usage.of_node(&workspace).await;
+                usage.operands.take(result)?;
+            }
+        }
+        for typed in &self.paths {
+            let result = usage.of_operand(typed, self.no_glob).await;
             usage.operands.take(result)?;
         }
+        if ctx.ui.is_json() {
+            ctx.ui.json_line(&usage.total.summary(usage.operands.failure_count()))?;
+        }
+        Ok(usage.operands.outcome())
     }
-    for typed in &arguments.paths {
-        let result = usage.of_operand(typed, arguments.no_glob).await;
-        usage.operands.take(result)?;
-    }
-    if ctx.ui.is_json() {
-        ctx.ui.json_line(&usage.total.summary(usage.operands.failure_count()))?;
-    }
-    Ok(usage.operands.outcome())
 }
 
 struct Usage<'a> {

@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
-use super::archive::{self, Format, split};
 use super::compress::new_place;
-use super::nodes;
-use super::server_job::{ServerJobs, Started};
+use crate::commands::shared::archive::{self, Format, split};
+use crate::commands::shared::nodes;
+use crate::commands::shared::server_job::{ServerJobs, Started};
+use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::{RemotePath, check_folder_name};
@@ -19,11 +20,11 @@ use crate::path::{RemotePath, check_folder_name};
 )]
 pub struct Args {
     /// The archive on the server: .zip, .tar or .tar.gz
-    #[arg(value_name = "ARCHIVE")]
-    pub(super) archive: String,
+    #[arg(value_name = "ARCHIVE", value_hint = Completion::Remote)]
+    archive: String,
     /// The folder to unpack into
-    #[arg(value_name = "TARGET")]
-    pub(super) target: Option<String>,
+    #[arg(value_name = "TARGET", value_hint = Completion::Remote)]
+    target: Option<String>,
     /// What kind of archive it is, where its name does not tell
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
@@ -32,59 +33,67 @@ pub struct Args {
     no_wait: bool,
 }
 
-/// Unpacks an archive on the server.
-///
-/// # Errors
-/// Anything that stands against it.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let typed = nodes::parse(ctx, &arguments.archive)?;
-    let format = Format::of(arguments.format, &typed)?;
-    let prepared = tokio::select! {
-        biased;
-        prepared = prepare(ctx, &typed, arguments.target.as_deref()) => prepared?,
-        () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was begun")),
-    };
-    let (archive, target) = prepared;
-    let mut jobs = ServerJobs::open(ctx).await?;
-    let api = ctx.api().await?;
-    let (from, to) = (api.server_path(&archive), api.server_path(&target));
-    let parameters = json!({"node": from.as_str(), "target": to.as_str(), "format": format.name()});
-    let what = format!("unpacking {archive}");
-    let failed = |error: CliError| error.during(what.clone()).about(&archive);
-    let id = match jobs.start("extract", &parameters).await.map_err(failed)? {
-        Started::Job(id) => id,
-        Started::AnswerLost(error) => return Err(failed(error).hint("the server may have begun all the same")),
-    };
-    let record = |status: &str| {
-        json!({"archive": archive.as_str(), "target": target.as_str(), "format": format.name(), "status": status,
-            "job": id.0})
-    };
-    if arguments.no_wait {
-        if ctx.ui.is_json() {
-            ctx.ui.json_document(&record("started"))?;
-        } else {
-            ctx.ui.line(&id.0)?;
+impl Verb for Args {
+    const STOPS_ITSELF: bool = true;
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec", &["unzip", "untar"], "'cec extract' unpacks an archive on the server")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each(self.target.iter().chain([&self.archive]))
+    }
+
+    /// Unpacks an archive on the server.
+    ///
+    /// # Errors
+    /// Anything that stands against it.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let typed = nodes::parse(ctx, &self.archive)?;
+        let format = Format::of(self.format, &typed)?;
+        let prepared = tokio::select! {
+            biased;
+            prepared = prepare(ctx, &typed, self.target.as_deref()) => prepared?,
+            () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was begun")),
+        };
+        let (archive, target) = prepared;
+        let mut jobs = ServerJobs::open(ctx).await?;
+        let api = ctx.api().await?;
+        let what = format!("unpacking {archive}");
+        let failed = |error: CliError| error.during(what.clone()).about(&archive);
+        let id = match jobs.start(api.extract(&archive, &target, format.name())).await.map_err(failed)? {
+            Started::Job(id) => id,
+            Started::AnswerLost(error) => return Err(failed(error).hint("the server may have begun all the same")),
+        };
+        let record = |status: &str| {
+            json!({"archive": archive.as_str(), "target": target.as_str(), "format": format.name(), "status": status,
+                "job": id.0})
+        };
+        if self.no_wait {
+            if ctx.ui.is_json() {
+                ctx.ui.json_document(&record("started"))?;
+            } else {
+                ctx.ui.line(&id.0)?;
+            }
+            return Ok(Outcome::Done);
         }
-        return Ok(Outcome::Done);
+        let ended = jobs.wait(&id, &what).await;
+        if let Err(error) = ended {
+            let made = ctx.api().await?.find(&target).await;
+            return Err(archive::left_behind(failed(error), &target, matches!(made, Ok(Some(_)))));
+        }
+        let made = tokio::select! {
+            made = ctx.api().await?.find_made(&target) => made,
+            () = ctx.cancel.cancelled() => return Err(failed(CliError::new(Kind::Interrupted, "interrupted"))),
+        };
+        if made.map_err(|error| failed(error.into()))?.is_none() {
+            let message = format!("the server's job has ended, but there is no '{target}': is the archive empty?");
+            return Err(failed(CliError::new(Kind::JobFailed, message)));
+        }
+        ctx.ui.status(&format!("unpacked {archive} to {target}"));
+        if ctx.ui.is_json() {
+            ctx.ui.json_document(&record("extracted"))?;
+        }
+        Ok(Outcome::Done)
     }
-    let ended = jobs.wait(&id, &what).await;
-    if let Err(error) = ended {
-        let made = ctx.api().await?.find(&target).await;
-        return Err(archive::left_behind(failed(error), &target, matches!(made, Ok(Some(_)))));
-    }
-    let made = tokio::select! {
-        made = ctx.api().await?.find_made(&target) => made,
-        () = ctx.cancel.cancelled() => return Err(failed(CliError::new(Kind::Interrupted, "interrupted"))),
-    };
-    if made.map_err(|error| failed(error.into()))?.is_none() {
-        let message = format!("the server's job has ended, but there is no '{target}': is the archive empty?");
-        return Err(failed(CliError::new(Kind::JobFailed, message)));
-    }
-    ctx.ui.status(&format!("unpacked {archive} to {target}"));
-    if ctx.ui.is_json() {
-        ctx.ui.json_document(&record("extracted"))?;
-    }
-    Ok(Outcome::Done)
 }
 
 /// The archive, and the folder that it is unpacked into.

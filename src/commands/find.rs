@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::nodes;
-use super::operands::Operands;
-use super::tally::Tally;
 use crate::api::Node;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
+use crate::commands::shared::tally::Tally;
+use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;
@@ -25,8 +26,8 @@ use jiff::Timestamp;
 )]
 pub struct Args {
     /// Folders, files or patterns on the server
-    #[arg(value_name = "PATH", required = true)]
-    pub(super) paths: Vec<String>,
+    #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true)]
+    paths: Vec<String>,
     /// Only names that match this pattern
     #[arg(long, value_name = "PATTERN")]
     name: Option<String>,
@@ -126,30 +127,47 @@ struct Found<'a> {
     tally: Tally,
 }
 
-/// Looks through trees.
-///
-/// # Errors
-/// A pattern that cannot be read; what ends the whole command. Failures of single folders are told and counted.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    // No workspace is called like that: it is what find(1) takes behind -name.
-    let is_name = |typed: &&String| typed.contains(['*', '?']) && typed.contains('.') && !typed.contains('/');
-    if let Some(typed) = arguments.paths.iter().find(is_name) {
-        let message = format!("'{typed}' is a pattern for names, and a path is needed");
-        return Err(
-            CliError::new(crate::error::Kind::Usage, message).hint("to match names: cec find PATH --name '*.jpg'")
-        );
+impl Verb for Args {
+    const ACTIVITY: &'static str = "searching";
+    const FOREIGN: &'static [Foreign] = &[
+        Foreign::new("cec find", &["-maxdepth"], "--max-depth says how deep to look"),
+        Foreign::new("cec find", &["-size"], "--min-size and --max-size choose by size"),
+        Foreign::new("cec find", &["-mtime", "-mmin"], "--min-age and --max-age choose by age"),
+        Foreign::new("cec find", &["-print"], "the paths are printed anyway"),
+        Foreign::new("cec find", &["-print0"], "-0 ends each path with a NUL character"),
+        Foreign::new("cec find", &["-exec"], "hand the paths on: cec find -0 ... | xargs -0 ..."),
+        Foreign::new("cec find", &["-delete"], "hand the paths on: cec find -0 ... | xargs -0 cec rm -f --no-glob"),
+    ];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each(&self.paths)
     }
-    let conditions = Conditions::new(&arguments)?;
-    let operands = Operands::new(&ctx.ui);
-    let mut found = Found { ctx, conditions, operands, tally: Tally::default() };
-    for typed in &arguments.paths {
-        let result = found.look_in(typed).await;
-        found.operands.take(result)?;
+
+    /// Looks through trees.
+    ///
+    /// # Errors
+    /// A pattern that cannot be read; what ends the whole command. Failures of single folders are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        // No workspace is called like that: it is what find(1) takes behind -name.
+        let is_name = |typed: &&String| typed.contains(['*', '?']) && typed.contains('.') && !typed.contains('/');
+        if let Some(typed) = self.paths.iter().find(is_name) {
+            let message = format!("'{typed}' is a pattern for names, and a path is needed");
+            return Err(
+                CliError::new(crate::error::Kind::Usage, message).hint("to match names: cec find PATH --name '*.jpg'")
+            );
+        }
+        let conditions = Conditions::new(&self)?;
+        let operands = Operands::new(&ctx.ui);
+        let mut found = Found { ctx, conditions, operands, tally: Tally::default() };
+        for typed in &self.paths {
+            let result = found.look_in(typed).await;
+            found.operands.take(result)?;
+        }
+        if ctx.ui.is_json() {
+            ctx.ui.json_line(&found.tally.summary(found.operands.failure_count()))?;
+        }
+        Ok(found.operands.outcome())
     }
-    if ctx.ui.is_json() {
-        ctx.ui.json_line(&found.tally.summary(found.operands.failure_count()))?;
-    }
-    Ok(found.operands.outcome())
 }
 
 impl Found<'_> {

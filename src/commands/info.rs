@@ -6,12 +6,14 @@ use serde::Serialize;
 use crate::account::{Account, Credentials};
 use crate::api::frontend::{ServerInfo, User};
 use crate::api::share::Link;
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::{Ctx, waiting};
 use crate::error::{CliError, Kind, Outcome, SIGN_IN};
 use crate::ui::table;
 
 /// Arguments of `cec info`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cec info\n  cec info --json --profile alice@files.example.com")]
 pub struct Args {}
 
 /// Who is signed in where.
@@ -64,33 +66,49 @@ impl LinkRecord {
     }
 }
 
-/// Asks the server who is signed in, and shows it.
-///
-/// # Errors
-/// [`Kind::Auth`] where the credentials are not valid.
-pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
-    let account = ctx.account().await?;
-    let api = ctx.api().await?;
-    let asking = |error| CliError::from(error).during(format!("asking {} who is signed in", account.url));
-    let Some(user) = api.user().await.map_err(asking)? else {
-        let who = account.login.as_deref().map(|login| format!(" for {login}")).unwrap_or_default();
-        return Err(CliError::new(
-            Kind::Auth,
-            format!("the {}{who} is not valid on {} (any more)", account.credentials.kind(), account.url),
-        )
-        .hint(SIGN_IN));
-    };
-    // The version is a courtesy: where the server does not tell it, all else still stands.
-    let server = api.server_info().await.unwrap_or_default();
-    let record = record(ctx, user, server).await?;
-    // Last of all: renewals look for the account under the id that it was opened with.
-    name(ctx, account, &record.user).await;
-    if ctx.ui.is_json() {
-        ctx.ui.json_document(&record)?;
-    } else {
-        show(ctx, &record)?;
+impl Verb for Args {
+    const FOREIGN: &'static [Foreign] = &[
+        Foreign::new("cec", &["whoami", "id", "status", "me"], "'cec info' tells who is signed in where"),
+        Foreign::new("cec config", &["show", "get", "current", "whoami"], "'cec config status' shows who is signed in"),
+        Foreign::new(
+            "cec config",
+            &["path", "edit"],
+            "'cec info' tells where secrets are stored; CEC_CONFIG names the folder",
+        ),
+    ];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    Ok(Outcome::Done)
+
+    /// Asks the server who is signed in, and shows it.
+    ///
+    /// # Errors
+    /// [`Kind::Auth`] where the credentials are not valid.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let account = ctx.account().await?;
+        let api = ctx.api().await?;
+        let asking = |error| CliError::from(error).during(format!("asking {} who is signed in", account.url));
+        let Some(user) = api.user().await.map_err(asking)? else {
+            let who = account.login.as_deref().map(|login| format!(" for {login}")).unwrap_or_default();
+            return Err(CliError::new(
+                Kind::Auth,
+                format!("the {}{who} is not valid on {} (any more)", account.credentials.kind(), account.url),
+            )
+            .hint(SIGN_IN));
+        };
+        // The version is a courtesy: where the server does not tell it, all else still stands.
+        let server = api.server_info().await.unwrap_or_default();
+        let record = record(ctx, user, server).await?;
+        // Last of all: renewals look for the account under the id that it was opened with.
+        name(ctx, account, &record.user).await;
+        if ctx.ui.is_json() {
+            ctx.ui.json_document(&record)?;
+        } else {
+            show(ctx, &record)?;
+        }
+        Ok(Outcome::Done)
+    }
 }
 
 /// A stored account that does not know its user, as the oldest ones, learns it.

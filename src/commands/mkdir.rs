@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::nodes;
-use super::operands::Operands;
 use crate::api::Node;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::{RemotePath, check_folder_name, check_name};
@@ -18,8 +19,8 @@ const BATCH: usize = 100;
 #[command(after_help = "Examples:\n  cec mkdir common-files/reports\n  cec mkdir -p common-files/2031/05/raw")]
 pub struct Args {
     /// Folders on the server; one that exists already is kept
-    #[arg(value_name = "PATH", required = true)]
-    pub(super) paths: Vec<String>,
+    #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true)]
+    paths: Vec<String>,
     /// Make missing folders above as well
     #[arg(short, long)]
     parents: bool,
@@ -31,46 +32,54 @@ enum Made {
     Kept(Node),
 }
 
-/// Makes folders.
-///
-/// # Errors
-/// What ends the whole command; failures of single operands are told and counted.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let mut operands = Operands::new(&ctx.ui);
-    let mut records = Vec::new();
-    for batch in arguments.paths.chunks(BATCH) {
-        let mut at_once = match together(ctx, batch, arguments.parents).await {
-            Ok(made) => made,
-            Err(error) if error.ends_everything() => return Err(error),
-            // It is told again of the operand that it concerns.
-            Err(_) => HashMap::new(),
-        };
-        for typed in batch {
-            let made = match at_once.remove(typed.as_str()) {
-                Some(made) => Ok(made),
-                None => make(ctx, typed, arguments.parents).await,
+impl Verb for Args {
+    const FOREIGN: &'static [Foreign] = &[Foreign::new("cec", &["md"], "'cec mkdir' makes folders")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each(&self.paths)
+    }
+
+    /// Makes folders.
+    ///
+    /// # Errors
+    /// What ends the whole command; failures of single operands are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let mut operands = Operands::new(&ctx.ui);
+        let mut records = Vec::new();
+        for batch in self.paths.chunks(BATCH) {
+            let mut at_once = match together(ctx, batch, self.parents).await {
+                Ok(made) => made,
+                Err(error) if error.ends_everything() => return Err(error),
+                // It is told again of the operand that it concerns.
+                Err(_) => HashMap::new(),
             };
-            let (node, created) = match made {
-                Ok(Made::New(node)) => (node, true),
-                Ok(Made::Kept(node)) => (node, false),
-                Err(error) => {
-                    operands.failed(error)?;
-                    continue;
+            for typed in batch {
+                let made = match at_once.remove(typed.as_str()) {
+                    Some(made) => Ok(made),
+                    None => make(ctx, typed, self.parents).await,
+                };
+                let (node, created) = match made {
+                    Ok(Made::New(node)) => (node, true),
+                    Ok(Made::Kept(node)) => (node, false),
+                    Err(error) => {
+                        operands.failed(error)?;
+                        continue;
+                    }
+                };
+                operands.succeeded();
+                ctx.ui.status(&format!("{} {}", if created { "created" } else { "exists already:" }, node.path));
+                if ctx.ui.is_json() {
+                    let mut record = serde_json::to_value(NodeRecord::listed(&node)).map_err(std::io::Error::from)?;
+                    record["created"] = created.into();
+                    records.push(record);
                 }
-            };
-            operands.succeeded();
-            ctx.ui.status(&format!("{} {}", if created { "created" } else { "exists already:" }, node.path));
-            if ctx.ui.is_json() {
-                let mut record = serde_json::to_value(NodeRecord::listed(&node)).map_err(std::io::Error::from)?;
-                record["created"] = created.into();
-                records.push(record);
             }
         }
+        if ctx.ui.is_json() && !operands.all_failed() {
+            ctx.ui.json_document(&records)?;
+        }
+        Ok(operands.outcome())
     }
-    if ctx.ui.is_json() && !operands.all_failed() {
-        ctx.ui.json_document(&records)?;
-    }
-    Ok(operands.outcome())
 }
 
 async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {

@@ -1,8 +1,8 @@
-//! The commands, a file each: what they take (the doc comments are the help) and what they do.
+//! The commands, a file or a folder each: what they take (the doc comments are the help), what they say of themselves
+//! ([`verb::Verb`]), and what they do. Here is the one list of them.
 
 pub mod about;
 pub mod api;
-pub mod archive;
 pub mod cat;
 pub mod clear;
 pub mod completion;
@@ -13,49 +13,129 @@ pub mod cp;
 pub mod doc;
 pub mod doctor;
 pub mod du;
-pub mod edits;
 pub mod extract;
 pub mod find;
 pub mod idm;
 pub mod info;
 pub mod jobs;
-pub mod links;
 pub mod ls;
 pub mod meta;
 pub mod mkdir;
 pub mod mv;
-pub mod nodes;
-pub mod operands;
-pub mod relocate;
 pub mod restore;
 pub mod rm;
 pub mod scp;
 pub mod search;
-pub mod server_job;
 pub mod share;
+pub mod shared;
 pub mod stat;
 pub mod storage;
-pub mod tally;
 pub mod tools;
 pub mod trash;
 pub mod tree;
 pub mod update;
+pub mod verb;
 pub mod version;
 
-use crate::cli::{Command, ConfigCommand, OfflineCommand};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::sys::signal::{self, Signal};
-use crate::ui::Ui;
 use crate::ui::waiting::Waiting;
+use shared::links;
+use verb::{About, Choice, Idioms, offline_verbs, verbs};
 
-/// A flag that other programs need for folders. Here they go with all that is in them; who types it out of habit, or
-/// has it in a script, loses nothing by it.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Habit {
-    /// No effect: folders go with all that is in them
-    #[arg(short = 'r', short_alias = 'R', long = "recursive", hide = true)]
-    _recursive: bool,
+verbs! {
+    /// The commands that work on a server, or with stored accounts.
+    pub enum Command {
+        /// Sign in to a server and store the account
+        Configure(configure::Args),
+        /// Manage stored accounts
+        #[command(subcommand)]
+        Config(config::Verbs),
+        /// Show who is signed in where
+        Info(info::Args),
+        /// Forget all stored accounts
+        Clear(clear::Args),
+        /// List workspaces, folders and files
+        #[command(alias = "list")]
+        Ls(ls::Args),
+        /// Show all that is known of files and folders
+        Stat(stat::Args),
+        /// Look for files and folders by name, type, size and age
+        Find(find::Args),
+        /// Ask the server's index for names and metadata
+        Search(search::Args),
+        /// Show how much workspaces hold, and may hold
+        About(about::Args),
+        /// Add up the sizes of files
+        Du(du::Args),
+        /// Draw folders as a tree
+        Tree(tree::Args),
+        /// Make folders
+        Mkdir(mkdir::Args),
+        /// Copy files and folders on the server
+        Cp(cp::Args),
+        /// Move or rename files and folders on the server
+        Mv(mv::Args),
+        /// Move files and folders to the recycle bin, or delete them for good
+        Rm(rm::Args),
+        /// List, restore or delete for good what is in recycle bins
+        #[command(subcommand)]
+        Trash(trash::Verbs),
+        /// Put things of a recycle bin back to where they were
+        Restore(restore::Args),
+        /// Make an archive on the server
+        Compress(compress::Args),
+        /// Unpack an archive on the server
+        Extract(extract::Args),
+        /// Write the content of files to standard output
+        Cat(cat::Args),
+        /// Copy files and folders to the server, or from it
+        Scp(scp::Args),
+        /// Show and set what users attach to files and folders
+        #[command(subcommand)]
+        Meta(meta::Verbs),
+        /// Make public links, list, change and remove them
+        Share(share::Args),
+        /// Look after users, groups, roles, workspaces and rights
+        #[command(subcommand)]
+        Idm(idm::Verbs),
+        /// Look after data sources (for administrators)
+        #[command(subcommand)]
+        Storage(storage::Verbs),
+        /// Look after what runs on the server
+        #[command(subcommand)]
+        Jobs(jobs::Verbs),
+        /// Send any REST call and show the answer
+        Api(api::Args),
+        /// Find out why something does not work
+        Doctor(doctor::Args),
+        /// Replace this program by a newer version of itself
+        Update(update::Args),
+    }
+}
+
+offline_verbs! {
+    /// The commands that need nothing but themselves.
+    pub enum OfflineCommand {
+        /// Show the version of this program
+        Version(version::Args),
+        /// Hash local files, compare version numbers
+        #[command(subcommand)]
+        Tools(tools::Verbs),
+        /// Print the script that makes a shell complete what is typed
+        Completion(completion::Args),
+        /// Write the help of all commands as documents
+        #[command(hide = true)]
+        Doc(doc::Args),
+    }
+}
+
+/// What the command line must know of all commands before it can be read.
+pub fn idioms() -> Idioms {
+    let mut idioms = Idioms::default();
+    Command::collect_idioms(&mut idioms);
+    idioms
 }
 
 /// Runs a command until it ends or a signal ends it.
@@ -66,19 +146,8 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
     let ui = ctx.ui.clone();
     let signals = signal::watch(ctx.cancel.clone(), move || ui.clear())
         .map_err(|error| CliError::from(error).during("starting"))?;
-    // A transfer stops by itself: an upload that has sent its last byte must be waited for. A removal does, to say
-    // how far it came.
-    let stops_itself = matches!(
-        command,
-        Command::Scp(_)
-            | Command::Rm(_)
-            | Command::Cp(_)
-            | Command::Mv(_)
-            | Command::Compress(_)
-            | Command::Extract(_)
-            | Command::Trash(trash::Verb::Empty(_))
-    );
-    let waiting = Waiting::on_terminal(&ctx.ui, activity(&command));
+    let About { activity, stops_itself, .. } = command.about();
+    let waiting = Waiting::on_terminal(&ctx.ui, activity);
     let result = tokio::select! {
         // A command that has ended has ended, whatever was signalled in its last moment.
         biased;
@@ -93,93 +162,18 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
         None => return result,
     };
     // What an interrupted command has to say of how far it came and how to go on is kept.
-    let Some(told) = result.err().filter(|error| error.kind == Kind::Interrupted) else {
+    let Some(report) = result.err().filter(|error| error.kind == Kind::Interrupted) else {
         return Err(CliError::new(kind, message));
     };
-    let how_far = if told.message == "interrupted" { String::new() } else { format!(": {}", told.message) };
-    Err(CliError { hints: told.hints, ..CliError::new(kind, format!("{message}{how_far}")) })
-}
-
-/// What a command does while it shows nothing.
-fn activity(command: &Command) -> &'static str {
-    match command {
-        Command::Ls(_) | Command::Tree(_) => "listing",
-        Command::Find(_) | Command::Search(_) => "searching",
-        Command::Du(_) => "adding up sizes",
-        Command::Trash(_) => "listing recycle bins",
-        Command::Share(_) => "asking for public links",
-        Command::Idm(_) => "asking for users and rights",
-        Command::Storage(_) => "asking for data sources",
-        Command::Jobs(_) => "asking for jobs",
-        Command::Cat(_) => "fetching",
-        Command::Scp(_) => "checking the paths",
-        Command::Rm(_) | Command::Restore(_) | Command::Cp(_) | Command::Mv(_) => "checking the paths",
-        Command::Update(_) => "asking for a newer version",
-        Command::Doctor(_) => "checking",
-        _ => "waiting for the server",
-    }
-}
-
-/// Runs a command that needs neither server nor account; `quiet` is whether -q is given, `tree` gives the command tree.
-///
-/// # Errors
-/// The command's.
-pub fn offline(
-    ui: &Ui,
-    command: OfflineCommand,
-    quiet: bool,
-    tree: impl FnOnce() -> clap::Command,
-) -> Result<Outcome, CliError> {
-    match command {
-        OfflineCommand::Version(arguments) => version::run(ui, arguments, quiet),
-        OfflineCommand::Tools(command) => tools::run(ui, &command, quiet),
-        OfflineCommand::Completion(arguments) => completion::run(ui, &arguments, tree()),
-        OfflineCommand::Doc(arguments) => doc::run(ui, &arguments, tree()),
-    }
+    let how_far = if report.message == "interrupted" { String::new() } else { format!(": {}", report.message) };
+    Err(CliError { hints: report.hints, ..CliError::new(kind, format!("{message}{how_far}")) })
 }
 
 async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
+    let paths = command.about().remote_paths;
     tokio::select! {
-        settled = links::settle(ctx, &command) => settled?,
+        opened = links::open(ctx, &paths) => opened?,
         () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "interrupted")),
     }
-    match command {
-        Command::Configure(arguments) | Command::Config(ConfigCommand::Add(arguments)) => {
-            configure::run(ctx, arguments).await
-        }
-        Command::Info(arguments) | Command::Config(ConfigCommand::Status(arguments)) => info::run(ctx, arguments).await,
-        Command::Config(ConfigCommand::Ls(arguments)) => config::list::run(ctx, arguments).await,
-        Command::Config(ConfigCommand::Use(arguments)) => config::select::run(ctx, arguments).await,
-        Command::Config(ConfigCommand::Rm(arguments)) => config::remove::run(ctx, arguments).await,
-        Command::Config(ConfigCommand::Relog(arguments)) => config::relog::run(ctx, arguments).await,
-        Command::Config(ConfigCommand::Token(arguments)) => config::token::run(ctx, arguments).await,
-        Command::Config(ConfigCommand::Export(arguments)) => config::export::run(ctx, arguments).await,
-        Command::Config(ConfigCommand::CheckKeyring) => config::check::run(ctx).await,
-        Command::Clear(arguments) => clear::run(ctx, arguments).await,
-        Command::Doctor(arguments) => doctor::run(ctx, arguments).await,
-        Command::Ls(arguments) => ls::run(ctx, arguments).await,
-        Command::Stat(arguments) => stat::run(ctx, arguments).await,
-        Command::Mkdir(arguments) => mkdir::run(ctx, arguments).await,
-        Command::About(arguments) => about::run(ctx, arguments).await,
-        Command::Search(arguments) => search::run(ctx, arguments).await,
-        Command::Find(arguments) => find::run(ctx, arguments).await,
-        Command::Du(arguments) => du::run(ctx, arguments).await,
-        Command::Tree(arguments) => tree::run(ctx, arguments).await,
-        Command::Cp(arguments) => cp::run(ctx, arguments).await,
-        Command::Mv(arguments) => mv::run(ctx, arguments).await,
-        Command::Trash(verb) => trash::run(ctx, verb).await,
-        Command::Restore(arguments) => restore::run(ctx, arguments).await,
-        Command::Compress(arguments) => compress::run(ctx, arguments).await,
-        Command::Extract(arguments) => extract::run(ctx, arguments).await,
-        Command::Rm(arguments) => rm::run(ctx, arguments).await,
-        Command::Cat(arguments) => cat::run(ctx, arguments).await,
-        Command::Scp(arguments) => scp::run(ctx, arguments).await,
-        Command::Update(arguments) => update::run(ctx, arguments).await,
-        Command::Meta(verb) => meta::run(ctx, *verb).await,
-        Command::Share(arguments) => share::run(ctx, *arguments).await,
-        Command::Idm(verb) => idm::run(ctx, *verb).await,
-        Command::Storage(verb) => storage::run(ctx, verb).await,
-        Command::Jobs(verb) => jobs::run(ctx, *verb).await,
-        Command::Api(arguments) => api::run(ctx, *arguments).await,
-    }
+    command.run(ctx).await
 }

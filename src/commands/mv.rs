@@ -1,8 +1,10 @@
 //! `cec mv`.
 
-use super::relocate::{self, Operation};
+use crate::commands::shared::relocate::{self, Operation};
+use crate::commands::verb::{Complaint, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
+use clap::error::ErrorKind;
 
 /// Arguments of `cec mv`.
 #[derive(Debug, clap::Args)]
@@ -15,13 +17,33 @@ use crate::error::{CliError, Outcome};
 )]
 pub struct Args {
     #[command(flatten)]
-    pub(super) common: relocate::Args,
+    common: relocate::Args,
 }
 
-/// Moves on the server.
-///
-/// # Errors
-/// As [`relocate::run`].
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    relocate::run(ctx, arguments.common, Operation::Move).await
+impl Verb for Args {
+    const ACTIVITY: &'static str = "checking the paths";
+    const STOPS_ITSELF: bool = true;
+    const FOREIGN: &'static [Foreign] = &[
+        Foreign::new("cec", &["move", "rename", "ren"], "'cec mv' moves and renames"),
+        Foreign::new("cec mv", &["-r", "-R", "--recursive"], "folders go with all that is in them; no flag is needed"),
+        Foreign::new("cec mv", &["-t"], "-t is --token; the target is the last argument"),
+        Foreign::new("cec mv", &["-u"], "-u is --url; 'cec cp' and 'cec mv' never replace an existing file"),
+    ];
+    const COMPLAINTS: &'static [Complaint] = &[Complaint {
+        command: "cec mv",
+        kinds: &[ErrorKind::TooFewValues, ErrorKind::WrongNumberOfValues],
+        message: "a source and a target are needed, and only one path is given",
+    }];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        self.common.remote_paths()
+    }
+
+    /// Moves on the server.
+    ///
+    /// # Errors
+    /// As [`relocate::run`].
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        relocate::run(ctx, self.common, Operation::Move).await
+    }
 }

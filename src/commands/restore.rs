@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::nodes;
-use super::operands::Operands;
-use super::server_job::ServerJobs;
 use crate::api::Node;
 use crate::api::jobs::{Job, JobId};
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
+use crate::commands::shared::server_job::ServerJobs;
+use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::failure::{Reason, ServerError};
@@ -29,58 +30,71 @@ const NAMES_INSTEAD: usize = 10;
 )]
 pub struct Args {
     /// What lies directly in a recycle bin, or patterns for it
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true)]
     paths: Vec<String>,
     /// Take names as they are, without patterns
     #[arg(long)]
     no_glob: bool,
 }
 
-/// Restores.
-///
-/// # Errors
-/// What ends the whole command; failures of single nodes are told and counted.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let mut operands = Operands::new(&ctx.ui);
-    let mut found = Vec::new();
-    for typed in &arguments.paths {
-        match restorable(ctx, typed, arguments.no_glob).await {
-            Ok(nodes) => found.extend(nodes),
-            Err(error) => operands.failed(error)?,
-        }
+impl Verb for Args {
+    const ACTIVITY: &'static str = "checking the paths";
+    const FOREIGN: &'static [Foreign] = &[Foreign::new(
+        "cec",
+        &["undelete", "undo", "unrm"],
+        "'cec trash ls' lists what was deleted, 'cec restore' puts it back",
+    )];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::OfAccount
     }
-    if found.is_empty() {
-        return Ok(operands.outcome());
-    }
-    let mut jobs = ServerJobs::open(ctx).await?;
-    jobs.watch().ready().await;
-    // All are started before any is waited for.
-    let mut started: Vec<(Node, JobId)> = Vec::new();
-    for node in found {
-        match ctx.api().await?.restore(&node.path).await {
-            Ok(id) => started.push((node, id)),
-            Err(error) => operands.failed(refused(&node.path, error))?,
-        }
-    }
-    let mut records = Vec::new();
-    for (node, id) in &started {
-        let what = format!("restoring {}", node.path);
-        let ended = match jobs.wait(id, &what).await {
-            Ok(job) => back_at(ctx, node, job).await,
-            Err(error) => Err(error),
-        };
-        match ended {
-            Ok(place) => {
-                records.push(tell(ctx, node, place.as_ref()));
-                operands.succeeded();
+
+    /// Restores.
+    ///
+    /// # Errors
+    /// What ends the whole command; failures of single nodes are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let mut operands = Operands::new(&ctx.ui);
+        let mut found = Vec::new();
+        for typed in &self.paths {
+            match restorable(ctx, typed, self.no_glob).await {
+                Ok(nodes) => found.extend(nodes),
+                Err(error) => operands.failed(error)?,
             }
-            Err(error) => operands.failed(error.during(what).about(&node.path))?,
         }
+        if found.is_empty() {
+            return Ok(operands.outcome());
+        }
+        let mut jobs = ServerJobs::open(ctx).await?;
+        jobs.watch().ready().await;
+        // All are started before any is waited for.
+        let mut started: Vec<(Node, JobId)> = Vec::new();
+        for node in found {
+            match ctx.api().await?.restore(&node.path).await {
+                Ok(id) => started.push((node, id)),
+                Err(error) => operands.failed(refused(&node.path, error))?,
+            }
+        }
+        let mut records = Vec::new();
+        for (node, id) in &started {
+            let what = format!("restoring {}", node.path);
+            let ended = match jobs.wait(id, &what).await {
+                Ok(job) => back_at(ctx, node, job).await,
+                Err(error) => Err(error),
+            };
+            match ended {
+                Ok(place) => {
+                    records.push(tell(ctx, node, place.as_ref()));
+                    operands.succeeded();
+                }
+                Err(error) => operands.failed(error.during(what).about(&node.path))?,
+            }
+        }
+        if ctx.ui.is_json() && !operands.all_failed() {
+            ctx.ui.json_document(&records)?;
+        }
+        Ok(operands.outcome())
     }
-    if ctx.ui.is_json() && !operands.all_failed() {
-        ctx.ui.json_document(&records)?;
-    }
-    Ok(operands.outcome())
 }
 
 /// Where something is again.

@@ -2,11 +2,13 @@
 
 use serde_json::json;
 
-use super::nodes;
 use crate::api::search::Search;
+use crate::commands::shared::nodes;
+use crate::commands::verb::{Complaint, Completion, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::json::NodeRecord;
+use clap::error::ErrorKind;
 
 /// Arguments of `cec search`.
 #[derive(Debug, clap::Args)]
@@ -21,8 +23,8 @@ pub struct Args {
     #[arg(value_name = "TEXT", required_unless_present_any = ["ext", "meta"])]
     text: Option<String>,
     /// Only below this folder
-    #[arg(long = "in", value_name = "PATH")]
-    pub(super) below: Option<String>,
+    #[arg(long = "in", value_name = "PATH", value_hint = Completion::Remote)]
+    below: Option<String>,
     /// Only names with this extension
     #[arg(long, value_name = "EXT")]
     ext: Option<String>,
@@ -42,51 +44,63 @@ fn parse_meta(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Searches. That nothing is found is no failure.
-///
-/// # Errors
-/// [`crate::error::Kind::NotFound`] where the folder to search does not exist; any failure of a call.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let ui = &ctx.ui;
-    let below = match &arguments.below {
-        Some(typed) => {
-            let path = nodes::parse(ctx, typed)?;
-            let named = if path.is_root() { Vec::new() } else { nodes::named(ctx, &path, true).await? };
-            named.into_iter().next().map(|node| node.path)
-        }
-        None => None,
-    };
-    let extension = arguments.ext.map(|ext| ext.trim_start_matches('.').to_owned());
-    let search = Search { name: arguments.text, extension, below, meta: arguments.meta };
-    if search.is_slow() {
-        ui.status("the index leaves out such common words: all names are compared, which takes longer");
+impl Verb for Args {
+    const ACTIVITY: &'static str = "searching";
+    const COMPLAINTS: &'static [Complaint] = &[Complaint {
+        command: "cec search",
+        kinds: &[ErrorKind::MissingRequiredArgument],
+        message: "a part of a name, --ext or --meta must say what to search for",
+    }];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each(&self.below)
     }
-    let mut found = ctx.api().await?.search(search);
-    let (mut files, mut folders, mut bytes) = (0_u64, 0_u64, 0_u64);
-    while let Some(nodes) = found.page().await.map_err(|error| CliError::from(error).during("searching"))? {
-        for node in nodes {
-            if node.is_folder() {
-                folders += 1;
-            } else {
-                files += 1;
-                bytes += node.size;
+
+    /// Searches. That nothing is found is no failure.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::NotFound`] where the folder to search does not exist; any failure of a call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let ui = &ctx.ui;
+        let below = match &self.below {
+            Some(typed) => {
+                let path = nodes::parse(ctx, typed)?;
+                let named = if path.is_root() { Vec::new() } else { nodes::named(ctx, &path, true).await? };
+                named.into_iter().next().map(|node| node.path)
             }
-            let slash = if node.is_folder() { "/" } else { "" };
-            if ui.is_json() {
-                ui.json_line(&NodeRecord::listed(&node))?;
-            } else if arguments.null {
-                ui.bytes(format!("{}{slash}\0", node.path).as_bytes())?;
-            } else {
-                ui.line(&format!("{}{slash}", ui.shown(node.path.as_str())))?;
+            None => None,
+        };
+        let extension = self.ext.map(|ext| ext.trim_start_matches('.').to_owned());
+        let search = Search { name: self.text, extension, below, meta: self.meta };
+        if search.is_slow() {
+            ui.status("the index leaves out such common words: all names are compared, which takes longer");
+        }
+        let mut found = ctx.api().await?.search(search);
+        let (mut files, mut folders, mut bytes) = (0_u64, 0_u64, 0_u64);
+        while let Some(nodes) = found.page().await.map_err(|error| CliError::from(error).during("searching"))? {
+            for node in nodes {
+                if node.is_folder() {
+                    folders += 1;
+                } else {
+                    files += 1;
+                    bytes += node.size;
+                }
+                let slash = if node.is_folder() { "/" } else { "" };
+                if ui.is_json() {
+                    ui.json_line(&NodeRecord::listed(&node))?;
+                } else if self.null {
+                    ui.bytes(format!("{}{slash}\0", node.path).as_bytes())?;
+                } else {
+                    ui.line(&format!("{}{slash}", ui.shown(node.path.as_str())))?;
+                }
             }
         }
+        if ui.is_json() {
+            let summary = json!({"type": "summary", "schema": 1, "files": files, "folders": folders, "bytes": bytes, "failed": 0});
+            ui.json_line(&summary)?;
+        } else if files + folders == 0 {
+            ui.status("nothing was found");
+        }
+        Ok(Outcome::Done)
     }
-    if ui.is_json() {
-        let summary =
-            json!({"type": "summary", "schema": 1, "files": files, "folders": folders, "bytes": bytes, "failed": 0});
-        ui.json_line(&summary)?;
-    } else if files + folders == 0 {
-        ui.status("nothing was found");
-    }
-    Ok(Outcome::Done)
 }

@@ -1,8 +1,9 @@
 //! `cec stat`.
 
-use super::nodes;
-use super::operands::Operands;
 use crate::api::{Node, NodeKind};
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::json::{NodeRecord, kind_name};
@@ -13,45 +14,57 @@ use crate::ui::{human, table};
 #[command(after_help = "Examples:\n  cec stat common-files/report.pdf\n  cec stat --json 'common-files/*.pdf'")]
 pub struct Args {
     /// Files, folders or patterns on the server
-    #[arg(value_name = "PATH", required = true)]
-    pub(super) paths: Vec<String>,
+    #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true)]
+    paths: Vec<String>,
     /// Take names as they are, without patterns
     #[arg(long)]
     no_glob: bool,
 }
 
-/// Shows all that is known of each node.
-///
-/// # Errors
-/// What ends the whole command; failures of single operands are told and counted.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let mut operands = Operands::new(&ctx.ui);
-    let mut records = Vec::new();
-    let mut first = true;
-    for typed in &arguments.paths {
-        let found = match found(ctx, typed, arguments.no_glob).await {
-            Ok(found) => found,
-            Err(error) => {
-                operands.failed(error)?;
-                continue;
-            }
-        };
-        for node in &found {
-            if ctx.ui.is_json() {
-                records.push(serde_json::to_value(NodeRecord::detailed(node)).map_err(std::io::Error::from)?);
-            } else {
-                if !std::mem::take(&mut first) {
-                    ctx.ui.line("")?;
+impl Verb for Args {
+    const FOREIGN: &'static [Foreign] = &[Foreign::new(
+        "cec",
+        &["open", "browse"],
+        "not supported yet; 'cec stat' shows details, 'cec share' creates a public link to open",
+    )];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each(&self.paths)
+    }
+
+    /// Shows all that is known of each node.
+    ///
+    /// # Errors
+    /// What ends the whole command; failures of single operands are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let mut operands = Operands::new(&ctx.ui);
+        let mut records = Vec::new();
+        let mut first = true;
+        for typed in &self.paths {
+            let found = match found(ctx, typed, self.no_glob).await {
+                Ok(found) => found,
+                Err(error) => {
+                    operands.failed(error)?;
+                    continue;
                 }
-                show(ctx, node)?;
+            };
+            for node in &found {
+                if ctx.ui.is_json() {
+                    records.push(serde_json::to_value(NodeRecord::detailed(node)).map_err(std::io::Error::from)?);
+                } else {
+                    if !std::mem::take(&mut first) {
+                        ctx.ui.line("")?;
+                    }
+                    show(ctx, node)?;
+                }
             }
+            operands.succeeded();
         }
-        operands.succeeded();
+        if ctx.ui.is_json() && !operands.all_failed() {
+            ctx.ui.json_document(&records)?;
+        }
+        Ok(operands.outcome())
     }
-    if ctx.ui.is_json() && !operands.all_failed() {
-        ctx.ui.json_document(&records)?;
-    }
-    Ok(operands.outcome())
 }
 
 /// The nodes with what only bulk answers tell: hashes and child counts.

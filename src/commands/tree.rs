@@ -1,9 +1,10 @@
 //! `cec tree`.
 
-use super::nodes;
-use super::operands::Operands;
-use super::tally::Tally;
 use crate::api::Node;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
+use crate::commands::shared::tally::Tally;
+use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;
@@ -19,8 +20,8 @@ use crate::walk::ordered::{self, OrderedOptions, Step};
 )]
 pub struct Args {
     /// Folders on the server; all workspaces where none is given
-    #[arg(value_name = "PATH")]
-    pub(super) paths: Vec<String>,
+    #[arg(value_name = "PATH", value_hint = Completion::Remote)]
+    paths: Vec<String>,
     /// How many levels to show
     #[arg(short = 'L', long, value_name = "N", value_parser = levels)]
     level: Option<u64>,
@@ -40,28 +41,39 @@ fn levels(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Draws trees.
-///
-/// # Errors
-/// What ends the whole command; failures of single folders are told and counted.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let operands = Operands::new(&ctx.ui);
-    let mut drawing = Drawing { ctx, arguments: &arguments, operands, tally: Tally::default() };
-    let all = ["/".to_owned()];
-    for typed in if arguments.paths.is_empty() { &all } else { arguments.paths.as_slice() } {
-        let result = drawing.operand(typed).await;
-        drawing.operands.take(result)?;
+impl Verb for Args {
+    const ACTIVITY: &'static str = "listing";
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec tree", &["-d", "--dirs-only"], "'cec find --type d' lists folders alone")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each(&self.paths)
     }
-    let tally = drawing.tally;
-    if ctx.ui.is_json() {
-        ctx.ui.json_line(&tally.summary(drawing.operands.failure_count()))?;
-    } else if !drawing.operands.all_failed() {
-        let counted =
-            |number: u64, one: &str| format!("{} {one}{}", human::count(number), if number == 1 { "" } else { "s" });
-        let (folders, files) = (counted(tally.folders, "folder"), counted(tally.files, "file"));
-        ctx.ui.status(&format!("{folders}, {files}, {}", human::bytes(tally.bytes)));
+
+    /// Draws trees.
+    ///
+    /// # Errors
+    /// What ends the whole command; failures of single folders are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let operands = Operands::new(&ctx.ui);
+        let mut drawing = Drawing { ctx, arguments: &self, operands, tally: Tally::default() };
+        let all = ["/".to_owned()];
+        for typed in if self.paths.is_empty() { &all } else { self.paths.as_slice() } {
+            let result = drawing.operand(typed).await;
+            drawing.operands.take(result)?;
+        }
+        let tally = drawing.tally;
+        if ctx.ui.is_json() {
+            ctx.ui.json_line(&tally.summary(drawing.operands.failure_count()))?;
+        } else if !drawing.operands.all_failed() {
+            let counted = |number: u64, one: &str| {
+                format!("{} {one}{}", human::count(number), if number == 1 { "" } else { "s" })
+            };
+            let (folders, files) = (counted(tally.folders, "folder"), counted(tally.files, "file"));
+            ctx.ui.status(&format!("{folders}, {files}, {}", human::bytes(tally.bytes)));
+        }
+        Ok(drawing.operands.outcome())
     }
-    Ok(drawing.operands.outcome())
 }
 
 struct Drawing<'a> {

@@ -14,6 +14,7 @@ use tempfile::NamedTempFile;
 use super::version::platform;
 use crate::account::ServerUrl;
 use crate::api::update::{Offer, PublicKey, UpdateServer};
+use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::{Ctx, Destination};
 use crate::env;
 use crate::error::{CliError, Kind, Outcome};
@@ -86,65 +87,74 @@ struct Record {
     dry_run: bool,
 }
 
-/// Looks for a newer program and puts it in this one's place.
-///
-/// # Errors
-/// [`Kind::Failure`] where no channel is set; [`Kind::NotFound`] where the wanted version is not offered;
-/// [`Kind::Permission`] where this program's folder cannot be written to; [`Kind::Integrity`] where the new program is
-/// not what it should be.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let (url, key) = channel(ctx)?;
-    let server = UpdateServer::new(ctx.http(Destination::Elsewhere, false, &[])?, &url)?;
-    if let Ok(url) = ServerUrl::parse(server.origin().as_str())
-        && !url.is_https()
-        && !url.is_loopback()
-    {
-        ctx.ui.warn(&format!("{url} is not encrypted: others can see, hold back and change what it offers"));
+impl Verb for Args {
+    const ACTIVITY: &'static str = "asking for a newer version";
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    let (os, arch) = platform();
-    let current = env!("CARGO_PKG_VERSION");
-    let channel = if arguments.dev { "dev" } else { "stable" };
-    ctx.ui.status(&format!("asking {url} for updates"));
-    let offers = server.offers(channel, current, os, arch).await?;
-    let mut record = Record { current, available: None, updated: false, kept: None, dry_run: arguments.dry_run };
-    let mut offers = sorted(offers);
-    let Some(wanted) = &arguments.version else {
-        let offers = newer(offers)?;
-        record.available = offers.last().map(|(version, _)| version.to_string());
-        return list(ctx, &offers, &record);
-    };
-    let chosen = match wanted {
-        Wanted::Latest => newer(offers)?.pop(),
-        Wanted::This(wanted) => {
-            let position = offers.iter().position(|(version, _)| version == wanted);
-            let missing = || CliError::new(Kind::NotFound, format!("version {wanted} is not offered for this system"));
-            Some(offers.swap_remove(position.ok_or_else(missing)?))
+
+    /// Looks for a newer program and puts it in this one's place.
+    ///
+    /// # Errors
+    /// [`Kind::Failure`] where no channel is set; [`Kind::NotFound`] where the wanted version is not offered;
+    /// [`Kind::Permission`] where this program's folder cannot be written to; [`Kind::Integrity`] where the new program is
+    /// not what it should be.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let (url, key) = channel(ctx)?;
+        let server = UpdateServer::new(ctx.http(Destination::Elsewhere, false, &[])?, &url)?;
+        if let Ok(url) = ServerUrl::parse(server.origin().as_str())
+            && !url.is_https()
+            && !url.is_loopback()
+        {
+            ctx.ui.warn(&format!("{url} is not encrypted: others can see, hold back and change what it offers"));
         }
-    };
-    let Some((version, offer)) = chosen else {
-        ctx.ui.status(&format!("cec {current} is the newest version"));
-        return finish(ctx, &record);
-    };
-    record.available = Some(version.to_string());
-    if arguments.dry_run {
-        ctx.ui.status(&format!("cec {version} would take the place of {current}{}", described(&offer)));
-        return finish(ctx, &record);
+        let (os, arch) = platform();
+        let current = env!("CARGO_PKG_VERSION");
+        let channel = if self.dev { "dev" } else { "stable" };
+        ctx.ui.status(&format!("asking {url} for updates"));
+        let offers = server.offers(channel, current, os, arch).await?;
+        let mut record = Record { current, available: None, updated: false, kept: None, dry_run: self.dry_run };
+        let mut offers = sorted(offers);
+        let Some(wanted) = &self.version else {
+            let offers = newer(offers)?;
+            record.available = offers.last().map(|(version, _)| version.to_string());
+            return list(ctx, &offers, &record);
+        };
+        let chosen = match wanted {
+            Wanted::Latest => newer(offers)?.pop(),
+            Wanted::This(wanted) => {
+                let position = offers.iter().position(|(version, _)| version == wanted);
+                let missing =
+                    || CliError::new(Kind::NotFound, format!("version {wanted} is not offered for this system"));
+                Some(offers.swap_remove(position.ok_or_else(missing)?))
+            }
+        };
+        let Some((version, offer)) = chosen else {
+            ctx.ui.status(&format!("cec {current} is the newest version"));
+            return finish(ctx, &record);
+        };
+        record.available = Some(version.to_string());
+        if self.dry_run {
+            ctx.ui.status(&format!("cec {version} would take the place of {current}{}", described(&offer)));
+            return finish(ctx, &record);
+        }
+        let program = std::env::current_exe().and_then(fs::canonicalize)?;
+        let fresh = beside(&program)?;
+        ctx.ui.status(&format!("fetching cec {version}{}", described(&offer)));
+        let content = server.fetch(&offer, &key).await?;
+        let fresh = fill(fresh, &content)?;
+        try_out(&fresh, &version).await?;
+        record.kept = Some(keep(ctx, &program, current)?.display().to_string());
+        self_replace::self_replace(&fresh)
+            .map_err(|error| CliError::new(Kind::Failure, format!("cannot replace {}: {error}", program.display())))?;
+        record.updated = true;
+        ctx.ui.status(&format!(
+            "cec {current} is now cec {version}; the old one is kept as {}",
+            record.kept.as_deref().unwrap_or_default()
+        ));
+        finish(ctx, &record)
     }
-    let program = std::env::current_exe().and_then(fs::canonicalize)?;
-    let fresh = beside(&program)?;
-    ctx.ui.status(&format!("fetching cec {version}{}", described(&offer)));
-    let content = server.fetch(&offer, &key).await?;
-    let fresh = fill(fresh, &content)?;
-    try_out(&fresh, &version).await?;
-    record.kept = Some(keep(ctx, &program, current)?.display().to_string());
-    self_replace::self_replace(&fresh)
-        .map_err(|error| CliError::new(Kind::Failure, format!("cannot replace {}: {error}", program.display())))?;
-    record.updated = true;
-    ctx.ui.status(&format!(
-        "cec {current} is now cec {version}; the old one is kept as {}",
-        record.kept.as_deref().unwrap_or_default()
-    ));
-    finish(ctx, &record)
 }
 
 fn finish(ctx: &Ctx, record: &Record) -> Result<Outcome, CliError> {

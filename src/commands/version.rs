@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::tools::version::{self, One, Two};
+use super::tools::version::{One, Question, Two};
+use crate::commands::verb::{Offline, OfflineVerb};
 use crate::error::{CliError, Outcome};
 use crate::path::shell::command_line;
-use crate::ui::Ui;
 use crate::ui::template::Format;
 
 const EXAMPLES: &str = "\
@@ -58,19 +58,19 @@ enum Older {
 
 impl Older {
     /// Does what is done by another name now, and says that name.
-    fn run(self, ui: &Ui, quiet: bool) -> Result<Outcome, CliError> {
-        let (name, command) = match self {
-            Self::IsValid(one) => ("isvalid", version::Command::IsValid(one)),
-            Self::IsRelease(one) => ("isrelease", version::Command::IsRelease(one)),
-            Self::IsGreater(two) => ("isgreater", version::Command::IsGreater(two)),
+    fn run(self, stage: &Offline<'_>) -> Result<Outcome, CliError> {
+        let (name, question) = match self {
+            Self::IsValid(one) => ("isvalid", Question::IsValid(one)),
+            Self::IsRelease(one) => ("isrelease", Question::IsRelease(one)),
+            Self::IsGreater(two) => ("isgreater", Question::IsGreater(two)),
             Self::Show => {
-                ui.warn("'cec version show' is out of date: use 'cec version'");
-                return run(ui, Args { format: None, older: None }, quiet);
+                stage.ui.warn("'cec version show' is out of date: use 'cec version'");
+                return Args { format: None, older: None }.run(stage);
             }
         };
         let (old, new) = (command_line("cec version", &[name]), command_line("cec tools version", &[name]));
-        ui.warn(&format!("'{old}' is out of date: use '{new}'"));
-        version::run(ui, &command, quiet)
+        stage.ui.warn(&format!("'{old}' is out of date: use '{new}'"));
+        question.run(stage)
     }
 }
 
@@ -114,40 +114,43 @@ pub(super) fn platform() -> (&'static str, &'static str) {
     (os, arch)
 }
 
-/// Shows the version. Nothing is read or opened for it.
-///
-/// # Errors
-/// [`crate::error::Kind::Usage`] for a template that cannot be used; standard output takes no more.
-pub fn run(ui: &Ui, arguments: Args, quiet: bool) -> Result<Outcome, CliError> {
-    if let Some(older) = arguments.older {
-        return older.run(ui, quiet);
+impl OfflineVerb for Args {
+    /// Shows the version. Nothing is read or opened for it.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`] for a template that cannot be used; standard output takes no more.
+    fn run(self, stage: &Offline<'_>) -> Result<Outcome, CliError> {
+        let ui = stage.ui;
+        if let Some(older) = self.older {
+            return older.run(stage);
+        }
+        let (os, arch) = platform();
+        let record = Record {
+            name: "Cells Client",
+            version: env!("CARGO_PKG_VERSION"),
+            commit: option_env!("CEC_BUILD_COMMIT"),
+            commit_time: option_env!("CEC_BUILD_COMMIT_TIME"),
+            os,
+            arch,
+            rust_version: option_env!("CEC_BUILD_RUST"),
+        };
+        if let Some(template) = self.format {
+            let text = Format::parse(&template, FIELDS)?.fill(record.values())?;
+            // The older client ends it with nothing, which a prompt would then stand behind.
+            let end = if ui.stdout_is_terminal() { "\n" } else { "" };
+            ui.bytes(format!("{text}{end}").as_bytes())?;
+            return Ok(Outcome::Done);
+        }
+        if ui.is_json() {
+            ui.json_document(&record)?;
+            return Ok(Outcome::Done);
+        }
+        ui.line(record.name)?;
+        ui.line(&format!(" Version: \t{}", record.version))?;
+        ui.line(&format!(" Git commit: \t{}", record.commit.unwrap_or_default()))?;
+        ui.line(&format!(" Timestamp: \t{}", record.commit_time.unwrap_or_default()))?;
+        ui.line(&format!(" OS/Arch: \t{os}/{arch}"))?;
+        ui.line(&format!(" Rust version: \t{}", record.rust_version.unwrap_or_default()))?;
+        Ok(Outcome::Done)
     }
-    let (os, arch) = platform();
-    let record = Record {
-        name: "Cells Client",
-        version: env!("CARGO_PKG_VERSION"),
-        commit: option_env!("CEC_BUILD_COMMIT"),
-        commit_time: option_env!("CEC_BUILD_COMMIT_TIME"),
-        os,
-        arch,
-        rust_version: option_env!("CEC_BUILD_RUST"),
-    };
-    if let Some(template) = arguments.format {
-        let text = Format::parse(&template, FIELDS)?.fill(record.values())?;
-        // The older client ends it with nothing, which a prompt would then stand behind.
-        let end = if ui.stdout_is_terminal() { "\n" } else { "" };
-        ui.bytes(format!("{text}{end}").as_bytes())?;
-        return Ok(Outcome::Done);
-    }
-    if ui.is_json() {
-        ui.json_document(&record)?;
-        return Ok(Outcome::Done);
-    }
-    ui.line(record.name)?;
-    ui.line(&format!(" Version: \t{}", record.version))?;
-    ui.line(&format!(" Git commit: \t{}", record.commit.unwrap_or_default()))?;
-    ui.line(&format!(" Timestamp: \t{}", record.commit_time.unwrap_or_default()))?;
-    ui.line(&format!(" OS/Arch: \t{os}/{arch}"))?;
-    ui.line(&format!(" Rust version: \t{}", record.rust_version.unwrap_or_default()))?;
-    Ok(Outcome::Done)
 }

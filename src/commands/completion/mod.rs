@@ -5,8 +5,8 @@ pub mod words;
 
 use clap_complete::aot;
 
+use crate::commands::verb::{Offline, OfflineVerb};
 use crate::error::{CliError, Outcome};
-use crate::ui::Ui;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -40,25 +40,28 @@ enum Shell {
     Elvish,
 }
 
-/// Prints the script.
-///
-/// # Errors
-/// Standard output takes no more.
-pub fn run(ui: &Ui, arguments: &Args, mut tree: clap::Command) -> Result<Outcome, CliError> {
-    let mut generated = Vec::new();
-    let script = match arguments.shell {
-        Shell::Bash => include_str!("cec.bash").as_bytes(),
-        Shell::Zsh => include_str!("cec.zsh").as_bytes(),
-        Shell::Fish => include_str!("cec.fish").as_bytes(),
-        Shell::Powershell => {
-            aot::generate(aot::PowerShell, &mut tree, "cec", &mut generated);
-            &generated
-        }
-        Shell::Elvish => {
-            aot::generate(aot::Elvish, &mut tree, "cec", &mut generated);
-            &generated
-        }
-    };
-    ui.bytes(script)?;
-    Ok(Outcome::Done)
+impl OfflineVerb for Args {
+    /// Prints the script.
+    ///
+    /// # Errors
+    /// Standard output takes no more.
+    fn run(self, stage: &Offline<'_>) -> Result<Outcome, CliError> {
+        let mut tree = (stage.tree)();
+        let mut generated = Vec::new();
+        let script = match self.shell {
+            Shell::Bash => include_str!("cec.bash").as_bytes(),
+            Shell::Zsh => include_str!("cec.zsh").as_bytes(),
+            Shell::Fish => include_str!("cec.fish").as_bytes(),
+            Shell::Powershell => {
+                aot::generate(aot::PowerShell, &mut tree, "cec", &mut generated);
+                &generated
+            }
+            Shell::Elvish => {
+                aot::generate(aot::Elvish, &mut tree, "cec", &mut generated);
+                &generated
+            }
+        };
+        stage.ui.bytes(script)?;
+        Ok(Outcome::Done)
+    }
 }

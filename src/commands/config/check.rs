@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::{Ctx, waiting};
 use crate::error::{CliError, Kind, Outcome};
 use crate::store::keyring::{self, KeyringError, encoding};
@@ -14,11 +15,29 @@ struct Record {
     reason: Option<String>,
 }
 
+/// Arguments of `cec config check-keyring`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {}
+
+/// Its examples, which `cec configure check-keyring` shows as well.
+pub const EXAMPLES: &str = "Examples:\n  cec config check-keyring\n  cec config check-keyring --json";
+
+impl Verb for Args {
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
+    }
+
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        check_keyring(ctx).await
+    }
+}
+
 /// Writes, reads and removes an item of the system keyring.
 ///
 /// # Errors
 /// One that is there but does not work: [`Kind::Auth`].
-pub async fn run(ctx: &Ctx) -> Result<Outcome, CliError> {
+pub async fn check_keyring(ctx: &Ctx) -> Result<Outcome, CliError> {
     let vault = ctx.vault()?;
     ctx.ui.status(&format!("checking the system keyring, service {}", encoding::SERVICE));
     let result = waiting(move || keyring::check(vault.keyring())).await?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::account::Credentials;
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::path::shell::quoted;
@@ -49,33 +50,45 @@ struct Record {
     expires_at: Option<String>,
 }
 
-/// Prints the account in use as a configuration of another program.
-///
-/// # Errors
-/// Nobody is signed in, or not any more.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let account = ctx.account().await?;
-    let tokens = &ctx.sender().await?.tokens;
-    let token = super::good_token(ctx, LIFE).await?;
-    let (url, token) = (account.url.origin(), token.expose());
-    let (program, text) = match arguments.format {
-        Format { rclone: true, .. } => ("rclone", rclone(url, token)),
-        Format { aws: true, .. } => ("aws", aws(url, token)),
-        Format { .. } => ("s5cmd", s5cmd(url, token)),
-    };
-    if ctx.ui.is_json() {
-        let expires_at = tokens.expires_at().map(|end| end.to_string());
-        ctx.ui.json_document(&Record { program, configuration: text, url: url.to_owned(), expires_at })?;
-    } else {
-        ctx.ui.lines(&text)?;
+impl Verb for Args {
+    const FOREIGN: &'static [Foreign] = &[Foreign::new(
+        "cec",
+        &["mount", "serve"],
+        "'cec config export --rclone' prints a configuration with which rclone can mount and serve",
+    )];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    tokens.keep();
-    ctx.ui.status("the bucket is io; a key starts with the workspace: io/personal-files/folder/file");
-    if !matches!(account.credentials, Credentials::Token(_)) {
-        let end = tokens.expires_at().map(|end| format!(" at {}", ctx.ui.time(end))).unwrap_or_default();
-        ctx.ui.warn(&format!("the token in it ends{end}: a personal access token lasts longer"));
+
+    /// Prints the account in use as a configuration of another program.
+    ///
+    /// # Errors
+    /// Nobody is signed in, or not any more.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let account = ctx.account().await?;
+        let tokens = &ctx.sender().await?.tokens;
+        let token = super::good_token(ctx, LIFE).await?;
+        let (url, token) = (account.url.origin(), token.expose());
+        let (program, text) = match self.format {
+            Format { rclone: true, .. } => ("rclone", rclone(url, token)),
+            Format { aws: true, .. } => ("aws", aws(url, token)),
+            Format { .. } => ("s5cmd", s5cmd(url, token)),
+        };
+        if ctx.ui.is_json() {
+            let expires_at = tokens.expires_at().map(|end| end.to_string());
+            ctx.ui.json_document(&Record { program, configuration: text, url: url.to_owned(), expires_at })?;
+        } else {
+            ctx.ui.lines(&text)?;
+        }
+        tokens.keep();
+        ctx.ui.status("the bucket is io; a key starts with the workspace: io/personal-files/folder/file");
+        if !matches!(account.credentials, Credentials::Token(_)) {
+            let end = tokens.expires_at().map(|end| format!(" at {}", ctx.ui.time(end))).unwrap_or_default();
+            ctx.ui.warn(&format!("the token in it ends{end}: a personal access token lasts longer"));
+        }
+        Ok(Outcome::Done)
     }
-    Ok(Outcome::Done)
 }
 
 fn rclone(url: &str, token: &str) -> String {

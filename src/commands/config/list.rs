@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::store::Entry;
@@ -70,44 +71,56 @@ const COLUMNS: &[Column] = &[
     Column::fixed("EXPIRES").rank(5),
 ];
 
-/// Lists the stored accounts.
-///
-/// # Errors
-/// A file that cannot be read.
-pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
-    let vault = ctx.vault()?;
-    let accounts = vault.load()?.accounts;
-    let active = accounts.active_id();
-    let records: Vec<Record> =
-        accounts.entries.iter().map(|(id, entry)| Record::new(id, entry, active == Some(id))).collect();
-    if ctx.ui.is_json() {
-        ctx.ui.json_document(&records)?;
-        return Ok(Outcome::Done);
+impl Verb for Args {
+    const FOREIGN: &'static [Foreign] = &[Foreign::new(
+        "cec",
+        &["account", "accounts", "profile", "profiles"],
+        "'cec config ls' lists the accounts, 'cec config use' chooses one",
+    )];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    if records.is_empty() {
-        ctx.ui.status("no account is stored; sign in with 'cec configure'");
+
+    /// Lists the stored accounts.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let vault = ctx.vault()?;
+        let accounts = vault.load()?.accounts;
+        let active = accounts.active_id();
+        let records: Vec<Record> =
+            accounts.entries.iter().map(|(id, entry)| Record::new(id, entry, active == Some(id))).collect();
+        if ctx.ui.is_json() {
+            ctx.ui.json_document(&records)?;
+            return Ok(Outcome::Done);
+        }
+        if records.is_empty() {
+            ctx.ui.status("no account is stored; sign in with 'cec configure'");
+        }
+        let mut table = Table::new(&ctx.ui, COLUMNS);
+        for record in records {
+            let mark = if record.active { "*" } else { "" };
+            let Record { account_id, user, url, credentials, stored_in, label, .. } = record;
+            let shown = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+            let expires = match (record.renews, record.expires_at) {
+                (Some(true), _) => "renews itself".to_owned(),
+                (Some(false), Some(end)) => ctx.ui.time(end),
+                (None, _) | (_, None) => "-".to_owned(),
+            };
+            table.row(vec![
+                mark.to_owned(),
+                account_id,
+                shown(user),
+                url,
+                credentials,
+                stored_in,
+                shown(label),
+                expires,
+            ])?;
+        }
+        table.finish()?;
+        Ok(Outcome::Done)
     }
-    let mut table = Table::new(&ctx.ui, COLUMNS);
-    for record in records {
-        let mark = if record.active { "*" } else { "" };
-        let Record { account_id, user, url, credentials, stored_in, label, .. } = record;
-        let shown = |text: String| if text.is_empty() { "-".to_owned() } else { text };
-        let expires = match (record.renews, record.expires_at) {
-            (Some(true), _) => "renews itself".to_owned(),
-            (Some(false), Some(end)) => ctx.ui.time(end),
-            (None, _) | (_, None) => "-".to_owned(),
-        };
-        table.row(vec![
-            mark.to_owned(),
-            account_id,
-            shown(user),
-            url,
-            credentials,
-            stored_in,
-            shown(label),
-            expires,
-        ])?;
-    }
-    table.finish()?;
-    Ok(Outcome::Done)
 }

@@ -15,9 +15,39 @@ use serde::Serializer;
 use tokio::time::Instant;
 
 use crate::auth::{ANY_WORKSPACE, Token};
+use crate::commands::verb::verbs;
+use crate::commands::{configure, info};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::store::Accounts;
+
+verbs! {
+    /// The commands of `cec config`.
+    #[command(
+        after_help = "Examples:\n  cec config add https://files.example.com\n  cec config status"
+    )]
+    pub enum Verbs {
+        /// Sign in to a server and store the account
+        Add(configure::Args),
+        /// Show who is signed in where
+        #[command(after_help = "Examples:\n  cec config status\n  cec config status --json")]
+        Status(info::Args),
+        /// List the stored accounts
+        Ls(list::Args),
+        /// Make a stored account the active one
+        Use(select::Args),
+        /// Forget a stored account, and end its session on the server
+        Rm(remove::Args),
+        /// Sign in again to a stored account
+        Relog(relog::Args),
+        /// Print a token that is good now, for other programs
+        Token(token::Args),
+        /// Print the account as a configuration of rclone, aws or s5cmd
+        Export(export::Args),
+        /// See whether the system keyring works
+        CheckKeyring(check::Args),
+    }
+}
 
 /// A token of the account in use that the server accepts, renewed where it must be; good for `life` as far as the
 /// server's tokens live that long.

@@ -3,6 +3,7 @@
 use super::named;
 use super::remove::revoke;
 use crate::commands::configure::{self, Known};
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::{Ctx, waiting};
 use crate::error::{CliError, Outcome};
 
@@ -21,39 +22,47 @@ pub struct Args {
     no_browser: bool,
 }
 
-/// Signs in anew to a stored account: with the credentials that are given, else in a way that is asked for, else in the way
-/// that it was signed in to before.
-///
-/// # Errors
-/// As `cec configure`; [`NotFound`](crate::error::Kind::NotFound) for an unknown account.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let accounts = ctx.vault()?.load()?.accounts;
-    let given =
-        arguments.account.as_deref().or_else(|| ctx.settings.account.profile.as_ref().map(|name| name.value.as_str()));
-    let id = match given.or_else(|| accounts.active_id()) {
-        Some(name) => named(ctx, &accounts, Some(name), "").await?,
-        None => named(ctx, &accounts, None, "Which account shall be signed in to?").await?,
-    };
-    let entry = &accounts.entries[&id];
-    let known = Known {
-        url: entry.url().to_owned(),
-        user: entry.user().to_owned(),
-        kind: entry.kind().to_owned(),
-        skip_verify: entry.skip_verify(),
-        headers: entry.headers(),
-    };
-    let who = if entry.user().is_empty() { String::new() } else { format!(" as {}", entry.user()) };
-    ctx.ui.status(&format!("signing in again{who} on {}", entry.url()));
-    let outcome = configure::again(ctx, known, arguments.no_browser).await?;
-    let vault = ctx.vault()?;
-    let now = vault.load()?.accounts.active;
-    if now != id && entry.user().is_empty() {
-        // It did not know whose it was; what it was is stored under its user's name now. What is left of the old session
-        // is ended as far as that is possible.
-        let _ = revoke(ctx, &vault, &accounts, &id).await;
-        waiting(move || vault.remove(&id)).await??;
-    } else if now != id {
-        ctx.ui.status(&format!("{now} is stored besides {id}, and is the active account now"));
+impl Verb for Args {
+    const FOREIGN: &'static [Foreign] = &[Foreign::new("cec config", &["login"], "'cec config add' signs in")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    Ok(outcome)
+
+    /// Signs in anew to a stored account: with the credentials that are given, else in a way that is asked for, else in the way
+    /// that it was signed in to before.
+    ///
+    /// # Errors
+    /// As `cec configure`; [`NotFound`](crate::error::Kind::NotFound) for an unknown account.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let accounts = ctx.vault()?.load()?.accounts;
+        let given =
+            self.account.as_deref().or_else(|| ctx.settings.account.profile.as_ref().map(|name| name.value.as_str()));
+        let id = match given.or_else(|| accounts.active_id()) {
+            Some(name) => named(ctx, &accounts, Some(name), "").await?,
+            None => named(ctx, &accounts, None, "Which account shall be signed in to?").await?,
+        };
+        let entry = &accounts.entries[&id];
+        let known = Known {
+            url: entry.url().to_owned(),
+            user: entry.user().to_owned(),
+            kind: entry.kind().to_owned(),
+            skip_verify: entry.skip_verify(),
+            headers: entry.headers(),
+        };
+        let who = if entry.user().is_empty() { String::new() } else { format!(" as {}", entry.user()) };
+        ctx.ui.status(&format!("signing in again{who} on {}", entry.url()));
+        let outcome = configure::relogin(ctx, known, self.no_browser).await?;
+        let vault = ctx.vault()?;
+        let now = vault.load()?.accounts.active;
+        if now != id && entry.user().is_empty() {
+            // It did not know whose it was; what it was is stored under its user's name now. What is left of the old session
+            // is ended as far as that is possible.
+            let _ = revoke(ctx, &vault, &accounts, &id).await;
+            waiting(move || vault.remove(&id)).await??;
+        } else if now != id {
+            ctx.ui.status(&format!("{now} is stored besides {id}, and is the active account now"));
+        }
+        Ok(outcome)
+    }
 }

@@ -9,6 +9,7 @@ use super::named;
 use crate::account::{Account, Credentials};
 use crate::auth::oauth::OAuth;
 use crate::auth::{ANY_WORKSPACE, Sender, TokenSource};
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::{Ctx, Destination, waiting};
 use crate::error::{CliError, Kind, Outcome};
 use crate::http::Http;
@@ -54,41 +55,56 @@ pub(crate) enum Revoked {
     GoesOn(String),
 }
 
-/// Ends the session of a stored account on its server, and forgets it.
-///
-/// # Errors
-/// [`Kind::NotFound`] for an unknown one; a file that cannot be written.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let vault = ctx.vault()?;
-    let accounts = vault.load()?.accounts;
-    let id = named(ctx, &accounts, arguments.account.as_deref(), "Which account shall be forgotten?").await?;
-    if !arguments.force {
-        if !ctx.ui.can_ask() {
-            return Err(CliError::new(Kind::Usage, format!("refusing to forget {id} without being able to ask"))
-                .hint("add --force"));
+impl Verb for Args {
+    const FOREIGN: &'static [Foreign] = &[
+        Foreign::new(
+            "cec",
+            &["logout", "logoff", "signout"],
+            "'cec config rm' forgets an account, 'cec clear' all of them",
+        ),
+        Foreign::new("cec config", &["delete", "logout"], "'cec config rm' removes an account"),
+    ];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
+    }
+
+    /// Ends the session of a stored account on its server, and forgets it.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] for an unknown one; a file that cannot be written.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let vault = ctx.vault()?;
+        let accounts = vault.load()?.accounts;
+        let id = named(ctx, &accounts, self.account.as_deref(), "Which account shall be forgotten?").await?;
+        if !self.force {
+            if !ctx.ui.can_ask() {
+                return Err(CliError::new(Kind::Usage, format!("refusing to forget {id} without being able to ask"))
+                    .hint("add --force"));
+            }
+            if !ctx.ui.confirm(&format!("Forget {id}?"), Consent::Yes).await {
+                return Err(CliError::new(Kind::Failure, "nothing was removed"));
+            }
         }
-        if !ctx.ui.confirm(&format!("Forget {id}?"), Consent::Yes).await {
-            return Err(CliError::new(Kind::Failure, "nothing was removed"));
+        let revoked = revoke(ctx, &vault, &accounts, &id).await;
+        let (removing, name) = (vault.clone(), id.clone());
+        let Some(removed) = waiting(move || removing.remove(&name)).await?? else {
+            return Err(CliError::new(Kind::NotFound, format!("there is no account '{id}' (any more)")));
+        };
+        tell(ctx, &id, &revoked);
+        if let Some(error) = removed.left_in_keyring {
+            ctx.ui.warn(&format!("its secret may stay in the system keyring: {error}"));
         }
+        let now = vault.load()?.accounts;
+        if accounts.active == id && !now.active.is_empty() {
+            ctx.ui.status(&format!("the active account is now {}", now.active));
+        }
+        if ctx.ui.is_json() {
+            let active = now.active_id().map(str::to_owned);
+            ctx.ui.json_document(&Record { account_id: id, session_ended: revoked == Revoked::Ended, active })?;
+        }
+        Ok(Outcome::Done)
     }
-    let revoked = revoke(ctx, &vault, &accounts, &id).await;
-    let (removing, name) = (vault.clone(), id.clone());
-    let Some(removed) = waiting(move || removing.remove(&name)).await?? else {
-        return Err(CliError::new(Kind::NotFound, format!("there is no account '{id}' (any more)")));
-    };
-    tell(ctx, &id, &revoked);
-    if let Some(error) = removed.left_in_keyring {
-        ctx.ui.warn(&format!("its secret may stay in the system keyring: {error}"));
-    }
-    let now = vault.load()?.accounts;
-    if accounts.active == id && !now.active.is_empty() {
-        ctx.ui.status(&format!("the active account is now {}", now.active));
-    }
-    if ctx.ui.is_json() {
-        let active = now.active_id().map(str::to_owned);
-        ctx.ui.json_document(&Record { account_id: id, session_ended: revoked == Revoked::Ended, active })?;
-    }
-    Ok(Outcome::Done)
 }
 
 fn tell(ctx: &Ctx, id: &str, revoked: &Revoked) {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{named, warn_of_environment};
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 
@@ -21,19 +22,28 @@ struct Record {
     account_id: String,
 }
 
-/// Makes a stored account the active one.
-///
-/// # Errors
-/// [`Kind::NotFound`](crate::error::Kind) for an unknown one; a file that cannot be written.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let vault = ctx.vault()?;
-    let accounts = vault.load()?.accounts;
-    let id = named(ctx, &accounts, arguments.account.as_deref(), "Which account shall be used?").await?;
-    vault.file().update(|accounts| accounts.active.clone_from(&id))?;
-    ctx.ui.status(&format!("the active account is now {id}"));
-    warn_of_environment(ctx);
-    if ctx.ui.is_json() {
-        ctx.ui.json_document(&Record { account_id: id })?;
+impl Verb for Args {
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec config", &["set", "switch", "select"], "'cec config use' makes an account the active one")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    Ok(Outcome::Done)
+
+    /// Makes a stored account the active one.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`](crate::error::Kind) for an unknown one; a file that cannot be written.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let vault = ctx.vault()?;
+        let accounts = vault.load()?.accounts;
+        let id = named(ctx, &accounts, self.account.as_deref(), "Which account shall be used?").await?;
+        vault.file().update(|accounts| accounts.active.clone_from(&id))?;
+        ctx.ui.status(&format!("the active account is now {id}"));
+        warn_of_environment(ctx);
+        if ctx.ui.is_json() {
+            ctx.ui.json_document(&Record { account_id: id })?;
+        }
+        Ok(Outcome::Done)
+    }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 
@@ -26,23 +27,35 @@ struct Record {
     expires_at: Option<String>,
 }
 
-/// Prints a token that is good now, renewed where it is needed.
-///
-/// # Errors
-/// Nobody is signed in, or not any more.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let account = ctx.account().await?;
-    let tokens = &ctx.sender().await?.tokens;
-    let token = super::good_token(ctx, arguments.min_life).await?;
-    let expires_at = tokens.expires_at().map(|end| end.to_string());
-    // The one command whose result is a secret.
-    if ctx.ui.is_json() {
-        let record = Record { token: token.expose().to_owned(), url: account.url.to_string(), expires_at };
-        ctx.ui.json_document(&record)?;
-    } else {
-        ctx.ui.line(token.expose())?;
+impl Verb for Args {
+    const FOREIGN: &'static [Foreign] = &[Foreign::new(
+        "cec",
+        &["token", "tokens"],
+        "'cec config token' prints a token, 'cec configure token' signs in with one",
+    )];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    // A session that is closed when this program ends would take its token along.
-    tokens.keep();
-    Ok(Outcome::Done)
+
+    /// Prints a token that is good now, renewed where it is needed.
+    ///
+    /// # Errors
+    /// Nobody is signed in, or not any more.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let account = ctx.account().await?;
+        let tokens = &ctx.sender().await?.tokens;
+        let token = super::good_token(ctx, self.min_life).await?;
+        let expires_at = tokens.expires_at().map(|end| end.to_string());
+        // The one command whose result is a secret.
+        if ctx.ui.is_json() {
+            let record = Record { token: token.expose().to_owned(), url: account.url.to_string(), expires_at };
+            ctx.ui.json_document(&record)?;
+        } else {
+            ctx.ui.line(token.expose())?;
+        }
+        // A session that is closed when this program ends would take its token along.
+        tokens.keep();
+        Ok(Outcome::Done)
+    }
 }

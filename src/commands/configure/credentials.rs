@@ -4,7 +4,7 @@ use std::mem::discriminant;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::given::Way;
+use super::flags::Way;
 use super::sign_in::check_server;
 use super::{Subject, browser};
 use crate::account::{Credentials, ServerUrl, TokenPair};

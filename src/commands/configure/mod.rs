@@ -1,22 +1,23 @@
 //! `cec configure` and `cec config add`.
 
-mod again;
 mod browser;
 mod credentials;
-mod given;
+mod flags;
+mod relogin;
 mod sign_in;
-mod told;
+mod summary;
 
 use secrecy::SecretString;
 
 use crate::account::ServerUrl;
 use crate::commands::config;
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::{Ctx, Destination};
 use crate::error::{CliError, Kind, Outcome};
 use crate::http::Http;
 use crate::settings::Given;
-pub(crate) use again::{Known, again};
-use given::Way;
+use flags::Way;
+pub(crate) use relogin::{Known, relogin};
 
 /// Arguments of `cec configure`.
 #[derive(Debug, clap::Args)]
@@ -54,6 +55,7 @@ enum Method {
     #[command(visible_alias = "password")]
     ClientAuth(ClientAuthArgs),
     /// See whether the system keyring works
+    #[command(after_help = config::check::EXAMPLES)]
     CheckKeyring,
 }
 
@@ -96,39 +98,51 @@ struct ClientAuthArgs {
     server: Option<String>,
 }
 
-/// Asks for what is missing, checks it on the server, and stores the account.
-///
-/// # Errors
-/// [`Usage`](crate::error::Kind::Usage) where something is missing and nobody can be asked; what the server answers; a
-/// file that cannot be written.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    if matches!(arguments.method, Some(Method::CheckKeyring)) {
-        return config::check::run(ctx).await;
+impl Verb for Args {
+    const FOREIGN: &'static [Foreign] = &[Foreign::new(
+        "cec",
+        &["login", "logon", "signin", "auth", "connect"],
+        "'cec configure' signs in, 'cec info' shows the account",
+    )];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    let servers = arguments.servers();
-    servers.iter().try_for_each(|text| given::refuse_method(text))?;
-    let url_given = given::url(ctx, &servers)?;
-    let way = arguments.way().or_else(|| given::way(ctx));
-    let login = ctx.settings.account.login.as_ref().map(|login| login.value.clone());
-    if !ctx.ui.can_ask() {
-        given::refuse_to_ask(ctx, url_given.is_some(), way.as_ref(), login.is_some())?;
-    }
-    if let Some(way) = &way {
-        given::confirm_environment(ctx, way).await?;
-    }
-    let (url, http) = match url_given {
-        Some(url) => {
-            let http = ctx.http(Destination::Account(&url.value), false, &[])?;
-            sign_in::check_server(ctx, &http, &url.value, false).await?;
-            (url, http)
+
+    /// Asks for what is missing, checks it on the server, and stores the account.
+    ///
+    /// # Errors
+    /// [`Usage`](crate::error::Kind::Usage) where something is missing and nobody can be asked; what the server answers; a
+    /// file that cannot be written.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        if matches!(self.method, Some(Method::CheckKeyring)) {
+            return config::check::check_keyring(ctx).await;
         }
-        None => credentials::ask_url(ctx).await?,
-    };
-    let way = match way {
-        Some(way) => way,
-        None => credentials::ask_way(ctx, None).await?,
-    };
-    finish(ctx, &http, &Subject { url, login, known: None }, &way).await
+        let servers = self.servers();
+        servers.iter().try_for_each(|text| flags::refuse_method(text))?;
+        let url_given = flags::url(ctx, &servers)?;
+        let way = self.way().or_else(|| flags::way(ctx));
+        let login = ctx.settings.account.login.as_ref().map(|login| login.value.clone());
+        if !ctx.ui.can_ask() {
+            flags::refuse_to_ask(ctx, url_given.is_some(), way.as_ref(), login.is_some())?;
+        }
+        if let Some(way) = &way {
+            flags::confirm_environment(ctx, way).await?;
+        }
+        let (url, http) = match url_given {
+            Some(url) => {
+                let http = ctx.http(Destination::Account(&url.value), false, &[])?;
+                sign_in::check_server(ctx, &http, &url.value, false).await?;
+                (url, http)
+            }
+            None => credentials::ask_url(ctx).await?,
+        };
+        let way = match way {
+            Some(way) => way,
+            None => credentials::ask_way(ctx, None).await?,
+        };
+        finish(ctx, &http, &Subject { url, login, known: None }, &way).await
+    }
 }
 
 /// Gets the credentials, looks whose they are, stores them, and tells. A token that was typed may be wrong: it is asked
@@ -160,7 +174,7 @@ async fn finish(ctx: &Ctx, http: &Http, subject: &Subject, way: &Way) -> Result<
             Err(error) => return Err(error),
         }
     }
-    if !given::is_by_environment(ctx, way) {
+    if !flags::is_by_environment(ctx, way) {
         config::warn_of_environment(ctx);
     }
     Ok(Outcome::Done)
@@ -176,14 +190,6 @@ struct Subject {
 }
 
 impl Args {
-    /// The access token that is given by flag, or the sign for standard input.
-    pub(crate) fn access_token(&self) -> Option<&SecretString> {
-        match &self.method {
-            Some(Method::Oauth(arguments)) => arguments.id_token.as_ref(),
-            _ => None,
-        }
-    }
-
     /// What was typed as the server, before and after the way to sign in.
     fn servers(&self) -> Vec<&str> {
         let after = match &self.method {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 
 use super::credentials::Obtained;
-use super::{Subject, told};
+use super::{Subject, summary};
 use crate::account::{Account, Credentials, ServerUrl, TokenPair};
 use crate::api::Client;
 use crate::api::frontend::{self, ServerInfo, User};
@@ -55,7 +55,7 @@ pub(super) async fn sign_in(
 ) -> (Result<SignedIn, CliError>, Option<Farewell>) {
     let Obtained { credentials, farewell } = obtained;
     let account = Account { url: subject.url.value.clone(), login: None, credentials, stored_id: None };
-    let result = settle(ctx, http, subject, &account).await;
+    let result = store(ctx, http, subject, &account).await;
     if result.is_err() {
         forget(http, &account).await;
     }
@@ -64,7 +64,7 @@ pub(super) async fn sign_in(
 
 /// # Errors
 /// Credentials that are refused, or are those of another user than `--login` says; a file that cannot be written.
-async fn settle(ctx: &Ctx, http: &Http, subject: &Subject, account: &Account) -> Result<SignedIn, CliError> {
+async fn store(ctx: &Ctx, http: &Http, subject: &Subject, account: &Account) -> Result<SignedIn, CliError> {
     ctx.keep_secrets(&account.credentials);
     let (user, server) = ask(http, account).await?;
     let (whose, sends_login) = match &account.credentials {
@@ -93,7 +93,7 @@ async fn settle(ctx: &Ctx, http: &Http, subject: &Subject, account: &Account) ->
     if let Some(replaced) = saved.replaced.as_ref().filter(|replaced| !shares_session(replaced, account)) {
         forget(http, replaced).await;
     }
-    told::tell(ctx, account, &user, &server, &saved)?;
+    summary::tell(ctx, account, &user, &server, &saved)?;
     Ok(SignedIn { login: user.login, url: account.url.clone() })
 }
 

@@ -8,15 +8,15 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::commands::verb::{Completion, Offline, OfflineVerb};
 use crate::error::{CliError, Kind, Outcome};
-use crate::ui::Ui;
 
 /// Arguments of `cec doc`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cec doc -p docs\n  cec doc --man -p /usr/local/share/man/man1")]
 pub struct Args {
     /// The folder to write to
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", value_hint = Completion::LocalFolder)]
     path: PathBuf,
 
     /// Write manual pages instead of cli.md
@@ -30,34 +30,37 @@ struct Record {
     path: String,
 }
 
-/// Writes cli.md, or a manual page for each command, from the command tree.
-///
-/// # Errors
-/// A folder that cannot be written to.
-pub fn run(ui: &Ui, arguments: &Args, command: clap::Command) -> Result<Outcome, CliError> {
-    let failed = |error: std::io::Error| {
-        CliError::new(Kind::Failure, format!("cannot write to {}: {error}", arguments.path.display()))
-    };
-    fs::create_dir_all(&arguments.path).map_err(failed)?;
-    let documents = if arguments.man {
-        manual::pages(command).map_err(failed)?
-    } else {
-        vec![("cli.md".to_owned(), markdown::document(command))]
-    };
-    let mut written = Vec::with_capacity(documents.len());
-    for (name, text) in documents {
-        let file = arguments.path.join(name);
-        fs::write(&file, text).map_err(failed)?;
-        written.push(Record { path: file.display().to_string() });
+impl OfflineVerb for Args {
+    /// Writes cli.md, or a manual page for each command, from the command tree.
+    ///
+    /// # Errors
+    /// A folder that cannot be written to.
+    fn run(self, stage: &Offline<'_>) -> Result<Outcome, CliError> {
+        let ui = stage.ui;
+        let failed = |error: std::io::Error| {
+            CliError::new(Kind::Failure, format!("cannot write to {}: {error}", self.path.display()))
+        };
+        fs::create_dir_all(&self.path).map_err(failed)?;
+        let documents = if self.man {
+            manual::pages((stage.tree)()).map_err(failed)?
+        } else {
+            vec![("cli.md".to_owned(), markdown::document((stage.tree)()))]
+        };
+        let mut written = Vec::with_capacity(documents.len());
+        for (name, text) in documents {
+            let file = self.path.join(name);
+            fs::write(&file, text).map_err(failed)?;
+            written.push(Record { path: file.display().to_string() });
+        }
+        if ui.is_json() {
+            ui.json_document(&written)?;
+        }
+        match written.as_slice() {
+            [only] => ui.status(&format!("wrote {}", only.path)),
+            all => ui.status(&format!("wrote {} files to {}", all.len(), self.path.display())),
+        }
+        Ok(Outcome::Done)
     }
-    if ui.is_json() {
-        ui.json_document(&written)?;
-    }
-    match written.as_slice() {
-        [only] => ui.status(&format!("wrote {}", only.path)),
-        all => ui.status(&format!("wrote {} files to {}", all.len(), arguments.path.display())),
-    }
-    Ok(Outcome::Done)
 }
 
 /// Hides the global options of a command, which stand with the first one alone.

@@ -1,9 +1,10 @@
 //! `cec doctor`: looks at all that stands between a command and the server, one thing after the other.
 
-mod here;
+mod local;
 mod report;
 mod server;
 
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use report::Report;
@@ -27,14 +28,23 @@ The exit code is that of the first thing that failed; warnings count as 0.";
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{NOTES}"))]
 pub struct Args {}
 
-/// Looks at everything, and says of each thing how it is and what can be done.
-///
-/// # Errors
-/// Settings that contradict each other, files that cannot be used; standard output takes no more. What is found is no
-/// error: the outcome tells it.
-pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
-    let mut report = Report::new(&ctx.ui);
-    let subject = here::look(ctx, &mut report).await?;
-    server::look(ctx, subject.as_ref(), &mut report).await?;
-    report.finish()
+impl Verb for Args {
+    const ACTIVITY: &'static str = "checking";
+    const FOREIGN: &'static [Foreign] = &[Foreign::new("cec", &["ping"], "'cec doctor' checks the connection")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
+    }
+
+    /// Looks at everything, and says of each thing how it is and what can be done.
+    ///
+    /// # Errors
+    /// Settings that contradict each other, files that cannot be used; standard output takes no more. What is found is no
+    /// error: the outcome tells it.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let mut report = Report::new(&ctx.ui);
+        let subject = local::diagnose(ctx, &mut report).await?;
+        server::diagnose(ctx, subject.as_ref(), &mut report).await?;
+        report.finish()
+    }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt;
 
-use super::here::Subject;
+use super::local::Subject;
 use super::report::Report;
 use crate::api::Client;
 use crate::api::frontend::{self, Greeting};
@@ -29,7 +29,7 @@ const WAY: [&str; 6] = ["proxy", "dns", "connection", "tls", "server", "clock"];
 const INSIDE: [&str; 4] = ["rest", "version", "s3", "websocket"];
 
 /// Looks at the server.
-pub(super) async fn look(ctx: &Ctx, subject: Option<&Subject>, report: &mut Report<'_>) -> Result<(), CliError> {
+pub(super) async fn diagnose(ctx: &Ctx, subject: Option<&Subject>, report: &mut Report<'_>) -> Result<(), CliError> {
     let Some(subject) = subject else {
         return skip(report, WAY.iter().chain(&INSIDE), "no server is known");
     };

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::api::idm::{GroupEntry, RoleEntry, RoleKind, UserEntry, WorkspaceEntry};
 use crate::api::share::NODE_NAME;
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::table::{Column, Table};
@@ -17,9 +18,17 @@ pub struct UserArgs {
     all: bool,
 }
 
-/// Arguments of lists that take none.
+/// Arguments of `cec idm list-groups`.
 #[derive(Debug, clap::Args)]
-pub struct PlainArgs {}
+pub struct GroupArgs {}
+
+/// Arguments of `cec idm list-roles`.
+#[derive(Debug, clap::Args)]
+pub struct RoleArgs {}
+
+/// Arguments of `cec idm list-workspaces`.
+#[derive(Debug, clap::Args)]
+pub struct WorkspaceArgs {}
 
 const USERS: [Column; 6] = [
     Column::whole("LOGIN"),
@@ -67,19 +76,36 @@ fn write<T>(
     Ok(Outcome::Done)
 }
 
-/// Lists users.
-///
-/// # Errors
-/// Any failure of a call.
-pub async fn users(ctx: &Ctx, arguments: UserArgs) -> Result<Outcome, CliError> {
-    let found = ctx.api().await?.users().await;
-    let mut users = found.map_err(|error| CliError::from(error).during("listing users"))?;
-    users.retain(|user| arguments.all || !user.hidden);
-    let row = |user: &UserEntry| {
-        let cells = [&user.login, &user.display_name, &user.email, &user.profile, &user.group];
-        cells.into_iter().map(|text| cell(text)).chain([when(ctx, user.last_connected)]).collect()
-    };
-    write(ctx, &USERS, &users, row, user_record)
+impl Verb for UserArgs {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+    const FOREIGN: &'static [Foreign] = &[
+        Foreign::new("cec", &["user", "users"], "see 'cec idm --help'"),
+        Foreign::new(
+            "cec idm",
+            &["ls", "list"],
+            "'cec idm list-users', list-groups, list-roles, list-workspaces and list-acls list",
+        ),
+        Foreign::new("cec idm user", &["ls", "list"], "'cec idm list-users' lists them"),
+    ];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
+    }
+
+    /// Lists users.
+    ///
+    /// # Errors
+    /// Any failure of a call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let found = ctx.api().await?.users().await;
+        let mut users = found.map_err(|error| CliError::from(error).during("listing users"))?;
+        users.retain(|user| self.all || !user.hidden);
+        let row = |user: &UserEntry| {
+            let cells = [&user.login, &user.display_name, &user.email, &user.profile, &user.group];
+            cells.into_iter().map(|text| cell(text)).chain([when(ctx, user.last_connected)]).collect()
+        };
+        write(ctx, &USERS, &users, row, user_record)
+    }
 }
 
 pub(super) fn user_record(user: &UserEntry) -> Value {
@@ -99,79 +125,103 @@ pub(super) fn user_record(user: &UserEntry) -> Value {
     })
 }
 
-/// Lists groups.
-///
-/// # Errors
-/// Any failure of a call.
-pub async fn groups(ctx: &Ctx) -> Result<Outcome, CliError> {
-    let found = ctx.api().await?.groups().await;
-    let groups = found.map_err(|error| CliError::from(error).during("listing groups"))?;
-    if groups.is_empty() {
-        ctx.ui.status("no groups");
+impl Verb for GroupArgs {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    let row = |group: &GroupEntry| vec![group.path.clone(), group.label.clone(), group.uuid.clone()];
-    let record = |group: &GroupEntry| json!({"path": group.path, "label": group.label, "uuid": group.uuid});
-    write(ctx, &GROUPS, &groups, row, record)
+
+    /// Lists groups.
+    ///
+    /// # Errors
+    /// Any failure of a call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let found = ctx.api().await?.groups().await;
+        let groups = found.map_err(|error| CliError::from(error).during("listing groups"))?;
+        if groups.is_empty() {
+            ctx.ui.status("no groups");
+        }
+        let row = |group: &GroupEntry| vec![group.path.clone(), group.label.clone(), group.uuid.clone()];
+        let record = |group: &GroupEntry| json!({"path": group.path, "label": group.label, "uuid": group.uuid});
+        write(ctx, &GROUPS, &groups, row, record)
+    }
 }
 
-/// Lists roles.
-///
-/// # Errors
-/// Any failure of a call.
-pub async fn roles(ctx: &Ctx) -> Result<Outcome, CliError> {
-    let found = ctx.api().await?.roles().await;
-    let roles = found.map_err(|error| CliError::from(error).during("listing roles"))?;
-    let kind = |role: &RoleEntry| match role.kind {
-        RoleKind::Role => "role",
-        RoleKind::User => "user",
-        RoleKind::Group => "group",
-    };
-    let row = |role: &RoleEntry| {
-        vec![role.uuid.clone(), role.label.clone(), kind(role).to_owned(), cell(&role.auto_applies.join(","))]
-    };
-    let record = |role: &RoleEntry| {
-        json!({
-            "uuid": role.uuid,
-            "label": role.label,
-            "kind": kind(role),
-            "auto_applies": role.auto_applies,
-            "updated": role.updated.map(|time| time.to_string()),
-        })
-    };
-    write(ctx, &ROLES, &roles, row, record)
+impl Verb for RoleArgs {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
+    }
+
+    /// Lists roles.
+    ///
+    /// # Errors
+    /// Any failure of a call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let found = ctx.api().await?.roles().await;
+        let roles = found.map_err(|error| CliError::from(error).during("listing roles"))?;
+        let kind = |role: &RoleEntry| match role.kind {
+            RoleKind::Role => "role",
+            RoleKind::User => "user",
+            RoleKind::Group => "group",
+        };
+        let row = |role: &RoleEntry| {
+            vec![role.uuid.clone(), role.label.clone(), kind(role).to_owned(), cell(&role.auto_applies.join(","))]
+        };
+        let record = |role: &RoleEntry| {
+            json!({
+                "uuid": role.uuid,
+                "label": role.label,
+                "kind": kind(role),
+                "auto_applies": role.auto_applies,
+                "updated": role.updated.map(|time| time.to_string()),
+            })
+        };
+        write(ctx, &ROLES, &roles, row, record)
+    }
 }
 
-/// Lists workspaces.
-///
-/// # Errors
-/// Any failure of the call.
-pub async fn workspaces(ctx: &Ctx) -> Result<Outcome, CliError> {
-    let found = ctx.api().await?.all_workspaces().await;
-    let workspaces = found.map_err(|error| CliError::from(error).during("listing workspaces"))?;
-    let scope = |workspace: &WorkspaceEntry| match workspace.scope.as_str() {
-        "ADMIN" => "workspace".to_owned(),
-        "ROOM" => "cell".to_owned(),
-        other => other.to_lowercase(),
-    };
-    let row = |workspace: &WorkspaceEntry| {
-        vec![
-            workspace.slug.clone(),
-            cell(if workspace.label == NODE_NAME { "" } else { &workspace.label }),
-            scope(workspace),
-            workspace.uuid.clone(),
-            cell(&workspace.description),
-        ]
-    };
-    let record = |workspace: &WorkspaceEntry| {
-        json!({
-            "slug": workspace.slug,
-            "uuid": workspace.uuid,
-            "label": workspace.label,
-            "description": workspace.description,
-            "scope": scope(workspace),
-            "roots": workspace.roots,
-            "updated": workspace.updated.map(|time| time.to_string()),
-        })
-    };
-    write(ctx, &WORKSPACES, &workspaces, row, record)
+impl Verb for WorkspaceArgs {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
+    }
+
+    /// Lists workspaces.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let found = ctx.api().await?.all_workspaces().await;
+        let workspaces = found.map_err(|error| CliError::from(error).during("listing workspaces"))?;
+        let scope = |workspace: &WorkspaceEntry| match workspace.scope.as_str() {
+            "ADMIN" => "workspace".to_owned(),
+            "ROOM" => "cell".to_owned(),
+            other => other.to_lowercase(),
+        };
+        let row = |workspace: &WorkspaceEntry| {
+            vec![
+                workspace.slug.clone(),
+                cell(if workspace.label == NODE_NAME { "" } else { &workspace.label }),
+                scope(workspace),
+                workspace.uuid.clone(),
+                cell(&workspace.description),
+            ]
+        };
+        let record = |workspace: &WorkspaceEntry| {
+            json!({
+                "slug": workspace.slug,
+                "uuid": workspace.uuid,
+                "label": workspace.label,
+                "description": workspace.description,
+                "scope": scope(workspace),
+                "roots": workspace.roots,
+                "updated": workspace.updated.map(|time| time.to_string()),
+            })
+        };
+        write(ctx, &WORKSPACES, &workspaces, row, record)
+    }
 }

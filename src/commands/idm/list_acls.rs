@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::list::cell;
 use crate::api::idm::AclEntry;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::prompt::Consent;
@@ -38,25 +39,33 @@ const COLUMNS: [Column; 6] = [
     Column::fixed("ID").rank(1),
 ];
 
-/// Lists rights, and deletes them where that is wanted.
-///
-/// # Errors
-/// A question that nobody can answer, or that is answered No; any failure of a call.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    if let Some(empty) = arguments.nodes.iter().find(|uuid| uuid.trim().is_empty()) {
-        return Err(CliError::new(Kind::Usage, format!("'{empty}' is no UUID")));
+impl Verb for Args {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    let api = ctx.api().await?;
-    let acls = api.acls(&arguments.nodes).await.map_err(|error| CliError::from(error).during("listing rights"))?;
-    if arguments.delete {
-        return delete(ctx, &acls, arguments.force).await;
+
+    /// Lists rights, and deletes them where that is wanted.
+    ///
+    /// # Errors
+    /// A question that nobody can answer, or that is answered No; any failure of a call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        if let Some(empty) = self.nodes.iter().find(|uuid| uuid.trim().is_empty()) {
+            return Err(CliError::new(Kind::Usage, format!("'{empty}' is no UUID")));
+        }
+        let api = ctx.api().await?;
+        let acls = api.acls(&self.nodes).await.map_err(|error| CliError::from(error).during("listing rights"))?;
+        if self.delete {
+            return delete(ctx, &acls, self.force).await;
+        }
+        if ctx.ui.is_json() {
+            ctx.ui.json_document(&acls.iter().map(record).collect::<Vec<_>>())?;
+        } else {
+            show(ctx, &acls)?;
+        }
+        Ok(Outcome::Done)
     }
-    if ctx.ui.is_json() {
-        ctx.ui.json_document(&acls.iter().map(record).collect::<Vec<_>>())?;
-    } else {
-        show(ctx, &acls)?;
-    }
-    Ok(Outcome::Done)
 }
 
 fn record(acl: &AclEntry) -> Value {

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::api::jobs::JobId;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 
@@ -18,27 +19,35 @@ pub struct Args {
     ids: Vec<String>,
 }
 
-/// Stops the runs of jobs.
-///
-/// # Errors
-/// What ends the whole command; failures of single operands are told and counted.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let mut operands = Operands::new(&ctx.ui);
-    let mut records = Vec::new();
-    for id in &arguments.ids {
-        match cancel(ctx, id).await {
-            Err(error) => operands.failed(error)?,
-            Ok(tasks) => {
-                ctx.ui.status(&format!("told to stop: {id}"));
-                records.push(json!({"job_id": id, "tasks": tasks}));
-                operands.succeeded();
+impl Verb for Args {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
+    }
+
+    /// Stops the runs of jobs.
+    ///
+    /// # Errors
+    /// What ends the whole command; failures of single operands are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let mut operands = Operands::new(&ctx.ui);
+        let mut records = Vec::new();
+        for id in &self.ids {
+            match cancel(ctx, id).await {
+                Err(error) => operands.failed(error)?,
+                Ok(tasks) => {
+                    ctx.ui.status(&format!("told to stop: {id}"));
+                    records.push(json!({"job_id": id, "tasks": tasks}));
+                    operands.succeeded();
+                }
             }
         }
+        if ctx.ui.is_json() && !operands.all_failed() {
+            ctx.ui.json_document(&records)?;
+        }
+        Ok(operands.outcome())
     }
-    if ctx.ui.is_json() && !operands.all_failed() {
-        ctx.ui.json_document(&records)?;
-    }
-    Ok(operands.outcome())
 }
 
 /// Stops what runs of a job, and gives the ids of those runs.

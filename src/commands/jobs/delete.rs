@@ -6,10 +6,12 @@ use super::Format;
 use super::filter::{self, Filter};
 use crate::api::jobs::JobId;
 use crate::api::scheduler::{JobEntry, SYSTEM_USER};
+use crate::commands::verb::{Complaint, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::prompt::Consent;
 use crate::ui::table::{Column, Table};
+use clap::error::ErrorKind;
 
 /// Arguments of `cec jobs delete`.
 #[derive(Debug, clap::Args)]
@@ -64,36 +66,51 @@ const DELETED: &str = "deleted";
 const PLANNED: &str = "would be deleted (dry run)";
 const SKIPPED: &str = "skipped: jobs of the server's own are deleted by their id";
 
-/// Deletes jobs.
-///
-/// # Errors
-/// [`Kind::NotFound`] where there is no such job; a question that nobody can answer, or that is answered No; any failure
-/// of a call.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let jobs = match &arguments.job_id {
-        Some(id) => vec![super::named(ctx, id).await?],
-        None => fitting(ctx, arguments.filter.as_ref()).await?,
-    };
-    let by_id = arguments.job_id.is_some();
-    if by_id && jobs[0].owner == SYSTEM_USER && !arguments.force && !arguments.dry_run {
-        ask(ctx, &jobs[0]).await?;
+impl Verb for Args {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec jobs delete", &["-f"], "--force deletes without a question")];
+    const COMPLAINTS: &'static [Complaint] = &[Complaint {
+        command: "cec jobs delete",
+        kinds: &[ErrorKind::MissingRequiredArgument],
+        message: "either --job-id or --filter must say which jobs to delete",
+    }];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    let mut results = Vec::new();
-    for job in &jobs {
-        results.push(delete(ctx, job, by_id, arguments.dry_run).await?);
-    }
-    write(ctx, &results, arguments.format)?;
-    for deleted in &results {
-        if let Some(error) = &deleted.failed {
-            ctx.ui.error(error);
+
+    /// Deletes jobs.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] where there is no such job; a question that nobody can answer, or that is answered No; any failure
+    /// of a call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let jobs = match &self.job_id {
+            Some(id) => vec![super::named(ctx, id).await?],
+            None => fitting(ctx, self.filter.as_ref()).await?,
+        };
+        let by_id = self.job_id.is_some();
+        if by_id && jobs[0].owner == SYSTEM_USER && !self.force && !self.dry_run {
+            ask(ctx, &jobs[0]).await?;
         }
+        let mut results = Vec::new();
+        for job in &jobs {
+            results.push(delete(ctx, job, by_id, self.dry_run).await?);
+        }
+        write(ctx, &results, self.format)?;
+        for deleted in &results {
+            if let Some(error) = &deleted.failed {
+                ctx.ui.error(error);
+            }
+        }
+        let failures: Vec<Kind> = results.iter().filter_map(|deleted| Some(deleted.failed.as_ref()?.kind)).collect();
+        Ok(match failures.as_slice() {
+            [] => Outcome::Done,
+            [first, ..] if failures.len() == results.len() => Outcome::Failed(*first),
+            _ => Outcome::Partial,
+        })
     }
-    let failures: Vec<Kind> = results.iter().filter_map(|deleted| Some(deleted.failed.as_ref()?.kind)).collect();
-    Ok(match failures.as_slice() {
-        [] => Outcome::Done,
-        [first, ..] if failures.len() == results.len() => Outcome::Failed(*first),
-        _ => Outcome::Partial,
-    })
 }
 
 async fn fitting(ctx: &Ctx, filter: Option<&Filter>) -> Result<Vec<JobEntry>, CliError> {

@@ -6,6 +6,7 @@ use super::Format;
 use super::filter::{self, Filter};
 use crate::api::jobs::Task;
 use crate::api::scheduler::{JobEntry, MOST_TASKS};
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::table::{Column, Table};
@@ -39,37 +40,47 @@ const COLUMNS: [Column; 5] = [
     Column::fixed("LAST TASK STATUS"),
 ];
 
-/// Lists jobs.
-///
-/// # Errors
-/// Any failure of the call; [`crate::error::Kind::NotFound`] for an id that names no job.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    for id in &arguments.ids {
-        super::named(ctx, id).await?;
+impl Verb for Args {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec jobs", &["ls", "list", "show"], "'cec jobs get' lists them")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    let found = ctx.api().await?.jobs(&arguments.ids).await;
-    let mut jobs = found.map_err(|error| CliError::from(error).during("listing jobs"))?;
-    if let Some(filter) = &arguments.filter {
-        jobs.retain(|job| filter.fits(job));
-    }
-    if arguments.format == Some(Format::Json) {
-        let whole: Vec<Value> = jobs.into_iter().map(|job| like_the_older_client(job.fields)).collect();
-        ctx.ui.json_indented(&whole)?;
-    } else if ctx.ui.is_json() {
-        ctx.ui.json_document(&jobs.iter().map(record).collect::<Vec<_>>())?;
-    } else {
-        if jobs.is_empty() && ctx.ui.stdout_is_terminal() {
-            ctx.ui.status("no jobs");
+
+    /// Lists jobs.
+    ///
+    /// # Errors
+    /// Any failure of the call; [`crate::error::Kind::NotFound`] for an id that names no job.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        for id in &self.ids {
+            super::named(ctx, id).await?;
         }
-        let mut table = Table::new(&ctx.ui, &COLUMNS);
-        for job in &jobs {
-            let count = if job.tasks.len() >= MOST_TASKS { "99+".to_owned() } else { job.tasks.len().to_string() };
-            let status = job.last().map_or_else(|| "-".to_owned(), |task| task.status.clone());
-            table.row(vec![job.id.clone(), job.label.clone(), job.owner.clone(), count, status])?;
+        let found = ctx.api().await?.jobs(&self.ids).await;
+        let mut jobs = found.map_err(|error| CliError::from(error).during("listing jobs"))?;
+        if let Some(filter) = &self.filter {
+            jobs.retain(|job| filter.fits(job));
         }
-        table.finish()?;
+        if self.format == Some(Format::Json) {
+            let whole: Vec<Value> = jobs.into_iter().map(|job| like_the_older_client(job.fields)).collect();
+            ctx.ui.json_indented(&whole)?;
+        } else if ctx.ui.is_json() {
+            ctx.ui.json_document(&jobs.iter().map(record).collect::<Vec<_>>())?;
+        } else {
+            if jobs.is_empty() && ctx.ui.stdout_is_terminal() {
+                ctx.ui.status("no jobs");
+            }
+            let mut table = Table::new(&ctx.ui, &COLUMNS);
+            for job in &jobs {
+                let count = if job.tasks.len() >= MOST_TASKS { "99+".to_owned() } else { job.tasks.len().to_string() };
+                let status = job.last().map_or_else(|| "-".to_owned(), |task| task.status.clone());
+                table.row(vec![job.id.clone(), job.label.clone(), job.owner.clone(), count, status])?;
+            }
+            table.finish()?;
+        }
+        Ok(Outcome::Done)
     }
-    Ok(Outcome::Done)
 }
 
 /// A job in JSON.

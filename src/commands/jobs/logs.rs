@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::api::jobs::JobId;
+use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 
@@ -19,38 +20,46 @@ pub struct Args {
     task_id: Option<String>,
 }
 
-/// Shows the log of a run.
-///
-/// # Errors
-/// [`Kind::NotFound`] for an id that names no job or no run of it; any failure of a call.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let job = super::named(ctx, &arguments.id).await?;
-    let task = match &arguments.task_id {
-        Some(id) => job.tasks.iter().find(|task| task.id == *id),
-        None => job.last(),
-    };
-    let Some(task) = task else {
-        let message = match &arguments.task_id {
-            Some(id) => format!("the job '{}' has no run '{id}'", job.id),
-            None => format!("the job '{}' has not run, or its runs are cleared away", job.id),
+impl Verb for Args {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
+    }
+
+    /// Shows the log of a run.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] for an id that names no job or no run of it; any failure of a call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let job = super::named(ctx, &self.id).await?;
+        let task = match &self.task_id {
+            Some(id) => job.tasks.iter().find(|task| task.id == *id),
+            None => job.last(),
         };
-        return Err(CliError::new(Kind::NotFound, message).about(&job.id));
-    };
-    let lines = ctx.api().await?.task_log(&JobId(job.id.clone()), &task.id).await;
-    let during = |error| CliError::from(error).during(format!("reading the log of {}", job.id)).about(&job.id);
-    let lines = lines.map_err(during)?;
-    if ctx.ui.is_json() {
-        let record = |line: &crate::api::scheduler::LogLine| json!({"time": line.time.map(|time| time.to_string()), "level": line.level, "message": line.message});
-        ctx.ui.json_document(&lines.iter().map(record).collect::<Vec<_>>())?;
-        return Ok(Outcome::Done);
+        let Some(task) = task else {
+            let message = match &self.task_id {
+                Some(id) => format!("the job '{}' has no run '{id}'", job.id),
+                None => format!("the job '{}' has not run, or its runs are cleared away", job.id),
+            };
+            return Err(CliError::new(Kind::NotFound, message).about(&job.id));
+        };
+        let lines = ctx.api().await?.task_log(&JobId(job.id.clone()), &task.id).await;
+        let during = |error| CliError::from(error).during(format!("reading the log of {}", job.id)).about(&job.id);
+        let lines = lines.map_err(during)?;
+        if ctx.ui.is_json() {
+            let record = |line: &crate::api::scheduler::LogLine| json!({"time": line.time.map(|time| time.to_string()), "level": line.level, "message": line.message});
+            ctx.ui.json_document(&lines.iter().map(record).collect::<Vec<_>>())?;
+            return Ok(Outcome::Done);
+        }
+        if lines.is_empty() {
+            ctx.ui.status(&format!("nothing was written down; the last word of the run: {}", task.message));
+        }
+        for line in &lines {
+            let time = line.time.map_or_else(|| "-".to_owned(), |time| time.to_string());
+            let gap = if ctx.ui.stdout_is_terminal() { "  " } else { "\t" };
+            ctx.ui.line(&[time, line.level.clone(), line.message.clone()].join(gap))?;
+        }
+        Ok(Outcome::Done)
     }
-    if lines.is_empty() {
-        ctx.ui.status(&format!("nothing was written down; the last word of the run: {}", task.message));
-    }
-    for line in &lines {
-        let time = line.time.map_or_else(|| "-".to_owned(), |time| time.to_string());
-        let gap = if ctx.ui.stdout_is_terminal() { "  " } else { "\t" };
-        ctx.ui.line(&[time, line.level.clone(), line.message.clone()].join(gap))?;
-    }
-    Ok(Outcome::Done)
 }

@@ -7,40 +7,33 @@ pub mod get;
 pub mod logs;
 pub mod watch;
 
-use clap::Subcommand;
-
 use crate::api::scheduler::JobEntry;
+use crate::commands::verb::verbs;
 use crate::context::Ctx;
-use crate::error::{CliError, Kind, Outcome};
+use crate::error::{CliError, Kind};
 
-/// The commands of `cec jobs`.
-#[derive(Debug, Subcommand)]
-pub enum Verb {
-    /// List jobs
-    Get(get::Args),
-    /// Delete jobs, or at least the records of their runs
-    Delete(delete::Args),
-    /// Follow jobs until they are done
-    Watch(watch::Args),
-    /// Show what the last run of a job has written down
-    Logs(logs::Args),
-    /// Stop the runs of jobs that are going on
-    Cancel(cancel::Args),
-}
-
-/// Runs a command of `cec jobs`.
-///
-/// # Errors
-/// The command's.
-pub async fn run(ctx: &Ctx, verb: Verb) -> Result<Outcome, CliError> {
-    match verb {
-        Verb::Get(arguments) => get::run(ctx, arguments).await,
-        Verb::Delete(arguments) => delete::run(ctx, arguments).await,
-        Verb::Watch(arguments) => watch::run(ctx, arguments).await,
-        Verb::Logs(arguments) => logs::run(ctx, arguments).await,
-        Verb::Cancel(arguments) => cancel::run(ctx, arguments).await,
+verbs! {
+    /// The commands of `cec jobs`.
+    #[command(
+        after_help = "Examples:\n  cec jobs get\n  cec jobs watch\n  \
+        cec jobs cancel copy-move-34454e75-818d-4537-8a77-f955ba6b29b7"
+    )]
+    pub enum Verbs {
+        /// List jobs
+        Get(get::Args),
+        /// Delete jobs, or at least the records of their runs
+        Delete(delete::Args),
+        /// Follow jobs until they are done
+        Watch(watch::Args),
+        /// Show what the last run of a job has written down
+        Logs(logs::Args),
+        /// Stop the runs of jobs that are going on
+        Cancel(cancel::Args),
     }
 }
+
+/// What its commands do while they show nothing.
+const ACTIVITY: &str = "asking for jobs";
 
 /// How lists are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

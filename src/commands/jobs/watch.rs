@@ -11,7 +11,8 @@ use super::get::task_record;
 use crate::api::jobs::{JobId, Task};
 use crate::api::scheduler::JobEntry;
 use crate::api::watch::Watch;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::human;
@@ -37,48 +38,58 @@ pub struct Args {
     ids: Vec<String>,
 }
 
-/// Follows jobs.
-///
-/// # Errors
-/// [`Kind::NotFound`] for an id that names no job; any failure of a call.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let api = ctx.api().await?;
-    let mut following = Following::new(ctx, Watch::open(api));
-    let mut jobs = Vec::new();
-    for id in &arguments.ids {
-        jobs.push(super::named(ctx, id).await?);
+impl Verb for Args {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec", &["watch"], "'cec jobs watch' follows jobs; watching files is not supported yet")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    if arguments.ids.is_empty() {
-        jobs = api.jobs(&[]).await.map_err(|error| CliError::from(error).during("listing jobs"))?;
-        jobs.retain(|job| job.tasks.iter().any(|task| !task.is_over()) || is_just_made(job));
-        if jobs.is_empty() {
-            ctx.ui.status("nothing is running");
-            return Ok(Outcome::Done);
+
+    /// Follows jobs.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] for an id that names no job; any failure of a call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let api = ctx.api().await?;
+        let mut following = Following::new(ctx, Watch::open(api));
+        let mut jobs = Vec::new();
+        for id in &self.ids {
+            jobs.push(super::named(ctx, id).await?);
         }
-    }
-    let mut operands = Operands::new(&ctx.ui);
-    for job in jobs {
-        if job.last().is_none() && !is_just_made(&job) {
-            operands.failed(without_run(&job.id))?;
-            continue;
+        if self.ids.is_empty() {
+            jobs = api.jobs(&[]).await.map_err(|error| CliError::from(error).during("listing jobs"))?;
+            jobs.retain(|job| job.tasks.iter().any(|task| !task.is_over()) || is_just_made(job));
+            if jobs.is_empty() {
+                ctx.ui.status("nothing is running");
+                return Ok(Outcome::Done);
+            }
         }
-        following.take(job)?;
-    }
-    loop {
-        let open = following.open();
-        if open.is_empty() {
-            break;
+        let mut operands = Operands::new(&ctx.ui);
+        for job in jobs {
+            if job.last().is_none() && !is_just_made(&job) {
+                operands.failed(without_run(&job.id))?;
+                continue;
+            }
+            following.take(job)?;
         }
-        following.next(&open).await?;
-    }
-    for (id, job) in &following.known {
-        match job.last() {
-            Some(task) if task.has_failed() => operands.silent(Kind::JobFailed),
-            Some(_) => operands.succeeded(),
-            None => operands.failed(without_run(id))?,
+        loop {
+            let open = following.open();
+            if open.is_empty() {
+                break;
+            }
+            following.next(&open).await?;
         }
+        for (id, job) in &following.known {
+            match job.last() {
+                Some(task) if task.has_failed() => operands.silent(Kind::JobFailed),
+                Some(_) => operands.succeeded(),
+                None => operands.failed(without_run(id))?,
+            }
+        }
+        Ok(operands.outcome())
     }
-    Ok(operands.outcome())
 }
 
 /// A job that there is nothing to see of.

@@ -1,8 +1,8 @@
 //! `cec ls --exists`.
 
 use super::Args;
-use crate::commands::nodes;
-use crate::commands::operands::Operands;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::failure::ServerErrorKind;

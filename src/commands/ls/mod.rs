@@ -11,9 +11,10 @@ use std::collections::HashSet;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 
-use super::nodes;
-use super::operands::Operands;
 use crate::api::{Client, Node};
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;
@@ -31,8 +32,8 @@ use template::FIELDS;
     cec ls 'common-files/**/*.pdf'\n  cec ls -f common-files/done && echo there\n  cec ls --format '{{.Name}} {{.SizeBytes}}' common-files")]
 pub struct Args {
     /// Folders, files or patterns on the server; the workspaces where none is given
-    #[arg(value_name = "PATH")]
-    pub(super) paths: Vec<String>,
+    #[arg(value_name = "PATH", value_hint = Completion::Remote)]
+    paths: Vec<String>,
     /// Show type, UUID, size, time and hash as well
     #[arg(short, long, short_alias = 'l', alias = "long")]
     details: bool,
@@ -80,32 +81,46 @@ impl Args {
     }
 }
 
-/// Lists.
-///
-/// # Errors
-/// What ends the whole command; failures of single operands are told and counted.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let paths = match arguments.paths.as_slice() {
-        [] => vec!["/".to_owned()],
-        paths => paths.to_vec(),
-    };
-    if arguments.exists {
-        return exists::run(ctx, &arguments, &paths).await;
+impl Verb for Args {
+    const ACTIVITY: &'static str = "listing";
+    const FOREIGN: &'static [Foreign] = &[
+        Foreign::new("cec", &["dir", "ll"], "'cec ls' lists, 'cec ls -d' with details"),
+        Foreign::new("cec ls", &["-S"], "--sort size lists the largest first"),
+        Foreign::new("cec ls", &["-1"], "names are listed one a line anyway"),
+        Foreign::new("cec ls", &["-t"], "-t is --token; --sort time lists the newest first"),
+    ];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each(&self.paths)
     }
-    // What is named twice is listed once, as the older client's own example has it: ls DIR --format T DIR/
-    let mut seen = HashSet::new();
-    let mut is_new = |typed: &String| nodes::parse(ctx, typed).map_or(true, |path| seen.insert(path));
-    let paths: Vec<String> = paths.into_iter().filter(|typed| is_new(typed)).collect();
-    let format = arguments.format.as_deref().map(|template| Format::parse(template, FIELDS)).transpose()?;
-    let mut operands = Operands::new(&ctx.ui);
-    let only_root = paths.iter().all(|path| nodes::parse(ctx, path).is_ok_and(|path| path.is_root()));
-    let mut show = Show::new(ctx, &arguments, format, only_root && !arguments.recursive, paths.len() > 1);
-    for path in &paths {
-        let result = list(ctx, &arguments, path, &mut show, &mut operands).await;
-        operands.take(result)?;
+
+    /// Lists.
+    ///
+    /// # Errors
+    /// What ends the whole command; failures of single operands are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let paths = match self.paths.as_slice() {
+            [] => vec!["/".to_owned()],
+            paths => paths.to_vec(),
+        };
+        if self.exists {
+            return exists::run(ctx, &self, &paths).await;
+        }
+        // What is named twice is listed once, as the older client's own example has it: ls DIR --format T DIR/
+        let mut seen = HashSet::new();
+        let mut is_new = |typed: &String| nodes::parse(ctx, typed).map_or(true, |path| seen.insert(path));
+        let paths: Vec<String> = paths.into_iter().filter(|typed| is_new(typed)).collect();
+        let format = self.format.as_deref().map(|template| Format::parse(template, FIELDS)).transpose()?;
+        let mut operands = Operands::new(&ctx.ui);
+        let only_root = paths.iter().all(|path| nodes::parse(ctx, path).is_ok_and(|path| path.is_root()));
+        let mut show = Show::new(ctx, &self, format, only_root && !self.recursive, paths.len() > 1);
+        for path in &paths {
+            let result = list(ctx, &self, path, &mut show, &mut operands).await;
+            operands.take(result)?;
+        }
+        show.finish(&operands)?;
+        Ok(operands.outcome())
     }
-    show.finish(&operands)?;
-    Ok(operands.outcome())
 }
 
 /// Lists one operand.

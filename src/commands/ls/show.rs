@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Args, template};
 use crate::api::Node;
-use crate::commands::operands::Operands;
-use crate::commands::tally::Tally;
+use crate::commands::shared::operands::Operands;
+use crate::commands::shared::tally::Tally;
 use crate::context::Ctx;
 use crate::error::CliError;
 use crate::path::RemotePath;

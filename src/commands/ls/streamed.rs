@@ -2,7 +2,7 @@
 
 use super::Lister;
 use super::show::Show;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
 use crate::error::CliError;
 use crate::path::RemotePath;
 use crate::walk::ordered::{self, OrderedOptions, Step};

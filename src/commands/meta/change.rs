@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::api::Node;
 use crate::api::meta::Namespace;
-use crate::commands::operands::Operands;
-use crate::commands::{edits, nodes};
+use crate::commands::shared::operands::Operands;
+use crate::commands::shared::{edits, nodes};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::failure::{Reason, ServerError, ServerErrorKind};

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use crate::api::Node;
 use crate::api::meta::Namespace;
-use crate::commands::nodes;
-use crate::commands::operands::Operands;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{Completion, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
@@ -24,11 +25,11 @@ use crate::walk::remote::{self, RemoteItem, RemoteOptions};
 )]
 pub struct Args {
     /// Files, folders or patterns on the server
-    #[arg(value_name = "PATH", required_unless_present_any = ["path", "all"])]
-    pub(in crate::commands) paths: Vec<String>,
+    #[arg(value_name = "PATH", value_hint = Completion::Remote, required_unless_present_any = ["path", "all"])]
+    paths: Vec<String>,
     /// A file or folder on the server; may be given several times
-    #[arg(short, long, value_name = "PATH")]
-    pub(in crate::commands) path: Vec<String>,
+    #[arg(short, long, value_name = "PATH", value_hint = Completion::Remote)]
+    path: Vec<String>,
     /// Only the metadata of this name
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: Option<String>,
@@ -59,30 +60,36 @@ const DEFINITIONS: [Column; 3] = [Column::whole("NAMESPACE"), Column::text("LABE
 const VALUES: [Column; 2] = [Column::whole("META NAME"), Column::whole("VALUE")];
 const TREE: [Column; 3] = [Column::whole("PATH"), Column::whole("META NAME"), Column::whole("VALUE")];
 
-/// Shows metadata.
-///
-/// # Errors
-/// What ends the whole command; failures of single operands are told and counted.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    if arguments.all {
-        return definitions(ctx, arguments.format).await;
+impl Verb for Args {
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each(self.path.iter().chain(&self.paths))
     }
-    let mut operands = Operands::new(&ctx.ui);
-    let paths: Vec<String> = arguments.path.iter().chain(&arguments.paths).cloned().collect();
-    if arguments.recursive {
-        return Trees::new(ctx, &arguments).await?.show(&paths, operands).await;
-    }
-    let mut records = Vec::new();
-    for typed in &paths {
-        match show(ctx, typed, &arguments, paths.len() > 1, &mut records).await {
-            Err(error) => operands.failed(error)?,
-            Ok(()) => operands.succeeded(),
+
+    /// Shows metadata.
+    ///
+    /// # Errors
+    /// What ends the whole command; failures of single operands are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        if self.all {
+            return definitions(ctx, self.format).await;
         }
+        let mut operands = Operands::new(&ctx.ui);
+        let paths: Vec<String> = self.path.iter().chain(&self.paths).cloned().collect();
+        if self.recursive {
+            return Trees::new(ctx, &self).await?.show(&paths, operands).await;
+        }
+        let mut records = Vec::new();
+        for typed in &paths {
+            match show(ctx, typed, &self, paths.len() > 1, &mut records).await {
+                Err(error) => operands.failed(error)?,
+                Ok(()) => operands.succeeded(),
+            }
+        }
+        if ctx.ui.is_json() && !operands.all_failed() {
+            ctx.ui.json_document(&records)?;
+        }
+        Ok(operands.outcome())
     }
-    if ctx.ui.is_json() && !operands.all_failed() {
-        ctx.ui.json_document(&records)?;
-    }
-    Ok(operands.outcome())
 }
 
 /// Shows the metadata of what one operand names.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::meta::{MetaKind, Namespace};
+use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::table::{Column, Table};
@@ -15,28 +16,39 @@ pub struct Args {}
 const COLUMNS: [Column; 4] =
     [Column::whole("NAMESPACE"), Column::text("LABEL"), Column::fixed("TYPE"), Column::text("VALUES")];
 
-/// Lists the metadata that can be set.
-///
-/// # Errors
-/// Any failure of the call.
-pub async fn run(ctx: &Ctx, _arguments: Args) -> Result<Outcome, CliError> {
-    let all = super::namespaces(ctx).await?;
-    if ctx.ui.is_json() {
-        ctx.ui.json_document(&all.iter().map(record).collect::<Vec<_>>())?;
-        return Ok(Outcome::Done);
+impl Verb for Args {
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    let mut table = Table::new(&ctx.ui, &COLUMNS);
-    for namespace in &all {
-        let values: Vec<String> = values(&namespace.kind).into_iter().map(one_value).collect();
-        let values = values.join(",");
-        let values = if values.is_empty() { "-".to_owned() } else { values };
-        table.row(vec![namespace.name.clone(), namespace.label.clone(), namespace.kind.name().to_owned(), values])?;
+
+    /// Lists the metadata that can be set.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let all = super::namespaces(ctx).await?;
+        if ctx.ui.is_json() {
+            ctx.ui.json_document(&all.iter().map(record).collect::<Vec<_>>())?;
+            return Ok(Outcome::Done);
+        }
+        let mut table = Table::new(&ctx.ui, &COLUMNS);
+        for namespace in &all {
+            let values: Vec<String> = values(&namespace.kind).into_iter().map(one_value).collect();
+            let values = values.join(",");
+            let values = if values.is_empty() { "-".to_owned() } else { values };
+            table.row(vec![
+                namespace.name.clone(),
+                namespace.label.clone(),
+                namespace.kind.name().to_owned(),
+                values,
+            ])?;
+        }
+        table.finish()?;
+        if all.is_empty() {
+            ctx.ui.status("no metadata are defined on this server");
+        }
+        Ok(Outcome::Done)
     }
-    table.finish()?;
-    if all.is_empty() {
-        ctx.ui.status("no metadata are defined on this server");
-    }
-    Ok(Outcome::Done)
 }
 
 /// A key as it stands among others: one that holds what divides them is in quotes.

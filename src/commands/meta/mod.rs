@@ -7,41 +7,29 @@ pub mod set;
 pub mod tag;
 mod value;
 
-use clap::Subcommand;
-
 use crate::api::meta::Namespace;
+use crate::commands::verb::verbs;
 use crate::context::Ctx;
-use crate::error::{CliError, Kind, Outcome};
+use crate::error::{CliError, Kind};
 
-/// The commands of `cec meta`.
-#[derive(Debug, Subcommand)]
-pub enum Verb {
-    /// Show the metadata of files and folders
-    Get(get::Args),
-    /// Set or delete metadata of files and folders
-    Set(set::Args),
-    /// List what metadata can be set, and of which type
-    #[command(alias = "list")]
-    Ls(ls::Args),
-    /// Put tags on files and folders, or take them off
+verbs! {
+    /// The commands of `cec meta`.
     #[command(
-        subcommand,
-        after_help = "Examples:\n  cec meta tag add common-files/report.pdf final 2031\n  \
-        cec meta tag rm common-files/report.pdf draft"
+        after_help = "Examples:\n  cec meta ls\n  cec meta get common-files/report.pdf\n  \
+        cec meta set -p common-files/report.pdf -n usermeta-status -s final\n  \
+        cec meta tag add common-files/report.pdf 2031"
     )]
-    Tag(tag::Verb),
-}
-
-/// Runs a command of `cec meta`.
-///
-/// # Errors
-/// The command's.
-pub async fn run(ctx: &Ctx, verb: Verb) -> Result<Outcome, CliError> {
-    match verb {
-        Verb::Get(arguments) => get::run(ctx, arguments).await,
-        Verb::Set(arguments) => set::run(ctx, arguments).await,
-        Verb::Ls(arguments) => ls::run(ctx, arguments).await,
-        Verb::Tag(verb) => tag::run(ctx, verb).await,
+    pub enum Verbs {
+        /// Show the metadata of files and folders
+        Get(get::Args),
+        /// Set or delete metadata of files and folders
+        Set(set::Args),
+        /// List what metadata can be set, and of which type
+        #[command(alias = "list")]
+        Ls(ls::Args),
+        /// Put tags on files and folders, or take them off
+        #[command(subcommand)]
+        Tag(tag::Verbs),
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::change::{self, Change};
 use super::value::{self, Given};
 use crate::api::meta::{MetaKind, Namespace};
+use crate::commands::verb::{Completion, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::env::parse_switch;
 use crate::error::{CliError, Kind, Outcome};
@@ -20,11 +21,11 @@ use crate::error::{CliError, Kind, Outcome};
 )]
 pub struct Args {
     /// Files, folders or patterns on the server
-    #[arg(value_name = "PATH", required_unless_present = "path")]
-    pub(in crate::commands) paths: Vec<String>,
+    #[arg(value_name = "PATH", value_hint = Completion::Remote, required_unless_present = "path")]
+    paths: Vec<String>,
     /// A file or folder on the server; may be given several times
-    #[arg(short, long, value_name = "PATH")]
-    pub(in crate::commands) path: Vec<String>,
+    #[arg(short, long, value_name = "PATH", value_hint = Completion::Remote)]
+    path: Vec<String>,
     /// What to do
     #[arg(short, long, value_enum, default_value_t = Operation::Update)]
     operation: Operation,
@@ -60,31 +61,37 @@ enum Operation {
     Delete,
 }
 
-/// Sets or deletes metadata.
-///
-/// # Errors
-/// [`Kind::Usage`] for a value that does not fit the type, before anything is changed; what ends the whole command.
-/// Failures of single operands are told and counted.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let namespace = super::named(&super::namespaces(ctx).await?, &arguments.namespace)?;
-    let given = arguments.given();
-    let value = match (arguments.operation, &given) {
-        (Operation::Update, None) => return Err(needs_value(&namespace)),
-        (_, Some(given)) => Some(checked(ctx, &namespace, given)?),
-        (Operation::Delete, None) => None,
-    };
-    let paths: Vec<String> = arguments.path.iter().chain(&arguments.paths).cloned().collect();
-    let change = match (arguments.operation, value) {
-        (Operation::Update, Some(Value::String(tags))) if namespace.kind == MetaKind::Tags => {
-            Change::AddTags(change::split(&tags))
-        }
-        (Operation::Delete, Some(Value::String(tags))) if namespace.kind == MetaKind::Tags => {
-            Change::RemoveTags(change::split(&tags))
-        }
-        (Operation::Update, Some(value)) => Change::Set(value),
-        (_, _) => Change::Delete,
-    };
-    change::apply(ctx, &paths, arguments.no_glob, &namespace, &change).await
+impl Verb for Args {
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each(self.path.iter().chain(&self.paths))
+    }
+
+    /// Sets or deletes metadata.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for a value that does not fit the type, before anything is changed; what ends the whole command.
+    /// Failures of single operands are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let namespace = super::named(&super::namespaces(ctx).await?, &self.namespace)?;
+        let given = self.given();
+        let value = match (self.operation, &given) {
+            (Operation::Update, None) => return Err(needs_value(&namespace)),
+            (_, Some(given)) => Some(checked(ctx, &namespace, given)?),
+            (Operation::Delete, None) => None,
+        };
+        let paths: Vec<String> = self.path.iter().chain(&self.paths).cloned().collect();
+        let change = match (self.operation, value) {
+            (Operation::Update, Some(Value::String(tags))) if namespace.kind == MetaKind::Tags => {
+                Change::AddTags(change::split(&tags))
+            }
+            (Operation::Delete, Some(Value::String(tags))) if namespace.kind == MetaKind::Tags => {
+                Change::RemoveTags(change::split(&tags))
+            }
+            (Operation::Update, Some(value)) => Change::Set(value),
+            (_, _) => Change::Delete,
+        };
+        change::apply(ctx, &paths, self.no_glob, &namespace, &change).await
+    }
 }
 
 impl Args {

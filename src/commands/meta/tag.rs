@@ -1,31 +1,74 @@
 //! `cec meta tag`.
 
-use clap::Subcommand;
-
 use super::change::{Change, apply};
 use super::value;
 use crate::api::meta::{MetaKind, Namespace};
+use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb, verbs};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 
-/// The commands of `cec meta tag`.
-#[derive(Debug, Subcommand)]
-pub enum Verb {
-    /// Put tags on a file or folder
-    #[command(after_help = "Examples:\n  cec meta tag add common-files/report.pdf final 2031\n  \
-        cec meta tag add 'common-files/*.pdf' final")]
-    Add(Args),
-    /// Take tags off a file or folder
-    #[command(after_help = "Examples:\n  cec meta tag rm common-files/report.pdf draft")]
-    Rm(Args),
+verbs! {
+    /// The commands of `cec meta tag`.
+    #[command(
+        after_help = "Examples:\n  cec meta tag add common-files/report.pdf final 2031\n  \
+        cec meta tag rm common-files/report.pdf draft"
+    )]
+    pub enum Verbs {
+        /// Put tags on a file or folder
+        Add(AddArgs),
+        /// Take tags off a file or folder
+        Rm(RmArgs),
+    }
 }
 
-/// Arguments of `cec meta tag add` and `rm`.
+/// Arguments of `cec meta tag add`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+#[command(after_help = "Examples:\n  cec meta tag add common-files/report.pdf final 2031\n  \
+    cec meta tag add 'common-files/*.pdf' final")]
+pub struct AddArgs {
+    #[command(flatten)]
+    tagging: Tagging,
+}
+
+/// Arguments of `cec meta tag rm`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cec meta tag rm common-files/report.pdf draft")]
+pub struct RmArgs {
+    #[command(flatten)]
+    tagging: Tagging,
+}
+
+impl Verb for AddArgs {
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec", &["tag", "tags"], "'cec meta tag' adds and removes tags")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each([&self.tagging.path])
+    }
+
+    /// Puts tags on.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        self.tagging.apply(ctx, Change::AddTags).await
+    }
+}
+
+impl Verb for RmArgs {
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each([&self.tagging.path])
+    }
+
+    /// Takes tags off.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        self.tagging.apply(ctx, Change::RemoveTags).await
+    }
+}
+
+/// What both take.
+#[derive(Debug, clap::Args)]
+struct Tagging {
     /// A file, a folder or a pattern on the server
-    #[arg(value_name = "PATH")]
-    pub(in crate::commands) path: String,
+    #[arg(value_name = "PATH", value_hint = Completion::Remote)]
+    path: String,
     /// The tags; a comma stands between two of them as well
     #[arg(value_name = "TAG", required = true)]
     tags: Vec<String>,
@@ -40,19 +83,16 @@ pub struct Args {
 /// The tags of every server.
 const USUAL: &str = "usermeta-tags";
 
-/// Puts tags on, or takes them off.
-///
-/// # Errors
-/// What ends the whole command; failures of single nodes are told and counted.
-pub async fn run(ctx: &Ctx, verb: Verb) -> Result<Outcome, CliError> {
-    let (Verb::Add(arguments) | Verb::Rm(arguments)) = &verb;
-    let tags = value::tags(&arguments.tags.join(",")).map_err(|why| CliError::new(Kind::Usage, why))?;
-    let namespace = namespace(&super::namespaces(ctx).await?, arguments.namespace.as_deref())?;
-    let change = match &verb {
-        Verb::Add(_) => Change::AddTags(tags),
-        Verb::Rm(_) => Change::RemoveTags(tags),
-    };
-    apply(ctx, std::slice::from_ref(&arguments.path), arguments.no_glob, &namespace, &change).await
+impl Tagging {
+    /// Changes the tags.
+    ///
+    /// # Errors
+    /// What ends the whole command; failures of single nodes are told and counted.
+    async fn apply(&self, ctx: &Ctx, change: impl FnOnce(Vec<String>) -> Change) -> Result<Outcome, CliError> {
+        let tags = value::tags(&self.tags.join(",")).map_err(|why| CliError::new(Kind::Usage, why))?;
+        let namespace = namespace(&super::namespaces(ctx).await?, self.namespace.as_deref())?;
+        apply(ctx, std::slice::from_ref(&self.path), self.no_glob, &namespace, &change(tags)).await
+    }
 }
 
 /// The namespace that is named, the usual one, or the only one of the type tags.

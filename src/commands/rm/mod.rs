@@ -5,10 +5,11 @@ mod wait;
 
 use std::collections::HashSet;
 
-use super::nodes;
-use super::operands::Operands;
 use crate::api::Node;
 use crate::api::watch::Watch;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
@@ -33,8 +34,8 @@ const SHOWN: usize = 5;
 )]
 pub struct Args {
     /// Files, folders or patterns on the server
-    #[arg(value_name = "PATH", required = true)]
-    pub(super) paths: Vec<String>,
+    #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true)]
+    paths: Vec<String>,
     /// Do not ask
     #[arg(short, long)]
     force: bool,
@@ -45,23 +46,37 @@ pub struct Args {
     #[arg(long)]
     no_glob: bool,
     #[command(flatten)]
-    _habit: super::Habit,
+    _habit: crate::commands::shared::Habit,
 }
 
-/// Deletes, after having asked where that is due.
-///
-/// # Errors
-/// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
-/// operands are told and counted.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let mut operands = Operands::new(&ctx.ui);
-    let found = tokio::select! {
-        biased;
-        found = agreed(ctx, &arguments, &mut operands) => found?,
-        () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was deleted")),
-    };
-    let permanently = arguments.permanently || found.first().is_some_and(|node| is_in_recycle_bin(&node.path));
-    remove(ctx, &found, permanently, operands).await
+impl Verb for Args {
+    const ACTIVITY: &'static str = "checking the paths";
+    const STOPS_ITSELF: bool = true;
+    const FOREIGN: &'static [Foreign] = &[Foreign::new(
+        "cec",
+        &["delete", "del", "remove", "unlink", "rmdir"],
+        "'cec rm' moves to the recycle bin, 'cec rm -p' deletes",
+    )];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::each(&self.paths)
+    }
+
+    /// Deletes, after having asked where that is due.
+    ///
+    /// # Errors
+    /// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
+    /// operands are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let mut operands = Operands::new(&ctx.ui);
+        let found = tokio::select! {
+            biased;
+            found = agreed(ctx, &self, &mut operands) => found?,
+            () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was deleted")),
+        };
+        let permanently = self.permanently || found.first().is_some_and(|node| is_in_recycle_bin(&node.path));
+        remove(ctx, &found, permanently, operands).await
+    }
 }
 
 /// Removes for good what is in recycle bins, after having asked unless `force` is set.

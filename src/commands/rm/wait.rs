@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::api::jobs::{JobId, JobStatus};
 use crate::api::watch::Watch;
 use crate::api::{Client, Node};
-use crate::commands::server_job;
+use crate::commands::shared::server_job;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::failure::{Cause, ServerError};

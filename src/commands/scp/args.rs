@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::ArgPredicate;
 
 use super::choices::{DebugEvents, IfExistsArg, LinksArg};
+use crate::commands::verb::Completion;
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::settings::parse_pause;
@@ -58,8 +59,8 @@ The flags for speed and retries have variables as well: CEC_TRANSFERS, CEC_PART_
 )]
 pub struct Args {
     /// One or more sources, then the target; - is standard input or output
-    #[arg(value_name = "PATH", required = true)]
-    pub(in crate::commands) paths: Vec<OsString>,
+    #[arg(value_name = "PATH", value_hint = Completion::RemoteOrLocal, required = true)]
+    pub(super) paths: Vec<OsString>,
 
     /// Replace files that exist (the same as --if-exists overwrite)
     #[arg(short, long, help_heading = "Overwriting", conflicts_with_all = ["if_exists", "update", "ignore_existing"])]
@@ -99,7 +100,7 @@ pub struct Args {
     pub(super) mkpath: bool,
 
     #[command(flatten)]
-    pub(super) _habit: crate::commands::Habit,
+    pub(super) _habit: crate::commands::shared::Habit,
 
     /// Print what would be done, and do nothing
     #[arg(long)]

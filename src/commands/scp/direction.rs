@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::account::LinkUrl;
-use crate::commands::nodes;
+use crate::commands::shared::nodes;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::path::RemotePath;
@@ -30,7 +30,7 @@ pub(super) struct RemoteSource {
 }
 
 /// A remote operand without a `/.` at its end, and whether it had one.
-pub(in crate::commands) fn without_dot(text: &str) -> (&str, bool) {
+pub(super) fn without_dot(text: &str) -> (&str, bool) {
     match text.strip_suffix("/.") {
         Some(folder) if RemotePath::is_marked(folder) || LinkUrl::is_meant(folder) => (folder, true),
         _ => (text, false),

@@ -1,6 +1,5 @@
 //! `cec scp`: files and trees to the server and back, standard input and output among them.
 
-mod again;
 mod args;
 mod choices;
 mod direction;
@@ -8,6 +7,7 @@ mod named;
 mod pipe;
 mod plan;
 mod report;
+mod resume;
 mod tuning;
 
 use std::path::PathBuf;
@@ -18,16 +18,18 @@ use futures_util::FutureExt;
 
 pub use args::Args;
 
-pub(super) use direction::without_dot;
-
-use again::Again;
 use args::Verbosity;
-use direction::{Direction, direction};
+use direction::{Direction, direction, without_dot};
 use named::Named;
 use plan::plan;
+use resume::Resume;
 
+use crate::account::LinkUrl;
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
+use crate::env::Environment;
 use crate::error::{CliError, Kind, Outcome};
+use crate::path::RemotePath;
 use crate::sys::limits;
 use crate::transfer::plan::Job;
 use crate::transfer::storage::Storage;
@@ -39,19 +41,83 @@ use crate::walk::local::real_path;
 /// How long a run may take to stop before it says what it waits for.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// Runs the command.
-///
-/// # Errors
-/// What concerns the run as a whole, or its only file.
-pub async fn run(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
-    let ended = transfer(ctx, args).await;
-    ended.map_err(|error| match error.kind {
-        // Of a public link it is said what its visitors may do.
-        Kind::Permission if error.hints.is_empty() && !matches!(ctx.link(), Ok(Some(_))) => {
-            error.hint("ask whoever manages the workspace for more rights or room; 'cec about' tells its quota")
-        }
-        _ => error,
-    })
+impl Verb for Args {
+    const ACTIVITY: &'static str = "checking the paths";
+    const STOPS_ITSELF: bool = true;
+    const FOREIGN: &'static [Foreign] = &[
+        Foreign::new(
+            "cec",
+            &["sync", "mirror", "rsync"],
+            "there is no sync yet; 'cec scp SRC/. DST' copies what is missing",
+        ),
+        Foreign::new(
+            "cec",
+            &["check", "compare", "diff"],
+            "there is no check yet; 'cec scp --dry-run SRC/. DST' tells what is missing",
+        ),
+        Foreign::new("cec", &["copy"], "'cec scp' copies to the server or from it, 'cec cp' on the server"),
+        Foreign::new(
+            "cec",
+            &["put", "upload", "get", "download", "push", "pull"],
+            "'cec scp SRC... DST' copies to the server or from it",
+        ),
+        Foreign::new(
+            "cec",
+            &["edit"],
+            "editing in place is not supported; 'cec scp' downloads a file, 'cec scp -f' uploads it again",
+        ),
+        Foreign::new("cec", &["touch"], "to create an empty file: cec scp - cells://ws/name < /dev/null"),
+        Foreign::new(
+            "cec scp",
+            &["--exclude", "--include", "--exclude-from", "--files-from", "--filter"],
+            "selecting by name is not supported yet; patterns in remote sources work: 'cells://ws/dir/*.pdf'",
+        ),
+        Foreign::new("cec scp", &["--bwlimit", "--limit-rate"], "a speed limit is not supported yet"),
+        Foreign::new(
+            "cec scp",
+            &["--delete", "--delete-after", "--mirror"],
+            "scp never deletes; sync is not supported yet",
+        ),
+        Foreign::new("cec scp", &["-a", "--archive", "--times"], "--preserve keeps modification times of downloads"),
+        Foreign::new(
+            "cec scp",
+            &["-P", "--parallel", "--threads", "--jobs", "--workers"],
+            "--transfers N moves N files at once",
+        ),
+        Foreign::new("cec scp", &["--overwrite", "--clobber"], "--force replaces files that exist"),
+        Foreign::new(
+            "cec scp",
+            &["--no-clobber", "--skip-existing"],
+            "--ignore-existing leaves files that exist alone",
+        ),
+        Foreign::new("cec scp", &["-t"], "-t is --token; the target is the last argument"),
+        Foreign::new("cec scp", &["-u"], "-u is --url; --update replaces only what is older"),
+    ];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        let texts = self.paths.iter().filter_map(|path| path.to_str());
+        let remote = texts.filter(|text| LinkUrl::is_meant(text) || RemotePath::is_marked(text));
+        RemotePaths::Between(remote.map(|text| without_dot(text).0).collect())
+    }
+
+    fn wants_log(&self, environment: &Environment) -> Result<bool, CliError> {
+        Ok(self.verbosity(environment)?.wants_log())
+    }
+
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What concerns the run as a whole, or its only file.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let ended = transfer(ctx, self).await;
+        ended.map_err(|error| match error.kind {
+            // Of a public link it is said what its visitors may do.
+            Kind::Permission if error.hints.is_empty() && !matches!(ctx.link(), Ok(Some(_))) => {
+                error.hint("ask whoever manages the workspace for more rights or room; 'cec about' tells its quota")
+            }
+            _ => error,
+        })
+    }
 }
 
 async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
@@ -74,10 +140,10 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     }
     check_manifest(&args, &direction)?;
     let engine = engine(ctx, options).await?;
-    let (again, named) = (Again::of(&direction), Named::of(&direction));
+    let (resume, named) = (Resume::of(&direction), Named::of(&direction));
     let jobs = unless_interrupted(ctx, plan(&ctx.ui, &engine, direction, args.no_glob)).await?;
     let named = named.filter(|named| named.is_taken_by(&jobs));
-    let again = again.filter(|again| again.has_changed(&jobs)).map(|again| again.line);
+    let resume = resume.filter(|resume| resume.has_changed(&jobs)).map(|resume| resume.line);
     let manifest = manifest(&args)?;
     let is_folder = |job: &&Job| matches!(job, Job::MakeFolder(_) | Job::MakeLocalFolder(_));
     let items: Vec<&Job> = jobs.iter().filter(|job| !is_folder(job)).collect();
@@ -87,7 +153,7 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     let summary = supervise(ctx, &progress, engine.execute(jobs)).await;
     let transferred = summary.transferred > 0;
     let outcome =
-        report::report(ctx, summary, &report::Facts { single, dry_run: args.dry_run, progress: &progress, again });
+        report::report(ctx, summary, &report::Facts { single, dry_run: args.dry_run, progress: &progress, resume });
     if let Some(named) = named.filter(|_| transferred && !args.dry_run && !ctx.ui.stderr_is_terminal()) {
         ctx.ui.status(&named.note());
     }

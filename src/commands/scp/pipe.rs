@@ -48,7 +48,7 @@ pub(super) async fn up(
     let progress = progress(ctx, args, verbosity, &engine, manifest);
     let engine = Engine { observer: progress.clone(), ..engine };
     let summary = supervise(ctx, &progress, engine.upload_stream(Box::new(std::io::stdin()), target)).await;
-    report(ctx, summary, &Facts { single: true, dry_run: args.dry_run, progress: &progress, again: None })
+    report(ctx, summary, &Facts { single: true, dry_run: args.dry_run, progress: &progress, resume: None })
 }
 
 fn secret_is_piped(ctx: &Ctx) -> Result<bool, CliError> {
@@ -97,7 +97,7 @@ pub(super) async fn down(
     }
     progress.stop();
     summary.elapsed = begun.elapsed();
-    report(ctx, summary, &Facts { single: false, dry_run: args.dry_run, progress: &progress, again: None })
+    report(ctx, summary, &Facts { single: false, dry_run: args.dry_run, progress: &progress, resume: None })
 }
 
 /// The files that sources name; a folder among them has no content.

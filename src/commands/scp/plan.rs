@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::direction::{Direction, RemoteSource};
 use crate::api::Node;
-use crate::commands::nodes;
+use crate::commands::shared::nodes;
 use crate::error::{CliError, Kind};
 use crate::path::RemotePath;
 use crate::transfer::plan::Job;

@@ -21,7 +21,7 @@ pub(super) struct Facts<'a> {
     /// What was shown of it.
     pub(super) progress: &'a Progress,
     /// The command line that goes on, where it is not the same again.
-    pub(super) again: Option<String>,
+    pub(super) resume: Option<String>,
 }
 
 impl Facts<'_> {
@@ -31,7 +31,7 @@ impl Facts<'_> {
 
     /// How to go on where not all was done.
     fn how_to_go_on(&self) -> String {
-        match &self.again {
+        match &self.resume {
             Some(line) => format!("to go on, with the same options: {line}"),
             None => "run the same command again: what is there already is not transferred twice".to_owned(),
         }
@@ -63,7 +63,7 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
         list_failures(ctx, summary, failed);
         ctx.ui.status(&summary_line(summary, "stopped", facts.folders()));
         return Err(match stopped {
-            TransferError::Cancelled if facts.again.is_none() => CliError::new(Kind::Interrupted, "interrupted").hint(
+            TransferError::Cancelled if facts.resume.is_none() => CliError::new(Kind::Interrupted, "interrupted").hint(
                 "run the same command again, with --force where it names files that are there by now: \
                  what is the same is not transferred twice",
             ),
@@ -99,7 +99,7 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
             human::count(existing as u64)
         ));
     }
-    if facts.again.is_some() && !facts.dry_run && succeeded {
+    if facts.resume.is_some() && !facts.dry_run && succeeded {
         ctx.ui.hint(&facts.how_to_go_on());
     }
     let common = kinds.first().copied().filter(|first| kinds.iter().all(|kind| kind == first));

@@ -6,7 +6,8 @@ use super::options::{Common, Flags, check_slug};
 use super::{show, target};
 use crate::api::NodeKind;
 use crate::api::share::{Link, Permission};
-use crate::commands::edits;
+use crate::commands::shared::edits;
+use crate::commands::verb::{Foreign, OtherPassword, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::failure::ServerErrorKind;
@@ -30,28 +31,42 @@ pub struct Args {
     slug: Option<String>,
 }
 
-/// Changes a public link.
-///
-/// # Errors
-/// [`Kind::Usage`] for options that do not fit, before anything is sent; any failure of a call.
-pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    if arguments.common.is_empty() && !arguments.no_password && arguments.slug.is_none() {
-        return Err(CliError::new(Kind::Usage, "nothing is to be changed").hint("see 'cec share edit --help'"));
+impl Verb for Args {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec share", &["update", "set", "change"], "'cec share edit' changes a link")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::OfAccount
     }
-    let mut flags = Flags { is_new: false, is_folder: true, drop_password: arguments.no_password };
-    arguments.common.check(&flags)?;
-    check_slug(arguments.slug.as_deref())?;
-    let (link, path) = target::find_one(ctx, &arguments.link).await?;
-    flags.is_folder = opens_a_folder(ctx, &link, &arguments.link).await?;
-    arguments.common.wish(Some(&link), &flags)?;
-    let password = arguments.common.password(ctx).await?;
-    let changed = change(ctx, &link, &arguments, &flags, password).await?;
-    if ctx.ui.is_json() {
-        ctx.ui.json_document(&show::record(ctx, &changed, path.as_ref()).await?)?;
-    } else {
-        ctx.ui.status(&format!("changed {}", super::url(ctx, &changed).await?));
+
+    fn other_password(&self) -> Option<OtherPassword> {
+        Some(super::LINK_PASSWORD)
     }
-    Ok(Outcome::Done)
+
+    /// Changes a public link.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for options that do not fit, before anything is sent; any failure of a call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        if self.common.is_empty() && !self.no_password && self.slug.is_none() {
+            return Err(CliError::new(Kind::Usage, "nothing is to be changed").hint("see 'cec share edit --help'"));
+        }
+        let mut flags = Flags { is_new: false, is_folder: true, drop_password: self.no_password };
+        self.common.check(&flags)?;
+        check_slug(self.slug.as_deref())?;
+        let (link, path) = target::find_one(ctx, &self.link).await?;
+        flags.is_folder = opens_a_folder(ctx, &link, &self.link).await?;
+        self.common.wish(Some(&link), &flags)?;
+        let password = self.common.password(ctx).await?;
+        let changed = change(ctx, &link, &self, &flags, password).await?;
+        if ctx.ui.is_json() {
+            ctx.ui.json_document(&show::record(ctx, &changed, path.as_ref()).await?)?;
+        } else {
+            ctx.ui.status(&format!("changed {}", super::url(ctx, &changed).await?));
+        }
+        Ok(Outcome::Done)
+    }
 }
 
 /// Changes a link until the change has stayed.
@@ -80,7 +95,7 @@ async fn change(
             (Err(error), None) if error.kind == ServerErrorKind::Conflict => {}
             (result, slug) => {
                 let slug = slug.as_deref().unwrap_or_default();
-                result.map_err(|error| during(super::taken(error, slug)))?;
+                result.map_err(|error| during(super::create::taken(error, slug)))?;
             }
         }
         Ok(None)

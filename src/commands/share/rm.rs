@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::target::{self, Found};
 use crate::api::share::LinkWorkspace;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::prompt::Consent;
@@ -25,61 +26,71 @@ pub struct Args {
     force: bool,
 }
 
-/// Removes public links.
-///
-/// # Errors
-/// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
-/// operands are told and counted.
-pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let mut operands = Operands::new(&ctx.ui);
-    let mut found: Vec<Found> = Vec::new();
-    let mut remains: Vec<LinkWorkspace> = Vec::new();
-    for typed in &arguments.links {
-        let links = target::find(ctx, typed).await;
-        let left = match &links {
-            Err(error) if error.kind != Kind::NotFound => Vec::new(),
-            _ if is_shared_or_uuid(typed) => target::remains(ctx, typed).await?,
-            _ => Vec::new(),
-        };
-        match links {
-            Ok(links) => found.extend(links),
-            Err(error) if left.is_empty() => operands.failed(error)?,
-            Err(_) => {}
+impl Verb for Args {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec share", &["delete", "remove", "del"], "'cec share rm' removes links")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::OfAccount
+    }
+
+    /// Removes public links.
+    ///
+    /// # Errors
+    /// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
+    /// operands are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let mut operands = Operands::new(&ctx.ui);
+        let mut found: Vec<Found> = Vec::new();
+        let mut remains: Vec<LinkWorkspace> = Vec::new();
+        for typed in &self.links {
+            let links = target::find(ctx, typed).await;
+            let left = match &links {
+                Err(error) if error.kind != Kind::NotFound => Vec::new(),
+                _ if is_shared_or_uuid(typed) => target::remains(ctx, typed).await?,
+                _ => Vec::new(),
+            };
+            match links {
+                Ok(links) => found.extend(links),
+                Err(error) if left.is_empty() => operands.failed(error)?,
+                Err(_) => {}
+            }
+            remains.extend(left);
         }
-        remains.extend(left);
-    }
-    let mut known = std::collections::HashSet::new();
-    found.retain(|(link, _)| known.insert(link.uuid.clone()));
-    remains.retain(|workspace| known.insert(workspace.uuid.clone()));
-    if known.len() > 1 && !arguments.force {
-        ask(ctx, &found, &remains).await?;
-    }
-    let mut records = Vec::new();
-    for workspace in &remains {
-        let uuid = &workspace.uuid;
-        let removed = ctx.api().await?.delete_remains(workspace).await;
-        let removed = removed.map_err(|error| CliError::from(error).during(format!("removing {uuid}")).about(uuid));
-        if removed.is_ok() {
-            ctx.ui.status(&format!("removed {uuid}, which was never completed"));
-            records.push(json!({"url": null, "uuid": uuid, "hash": null, "path": null}));
+        let mut known = std::collections::HashSet::new();
+        found.retain(|(link, _)| known.insert(link.uuid.clone()));
+        remains.retain(|workspace| known.insert(workspace.uuid.clone()));
+        if known.len() > 1 && !self.force {
+            ask(ctx, &found, &remains).await?;
         }
-        operands.take(removed)?;
-    }
-    for (link, path) in &found {
-        let url = super::url(ctx, link).await?;
-        let removed = ctx.api().await?.delete_link(&link.uuid).await;
-        let removed = removed.map_err(|error| CliError::from(error).during(format!("removing {url}")).about(&url));
-        if removed.is_ok() {
-            ctx.ui.status(&format!("removed {url}"));
-            let path = path.as_ref().map(crate::path::RemotePath::as_str);
-            records.push(json!({"url": url, "uuid": link.uuid, "hash": link.hash, "path": path}));
+        let mut records = Vec::new();
+        for workspace in &remains {
+            let uuid = &workspace.uuid;
+            let removed = ctx.api().await?.delete_remains(workspace).await;
+            let removed = removed.map_err(|error| CliError::from(error).during(format!("removing {uuid}")).about(uuid));
+            if removed.is_ok() {
+                ctx.ui.status(&format!("removed {uuid}, which was never completed"));
+                records.push(json!({"url": null, "uuid": uuid, "hash": null, "path": null}));
+            }
+            operands.take(removed)?;
         }
-        operands.take(removed)?;
+        for (link, path) in &found {
+            let url = super::url(ctx, link).await?;
+            let removed = ctx.api().await?.delete_link(&link.uuid).await;
+            let removed = removed.map_err(|error| CliError::from(error).during(format!("removing {url}")).about(&url));
+            if removed.is_ok() {
+                ctx.ui.status(&format!("removed {url}"));
+                let path = path.as_ref().map(crate::path::RemotePath::as_str);
+                records.push(json!({"url": url, "uuid": link.uuid, "hash": link.hash, "path": path}));
+            }
+            operands.take(removed)?;
+        }
+        if ctx.ui.is_json() && !operands.all_failed() {
+            ctx.ui.json_document(&records)?;
+        }
+        Ok(operands.outcome())
     }
-    if ctx.ui.is_json() && !operands.all_failed() {
-        ctx.ui.json_document(&records)?;
-    }
-    Ok(operands.outcome())
 }
 
 /// Whether a text may name what was never completed: that has neither URL nor hash.

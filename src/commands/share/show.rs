@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::target;
 use crate::api::share::{Link, NODE_NAME};
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::path::RemotePath;
@@ -20,38 +21,47 @@ pub struct Args {
     links: Vec<String>,
 }
 
-/// Shows all that is known of links.
-///
-/// # Errors
-/// What ends the whole command; failures of single operands are told and counted.
-pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let mut operands = Operands::new(&ctx.ui);
-    let mut records = Vec::new();
-    let mut first = true;
-    for typed in &arguments.links {
-        let found = match target::find(ctx, typed).await {
-            Ok(found) => found,
-            Err(error) => {
-                operands.failed(error)?;
-                continue;
+impl Verb for Args {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+    const FOREIGN: &'static [Foreign] = &[Foreign::new("cec share", &["get", "info"], "'cec share show' shows a link")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::OfAccount
+    }
+
+    /// Shows all that is known of links.
+    ///
+    /// # Errors
+    /// What ends the whole command; failures of single operands are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let mut operands = Operands::new(&ctx.ui);
+        let mut records = Vec::new();
+        let mut first = true;
+        for typed in &self.links {
+            let found = match target::find(ctx, typed).await {
+                Ok(found) => found,
+                Err(error) => {
+                    operands.failed(error)?;
+                    continue;
+                }
+            };
+            for (link, path) in &found {
+                if ctx.ui.is_json() {
+                    records.push(record(ctx, link, path.as_ref()).await?);
+                    continue;
+                }
+                if !std::mem::take(&mut first) {
+                    ctx.ui.line("")?;
+                }
+                show(ctx, link, path.as_ref()).await?;
             }
-        };
-        for (link, path) in &found {
-            if ctx.ui.is_json() {
-                records.push(record(ctx, link, path.as_ref()).await?);
-                continue;
-            }
-            if !std::mem::take(&mut first) {
-                ctx.ui.line("")?;
-            }
-            show(ctx, link, path.as_ref()).await?;
+            operands.succeeded();
         }
-        operands.succeeded();
+        if ctx.ui.is_json() && !operands.all_failed() {
+            ctx.ui.json_document(&records)?;
+        }
+        Ok(operands.outcome())
     }
-    if ctx.ui.is_json() && !operands.all_failed() {
-        ctx.ui.json_document(&records)?;
-    }
-    Ok(operands.outcome())
 }
 
 /// What people call a link: its label, or the name of what it opens, or nothing.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::api::share::{Link, LinkWorkspace};
-use crate::commands::nodes;
+use crate::commands::shared::nodes;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::failure::{ServerError, ServerErrorKind};

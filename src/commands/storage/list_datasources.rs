@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::datasource::DataSource;
+use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::table::{Column, Table};
@@ -27,41 +28,51 @@ const COLUMNS: [Column; 7] = [
     Column::fixed("STATE"),
 ];
 
-/// Lists data sources.
-///
-/// # Errors
-/// Any failure of the call.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let found = ctx.api().await?.data_sources().await;
-    let sources = found.map_err(|error| CliError::from(error).during("listing data sources"))?;
-    if ctx.ui.is_json() {
-        ctx.ui.json_document(&sources.iter().map(record).collect::<Vec<_>>())?;
-        return Ok(Outcome::Done);
+impl Verb for Args {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec storage", &["ls", "list"], "'cec storage list-datasources' lists them")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    if arguments.raw {
-        sources.iter().try_for_each(|source| ctx.ui.line(&ctx.ui.shown(&source.name)))?;
-        return Ok(Outcome::Done);
+
+    /// Lists data sources.
+    ///
+    /// # Errors
+    /// Any failure of the call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let found = ctx.api().await?.data_sources().await;
+        let sources = found.map_err(|error| CliError::from(error).during("listing data sources"))?;
+        if ctx.ui.is_json() {
+            ctx.ui.json_document(&sources.iter().map(record).collect::<Vec<_>>())?;
+            return Ok(Outcome::Done);
+        }
+        if self.raw {
+            sources.iter().try_for_each(|source| ctx.ui.line(&ctx.ui.shown(&source.name)))?;
+            return Ok(Outcome::Done);
+        }
+        let cell = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+        let mut table = Table::new(&ctx.ui, &COLUMNS);
+        for source in &sources {
+            let state = match (source.disabled, source.internal) {
+                (true, _) => "disabled",
+                (_, true) => "internal",
+                _ => "in use",
+            };
+            table.row(vec![
+                source.name.clone(),
+                source.storage.clone(),
+                cell(&source.place),
+                format(source).to_owned(),
+                cell(&source.encryption),
+                cell(&source.versioning),
+                state.to_owned(),
+            ])?;
+        }
+        table.finish()?;
+        Ok(Outcome::Done)
     }
-    let cell = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
-    let mut table = Table::new(&ctx.ui, &COLUMNS);
-    for source in &sources {
-        let state = match (source.disabled, source.internal) {
-            (true, _) => "disabled",
-            (_, true) => "internal",
-            _ => "in use",
-        };
-        table.row(vec![
-            source.name.clone(),
-            source.storage.clone(),
-            cell(&source.place),
-            format(source).to_owned(),
-            cell(&source.encryption),
-            cell(&source.versioning),
-            state.to_owned(),
-        ])?;
-    }
-    table.finish()?;
-    Ok(Outcome::Done)
 }
 
 fn format(source: &DataSource) -> &'static str {

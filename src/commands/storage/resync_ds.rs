@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::api::jobs::JobId;
-use crate::commands::server_job::ServerJobs;
+use crate::commands::shared::server_job::ServerJobs;
+use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::failure::ServerErrorKind;
@@ -24,39 +25,47 @@ pub struct Args {
     wait: bool,
 }
 
-/// Starts the comparison of a data source with its storage.
-///
-/// # Errors
-/// [`Kind::NotFound`] for an unknown data source; [`Kind::JobFailed`]; any failure of a call.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let name = arguments.name.as_str();
-    let during = |error: CliError| error.during(format!("resyncing {name}")).about(name);
-    let api = ctx.api().await?;
-    // The server starts a job for any name, which then fails where nobody looks.
-    match api.data_source(name).await {
-        Ok(_) => {}
-        Err(error) if error.kind == ServerErrorKind::NotFound => {
-            return Err(CliError::new(Kind::NotFound, format!("there is no data source '{name}'"))
-                .hint("'cec storage list-datasources' lists them")
-                .about(name));
+impl Verb for Args {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
+    }
+
+    /// Starts the comparison of a data source with its storage.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] for an unknown data source; [`Kind::JobFailed`]; any failure of a call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let name = self.name.as_str();
+        let during = |error: CliError| error.during(format!("resyncing {name}")).about(name);
+        let api = ctx.api().await?;
+        // The server starts a job for any name, which then fails where nobody looks.
+        match api.data_source(name).await {
+            Ok(_) => {}
+            Err(error) if error.kind == ServerErrorKind::NotFound => {
+                return Err(CliError::new(Kind::NotFound, format!("there is no data source '{name}'"))
+                    .hint("'cec storage list-datasources' lists them")
+                    .about(name));
+            }
+            Err(error) => return Err(during(error.into())),
         }
-        Err(error) => return Err(during(error.into())),
+        let (job, status, told) = if self.wait {
+            let job = run_to_its_end(ctx, name).await.map_err(during)?;
+            (job, "finished", format!("resynced {name}"))
+        } else {
+            let job = api.resync(name).await.map_err(|error| during(error.into()))?;
+            let told = format!("resyncing {name}; follow it with: {}", command_line("cec jobs watch", &[&job.0]));
+            (job, "started", told)
+        };
+        if ctx.ui.is_json() {
+            ctx.ui.json_document(&json!({"name": name, "job_id": job.0, "status": status}))?;
+        } else {
+            ctx.ui.line(&job.0)?;
+            ctx.ui.status(&told);
+        }
+        Ok(Outcome::Done)
     }
-    let (job, status, told) = if arguments.wait {
-        let job = run_to_its_end(ctx, name).await.map_err(during)?;
-        (job, "finished", format!("resynced {name}"))
-    } else {
-        let job = api.resync(name).await.map_err(|error| during(error.into()))?;
-        let told = format!("resyncing {name}; follow it with: {}", command_line("cec jobs watch", &[&job.0]));
-        (job, "started", told)
-    };
-    if ctx.ui.is_json() {
-        ctx.ui.json_document(&json!({"name": name, "job_id": job.0, "status": status}))?;
-    } else {
-        ctx.ui.line(&job.0)?;
-        ctx.ui.status(&told);
-    }
-    Ok(Outcome::Done)
 }
 
 /// Starts the job and waits for the end of this run of it: it has the same id every time, and keeps its runs.

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::hash::{Algorithm, escaped, hash_by, hash_file, local, open, unescaped};
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
 use crate::error::{CliError, Kind, Outcome};
 use crate::hash::Scheme;
 use crate::ui::Ui;

@@ -8,10 +8,10 @@ use ring::digest::{Context, SHA256};
 use serde::Serialize;
 
 use super::check;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{Offline, OfflineVerb};
 use crate::error::{CliError, Kind, Outcome};
 use crate::hash::{CELLS_BLOCK, Hasher, Scheme, hex};
-use crate::ui::Ui;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,37 +70,40 @@ struct Record {
     size: u64,
 }
 
-/// Runs the command.
-///
-/// # Errors
-/// Files that cannot be read; [`Kind::Integrity`] where one differs from the list; [`Kind::Usage`] for a list that is
-/// none.
-pub fn run(ui: &Ui, arguments: &Args) -> Result<Outcome, CliError> {
-    if let Some(list) = &arguments.check {
-        return check::run(ui, list, arguments.algorithm);
+impl OfflineVerb for Args {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Files that cannot be read; [`Kind::Integrity`] where one differs from the list; [`Kind::Usage`] for a list that is
+    /// none.
+    fn run(self, stage: &Offline<'_>) -> Result<Outcome, CliError> {
+        let ui = stage.ui;
+        if let Some(list) = &self.check {
+            return check::run(ui, list, self.algorithm);
+        }
+        let mut operands = Operands::new(ui);
+        let mut records = Vec::new();
+        for path in self.file.iter().chain(&self.files) {
+            let hashed = hash_file(path, self.algorithm);
+            operands.take(hashed.and_then(|(hash, size)| {
+                let shown = path.display().to_string();
+                if ui.is_json() {
+                    let algorithm = self.algorithm.name();
+                    records.push(Record { path: shown, algorithm, hash, size });
+                } else if self.raw {
+                    ui.line(&hash)?;
+                } else {
+                    let (mark, name) = escaped(&shown);
+                    ui.line(&format!("{mark}{hash}  {}", ui.shown(&name)))?;
+                }
+                Ok(())
+            }))?;
+        }
+        if ui.is_json() && !operands.all_failed() {
+            ui.json_document(&records)?;
+        }
+        Ok(operands.outcome())
     }
-    let mut operands = Operands::new(ui);
-    let mut records = Vec::new();
-    for path in arguments.file.iter().chain(&arguments.files) {
-        let hashed = hash_file(path, arguments.algorithm);
-        operands.take(hashed.and_then(|(hash, size)| {
-            let shown = path.display().to_string();
-            if ui.is_json() {
-                let algorithm = arguments.algorithm.name();
-                records.push(Record { path: shown, algorithm, hash, size });
-            } else if arguments.raw {
-                ui.line(&hash)?;
-            } else {
-                let (mark, name) = escaped(&shown);
-                ui.line(&format!("{mark}{hash}  {}", ui.shown(&name)))?;
-            }
-            Ok(())
-        }))?;
-    }
-    if ui.is_json() && !operands.all_failed() {
-        ui.json_document(&records)?;
-    }
-    Ok(operands.outcome())
 }
 
 /// A name as md5sum writes it, so that it takes one line, and the mark before the hash that says so.

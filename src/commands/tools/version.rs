@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
+use crate::commands::verb::{Offline, OfflineVerb};
 use crate::error::{CliError, Kind, Outcome};
-use crate::ui::Ui;
 
 const CODES: &str = "\
 Exit code 0 means yes, 1 no. With --quiet nothing is said, 1 (yes) or 0 (no) is printed, and the exit code is 0 either way.";
@@ -22,7 +22,8 @@ Examples:
 
 /// The commands of `cec tools version`.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+#[command(after_help = "Examples:\n  cec tools version isvalid 4.4.1\n  cec tools version isgreater 4.4.1 4.4.0")]
+pub enum Question {
     /// Whether a text is a version number
     #[command(name = "isvalid", after_help = IS_VALID, after_long_help = format!("{IS_VALID}\n\n{CODES}"))]
     IsValid(One),
@@ -50,41 +51,44 @@ pub struct Two {
     than: String,
 }
 
-/// Runs the command; `quiet` is whether -q is given. CEC_QUIET does not count, or it would turn every exit code into 0.
-///
-/// # Errors
-/// [`Kind::Usage`] where versions are to be compared that are none, unless nothing is to be said.
-pub fn run(ui: &Ui, command: &Command, quiet: bool) -> Result<Outcome, CliError> {
-    let (yes, no) = match command {
-        Command::IsValid(One { version }) => {
-            (parse(version).is_some(), format!("[{version}] is *not* a valid version"))
+impl OfflineVerb for Question {
+    /// Runs the command; `quiet` is whether -q is given. CEC_QUIET does not count, or it would turn every exit code into 0.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] where versions are to be compared that are none, unless nothing is to be said.
+    fn run(self, stage: &Offline<'_>) -> Result<Outcome, CliError> {
+        let Offline { ui, quiet, .. } = *stage;
+        let (yes, no) = match &self {
+            Self::IsValid(One { version }) => {
+                (parse(version).is_some(), format!("[{version}] is *not* a valid version"))
+            }
+            Self::IsRelease(One { version }) => (
+                parse(version).is_some_and(|version| version.leads_to.is_empty()),
+                format!("[{version}] is *not* a valid release version"),
+            ),
+            // Where nothing is said, what is no version is not greater.
+            Self::IsGreater(Two { version, than }) if quiet && (parse(version).is_none() || parse(than).is_none()) => {
+                (false, String::new())
+            }
+            Self::IsGreater(Two { version, than }) => {
+                let read = |text: &String| {
+                    let complaint = || CliError::new(Kind::Usage, format!("'{text}' is not a valid version"));
+                    parse(text).ok_or_else(complaint)
+                };
+                let greater = read(version)?.compare(&read(than)?).is_gt();
+                (greater, format!("[{version}] is *not* greater than [{than}]"))
+            }
+        };
+        if ui.is_json() {
+            ui.json_document(&serde_json::json!({ "answer": yes }))?;
+        } else if quiet {
+            ui.line(if yes { "1" } else { "0" })?;
+            return Ok(Outcome::Done);
+        } else if !yes {
+            ui.status(&no);
         }
-        Command::IsRelease(One { version }) => (
-            parse(version).is_some_and(|version| version.leads_to.is_empty()),
-            format!("[{version}] is *not* a valid release version"),
-        ),
-        // Where nothing is said, what is no version is not greater.
-        Command::IsGreater(Two { version, than }) if quiet && (parse(version).is_none() || parse(than).is_none()) => {
-            (false, String::new())
-        }
-        Command::IsGreater(Two { version, than }) => {
-            let read = |text: &String| {
-                let complaint = || CliError::new(Kind::Usage, format!("'{text}' is not a valid version"));
-                parse(text).ok_or_else(complaint)
-            };
-            let greater = read(version)?.compare(&read(than)?).is_gt();
-            (greater, format!("[{version}] is *not* greater than [{than}]"))
-        }
-    };
-    if ui.is_json() {
-        ui.json_document(&serde_json::json!({ "answer": yes }))?;
-    } else if quiet {
-        ui.line(if yes { "1" } else { "0" })?;
-        return Ok(Outcome::Done);
-    } else if !yes {
-        ui.status(&no);
+        Ok(if yes { Outcome::Done } else { Outcome::Differences })
     }
-    Ok(if yes { Outcome::Done } else { Outcome::Differences })
 }
 
 /// A version as people write it: with or without a v, any count of numbers, what leads to a release behind a hyphen or

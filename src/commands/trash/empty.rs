@@ -1,8 +1,9 @@
 //! `cec trash empty`.
 
 use crate::api::Node;
-use crate::commands::operands::Operands;
 use crate::commands::rm;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 
@@ -14,29 +15,40 @@ use crate::error::{CliError, Outcome};
 )]
 pub struct Args {
     /// Workspaces; all where none is given
-    #[arg(value_name = "WORKSPACE")]
+    #[arg(value_name = "WORKSPACE", value_hint = Completion::Remote)]
     workspaces: Vec<String>,
     /// Do not ask
     #[arg(short, long)]
     force: bool,
 }
 
-/// Empties recycle bins.
-///
-/// # Errors
-/// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
-/// workspaces and nodes are told and counted.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let mut operands = Operands::new(&ctx.ui);
-    let mut nodes: Vec<Node> = Vec::new();
-    for workspace in super::workspaces(ctx, &arguments.workspaces).await? {
-        match super::content(ctx, &workspace).await {
-            Ok(found) => nodes.extend(found),
-            Err(error) => operands.failed(error)?,
+impl Verb for Args {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+    const STOPS_ITSELF: bool = true;
+    const FOREIGN: &'static [Foreign] =
+        &[Foreign::new("cec trash", &["rm", "delete"], "'cec trash empty' deletes for good what is in a recycle bin")];
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::OfAccount
+    }
+
+    /// Empties recycle bins.
+    ///
+    /// # Errors
+    /// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
+    /// workspaces and nodes are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let mut operands = Operands::new(&ctx.ui);
+        let mut nodes: Vec<Node> = Vec::new();
+        for workspace in super::workspaces(ctx, &self.workspaces).await? {
+            match super::content(ctx, &workspace).await {
+                Ok(found) => nodes.extend(found),
+                Err(error) => operands.failed(error)?,
+            }
         }
+        if nodes.is_empty() && !operands.all_failed() {
+            ctx.ui.status("there is nothing in the recycle bin");
+        }
+        rm::erase(ctx, &nodes, self.force, operands).await
     }
-    if nodes.is_empty() && !operands.all_failed() {
-        ctx.ui.status("there is nothing in the recycle bin");
-    }
-    rm::erase(ctx, &nodes, arguments.force, operands).await
 }

@@ -1,7 +1,8 @@
 //! `cec trash ls`.
 
 use crate::api::Node;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{Completion, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::json::NodeRecord;
@@ -18,41 +19,49 @@ const COLUMNS: &[Column] =
 )]
 pub struct Args {
     /// Workspaces; all where none is given
-    #[arg(value_name = "WORKSPACE")]
+    #[arg(value_name = "WORKSPACE", value_hint = Completion::Remote)]
     workspaces: Vec<String>,
 }
 
-/// Lists recycle bins.
-///
-/// # Errors
-/// What ends the whole command; failures of single workspaces are told and counted.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let mut operands = Operands::new(&ctx.ui);
-    let mut nodes: Vec<Node> = Vec::new();
-    for workspace in super::workspaces(ctx, &arguments.workspaces).await? {
-        match super::content(ctx, &workspace).await {
-            Ok(found) => {
-                nodes.extend(found);
-                operands.succeeded();
+impl Verb for Args {
+    const ACTIVITY: &'static str = super::ACTIVITY;
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::OfAccount
+    }
+
+    /// Lists recycle bins.
+    ///
+    /// # Errors
+    /// What ends the whole command; failures of single workspaces are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let mut operands = Operands::new(&ctx.ui);
+        let mut nodes: Vec<Node> = Vec::new();
+        for workspace in super::workspaces(ctx, &self.workspaces).await? {
+            match super::content(ctx, &workspace).await {
+                Ok(found) => {
+                    nodes.extend(found);
+                    operands.succeeded();
+                }
+                Err(error) => operands.failed(error)?,
             }
-            Err(error) => operands.failed(error)?,
         }
-    }
-    if ctx.ui.is_json() {
-        if !operands.all_failed() {
-            ctx.ui.json_document(&nodes.iter().map(NodeRecord::listed).collect::<Vec<_>>())?;
+        if ctx.ui.is_json() {
+            if !operands.all_failed() {
+                ctx.ui.json_document(&nodes.iter().map(NodeRecord::listed).collect::<Vec<_>>())?;
+            }
+            return Ok(operands.outcome());
         }
-        return Ok(operands.outcome());
+        if nodes.is_empty() && ctx.ui.stdout_is_terminal() && !operands.all_failed() {
+            ctx.ui.status("nothing is in the recycle bin");
+        }
+        let mut table = Table::new(&ctx.ui, COLUMNS);
+        for node in &nodes {
+            let kind = if node.is_folder() { "Folder" } else { "File" };
+            let modified = node.modified.map_or_else(|| "-".to_owned(), |time| ctx.ui.time(time));
+            table.row(vec![kind.to_owned(), ctx.ui.size(node.size), modified, node.path.to_string()])?;
+        }
+        table.finish()?;
+        Ok(operands.outcome())
     }
-    if nodes.is_empty() && ctx.ui.stdout_is_terminal() && !operands.all_failed() {
-        ctx.ui.status("nothing is in the recycle bin");
-    }
-    let mut table = Table::new(&ctx.ui, COLUMNS);
-    for node in &nodes {
-        let kind = if node.is_folder() { "Folder" } else { "File" };
-        let modified = node.modified.map_or_else(|| "-".to_owned(), |time| ctx.ui.time(time));
-        table.row(vec![kind.to_owned(), ctx.ui.size(node.size), modified, node.path.to_string()])?;
-    }
-    table.finish()?;
-    Ok(operands.outcome())
 }

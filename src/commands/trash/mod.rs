@@ -3,39 +3,36 @@
 pub mod empty;
 pub mod ls;
 
-use clap::Subcommand;
 use futures_util::TryStreamExt;
 
-use super::{nodes, restore};
+use super::restore;
 use crate::api::Node;
+use crate::commands::shared::nodes;
+use crate::commands::verb::verbs;
 use crate::context::Ctx;
-use crate::error::{CliError, Kind, Outcome};
+use crate::error::{CliError, Kind};
 use crate::path::RemotePath;
 use crate::walk::remote::{self, RECYCLE_BIN};
 
-/// The commands of `cec trash`.
-#[derive(Debug, Subcommand)]
-pub enum Verb {
-    /// List what is in recycle bins
-    #[command(alias = "list")]
-    Ls(ls::Args),
-    /// Put things back to where they were
-    Restore(restore::Args),
-    /// Delete for good what is in recycle bins
-    Empty(empty::Args),
-}
-
-/// Runs a command of `cec trash`.
-///
-/// # Errors
-/// The command's.
-pub async fn run(ctx: &Ctx, verb: Verb) -> Result<Outcome, CliError> {
-    match verb {
-        Verb::Ls(arguments) => ls::run(ctx, arguments).await,
-        Verb::Restore(arguments) => restore::run(ctx, arguments).await,
-        Verb::Empty(arguments) => empty::run(ctx, arguments).await,
+verbs! {
+    /// The commands of `cec trash`.
+    #[command(
+        after_help = "Examples:\n  cec trash ls\n  cec trash restore common-files/recycle_bin/report.pdf\n  \
+        cec trash empty common-files"
+    )]
+    pub enum Verbs {
+        /// List what is in recycle bins
+        #[command(alias = "list")]
+        Ls(ls::Args),
+        /// Put things back to where they were
+        Restore(restore::Args),
+        /// Delete for good what is in recycle bins
+        Empty(empty::Args),
     }
 }
+
+/// What its commands do while they show nothing.
+const ACTIVITY: &str = "listing recycle bins";
 
 /// The workspaces that are meant: those that are named, else all.
 async fn workspaces(ctx: &Ctx, typed: &[String]) -> Result<Vec<RemotePath>, CliError> {

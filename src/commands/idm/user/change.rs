@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::super::list::user_record;
 use super::passwd;
 use crate::api::idm::{RoleKind, UserChange, UserEntry, is_login};
-use crate::commands::edits;
+use crate::commands::shared::edits;
+use crate::commands::verb::{OtherPassword, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 
@@ -73,53 +74,77 @@ fn parse_attribute(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Makes a user.
-///
-/// # Errors
-/// [`Kind::Exists`] where the login is taken; [`Kind::Usage`] for what makes no user; any failure of a call.
-pub(super) async fn create(ctx: &Ctx, arguments: CreateArgs) -> Result<Outcome, CliError> {
-    let login = arguments.name;
-    check_login(&login)?;
-    let api = ctx.api().await?;
-    let during = |error: CliError| error.during(format!("making the user {login}")).about(&login);
-    if api.user_entry(&login).await.map_err(|error| during(error.into()))?.is_some() {
-        return Err(CliError::new(Kind::Exists, format!("there is a user '{login}' already")).about(&login));
+impl Verb for CreateArgs {
+    const ACTIVITY: &'static str = crate::commands::idm::ACTIVITY;
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    let mut change = arguments.common.change(ctx).await?;
-    // Without a profile the server makes somebody who can do nothing.
-    change.attributes.entry("profile".to_owned()).or_insert_with(|| "standard".to_owned());
-    change.password = Some(passwd::new(ctx, &login, arguments.password_stdin).await?);
-    let user = api.create_user(&login, &change).await.map_err(|error| during(error.into()))?;
-    tell(ctx, &user, "created")
+
+    fn other_password(&self) -> Option<OtherPassword> {
+        Some(passwd::OTHER)
+    }
+
+    /// Makes a user.
+    ///
+    /// # Errors
+    /// [`Kind::Exists`] where the login is taken; [`Kind::Usage`] for what makes no user; any failure of a call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let login = self.name;
+        check_login(&login)?;
+        let api = ctx.api().await?;
+        let during = |error: CliError| error.during(format!("making the user {login}")).about(&login);
+        if api.user_entry(&login).await.map_err(|error| during(error.into()))?.is_some() {
+            return Err(CliError::new(Kind::Exists, format!("there is a user '{login}' already")).about(&login));
+        }
+        let mut change = self.common.change(ctx).await?;
+        // Without a profile the server makes somebody who can do nothing.
+        change.attributes.entry("profile".to_owned()).or_insert_with(|| "standard".to_owned());
+        change.password = Some(passwd::new(ctx, &login, self.password_stdin).await?);
+        let user = api.create_user(&login, &change).await.map_err(|error| during(error.into()))?;
+        tell(ctx, &user, "created")
+    }
 }
 
-/// Changes a user.
-///
-/// # Errors
-/// [`Kind::NotFound`] where there is none; [`Kind::Usage`] where nothing is to be changed; any failure of a call.
-pub(super) async fn update(ctx: &Ctx, arguments: UpdateArgs) -> Result<Outcome, CliError> {
-    if arguments.common.is_empty() && !arguments.no_roles {
-        return Err(CliError::new(Kind::Usage, "nothing is to be changed").hint("see 'cec idm user update --help'"));
+impl Verb for UpdateArgs {
+    const ACTIVITY: &'static str = crate::commands::idm::ACTIVITY;
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    super::named(ctx, &arguments.name).await?;
-    let mut change = arguments.common.change(ctx).await?;
-    if arguments.no_roles {
-        change.roles = Some(Vec::new());
+
+    fn other_password(&self) -> Option<OtherPassword> {
+        Some(OtherPassword { owner: "the user's", hint: "'cec idm user passwd' gives a user a new password" })
     }
-    let api = ctx.api().await?;
-    let mut written: Option<UserEntry> = None;
-    let user = edits::keep(async || {
-        let user = super::named(ctx, &arguments.name).await?;
-        if written.as_ref().is_some_and(|written| change.is_kept(written, &user)) {
-            return Ok(Some(user));
+
+    /// Changes a user.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] where there is none; [`Kind::Usage`] where nothing is to be changed; any failure of a call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        if self.common.is_empty() && !self.no_roles {
+            return Err(CliError::new(Kind::Usage, "nothing is to be changed").hint("see 'cec idm user update --help'"));
         }
-        let updated = api.update_user(&user, &change).await;
-        let during =
-            |error| CliError::from(error).during(format!("changing the user {}", user.login)).about(&user.login);
-        written = Some(updated.map_err(during)?);
-        Ok(None)
-    });
-    tell(ctx, &user.await?, "changed")
+        super::named(ctx, &self.name).await?;
+        let mut change = self.common.change(ctx).await?;
+        if self.no_roles {
+            change.roles = Some(Vec::new());
+        }
+        let api = ctx.api().await?;
+        let mut written: Option<UserEntry> = None;
+        let user = edits::keep(async || {
+            let user = super::named(ctx, &self.name).await?;
+            if written.as_ref().is_some_and(|written| change.is_kept(written, &user)) {
+                return Ok(Some(user));
+            }
+            let updated = api.update_user(&user, &change).await;
+            let during =
+                |error| CliError::from(error).during(format!("changing the user {}", user.login)).about(&user.login);
+            written = Some(updated.map_err(during)?);
+            Ok(None)
+        });
+        tell(ctx, &user.await?, "changed")
+    }
 }
 
 fn tell(ctx: &Ctx, user: &UserEntry, what: &str) -> Result<Outcome, CliError> {

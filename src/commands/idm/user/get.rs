@@ -2,7 +2,8 @@
 
 use super::super::list::user_record;
 use crate::api::idm::UserEntry;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::table;
@@ -16,33 +17,41 @@ pub struct Args {
     logins: Vec<String>,
 }
 
-/// Shows users.
-///
-/// # Errors
-/// What ends the whole command; failures of single operands are told and counted.
-pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let mut operands = Operands::new(&ctx.ui);
-    let mut records = Vec::new();
-    for (index, login) in arguments.logins.iter().enumerate() {
-        match super::named(ctx, login).await {
-            Err(error) => operands.failed(error)?,
-            Ok(user) => {
-                if ctx.ui.is_json() {
-                    records.push(user_record(&user));
-                } else {
-                    if index > 0 {
-                        ctx.ui.line("")?;
+impl Verb for Args {
+    const ACTIVITY: &'static str = crate::commands::idm::ACTIVITY;
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
+    }
+
+    /// Shows users.
+    ///
+    /// # Errors
+    /// What ends the whole command; failures of single operands are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let mut operands = Operands::new(&ctx.ui);
+        let mut records = Vec::new();
+        for (index, login) in self.logins.iter().enumerate() {
+            match super::named(ctx, login).await {
+                Err(error) => operands.failed(error)?,
+                Ok(user) => {
+                    if ctx.ui.is_json() {
+                        records.push(user_record(&user));
+                    } else {
+                        if index > 0 {
+                            ctx.ui.line("")?;
+                        }
+                        show(ctx, &user)?;
                     }
-                    show(ctx, &user)?;
+                    operands.succeeded();
                 }
-                operands.succeeded();
             }
         }
+        if ctx.ui.is_json() && !operands.all_failed() {
+            ctx.ui.json_document(&records)?;
+        }
+        Ok(operands.outcome())
     }
-    if ctx.ui.is_json() && !operands.all_failed() {
-        ctx.ui.json_document(&records)?;
-    }
-    Ok(operands.outcome())
 }
 
 fn show(ctx: &Ctx, user: &UserEntry) -> Result<(), CliError> {

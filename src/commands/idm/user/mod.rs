@@ -5,38 +5,29 @@ mod get;
 mod passwd;
 mod rm;
 
-use clap::Subcommand;
-
 use crate::api::idm::{UserEntry, is_login};
+use crate::commands::verb::verbs;
 use crate::context::Ctx;
-use crate::error::{CliError, Kind, Outcome};
+use crate::error::{CliError, Kind};
 
-/// The commands of `cec idm user`.
-#[derive(Debug, Subcommand)]
-pub enum Verb {
-    /// Show all that is known of users
-    Get(get::Args),
-    /// Make a user
-    Create(change::CreateArgs),
-    /// Change a user
-    Update(change::UpdateArgs),
-    /// Delete users
-    Rm(rm::Args),
-    /// Give a user a new password
-    Passwd(passwd::Args),
-}
-
-/// Runs a command of `cec idm user`.
-///
-/// # Errors
-/// The command's.
-pub async fn run(ctx: &Ctx, verb: Verb) -> Result<Outcome, CliError> {
-    match verb {
-        Verb::Get(arguments) => get::run(ctx, arguments).await,
-        Verb::Create(arguments) => change::create(ctx, arguments).await,
-        Verb::Update(arguments) => change::update(ctx, arguments).await,
-        Verb::Rm(arguments) => rm::run(ctx, arguments).await,
-        Verb::Passwd(arguments) => passwd::run(ctx, arguments).await,
+verbs! {
+    /// The commands of `cec idm user`.
+    #[command(
+        after_help = "Personal access tokens are made on the server itself, not through its network interface:\n  \
+        cells admin user token -u LOGIN -e 24h\n\nExamples:\n  cec idm user get alice\n  \
+        cec idm user create carol --email carol@example.com\n  cec idm user passwd carol"
+    )]
+    pub enum Verbs {
+        /// Show all that is known of users
+        Get(get::Args),
+        /// Make a user
+        Create(change::CreateArgs),
+        /// Change a user
+        Update(change::UpdateArgs),
+        /// Delete users
+        Rm(rm::Args),
+        /// Give a user a new password
+        Passwd(passwd::Args),
     }
 }
 

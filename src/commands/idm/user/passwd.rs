@@ -4,6 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use crate::api::idm::UserChange;
+use crate::commands::verb::{OtherPassword, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::credentials::read_password;
 use crate::error::{CliError, Kind, Outcome};
@@ -11,6 +12,12 @@ use crate::failure::Reason;
 
 /// The shortest password that is taken.
 const SHORTEST: usize = 6;
+
+/// The password of the user that a command is about.
+pub(super) const OTHER: OtherPassword = OtherPassword {
+    owner: "the user's",
+    hint: "--password-stdin reads the user's from standard input; without it, it is asked for",
+};
 
 /// Arguments of `cec idm user passwd`.
 #[derive(Debug, clap::Args)]
@@ -29,38 +36,50 @@ pub struct Args {
     password_stdin: bool,
 }
 
-/// Gives a user a new password.
-///
-/// # Errors
-/// [`Kind::NotFound`] where there is none; [`Kind::Usage`] for a password that is none; any failure of a call.
-pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let api = ctx.api().await?;
-    let user = super::named(ctx, &arguments.name).await?;
-    let login = user.login.as_str();
-    let during = |error: CliError| error.during(format!("changing the password of {login}")).about(login);
-    let oneself = api.user().await.map_err(|error| during(error.into()))?.is_some_and(|own| own.login == login);
-    let old_password = match oneself {
-        true => Some(present(ctx, login, arguments.password_stdin).await?),
-        false => None,
-    };
-    let password = Some(new(ctx, login, arguments.password_stdin).await?);
-    let change = UserChange { password, old_password, ..UserChange::default() };
-    api.update_user(&user, &change).await.map_err(|error| {
-        let refused = error.is(Reason::WrongPassword);
-        let mut error = during(error.into());
-        if oneself && refused {
-            error.kind = Kind::Auth;
-            error.message = "the present password is wrong".to_owned();
-            error.hints.clear();
-        }
-        error
-    })?;
-    if ctx.ui.is_json() {
-        ctx.ui.json_document(&json!({"login": login, "uuid": user.uuid, "changed": true}))?;
-    } else {
-        ctx.ui.status(&format!("changed the password of {login}"));
+impl Verb for Args {
+    const ACTIVITY: &'static str = crate::commands::idm::ACTIVITY;
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
     }
-    Ok(Outcome::Done)
+
+    fn other_password(&self) -> Option<OtherPassword> {
+        Some(OTHER)
+    }
+
+    /// Gives a user a new password.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] where there is none; [`Kind::Usage`] for a password that is none; any failure of a call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let api = ctx.api().await?;
+        let user = super::named(ctx, &self.name).await?;
+        let login = user.login.as_str();
+        let during = |error: CliError| error.during(format!("changing the password of {login}")).about(login);
+        let oneself = api.user().await.map_err(|error| during(error.into()))?.is_some_and(|own| own.login == login);
+        let old_password = match oneself {
+            true => Some(present(ctx, login, self.password_stdin).await?),
+            false => None,
+        };
+        let password = Some(new(ctx, login, self.password_stdin).await?);
+        let change = UserChange { password, old_password, ..UserChange::default() };
+        api.update_user(&user, &change).await.map_err(|error| {
+            let refused = error.is(Reason::WrongPassword);
+            let mut error = during(error.into());
+            if oneself && refused {
+                error.kind = Kind::Auth;
+                error.message = "the present password is wrong".to_owned();
+                error.hints.clear();
+            }
+            error
+        })?;
+        if ctx.ui.is_json() {
+            ctx.ui.json_document(&json!({"login": login, "uuid": user.uuid, "changed": true}))?;
+        } else {
+            ctx.ui.status(&format!("changed the password of {login}"));
+        }
+        Ok(Outcome::Done)
+    }
 }
 
 /// A new password: asked for twice, or a line of standard input.

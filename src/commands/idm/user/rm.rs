@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::api::idm::UserEntry;
-use crate::commands::operands::Operands;
+use crate::commands::shared::operands::Operands;
+use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::prompt::Consent;
@@ -23,48 +24,56 @@ pub struct Args {
     force: bool,
 }
 
-/// Deletes users.
-///
-/// # Errors
-/// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
-/// operands are told and counted.
-pub(super) async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let api = ctx.api().await?;
-    let own = api.user().await.map_err(|error| CliError::from(error).during("asking who is signed in"))?;
-    let own = own.map(|own| own.login).unwrap_or_default();
-    let mut operands = Operands::new(&ctx.ui);
-    let mut users: Vec<UserEntry> = Vec::new();
-    for login in &arguments.logins {
-        if *login == own {
-            let message = format!("'{login}' is signed in here, and does not delete itself");
-            return Err(CliError::new(Kind::Usage, message).about(login));
+impl Verb for Args {
+    const ACTIVITY: &'static str = crate::commands::idm::ACTIVITY;
+
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
+    }
+
+    /// Deletes users.
+    ///
+    /// # Errors
+    /// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
+    /// operands are told and counted.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let api = ctx.api().await?;
+        let own = api.user().await.map_err(|error| CliError::from(error).during("asking who is signed in"))?;
+        let own = own.map(|own| own.login).unwrap_or_default();
+        let mut operands = Operands::new(&ctx.ui);
+        let mut users: Vec<UserEntry> = Vec::new();
+        for login in &self.logins {
+            if *login == own {
+                let message = format!("'{login}' is signed in here, and does not delete itself");
+                return Err(CliError::new(Kind::Usage, message).about(login));
+            }
+            // The server says yes to the deletion of a user that does not exist.
+            match super::named(ctx, login).await {
+                Ok(user) if users.iter().any(|known| known.uuid == user.uuid) => {}
+                Ok(user) => users.push(user),
+                Err(error) => operands.failed(error)?,
+            }
         }
-        // The server says yes to the deletion of a user that does not exist.
-        match super::named(ctx, login).await {
-            Ok(user) if users.iter().any(|known| known.uuid == user.uuid) => {}
-            Ok(user) => users.push(user),
-            Err(error) => operands.failed(error)?,
+        if !users.is_empty() && !self.force {
+            ask(ctx, &users).await?;
         }
-    }
-    if !users.is_empty() && !arguments.force {
-        ask(ctx, &users).await?;
-    }
-    let mut records = Vec::new();
-    for user in &users {
-        let login = &user.login;
-        let deleted = api.delete_user(user).await;
-        let deleted =
-            deleted.map_err(|error| CliError::from(error).during(format!("deleting the user {login}")).about(login));
-        if deleted.is_ok() {
-            ctx.ui.status(&format!("deleted the user {login}"));
-            records.push(json!({"login": login, "uuid": user.uuid}));
+        let mut records = Vec::new();
+        for user in &users {
+            let login = &user.login;
+            let deleted = api.delete_user(user).await;
+            let deleted = deleted
+                .map_err(|error| CliError::from(error).during(format!("deleting the user {login}")).about(login));
+            if deleted.is_ok() {
+                ctx.ui.status(&format!("deleted the user {login}"));
+                records.push(json!({"login": login, "uuid": user.uuid}));
+            }
+            operands.take(deleted)?;
         }
-        operands.take(deleted)?;
+        if ctx.ui.is_json() && !operands.all_failed() {
+            ctx.ui.json_document(&records)?;
+        }
+        Ok(operands.outcome())
     }
-    if ctx.ui.is_json() && !operands.all_failed() {
-        ctx.ui.json_document(&records)?;
-    }
-    Ok(operands.outcome())
 }
 
 async fn ask(ctx: &Ctx, users: &[UserEntry]) -> Result<(), CliError> {

@@ -1,7 +1,7 @@
 //! What `cec cp` and `cec mv` have in common.
 
+mod outcome;
 mod plan;
-mod settle;
 
 use serde_json::{Value, json};
 
@@ -9,12 +9,14 @@ use super::nodes;
 use super::operands::Operands;
 use super::server_job::{ServerJobs, Started};
 use crate::api::Node;
+use crate::api::jobs::Destination;
+use crate::commands::verb::{Completion, RemotePaths};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
 use crate::ui::json::kind_name;
+use outcome::Ended;
 use plan::Item;
-use settle::Ended;
 
 /// How many sources one job takes.
 const BATCH: usize = 100;
@@ -29,11 +31,6 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The server's name for it.
-    fn name(self) -> &'static str {
-        if self == Self::Copy { "copy" } else { "move" }
-    }
-
     fn done(self) -> &'static str {
         if self == Self::Copy { "copied" } else { "moved" }
     }
@@ -48,14 +45,21 @@ impl Operation {
 #[group(skip)]
 pub struct Args {
     /// One or more sources, files, folders or patterns on the server, then the target
-    #[arg(value_name = "PATH", required = true, num_args = 2..)]
-    pub(super) paths: Vec<String>,
+    #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true, num_args = 2..)]
+    paths: Vec<String>,
     /// Start the server's jobs, print their ids, and do not wait for them
     #[arg(long)]
     no_wait: bool,
     /// Take names as they are, without patterns
     #[arg(long)]
     no_glob: bool,
+}
+
+impl Args {
+    /// The sources and the target.
+    pub fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::between(&self.paths)
+    }
 }
 
 /// Copies or moves on the server: all is checked first, then the server works in the background and is waited for.
@@ -133,19 +137,19 @@ impl Run<'_> {
                 let ended = tokio::select! {
                     biased;
                     ended = self.jobs.wait(&id, &what) => ended.map(drop),
-                    () = settle::shown(self.ctx, self.operation, batch) => Ok(()),
+                    () = outcome::appears_at_target(self.ctx, self.operation, batch) => Ok(()),
                 };
                 match ended {
-                    Ok(()) => self.settle(batch, Ended::Well, Some(&id)).await,
+                    Ok(()) => self.conclude(batch, Ended::Well, Some(&id)).await,
                     Err(error) if error.kind == Kind::JobFailed => {
-                        self.settle(batch, Ended::Badly(error), Some(&id)).await
+                        self.conclude(batch, Ended::Badly(error), Some(&id)).await
                     }
                     Err(error) => Err(error),
                 }
             }
             Ok(Started::AnswerLost(error)) => {
                 let error = error.hint("the server may have begun all the same");
-                self.settle(batch, Ended::Unknown(error), None).await
+                self.conclude(batch, Ended::Unknown(error), None).await
             }
             Err(error) if batch.len() > 1 && !error.ends_everything() && error.kind != Kind::Unreachable => {
                 for item in batch {
@@ -170,7 +174,7 @@ impl Run<'_> {
                 tokio::select! {
                     biased;
                     ended = self.jobs.wait(&id, &what) => drop(ended.map_err(|error| error.hint(there.clone()))?),
-                    () = settle::shown(self.ctx, self.operation, std::slice::from_ref(&step)) => {}
+                    () = outcome::appears_at_target(self.ctx, self.operation, std::slice::from_ref(&step)) => {}
                 }
             }
             Started::AnswerLost(error) => return Err(error.hint(there)),
@@ -183,17 +187,18 @@ impl Run<'_> {
 
     async fn start(&mut self, batch: &[Item]) -> Result<Started, CliError> {
         let api = self.ctx.api().await?;
-        let sources: Vec<RemotePath> = batch.iter().map(|item| api.server_path(item.place())).collect();
-        let sources: Vec<&str> = sources.iter().map(RemotePath::as_str).collect();
-        let into = batch.iter().all(|item| item.keeps_name);
-        let target = match batch.first() {
-            Some(item) if into => item.target.parent().unwrap_or_default(),
-            Some(item) => item.target.clone(),
-            None => RemotePath::root(),
+        let sources: Vec<&RemotePath> = batch.iter().map(Item::place).collect();
+        let destination = match batch.first() {
+            Some(item) if batch.iter().all(|item| item.keeps_name) => {
+                Destination::Folder(item.target.parent().unwrap_or_default())
+            }
+            Some(item) => Destination::Name(item.target.clone()),
+            None => Destination::Folder(RemotePath::root()),
         };
-        let target = api.server_path(&target);
-        let parameters = json!({"nodes": sources, "target": target.as_str(), "targetParent": into});
-        self.jobs.start(self.operation.name(), &parameters).await
+        match self.operation {
+            Operation::Copy => self.jobs.start(api.copy(&sources, &destination)).await,
+            Operation::Move => self.jobs.start(api.move_(&sources, &destination)).await,
+        }
     }
 
     fn what(&self, batch: &[Item]) -> String {

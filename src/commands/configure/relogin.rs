@@ -1,6 +1,6 @@
 //! Signing in again to a stored account.
 
-use super::{Subject, credentials, finish, given, sign_in};
+use super::{Subject, credentials, finish, flags, sign_in};
 use crate::context::{Ctx, Destination};
 use crate::error::{CliError, Outcome};
 use crate::settings::{Given, parse_url};
@@ -32,14 +32,14 @@ impl Known {
 ///
 /// # Errors
 /// As `cec configure`; credentials of somebody else than the account's user.
-pub(crate) async fn again(ctx: &Ctx, known: Known, no_browser: bool) -> Result<Outcome, CliError> {
+pub(crate) async fn relogin(ctx: &Ctx, known: Known, no_browser: bool) -> Result<Outcome, CliError> {
     let url = Given::flag(parse_url(&known.url)?, "the account");
-    given::refuse_other_login(ctx, &known)?;
-    let before = given::way_of(&known.kind, no_browser);
-    let way = if no_browser { before.clone() } else { given::way_to(ctx, &url, &known) };
+    flags::refuse_other_login(ctx, &known)?;
+    let before = flags::way_of(&known.kind, no_browser);
+    let way = if no_browser { before.clone() } else { flags::way_to(ctx, &url, &known) };
     if !ctx.ui.can_ask() {
         let way = way.as_ref().or(before.as_ref());
-        given::refuse_to_ask(ctx, true, way, !known.user.is_empty())?;
+        flags::refuse_to_ask(ctx, true, way, !known.user.is_empty())?;
     }
     let http = ctx.http(Destination::Account(&url.value), known.skip_verify, &known.headers)?;
     sign_in::check_server(ctx, &http, &url.value, known.skip_verify).await?;

@@ -9,13 +9,13 @@ use crate::transfer::plan::Job;
 use crate::transfer::plan::target::gives_contents;
 
 /// How a run of one source goes on, if that source turns out to be a folder that has taken the target's name.
-pub(super) struct Again {
+pub(super) struct Resume {
     /// The command line, without its options.
     pub(super) line: String,
     target: String,
 }
 
-impl Again {
+impl Resume {
     /// What would go on; `None` for several sources, and for one that gives its contents anyway.
     pub(super) fn of(direction: &Direction) -> Option<Self> {
         let (source, shown_target, target) = match direction {

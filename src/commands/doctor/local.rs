@@ -24,7 +24,7 @@ pub(super) struct Subject {
 }
 
 /// Looks at this machine; gives the server, where one is known.
-pub(super) async fn look(ctx: &Ctx, report: &mut Report<'_>) -> Result<Option<Subject>, CliError> {
+pub(super) async fn diagnose(ctx: &Ctx, report: &mut Report<'_>) -> Result<Option<Subject>, CliError> {
     let selection = ctx.settings.selection();
     let stored = if let Ok(Selection::Given { .. } | Selection::Link { .. }) = &selection {
         let is_link = matches!(selection, Ok(Selection::Link { .. }));
@@ -34,7 +34,7 @@ pub(super) async fn look(ctx: &Ctx, report: &mut Report<'_>) -> Result<Option<Su
         None
     } else {
         let loaded = config(ctx, report)?;
-        look_at_keyring(ctx, report).await?;
+        check_keyring(ctx, report).await?;
         loaded.map(|loaded| loaded.accounts)
     };
     match ctx.account().await {
@@ -81,7 +81,7 @@ fn config(ctx: &Ctx, report: &mut Report<'_>) -> Result<Option<Loaded>, CliError
     }
 }
 
-async fn look_at_keyring(ctx: &Ctx, report: &mut Report<'_>) -> Result<(), CliError> {
+async fn check_keyring(ctx: &Ctx, report: &mut Report<'_>) -> Result<(), CliError> {
     if ctx.settings.skip_keyring {
         return report.skipped("keyring", "not used: --skip-keyring or CEC_SKIP_KEYRING says so", None);
     }

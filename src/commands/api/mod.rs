@@ -7,6 +7,7 @@ use http::Method;
 use serde_json::Value;
 
 use crate::api::scheduler::is_task_id;
+use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 
@@ -56,36 +57,42 @@ fn parse_method(text: &str) -> Result<Method, String> {
     }
 }
 
-/// Sends a REST call and writes the answer.
-///
-/// # Errors
-/// What the answer means where it is no success; [`Kind::Usage`] for what makes no call.
-pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
-    let has_body = !matches!(arguments.method, Method::GET | Method::HEAD | Method::DELETE);
-    let mut path = absolute(&arguments.path)?;
-    let fields = body::object(&arguments.raw_fields, &arguments.fields)?;
-    let body = match (&arguments.input, has_body) {
-        (Some(file), _) => Some(body::read(file)?),
-        (None, true) => Some(Bytes::from(Value::Object(fields).to_string())),
-        (None, false) => {
-            body::append_query(&mut path, &fields);
-            None
+impl Verb for Args {
+    fn remote_paths(&self) -> RemotePaths<'_> {
+        RemotePaths::None
+    }
+
+    /// Sends a REST call and writes the answer.
+    ///
+    /// # Errors
+    /// What the answer means where it is no success; [`Kind::Usage`] for what makes no call.
+    async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let has_body = !matches!(self.method, Method::GET | Method::HEAD | Method::DELETE);
+        let mut path = absolute(&self.path)?;
+        let fields = body::object(&self.raw_fields, &self.fields)?;
+        let body = match (&self.input, has_body) {
+            (Some(file), _) => Some(body::read(file)?),
+            (None, true) => Some(Bytes::from(Value::Object(fields).to_string())),
+            (None, false) => {
+                body::append_query(&mut path, &fields);
+                None
+            }
+        };
+        check(&path, body.as_deref())?;
+        if !self.paginate {
+            call(ctx, &self, &path, body).await?;
+            return Ok(Outcome::Done);
         }
-    };
-    check(&path, body.as_deref())?;
-    if !arguments.paginate {
-        call(ctx, &arguments, &path, body).await?;
-        return Ok(Outcome::Done);
+        let Some(Ok(Value::Object(first))) = body.as_deref().map(serde_json::from_slice) else {
+            return Err(CliError::new(Kind::Usage, "--paginate needs a body that is a JSON object"));
+        };
+        let mut pages = body::Pages::new(first);
+        while let Some(page) = pages.next() {
+            let answer = call(ctx, &self, &path, Some(page)).await?;
+            pages.answered(&answer);
+        }
+        Ok(Outcome::Done)
     }
-    let Some(Ok(Value::Object(first))) = body.as_deref().map(serde_json::from_slice) else {
-        return Err(CliError::new(Kind::Usage, "--paginate needs a body that is a JSON object"));
-    };
-    let mut pages = body::Pages::new(first);
-    while let Some(page) = pages.next() {
-        let answer = call(ctx, &arguments, &path, Some(page)).await?;
-        pages.answered(&answer);
-    }
-    Ok(Outcome::Done)
 }
 
 /// The path from the root of the server.

@@ -10,7 +10,7 @@ use super::{Operation, Run};
 use crate::api::Node;
 use crate::api::jobs::JobId;
 use crate::api::tree::SHOWN_WITHIN;
-use crate::commands::nodes;
+use crate::commands::shared::nodes;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::path::RemotePath;
@@ -63,8 +63,8 @@ impl Run<'_> {
     ///
     /// # Errors
     /// What ends the whole command; failures of single items are told and counted.
-    pub(super) async fn settle(&mut self, batch: &[Item], ended: Ended, job: Option<&JobId>) -> Result<(), CliError> {
-        let seen = self.look(batch, &ended).await?;
+    pub(super) async fn conclude(&mut self, batch: &[Item], ended: Ended, job: Option<&JobId>) -> Result<(), CliError> {
+        let seen = self.observe(batch, &ended).await?;
         // A job of one source that has failed has failed, whatever is there.
         let counts = !(matches!(ended, Ended::Badly(_)) && batch.len() == 1);
         let mut failure = match ended {
@@ -74,7 +74,7 @@ impl Run<'_> {
         let words = failure.as_ref().map(|error| (error.kind, error.message.clone()));
         for item in batch {
             let result = match &words {
-                None => self.arrived(item, &seen, job).await?,
+                None => self.check_target(item, &seen, job).await?,
                 Some(_) if counts && self.is_proven(item, &seen) => Ok(()),
                 Some((kind, message)) => Err(failure.take().unwrap_or_else(|| CliError::new(*kind, message.clone())))
                     .map_err(|error| self.perhaps_in_part(item, &seen, error)),
@@ -104,14 +104,16 @@ impl Run<'_> {
 
     /// The nodes at the targets, at the first names instead of them, and at the sources of a move; as soon as nothing is
     /// missing.
-    async fn look(&self, batch: &[Item], ended: &Ended) -> Result<Vec<Node>, CliError> {
+    async fn observe(&self, batch: &[Item], ended: &Ended) -> Result<Vec<Node>, CliError> {
         let api = self.ctx.api().await?;
         let mut paths: Vec<RemotePath> = batch.iter().map(|item| item.target.clone()).collect();
         match self.operation {
-            Operation::Copy => paths.extend(batch.iter().flat_map(|item| instead(item).take(1))),
+            Operation::Copy => paths.extend(batch.iter().flat_map(|item| names_instead_of(item).take(1))),
             Operation::Move => {
                 paths.extend(
-                    batch.iter().flat_map(|item| [item.place().clone()].into_iter().chain(instead(item).take(1))),
+                    batch
+                        .iter()
+                        .flat_map(|item| [item.place().clone()].into_iter().chain(names_instead_of(item).take(1))),
                 );
             }
         }
@@ -119,11 +121,11 @@ impl Run<'_> {
         loop {
             let nodes = api.stat_many(&paths).await?;
             let all = batch.iter().all(|item| match ended {
-                Ended::Well => at_target(item, &nodes).is_some() && self.source_is_settled(item, &nodes),
+                Ended::Well => at_target(item, &nodes).is_some() && self.source_is_gone_if_moved(item, &nodes),
                 Ended::Badly(_) | Ended::Unknown(_) => self.is_proven(item, &nodes),
             });
             let is_instead =
-                |item: &Item| instead(item).next().is_some_and(|path| nodes.iter().any(|it| it.path == path));
+                |item: &Item| names_instead_of(item).next().is_some_and(|path| nodes.iter().any(|it| it.path == path));
             let patience = match ended {
                 Ended::Well if batch.iter().any(is_instead) => RENAMED_WITHIN,
                 _ => ended.patience(),
@@ -136,7 +138,7 @@ impl Run<'_> {
     }
 
     /// Whether the source is gone, where it is to go. Another one may have taken its place.
-    fn source_is_settled(&self, item: &Item, seen: &[Node]) -> bool {
+    fn source_is_gone_if_moved(&self, item: &Item, seen: &[Node]) -> bool {
         let is_there = |node: &Node| node.path == *item.place() && node.uuid == item.source.uuid;
         self.operation == Operation::Copy || !seen.iter().any(is_there)
     }
@@ -146,7 +148,7 @@ impl Run<'_> {
         let Some(node) = at_target(item, seen) else { return false };
         match self.operation {
             Operation::Copy => !node.is_folder() && node.etag.is_some() && node.etag == item.source.etag,
-            Operation::Move => self.source_is_settled(item, seen),
+            Operation::Move => self.source_is_gone_if_moved(item, seen),
         }
     }
 
@@ -164,20 +166,20 @@ impl Run<'_> {
     }
 
     /// Whether an item is where it should be after a job that has ended well; else why not.
-    async fn arrived(
+    async fn check_target(
         &mut self,
         item: &Item,
         seen: &[Node],
         job: Option<&JobId>,
     ) -> Result<Result<(), CliError>, CliError> {
         let Some(node) = at_target(item, seen) else { return self.explain(item, job).await.map(Err) };
-        if !self.source_is_settled(item, seen) {
+        if !self.source_is_gone_if_moved(item, seen) {
             let message = format!("the server's job has ended, but '{}' is still there", item.source.path);
             return Ok(Err(CliError::new(Kind::JobFailed, message)));
         }
         let Some(job) = job.filter(|_| !self.is_certain(item, node, seen)) else { return Ok(Ok(())) };
         // Somebody else may have made what is at the target, so that the server has chosen another name.
-        let names: Vec<RemotePath> = instead(item).take(NAMES_INSTEAD).collect();
+        let names: Vec<RemotePath> = names_instead_of(item).take(NAMES_INSTEAD).collect();
         let mut present = self.ctx.api().await?.stat_many(&names).await?;
         present.retain(|other| other.is_folder() == item.source.is_folder());
         let place = match self.operation {
@@ -203,7 +205,7 @@ impl Run<'_> {
         match self.operation {
             Operation::Move => node.uuid == item.source.uuid,
             Operation::Copy => {
-                let first = instead(item).next();
+                let first = names_instead_of(item).next();
                 !seen.iter().any(|other| Some(&other.path) == first.as_ref())
             }
         }
@@ -212,22 +214,10 @@ impl Run<'_> {
     /// Where a job says in its log that it has put an item; `None` where it says nothing in time.
     async fn written_down(&self, item: &Item, job: &JobId) -> Result<Option<RemotePath>, CliError> {
         let api = self.ctx.api().await?;
-        let (source, target) = (api.server_path(item.place()), api.server_path(&item.target));
-        let words = format!(" {} to ", source.as_str());
-        let folder = target.parent().unwrap_or_default();
         let deadline = Instant::now() + LOG_WITHIN;
         loop {
-            let task = api.job(job, &[]).await?.and_then(|job| job.task);
-            let lines = match &task {
-                Some(task) => api.task_log(job, &task.id).await.unwrap_or_default(),
-                None => Vec::new(),
-            };
-            let mut places = lines.iter().filter_map(|line| line.message.split_once(&words));
-            if let Some((_, place)) = places.next_back() {
-                let name = place.trim_end_matches('/').rsplit('/').next().unwrap_or(place);
-                let is_it = folder.join(name).nfc() == target.nfc();
-                let shown = item.target.parent().unwrap_or_default().join(name);
-                return Ok(Some(if is_it { item.target.clone() } else { shown }));
+            if let Some(place) = api.logged_target(job, item.place(), &item.target).await? {
+                return Ok(Some(place));
             }
             if Instant::now() >= deadline || self.ctx.cancel.is_cancelled() {
                 return Ok(None);
@@ -238,7 +228,7 @@ impl Run<'_> {
 
     /// Why an item is not where it should be although the job has ended well: another name, or not done at all.
     async fn explain(&mut self, item: &Item, job: Option<&JobId>) -> Result<CliError, CliError> {
-        let names: Vec<RemotePath> = instead(item).take(NAMES_INSTEAD).collect();
+        let names: Vec<RemotePath> = names_instead_of(item).take(NAMES_INSTEAD).collect();
         let present = self.ctx.api().await?.stat_many(&names).await?;
         let renamed = match self.operation {
             Operation::Move => present.iter().find(|node| node.uuid == item.source.uuid).or(present.last()),
@@ -264,7 +254,7 @@ impl Run<'_> {
 }
 
 /// The names that the server gives an item where its own is taken.
-fn instead(item: &Item) -> impl Iterator<Item = RemotePath> {
+fn names_instead_of(item: &Item) -> impl Iterator<Item = RemotePath> {
     nodes::names_instead(&item.target, item.source.is_folder())
 }
 
@@ -283,7 +273,7 @@ fn is_it(item: &Item, node: &Node) -> bool {
 /// Waits until a single file shows where it should be, the same as it was. Then it is done: the server tells of the ends
 /// of jobs in batches, up to a second late. A copy could be another one's, so that the end is still waited for a moment.
 /// Nothing else can be told from its looks, and is waited for without end.
-pub(super) async fn shown(ctx: &Ctx, operation: Operation, batch: &[Item]) {
+pub(super) async fn appears_at_target(ctx: &Ctx, operation: Operation, batch: &[Item]) {
     let (Ok(api), [item]) = (ctx.api().await, batch) else { return std::future::pending().await };
     if item.source.is_folder() {
         return std::future::pending().await;

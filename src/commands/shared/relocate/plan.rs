@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::Operation;
 use crate::api::Node;
-use crate::commands::nodes;
-use crate::commands::operands::Operands;
+use crate::commands::shared::nodes;
+use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::path::shell::command_line;

@@ -1,11 +1,10 @@
 //! Jobs that the server does in the background: starting them, and waiting for them with something to look at.
 
-use serde_json::Value;
-
 use crate::api::jobs::{Job, JobId, JobStatus};
 use crate::api::watch::{End, Watch};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
+use crate::failure::ServerError;
 use crate::path::shell::command_line;
 use crate::ui::waiting::Waiting;
 
@@ -37,16 +36,18 @@ impl<'a> ServerJobs<'a> {
         &mut self.watch
     }
 
-    /// Starts one of the server's own jobs.
+    /// Starts one of the server's own jobs by a request of the client that has not been polled.
     ///
     /// # Errors
     /// The server refuses; then nothing is started. [`Kind::Interrupted`].
-    pub async fn start(&mut self, name: &str, parameters: &Value) -> Result<Started, CliError> {
+    pub async fn start(
+        &mut self,
+        request: impl Future<Output = Result<JobId, ServerError>>,
+    ) -> Result<Started, CliError> {
         self.watch.ready().await;
-        let api = self.ctx.api().await?;
         let started = tokio::select! {
             biased;
-            started = api.run_job(name, parameters) => started,
+            started = request => started,
             () = self.ctx.cancel.cancelled() => {
                 return Err(CliError::new(Kind::Interrupted, "the server may have begun"));
             }

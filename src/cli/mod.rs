@@ -11,10 +11,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::commands::{
-    about, api, cat, clear, completion, compress, config, configure, cp, doc, doctor, du, extract, find, idm, info,
-    jobs, ls, meta, mkdir, mv, restore, rm, scp, search, share, stat, storage, tools, trash, tree, update, version,
-};
+use crate::commands::{Command, OfflineCommand};
 use crate::env::Environment;
 use crate::error::{CliError, Kind};
 use crate::http::redact::Secrets;
@@ -54,6 +51,9 @@ pub struct Cli {
     /// The command's name: `share ls`.
     #[arg(skip)]
     pub name: String,
+    /// The flags whose values are secrets that other users of this machine can see.
+    #[arg(skip)]
+    pub exposed: Vec<String>,
 }
 
 const SHORT_END: &str = "\
@@ -108,136 +108,6 @@ pub struct CompleteArgs {
     pub words: Vec<String>,
 }
 
-/// The commands that need nothing but themselves.
-#[derive(Debug, Subcommand)]
-pub enum OfflineCommand {
-    /// Show the version of this program
-    Version(version::Args),
-    /// Hash local files, compare version numbers
-    #[command(subcommand)]
-    Tools(tools::Command),
-    /// Print the script that makes a shell complete what is typed
-    Completion(completion::Args),
-    /// Write the help of all commands as documents
-    #[command(hide = true)]
-    Doc(doc::Args),
-}
-
-/// The commands that work on a server, or with stored accounts.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Sign in to a server and store the account
-    Configure(configure::Args),
-    /// Manage stored accounts
-    #[command(subcommand)]
-    Config(ConfigCommand),
-    /// Show who is signed in where
-    Info(info::Args),
-    /// Forget all stored accounts
-    Clear(clear::Args),
-    /// List workspaces, folders and files
-    #[command(alias = "list")]
-    Ls(ls::Args),
-    /// Show all that is known of files and folders
-    Stat(stat::Args),
-    /// Look for files and folders by name, type, size and age
-    Find(find::Args),
-    /// Ask the server's index for names and metadata
-    Search(search::Args),
-    /// Show how much workspaces hold, and may hold
-    About(about::Args),
-    /// Add up the sizes of files
-    Du(du::Args),
-    /// Draw folders as a tree
-    Tree(tree::Args),
-    /// Make folders
-    Mkdir(mkdir::Args),
-    /// Copy files and folders on the server
-    Cp(cp::Args),
-    /// Move or rename files and folders on the server
-    Mv(mv::Args),
-    /// Move files and folders to the recycle bin, or delete them for good
-    Rm(rm::Args),
-    /// List, restore or delete for good what is in recycle bins
-    #[command(
-        subcommand,
-        after_help = "Examples:\n  cec trash ls\n  cec trash restore common-files/recycle_bin/report.pdf\n  \
-        cec trash empty common-files"
-    )]
-    Trash(trash::Verb),
-    /// Put things of a recycle bin back to where they were
-    Restore(restore::Args),
-    /// Make an archive on the server
-    Compress(compress::Args),
-    /// Unpack an archive on the server
-    Extract(extract::Args),
-    /// Write the content of files to standard output
-    Cat(cat::Args),
-    /// Copy files and folders to the server, or from it
-    Scp(scp::Args),
-    /// Show and set what users attach to files and folders
-    #[command(
-        subcommand,
-        after_help = "Examples:\n  cec meta ls\n  cec meta get common-files/report.pdf\n  \
-        cec meta set -p common-files/report.pdf -n usermeta-status -s final\n  \
-        cec meta tag add common-files/report.pdf 2031"
-    )]
-    Meta(Box<meta::Verb>),
-    /// Make public links, list, change and remove them
-    Share(Box<share::Args>),
-    /// Look after users, groups, roles, workspaces and rights
-    #[command(
-        subcommand,
-        after_help = "Personal access tokens are made on the server itself, not through its network interface:\n  \
-        cells admin user token -u LOGIN -e 24h\n\nExamples:\n  cec idm list-users\n  \
-        cec idm user create carol --email carol@example.com\n  \
-        cec idm list-acls -n 1c989848-5eff-49cf-8727-4db754e02c25"
-    )]
-    Idm(Box<idm::Verb>),
-    /// Look after data sources (for administrators)
-    #[command(
-        subcommand,
-        after_help = "Examples:\n  cec storage list-datasources\n  cec storage resync-ds pydiods1 --wait"
-    )]
-    Storage(storage::Verb),
-    /// Look after what runs on the server
-    #[command(
-        subcommand,
-        after_help = "Examples:\n  cec jobs get\n  cec jobs watch\n  \
-        cec jobs cancel copy-move-34454e75-818d-4537-8a77-f955ba6b29b7"
-    )]
-    Jobs(Box<jobs::Verb>),
-    /// Send any REST call and show the answer
-    Api(Box<api::Args>),
-    /// Find out why something does not work
-    Doctor(doctor::Args),
-    /// Replace this program by a newer version of itself
-    Update(update::Args),
-}
-
-/// The commands of `cec config`.
-#[derive(Debug, Subcommand)]
-pub enum ConfigCommand {
-    /// Sign in to a server and store the account
-    Add(configure::Args),
-    /// Show who is signed in where
-    Status(info::Args),
-    /// List the stored accounts
-    Ls(config::list::Args),
-    /// Make a stored account the active one
-    Use(config::select::Args),
-    /// Forget a stored account, and end its session on the server
-    Rm(config::remove::Args),
-    /// Sign in again to a stored account
-    Relog(config::relog::Args),
-    /// Print a token that is good now, for other programs
-    Token(config::token::Args),
-    /// Print the account as a configuration of rclone, aws or s5cmd
-    Export(config::export::Args),
-    /// See whether the system keyring works
-    CheckKeyring,
-}
-
 /// The long tree, for `--help` and `help`, tells every flag; the short one, for `-h`, the common ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HelpSize {
@@ -279,6 +149,7 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Cli, c
         let arguments = older::in_own_form(arguments, &command);
         let matches = command.try_get_matches_from_mut(arguments)?;
         let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        cli.exposed = exposed::flags(&command, &matches);
         let mut deepest = &matches;
         while let Some((name, matches)) = deepest.subcommand() {
             cli.name = if cli.name.is_empty() { name.to_owned() } else { format!("{} {name}", cli.name) };
@@ -341,11 +212,9 @@ fn lay_out(command: clap::Command, size: HelpSize) -> clap::Command {
         HelpSize::Short => notes,
         HelpSize::Long => format!("{}\n\n{long_notes}", long_about.trim_start_matches(&about)),
     };
-    let examples = examples(command.get_name());
-    let (examples, notes): (Vec<&str>, Vec<&str>) = examples
-        .into_iter()
-        .chain(notes.split("\n\n").map(str::trim_end).filter(|paragraph| !paragraph.trim().is_empty()))
-        .partition(|paragraph| paragraph.starts_with("Examples:"));
+    let paragraphs = notes.split("\n\n").map(str::trim_end).filter(|paragraph| !paragraph.trim().is_empty());
+    let (examples, notes): (Vec<&str>, Vec<&str>) =
+        paragraphs.partition(|paragraph| paragraph.starts_with("Examples:"));
     let (examples, notes) = (examples.join("\n\n"), notes.into_iter().map(flowing).collect::<Vec<_>>().join("\n\n"));
     let template = if command.get_name() == "cec" { ROOT_TEMPLATE } else { TEMPLATE };
     command
@@ -360,18 +229,6 @@ fn lay_out(command: clap::Command, size: HelpSize) -> clap::Command {
 
 fn filled(text: String) -> Resettable<StyledStr> {
     if text.is_empty() { Resettable::Reset } else { Resettable::Value(text.into()) }
-}
-
-/// Examples of commands that have no more to say.
-fn examples(command: &str) -> Option<&'static str> {
-    match command {
-        "info" => Some("Examples:\n  cec info\n  cec info --json --profile alice@files.example.com"),
-        "tools" => Some("Examples:\n  cec tools hash report.pdf\n  cec tools version isgreater 4.4.1 4.4.0"),
-        "config" => Some("Examples:\n  cec config add https://files.example.com\n  cec config status"),
-        "check-keyring" => Some("Examples:\n  cec config check-keyring\n  cec config check-keyring --json"),
-        "status" => Some("Examples:\n  cec config status\n  cec config status --json"),
-        _ => None,
-    }
 }
 
 /// A paragraph whose lines are the terminal's affair; one with indented lines stays as it is.
@@ -469,6 +326,8 @@ impl<W: Write> Write for LogLine<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::idioms;
+    use crate::commands::verb::{Choice as _, Completion, RemotePaths};
 
     #[test]
     fn a_line_of_the_log_stays_one_and_shows_no_secret() {
@@ -528,5 +387,101 @@ mod tests {
             }
         }
         check(&command(), &[]);
+    }
+
+    /// All commands below one, without groups that cannot be run themselves.
+    fn commands(command: &clap::Command, path: &[&str], found: &mut Vec<(Vec<String>, clap::Command)>) {
+        for child in command.get_subcommands().filter(|child| child.get_name() != "help") {
+            let path = [path, &[child.get_name()]].concat();
+            if !child.has_subcommands() || child.get_positionals().next().is_some() {
+                found.push((path.iter().map(ToString::to_string).collect(), child.clone()));
+            }
+            commands(child, &path, found);
+        }
+    }
+
+    fn all_commands() -> Vec<(Vec<String>, clap::Command)> {
+        let (mut tree, mut found) = (command(), Vec::new());
+        tree.build();
+        commands(&tree, &[], &mut found);
+        found
+    }
+
+    /// A command line with a path for each argument that is completed with one, and the paths.
+    fn line_with_paths(command: &clap::Command) -> (Vec<String>, Vec<String>) {
+        let (mut words, mut paths) = (Vec::new(), Vec::new());
+        for argument in command.get_arguments().filter(|argument| !argument.is_global_set()) {
+            let is_remote = matches!(Completion::of(argument), Some(Completion::Remote | Completion::RemoteOrLocal));
+            let count = argument.get_num_args().map_or(1, |range| range.min_values().max(1));
+            for _ in 0..count {
+                let value = if is_remote { format!("cells://ws/{}", paths.len()) } else { "x".to_owned() };
+                match argument.get_long() {
+                    Some(long) if is_remote || argument.is_required_set() => words.push(format!("--{long}={value}")),
+                    None if argument.is_positional() => words.push(value.clone()),
+                    _ => continue,
+                }
+                paths.extend(Some(value).filter(|_| is_remote));
+            }
+        }
+        (words, paths)
+    }
+
+    #[test]
+    fn a_command_that_completes_remote_paths_knows_them() {
+        let mut count = 0;
+        for (path, command) in all_commands() {
+            let (words, mut paths) = line_with_paths(&command);
+            if paths.is_empty() {
+                continue;
+            }
+            count += 1;
+            let line: Vec<&str> = path.iter().chain(&words).map(String::as_str).collect();
+            let cli = parsed(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+            let AnyCommand::Online(command) = &cli.command else { panic!("{line:?} is offline") };
+            match command.about().remote_paths {
+                RemotePaths::Each(mut known) | RemotePaths::Between(mut known) => {
+                    known.sort_unstable();
+                    paths.sort_unstable();
+                    assert_eq!(known, paths, "{line:?}");
+                }
+                RemotePaths::OfAccount => {}
+                RemotePaths::None => panic!("{line:?} has paths on the server and does not know them"),
+            }
+        }
+        assert!(count > 20, "{count}");
+    }
+
+    #[test]
+    fn words_of_other_programs_are_typed_behind_commands_and_are_none_of_ours() {
+        let mut tree = command();
+        tree.build();
+        let find = |place: &str| {
+            let mut names = place.split(' ').skip(1);
+            names.try_fold(&tree, |command, name| command.find_subcommand(name))
+        };
+        let idioms = idioms();
+        assert!(idioms.foreign.len() > 60 && idioms.complaints.len() > 3);
+        for foreign in idioms.foreign {
+            let place = find(foreign.place).unwrap_or_else(|| panic!("there is no '{}'", foreign.place));
+            for word in foreign.typed {
+                let name = word.trim_start_matches('-');
+                let own = |argument: &clap::Arg| {
+                    let is_it = match word.strip_prefix("--") {
+                        Some(long) => argument.get_long() == Some(long),
+                        None => argument.get_short().is_some_and(|short| short.to_string() == name),
+                    };
+                    is_it && !argument.is_global_set()
+                };
+                let is_ours = if word.starts_with('-') {
+                    place.get_arguments().any(own)
+                } else {
+                    place.find_subcommand(word).is_some()
+                };
+                assert!(!is_ours, "'{} {word}' exists, so nobody reads: {}", foreign.place, foreign.hint);
+            }
+        }
+        for complaint in idioms.complaints {
+            assert!(find(complaint.command).is_some(), "there is no '{}'", complaint.command);
+        }
     }
 }

@@ -1,0 +1,69 @@
+//! Public links as operands: `https://HOST/public/HASH[/path]` stands for a path, and takes the place of the account.
+
+use super::nodes;
+use crate::account::LinkUrl;
+use crate::commands::verb::RemotePaths;
+use crate::context::Ctx;
+use crate::error::{CliError, Kind};
+use crate::settings::parse_link;
+
+/// Opens the public link that a command is about, by a path, a flag or the environment; for commands without paths on the
+/// server nothing is done. One link is all that a command can be about.
+///
+/// # Errors
+/// [`Kind::Usage`] for paths that are in different places, or empty; why the link lets nobody in.
+pub async fn open(ctx: &Ctx, remote: &RemotePaths<'_>) -> Result<(), CliError> {
+    let operands = match remote {
+        RemotePaths::None | RemotePaths::OfAccount => return Ok(()),
+        RemotePaths::Each(paths) | RemotePaths::Between(paths) => paths,
+    };
+    // Told before anything is done with the others.
+    if operands.iter().any(|operand| operand.is_empty()) {
+        return Err(CliError::empty_path());
+    }
+    let (urls, paths): (Vec<&str>, Vec<&str>) = operands.iter().partition(|operand| LinkUrl::is_meant(operand));
+    let mut named: Option<LinkUrl> = None;
+    for url in urls {
+        let (link, _) = parse_link(url).map_err(|error| CliError::from(error).about(url))?;
+        match &named {
+            Some(other) if *other != link => return Err(mixed(remote, &link, &other.to_string())),
+            _ => named = Some(link),
+        }
+    }
+    if let Some(link) = named {
+        match ctx.link()? {
+            Some(own) if *own == link => {}
+            Some(own) if ctx.settings.account.link.as_ref().is_some_and(|given| given.by_flag) => {
+                return Err(mixed(remote, &link, &own.to_string()));
+            }
+            _ if !paths.is_empty() => return Err(mixed(remote, &link, paths[0])),
+            _ => ctx.name_link(link),
+        }
+    }
+    if let Some(link) = ctx.link()? {
+        ctx.ui.keep_link(link.hash(), link.to_string());
+        // What is no path is told before anybody is asked for a password.
+        operands.iter().try_for_each(|operand| nodes::parse(ctx, operand).map(|_| ()))?;
+        // What the link is worth concerns all operands: it is told once, and before anything is done.
+        ctx.api().await?;
+    }
+    Ok(())
+}
+
+/// Says of a missing right whose it is to give.
+pub fn explain(ctx: &Ctx, error: CliError) -> CliError {
+    match ctx.link() {
+        Ok(Some(_)) if error.kind == Kind::Permission && error.hints.is_empty() => {
+            error.hint("a public link allows what whoever made it has set; 'cec info --link URL' tells")
+        }
+        _ => error,
+    }
+}
+
+fn mixed(remote: &RemotePaths<'_>, link: &LinkUrl, other: &str) -> CliError {
+    let hint = match remote {
+        RemotePaths::Between(_) => "copy to this machine first, and from here with a second command",
+        _ => "run it once for each",
+    };
+    CliError::new(Kind::Usage, format!("one command cannot be about both {link} and {other}")).hint(hint)
+}
