@@ -75,7 +75,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
             if ui.is_json() {
                 ui.json_line(&NodeRecord::listed(&node))?;
             } else if arguments.null {
-                ui.bytes(format!("{}{slash}\0", node.path).as_bytes())?;
+                ui.record(&format!("{}{slash}", node.path), "\0")?;
             } else {
                 ui.line(&format!("{}{slash}", ui.shown(node.path.as_str())))?;
             }

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::tools::version::{self, One, Two};
 use crate::error::{CliError, Outcome};
 use crate::path::shell::command_line;
-use crate::ui::Ui;
 use crate::ui::template::Format;
+use crate::ui::{Piece, Ui};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -143,11 +143,16 @@ pub fn run(ui: &Ui, arguments: Args, quiet: bool) -> Result<Outcome, CliError> {
         ui.json_document(&record)?;
         return Ok(Outcome::Done);
     }
+    let values = [
+        (" Version: ", record.version),
+        (" Git commit: ", record.commit.unwrap_or_default()),
+        (" Timestamp: ", record.commit_time.unwrap_or_default()),
+        (" OS/Arch: ", &format!("{os}/{arch}")),
+        (" Rust version: ", record.rust_version.unwrap_or_default()),
+    ];
     ui.line(record.name)?;
-    ui.line(&format!(" Version: \t{}", record.version))?;
-    ui.line(&format!(" Git commit: \t{}", record.commit.unwrap_or_default()))?;
-    ui.line(&format!(" Timestamp: \t{}", record.commit_time.unwrap_or_default()))?;
-    ui.line(&format!(" OS/Arch: \t{os}/{arch}"))?;
-    ui.line(&format!(" Rust version: \t{}", record.rust_version.unwrap_or_default()))?;
+    for (name, value) in values {
+        ui.styled_line(&[Piece::Text(name), Piece::Tab, Piece::Text(value)])?;
+    }
     Ok(Outcome::Done)
 }

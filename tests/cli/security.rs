@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::support::{World, wait_for};
 
-/// Sets the title of a terminal, colours, turns the direction of writing, and begins a new line.
-const HOSTILE: &str = "a\u{1b}]0;T\u{7}\u{1b}[31m\u{9b}32m\u{202e}\nFORGED";
+/// Sets the title of a terminal, colours, turns the direction of writing, moves on to a column, and begins a new line.
+const HOSTILE: &str = "a\u{1b}]0;T\u{7}\u{1b}[31m\u{9b}32m\u{202e}\t0\nFORGED";
 
 /// Answers calls of the sandbox with a JSON document.
 fn answering(world: &World, method: &str, path: &str, answer: &serde_json::Value) {
@@ -21,7 +21,7 @@ fn answering(world: &World, method: &str, path: &str, answer: &serde_json::Value
 
 /// What is on the screen holds nothing of it that acts on a terminal.
 fn assert_harmless(screen: &str, what: &str) {
-    let acts = |character: char| matches!(character, '\u{7}' | '\u{1b}' | '\u{7f}'..='\u{9f}' | '\u{202e}');
+    let acts = |character: char| matches!(character, '\u{7}' | '\t' | '\u{1b}' | '\u{7f}'..='\u{9f}' | '\u{202e}');
     assert!(!screen.contains(acts), "{what}: {screen:?}");
     assert!(!screen.lines().any(|line| line.starts_with("FORGED")), "{what}: {screen:?}");
     assert!(screen.contains("FORGED"), "{what}: the text itself is shown: {screen:?}");
@@ -43,6 +43,15 @@ fn what_a_server_says_cannot_act_on_the_terminal() {
     answering(&world, "POST", "/a/jobs/user", &json!({"Jobs": [job]}));
     assert_harmless_on_terminal(&world, &["jobs", "get"]);
     assert_harmless_on_terminal(&world, &["jobs", "get", "--format", "json"]);
+    world.sandbox.faults().clear();
+    let task = "eeb9cac9-5d30-42e8-9e7f-f96aea8c22e4";
+    let job = json!({"ID": "job", "Label": "job", "Owner": "admin", "Tasks": [
+        {"ID": task, "JobID": "job", "Status": "Finished", "StatusMessage": HOSTILE, "StartTime": 1, "EndTime": 2}
+    ]});
+    answering(&world, "POST", "/a/jobs/user", &json!({"Jobs": [job]}));
+    answering(&world, "POST", "/a/jobs/tasks/logs", &json!({"Logs": [{"Ts": 1, "Level": HOSTILE, "Msg": HOSTILE}]}));
+    assert_harmless_on_terminal(&world, &["jobs", "logs", "job"]);
+    assert_harmless_on_terminal(&world, &["jobs", "watch", "job"]);
     answering(&world, "PUT", "/a/share/link", &json!({"Uuid": HOSTILE, "LinkUrl": format!("https://h/{HOSTILE}")}));
     assert_harmless_on_terminal(&world, &["share", "common-files/a"]);
     world.sandbox.faults().clear();
