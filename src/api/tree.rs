@@ -179,12 +179,12 @@ impl Node {
 }
 
 /// Whether an answer is about a path: the bytes are the same, but for the Unicode form.
-fn is_at(answered: &str, asked: &RemotePath) -> bool {
+pub(super) fn is_at(answered: &str, asked: &RemotePath) -> bool {
     let answered = RemotePath::from_server(answered);
     answered == *asked || answered.nfc() == asked.nfc()
 }
 
-fn about(answered: &str, asked: &RemotePath) -> String {
+pub(super) fn about(answered: &str, asked: &RemotePath) -> String {
     format!("the server answered about '{answered}' when it was asked for '{asked}'")
 }
 
