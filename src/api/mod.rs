@@ -252,15 +252,22 @@ fn encode(request: &impl Serialize) -> Result<Bytes, ApiError> {
     })
 }
 
-/// Reads the first JSON document of an answer, which is an object always; unknown fields are ignored. Anything else would
-/// be read as an object without any fields, which means "none".
+/// Reads the first JSON document of an answer, which is an object always; unknown fields are ignored, and so are further
+/// documents (docs/protocol.md §4.1). Anything else would be read as an object without any fields, which means "none".
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
         let message = "the answer is not what a Cells server says here: it is no JSON object";
         return Err(ApiError::new(ApiErrorKind::NotCells, message));
     }
-    match serde_json::Deserializer::from_slice(body).into_iter::<T>().next() {
-        Some(Ok(value)) => Ok(value),
+    let mut documents = serde_json::Deserializer::from_slice(body).into_iter::<T>();
+    let first = documents.next();
+    let after = body.get(documents.byte_offset()..).unwrap_or_default().trim_ascii_start();
+    match first {
+        Some(Ok(value)) if after.is_empty() || after.starts_with(b"{") => Ok(value),
+        Some(Ok(_)) => {
+            let message = "the answer is not what a Cells server says here: something else follows its JSON";
+            Err(ApiError::new(ApiErrorKind::NotCells, message))
+        }
         Some(Err(error)) if error.is_eof() => {
             Err(ApiError::new(ApiErrorKind::Server, "the answer ends in the middle of its JSON"))
         }
@@ -295,7 +302,13 @@ mod tests {
             let error = parse::<wire::BulkAnswer>(body.as_bytes()).expect_err(body);
             assert_eq!(error.kind, ApiErrorKind::NotCells, "{body}");
         }
-        assert!(parse::<wire::BulkAnswer>(b" {}").expect("an answer").nodes.is_empty());
+        for body in ["{},{}", "{}]", "{} <html>", "{}\"x\""] {
+            let error = parse::<wire::BulkAnswer>(body.as_bytes()).expect_err(body);
+            assert_eq!(error.kind, ApiErrorKind::NotCells, "{body}");
+        }
+        for body in [" {}", "{}\n", "{}{\"Title\":\"x\"}"] {
+            assert!(parse::<wire::BulkAnswer>(body.as_bytes()).expect(body).nodes.is_empty());
+        }
         assert_eq!(parse::<wire::BulkAnswer>(b"").expect_err("nothing").kind, ApiErrorKind::NotCells);
     }
 }
