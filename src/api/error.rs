@@ -111,6 +111,11 @@ impl ApiError {
         timed_out || matches!(self.status, Some(408 | 504))
     }
 
+    /// Whether the answer is larger than what is kept in memory.
+    pub(super) fn is_too_large(&self) -> bool {
+        matches!(&self.source, Some(Cause::Http(error)) if error.kind == HttpErrorKind::TooLarge)
+    }
+
     /// Whether the answer was lost, so that nobody knows whether the request was carried out.
     pub fn is_answer_lost(&self) -> bool {
         let gateway = matches!(self.status, Some(502..=504)) && self.kind == ApiErrorKind::Server;

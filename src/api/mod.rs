@@ -11,6 +11,7 @@ mod meta_store;
 pub mod page;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
+pub mod room;
 pub mod scheduler;
 pub mod search;
 pub mod share;
@@ -32,6 +33,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::auth::{Answer, Sender};
+use crate::http::limit::{LONGEST_ANSWER, LONGEST_PAGE};
 use crate::http::retry::{self, RetryPolicy};
 use crate::path::{RemotePath, View};
 
@@ -45,12 +47,13 @@ pub struct Client {
     retry: RetryPolicy,
     view: Option<Arc<View>>,
     listed: Arc<AtomicU64>,
+    room: room::Room,
 }
 
 impl Client {
     /// A client that sends through `sender`, and tries again as is usual for small requests.
     pub fn new(sender: Arc<Sender>) -> Self {
-        Self { sender, retry: RetryPolicy::default(), view: None, listed: Arc::default() }
+        Self { sender, retry: RetryPolicy::default(), view: None, listed: Arc::default(), room: room::Room::default() }
     }
 
     /// How many nodes the listings of this client and its clones have brought, counted as they come.
@@ -133,17 +136,17 @@ impl Client {
 
     /// A GET, tried again where that may help.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
-        self.again(&Method::GET, path, None, |_| Ok(())).await
+        self.again(&Method::GET, path, None, LONGEST_ANSWER, |_| Ok(())).await
     }
 
     /// A POST that only reads, tried again where that may help.
     pub(crate) async fn read<T: DeserializeOwned>(&self, path: &str, request: &impl Serialize) -> Result<T, ApiError> {
-        self.again(&Method::POST, path, Some(encode(request)?), |_| Ok(())).await
+        self.again(&Method::POST, path, Some(encode(request)?), LONGEST_ANSWER, |_| Ok(())).await
     }
 
     /// [`Client::get`] for an answer that tells what it is about; `fits` says what is wrong with one to another request.
     async fn get_about<T: DeserializeOwned>(&self, path: &str, fits: impl Fn(&T) -> Fits) -> Result<T, ApiError> {
-        self.again(&Method::GET, path, None, fits).await
+        self.again(&Method::GET, path, None, LONGEST_PAGE, fits).await
     }
 
     /// [`Client::read`] for an answer that tells what it is about; `fits` says what is wrong with one to another request.
@@ -153,7 +156,7 @@ impl Client {
         request: &impl Serialize,
         fits: impl Fn(&T) -> Fits,
     ) -> Result<T, ApiError> {
-        self.again(&Method::POST, path, Some(encode(request)?), fits).await
+        self.again(&Method::POST, path, Some(encode(request)?), LONGEST_PAGE, fits).await
     }
 
     /// A call that changes something: sent once, and again only where nothing of it was sent.
@@ -214,10 +217,11 @@ impl Client {
         method: &Method,
         path: &str,
         body: Option<Bytes>,
+        longest: usize,
         fits: impl Fn(&T) -> Fits,
     ) -> Result<T, ApiError> {
         let attempt = |_| async {
-            let answer = self.sender.call(method, path, body.as_ref()).await?;
+            let answer = self.sender.call_within(longest, method, path, body.as_ref()).await?;
             let http = &self.sender.http;
             let value = match error::json_of(&answer).and_then(parse) {
                 Err(error) if error.may_pass() && self.is_upload_only() => return Ok(Err(error)),

@@ -225,6 +225,32 @@ fn no_answer_takes_more_memory_than_a_server_may_have_of_it() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn pages_that_are_asked_for_ahead_take_no_more_memory_than_one() {
+    let world = World::new();
+    for number in 0..2700 {
+        world.put(&format!("common-files/big/{number:04}"), "");
+    }
+    let text = "x".repeat(20_000);
+    let node = |number: usize| {
+        json!({"Path": format!("common-files/big/{number:04}"), "Uuid": format!("{number:032x}"), "Type": "LEAF",
+            "MetaStore": {"usermeta-note": text}})
+    };
+    // Whatever the limit, the server answers with as much as it likes.
+    for (what, nodes) in [("ten", 500), ("one", 50)] {
+        let answer = json!({"Nodes": (100..100 + nodes).map(node).collect::<Vec<_>>()}).to_string();
+        let fault = Fault::on("POST", "/a/meta/bulk/get").status(200).body("application/json", &answer).skip(1);
+        world.sandbox.faults().add(fault.always());
+        for command in [&["find", "common-files/big"][..], &["scp", "-q", "cells://common-files/big", "."]] {
+            let (memory, code, stderr) = measured(&world, command);
+            assert!(memory < 64, "{command:?}, {what} MiB a page: {memory} MiB; {stderr}");
+            assert!(code != 101, "{command:?} {stderr}");
+        }
+        world.sandbox.faults().clear();
+    }
+}
+
 #[test]
 fn a_token_command_that_is_this_program_does_not_run_itself_without_end() {
     let world = World::new();
