@@ -225,6 +225,28 @@ fn no_answer_takes_more_memory_than_a_server_may_have_of_it() {
     }
 }
 
+#[test]
+fn a_pipe_or_a_link_under_a_name_of_this_program_is_refused_and_not_waited_for() {
+    // Links to config.json itself are followed: people keep it elsewhere.
+    for (name, is_pipe) in [("config.json", true), ("config.json.lock", true), ("config.json.lock", false)] {
+        let world = World::new();
+        let folder = world.home().join("shared");
+        std::fs::create_dir(&folder).expect("a folder");
+        let victim = world.home().join("victim");
+        let made = if is_pipe {
+            Command::new("mkfifo").arg(folder.join(name)).status().expect("mkfifo").success()
+        } else {
+            std::os::unix::fs::symlink(&victim, folder.join(name)).is_ok()
+        };
+        assert!(made);
+        let token = world.sandbox.token("admin");
+        let arguments = ["configure", "token", world.url(), "--token", &token, "--skip-keyring"];
+        let run = world.signed_out(arguments).env("CEC_CONFIG", &folder.display().to_string()).run();
+        assert!(run.code != 0 && run.stderr.contains("not a regular file"), "{name} {run:?}");
+        assert!(!victim.exists());
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn pages_that_are_asked_for_ahead_take_no_more_memory_than_one() {
