@@ -172,6 +172,11 @@ impl ServerError {
         self.http().is_some_and(|error| error.kind == HttpErrorKind::Closed)
     }
 
+    /// Whether the answer is larger than what is kept in memory.
+    pub(crate) fn is_too_large(&self) -> bool {
+        matches!(&self.source, Some(Cause::Http(error)) if error.kind == HttpErrorKind::TooLarge)
+    }
+
     /// Whether the answer was lost, so that nobody knows whether the request was carried out.
     pub fn is_answer_lost(&self) -> bool {
         let gateway = matches!(self.status, Some(502..=504)) && self.kind == ServerErrorKind::Server;

@@ -11,6 +11,7 @@ mod meta_store;
 pub mod page;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
+pub mod room;
 pub mod scheduler;
 pub mod search;
 pub mod share;
@@ -32,6 +33,7 @@ use serde::de::DeserializeOwned;
 
 use crate::auth::{Answer, Sender};
 use crate::failure::{ServerError, ServerErrorKind};
+use crate::http::limit::{LONGEST_ANSWER, LONGEST_PAGE};
 use crate::http::retry::{self, RetryPolicy};
 use crate::path::{RemotePath, View};
 
@@ -45,12 +47,13 @@ pub struct Client {
     retry: RetryPolicy,
     view: Option<Arc<View>>,
     listed: Arc<AtomicU64>,
+    room: room::Room,
 }
 
 impl Client {
     /// A client that sends through `sender`, and tries again as is usual for small requests.
     pub fn new(sender: Arc<Sender>) -> Self {
-        Self { sender, retry: RetryPolicy::default(), view: None, listed: Arc::default() }
+        Self { sender, retry: RetryPolicy::default(), view: None, listed: Arc::default(), room: room::Room::default() }
     }
 
     /// How many nodes the listings of this client and its clones have brought, counted as they come.
@@ -133,7 +136,7 @@ impl Client {
 
     /// A GET, tried again where that may help.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ServerError> {
-        self.again(&Method::GET, path, None, |_| Ok(())).await
+        self.again(&Method::GET, path, None, LONGEST_ANSWER, |_| Ok(())).await
     }
 
     /// A POST that only reads, tried again where that may help.
@@ -142,12 +145,12 @@ impl Client {
         path: &str,
         request: &impl Serialize,
     ) -> Result<T, ServerError> {
-        self.again(&Method::POST, path, Some(encode(request)?), |_| Ok(())).await
+        self.again(&Method::POST, path, Some(encode(request)?), LONGEST_ANSWER, |_| Ok(())).await
     }
 
     /// [`Client::get`] for an answer that tells what it is about; `fits` says what is wrong with one to another request.
     async fn get_about<T: DeserializeOwned>(&self, path: &str, fits: impl Fn(&T) -> Fits) -> Result<T, ServerError> {
-        self.again(&Method::GET, path, None, fits).await
+        self.again(&Method::GET, path, None, LONGEST_PAGE, fits).await
     }
 
     /// [`Client::read`] for an answer that tells what it is about; `fits` says what is wrong with one to another request.
@@ -157,7 +160,7 @@ impl Client {
         request: &impl Serialize,
         fits: impl Fn(&T) -> Fits,
     ) -> Result<T, ServerError> {
-        self.again(&Method::POST, path, Some(encode(request)?), fits).await
+        self.again(&Method::POST, path, Some(encode(request)?), LONGEST_PAGE, fits).await
     }
 
     /// A call that changes something: sent once, and again only where nothing of it was sent.
@@ -218,10 +221,11 @@ impl Client {
         method: &Method,
         path: &str,
         body: Option<Bytes>,
+        longest: usize,
         fits: impl Fn(&T) -> Fits,
     ) -> Result<T, ServerError> {
         let attempt = |_| async {
-            let answer = self.sender.call(method, path, body.as_ref()).await?;
+            let answer = self.sender.call_within(longest, method, path, body.as_ref()).await?;
             let http = &self.sender.http;
             let value = match error::json_of(&answer).and_then(parse) {
                 Err(error) if error.may_pass() && self.is_upload_only() => return Ok(Err(error)),
@@ -256,15 +260,22 @@ fn encode(request: &impl Serialize) -> Result<Bytes, ServerError> {
     })
 }
 
-/// Reads the first JSON document of an answer, which is an object always; unknown fields are ignored. Anything else would
-/// be read as an object without any fields, which means "none".
+/// Reads the first JSON document of an answer, which is an object always; unknown fields are ignored, and so are further
+/// documents (docs/protocol.md §4.1). Anything else would be read as an object without any fields, which means "none".
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ServerError> {
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
         let message = "the answer is not what a Cells server says here: it is no JSON object";
         return Err(ServerError::new(ServerErrorKind::NotCells, message));
     }
-    match serde_json::Deserializer::from_slice(body).into_iter::<T>().next() {
-        Some(Ok(value)) => Ok(value),
+    let mut documents = serde_json::Deserializer::from_slice(body).into_iter::<T>();
+    let first = documents.next();
+    let after = body.get(documents.byte_offset()..).unwrap_or_default().trim_ascii_start();
+    match first {
+        Some(Ok(value)) if after.is_empty() || after.starts_with(b"{") => Ok(value),
+        Some(Ok(_)) => {
+            let message = "the answer is not what a Cells server says here: something else follows its JSON";
+            Err(ServerError::new(ServerErrorKind::NotCells, message))
+        }
         Some(Err(error)) if error.is_eof() => {
             Err(ServerError::new(ServerErrorKind::Server, "the answer ends in the middle of its JSON"))
         }
@@ -299,7 +310,13 @@ mod tests {
             let error = parse::<wire::BulkAnswer>(body.as_bytes()).expect_err(body);
             assert_eq!(error.kind, ServerErrorKind::NotCells, "{body}");
         }
-        assert!(parse::<wire::BulkAnswer>(b" {}").expect("an answer").nodes.is_empty());
+        for body in ["{},{}", "{}]", "{} <html>", "{}\"x\""] {
+            let error = parse::<wire::BulkAnswer>(body.as_bytes()).expect_err(body);
+            assert_eq!(error.kind, ServerErrorKind::NotCells, "{body}");
+        }
+        for body in [" {}", "{}\n", "{}{\"Title\":\"x\"}"] {
+            assert!(parse::<wire::BulkAnswer>(body.as_bytes()).expect(body).nodes.is_empty());
+        }
         assert_eq!(parse::<wire::BulkAnswer>(b"").expect_err("nothing").kind, ServerErrorKind::NotCells);
     }
 }

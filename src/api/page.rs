@@ -3,14 +3,22 @@
 //! The server's pages overlap: children whose name starts with a dot are dropped from an answer, which is then filled
 //! up from the following pages, and those come again. So the offset goes on by the limit, the total ends it, and each
 //! node is given once.
+//!
+//! Pages are asked for ahead. One that there is no memory for is left out, and asked for again when it is the next one, in
+//! smaller parts if need be.
 
 use std::collections::HashSet;
-use std::future::Future;
+use std::future::{self, Future};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
+
+use super::room::{Held, When};
+
+/// Into how many parts a page is cut that is too large.
+const PARTS: u64 = 5;
 
 /// One page of a listing.
 #[derive(Debug)]
@@ -19,6 +27,8 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// How many there are in all, hidden ones included; `None` where this page is all.
     pub total: Option<u64>,
+    /// The memory that it takes, given back with its last item.
+    pub held: Held,
 }
 
 /// How a listing is cut into pages.
@@ -32,8 +42,9 @@ pub struct Cut {
     pub at_once: usize,
 }
 
-/// The items of all pages, each once, in order. `fetch` gets the offset and the limit; `identity` tells items apart. `total`
-/// starts at zero and rises to what the pages tell; it stays zero where the first page is all.
+/// The items of all pages, each once, in order. `fetch` gets the offset and the limit, and gives nothing where there is no
+/// memory for that page: never where it is wanted now and the limit is 1. `identity` tells items apart. `total` starts at
+/// zero and rises to what the pages tell; it stays zero where the first page is all.
 pub fn items<T, E, Fetch, Answer, Identity>(
     cut: Cut,
     fetch: Fetch,
@@ -43,18 +54,26 @@ pub fn items<T, E, Fetch, Answer, Identity>(
 where
     T: Send + 'static,
     E: Send + 'static,
-    Fetch: Fn(u64, u64) -> Answer + Clone + Send + Sync + 'static,
-    Answer: Future<Output = Result<Page<T>, E>> + Send + 'static,
+    Fetch: Fn(u64, u64, When) -> Answer + Clone + Send + Sync + 'static,
+    Answer: Future<Output = Result<Option<Page<T>>, E>> + Send + 'static,
     Identity: Fn(&T) -> u128 + Send + 'static,
 {
-    let first = stream::once(fetch(0, cut.first));
+    let first = wanted(fetch.clone(), 0, cut.first, total.clone());
     let (known, mut next) = (total.clone(), cut.first);
     let offsets = stream::iter(std::iter::from_fn(move || {
         let offset = next;
         next += cut.others;
         (offset < known.load(Ordering::Relaxed)).then_some(offset)
     }));
-    let rest = offsets.map(move |offset| fetch(offset, cut.others)).buffered(cut.at_once);
+    let (ahead, known) = (fetch.clone(), total.clone());
+    let pages = offsets.map(move |offset| {
+        let page = ahead(offset, cut.others, When::Ahead);
+        async move { (offset, page.await) }
+    });
+    let rest = pages.buffered(cut.at_once).flat_map(move |(offset, page)| match page.transpose() {
+        Some(page) => stream::once(future::ready(page)).left_stream(),
+        None => wanted(fetch.clone(), offset, cut.others, known.clone()).right_stream(),
+    });
     let mut seen = Seen::default();
     first
         .chain(rest)
@@ -62,8 +81,44 @@ where
             // A folder may grow while it is listed.
             total.fetch_max(page.total.unwrap_or(0), Ordering::Relaxed);
         })
-        .map_ok(move |page| stream::iter(seen.new_ones(page.items, &identity).into_iter().map(Ok)))
+        .map_ok(move |Page { items, held, .. }| {
+            let fresh = seen.new_ones(items, &identity);
+            stream::iter(fresh.into_iter().map(move |item| {
+                let _held = &held;
+                Ok(item)
+            }))
+        })
         .try_flatten()
+}
+
+/// The page whose turn it is, in as many parts as there is need for.
+fn wanted<T, E, Fetch, Answer>(
+    fetch: Fetch,
+    offset: u64,
+    limit: u64,
+    total: Arc<AtomicU64>,
+) -> impl Stream<Item = Result<Page<T>, E>> + Send + 'static
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    Fetch: Fn(u64, u64, When) -> Answer + Clone + Send + Sync + 'static,
+    Answer: Future<Output = Result<Option<Page<T>>, E>> + Send + 'static,
+{
+    let end = offset + limit;
+    stream::try_unfold((offset, limit), move |(at, mut part)| {
+        let (fetch, total) = (fetch.clone(), total.clone());
+        async move {
+            // What the parts before have told of the end counts as well.
+            while at < end && (at == offset || at < total.load(Ordering::Relaxed)) {
+                let limit = part.min(end - at);
+                if let Some(page) = fetch(at, limit, When::Now).await? {
+                    return Ok(Some((page, (at + limit, part))));
+                }
+                part = limit.div_ceil(PARTS);
+            }
+            Ok(None)
+        }
+    })
 }
 
 /// What was given already, as far back as pages may overlap.
@@ -115,7 +170,7 @@ mod tests {
             at = end;
         }
         let all = items.len() == names.len();
-        Page { items, total: (!all).then_some(names.len() as u64) }
+        Page { items, total: (!all).then_some(names.len() as u64), held: Held::default() }
     }
 
     fn even(limit: u64) -> Cut {
@@ -125,11 +180,11 @@ mod tests {
     async fn listed(names: &'static [&'static str], cut: Cut) -> (Vec<&'static str>, Vec<u64>) {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = asked.clone();
-        let fetch = move |offset: u64, limit: u64| {
+        let fetch = move |offset: u64, limit: u64, _: When| {
             log.lock().expect("a lock").push(offset);
             let page =
                 overlapping(names, usize::try_from(limit).expect("small"), usize::try_from(offset).expect("small"));
-            async move { Ok::<_, ()>(page) }
+            async move { Ok::<_, ()>(Some(page)) }
         };
         let all =
             items(cut, fetch, |name: &&str| identity_of(name), Arc::default()).try_collect().await.expect("no errors");
@@ -168,9 +223,9 @@ mod tests {
 
     #[tokio::test]
     async fn short_pages_that_are_not_filled_up_are_not_the_end_either() {
-        let fetch = |offset: u64, limit: u64| async move {
+        let fetch = |offset: u64, limit: u64, _: When| async move {
             let items: Vec<u64> = (offset..(offset + limit).min(20)).filter(|n| n % 10 > 6).collect();
-            Ok::<_, ()>(Page { items, total: Some(20) })
+            Ok::<_, ()>(Some(Page { items, total: Some(20), held: Held::default() }))
         };
         let all: Vec<u64> =
             items(even(5), fetch, |n| u128::from(*n), Arc::default()).try_collect().await.expect("no errors");
@@ -179,11 +234,35 @@ mod tests {
 
     #[tokio::test]
     async fn the_failure_of_a_page_is_given_in_its_place() {
-        let fetch = |offset: u64, _: u64| async move {
-            if offset == 2 { Err("away") } else { Ok(Page { items: vec![offset], total: Some(6) }) }
+        let fetch = |offset: u64, _: u64, _: When| async move {
+            let page = Page { items: vec![offset], total: Some(6), held: Held::default() };
+            if offset == 2 { Err("away") } else { Ok(Some(page)) }
         };
         let all: Vec<_> = items(even(2), fetch, |n| u128::from(*n), Arc::default()).take(2).collect().await;
         assert_eq!(all, [Ok(0), Err("away")]);
+    }
+
+    #[tokio::test]
+    async fn what_there_is_no_memory_for_comes_in_smaller_parts_and_in_its_turn() {
+        static NAMES: [&str; 14] = [".a", ".b", ".c", "d", "e", ".f", ".g", "h", "i", "j", "k", ".l", "m", "n"];
+        for (cut, most) in [(4, 1), (4, 3), (6, 2), (14, 5), (20, 1), (3, 3)] {
+            let asked = Arc::new(Mutex::new(Vec::new()));
+            let log = asked.clone();
+            let fetch = move |offset: u64, limit: u64, when: When| {
+                let fits = when == When::Now && limit <= most;
+                if fits {
+                    log.lock().expect("a lock").push(offset);
+                }
+                let small = |number| usize::try_from(number).expect("small");
+                let page = fits.then(|| overlapping(&NAMES, small(limit), small(offset)));
+                async move { Ok::<_, ()>(page) }
+            };
+            let all = items(even(cut), fetch, |name: &&str| identity_of(name), Arc::default());
+            let all: Vec<&str> = all.try_collect().await.expect("no errors");
+            assert_eq!(all, ["d", "e", "h", "i", "j", "k", "m", "n"], "pages of {cut}, of which {most} fit");
+            let asked = asked.lock().expect("a lock").clone();
+            assert!(asked.is_sorted() && asked.last().is_some_and(|last| *last < 14), "{asked:?}");
+        }
     }
 
     #[test]

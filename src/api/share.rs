@@ -16,6 +16,9 @@ use crate::path::{RemotePath, encode_segment};
 /// How many links are read at once.
 const AT_ONCE: usize = 4;
 
+/// How many likely places of shared nodes are looked at.
+const MOST_CANDIDATES: usize = 20_000;
+
 /// What the visitors of a link may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Permission {
@@ -384,7 +387,8 @@ impl Client {
             // Below the data source, the user's folder in it, or the folder that a workspace is.
             for skipped in 1..names.len().min(4) {
                 let below = names[skipped..].join("/");
-                candidates.extend(workspaces.iter().map(|workspace| workspace.path.join(&below)));
+                let left = MOST_CANDIDATES.saturating_sub(candidates.len());
+                candidates.extend(workspaces.iter().take(left).map(|workspace| workspace.path.join(&below)));
             }
         }
         let found = self.stat_many(&candidates).await?;

@@ -14,12 +14,14 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::jobs::JobId;
 use super::page::{self, Cut, Page};
+use super::room::{Held, When};
 use super::wire::{
     BulkAnswer, BulkRequest, CreateAnswer, CreateRequest, DeleteAnswer, DeleteRequest, RestoreAnswer, RestoreRequest,
     StatAnswer, WireNode, WirePath,
 };
 use super::{Client, Fits};
 use crate::failure::{ServerError, ServerErrorKind};
+use crate::http::{HttpError, HttpErrorKind};
 use crate::path::RemotePath;
 
 /// The one service behind listings and bulk stats.
@@ -180,17 +182,23 @@ impl Node {
 }
 
 /// Whether an answer is about a path: the bytes are the same, but for the Unicode form.
-fn is_at(answered: &str, asked: &RemotePath) -> bool {
+pub(super) fn is_at(answered: &str, asked: &RemotePath) -> bool {
     let answered = RemotePath::from_server(answered);
     answered == *asked || answered.nfc() == asked.nfc()
 }
 
-fn about(answered: &str, asked: &RemotePath) -> String {
+pub(super) fn about(answered: &str, asked: &RemotePath) -> String {
     format!("the server answered about '{answered}' when it was asked for '{asked}'")
 }
 
 fn of_this_call(answer: &BulkAnswer) -> Fits {
     if answer.is_of_another_call() { Err("the server gave the answer to another request".to_owned()) } else { Ok(()) }
+}
+
+/// The failure of a call that tells more of nodes than is kept in memory.
+fn too_much() -> ServerError {
+    let message = "the server tells more of a few nodes than any Cells server does";
+    HttpError::new(HttpErrorKind::TooLarge, message).into()
 }
 
 /// What became of a deletion request.
@@ -285,18 +293,18 @@ impl Client {
         let calls: Vec<Vec<RemotePath>> = calls.flat_map(|run| run.chunks(STATS_A_CALL)).map(<[_]>::to_vec).collect();
         let client = self.clone();
         let answers = stream::iter(calls).map(move |call| client.clone().stat_call(call)).buffered(AT_ONCE);
-        let nodes: Vec<Vec<Node>> = answers.try_collect().await?;
-        Ok(nodes.into_iter().flatten().collect())
+        let nodes: Vec<(Vec<Node>, Held)> = answers.try_collect().await?;
+        Ok(nodes.into_iter().flat_map(|(nodes, _)| nodes).collect())
     }
 
-    async fn stat_call(self, paths: Vec<RemotePath>) -> Result<Vec<Node>, ServerError> {
+    async fn stat_call(self, paths: Vec<RemotePath>) -> Result<(Vec<Node>, Held), ServerError> {
         if let [only] = paths.as_slice()
             && only.name() == "*"
         {
             return match self.stat(only).await {
-                Ok(node) => Ok(vec![node]),
+                Ok(node) => Ok((vec![node], Held::default())),
                 Err(error) if matches!(error.kind, ServerErrorKind::NotFound | ServerErrorKind::Forbidden) => {
-                    Ok(Vec::new())
+                    Ok((Vec::new(), Held::default()))
                 }
                 Err(error) => Err(error),
             };
@@ -307,7 +315,7 @@ impl Client {
             offset: 0,
         };
         if request.node_paths.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Held::default()));
         }
         let asked: HashSet<RemotePath> = paths.iter().map(|path| self.server_path(path).nfc()).collect();
         let fits = |answer: &BulkAnswer| {
@@ -321,7 +329,9 @@ impl Client {
         // What is left out counts as missing: an answer that tells of something else must not.
         answer.nodes.iter().try_for_each(WireNode::check)?;
         let present = answer.nodes.into_iter().filter(|node| !node.is_virtual());
-        Ok(present.map(|node| self.shown_node(node)).collect())
+        let nodes: Vec<Node> = present.map(|node| self.shown_node(node)).collect();
+        let held = self.room.take(&nodes, When::Now).ok_or_else(too_much)?;
+        Ok((nodes, held))
     }
 
     /// A node of an answer, named as it is shown.
@@ -361,6 +371,7 @@ impl Client {
         let mut workspaces: Vec<Node> = named.map(|node| self.shown_node(node)).collect();
         workspaces.sort_by(|one, other| one.path.cmp(&other.path));
         workspaces.dedup_by(|one, other| one.path == other.path);
+        self.room.take(&workspaces, When::Now).ok_or_else(too_much)?;
         Ok(workspaces)
     }
 
@@ -392,12 +403,14 @@ impl Client {
             return stream::once(future::err(refused)).right_stream().left_stream();
         }
         let listed = self.server_path(folder);
-        let fetch = move |offset, limit| {
+        let fetch = move |offset, limit, when| {
             let (client, path) = (client.clone(), listed.clone());
             async move {
                 // On a task of its own, so that an answer is read while others are still on their way.
-                let page = AbortOnDropHandle::new(tokio::spawn(async move { client.page(path, offset, limit).await }));
-                page.await.unwrap_or_else(|error| Err(ServerError::new(ServerErrorKind::Server, error.to_string())))
+                let page = tokio::spawn(async move { client.page(path, offset, limit, when).await });
+                AbortOnDropHandle::new(page)
+                    .await
+                    .unwrap_or_else(|error| Err(ServerError::new(ServerErrorKind::Server, error.to_string())))
             }
         };
         let mut failed = false;
@@ -406,7 +419,15 @@ impl Client {
             .right_stream()
     }
 
-    async fn page(&self, folder: RemotePath, offset: u64, limit: u64) -> Result<Page<Node>, ServerError> {
+    /// A page of a listing; `None` where there is no memory for it, and where a smaller one, or the same one later, may fit.
+    async fn page(
+        &self,
+        folder: RemotePath,
+        offset: u64,
+        limit: u64,
+        when: When,
+    ) -> Result<Option<Page<Node>>, ServerError> {
+        let may_fit = when == When::Ahead || limit > 1;
         let request = BulkRequest { node_paths: vec![format!("{folder}/*")], limit, offset };
         let fits = |answer: &BulkAnswer| {
             let is_outside = |node: &&WireNode| {
@@ -423,15 +444,21 @@ impl Client {
                 _ => of_this_call(answer),
             }
         };
-        let answer: BulkAnswer = self.read_about(BULK, &request, fits).await?;
-        self.listed.fetch_add(answer.nodes.len() as u64, Ordering::Relaxed);
+        let answer: BulkAnswer = match self.read_about(BULK, &request, fits).await {
+            Err(error) if may_fit && error.is_too_large() => return Ok(None),
+            answer => answer?,
+        };
+        let count = answer.nodes.len() as u64;
         let real: Vec<WireNode> =
             answer.nodes.into_iter().filter(|node| !node.uuid.is_empty() && !node.is_virtual()).collect();
         real.iter().try_for_each(WireNode::check)?;
-        Ok(Page {
-            items: real.into_iter().map(|node| self.shown_node(node)).collect(),
-            total: answer.pagination.map(|pagination| u64::try_from(pagination.total).unwrap_or(0)),
-        })
+        let items: Vec<Node> = real.into_iter().map(|node| self.shown_node(node)).collect();
+        let Some(held) = self.room.take(&items, when) else {
+            return if may_fit { Ok(None) } else { Err(too_much()) };
+        };
+        self.listed.fetch_add(count, Ordering::Relaxed);
+        let total = answer.pagination.map(|pagination| u64::try_from(pagination.total).unwrap_or(0));
+        Ok(Some(Page { items, total, held }))
     }
 
     /// Makes folders in NFC, parents included; existing ones are kept, so that it can be repeated. Never more than 100

@@ -23,8 +23,8 @@ const PACKAGE: &str = "CellsClient";
 /// The longest list of offers that is read, in bytes.
 const LONGEST_LIST: usize = 4 * 1024 * 1024;
 
-/// The largest program that is fetched, in bytes.
-const LARGEST_PROGRAM: usize = 256 * 1024 * 1024;
+/// The largest program that is fetched, in bytes: it is in memory until its signature is checked.
+const LARGEST_PROGRAM: usize = 32 * 1024 * 1024;
 
 /// Why there is no update.
 #[derive(Debug, thiserror::Error)]
@@ -176,7 +176,7 @@ impl UpdateServer {
         let request = request.header(CONTENT_TYPE, "application/json").header(ACCEPT, "application/json").body(body);
         let response = self.http.send(request).await?;
         let status = response.status();
-        let answer = self.http.read(response, LONGEST_LIST).await?;
+        let answer = self.http.read_whole(response, LONGEST_LIST).await?;
         let list: Option<List> = serde_json::from_slice(&answer).ok();
         match list {
             Some(list) if status.is_success() => {
@@ -204,10 +204,13 @@ impl UpdateServer {
         if !response.status().is_success() {
             return Err(UpdateError::Server(format!("HTTP {} for the program", response.status())));
         }
-        let program = self.http.read(response, LARGEST_PROGRAM).await.map_err(|error| match error.kind {
+        let program = self.http.read(response, LARGEST_PROGRAM + 1).await.map_err(|error| match error.kind {
             HttpErrorKind::Closed => HttpError::new(error.kind, format!("the program broke off: {error}")),
             _ => error,
         })?;
+        if program.len() > LARGEST_PROGRAM {
+            return Err(UpdateError::Refused("it is larger than any version of this program"));
+        }
         verify(&program, offer, key)?;
         Ok(program)
     }

@@ -1,13 +1,19 @@
 //! What a public link opens, as its visitor finds it.
 
 use super::Client;
-use super::wire::{BulkAnswer, BulkRequest, StatAnswer, WireNode};
+use super::tree::{about, is_at};
+use super::wire::{BulkAnswer, BulkRequest, StatAnswer, WireNode, is_true};
 use crate::failure::{ServerError, ServerErrorKind};
-use crate::path::{View, encode_segment};
+use crate::path::{RemotePath, View};
 
 impl WireNode {
     fn text(&self, name: &str) -> Option<String> {
         self.meta_store.text(name).map(ToOwned::to_owned)
+    }
+
+    /// Whether it is a folder that is nowhere else, to show single files in (docs/protocol.md §6.9).
+    fn is_only_shown(&self) -> bool {
+        self.meta_store.rest.get("virtual_root").is_some_and(is_true)
     }
 
     fn last_name(&self) -> &str {
@@ -26,20 +32,42 @@ impl Client {
         let answer: BulkAnswer = self.read(super::tree::BULK, &request).await?;
         let mut workspaces = answer.nodes.into_iter().filter(|node| !node.last_name().is_empty());
         let own = workspaces.find(|node| uuid.is_empty() || node.text("ws_uuid").is_some_and(|own| own == uuid));
-        let Some(workspace) = own else {
-            return Err(ServerError::new(ServerErrorKind::NotFound, "what this link opens is not there any more"));
-        };
+        let gone = || ServerError::new(ServerErrorKind::NotFound, "what this link opens is not there any more");
+        let workspace = own.ok_or_else(gone)?;
         let slug = workspace.last_name().to_owned();
         let upload_only = workspace.text("ws_permissions").is_some_and(|rights| !rights.contains("read"));
-        let answer: StatAnswer = self.get(&format!("/a/tree/stat/{}", encode_segment(&slug))).await?;
-        let root = answer.node.unwrap_or_default();
-        if root.text("virtual_root").is_none_or(|told| told != "true") {
+        let root = self.top_of(&slug).await?;
+        if !root.is_only_shown() {
+            // A folder that a link opens is one of the server's own. Whatever else this is, to take it for one would make a
+            // folder of what is a file.
+            if root.uuid.is_empty() && !upload_only {
+                let message =
+                    "the answer is not what a Cells server says here: the link opens neither a folder nor files";
+                return Err(ServerError::new(ServerErrorKind::NotCells, message));
+            }
             return Ok(View::new(name, &slug, root.text("name"), upload_only));
         }
         let request = BulkRequest { node_paths: vec![format!("{slug}/*")], limit: 0, offset: 0 };
         let answer: BulkAnswer = self.read(super::tree::BULK, &request).await?;
-        let real = answer.nodes.iter().filter(|node| !node.uuid.is_empty());
-        let entries = real.map(|node| (node.text("name").unwrap_or_default(), node.last_name().to_owned()));
+        let real: Vec<&WireNode> = answer.nodes.iter().filter(|node| !node.uuid.is_empty()).collect();
+        if real.is_empty() && !upload_only {
+            return Err(gone());
+        }
+        let entries = real.iter().map(|node| (node.text("name").unwrap_or_default(), node.last_name().to_owned()));
         Ok(View::new(name, &slug, None, upload_only).with_entries(entries))
+    }
+
+    /// The folder that the link opens, or seems to open.
+    async fn top_of(&self, slug: &str) -> Result<WireNode, ServerError> {
+        let asked = RemotePath::from_server(slug);
+        let fits = |answer: &StatAnswer| match &answer.node {
+            Some(node) if is_at(&node.path, &asked) => Ok(()),
+            Some(node) => Err(about(&node.path, &asked)),
+            None => Err(format!("the server answered without the node that was asked for, {asked}")),
+        };
+        let answer: StatAnswer = self.get_about(&format!("/a/tree/stat/{}", asked.encoded()), fits).await?;
+        let root = answer.node.unwrap_or_default();
+        root.check()?;
+        Ok(root)
     }
 }

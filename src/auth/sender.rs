@@ -16,6 +16,9 @@ use crate::account::{LinkUrl, ServerUrl};
 use crate::http::limit::LONGEST_ANSWER;
 use crate::http::{Http, HttpError};
 
+/// As much of a refused call's answer as is looked at.
+const LONGEST_REFUSAL: usize = 64 * 1024;
+
 /// A whole answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -66,8 +69,24 @@ impl Sender {
     /// # Errors
     /// [`AuthError::Expired`] where the token is dead and cannot be renewed; [`AuthError::Http`] without an answer.
     pub async fn call(&self, method: &Method, path: &str, body: Option<&Bytes>) -> Result<Answer, AuthError> {
+        self.call_within(LONGEST_ANSWER, method, path, body).await
+    }
+
+    /// [`Sender::call`] for an answer of at most `longest` bytes.
+    ///
+    /// # Errors
+    /// As [`Sender::call`]; [`AuthError::Http`] of the kind `TooLarge` for a longer one.
+    pub async fn call_within(
+        &self,
+        longest: usize,
+        method: &Method,
+        path: &str,
+        body: Option<&Bytes>,
+    ) -> Result<Answer, AuthError> {
         let response = self.start(method, path, body, "application/json").await?;
-        self.whole(response).await
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = self.http.read_whole(response, longest).await?;
+        Ok(Answer { status, headers, body })
     }
 
     /// [`Sender::call`] for a large answer, whose body is left to be read as it comes; `accept` is the media type.
@@ -82,24 +101,27 @@ impl Sender {
         accept: &'static str,
     ) -> Result<reqwest::Response, AuthError> {
         let token = self.tokens.token(Duration::ZERO).await?;
-        let response = self.attempt(method, path, body, accept, &token).await?;
+        let response = match self.refused(self.attempt(method, path, body, accept, &token).await?).await? {
+            Refused::Dead => {
+                let fresh = self.tokens.renew(&token).await?;
+                self.refused(self.attempt(method, path, body, accept, &fresh).await?).await?
+            }
+            no => no,
+        };
+        match response {
+            Refused::No(response) => Ok(response),
+            Refused::Dead => Err(AuthError::Expired),
+        }
+    }
+
+    /// Whether the server refuses the token itself as dead. Nothing of a refusal is left when the next request is sent.
+    async fn refused(&self, response: reqwest::Response) -> Result<Refused, AuthError> {
         if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
+            return Ok(Refused::No(response));
         }
-        let answer = self.whole(response).await?;
-        if !is_dead_token_answer(answer.status, &answer.body) {
-            return rebuild(answer);
-        }
-        let fresh = self.tokens.renew(&token).await?;
-        let response = self.attempt(method, path, body, accept, &fresh).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
-        }
-        let answer = self.whole(response).await?;
-        if is_dead_token_answer(answer.status, &answer.body) {
-            return Err(AuthError::Expired);
-        }
-        rebuild(answer)
+        let (status, headers) = (response.status(), response.headers().clone());
+        let answer = Answer { status, headers, body: self.http.read(response, LONGEST_REFUSAL).await? };
+        Ok(if is_dead_token_answer(answer.status, &answer.body) { Refused::Dead } else { Refused::No(rebuild(answer)) })
     }
 
     async fn attempt(
@@ -120,12 +142,6 @@ impl Sender {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
         self.http.send(request).await
-    }
-
-    async fn whole(&self, response: reqwest::Response) -> Result<Answer, AuthError> {
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = self.http.read_whole(response, LONGEST_ANSWER).await?;
-        Ok(Answer { status, headers, body })
     }
 
     /// Whether `token` is dead, as REST tells it: the gateway refuses a dead token and a missing right in the same
@@ -150,9 +166,17 @@ impl Sender {
     }
 }
 
-fn rebuild(answer: Answer) -> Result<reqwest::Response, AuthError> {
+/// What became of a token.
+enum Refused {
+    /// It is valid, or refused for another reason.
+    No(reqwest::Response),
+    /// It is dead.
+    Dead,
+}
+
+fn rebuild(answer: Answer) -> reqwest::Response {
     let mut response = http::Response::new(reqwest::Body::from(answer.body));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
-    Ok(response.into())
+    response.into()
 }

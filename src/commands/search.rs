@@ -89,7 +89,7 @@ impl Verb for Args {
                 if ui.is_json() {
                     ui.json_line(&NodeRecord::listed(&node))?;
                 } else if self.null {
-                    ui.bytes(format!("{}{slash}\0", node.path).as_bytes())?;
+                    ui.record(&format!("{}{slash}", node.path), "\0")?;
                 } else {
                     ui.line(&format!("{}{slash}", ui.shown(node.path.as_str())))?;
                 }

@@ -287,9 +287,19 @@ fn keep(ctx: &Ctx, program: &Path, version: &str) -> Result<PathBuf, CliError> {
     let folder = ctx.settings.config_folder.clone().ok_or(crate::store::StoreError::NoFolder)?;
     crate::sys::atomic_file::create_private_folder(&folder)?;
     let kept = folder.join(format!("cec-{version}{}", std::env::consts::EXE_SUFFIX));
-    fs::copy(program, &kept)
+    copy(program, &kept)
         .map_err(|error| CliError::new(Kind::Failure, format!("cannot keep the old program: {error}")))?;
     Ok(kept)
+}
+
+/// Copies a program to a name that others may know: whatever is there already is replaced, and not written to.
+fn copy(program: &Path, to: &Path) -> std::io::Result<()> {
+    let mut copy = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(to.parent().unwrap_or(Path::new(".")))?;
+    std::io::copy(&mut fs::File::open(program)?, copy.as_file_mut())?;
+    copy.as_file().set_permissions(fs::metadata(program)?.permissions())?;
+    copy.as_file().sync_all()?;
+    copy.persist(to)?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -300,6 +310,25 @@ mod tests {
         let offer =
             |version: &&str| serde_json::from_value(serde_json::json!({ "Version": version })).expect("an offer");
         versions.iter().map(offer).collect()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_old_program_is_not_written_through_a_link() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("cec"), "program").expect("a file");
+        fs::set_permissions(path("cec"), fs::Permissions::from_mode(0o755)).expect("a mode");
+        fs::write(path("victim"), "mine").expect("a file");
+        std::os::unix::fs::symlink("victim", path("cec-5.0.0")).expect("a link");
+        for _ in 0..2 {
+            copy(&path("cec"), &path("cec-5.0.0")).expect("copied");
+        }
+        let about = fs::symlink_metadata(path("cec-5.0.0")).expect("a file");
+        assert!(about.is_file() && about.permissions().mode() & 0o777 == 0o755);
+        let read = |name: &str| fs::read_to_string(path(name)).expect("a file");
+        assert_eq!((read("cec-5.0.0").as_str(), read("victim").as_str()), ("program", "mine"));
     }
 
     #[test]

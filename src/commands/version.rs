@@ -7,6 +7,7 @@ use crate::commands::verb::{Offline, OfflineVerb};
 use crate::error::{CliError, Outcome};
 use crate::path::shell::command_line;
 use crate::ui::template::Format;
+use crate::ui::Piece;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -145,12 +146,17 @@ impl OfflineVerb for Args {
             ui.json_document(&record)?;
             return Ok(Outcome::Done);
         }
+        let values = [
+            (" Version: ", record.version),
+            (" Git commit: ", record.commit.unwrap_or_default()),
+            (" Timestamp: ", record.commit_time.unwrap_or_default()),
+            (" OS/Arch: ", &format!("{os}/{arch}")),
+            (" Rust version: ", record.rust_version.unwrap_or_default()),
+        ];
         ui.line(record.name)?;
-        ui.line(&format!(" Version: \t{}", record.version))?;
-        ui.line(&format!(" Git commit: \t{}", record.commit.unwrap_or_default()))?;
-        ui.line(&format!(" Timestamp: \t{}", record.commit_time.unwrap_or_default()))?;
-        ui.line(&format!(" OS/Arch: \t{os}/{arch}"))?;
-        ui.line(&format!(" Rust version: \t{}", record.rust_version.unwrap_or_default()))?;
+        for (name, value) in values {
+            ui.styled_line(&[Piece::Text(name), Piece::Tab, Piece::Text(value)])?;
+        }
         Ok(Outcome::Done)
     }
 }

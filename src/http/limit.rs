@@ -2,17 +2,30 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
 use super::{Detail, HttpError, HttpErrorKind};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The longest answer that is kept in memory, unpacked.
-pub const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
+pub const LONGEST_ANSWER: usize = 12 * 1024 * 1024;
+
+/// The longest answer about nodes. Where there are more of them, fewer can be asked for.
+pub const LONGEST_PAGE: usize = 4 * 1024 * 1024;
+
+/// Answers up to this length may be in memory in any number: as many as there are requests at a time.
+pub(super) const SHORT_ANSWER: usize = 512 * 1024;
 
 /// What an answer may weigh once it is read, in bytes: see [`weight`].
-const HEAVIEST_ANSWER: usize = 40 * 1024 * 1024;
+const HEAVIEST_ANSWER: usize = 28 * 1024 * 1024;
+
+/// How long an answer that is long may wait for its turn.
+const TURN_PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// What an object or a list takes in memory, with some room: a node of a listing is such a one.
 const CONTAINER: usize = 400;
@@ -52,6 +65,51 @@ fn weight(body: &[u8]) -> usize {
 /// The failure of an answer that is too large.
 pub(super) fn too_large(message: &str) -> HttpError {
     HttpError::new(HttpErrorKind::TooLarge, message).detail(Detail::AnswerTooLarge)
+}
+
+/// Sees to it that only one long answer is in memory at a time.
+#[derive(Debug)]
+pub(super) struct LongAnswers(Arc<Semaphore>);
+
+impl Default for LongAnswers {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+}
+
+impl LongAnswers {
+    /// Waits until nothing is left of the long answer before.
+    ///
+    /// # Errors
+    /// [`HttpErrorKind::TooLarge`] where that takes minutes.
+    pub(super) async fn turn(&self) -> Result<Turn, HttpError> {
+        match tokio::time::timeout(TURN_PATIENCE, Arc::clone(&self.0).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(Turn(permit)),
+            _ => Err(too_large("there is no memory for the answer, because others are as long")),
+        }
+    }
+}
+
+/// The turn of one long answer.
+#[derive(Debug)]
+pub(super) struct Turn(OwnedSemaphorePermit);
+
+impl Turn {
+    /// The answer, which keeps the turn as long as there is anything of it.
+    pub(super) fn with(self, body: Bytes) -> Bytes {
+        Bytes::from_owner(Kept { body, _turn: self.0 })
+    }
+}
+
+struct Kept {
+    body: Bytes,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
 }
 
 /// A body that is read in pieces, such as the elements of a document, none of which may be longer than allowed.

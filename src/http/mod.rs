@@ -32,7 +32,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::account::ServerUrl;
-use body::{IdleBody, WatchedBody};
+use body::{Gathered, IdleBody, WatchedBody};
 use error::{Target, classify};
 
 /// How long a first connection that is refused is tried again: a server that is just being started.
@@ -137,6 +137,7 @@ struct Shared {
     /// How many idle time-outs an answer may take whose request's body was handed over: what is on the way between
     /// buffers of this machine does not move for us.
     patience: AtomicU32,
+    long_answers: limit::LongAnswers,
 }
 
 impl std::fmt::Debug for Shared {
@@ -176,6 +177,7 @@ impl Http {
             in_use: OnceLock::new(),
             secrets: options.secrets.clone(),
             patience: AtomicU32::new(1),
+            long_answers: limit::LongAnswers::default(),
         };
         Ok(Self { client, shared: Arc::new(shared) })
     }
@@ -349,39 +351,46 @@ impl Http {
     /// The connection was closed early or went silent.
     pub async fn read(&self, response: reqwest::Response, limit: usize) -> Result<Bytes, HttpError> {
         let mut stream = std::pin::pin!(self.stream(response));
-        let mut whole = bytes::BytesMut::new();
-        let mut first = Bytes::new();
+        let mut gathered = Gathered::default();
         while let Some(chunk) = stream.next().await {
-            let chunk = chunk?;
-            if first.is_empty() && whole.is_empty() {
-                first = chunk;
-            } else {
-                if whole.is_empty() {
-                    whole.extend_from_slice(&first);
-                }
-                whole.extend_from_slice(&chunk);
-            }
-            if whole.len().max(first.len()) >= limit {
+            gathered.add(chunk?);
+            if gathered.len() >= limit {
                 break;
             }
         }
-        let mut body = if whole.is_empty() { first } else { whole.freeze() };
+        let mut body = gathered.whole();
         body.truncate(limit);
         Ok(body)
     }
 
-    /// Reads an answer's body that is needed as a whole, at most `limit` bytes of it.
+    /// Reads an answer's body that is needed as a whole, at most `limit` bytes of it. Of long ones there is only one in
+    /// memory at a time: the next is read once nothing of the one before is left. So who asks for another answer must
+    /// not keep this one.
     ///
     /// # Errors
     /// [`HttpErrorKind::TooLarge`] for a longer one, and for JSON that would take too much memory; as [`Http::read`].
     pub async fn read_whole(&self, response: reqwest::Response, limit: usize) -> Result<Bytes, HttpError> {
-        let body = self.read(response, limit + 1).await?;
-        if body.len() > limit {
-            let longest = limit / (1024 * 1024);
-            return Err(limit::too_large(&format!("the answer is longer than {longest} MiB")));
+        let mut stream = std::pin::pin!(self.stream(response));
+        let mut gathered = Gathered::default();
+        let mut turn = None;
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk?;
+            let length = gathered.len() + chunk.len();
+            if length > limit {
+                let longest = limit / (1024 * 1024);
+                return Err(limit::too_large(&format!("the answer is longer than {longest} MiB")));
+            }
+            if length > limit::SHORT_ANSWER && turn.is_none() {
+                turn = Some(self.shared.long_answers.turn().await?);
+            }
+            gathered.add(chunk);
         }
+        let body = gathered.whole();
         limit::check_weight(&body)?;
-        Ok(body)
+        Ok(match turn {
+            Some(turn) => turn.with(body),
+            None => body,
+        })
     }
 
     /// An answer's body as it arrives.

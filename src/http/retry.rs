@@ -14,8 +14,8 @@ use tracing::Instrument;
 /// The longest first pause; it doubles with each attempt.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
-/// The longest pause that a Retry-After can ask for where the policy's own pauses are shorter.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(120);
+/// The longest pause that a Retry-After can ask for where the policy has no end in time.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// How long a refusal may stay before it is final (docs/protocol.md §4.2).
 pub const BRIEFLY: Duration = Duration::from_millis(1500);
@@ -191,6 +191,7 @@ where
         let Some(pause) = pause(policy, advice, in_a_row, random()) else {
             return Err(error);
         };
+        // A server that asks for a longer pause than this is not asked sooner either: that would help nobody.
         if made.last_move.max(started).elapsed().saturating_add(pause) > policy.max_elapsed {
             return Err(error);
         }
@@ -214,7 +215,7 @@ fn pause(policy: &RetryPolicy, advice: Advice, number: u32, chance: f64) -> Opti
         Advice::Stop => None,
         Advice::Retry => Some(jittered),
         Advice::Briefly => Some(jittered.min(BRIEFLY / 2)),
-        Advice::After(least) => Some(least.min(LONGEST_RETRY_AFTER.max(policy.max_backoff)).max(jittered)),
+        Advice::After(least) => Some(least.min(LONGEST_RETRY_AFTER).max(jittered)),
     }
 }
 
@@ -295,7 +296,10 @@ mod tests {
     async fn what_the_server_asks_for_is_waited_but_not_for_ever() {
         let (_, heard) = pauses(&policy(2, 1, 1000), 0.0, Advice::After(Duration::from_secs(7))).await;
         assert_eq!(heard, [Duration::from_secs(7)]);
-        let (_, heard) = pauses(&policy(2, 1, 1000), 0.0, Advice::After(Duration::from_secs(9999))).await;
+        let long = Advice::After(Duration::from_secs(9999));
+        let (attempts, heard) = pauses(&policy(2, 1, 1000), 0.0, long).await;
+        assert_eq!((attempts, heard.len()), (1, 0), "there is no time for that");
+        let (_, heard) = pauses(&policy(2, 1, u64::MAX), 0.0, long).await;
         assert_eq!(heard, [LONGEST_RETRY_AFTER]);
     }
 

@@ -16,7 +16,7 @@ use super::{StoreError, migrate};
 use crate::account::{Account, Credentials, ServerUrl, TokenPair};
 use crate::hash;
 use crate::sys::atomic_file::{self, Reserved};
-use crate::sys::lock;
+use crate::sys::{lock, open};
 
 /// The name of the file.
 const FILE_NAME: &str = "config.json";
@@ -458,7 +458,7 @@ impl ConfigFile {
     /// A file that cannot be read or understood.
     pub fn load(&self) -> Result<Loaded, StoreError> {
         let path = self.path();
-        let text = match fs::read_to_string(&path) {
+        let text = match open::read_text(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Loaded { accounts: Accounts::default(), readable_by_others: false });

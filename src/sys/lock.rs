@@ -1,9 +1,11 @@
 //! A lock between processes, on a file of its own that stays in place.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use super::open;
 
 /// How long to pause between two tries.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -19,11 +21,7 @@ pub struct FileLock {
 /// # Errors
 /// The file system's.
 pub fn acquire(path: &Path, patience: Duration) -> io::Result<Option<FileLock>> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
+    let file = open::own_file(path)?;
     let deadline = Instant::now() + patience;
     loop {
         match file.try_lock() {

@@ -15,15 +15,47 @@ pub fn regular_file(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true);
     #[cfg(unix)]
+    set_flags(&mut options, rustix::fs::OFlags::empty());
+    let file = options.open(path)?;
+    check(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// Reads a text as [`regular_file`] opens it.
+///
+/// # Errors
+/// As [`regular_file`]; [`io::ErrorKind::InvalidData`] for what is not UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    io::read_to_string(regular_file(path)?)
+}
+
+/// Opens a file under a name of this program's own to write at its end, and makes it for its owner alone if it is missing.
+/// Whoever may write to the folder can have put something else there: no link is followed, and nothing waits.
+///
+/// # Errors
+/// The file system's; [`io::ErrorKind::InvalidInput`] for what is no regular file.
+pub fn own_file(path: &Path) -> io::Result<File> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        found => check(&found?)?,
+    }
+    let mut options = File::options();
+    options.create(true).append(true);
+    #[cfg(unix)]
     {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        // No effect on regular files.
-        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-        options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        set_flags(&mut options, rustix::fs::OFlags::NOFOLLOW);
     }
     let file = options.open(path)?;
     check(&file.metadata()?)?;
     Ok(file)
+}
+
+/// Lets nothing wait, and no terminal become that of this program. That has no effect on regular files.
+#[cfg(unix)]
+fn set_flags(options: &mut fs::OpenOptions, more: rustix::fs::OFlags) {
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY | more;
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, i32::try_from(flags.bits()).unwrap_or_default());
 }
 
 fn check(metadata: &fs::Metadata) -> io::Result<()> {
@@ -31,6 +63,8 @@ fn check(metadata: &fs::Metadata) -> io::Result<()> {
         return Ok(());
     } else if metadata.is_dir() {
         "a folder"
+    } else if metadata.is_symlink() {
+        "a link"
     } else {
         "a pipe, socket or device"
     };
@@ -60,5 +94,24 @@ mod tests {
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{}: {error}", special.display());
         }
         assert_eq!(regular_file(&path("nothing")).expect_err("nothing").kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_file_of_ones_own_is_no_link_and_no_pipe() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        for _ in 0..2 {
+            own_file(&path("file")).expect("made or opened");
+        }
+        fs::write(path("other"), "content").expect("a file");
+        std::os::unix::fs::symlink("other", path("link")).expect("a link");
+        std::os::unix::fs::symlink("nothing", path("dangling")).expect("a link");
+        let made = std::process::Command::new("mkfifo").arg(path("pipe")).status().expect("mkfifo");
+        assert!(made.success());
+        for special in ["link", "dangling", "pipe", "."] {
+            let error = own_file(&path(special)).expect_err("refused");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{special}: {error}");
+        }
+        assert!(!path("nothing").exists());
     }
 }

@@ -268,6 +268,12 @@ const FOUND: &[(&str, Lie, u64)] = &[
     ("scp -f -p cells://common-files/folder in", Lie::Places, 631_342_537),
     // An answer without any role was an empty list.
     ("idm list-roles", Lie::Whole, 3_057_790_166),
+    // Something that was neither true nor false made a folder of a shared file.
+    ("scp {before} in/link.txt", Lie::Types, 3_789_992_655),
+    // A tab of the log was left as it was.
+    ("jobs logs {before}", Lie::Escapes, 2_315_080_775),
+    // A Retry-After of thousands of years was two minutes of silence.
+    ("share edit {before} --max-downloads 3", Lie::Headers, 78_173_330),
 ];
 
 #[test]

@@ -208,8 +208,9 @@ pub(crate) const LINES: &[Line] = &[
     line("storage list-datasources", "storage list-datasources"),
     line("storage resync-ds", "storage resync-ds pydiods1"),
     line("storage resync-ds", "storage resync-ds pydiods1 --wait"),
-    line("jobs get", "jobs get").before(COPY),
-    line("jobs get", "jobs get --format json").before(COPY),
+    // Whoever has no job gets no more than {}.
+    line("jobs get", "jobs get").before(COPY).offline(),
+    line("jobs get", "jobs get --format json").before(COPY).offline(),
     line("jobs delete", "jobs delete --job-id {before} --force").before(COPY),
     line("jobs watch", "jobs watch {before}").before(COPY),
     line("jobs logs", "jobs logs {before}").before(COPY),

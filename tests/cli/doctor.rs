@@ -181,3 +181,13 @@ fn on_a_terminal_hints_stand_below_and_what_follows_from_a_failure_is_left_out()
     assert!(screen.contains("\n                     hint: it was given by CEC_TOKEN"), "{screen}");
     assert!(screen.ends_with("1 failure\n") && !screen.contains("websocket"), "{screen}");
 }
+
+#[test]
+fn a_list_of_workspaces_without_an_end_is_not_read_to_its_end() {
+    let world = World::new();
+    let entry = "<CommonPrefixes><Prefix>workspace/</Prefix></CommonPrefixes>";
+    let endless = format!("<ListBucketResult>{}<no listing", entry.repeat(5000));
+    world.sandbox.faults().add(Fault::on("GET", "/io").status(200).body("application/xml", &endless).always());
+    let run = world.cec(["doctor"]).run();
+    assert_eq!(said(&run, "s3").0, "the gateway takes signed requests", "{run:?}");
+}

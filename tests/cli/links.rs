@@ -470,3 +470,26 @@ fn no_secret_of_a_link_is_logged() {
         fs::remove_dir_all(world.home().join("out")).expect("a folder");
     }
 }
+
+#[test]
+fn a_link_that_opens_neither_a_folder_nor_files_is_not_taken_for_a_folder() {
+    let world = world();
+    let (url, _) = share(&world, &["common-files/reports/a.txt"]);
+    let workspace = |meta: serde_json::Value| json!({"Node": {"Path": "a-txt/", "Type": "COLLECTION", "Size": "12", "MTime": "1", "MetaStore": meta}});
+    let odd = [json!({"name": "\"a.txt\"", "virtual_root": 7}), json!({"name": "\"a.txt\""}), json!({})];
+    for answer in odd.map(workspace).into_iter().chain([json!({}), json!({"Node": {"Path": "other", "Uuid": "x"}})]) {
+        let fault = Fault::on("GET", "/a/tree/stat/a-txt").status(200).body("application/json", &answer.to_string());
+        world.sandbox.faults().add(fault.always());
+        let run = visitor(&world, &["scp", &url, "copy.txt"]).env("CEC_RETRY_MAX_ATTEMPTS", "1").run();
+        assert_eq!((run.code, world.home().join("copy.txt").exists()), (6, false), "{answer} {run:?}");
+        world.sandbox.faults().clear();
+    }
+    world.sandbox.tree().remove("common-files/reports/a.txt");
+    let run = visit(&world, &["scp", &url, "copy.txt"]);
+    assert_eq!((run.code, world.home().join("copy.txt").exists()), (3, false), "{run:?}");
+    let run = {
+        let (url, _) = share(&world, &["common-files/reports/sub/b.txt"]);
+        visit(&world, &["scp", &url, "copy.txt"])
+    };
+    assert_eq!((run.code, world.home().join("copy.txt").is_file()), (0, true), "{run:?}");
+}

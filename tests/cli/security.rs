@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::support::{World, wait_for};
 
-/// Sets the title of a terminal, colours, turns the direction of writing, and begins a new line.
-const HOSTILE: &str = "a\u{1b}]0;T\u{7}\u{1b}[31m\u{9b}32m\u{202e}\nFORGED";
+/// Sets the title of a terminal, colours, turns the direction of writing, moves on to a column, and begins a new line.
+const HOSTILE: &str = "a\u{1b}]0;T\u{7}\u{1b}[31m\u{9b}32m\u{202e}\t0\nFORGED";
 
 /// Answers calls of the sandbox with a JSON document.
 fn answering(world: &World, method: &str, path: &str, answer: &serde_json::Value) {
@@ -21,7 +21,7 @@ fn answering(world: &World, method: &str, path: &str, answer: &serde_json::Value
 
 /// What is on the screen holds nothing of it that acts on a terminal.
 fn assert_harmless(screen: &str, what: &str) {
-    let acts = |character: char| matches!(character, '\u{7}' | '\u{1b}' | '\u{7f}'..='\u{9f}' | '\u{202e}');
+    let acts = |character: char| matches!(character, '\u{7}' | '\t' | '\u{1b}' | '\u{7f}'..='\u{9f}' | '\u{202e}');
     assert!(!screen.contains(acts), "{what}: {screen:?}");
     assert!(!screen.lines().any(|line| line.starts_with("FORGED")), "{what}: {screen:?}");
     assert!(screen.contains("FORGED"), "{what}: the text itself is shown: {screen:?}");
@@ -43,6 +43,15 @@ fn what_a_server_says_cannot_act_on_the_terminal() {
     answering(&world, "POST", "/a/jobs/user", &json!({"Jobs": [job]}));
     assert_harmless_on_terminal(&world, &["jobs", "get"]);
     assert_harmless_on_terminal(&world, &["jobs", "get", "--format", "json"]);
+    world.sandbox.faults().clear();
+    let task = "eeb9cac9-5d30-42e8-9e7f-f96aea8c22e4";
+    let job = json!({"ID": "job", "Label": "job", "Owner": "admin", "Tasks": [
+        {"ID": task, "JobID": "job", "Status": "Finished", "StatusMessage": HOSTILE, "StartTime": 1, "EndTime": 2}
+    ]});
+    answering(&world, "POST", "/a/jobs/user", &json!({"Jobs": [job]}));
+    answering(&world, "POST", "/a/jobs/tasks/logs", &json!({"Logs": [{"Ts": 1, "Level": HOSTILE, "Msg": HOSTILE}]}));
+    assert_harmless_on_terminal(&world, &["jobs", "logs", "job"]);
+    assert_harmless_on_terminal(&world, &["jobs", "watch", "job"]);
     answering(&world, "PUT", "/a/share/link", &json!({"Uuid": HOSTILE, "LinkUrl": format!("https://h/{HOSTILE}")}));
     assert_harmless_on_terminal(&world, &["share", "common-files/a"]);
     world.sandbox.faults().clear();
@@ -213,6 +222,54 @@ fn no_answer_takes_more_memory_than_a_server_may_have_of_it() {
         assert!(code == 6 || code == 1, "{arguments:?} {code} {stderr}");
         assert!(stderr.len() < 10_000, "{arguments:?}: {} bytes of errors", stderr.len());
         assert!(memory < 64, "{arguments:?}: {memory} MiB; {stderr}");
+    }
+}
+
+#[test]
+fn a_pipe_or_a_link_under_a_name_of_this_program_is_refused_and_not_waited_for() {
+    // Links to config.json itself are followed: people keep it elsewhere.
+    for (name, is_pipe) in [("config.json", true), ("config.json.lock", true), ("config.json.lock", false)] {
+        let world = World::new();
+        let folder = world.home().join("shared");
+        std::fs::create_dir(&folder).expect("a folder");
+        let victim = world.home().join("victim");
+        let made = if is_pipe {
+            Command::new("mkfifo").arg(folder.join(name)).status().expect("mkfifo").success()
+        } else {
+            std::os::unix::fs::symlink(&victim, folder.join(name)).is_ok()
+        };
+        assert!(made);
+        let token = world.sandbox.token("admin");
+        let arguments = ["configure", "token", world.url(), "--token", &token, "--skip-keyring"];
+        let run = world.signed_out(arguments).env("CEC_CONFIG", &folder.display().to_string()).run();
+        assert!(run.code != 0 && run.stderr.contains("not a regular file"), "{name} {run:?}");
+        assert!(!victim.exists());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn pages_that_are_asked_for_ahead_take_no_more_memory_than_one() {
+    let world = World::new();
+    for number in 0..2700 {
+        world.put(&format!("common-files/big/{number:04}"), "");
+    }
+    let text = "x".repeat(20_000);
+    let node = |number: usize| {
+        json!({"Path": format!("common-files/big/{number:04}"), "Uuid": format!("{number:032x}"), "Type": "LEAF",
+            "MetaStore": {"usermeta-note": text}})
+    };
+    // Whatever the limit, the server answers with as much as it likes.
+    for (what, nodes) in [("ten", 500), ("one", 50)] {
+        let answer = json!({"Nodes": (100..100 + nodes).map(node).collect::<Vec<_>>()}).to_string();
+        let fault = Fault::on("POST", "/a/meta/bulk/get").status(200).body("application/json", &answer).skip(1);
+        world.sandbox.faults().add(fault.always());
+        for command in [&["find", "common-files/big"][..], &["scp", "-q", "cells://common-files/big", "."]] {
+            let (memory, code, stderr) = measured(&world, command);
+            assert!(memory < 64, "{command:?}, {what} MiB a page: {memory} MiB; {stderr}");
+            assert!(code != 101, "{command:?} {stderr}");
+        }
+        world.sandbox.faults().clear();
     }
 }
 

@@ -80,8 +80,8 @@ fn listings_have_columns_and_a_header() {
 
 #[test]
 fn names_cannot_act_on_the_terminal() {
-    let name = "evil\u{1b}[2J\u{9b}31m\r\u{202e}\nname";
-    let shown = "evil\\u{1b}[2J\\u{9b}31m\\r\\u{202e}\\nname";
+    let name = "evil\u{1b}[2J\u{9b}31m\r\u{202e}\t\nname";
+    let shown = "evil\\u{1b}[2J\\u{9b}31m\\r\\u{202e}\\t\\nname";
     let world = World::new();
     world.put(&format!("common-files/tree/{name}"), "x");
     for arguments in [
@@ -90,13 +90,17 @@ fn names_cannot_act_on_the_terminal() {
         &["ls", "-d", "common-files/tree"],
         &["ls", "-R", "common-files"],
         &["stat", "common-files/tree/*"],
+        &["ls", "-0", "common-files/tree"],
+        &["find", "-0", "common-files/tree"],
         &["ls", "common-files/nope\u{1b}[2J"],
         &["scp", "-nv", "cells://common-files/tree", "."],
         &["rm", "-f", "common-files/tree/*"],
     ] {
         let run = world.cec(arguments.iter().copied().chain(["--color", "never"]));
         let Some((_, screen)) = run.on_terminal(&[]) else { return };
-        let acts = |character: char| character.is_control() && character != '\n' || character == '\u{202e}';
+        // The NULs are this program's own, as asked for.
+        let is_own = |character| matches!(character, '\n' | '\0');
+        let acts = |character: char| character.is_control() && !is_own(character) || character == '\u{202e}';
         assert!(!screen.contains(acts), "{arguments:?} {screen:?}");
         assert!(screen.contains(shown) || screen.contains("nope\\u{1b}[2J"), "{arguments:?} {screen:?}");
     }

@@ -148,7 +148,7 @@ fn is_call(path: &str, names: &[&str]) -> bool {
 async fn call(ctx: &Ctx, arguments: &Args, path: &str, body: Option<Bytes>) -> Result<Bytes, CliError> {
     let during = |error: CliError| error.during(format!("{} {path}", arguments.method));
     let exchanged = ctx.api().await?.exchange(arguments.method.clone(), path, body).await;
-    let (answer, error) = exchanged.map_err(|error| during(error.into()))?;
+    let (mut answer, error) = exchanged.map_err(|error| during(error.into()))?;
     if arguments.include {
         ctx.ui.line(&format!("HTTP/1.1 {}", answer.status))?;
         for (name, value) in &answer.headers {
@@ -171,6 +171,8 @@ async fn call(ctx: &Ctx, arguments: &Args, path: &str, body: Option<Bytes>) -> R
         None => Ok(answer.body),
         Some(error) => {
             let mut error = CliError::from(error);
+            // Of long answers only one is in memory at a time.
+            drop(std::mem::take(&mut answer.body));
             if is_page && answer.status.is_success() && path.starts_with("/a/") {
                 // One that answers other calls is a Cells server.
                 if ctx.api().await?.raw(Method::GET, "/a/config/discovery", None).await.is_ok() {

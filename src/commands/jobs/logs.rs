@@ -57,8 +57,7 @@ impl Verb for Args {
         }
         for line in &lines {
             let time = line.time.map_or_else(|| "-".to_owned(), |time| time.to_string());
-            let gap = if ctx.ui.stdout_is_terminal() { "  " } else { "\t" };
-            ctx.ui.line(&[time, line.level.clone(), line.message.clone()].join(gap))?;
+            ctx.ui.cells(&[&time, &line.level, &line.message])?;
         }
         Ok(Outcome::Done)
     }

@@ -205,8 +205,7 @@ impl<'a> Following<'a> {
                 (Some(started), true) => human::ago(started, now),
                 _ => now.to_string(),
             };
-            let cells = [since, job.id.clone(), task.status.clone(), progress, task.message.clone()];
-            self.ctx.ui.line(&cells.join(if self.ctx.ui.stdout_is_terminal() { "  " } else { "\t" }))?;
+            self.ctx.ui.cells(&[&since, &job.id, &task.status, &progress, &task.message])?;
         }
         self.ctx.ui.flush()?;
         Ok(true)

@@ -87,7 +87,7 @@ impl<'a> Show<'a> {
         let end = if self.null { "\0" } else { "\n" };
         if let Some(format) = &self.format {
             let text = format.fill(template::values(node, Timestamp::now()))?;
-            return Ok(self.ui.bytes(format!("{}{end}", self.ui.shown(&text)).as_bytes())?);
+            return Ok(self.ui.record(&text, end)?);
         }
         let name = self.name(node);
         if let Some(table) = &mut self.table {
@@ -96,7 +96,7 @@ impl<'a> Show<'a> {
         }
         let slash = if node.is_folder() { "/" } else { "" };
         if self.null {
-            return Ok(self.ui.bytes(format!("{name}{slash}{end}").as_bytes())?);
+            return Ok(self.ui.record(&format!("{name}{slash}"), end)?);
         }
         let name = self.ui.shown(name);
         if self.ui.color() && node.is_folder() {

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::hash::{Hasher, Scheme};
 use crate::http::retry::Progress;
+use crate::sys::open;
 use crate::transfer::TransferError;
 use crate::transfer::event::{ItemNumber, Observer};
 use crate::transfer::source::{CHUNK, Snapshot};
@@ -204,7 +205,8 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 fn open_at(snapshot: &Snapshot, offset: u64) -> Result<File, TransferError> {
     let fail = |error| TransferError::local(&snapshot.path, error);
-    let mut file = File::open(&snapshot.path).map_err(fail)?;
+    // What was a file when it was looked at may be a pipe now.
+    let mut file = open::regular_file(&snapshot.path).map_err(fail)?;
     snapshot.check(&file)?;
     if offset > 0 {
         file.seek(SeekFrom::Start(offset)).map_err(fail)?;
@@ -282,5 +284,21 @@ impl Reader {
             self.progress.moved();
         }
         Ok(())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_in_place_of_the_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        std::fs::write(&path, "content").expect("a file");
+        let snapshot = Snapshot::take(&path).expect("a file");
+        std::fs::remove_file(&path).expect("removed");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+        assert!(open_at(&snapshot, 0).is_err());
     }
 }
