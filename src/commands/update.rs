@@ -49,7 +49,7 @@ A program that was built with neither server nor key changes nothing.";
 pub struct Args {
     /// Install this version, even if it is older; latest is the newest one
     #[arg(short, long, value_name = "VERSION")]
-    version: Option<Wanted>,
+    version: Option<WantedVersion>,
 
     /// Say what would be done, and do nothing
     #[arg(short, long, alias = "dry_run")]
@@ -62,12 +62,12 @@ pub struct Args {
 
 /// The version to install.
 #[derive(Debug, Clone)]
-enum Wanted {
+enum WantedVersion {
     Latest,
     This(Version),
 }
 
-impl FromStr for Wanted {
+impl FromStr for WantedVersion {
     type Err = semver::Error;
 
     fn from_str(text: &str) -> Result<Self, semver::Error> {
@@ -122,8 +122,8 @@ impl Verb for Args {
             return list(ctx, &offers, &record);
         };
         let chosen = match wanted {
-            Wanted::Latest => newer(offers)?.pop(),
-            Wanted::This(wanted) => {
+            WantedVersion::Latest => newer(offers)?.pop(),
+            WantedVersion::This(wanted) => {
                 let position = offers.iter().position(|(version, _)| version == wanted);
                 let missing =
                     || CliError::new(Kind::NotFound, format!("version {wanted} is not offered for this system"));

@@ -5,7 +5,7 @@ use std::io;
 
 use clap_mangen::Man;
 
-use super::{shown, without_globals};
+use super::{visible_subcommands, without_globals};
 
 /// The pages of a command tree with the names of their files.
 ///
@@ -21,7 +21,7 @@ pub(super) fn pages(mut command: clap::Command) -> io::Result<Vec<(String, Strin
 fn add(command: &clap::Command, root: bool, pages: &mut Vec<(String, String)>) -> io::Result<()> {
     let name = dashed(command);
     pages.push((format!("{name}.1"), page(command, &name, root)?));
-    shown(command).try_for_each(|child| add(child, false, pages))
+    visible_subcommands(command).try_for_each(|child| add(child, false, pages))
 }
 
 /// The name of a command as that of a page: `cec-config-ls`.
@@ -54,7 +54,7 @@ fn page(command: &clap::Command, name: &str, root: bool) -> io::Result<String> {
     Man::new(plain).render_options_section(&mut options)?;
     // The values of an option are a list.
     page.push_str(&String::from_utf8_lossy(&options).replace("\n\\- ", "\n.br\n\\- "));
-    let children: Vec<&clap::Command> = shown(command).collect();
+    let children: Vec<&clap::Command> = visible_subcommands(command).collect();
     if !children.is_empty() {
         page.push_str(".SH COMMANDS\n");
     }

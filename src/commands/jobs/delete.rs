@@ -87,7 +87,7 @@ impl Verb for Args {
     /// of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let jobs = match &self.job_id {
-            Some(id) => vec![super::named(ctx, id).await?],
+            Some(id) => vec![super::find_job(ctx, id).await?],
             None => fitting(ctx, self.filter.as_ref()).await?,
         };
         let by_id = self.job_id.is_some();

@@ -81,7 +81,7 @@ pub(super) async fn apply(
     for typed in paths {
         let result = async {
             let path = nodes::parse(ctx, typed)?;
-            let found = nodes::to_change(ctx, &path, Reading { literal, ..Reading::default() }).await?;
+            let found = nodes::resolve_exactly(ctx, &path, Reading { literal, ..Reading::default() }).await?;
             change_nodes(ctx, found, &namespace.name, change, &mut records).await
         };
         let result = result.await;
@@ -124,7 +124,7 @@ async fn change_nodes(
             if change.is_edit() || is_beaten {
                 written.push(node.clone());
             } else {
-                records.push(tell(ctx, node, name, &new, was_there));
+                records.push(report(ctx, node, name, &new, was_there));
             }
         }
         (open, is_written) = (written, true);
@@ -163,7 +163,7 @@ fn tell_tags(ctx: &Ctx, node: &Node, name: &str, change: &Change, is_changed: bo
 }
 
 /// Says what became of a value.
-fn tell(ctx: &Ctx, node: &Node, name: &str, new: &New, was_there: bool) -> Value {
+fn report(ctx: &Ctx, node: &Node, name: &str, new: &New, was_there: bool) -> Value {
     let path = &node.path;
     let value = match new {
         New::Value(value) => {

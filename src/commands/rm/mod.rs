@@ -142,7 +142,7 @@ async fn removable(ctx: &Ctx, typed: &str, arguments: &Args) -> Result<Vec<Node>
     if path.is_workspace() && !reading.is_pattern(&path) {
         return Err(refused(&path));
     }
-    let found = nodes::to_change(ctx, &path, reading).await?;
+    let found = nodes::resolve_exactly(ctx, &path, reading).await?;
     if let Some(workspace) = found.iter().find(|node| node.path.is_workspace()) {
         return Err(refused(&workspace.path));
     }
