@@ -56,16 +56,16 @@ fn lay_out_argument(argument: clap::Arg, size: HelpSize) -> clap::Arg {
     let takes_values = argument.get_action().takes_values();
     let values = if takes_values { argument.get_possible_values() } else { Vec::new() };
     let argument = if values.is_empty() { argument } else { argument.ignore_case(true) };
-    let told: Vec<String> =
+    let descriptions: Vec<String> =
         values.iter().filter_map(|value| Some(format!("\n- {}: {}", value.get_name(), value.get_help()?))).collect();
     let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
     let default: Vec<String> =
         argument.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
     let default = if default.is_empty() { String::new() } else { format!(" [default: {}]", default.join(" ")) };
-    let tells_values = !told.is_empty() && !argument.is_global_set();
-    let argument = if tells_values && size == HelpSize::Long {
-        argument.help(help + &default + &told.concat()).hide_possible_values(true).hide_default_value(true)
-    } else if told.is_empty() {
+    let describes_values = !descriptions.is_empty() && !argument.is_global_set();
+    let argument = if describes_values && size == HelpSize::Long {
+        argument.help(help + &default + &descriptions.concat()).hide_possible_values(true).hide_default_value(true)
+    } else if descriptions.is_empty() {
         argument
     } else {
         // Without the help of each value, which clap would take for a reason to show its long help.

@@ -169,25 +169,25 @@ fn usage_error(error: &clap::Error, arguments: &[OsString]) -> CliError {
     let lines = complaint.lines().map(str::trim).filter(|line| !line.is_empty());
     let (tips, lines): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with("tip: "));
     let message = lines.join(" ");
-    let told = CliError::new(Kind::Usage, message.trim_start_matches("error: "));
-    let told = match own_words(error.kind(), &command, arguments) {
-        Some(message) => CliError { message, ..told },
-        None => told,
+    let refusal = CliError::new(Kind::Usage, message.trim_start_matches("error: "));
+    let refusal = match own_words(error.kind(), &command, arguments) {
+        Some(message) => CliError { message, ..refusal },
+        None => refusal,
     };
-    let told = match suggestion(error, &command, arguments) {
-        Some(suggestion) => told.hint(suggestion),
+    let refusal = match suggestion(error, &command, arguments) {
+        Some(suggestion) => refusal.hint(suggestion),
         None => {
             // What clap finds similar and we do not is left out.
             let tips = tips.iter().map(|tip| tip.trim_start_matches("tip: ")).filter(|tip| !tip.contains("similar "));
-            tips.filter(|tip| !tip.contains("as a value") || names_file(error)).fold(told, CliError::hint)
+            tips.filter(|tip| !tip.contains("as a value") || names_file(error)).fold(refusal, CliError::hint)
         }
     };
     let usage = usage.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-    let told = match error.kind() {
-        ErrorKind::MissingRequiredArgument | ErrorKind::TooFewValues => told.hint(format!("usage: {usage}")),
-        _ => told,
+    let refusal = match error.kind() {
+        ErrorKind::MissingRequiredArgument | ErrorKind::TooFewValues => refusal.hint(format!("usage: {usage}")),
+        _ => refusal,
     };
-    told.hint(help)
+    refusal.hint(help)
 }
 
 /// A complaint in our own words, where those of the parser lead astray.

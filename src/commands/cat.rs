@@ -243,8 +243,8 @@ impl Reading<'_> {
             let encrypted = self.node.is_encrypted();
             for pause in HASH_PAUSES.iter().take(if encrypted { HASH_PAUSES.len() } else { 1 }) {
                 tokio::time::sleep(*pause).await;
-                let mut told = self.ctx.api().await?.stat_many(std::slice::from_ref(path)).await?;
-                match told.pop().and_then(|node| node.hash) {
+                let mut nodes = self.ctx.api().await?.stat_many(std::slice::from_ref(path)).await?;
+                match nodes.pop().and_then(|node| node.hash) {
                     Some(hash) if hash == found => return Ok(()),
                     // Neither the entity tag nor anything else tells.
                     None if encrypted || ways_to_hash(&version, self.end).is_empty() => return Ok(()),

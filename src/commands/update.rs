@@ -273,11 +273,11 @@ async fn try_out(program: &Path, version: &Version) -> Result<(), CliError> {
         Ok(Err(error)) => return Err(refused(format!("it does not start: {error}"))),
         Err(_) => return Err(refused("it does not end".to_owned())),
     };
-    let told: Option<serde_json::Value> = serde_json::from_slice(&output.stdout).ok();
-    match told.as_ref().and_then(|told| told["version"].as_str()) {
+    let answer: Option<serde_json::Value> = serde_json::from_slice(&output.stdout).ok();
+    match answer.as_ref().and_then(|answer| answer["version"].as_str()) {
         _ if !output.status.success() => Err(refused(format!("it ends with {}", output.status))),
-        Some(told) if told.trim_start_matches('v') == version.to_string() => Ok(()),
-        Some(told) => Err(refused(format!("it says that it is version {told}, and not {version}"))),
+        Some(answer) if answer.trim_start_matches('v') == version.to_string() => Ok(()),
+        Some(answer) => Err(refused(format!("it says that it is version {answer}, and not {version}"))),
         None => Err(refused("it does not say its version".to_owned())),
     }
 }

@@ -106,12 +106,12 @@ async fn change_nodes(
     let mut is_written = false;
     edits::keep(async || {
         if is_written {
-            open = looked_at_again(ctx, &open).await?;
+            open = read_again(ctx, &open).await?;
         }
         let mut written = Vec::new();
         for node in &open {
             let Some(new) = change.of(node, name) else {
-                records.push(tell_tags(ctx, node, name, change, is_written));
+                records.push(report_tags(ctx, node, name, change, is_written));
                 continue;
             };
             let result = match &new {
@@ -134,7 +134,7 @@ async fn change_nodes(
 }
 
 /// The same nodes as they are now.
-async fn looked_at_again(ctx: &Ctx, nodes: &[Node]) -> Result<Vec<Node>, CliError> {
+async fn read_again(ctx: &Ctx, nodes: &[Node]) -> Result<Vec<Node>, CliError> {
     let paths: Vec<RemotePath> = nodes.iter().map(|node| node.path.clone()).collect();
     let present = ctx.api().await?.stat_many(&paths).await?;
     let same = |node: &Node| present.iter().find(|other| other.uuid == node.uuid).cloned();
@@ -152,7 +152,7 @@ fn failed(error: ApiError, name: &str, node: &Node) -> CliError {
 }
 
 /// Says what became of tags that are as they should be.
-fn tell_tags(ctx: &Ctx, node: &Node, name: &str, change: &Change, is_changed: bool) -> Value {
+fn report_tags(ctx: &Ctx, node: &Node, name: &str, change: &Change, is_changed: bool) -> Value {
     let (path, value) = (&node.path, node.text(name));
     ctx.ui.status(&match (change, value) {
         (Change::RemoveTags(tags), _) if !is_changed => format!("{path}: there was no '{}'", tags.join("', '")),

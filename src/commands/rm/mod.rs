@@ -106,7 +106,7 @@ async fn remove(ctx: &Ctx, found: &[Node], permanently: bool, operands: Operands
     }
     result?;
     if !removal.operands.all_failed() {
-        removal.tell_undo(found).await;
+        removal.hint_at_undo(found).await;
     }
     Ok(removal.operands.outcome())
 }

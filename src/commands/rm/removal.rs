@@ -75,7 +75,7 @@ impl<'a> Removal<'a> {
 
     /// Says how to bring back what went to the recycle bin, where that is little. Another thing of the same name may lie
     /// there already, so that it is called otherwise.
-    pub(super) async fn tell_undo(&self, nodes: &[Node]) {
+    pub(super) async fn hint_at_undo(&self, nodes: &[Node]) {
         let ui = &self.ctx.ui;
         if self.permanently || nodes.len() > UNDONE || !ui.stderr_is_terminal() || ui.is_quiet() || ui.is_json() {
             return;

@@ -80,8 +80,8 @@ pub(super) async fn is_gone(ctx: &Ctx, node: &Node) -> Result<bool, CliError> {
 
 /// Those of the nodes that are gone, as far as a short look tells.
 pub(super) async fn gone_by_now<'n>(ctx: &Ctx, nodes: &'n [Node]) -> Vec<&'n Node> {
-    let look = async { left(ctx.api().await?, nodes).await };
-    match tokio::time::timeout(LAST_LOOK, look).await {
+    let remaining = async { left(ctx.api().await?, nodes).await };
+    match tokio::time::timeout(LAST_LOOK, remaining).await {
         Ok(Ok(left)) => nodes.iter().filter(|node| !left.iter().any(|left| is_same(node, left))).collect(),
         _ => Vec::new(),
     }
