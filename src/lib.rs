@@ -191,7 +191,7 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
 
 /// Starts the log with what is run. Arguments could hold secrets, and are left out.
 fn begin_log(settings: &OutputSettings, command: &str, ui: &Ui) -> Result<(), CliError> {
-    cli::start_log(settings, ui.secrets())?;
+    cli::log::start(settings, ui.secrets())?;
     tracing::info!(command, version = env!("CARGO_PKG_VERSION"), "began");
     Ok(())
 }

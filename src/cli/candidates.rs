@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::complete::{Candidate, Question, Wanted, question};
+use super::complete::{Candidate, Candidates, Question, question};
 use super::{CompleteArgs, command, parse};
 use crate::commands::completion::remote::{self, local_candidates};
 use crate::commands::completion::words::Line;
@@ -32,15 +32,15 @@ pub fn print(arguments: &CompleteArgs, environment: &Environment, ui: &Arc<Ui>) 
     };
     let home = environment.path(env::HOME);
     let local = |only_folders| local_candidates(&question.typed, home.as_deref(), only_folders);
-    let found: Vec<Candidate> = match &question.wanted {
-        Wanted::Words(words) => words.clone(),
-        Wanted::Paths(Completion::LocalFile) => plain(local(false)),
-        Wanted::Paths(Completion::LocalFolder) => plain(local(true)),
-        Wanted::Paths(Completion::RemoteOrLocal) if !RemotePath::is_marked(&question.typed) => {
+    let found: Vec<Candidate> = match &question.candidates {
+        Candidates::Words(words) => words.clone(),
+        Candidates::Paths(Completion::LocalFile) => plain(local(false)),
+        Candidates::Paths(Completion::LocalFolder) => plain(local(true)),
+        Candidates::Paths(Completion::RemoteOrLocal) if !RemotePath::is_marked(&question.typed) => {
             let marker = ["cells://".to_owned()].into_iter().filter(|marker| marker.starts_with(&question.typed));
             plain(marker.chain(local(false)).collect())
         }
-        Wanted::Paths(Completion::Remote | Completion::RemoteOrLocal) => {
+        Candidates::Paths(Completion::Remote | Completion::RemoteOrLocal) => {
             plain(remote_candidates(&question, environment, ui))
         }
     };

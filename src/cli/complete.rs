@@ -9,7 +9,7 @@ pub type Candidate = (String, String);
 
 /// What could stand at the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Candidates {
     /// One of these.
     Words(Vec<Candidate>),
     /// What an argument is completed with.
@@ -20,7 +20,7 @@ pub enum Wanted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// What could stand at the cursor.
-    pub wanted: Wanted,
+    pub candidates: Candidates,
     /// What stands before the value that is completed, in the same word: `--sort=`.
     pub before: String,
     /// The value so far.
@@ -36,8 +36,8 @@ pub fn question(tree: &Command, words: &[String], current: &str) -> Question {
     let mut reader =
         Reader { command: &tree, positionals: 0, value_of: None, only_operands: false, globals: Vec::new() };
     words.iter().for_each(|word| reader.take(word));
-    let (before, typed, wanted) = reader.at_cursor(current);
-    Question { wanted, before, typed, globals: reader.globals }
+    let (before, typed, candidates) = reader.at_cursor(current);
+    Question { candidates, before, typed, globals: reader.globals }
 }
 
 struct Reader<'a> {
@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
         self.command.get_arguments().find(|option| option.get_short() == Some(letter))
     }
 
-    fn at_cursor(&self, current: &str) -> (String, String, Wanted) {
+    fn at_cursor(&self, current: &str) -> (String, String, Candidates) {
         let whole = |wanted| (String::new(), current.to_owned(), wanted);
         if let Some(option) = self.value_of {
             return whole(self.value(option, current));
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
             return match current.split_once('=') {
                 Some((name, value)) => {
                     let option = self.long(name.trim_start_matches('-'));
-                    let wanted = option.map_or(Wanted::Words(Vec::new()), |option| self.value(option, value));
+                    let wanted = option.map_or(Candidates::Words(Vec::new()), |option| self.value(option, value));
                     (format!("{name}="), value.to_owned(), wanted)
                 }
                 None => whole(self.options(current)),
@@ -112,32 +112,32 @@ impl<'a> Reader<'a> {
             let words = children.map(|child| (child.get_name().to_owned(), first_line(child.get_about())));
             let words: Vec<Candidate> = words.filter(|(name, _)| name.starts_with(current)).collect();
             if !words.is_empty() || self.command.get_positionals().next().is_none() {
-                return whole(Wanted::Words(words));
+                return whole(Candidates::Words(words));
             }
         }
         let positionals: Vec<&Arg> = self.command.get_positionals().collect();
         match positionals.get(self.positionals).or(positionals.last()) {
             Some(operand) => whole(self.value(operand, current)),
-            None => whole(Wanted::Words(Vec::new())),
+            None => whole(Candidates::Words(Vec::new())),
         }
     }
 
-    fn options(&self, current: &str) -> Wanted {
+    fn options(&self, current: &str) -> Candidates {
         let shown = self.command.get_arguments().filter(|option| !option.is_hide_set());
         let words =
             shown.filter_map(|option| Some((format!("--{}", option.get_long()?), first_line(option.get_help()))));
-        Wanted::Words(words.filter(|(name, _)| name.starts_with(current)).collect())
+        Candidates::Words(words.filter(|(name, _)| name.starts_with(current)).collect())
     }
 
-    fn value(&self, of: &Arg, typed: &str) -> Wanted {
+    fn value(&self, of: &Arg, typed: &str) -> Candidates {
         let values = of.get_possible_values();
         if !values.is_empty() {
             let shown = values.iter().filter(|value| !value.is_hide_set() && value.get_name().starts_with(typed));
-            return Wanted::Words(
+            return Candidates::Words(
                 shown.map(|value| (value.get_name().to_owned(), first_line(value.get_help()))).collect(),
             );
         }
-        Completion::of(of).map_or(Wanted::Words(Vec::new()), Wanted::Paths)
+        Completion::of(of).map_or(Candidates::Words(Vec::new()), Candidates::Paths)
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn names(question: Question) -> Vec<String> {
-        let Wanted::Words(words) = question.wanted else { panic!("{question:?}") };
+        let Candidates::Words(words) = question.candidates else { panic!("{question:?}") };
         words.into_iter().map(|(name, _)| name).collect()
     }
 
@@ -175,18 +175,18 @@ mod tests {
 
     #[test]
     fn operands_are_paths_of_the_right_side() {
-        assert_eq!(ask(&["ls"], "common").wanted, Wanted::Paths(Completion::Remote));
-        assert_eq!(ask(&["rm", "-f", "a"], "b").wanted, Wanted::Paths(Completion::Remote));
-        assert_eq!(ask(&["rm", "--"], "-x").wanted, Wanted::Paths(Completion::Remote));
-        assert_eq!(ask(&["scp", "-f", "a"], "").wanted, Wanted::Paths(Completion::RemoteOrLocal));
-        assert_eq!(ask(&["tools", "hash"], "").wanted, Wanted::Paths(Completion::LocalFile));
-        assert_eq!(ask(&["ls", "--config"], "").wanted, Wanted::Paths(Completion::LocalFolder));
+        assert_eq!(ask(&["ls"], "common").candidates, Candidates::Paths(Completion::Remote));
+        assert_eq!(ask(&["rm", "-f", "a"], "b").candidates, Candidates::Paths(Completion::Remote));
+        assert_eq!(ask(&["rm", "--"], "-x").candidates, Candidates::Paths(Completion::Remote));
+        assert_eq!(ask(&["scp", "-f", "a"], "").candidates, Candidates::Paths(Completion::RemoteOrLocal));
+        assert_eq!(ask(&["tools", "hash"], "").candidates, Candidates::Paths(Completion::LocalFile));
+        assert_eq!(ask(&["ls", "--config"], "").candidates, Candidates::Paths(Completion::LocalFolder));
     }
 
     #[test]
     fn the_account_of_the_line_is_heeded() {
         let question = ask(&["-u", "https://x", "ls", "--profile", "work", "--json", "-d"], "a");
         assert_eq!(question.globals, ["-u", "https://x", "--profile", "work", "--json"]);
-        assert_eq!(question.wanted, Wanted::Paths(Completion::Remote));
+        assert_eq!(question.candidates, Candidates::Paths(Completion::Remote));
     }
 }

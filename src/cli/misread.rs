@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 
+use super::help::HelpSize;
 use super::usage::foreign_flag;
-use super::{AnyCommand, Cli, HelpSize, sized_command};
+use super::{AnyCommand, Cli, sized_command};
 use crate::commands::verb::{Choice as _, OtherPassword};
 use crate::error::{CliError, Kind};
 

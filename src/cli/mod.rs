@@ -1,27 +1,21 @@
 //! The command line: what can be typed, and what is said about what cannot.
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::sync::Arc;
 
-use clap::builder::{Resettable, StyledStr};
 use clap::{FromArgMatches as _, Parser, Subcommand};
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::commands::{Command, OfflineCommand};
 use crate::env::Environment;
-use crate::error::{CliError, Kind};
-use crate::http::redact::Secrets;
-use crate::settings::{ColorChoice, GlobalArgs, LogLevel, OutputSettings};
+use crate::settings::{ColorChoice, GlobalArgs, OutputSettings};
+use help::{HelpSize, lay_out};
 
 pub mod candidates;
 pub mod complete;
 mod exposed;
+mod help;
+pub mod log;
 mod misread;
-mod older;
+mod older_client;
 mod topics;
 mod usage;
 
@@ -108,13 +102,6 @@ pub struct CompleteArgs {
     pub words: Vec<String>,
 }
 
-/// The long tree, for `--help` and `help`, tells every flag; the short one, for `-h`, the common ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum HelpSize {
-    Short,
-    Long,
-}
-
 /// What the command line may hold, laid out as `--help` shows it: what a command is for, examples, usage, flags on a
 /// line each, notes.
 pub fn command() -> clap::Command {
@@ -146,7 +133,7 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Cli, c
             command =
                 command.mut_args(|argument| if argument.is_global_set() { argument.hide(true) } else { argument });
         }
-        let arguments = older::in_own_form(arguments, &command);
+        let arguments = older_client::in_own_form(arguments, &command);
         let matches = command.try_get_matches_from_mut(arguments)?;
         let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
         cli.exposed = exposed::flags(&command, &matches);
@@ -159,7 +146,7 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Cli, c
     };
     read(arguments).map_err(|error| {
         // The complaint repeats what was typed: it must not act on the terminal.
-        let shown: Vec<OsString> = arguments.iter().map(shown).collect();
+        let shown: Vec<OsString> = arguments.iter().map(escaped).collect();
         if shown == arguments { error } else { read(&shown).err().unwrap_or(error) }
     })
 }
@@ -177,7 +164,7 @@ fn without_flags_of_help(arguments: &[OsString]) -> Vec<OsString> {
     arguments.iter().filter(|argument| !(is_help && is_flag(argument))).cloned().collect()
 }
 
-fn shown(argument: &OsString) -> OsString {
+fn escaped(argument: &OsString) -> OsString {
     argument.to_str().map_or_else(|| argument.clone(), |text| crate::ui::escape(text).into_owned().into())
 }
 
@@ -193,151 +180,11 @@ fn wanted_color(arguments: &[OsString], environment: &Environment) -> ColorChoic
     OutputSettings::resolve(&flags, environment).map(|output| output.color).unwrap_or_default()
 }
 
-/// The layout of the first command: what to do next stands at the end.
-const ROOT_TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
-
-/// The layout of all others: what there is to know stands before the options.
-const TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}{after-help}\n\n{all-args}\n\n\
-    Options of every command, such as --json, --profile and -q: cec help options";
-
-/// Lays out the help of a command and of those below it. No text is left that only clap's own long help would show,
-/// so that both sizes have their flags on a line each.
-fn lay_out(command: clap::Command, size: HelpSize) -> clap::Command {
-    let text = |text: Option<&StyledStr>| text.map(ToString::to_string);
-    let about = text(command.get_about()).unwrap_or_default();
-    let long_about = text(command.get_long_about()).unwrap_or_default();
-    let notes = text(command.get_after_help()).unwrap_or_default();
-    let long_notes = text(command.get_after_long_help()).unwrap_or_else(|| notes.clone());
-    let notes = match size {
-        HelpSize::Short => notes,
-        HelpSize::Long => format!("{}\n\n{long_notes}", long_about.trim_start_matches(&about)),
-    };
-    let paragraphs = notes.split("\n\n").map(str::trim_end).filter(|paragraph| !paragraph.trim().is_empty());
-    let (examples, notes): (Vec<&str>, Vec<&str>) =
-        paragraphs.partition(|paragraph| paragraph.starts_with("Examples:"));
-    let (examples, notes) = (examples.join("\n\n"), notes.into_iter().map(flowing).collect::<Vec<_>>().join("\n\n"));
-    let template = if command.get_name() == "cec" { ROOT_TEMPLATE } else { TEMPLATE };
-    command
-        .help_template(template)
-        .long_about(None::<&str>)
-        .before_help(filled(examples))
-        .after_help(filled(notes))
-        .after_long_help(None::<&str>)
-        .mut_args(|argument| lay_out_argument(argument, size))
-        .mut_subcommands(|command| lay_out(command, size))
-}
-
-fn filled(text: String) -> Resettable<StyledStr> {
-    if text.is_empty() { Resettable::Reset } else { Resettable::Value(text.into()) }
-}
-
-/// A paragraph whose lines are the terminal's affair; one with indented lines stays as it is.
-fn flowing(paragraph: &str) -> String {
-    if paragraph.contains("\n ") { paragraph.to_owned() } else { paragraph.replace('\n', " ") }
-}
-
-fn lay_out_argument(argument: clap::Arg, size: HelpSize) -> clap::Arg {
-    let takes_values = argument.get_action().takes_values();
-    let values = if takes_values { argument.get_possible_values() } else { Vec::new() };
-    let argument = if values.is_empty() { argument } else { argument.ignore_case(true) };
-    let told: Vec<String> =
-        values.iter().filter_map(|value| Some(format!("\n- {}: {}", value.get_name(), value.get_help()?))).collect();
-    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-    let default: Vec<String> =
-        argument.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
-    let default = if default.is_empty() { String::new() } else { format!(" [default: {}]", default.join(" ")) };
-    let tells_values = !told.is_empty() && !argument.is_global_set();
-    let argument = if tells_values && size == HelpSize::Long {
-        argument.help(help + &default + &told.concat()).hide_possible_values(true).hide_default_value(true)
-    } else if told.is_empty() {
-        argument
-    } else {
-        // Without the help of each value, which clap would take for a reason to show its long help.
-        let names = values.iter().map(clap::builder::PossibleValue::get_name).collect::<Vec<_>>().join(", ");
-        argument.help(format!("{help} [possible values: {names}]")).hide_possible_values(true)
-    };
-    match size {
-        HelpSize::Short => argument.long_help(None::<&str>),
-        HelpSize::Long => argument.long_help(None::<&str>).hide_short_help(false),
-    }
-}
-
-/// Starts the log if one is wanted; `secrets` are masked in it. Only this program's own lines are taken: those of
-/// libraries could hold headers, and so tokens.
-///
-/// # Errors
-/// A log file that cannot be opened.
-pub fn start_log(settings: &OutputSettings, secrets: &Secrets) -> Result<(), CliError> {
-    let Some(level) = settings.log else { return Ok(()) };
-    let level = match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
-    };
-    let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
-    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_target(false);
-    let secrets = secrets.clone();
-    let layer = match &settings.log_file {
-        None => lines.with_writer(move || LogLine { to: io::stderr(), secrets: secrets.clone() }).boxed(),
-        Some(path) if path.as_os_str() == "-" => {
-            return Err(CliError::new(Kind::Usage, "--log-file takes a file, not -")
-                .hint("without --log-file the log goes to standard error; a file that is called so is ./-"));
-        }
-        Some(path) => {
-            let mut options = OpenOptions::new();
-            options.create(true).append(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let file = options.open(path).map_err(|error| {
-                CliError::new(Kind::Failure, format!("cannot open the log file {}: {error}", path.display()))
-            })?;
-            let file = Arc::new(file);
-            lines.with_writer(move || LogLine { to: Arc::clone(&file), secrets: secrets.clone() }).boxed()
-        }
-    };
-    // A second call within one process keeps the first log.
-    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer.with_filter(own)));
-    Ok(())
-}
-
-/// Writes a line of the log. Parts of it may come from a server: it stays one line, acts on no terminal, and shows no
-/// secret.
-struct LogLine<W> {
-    to: W,
-    secrets: Secrets,
-}
-
-impl<W: Write> Write for LogLine<W> {
-    /// Takes one whole line, with its end.
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(line);
-        let masked = self.secrets.mask(text.strip_suffix('\n').unwrap_or(&text));
-        self.to.write_all(format!("{}\n", crate::ui::escape(&masked)).as_bytes())?;
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::commands::idioms;
     use crate::commands::verb::{Choice as _, Completion, RemotePaths};
-
-    #[test]
-    fn a_line_of_the_log_stays_one_and_shows_no_secret() {
-        let secrets = Secrets::default();
-        secrets.keep(&"atoken0123456789".into());
-        let mut written = Vec::new();
-        let mut line = LogLine { to: &mut written, secrets };
-        line.write_all(b" WARN no\nFORGED \x1b[31m atoken0123456789\n").expect("a line");
-        assert_eq!(String::from_utf8_lossy(&written), " WARN no\\nFORGED \\u{1b}[31m ***\n");
-    }
 
     fn parsed(arguments: &[&str]) -> Result<Cli, clap::Error> {
         let arguments: Vec<OsString> = ["cec"].iter().chain(arguments).map(OsString::from).collect();
@@ -482,6 +329,47 @@ mod tests {
         }
         for complaint in idioms.complaints {
             assert!(find(complaint.command).is_some(), "there is no '{}'", complaint.command);
+        }
+    }
+
+    #[test]
+    fn a_command_says_what_it_does_and_how_it_stops() {
+        for (line, activity, stops_itself) in [
+            (&["ls"][..], "listing", false),
+            (&["mkdir", "a/b"], "waiting for the server", false),
+            (&["scp", "a", "cells://b"], "checking the paths", true),
+            (&["rm", "a/b"], "checking the paths", true),
+            (&["cp", "a/b", "a/c"], "checking the paths", true),
+            (&["mv", "a/b", "a/c"], "checking the paths", true),
+            (&["compress", "a/b", "a/c.zip"], "waiting for the server", true),
+            (&["extract", "a/c.zip"], "waiting for the server", true),
+            (&["trash", "ls"], "listing recycle bins", false),
+            (&["trash", "empty"], "listing recycle bins", true),
+            (&["idm", "user", "get", "alice"], "asking for users and rights", false),
+            (&["share", "a/b"], "asking for public links", false),
+            (&["share", "ls"], "asking for public links", false),
+        ] {
+            let cli = parsed(line).expect("a command line");
+            let AnyCommand::Online(command) = &cli.command else { panic!("{line:?} is offline") };
+            let about = command.about();
+            assert_eq!((about.activity, about.stops_itself), (activity, stops_itself), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_argument_is_completed_with_does_not_depend_on_its_name() {
+        for (path, command) in all_commands() {
+            let is_remote = |argument: &clap::Arg| Completion::of(argument) == Some(Completion::Remote);
+            match path.join(" ").as_str() {
+                // Paths of REST and of groups of users.
+                "api" | "idm user create" | "idm user update" => {
+                    assert!(!command.get_arguments().any(is_remote), "{path:?}");
+                }
+                "ls" | "meta tag add" | "share" => {
+                    assert!(command.get_positionals().next().is_some_and(is_remote), "{path:?}");
+                }
+                _ => {}
+            }
         }
     }
 }

@@ -5,7 +5,8 @@ use std::io::{IsTerminal as _, Write as _};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::{HelpSize, misread, sized_command, topics, wanted_color};
+use super::help::HelpSize;
+use super::{misread, sized_command, topics, wanted_color};
 use crate::commands::idioms;
 use crate::commands::verb::Foreign;
 use crate::env::{self, Environment};
@@ -32,17 +33,17 @@ pub fn report(error: &clap::Error, arguments: &[OsString], environment: &Environ
         && let Some(group) = misread::grouped_help(arguments)
     {
         let json = wants_json(arguments, environment);
-        return complained(&help_in_group(&group, arguments), json, wanted_color(arguments, environment));
+        return print_complaint(&help_in_group(&group, arguments), json, wanted_color(arguments, environment));
     }
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return shown(error.print());
+        return exit_code_of_help(error.print());
     }
     if let Some(refused) = misread::short_global(arguments) {
-        return complained(&refused, wants_json(arguments, environment), wanted_color(arguments, environment));
+        return print_complaint(&refused, wants_json(arguments, environment), wanted_color(arguments, environment));
     }
     if let Some(text) = topic(arguments) {
         let mut output = std::io::stdout().lock();
-        return shown(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
+        return exit_code_of_help(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
     }
     let json = wants_json(arguments, environment);
     let color = wanted_color(arguments, environment);
@@ -52,10 +53,10 @@ pub fn report(error: &clap::Error, arguments: &[OsString], environment: &Environ
             sized_command(HelpSize::Short).render_help()
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.render(),
-        _ => return complained(&usage_error(error, arguments), json, color),
+        _ => return print_complaint(&usage_error(error, arguments), json, color),
     };
     if json {
-        return complained(&usage_error(error, arguments), json, color);
+        return print_complaint(&usage_error(error, arguments), json, color);
     }
     let text = if is_colored(color) { rendered.ansi().to_string() } else { rendered.to_string() };
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
@@ -76,7 +77,7 @@ fn help_in_group(group: &str, arguments: &[OsString]) -> CliError {
 }
 
 /// The exit code of help: where it cannot be written, that is a failure, but for a reader that has gone.
-fn shown(result: std::io::Result<()>) -> u8 {
+fn exit_code_of_help(result: std::io::Result<()>) -> u8 {
     let Err(error) = result else { return 0 };
     let error = CliError::from(crate::ui::OutputError::from(error));
     if error.kind != Kind::ClosedPipe {
@@ -93,7 +94,7 @@ fn is_colored(color: ColorChoice) -> bool {
     }
 }
 
-fn complained(error: &CliError, json: bool, color: ColorChoice) -> u8 {
+fn print_complaint(error: &CliError, json: bool, color: ColorChoice) -> u8 {
     Ui::new(&OutputSettings { json, color, ..OutputSettings::default() }).error(error);
     Kind::Usage.code()
 }
@@ -168,25 +169,25 @@ fn usage_error(error: &clap::Error, arguments: &[OsString]) -> CliError {
     let lines = complaint.lines().map(str::trim).filter(|line| !line.is_empty());
     let (tips, lines): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with("tip: "));
     let message = lines.join(" ");
-    let told = CliError::new(Kind::Usage, message.trim_start_matches("error: "));
-    let told = match own_words(error.kind(), &command, arguments) {
-        Some(message) => CliError { message, ..told },
-        None => told,
+    let refusal = CliError::new(Kind::Usage, message.trim_start_matches("error: "));
+    let refusal = match own_words(error.kind(), &command, arguments) {
+        Some(message) => CliError { message, ..refusal },
+        None => refusal,
     };
-    let told = match suggestion(error, &command, arguments) {
-        Some(suggestion) => told.hint(suggestion),
+    let refusal = match suggestion(error, &command, arguments) {
+        Some(suggestion) => refusal.hint(suggestion),
         None => {
             // What clap finds similar and we do not is left out.
             let tips = tips.iter().map(|tip| tip.trim_start_matches("tip: ")).filter(|tip| !tip.contains("similar "));
-            tips.filter(|tip| !tip.contains("as a value") || names_file(error)).fold(told, CliError::hint)
+            tips.filter(|tip| !tip.contains("as a value") || names_file(error)).fold(refusal, CliError::hint)
         }
     };
     let usage = usage.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-    let told = match error.kind() {
-        ErrorKind::MissingRequiredArgument | ErrorKind::TooFewValues => told.hint(format!("usage: {usage}")),
-        _ => told,
+    let refusal = match error.kind() {
+        ErrorKind::MissingRequiredArgument | ErrorKind::TooFewValues => refusal.hint(format!("usage: {usage}")),
+        _ => refusal,
     };
-    told.hint(help)
+    refusal.hint(help)
 }
 
 /// A complaint in our own words, where those of the parser lead astray.
@@ -266,12 +267,12 @@ fn suggestion(error: &clap::Error, command: &str, arguments: &[OsString]) -> Opt
     }
 }
 
-/// The word behind the last name of a command.
+/// The word behind the last name of a command, unless it is a flag.
 fn word_behind<'a>(command: &str, arguments: &'a [OsString]) -> Option<&'a str> {
     let mut words = arguments.iter().skip(1).filter_map(|word| word.to_str());
     let last = command.split(' ').next_back()?;
     words.find(|word| *word == last)?;
-    words.next()
+    words.next().filter(|word| !word.starts_with('-'))
 }
 
 /// The hint for the name that a command has in other programs.

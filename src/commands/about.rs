@@ -52,7 +52,7 @@ impl Verb for Args {
         let listed = api.workspaces().await.map_err(failed)?;
         let mut wanted: Vec<RemotePath> = Vec::new();
         for typed in &self.workspaces {
-            match named(ctx, typed, &listed).await {
+            match find_workspace(ctx, typed, &listed).await {
                 Ok(path) => wanted.push(path),
                 Err(error) => operands.failed(error)?,
             }
@@ -83,7 +83,7 @@ impl Verb for Args {
     }
 }
 
-async fn named(ctx: &Ctx, typed: &str, listed: &[Node]) -> Result<RemotePath, CliError> {
+async fn find_workspace(ctx: &Ctx, typed: &str, listed: &[Node]) -> Result<RemotePath, CliError> {
     let path = nodes::parse(ctx, typed)?;
     if !path.is_workspace() {
         let hint = format!("to add up a folder: {}", command_line("cec du -s", &[path.as_str()]));

@@ -64,7 +64,7 @@ impl Verb for Args {
         let mut operands = Operands::new(&ctx.ui);
         for typed in &self.paths {
             let found = match nodes::parse(ctx, typed) {
-                Ok(path) => nodes::named(ctx, &path, self.no_glob).await,
+                Ok(path) => nodes::resolve(ctx, &path, self.no_glob).await,
                 Err(error) => Err(error),
             };
             match found {
@@ -84,7 +84,7 @@ impl Verb for Args {
 }
 
 /// The bytes of a file that are asked for.
-fn wanted(size: u64, arguments: &Args) -> Range<u64> {
+fn byte_range(size: u64, arguments: &Args) -> Range<u64> {
     let start = arguments.offset.min(size);
     let end = arguments.count.map_or(size, |count| start.saturating_add(count).min(size));
     start..end
@@ -107,7 +107,7 @@ async fn write(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<(), CliError>
     if node.is_folder() {
         return Err(no_content(node));
     }
-    let wanted = wanted(node.size, arguments);
+    let wanted = byte_range(node.size, arguments);
     let is_whole = wanted == (0..node.size);
     // Of an empty file that is encrypted the server finds no content (docs/protocol.md §5.8).
     if wanted.is_empty() && (!is_whole || node.is_encrypted()) {
@@ -244,8 +244,8 @@ impl Reading<'_> {
             let encrypted = self.node.is_encrypted();
             for pause in HASH_PAUSES.iter().take(if encrypted { HASH_PAUSES.len() } else { 1 }) {
                 tokio::time::sleep(*pause).await;
-                let mut told = self.ctx.api().await?.stat_many(std::slice::from_ref(path)).await?;
-                match told.pop().and_then(|node| node.hash) {
+                let mut nodes = self.ctx.api().await?.stat_many(std::slice::from_ref(path)).await?;
+                match nodes.pop().and_then(|node| node.hash) {
                     Some(hash) if hash == found => return Ok(()),
                     // Neither the entity tag nor anything else tells.
                     None if encrypted || ways_to_hash(&version, self.end).is_empty() => return Ok(()),
@@ -274,7 +274,7 @@ mod tests {
             (0, Some(0), 0..0),
             (9, Some(u64::MAX), 9..10),
         ] {
-            assert_eq!(wanted(10, &arguments(offset, count)), expected);
+            assert_eq!(byte_range(10, &arguments(offset, count)), expected);
         }
     }
 }

@@ -114,7 +114,7 @@ async fn prepare(
     let mut found = Vec::new();
     for typed in sources {
         let path = nodes::parse(ctx, typed)?;
-        for node in nodes::named(ctx, &path, literal).await? {
+        for node in nodes::resolve(ctx, &path, literal).await? {
             if node.path.is_workspace() {
                 let message = format!("'{}' is a whole workspace", node.path);
                 let hint = format!("name what is in it: '{}/*'", node.path);

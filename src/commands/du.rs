@@ -77,7 +77,7 @@ struct Usage<'a> {
 impl Usage<'_> {
     async fn of_operand(&mut self, typed: &str, literal: bool) -> Result<(), CliError> {
         let path = nodes::parse(self.ctx, typed)?;
-        for node in nodes::named(self.ctx, &path, literal).await? {
+        for node in nodes::resolve(self.ctx, &path, literal).await? {
             self.of_node(&node).await?;
         }
         Ok(())

@@ -98,7 +98,7 @@ impl Verb for Args {
 
 /// The archive, and the folder that it is unpacked into.
 async fn prepare(ctx: &Ctx, typed: &RemotePath, target: Option<&str>) -> Result<(RemotePath, RemotePath), CliError> {
-    let found = nodes::named(ctx, typed, true).await?;
+    let found = nodes::resolve(ctx, typed, true).await?;
     let Some(archive) = found.into_iter().next() else { return Err(CliError::not_found(typed)) };
     if archive.is_folder() {
         return Err(CliError::new(Kind::Usage, format!("'{typed}' is a folder, not an archive")).about(typed));

@@ -120,7 +120,7 @@ impl<'a> Conditions<'a> {
 }
 
 /// Shows what it finds.
-struct Found<'a> {
+struct Finder<'a> {
     ctx: &'a Ctx,
     conditions: Conditions<'a>,
     operands: Operands<'a>,
@@ -158,7 +158,7 @@ impl Verb for Args {
         }
         let conditions = Conditions::new(&self)?;
         let operands = Operands::new(&ctx.ui);
-        let mut found = Found { ctx, conditions, operands, tally: Tally::default() };
+        let mut found = Finder { ctx, conditions, operands, tally: Tally::default() };
         for typed in &self.paths {
             let result = found.look_in(typed).await;
             found.operands.take(result)?;
@@ -170,14 +170,14 @@ impl Verb for Args {
     }
 }
 
-impl Found<'_> {
+impl Finder<'_> {
     async fn look_in(&mut self, typed: &str) -> Result<(), CliError> {
         let path = nodes::parse(self.ctx, typed)?;
         let arguments = self.conditions.arguments;
         let roots = if path.is_root() {
             vec![path]
         } else {
-            let named = nodes::named(self.ctx, &path, arguments.no_glob).await?;
+            let named = nodes::resolve(self.ctx, &path, arguments.no_glob).await?;
             let mut roots = Vec::new();
             for node in named {
                 self.show(&node)?;

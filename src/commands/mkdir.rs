@@ -27,7 +27,7 @@ pub struct Args {
 }
 
 /// What became of one operand.
-enum Made {
+enum FolderOutcome {
     New(Node),
     Kept(Node),
 }
@@ -59,8 +59,8 @@ impl Verb for Args {
                     None => make(ctx, typed, self.parents).await,
                 };
                 let (node, created) = match made {
-                    Ok(Made::New(node)) => (node, true),
-                    Ok(Made::Kept(node)) => (node, false),
+                    Ok(FolderOutcome::New(node)) => (node, true),
+                    Ok(FolderOutcome::Kept(node)) => (node, false),
                     Err(error) => {
                         operands.failed(error)?;
                         continue;
@@ -82,7 +82,7 @@ impl Verb for Args {
     }
 }
 
-async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {
+async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<FolderOutcome, CliError> {
     let path = nodes::parse(ctx, typed)?;
     let during = |error: CliError| error.during(format!("making {path}")).about(&path);
     if path.is_root() {
@@ -96,7 +96,7 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {
         return Err(CliError::new(Kind::Exists, message).about(&path));
     }
     if rest.is_empty() {
-        return Ok(Made::Kept(nearest));
+        return Ok(FolderOutcome::Kept(nearest));
     }
     nodes::check_takes(ctx, &nearest).await?;
     if rest.len() > 1 && !parents {
@@ -111,14 +111,18 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<Made, CliError> {
     let target = path.nfc();
     let made = api.create_folders(std::slice::from_ref(&target)).await.map_err(|error| during(error.into()))?;
     match made.into_iter().next() {
-        Some(node) => Ok(Made::New(node)),
+        Some(node) => Ok(FolderOutcome::New(node)),
         None => Err(during(CliError::new(Kind::Unreachable, "the server does not show what it was to make"))),
     }
 }
 
 /// Makes those of several folders by one call that are plain: nothing is there, what is above is a folder, and none of
 /// them is below another. What else there is to say of the rest, [`make`] says of each.
-async fn together<'a>(ctx: &Ctx, typed: &'a [String], parents: bool) -> Result<HashMap<&'a str, Made>, CliError> {
+async fn together<'a>(
+    ctx: &Ctx,
+    typed: &'a [String],
+    parents: bool,
+) -> Result<HashMap<&'a str, FolderOutcome>, CliError> {
     let mut wanted: HashMap<RemotePath, &str> = HashMap::new();
     for text in typed {
         let Ok(path) = nodes::parse(ctx, text) else { continue };
@@ -151,5 +155,5 @@ async fn together<'a>(ctx: &Ctx, typed: &'a [String], parents: bool) -> Result<H
     }
     let targets: Vec<RemotePath> = wanted.keys().cloned().collect();
     let made = api.create_folders(&targets).await?;
-    Ok(made.into_iter().filter_map(|node| Some((wanted.remove(&node.path)?, Made::New(node)))).collect())
+    Ok(made.into_iter().filter_map(|node| Some((wanted.remove(&node.path)?, FolderOutcome::New(node)))).collect())
 }

@@ -84,7 +84,7 @@ impl Verb for Args {
             };
             match ended {
                 Ok(place) => {
-                    records.push(tell(ctx, node, place.as_ref()));
+                    records.push(report(ctx, node, place.as_ref()));
                     operands.succeeded();
                 }
                 Err(error) => operands.failed(error.during(what).about(&node.path))?,
@@ -106,7 +106,7 @@ struct Place {
 
 async fn restorable(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, CliError> {
     let path = nodes::parse(ctx, typed)?;
-    let found = nodes::to_change(ctx, &path, Reading { literal, ..Reading::default() }).await?;
+    let found = nodes::resolve_exactly(ctx, &path, Reading { literal, ..Reading::default() }).await?;
     for node in &found {
         let refused = if is_recycle_bin(&node.path) {
             let inside = format!("{}/*", node.path);
@@ -161,7 +161,7 @@ async fn back_at(ctx: &Ctx, node: &Node, job: Option<Job>) -> Result<Option<Plac
 }
 
 /// Says where a node is again; gives its record.
-fn tell(ctx: &Ctx, node: &Node, place: Option<&Place>) -> Value {
+fn report(ctx: &Ctx, node: &Node, place: Option<&Place>) -> Value {
     match place {
         Some(Place { path, instead_of: None }) => ctx.ui.status(&format!("restored {path}")),
         Some(Place { path, instead_of: Some(old) }) => {

@@ -65,7 +65,7 @@ impl Verb for Args {
         let below = match &self.below {
             Some(typed) => {
                 let path = nodes::parse(ctx, typed)?;
-                let named = if path.is_root() { Vec::new() } else { nodes::named(ctx, &path, true).await? };
+                let named = if path.is_root() { Vec::new() } else { nodes::resolve(ctx, &path, true).await? };
                 named.into_iter().next().map(|node| node.path)
             }
             None => None,

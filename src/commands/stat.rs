@@ -41,7 +41,7 @@ impl Verb for Args {
         let mut records = Vec::new();
         let mut first = true;
         for typed in &self.paths {
-            let found = match found(ctx, typed, self.no_glob).await {
+            let found = match nodes_with_details(ctx, typed, self.no_glob).await {
                 Ok(found) => found,
                 Err(error) => {
                     operands.failed(error)?;
@@ -68,9 +68,9 @@ impl Verb for Args {
 }
 
 /// The nodes with what only bulk answers tell: hashes and child counts.
-async fn found(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, CliError> {
+async fn nodes_with_details(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, CliError> {
     let path = nodes::parse(ctx, typed)?;
-    let found = nodes::named(ctx, &path, literal).await?;
+    let found = nodes::resolve(ctx, &path, literal).await?;
     let paths: Vec<_> = found.iter().map(|node| node.path.clone()).collect();
     let failed = |error| CliError::from(error).during(format!("looking at {path}")).about(&path);
     let api = ctx.api().await?;

@@ -89,7 +89,7 @@ impl Drawing<'_> {
         if path.is_root() {
             return self.tree(&path).await;
         }
-        for node in nodes::named(self.ctx, &path, self.arguments.no_glob).await? {
+        for node in nodes::resolve(self.ctx, &path, self.arguments.no_glob).await? {
             if node.is_folder() {
                 self.tree(&node.path).await?;
             } else {

@@ -49,7 +49,7 @@ A program that was built with neither server nor key changes nothing.";
 pub struct Args {
     /// Install this version, even if it is older; latest is the newest one
     #[arg(short, long, value_name = "VERSION")]
-    version: Option<Wanted>,
+    version: Option<WantedVersion>,
 
     /// Say what would be done, and do nothing
     #[arg(short, long, alias = "dry_run")]
@@ -62,12 +62,12 @@ pub struct Args {
 
 /// The version to install.
 #[derive(Debug, Clone)]
-enum Wanted {
+enum WantedVersion {
     Latest,
     This(Version),
 }
 
-impl FromStr for Wanted {
+impl FromStr for WantedVersion {
     type Err = semver::Error;
 
     fn from_str(text: &str) -> Result<Self, semver::Error> {
@@ -122,8 +122,8 @@ impl Verb for Args {
             return list(ctx, &offers, &record);
         };
         let chosen = match wanted {
-            Wanted::Latest => newer(offers)?.pop(),
-            Wanted::This(wanted) => {
+            WantedVersion::Latest => newer(offers)?.pop(),
+            WantedVersion::This(wanted) => {
                 let position = offers.iter().position(|(version, _)| version == wanted);
                 let missing =
                     || CliError::new(Kind::NotFound, format!("version {wanted} is not offered for this system"));
@@ -273,11 +273,11 @@ async fn try_out(program: &Path, version: &Version) -> Result<(), CliError> {
         Ok(Err(error)) => return Err(refused(format!("it does not start: {error}"))),
         Err(_) => return Err(refused("it does not end".to_owned())),
     };
-    let told: Option<serde_json::Value> = serde_json::from_slice(&output.stdout).ok();
-    match told.as_ref().and_then(|told| told["version"].as_str()) {
+    let answer: Option<serde_json::Value> = serde_json::from_slice(&output.stdout).ok();
+    match answer.as_ref().and_then(|answer| answer["version"].as_str()) {
         _ if !output.status.success() => Err(refused(format!("it ends with {}", output.status))),
-        Some(told) if told.trim_start_matches('v') == version.to_string() => Ok(()),
-        Some(told) => Err(refused(format!("it says that it is version {told}, and not {version}"))),
+        Some(answer) if answer.trim_start_matches('v') == version.to_string() => Ok(()),
+        Some(answer) => Err(refused(format!("it says that it is version {answer}, and not {version}"))),
         None => Err(refused("it does not say its version".to_owned())),
     }
 }

@@ -83,7 +83,12 @@ pub(crate) fn warn_of_environment(ctx: &Ctx) {
 }
 
 /// The stored account that is meant: by its id or label; without one the user is asked.
-async fn named(ctx: &Ctx, accounts: &Accounts, name: Option<&str>, question: &str) -> Result<String, CliError> {
+async fn choose_account(
+    ctx: &Ctx,
+    accounts: &Accounts,
+    name: Option<&str>,
+    question: &str,
+) -> Result<String, CliError> {
     let ids: Vec<&str> = accounts.entries.keys().map(String::as_str).collect();
     if ids.is_empty() {
         return Err(CliError::new(Kind::NotFound, "no account is stored").hint("sign in with 'cec configure'"));

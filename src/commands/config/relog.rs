@@ -1,6 +1,6 @@
 //! `cec config relog`.
 
-use super::named;
+use super::choose_account;
 use super::remove::revoke;
 use crate::commands::configure::{self, Known};
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
@@ -39,8 +39,8 @@ impl Verb for Args {
         let given =
             self.account.as_deref().or_else(|| ctx.settings.account.profile.as_ref().map(|name| name.value.as_str()));
         let id = match given.or_else(|| accounts.active_id()) {
-            Some(name) => named(ctx, &accounts, Some(name), "").await?,
-            None => named(ctx, &accounts, None, "Which account shall be signed in to?").await?,
+            Some(name) => choose_account(ctx, &accounts, Some(name), "").await?,
+            None => choose_account(ctx, &accounts, None, "Which account shall be signed in to?").await?,
         };
         let entry = &accounts.entries[&id];
         let known = Known {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
-use super::named;
+use super::choose_account;
 use crate::account::{Account, Credentials};
 use crate::auth::oauth::OAuth;
 use crate::auth::{ANY_WORKSPACE, Sender, TokenSource};
@@ -76,7 +76,7 @@ impl Verb for Args {
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let vault = ctx.vault()?;
         let accounts = vault.load()?.accounts;
-        let id = named(ctx, &accounts, self.account.as_deref(), "Which account shall be forgotten?").await?;
+        let id = choose_account(ctx, &accounts, self.account.as_deref(), "Which account shall be forgotten?").await?;
         if !self.force {
             if !ctx.ui.can_ask() {
                 return Err(CliError::new(Kind::Usage, format!("refusing to forget {id} without being able to ask"))
@@ -91,7 +91,7 @@ impl Verb for Args {
         let Some(removed) = waiting(move || removing.remove(&name)).await?? else {
             return Err(CliError::new(Kind::NotFound, format!("there is no account '{id}' (any more)")));
         };
-        tell(ctx, &id, &revoked);
+        report(ctx, &id, &revoked);
         if let Some(error) = removed.left_in_keyring {
             ctx.ui.warn(&format!("its secret may stay in the system keyring: {error}"));
         }
@@ -107,7 +107,7 @@ impl Verb for Args {
     }
 }
 
-fn tell(ctx: &Ctx, id: &str, revoked: &Revoked) {
+fn report(ctx: &Ctx, id: &str, revoked: &Revoked) {
     match revoked {
         Revoked::Ended => ctx.ui.status(&format!("{id} is forgotten, and its session ended on the server")),
         Revoked::Nothing => ctx.ui.status(&format!("{id} is forgotten")),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{named, warn_of_environment};
+use super::{choose_account, warn_of_environment};
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
@@ -37,7 +37,7 @@ impl Verb for Args {
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let vault = ctx.vault()?;
         let accounts = vault.load()?.accounts;
-        let id = named(ctx, &accounts, self.account.as_deref(), "Which account shall be used?").await?;
+        let id = choose_account(ctx, &accounts, self.account.as_deref(), "Which account shall be used?").await?;
         vault.file().update(|accounts| accounts.active.clone_from(&id))?;
         ctx.ui.status(&format!("the active account is now {id}"));
         warn_of_environment(ctx);

@@ -93,7 +93,7 @@ async fn store(ctx: &Ctx, http: &Http, subject: &Subject, account: &Account) -> 
     if let Some(replaced) = saved.replaced.as_ref().filter(|replaced| !shares_session(replaced, account)) {
         forget(http, replaced).await;
     }
-    summary::tell(ctx, account, &user, &server, &saved)?;
+    summary::print(ctx, account, &user, &server, &saved)?;
     Ok(SignedIn { login: user.login, url: account.url.clone() })
 }
 

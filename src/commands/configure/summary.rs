@@ -27,7 +27,7 @@ struct Record {
 ///
 /// # Errors
 /// Standard output takes no more.
-pub(super) fn tell(
+pub(super) fn print(
     ctx: &Ctx,
     account: &Account,
     user: &User,

@@ -5,7 +5,7 @@ use std::io;
 
 use clap_mangen::Man;
 
-use super::{shown, without_globals};
+use super::{visible_subcommands, without_globals};
 
 /// The pages of a command tree with the names of their files.
 ///
@@ -21,7 +21,7 @@ pub(super) fn pages(mut command: clap::Command) -> io::Result<Vec<(String, Strin
 fn add(command: &clap::Command, root: bool, pages: &mut Vec<(String, String)>) -> io::Result<()> {
     let name = dashed(command);
     pages.push((format!("{name}.1"), page(command, &name, root)?));
-    shown(command).try_for_each(|child| add(child, false, pages))
+    visible_subcommands(command).try_for_each(|child| add(child, false, pages))
 }
 
 /// The name of a command as that of a page: `cec-config-ls`.
@@ -30,8 +30,8 @@ fn dashed(command: &clap::Command) -> String {
 }
 
 fn page(command: &clap::Command, name: &str, root: bool) -> io::Result<String> {
-    let told = |text: Option<&clap::builder::StyledStr>| text.map(ToString::to_string).unwrap_or_default();
-    let about = told(command.get_about());
+    let plain_text = |text: Option<&clap::builder::StyledStr>| text.map(ToString::to_string).unwrap_or_default();
+    let about = plain_text(command.get_about());
     let mut page = format!(
         ".TH \"{}\" 1 \"\" \"cec {}\" \"Manual of cec\"\n.SH NAME\n{} \\- {}\n.SH SYNOPSIS\n",
         name.to_uppercase(),
@@ -40,8 +40,8 @@ fn page(command: &clap::Command, name: &str, root: bool) -> io::Result<String> {
         escaped(&about)
     );
     let mut plain = if root { command.clone() } else { without_globals(command.clone()) };
-    verbatim(&mut page, told(Some(&plain.render_usage())).trim_start_matches("Usage: "));
-    let (examples, notes) = (told(command.get_before_help()), told(command.get_after_help()));
+    verbatim(&mut page, plain_text(Some(&plain.render_usage())).trim_start_matches("Usage: "));
+    let (examples, notes) = (plain_text(command.get_before_help()), plain_text(command.get_after_help()));
     if !notes.is_empty() {
         page.push_str(".SH DESCRIPTION\n");
         paragraphs(&mut page, &notes);
@@ -54,12 +54,12 @@ fn page(command: &clap::Command, name: &str, root: bool) -> io::Result<String> {
     Man::new(plain).render_options_section(&mut options)?;
     // The values of an option are a list.
     page.push_str(&String::from_utf8_lossy(&options).replace("\n\\- ", "\n.br\n\\- "));
-    let children: Vec<&clap::Command> = shown(command).collect();
+    let children: Vec<&clap::Command> = visible_subcommands(command).collect();
     if !children.is_empty() {
         page.push_str(".SH COMMANDS\n");
     }
     for child in children {
-        let _ = writeln!(page, ".TP\n.BR {} (1)\n{}", escaped(&dashed(child)), escaped(&told(child.get_about())));
+        let _ = writeln!(page, ".TP\n.BR {} (1)\n{}", escaped(&dashed(child)), escaped(&plain_text(child.get_about())));
     }
     if !root {
         page.push_str(".SH SEE ALSO\n.BR cec (1),\nwhich tells the options that every command takes.\n");

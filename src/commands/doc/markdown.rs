@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{shown, without_globals};
+use super::{visible_subcommands, without_globals};
 
 /// The document. The global options stand with the first command alone.
 pub(super) fn document(mut command: clap::Command) -> String {
@@ -25,7 +25,7 @@ fn section(command: &clap::Command, text: &mut String, root: bool) {
         "\n## {name}\n\n```text\n{}\n```\n",
         help.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end()
     );
-    for child in shown(command) {
+    for child in visible_subcommands(command) {
         section(child, text, false);
     }
 }

@@ -74,6 +74,6 @@ fn without_globals(command: clap::Command) -> clap::Command {
 }
 
 /// The commands below a command that have a section or a page of their own.
-fn shown(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
+fn visible_subcommands(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
     command.get_subcommands().filter(|child| !child.is_hide_set() && child.get_name() != "help")
 }

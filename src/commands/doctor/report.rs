@@ -142,12 +142,12 @@ impl<'a> Report<'a> {
             self.ui.json_document(&self.findings)?;
         }
         let count = |verdict| self.findings.iter().filter(|finding| finding.verdict == verdict).count();
-        let told = |count: usize, word: &str| match count {
+        let counted = |count: usize, word: &str| match count {
             0 => None,
             1 => Some(format!("1 {word}")),
             count => Some(format!("{count} {word}s")),
         };
-        let faults = [told(count(Verdict::Failed), "failure"), told(count(Verdict::Warning), "warning")];
+        let faults = [counted(count(Verdict::Failed), "failure"), counted(count(Verdict::Warning), "warning")];
         let faults: Vec<String> = faults.into_iter().flatten().collect();
         self.ui.status(&if faults.is_empty() { "all is well".to_owned() } else { faults.join(", ") });
         Ok(self.findings.iter().find_map(|finding| finding.kind).map_or(Outcome::Done, Outcome::Failed))

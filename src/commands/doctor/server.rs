@@ -213,11 +213,11 @@ async fn rest(api: &Client, report: &mut Report<'_>) -> Result<bool, CliError> {
     let count = api.workspaces().await?.len();
     let workspaces = if count == 1 { "workspace" } else { "workspaces" };
     let admin = if user.admin { " (administrator)" } else { "" };
-    let told = format!("signed in as {}{admin}, {count} {workspaces}", user.login);
+    let finding = format!("signed in as {}{admin}, {count} {workspaces}", user.login);
     if user.must_change_password {
-        report.warning("rest", told, "the server wants a new password: set one in its web page")?;
+        report.warning("rest", finding, "the server wants a new password: set one in its web page")?;
     } else {
-        report.ok("rest", told)?;
+        report.ok("rest", finding)?;
     }
     Ok(true)
 }

@@ -69,14 +69,14 @@ impl Verb for Args {
 }
 
 fn record(acl: &AclEntry) -> Value {
-    let given = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
+    let or_null = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
     json!({
         "id": acl.id,
         "node": acl.node,
-        "role": given(&acl.role),
-        "workspace": given(&acl.workspace),
+        "role": or_null(&acl.role),
+        "workspace": or_null(&acl.workspace),
         "action": acl.action,
-        "value": given(&acl.value),
+        "value": or_null(&acl.value),
     })
 }
 

@@ -52,7 +52,7 @@ impl Verb for Args {
 
 /// Stops what runs of a job, and gives the ids of those runs.
 async fn cancel(ctx: &Ctx, id: &str) -> Result<Vec<String>, CliError> {
-    let job = super::named(ctx, id).await?;
+    let job = super::find_job(ctx, id).await?;
     let open: Vec<String> = job.tasks.iter().filter(|task| !task.is_over()).map(|task| task.id.clone()).collect();
     if open.is_empty() {
         let state = job.last().map_or("it has not run", |task| match task.has_failed() {

@@ -87,7 +87,7 @@ impl Verb for Args {
     /// of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let jobs = match &self.job_id {
-            Some(id) => vec![super::named(ctx, id).await?],
+            Some(id) => vec![super::find_job(ctx, id).await?],
             None => fitting(ctx, self.filter.as_ref()).await?,
         };
         let by_id = self.job_id.is_some();
@@ -138,17 +138,17 @@ async fn ask(ctx: &Ctx, job: &JobEntry) -> Result<(), CliError> {
 
 /// Deletes a job, or what can be deleted of it.
 async fn delete(ctx: &Ctx, job: &JobEntry, by_id: bool, dry_run: bool) -> Result<Deleted, CliError> {
-    let told = |result: &str, failed| Deleted {
+    let record = |result: &str, failed| Deleted {
         id: job.id.clone(),
         label: job.label.clone(),
         result: result.to_owned(),
         failed,
     };
     if job.owner == SYSTEM_USER && !by_id {
-        return Ok(told(SKIPPED, None));
+        return Ok(record(SKIPPED, None));
     }
     if dry_run {
-        return Ok(told(PLANNED, None));
+        return Ok(record(PLANNED, None));
     }
     let (api, id) = (ctx.api().await?, JobId(job.id.clone()));
     let deleted = async {
@@ -164,11 +164,11 @@ async fn delete(ctx: &Ctx, job: &JobEntry, by_id: bool, dry_run: bool) -> Result
         })
     };
     match deleted.await {
-        Ok(result) => Ok(told(&result, None)),
+        Ok(result) => Ok(record(&result, None)),
         Err(error) => {
             let error: crate::failure::ServerError = error;
             let error = CliError::from(error).during(format!("deleting the job {}", job.id)).about(&job.id);
-            if error.ends_everything() { Err(error) } else { Ok(told("failed", Some(error))) }
+            if error.ends_everything() { Err(error) } else { Ok(record("failed", Some(error))) }
         }
     }
 }

@@ -55,7 +55,7 @@ impl Verb for Args {
     /// Any failure of the call; [`crate::error::Kind::NotFound`] for an id that names no job.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         for id in &self.ids {
-            super::named(ctx, id).await?;
+            super::find_job(ctx, id).await?;
         }
         let found = ctx.api().await?.jobs(&self.ids).await;
         let mut jobs = found.map_err(|error| CliError::from(error).during("listing jobs"))?;

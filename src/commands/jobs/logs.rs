@@ -32,7 +32,7 @@ impl Verb for Args {
     /// # Errors
     /// [`Kind::NotFound`] for an id that names no job or no run of it; any failure of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
-        let job = super::named(ctx, &self.id).await?;
+        let job = super::find_job(ctx, &self.id).await?;
         let task = match &self.task_id {
             Some(id) => job.tasks.iter().find(|task| task.id == *id),
             None => job.last(),

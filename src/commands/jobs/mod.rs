@@ -45,7 +45,7 @@ enum Format {
 }
 
 /// The job of that id.
-async fn named(ctx: &Ctx, id: &str) -> Result<JobEntry, CliError> {
+async fn find_job(ctx: &Ctx, id: &str) -> Result<JobEntry, CliError> {
     let found = ctx.api().await?.job_entry(id).await;
     let found = found.map_err(|error| CliError::from(error).during(format!("looking for the job {id}")).about(id))?;
     found.ok_or_else(|| {

@@ -56,7 +56,7 @@ impl Verb for Args {
         let mut following = Following::new(ctx, Watch::open(api));
         let mut jobs = Vec::new();
         for id in &self.ids {
-            jobs.push(super::named(ctx, id).await?);
+            jobs.push(super::find_job(ctx, id).await?);
         }
         if self.ids.is_empty() {
             jobs = api.jobs(&[]).await.map_err(|error| CliError::from(error).during("listing jobs"))?;
@@ -122,7 +122,7 @@ impl<'a> Following<'a> {
 
     /// Takes note of a job as it is now, and tells what is new.
     fn take(&mut self, job: JobEntry) -> Result<(), CliError> {
-        if self.tell(&job)? {
+        if self.report(&job)? {
             self.pause = FIRST_PAUSE;
         }
         self.known.insert(job.id.clone(), job);
@@ -188,7 +188,7 @@ impl<'a> Following<'a> {
     }
 
     /// Writes what has changed of a job, and says whether anything has.
-    fn tell(&mut self, job: &JobEntry) -> Result<bool, CliError> {
+    fn report(&mut self, job: &JobEntry) -> Result<bool, CliError> {
         let Some(task) = job.last() else { return Ok(false) };
         if self.told.get(&job.id) == Some(task) {
             return Ok(false);

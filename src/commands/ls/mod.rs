@@ -1,10 +1,10 @@
 //! `cec ls`.
 
 mod exists;
-mod recursive;
 mod show;
-mod streamed;
+mod sorted;
 mod template;
+mod unsorted;
 
 use std::collections::HashSet;
 
@@ -137,7 +137,7 @@ async fn list(
     let (base, found) = if path.is_root() {
         (path.clone(), None)
     } else {
-        let found = nodes::named(ctx, &path, arguments.no_glob).await?;
+        let found = nodes::resolve(ctx, &path, arguments.no_glob).await?;
         let is_pattern = !arguments.no_glob && found.first().is_none_or(|node| node.path.nfc() != path.nfc());
         match found.as_slice() {
             [folder] if folder.is_folder() && !is_pattern => (folder.path.clone(), None),
@@ -194,9 +194,9 @@ async fn tree(
     operands: &mut Operands<'_>,
 ) -> Result<(), CliError> {
     if arguments.keeps_order() {
-        streamed::list(lister, root, show, operands).await
+        unsorted::list(lister, root, show, operands).await
     } else {
-        recursive::list(lister, arguments, root, show, operands).await
+        sorted::list(lister, arguments, root, show, operands).await
     }
 }
 

@@ -82,7 +82,7 @@ pub(super) async fn apply(
     for typed in paths {
         let result = async {
             let path = nodes::parse(ctx, typed)?;
-            let found = nodes::to_change(ctx, &path, Reading { literal, ..Reading::default() }).await?;
+            let found = nodes::resolve_exactly(ctx, &path, Reading { literal, ..Reading::default() }).await?;
             change_nodes(ctx, found, &namespace.name, change, &mut records).await
         };
         let result = result.await;
@@ -107,12 +107,12 @@ async fn change_nodes(
     let mut is_written = false;
     edits::keep(async || {
         if is_written {
-            open = looked_at_again(ctx, &open).await?;
+            open = read_again(ctx, &open).await?;
         }
         let mut written = Vec::new();
         for node in &open {
             let Some(new) = change.of(node, name) else {
-                records.push(tell_tags(ctx, node, name, change, is_written));
+                records.push(report_tags(ctx, node, name, change, is_written));
                 continue;
             };
             let result = match &new {
@@ -125,7 +125,7 @@ async fn change_nodes(
             if change.is_edit() || is_beaten {
                 written.push(node.clone());
             } else {
-                records.push(tell(ctx, node, name, &new, was_there));
+                records.push(report(ctx, node, name, &new, was_there));
             }
         }
         (open, is_written) = (written, true);
@@ -135,7 +135,7 @@ async fn change_nodes(
 }
 
 /// The same nodes as they are now.
-async fn looked_at_again(ctx: &Ctx, nodes: &[Node]) -> Result<Vec<Node>, CliError> {
+async fn read_again(ctx: &Ctx, nodes: &[Node]) -> Result<Vec<Node>, CliError> {
     let paths: Vec<RemotePath> = nodes.iter().map(|node| node.path.clone()).collect();
     let present = ctx.api().await?.stat_many(&paths).await?;
     let same = |node: &Node| present.iter().find(|other| other.uuid == node.uuid).cloned();
@@ -153,7 +153,7 @@ fn failed(error: ServerError, name: &str, node: &Node) -> CliError {
 }
 
 /// Says what became of tags that are as they should be.
-fn tell_tags(ctx: &Ctx, node: &Node, name: &str, change: &Change, is_changed: bool) -> Value {
+fn report_tags(ctx: &Ctx, node: &Node, name: &str, change: &Change, is_changed: bool) -> Value {
     let (path, value) = (&node.path, node.text(name));
     ctx.ui.status(&match (change, value) {
         (Change::RemoveTags(tags), _) if !is_changed => format!("{path}: there was no '{}'", tags.join("', '")),
@@ -164,7 +164,7 @@ fn tell_tags(ctx: &Ctx, node: &Node, name: &str, change: &Change, is_changed: bo
 }
 
 /// Says what became of a value.
-fn tell(ctx: &Ctx, node: &Node, name: &str, new: &New, was_there: bool) -> Value {
+fn report(ctx: &Ctx, node: &Node, name: &str, new: &New, was_there: bool) -> Value {
     let path = &node.path;
     let value = match new {
         New::Value(value) => {

@@ -101,7 +101,7 @@ async fn show(
     records: &mut Vec<Value>,
 ) -> Result<(), CliError> {
     let path = nodes::parse(ctx, typed)?;
-    let found = nodes::named(ctx, &path, arguments.no_glob).await?;
+    let found = nodes::resolve(ctx, &path, arguments.no_glob).await?;
     let several = several || found.len() > 1;
     for node in &found {
         let values = values(ctx, node, arguments).await?;
@@ -207,7 +207,7 @@ impl<'a> Trees<'a> {
 
     async fn operand(&mut self, typed: &str, operands: &mut Operands<'_>) -> Result<(), CliError> {
         let path = nodes::parse(self.ctx, typed)?;
-        for node in nodes::named(self.ctx, &path, self.literal).await? {
+        for node in nodes::resolve(self.ctx, &path, self.literal).await? {
             // A stat tells less than a listing of a single node does.
             let detailed = self.ctx.api().await?.stat_many(std::slice::from_ref(&node.path)).await?;
             self.node(detailed.first().unwrap_or(&node))?;

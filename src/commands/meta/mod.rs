@@ -40,7 +40,7 @@ async fn namespaces(ctx: &Ctx) -> Result<Vec<Namespace>, CliError> {
 }
 
 /// The namespace of that name.
-fn named(all: &[Namespace], name: &str) -> Result<Namespace, CliError> {
+fn find_namespace(all: &[Namespace], name: &str) -> Result<Namespace, CliError> {
     let found = all.iter().find(|namespace| namespace.name == name);
     found.cloned().ok_or_else(|| {
         let known: Vec<&str> = all.iter().map(|namespace| namespace.name.as_str()).collect();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::change::{self, Change};
-use super::value::{self, Given};
+use super::value::{self, TypedValue};
 use crate::api::meta::{MetaKind, Namespace};
 use crate::commands::verb::{Completion, RemotePaths, Verb};
 use crate::context::Ctx;
@@ -72,8 +72,8 @@ impl Verb for Args {
     /// [`Kind::Usage`] for a value that does not fit the type, before anything is changed; what ends the whole command.
     /// Failures of single operands are told and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
-        let namespace = super::named(&super::namespaces(ctx).await?, &self.namespace)?;
-        let given = self.given();
+        let namespace = super::find_namespace(&super::namespaces(ctx).await?, &self.namespace)?;
+        let given = self.typed_value();
         let value = match (self.operation, &given) {
             (Operation::Update, None) => return Err(needs_value(&namespace)),
             (_, Some(given)) => Some(checked(ctx, &namespace, given)?),
@@ -95,15 +95,15 @@ impl Verb for Args {
 }
 
 impl Args {
-    fn given(&self) -> Option<Given> {
-        let json = self.json_value.clone().map(Given::Json);
-        let text = self.string_value.clone().map(Given::Text);
-        let number = self.numeric_value.map(Given::Number);
-        json.or(text).or(number).or(self.boolean_value.map(Given::Boolean))
+    fn typed_value(&self) -> Option<TypedValue> {
+        let json = self.json_value.clone().map(TypedValue::Json);
+        let text = self.string_value.clone().map(TypedValue::Text);
+        let number = self.numeric_value.map(TypedValue::Number);
+        json.or(text).or(number).or(self.boolean_value.map(TypedValue::Boolean))
     }
 }
 
-fn checked(ctx: &Ctx, namespace: &Namespace, given: &Given) -> Result<Value, CliError> {
+fn checked(ctx: &Ctx, namespace: &Namespace, given: &TypedValue) -> Result<Value, CliError> {
     if let MetaKind::Other(name) = &namespace.kind {
         ctx.ui
             .warn(&format!("{} is of the type '{name}', which is not known here: nothing is checked", namespace.name));

@@ -98,7 +98,7 @@ impl Tagging {
 /// The namespace that is named, the usual one, or the only one of the type tags.
 fn namespace(all: &[Namespace], wanted: Option<&str>) -> Result<Namespace, CliError> {
     if let Some(name) = wanted {
-        let found = super::named(all, name)?;
+        let found = super::find_namespace(all, name)?;
         return match &found.kind {
             MetaKind::Tags => Ok(found),
             kind => Err(CliError::new(Kind::Usage, format!("{name} is of the type {}, not tags", kind.name()))),

@@ -14,7 +14,7 @@ const MOST_STARS: i64 = 5;
 
 /// A value as it was typed.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Given {
+pub(super) enum TypedValue {
     /// `--string-value`.
     Text(String),
     /// `--numeric-value`.
@@ -29,17 +29,17 @@ pub(super) enum Given {
 ///
 /// # Errors
 /// Why the value does not fit the type, in words.
-pub(super) fn checked(kind: &MetaKind, given: &Given) -> Result<Value, String> {
+pub(super) fn checked(kind: &MetaKind, given: &TypedValue) -> Result<Value, String> {
     let json: Value;
     let given = match given {
-        Given::Json(text) => {
+        TypedValue::Json(text) => {
             json = serde_json::from_str(text).map_err(|error| format!("this is no JSON: {error}"))?;
             match (&json, kind) {
                 (_, MetaKind::Json | MetaKind::Other(_)) => return Ok(json),
-                (Value::String(text), _) => Given::Text(text.clone()),
-                (Value::Bool(yes), _) => Given::Boolean(*yes),
+                (Value::String(text), _) => TypedValue::Text(text.clone()),
+                (Value::Bool(yes), _) => TypedValue::Boolean(*yes),
                 (Value::Number(number), _) => match number.as_i64() {
-                    Some(number) => Given::Number(number),
+                    Some(number) => TypedValue::Number(number),
                     None => return Err(format!("{number} is not a whole number")),
                 },
                 _ => return Err(format!("a {} takes neither a list nor an object nor null", kind.name())),
@@ -64,9 +64,9 @@ pub(super) fn checked(kind: &MetaKind, given: &Given) -> Result<Value, String> {
         MetaKind::Label => one_of(&text(given)?, &LABELS),
         MetaKind::Json => Err("it takes JSON: use --json-value".to_owned()),
         MetaKind::Other(_) => Ok(match given {
-            Given::Text(text) | Given::Json(text) => text.into(),
-            Given::Number(number) => number.into(),
-            Given::Boolean(yes) => yes.into(),
+            TypedValue::Text(text) | TypedValue::Json(text) => text.into(),
+            TypedValue::Number(number) => number.into(),
+            TypedValue::Boolean(yes) => yes.into(),
         }),
     }
 }
@@ -85,39 +85,39 @@ pub(super) fn tags(text: &str) -> Result<Vec<String>, String> {
     if tags.is_empty() { Err("there is no tag in it".to_owned()) } else { Ok(tags) }
 }
 
-fn text(given: Given) -> Result<String, String> {
+fn text(given: TypedValue) -> Result<String, String> {
     match given {
-        Given::Text(text) | Given::Json(text) => Ok(text),
-        Given::Number(_) | Given::Boolean(_) => Err("it takes a text: use --string-value".to_owned()),
+        TypedValue::Text(text) | TypedValue::Json(text) => Ok(text),
+        TypedValue::Number(_) | TypedValue::Boolean(_) => Err("it takes a text: use --string-value".to_owned()),
     }
 }
 
-fn number(given: Given) -> Result<i64, String> {
+fn number(given: TypedValue) -> Result<i64, String> {
     match given {
-        Given::Number(number) => Ok(number),
-        Given::Text(text) | Given::Json(text) => {
+        TypedValue::Number(number) => Ok(number),
+        TypedValue::Text(text) | TypedValue::Json(text) => {
             text.trim().parse().map_err(|_| format!("'{text}' is not a whole number"))
         }
-        Given::Boolean(_) => Err("it takes a whole number: use --numeric-value".to_owned()),
+        TypedValue::Boolean(_) => Err("it takes a whole number: use --numeric-value".to_owned()),
     }
 }
 
-fn boolean(given: Given) -> Result<bool, String> {
+fn boolean(given: TypedValue) -> Result<bool, String> {
     match given {
-        Given::Boolean(yes) => Ok(yes),
-        Given::Text(text) | Given::Json(text) => {
+        TypedValue::Boolean(yes) => Ok(yes),
+        TypedValue::Text(text) | TypedValue::Json(text) => {
             crate::env::parse_switch(text.trim()).map_err(|_| format!("'{text}' is neither true nor false"))
         }
-        Given::Number(_) => Err("it takes true or false: use --boolean-value".to_owned()),
+        TypedValue::Number(_) => Err("it takes true or false: use --boolean-value".to_owned()),
     }
 }
 
 /// Seconds since the Unix epoch; what names no time zone is in UTC.
-fn date(given: Given) -> Result<i64, String> {
+fn date(given: TypedValue) -> Result<i64, String> {
     let text = match given {
-        Given::Number(seconds) => return Ok(seconds),
-        Given::Text(text) | Given::Json(text) => text,
-        Given::Boolean(_) => return Err("it takes a date: use --string-value".to_owned()),
+        TypedValue::Number(seconds) => return Ok(seconds),
+        TypedValue::Text(text) | TypedValue::Json(text) => text,
+        TypedValue::Boolean(_) => return Err("it takes a date: use --string-value".to_owned()),
     };
     let typed = text.trim();
     if let Ok(seconds) = typed.parse::<i64>() {
@@ -155,27 +155,27 @@ mod tests {
 
     #[test]
     fn every_type_takes_what_it_is_for() {
-        let text = |text: &str| Given::Text(text.to_owned());
-        let json_text = |text: &str| Given::Json(text.to_owned());
+        let text = |text: &str| TypedValue::Text(text.to_owned());
+        let json_text = |text: &str| TypedValue::Json(text.to_owned());
         for (kind, given, value) in [
             (MetaKind::Text, text("a \"b\" \\ c"), json!("a \"b\" \\ c")),
             (MetaKind::LongText, text("a\nb"), json!("a\nb")),
             (MetaKind::Text, json_text("\"x\""), json!("x")),
-            (MetaKind::Integer, Given::Number(-42), json!(-42)),
+            (MetaKind::Integer, TypedValue::Number(-42), json!(-42)),
             (MetaKind::Integer, text("42"), json!(42)),
-            (MetaKind::Stars, Given::Number(0), json!(0)),
+            (MetaKind::Stars, TypedValue::Number(0), json!(0)),
             (MetaKind::Stars, json_text("5"), json!(5)),
-            (MetaKind::Boolean, Given::Boolean(false), json!(false)),
+            (MetaKind::Boolean, TypedValue::Boolean(false), json!(false)),
             (MetaKind::Boolean, text("yes"), json!(true)),
             (MetaKind::Date, text("2026-11-23"), json!(1_795_392_000)),
             (MetaKind::Date, text("2026-11-23 16:06:40"), json!(1_795_450_000)),
             (MetaKind::Date, text("2026-11-23T17:06:40+01:00"), json!(1_795_450_000)),
-            (MetaKind::Date, Given::Number(1_795_450_000), json!(1_795_450_000)),
+            (MetaKind::Date, TypedValue::Number(1_795_450_000), json!(1_795_450_000)),
             (MetaKind::Tags, text(" b, a ,,b"), json!("b,a")),
             (choice(), text("b"), json!("b")),
             (MetaKind::Label, text("todo"), json!("todo")),
             (MetaKind::Json, json_text("{\"k\":[1,2]}"), json!({"k": [1, 2]})),
-            (MetaKind::Other("new".to_owned()), Given::Number(1), json!(1)),
+            (MetaKind::Other("new".to_owned()), TypedValue::Number(1), json!(1)),
         ] {
             assert_eq!(checked(&kind, &given).as_ref(), Ok(&value), "{kind:?} {given:?}");
         }
@@ -183,25 +183,25 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let text = |text: &str| Given::Text(text.to_owned());
-        let json_text = |text: &str| Given::Json(text.to_owned());
+        let text = |text: &str| TypedValue::Text(text.to_owned());
+        let json_text = |text: &str| TypedValue::Json(text.to_owned());
         for (kind, given) in [
-            (MetaKind::Text, Given::Number(1)),
+            (MetaKind::Text, TypedValue::Number(1)),
             (MetaKind::Text, json_text("[1]")),
             (MetaKind::Text, json_text("null")),
             (MetaKind::Text, json_text("no JSON")),
             (MetaKind::Integer, text("4.5")),
             (MetaKind::Integer, json_text("4.5")),
-            (MetaKind::Integer, Given::Boolean(true)),
-            (MetaKind::Stars, Given::Number(6)),
-            (MetaKind::Stars, Given::Number(-1)),
+            (MetaKind::Integer, TypedValue::Boolean(true)),
+            (MetaKind::Stars, TypedValue::Number(6)),
+            (MetaKind::Stars, TypedValue::Number(-1)),
             (MetaKind::Boolean, text("perhaps")),
-            (MetaKind::Boolean, Given::Number(1)),
+            (MetaKind::Boolean, TypedValue::Number(1)),
             (MetaKind::Date, text("tomorrow")),
             (MetaKind::Date, text("2026-13-01")),
             (MetaKind::Tags, text(" , ")),
             (choice(), text("A")),
-            (choice(), Given::Number(1)),
+            (choice(), TypedValue::Number(1)),
             (MetaKind::Label, text("urgent")),
             (MetaKind::Json, text("{}")),
         ] {

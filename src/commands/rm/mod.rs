@@ -106,7 +106,7 @@ async fn remove(ctx: &Ctx, found: &[Node], permanently: bool, operands: Operands
     }
     result?;
     if !removal.operands.all_failed() {
-        removal.tell_undo(found).await;
+        removal.hint_at_undo(found).await;
     }
     Ok(removal.operands.outcome())
 }
@@ -142,7 +142,7 @@ async fn removable(ctx: &Ctx, typed: &str, arguments: &Args) -> Result<Vec<Node>
     if path.is_workspace() && !reading.is_pattern(&path) {
         return Err(refused(&path));
     }
-    let found = nodes::to_change(ctx, &path, reading).await?;
+    let found = nodes::resolve_exactly(ctx, &path, reading).await?;
     if let Some(workspace) = found.iter().find(|node| node.path.is_workspace()) {
         return Err(refused(&workspace.path));
     }

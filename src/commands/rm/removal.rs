@@ -64,7 +64,7 @@ impl<'a> Removal<'a> {
                 None => {
                     let open = &batch[self.settled - before..];
                     for node in wait::gone_by_now(self.ctx, open).await {
-                        self.settle(node, Ok(()))?;
+                        self.record(node, Ok(()))?;
                     }
                     return Err(self.interrupted().hint("the server goes on with what it was told last"));
                 }
@@ -75,7 +75,7 @@ impl<'a> Removal<'a> {
 
     /// Says how to bring back what went to the recycle bin, where that is little. Another thing of the same name may lie
     /// there already, so that it is called otherwise.
-    pub(super) async fn tell_undo(&self, nodes: &[Node]) {
+    pub(super) async fn hint_at_undo(&self, nodes: &[Node]) {
         let ui = &self.ctx.ui;
         if self.permanently || nodes.len() > UNDONE || !ui.stderr_is_terminal() || ui.is_quiet() || ui.is_json() {
             return;
@@ -100,14 +100,14 @@ impl<'a> Removal<'a> {
     /// that of the node it belongs to.
     async fn remove_batch(&mut self, batch: &[Node]) -> Result<(), CliError> {
         match wait::remove(self.ctx, &mut self.watch, batch, self.permanently).await {
-            Ok(()) => return batch.iter().try_for_each(|node| self.settle(node, Ok(()))),
+            Ok(()) => return batch.iter().try_for_each(|node| self.record(node, Ok(()))),
             Err(error) if is_gone_server(&error) => return Err(error),
             Err(error) => {
                 if let [node] = batch {
-                    return self.settle(node, Err(error));
+                    return self.record(node, Err(error));
                 }
                 if error.ends_everything() {
-                    return self.settle(&batch[0], Err(error));
+                    return self.record(&batch[0], Err(error));
                 }
             }
         }
@@ -118,14 +118,14 @@ impl<'a> Removal<'a> {
             };
             match result {
                 Err(error) if is_gone_server(&error) => return Err(error),
-                result => self.settle(node, result)?,
+                result => self.record(node, result)?,
             }
         }
         Ok(())
     }
 
     /// Tells what became of a node.
-    fn settle(&mut self, node: &Node, result: Result<(), CliError>) -> Result<(), CliError> {
+    fn record(&mut self, node: &Node, result: Result<(), CliError>) -> Result<(), CliError> {
         self.settled += 1;
         if result.is_ok() {
             let done = if self.permanently { "deleted" } else { "moved to the recycle bin:" };

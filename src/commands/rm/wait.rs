@@ -80,8 +80,8 @@ pub(super) async fn is_gone(ctx: &Ctx, node: &Node) -> Result<bool, CliError> {
 
 /// Those of the nodes that are gone, as far as a short look tells.
 pub(super) async fn gone_by_now<'n>(ctx: &Ctx, nodes: &'n [Node]) -> Vec<&'n Node> {
-    let look = async { left(ctx.api().await?, nodes).await };
-    match tokio::time::timeout(LAST_LOOK, look).await {
+    let remaining = async { left(ctx.api().await?, nodes).await };
+    match tokio::time::timeout(LAST_LOOK, remaining).await {
         Ok(Ok(left)) => nodes.iter().filter(|node| !left.iter().any(|left| is_same(node, left))).collect(),
         _ => Vec::new(),
     }
@@ -93,7 +93,7 @@ async fn wait(api: &Client, watch: &mut Watch, nodes: &[Node], jobs: &[JobId]) -
     // Since when no job is known to be running any more.
     let mut idle_since: Option<Instant> = None;
     if watch.is_live() {
-        told(watch, jobs, Instant::now() + TOLD_PAUSE).await?;
+        wait_for_job_ends(watch, jobs, Instant::now() + TOLD_PAUSE).await?;
     }
     loop {
         let left = left(api, nodes).await?;
@@ -109,14 +109,14 @@ async fn wait(api: &Client, watch: &mut Watch, nodes: &[Node], jobs: &[JobId]) -
                 format!("the server's job has ended, but '{}' is still there", first.path),
             ));
         }
-        told(watch, jobs, Instant::now() + pause).await?;
+        wait_for_job_ends(watch, jobs, Instant::now() + pause).await?;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
 /// Waits until the websocket has told of the ends of all jobs, at most until `deadline`. Without a websocket, or once
 /// all ends are known, the deadline is waited for.
-async fn told(watch: &mut Watch, jobs: &[JobId], deadline: Instant) -> Result<(), CliError> {
+async fn wait_for_job_ends(watch: &mut Watch, jobs: &[JobId], deadline: Instant) -> Result<(), CliError> {
     let open = |watch: &Watch| jobs.iter().any(|id| watch.known(id).is_none_or(|job| !job.has_ended()));
     if !open(watch) {
         tokio::time::sleep_until(deadline).await;

@@ -3,7 +3,7 @@
 mod args;
 mod choices;
 mod direction;
-mod named;
+mod new_name;
 mod pipe;
 mod plan;
 mod report;
@@ -20,7 +20,7 @@ pub use args::Args;
 
 use args::Verbosity;
 use direction::{Direction, direction, without_dot};
-use named::Named;
+use new_name::NewName;
 use plan::plan;
 use resume::Resume;
 
@@ -140,7 +140,7 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     }
     check_manifest(&args, &direction)?;
     let engine = engine(ctx, options).await?;
-    let (resume, named) = (Resume::of(&direction), Named::of(&direction));
+    let (resume, named) = (Resume::of(&direction), NewName::of(&direction));
     let jobs = unless_interrupted(ctx, plan(&ctx.ui, &engine, direction, args.no_glob)).await?;
     let named = named.filter(|named| named.is_taken_by(&jobs));
     let resume = resume.filter(|resume| resume.has_changed(&jobs)).map(|resume| resume.line);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use secrecy::ExposeSecret as _;
 
 use super::args::{Args, Verbosity};
-use super::plan::found;
+use super::plan::expand_source;
 use super::report::{Facts, report};
 use super::{engine, manifest, progress, show, supervise, unless_interrupted};
 use crate::api::Node;
@@ -104,7 +104,7 @@ pub(super) async fn down(
 async fn files(ui: &Ui, engine: &Engine, sources: &[RemotePath], literal: bool) -> Result<Vec<Node>, CliError> {
     let mut nodes = Vec::new();
     for source in sources {
-        let named = found(ui, engine, source, literal).await?;
+        let named = expand_source(ui, engine, source, literal).await?;
         if named.is_empty() {
             let message = format!("'{source}' does not exist on the server");
             return Err(CliError::new(Kind::NotFound, message).about(source));

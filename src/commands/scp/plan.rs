@@ -42,7 +42,7 @@ pub(super) async fn plan(ui: &Ui, engine: &Engine, direction: Direction, literal
     };
     let (mut nodes, mut jobs) = (Vec::new(), Vec::new());
     for RemoteSource { path: source, contents } in &sources {
-        let found = found(ui, engine, source, literal).await?;
+        let found = expand_source(ui, engine, source, literal).await?;
         if found.is_empty() && sources.len() == 1 {
             let message = format!("'{source}' does not exist on the server");
             return Err(CliError::new(Kind::NotFound, message).about(source));
@@ -69,13 +69,18 @@ fn while_planning(error: TransferError, target: &str) -> CliError {
 }
 
 /// What a remote source names.
-pub(super) async fn found(ui: &Ui, engine: &Engine, source: &RemotePath, literal: bool) -> Result<Vec<Node>, CliError> {
+pub(super) async fn expand_source(
+    ui: &Ui,
+    engine: &Engine,
+    source: &RemotePath,
+    literal: bool,
+) -> Result<Vec<Node>, CliError> {
     if source.is_root() {
         let message = "name a workspace to download from, for example cells://common-files";
         return Err(CliError::new(Kind::Usage, message));
     }
     let found = glob::expand(&engine.api, &engine.s3, source, Reading { literal, ..Reading::default() }).await;
     let found = found.map_err(|error| CliError::from(error).during(format!("looking for {}", source.marked())))?;
-    nodes::tell_very_names(ui, &found);
+    nodes::warn_of_literal_names(ui, &found);
     Ok(topmost(found.nodes))
 }

@@ -64,7 +64,7 @@ impl Verb for Args {
         self.common.check(&flags)?;
         options::check_slug(self.slug.as_deref())?;
         let literal = Reading { literal: true, ..Reading::default() };
-        let node = nodes::to_change(ctx, &path, literal).await?.remove(0);
+        let node = nodes::resolve_exactly(ctx, &path, literal).await?.remove(0);
         flags.is_folder = node.is_folder();
         let mut wish = self.common.wish(None, &flags).map_err(|error| error.about(&node.path))?;
         wish.new_password = self.common.password(ctx).await?;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::target::{self, Found};
+use super::target::{self, FoundLink};
 use crate::api::share::LinkWorkspace;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
@@ -42,7 +42,7 @@ impl Verb for Args {
     /// operands are told and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let mut operands = Operands::new(&ctx.ui);
-        let mut found: Vec<Found> = Vec::new();
+        let mut found: Vec<FoundLink> = Vec::new();
         let mut remains: Vec<LinkWorkspace> = Vec::new();
         for typed in &self.links {
             let links = target::find(ctx, typed).await;
@@ -98,7 +98,7 @@ fn is_shared_or_uuid(typed: &str) -> bool {
     !typed.contains("/public/") && (typed.contains('/') || crate::api::scheduler::is_task_id(typed))
 }
 
-async fn ask(ctx: &Ctx, found: &[Found], remains: &[LinkWorkspace]) -> Result<(), CliError> {
+async fn ask(ctx: &Ctx, found: &[FoundLink], remains: &[LinkWorkspace]) -> Result<(), CliError> {
     if !ctx.ui.can_ask() {
         let message = "refusing to remove several links: this needs a confirmation, and nobody can be asked here";
         return Err(CliError::new(Kind::Usage, message).hint("add --force to remove them without asking"));

@@ -13,13 +13,13 @@ use crate::path::RemotePath;
 const LINK_SCOPE: u64 = 3;
 
 /// A link, and the path of what it opens where it was found by that.
-pub(super) type Found = (Link, Option<RemotePath>);
+pub(super) type FoundLink = (Link, Option<RemotePath>);
 
 /// The links that a text names.
 ///
 /// # Errors
 /// [`Kind::NotFound`] where there is none; any failure of a call.
-pub(super) async fn find(ctx: &Ctx, typed: &str) -> Result<Vec<Found>, CliError> {
+pub(super) async fn find(ctx: &Ctx, typed: &str) -> Result<Vec<FoundLink>, CliError> {
     if let Some((host, hash)) = typed.split_once("/public/") {
         let own = ctx.account().await?.url.host().to_owned();
         if host.contains("://") && !host.contains(&own) {
@@ -56,7 +56,7 @@ fn no_link(typed: &str) -> CliError {
         .about(typed)
 }
 
-async fn by_hash(ctx: &Ctx, hash: &str, typed: &str) -> Result<Vec<Found>, CliError> {
+async fn by_hash(ctx: &Ctx, hash: &str, typed: &str) -> Result<Vec<FoundLink>, CliError> {
     let all = ctx.api().await?.links().await.map_err(|error| during(error, typed))?;
     for workspace in all {
         let Ok(link) = workspace.link else { continue };
@@ -88,7 +88,7 @@ pub(super) fn is_remains(workspace: &LinkWorkspace) -> bool {
 /// Any failure of a call.
 pub(super) async fn remains(ctx: &Ctx, typed: &str) -> Result<Vec<LinkWorkspace>, CliError> {
     let node = match typed.contains('/') && !typed.contains("/public/") {
-        true => nodes::named(ctx, &nodes::parse(ctx, typed)?, true).await?.into_iter().next(),
+        true => nodes::resolve(ctx, &nodes::parse(ctx, typed)?, true).await?.into_iter().next(),
         false => None,
     };
     let mut all = ctx.api().await?.links().await.map_err(|error| during(error, typed))?;
@@ -99,11 +99,11 @@ pub(super) async fn remains(ctx: &Ctx, typed: &str) -> Result<Vec<LinkWorkspace>
     Ok(all)
 }
 
-async fn by_path(ctx: &Ctx, typed: &str) -> Result<Vec<Found>, CliError> {
+async fn by_path(ctx: &Ctx, typed: &str) -> Result<Vec<FoundLink>, CliError> {
     let path = nodes::parse(ctx, typed)?;
     let api = ctx.api().await?;
     let mut found = Vec::new();
-    for node in nodes::named(ctx, &path, true).await? {
+    for node in nodes::resolve(ctx, &path, true).await? {
         let shares = node.meta.get("workspaces_shares").and_then(Value::as_array).cloned().unwrap_or_default();
         for share in shares {
             let is_link = share.get("Scope").and_then(Value::as_u64) == Some(LINK_SCOPE);
@@ -127,7 +127,7 @@ async fn by_path(ctx: &Ctx, typed: &str) -> Result<Vec<Found>, CliError> {
 ///
 /// # Errors
 /// As [`find`]; [`Kind::Usage`] where there are several.
-pub(super) async fn find_one(ctx: &Ctx, typed: &str) -> Result<Found, CliError> {
+pub(super) async fn find_one(ctx: &Ctx, typed: &str) -> Result<FoundLink, CliError> {
     let mut found = find(ctx, typed).await?;
     if found.len() > 1 {
         let hashes: Vec<&str> = found.iter().map(|(link, _)| link.hash.as_str()).collect();

@@ -29,24 +29,24 @@ const NAMES_TOLD: usize = 5;
 ///
 /// # Errors
 /// [`Kind::NotFound`] where there is none; [`Kind::Usage`] for the root, which is no node, and for what is no path.
-pub async fn named(ctx: &Ctx, path: &RemotePath, literal: bool) -> Result<Vec<Node>, CliError> {
+pub async fn resolve(ctx: &Ctx, path: &RemotePath, literal: bool) -> Result<Vec<Node>, CliError> {
     let reading = Reading { literal, ..Reading::default() };
-    Ok(expanded(ctx, path, reading).await?.nodes)
+    Ok(expand(ctx, path, reading).await?.nodes)
 }
 
 /// The nodes that a typed path names, for a command that changes them: nothing is taken for another spelling of its name.
 ///
 /// # Errors
-/// As [`named`].
-pub async fn to_change(ctx: &Ctx, path: &RemotePath, reading: Reading) -> Result<Vec<Node>, CliError> {
-    Ok(expanded(ctx, path, Reading { exact: true, ..reading }).await?.nodes)
+/// As [`resolve`].
+pub async fn resolve_exactly(ctx: &Ctx, path: &RemotePath, reading: Reading) -> Result<Vec<Node>, CliError> {
+    Ok(expand(ctx, path, Reading { exact: true, ..reading }).await?.nodes)
 }
 
 /// What a typed path names. Where it is to be changed ([`Reading::exact`]), it is said how much a pattern matches.
 ///
 /// # Errors
-/// As [`named`].
-pub async fn expanded(ctx: &Ctx, path: &RemotePath, reading: Reading) -> Result<Expansion, CliError> {
+/// As [`resolve`].
+pub async fn expand(ctx: &Ctx, path: &RemotePath, reading: Reading) -> Result<Expansion, CliError> {
     if path.is_root() {
         return Err(CliError::new(Kind::Usage, "the root holds the workspaces and is nothing by itself")
             .hint("'cec ls' lists the workspaces")
@@ -59,7 +59,7 @@ pub async fn expanded(ctx: &Ctx, path: &RemotePath, reading: Reading) -> Result<
     if found.nodes.is_empty() {
         return Err(nothing(ctx, path, reading).await);
     }
-    tell_very_names(&ctx.ui, &found);
+    warn_of_literal_names(&ctx.ui, &found);
     if reading.exact && found.by_pattern {
         let count = found.nodes.len();
         ctx.ui.status(&format!("'{path}' matches {count} {}", if count == 1 { "item" } else { "items" }));
@@ -68,7 +68,7 @@ pub async fn expanded(ctx: &Ctx, path: &RemotePath, reading: Reading) -> Result<
 }
 
 /// Says that a name with a star or a question mark was taken as it is, since something has that very name.
-pub fn tell_very_names(ui: &Ui, found: &Expansion) {
+pub fn warn_of_literal_names(ui: &Ui, found: &Expansion) {
     for path in &found.very_names {
         ui.warn(&format!("'{path}' exists under this very name, so it is not used as a pattern"));
     }

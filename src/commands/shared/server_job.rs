@@ -77,8 +77,8 @@ impl<'a> ServerJobs<'a> {
         let waiting = Waiting::start(&self.ctx.ui, what);
         let end = tokio::select! {
             biased;
-            end = self.watch.end_of(id, seen, |job| waiting.say(what, told(job), job.progress())) => end,
-            () = self.ctx.cancel.cancelled() => return Err(goes_on(id)),
+            end = self.watch.end_of(id, seen, |job| waiting.say(what, shown_message(job), job.progress())) => end,
+            () = self.ctx.cancel.cancelled() => return Err(still_running(id)),
         };
         drop(waiting);
         match end {
@@ -98,7 +98,7 @@ impl<'a> ServerJobs<'a> {
 }
 
 /// What a job says of itself, but for the names of its parts in the server's code.
-fn told(job: &Job) -> &str {
+fn shown_message(job: &Job) -> &str {
     if job.message().contains("actions.") { "" } else { job.message() }
 }
 
@@ -108,7 +108,7 @@ pub fn failed(job: &Job) -> CliError {
     CliError::new(Kind::JobFailed, format!("the server's job failed: {reason}"))
 }
 
-fn goes_on(id: &JobId) -> CliError {
+fn still_running(id: &JobId) -> CliError {
     CliError::new(Kind::Interrupted, "the server goes on with it")
         .hint(format!("stop it with: {}", command_line("cec jobs cancel", &[&id.0])))
 }

@@ -80,14 +80,14 @@ fn format(source: &DataSource) -> &'static str {
 }
 
 fn record(source: &DataSource) -> Value {
-    let given = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
+    let or_null = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
     json!({
         "name": source.name,
         "storage": source.storage,
-        "place": given(&source.place),
+        "place": or_null(&source.place),
         "format": format(source),
-        "encryption": given(&source.encryption),
-        "versioning": given(&source.versioning),
+        "encryption": or_null(&source.encryption),
+        "versioning": or_null(&source.versioning),
         "disabled": source.disabled,
         "internal": source.internal,
     })

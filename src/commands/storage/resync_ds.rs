@@ -50,19 +50,19 @@ impl Verb for Args {
             }
             Err(error) => return Err(during(error.into())),
         }
-        let (job, status, told) = if self.wait {
+        let (job, status, message) = if self.wait {
             let job = run_to_its_end(ctx, name).await.map_err(during)?;
             (job, "finished", format!("resynced {name}"))
         } else {
             let job = api.resync(name).await.map_err(|error| during(error.into()))?;
-            let told = format!("resyncing {name}; follow it with: {}", command_line("cec jobs watch", &[&job.0]));
-            (job, "started", told)
+            let message = format!("resyncing {name}; follow it with: {}", command_line("cec jobs watch", &[&job.0]));
+            (job, "started", message)
         };
         if ctx.ui.is_json() {
             ctx.ui.json_document(&json!({"name": name, "job_id": job.0, "status": status}))?;
         } else {
             ctx.ui.line(&job.0)?;
-            ctx.ui.status(&told);
+            ctx.ui.status(&message);
         }
         Ok(Outcome::Done)
     }

@@ -102,7 +102,7 @@ impl Verb for CreateArgs {
         change.attributes.entry("profile".to_owned()).or_insert_with(|| "standard".to_owned());
         change.password = Some(passwd::new(ctx, &login, self.password_stdin).await?);
         let user = api.create_user(&login, &change).await.map_err(|error| during(error.into()))?;
-        tell(ctx, &user, "created")
+        report(ctx, &user, "created")
     }
 }
 
@@ -125,7 +125,7 @@ impl Verb for UpdateArgs {
         if self.common.is_empty() && !self.no_roles {
             return Err(CliError::new(Kind::Usage, "nothing is to be changed").hint("see 'cec idm user update --help'"));
         }
-        super::named(ctx, &self.name).await?;
+        super::find_user(ctx, &self.name).await?;
         let mut change = self.common.change(ctx).await?;
         if self.no_roles {
             change.roles = Some(Vec::new());
@@ -133,7 +133,7 @@ impl Verb for UpdateArgs {
         let api = ctx.api().await?;
         let mut written: Option<UserEntry> = None;
         let user = edits::keep(async || {
-            let user = super::named(ctx, &self.name).await?;
+            let user = super::find_user(ctx, &self.name).await?;
             if written.as_ref().is_some_and(|written| change.is_kept(written, &user)) {
                 return Ok(Some(user));
             }
@@ -143,11 +143,11 @@ impl Verb for UpdateArgs {
             written = Some(updated.map_err(during)?);
             Ok(None)
         });
-        tell(ctx, &user.await?, "changed")
+        report(ctx, &user.await?, "changed")
     }
 }
 
-fn tell(ctx: &Ctx, user: &UserEntry, what: &str) -> Result<Outcome, CliError> {
+fn report(ctx: &Ctx, user: &UserEntry, what: &str) -> Result<Outcome, CliError> {
     if ctx.ui.is_json() {
         ctx.ui.json_document(&user_record(user))?;
     } else {

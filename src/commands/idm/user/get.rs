@@ -32,7 +32,7 @@ impl Verb for Args {
         let mut operands = Operands::new(&ctx.ui);
         let mut records = Vec::new();
         for (index, login) in self.logins.iter().enumerate() {
-            match super::named(ctx, login).await {
+            match super::find_user(ctx, login).await {
                 Err(error) => operands.failed(error)?,
                 Ok(user) => {
                     if ctx.ui.is_json() {

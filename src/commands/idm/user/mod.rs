@@ -32,7 +32,7 @@ verbs! {
 }
 
 /// The user of that login.
-async fn named(ctx: &Ctx, login: &str) -> Result<UserEntry, CliError> {
+async fn find_user(ctx: &Ctx, login: &str) -> Result<UserEntry, CliError> {
     if !is_login(login) {
         return Err(CliError::new(Kind::Usage, format!("'{login}' is not a login name"))
             .hint("a login name is no pattern; 'cec idm list-users' lists the users")

@@ -53,7 +53,7 @@ impl Verb for Args {
     /// [`Kind::NotFound`] where there is none; [`Kind::Usage`] for a password that is none; any failure of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let api = ctx.api().await?;
-        let user = super::named(ctx, &self.name).await?;
+        let user = super::find_user(ctx, &self.name).await?;
         let login = user.login.as_str();
         let during = |error: CliError| error.during(format!("changing the password of {login}")).about(login);
         let oneself = api.user().await.map_err(|error| during(error.into()))?.is_some_and(|own| own.login == login);

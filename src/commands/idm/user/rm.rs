@@ -48,7 +48,7 @@ impl Verb for Args {
                 return Err(CliError::new(Kind::Usage, message).about(login));
             }
             // The server says yes to the deletion of a user that does not exist.
-            match super::named(ctx, login).await {
+            match super::find_user(ctx, login).await {
                 Ok(user) if users.iter().any(|known| known.uuid == user.uuid) => {}
                 Ok(user) => users.push(user),
                 Err(error) => operands.failed(error)?,

@@ -77,12 +77,12 @@ pub(super) async fn plan(
 }
 
 /// A source, and whether a pattern has found it.
-struct Found {
+struct Source {
     node: Node,
     by_pattern: bool,
 }
 
-async fn sources(ctx: &Ctx, typed: &str, literal: bool, operation: Operation) -> Result<Vec<Found>, CliError> {
+async fn sources(ctx: &Ctx, typed: &str, literal: bool, operation: Operation) -> Result<Vec<Source>, CliError> {
     let path = nodes::parse(ctx, typed)?;
     let is_move = operation == Operation::Move;
     let reading = Reading { literal, exact: is_move, ..Reading::default() };
@@ -93,7 +93,7 @@ async fn sources(ctx: &Ctx, typed: &str, literal: bool, operation: Operation) ->
     if path.is_workspace() && !reading.is_pattern(&path) {
         return Err(whole(&path));
     }
-    let Expansion { nodes: found, by_pattern, .. } = nodes::expanded(ctx, &path, reading).await?;
+    let Expansion { nodes: found, by_pattern, .. } = nodes::expand(ctx, &path, reading).await?;
     for node in &found {
         if node.path.is_workspace() {
             return Err(whole(&node.path));
@@ -106,7 +106,7 @@ async fn sources(ctx: &Ctx, typed: &str, literal: bool, operation: Operation) ->
             return Err(CliError::new(Kind::Usage, message).about(&node.path));
         }
     }
-    Ok(found.into_iter().map(|node| Found { node, by_pattern }).collect())
+    Ok(found.into_iter().map(|node| Source { node, by_pattern }).collect())
 }
 
 /// Where the target is, by the rules of cp(1); a `/` at its end asks for a folder, which is made where it is missing.
@@ -160,10 +160,10 @@ async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> R
 }
 
 /// Sources with the paths that they are to have. What a pattern has found is left out where the target lies in it.
-fn items(ctx: &Ctx, found: Vec<Found>, place: &Place, operation: Operation) -> Vec<Item> {
+fn items(ctx: &Ctx, found: Vec<Source>, place: &Place, operation: Operation) -> Vec<Item> {
     let mut seen = HashSet::new();
     let mut items = Vec::new();
-    for Found { node, by_pattern } in found {
+    for Source { node, by_pattern } in found {
         if !seen.insert(node.path.clone()) {
             continue;
         }

@@ -9,12 +9,12 @@ use crate::transfer::plan::Job;
 use crate::transfer::plan::folders::FolderState;
 
 /// The target of one source, which it may give its name to.
-pub(super) enum Named {
+pub(super) enum NewName {
     Remote(RemotePath),
     Local(PathBuf),
 }
 
-impl Named {
+impl NewName {
     /// The target; `None` if there are several sources, or one that is piped.
     pub(super) fn of(direction: &Direction) -> Option<Self> {
         match direction {

@@ -197,7 +197,8 @@ fn takes_value(option: &Arg) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{HelpSize, sized_command};
+    use super::super::help::HelpSize;
+    use super::super::sized_command;
     use super::*;
 
     fn put(line: &str) -> String {

@@ -1,0 +1,89 @@
+//! The log that `--log` asks for.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::error::{CliError, Kind};
+use crate::http::redact::Secrets;
+use crate::settings::{LogLevel, OutputSettings};
+
+/// Starts the log if one is wanted; `secrets` are masked in it. Only this program's own lines are taken: those of
+/// libraries could hold headers, and so tokens.
+///
+/// # Errors
+/// A log file that cannot be opened.
+pub fn start(settings: &OutputSettings, secrets: &Secrets) -> Result<(), CliError> {
+    let Some(level) = settings.log else { return Ok(()) };
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_target(false);
+    let secrets = secrets.clone();
+    let layer = match &settings.log_file {
+        None => lines.with_writer(move || LogLine { to: io::stderr(), secrets: secrets.clone() }).boxed(),
+        Some(path) if path.as_os_str() == "-" => {
+            return Err(CliError::new(Kind::Usage, "--log-file takes a file, not -")
+                .hint("without --log-file the log goes to standard error; a file that is called so is ./-"));
+        }
+        Some(path) => {
+            let mut options = OpenOptions::new();
+            options.create(true).append(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let file = options.open(path).map_err(|error| {
+                CliError::new(Kind::Failure, format!("cannot open the log file {}: {error}", path.display()))
+            })?;
+            let file = Arc::new(file);
+            lines.with_writer(move || LogLine { to: Arc::clone(&file), secrets: secrets.clone() }).boxed()
+        }
+    };
+    // A second call within one process keeps the first log.
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer.with_filter(own)));
+    Ok(())
+}
+
+/// Writes a line of the log. Parts of it may come from a server: it stays one line, acts on no terminal, and shows no
+/// secret.
+struct LogLine<W> {
+    to: W,
+    secrets: Secrets,
+}
+
+impl<W: Write> Write for LogLine<W> {
+    /// Takes one whole line, with its end.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let masked = self.secrets.mask(text.strip_suffix('\n').unwrap_or(&text));
+        self.to.write_all(format!("{}\n", crate::ui::escape(&masked)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_log_stays_one_and_shows_no_secret() {
+        let secrets = Secrets::default();
+        secrets.keep(&"atoken0123456789".into());
+        let mut written = Vec::new();
+        let mut line = LogLine { to: &mut written, secrets };
+        line.write_all(b" WARN no\nFORGED \x1b[31m atoken0123456789\n").expect("a line");
+        assert_eq!(String::from_utf8_lossy(&written), " WARN no\\nFORGED \\u{1b}[31m ***\n");
+    }
+}
