@@ -276,6 +276,22 @@ mod tests {
         (attempts, heard)
     }
 
+    #[test]
+    fn the_figures_of_the_documentation_are_these() {
+        let text = include_str!("../../docs/protocol.md");
+        let section = text.split("### 1.4 ").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a section");
+        let section = section.replace('\n', " ");
+        let usual = RetryPolicy::default();
+        for figure in [
+            format!("in {} attempts within {} s", usual.max_attempts, usual.max_elapsed.as_secs()),
+            format!("up to {} ms", FIRST_BACKOFF.as_millis()),
+            format!("at most {} s", usual.max_backoff.as_secs()),
+            format!("honored up to {} s", LONGEST_RETRY_AFTER.as_secs()),
+        ] {
+            assert!(section.contains(&figure), "{figure}: {section}");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn pauses_double_up_to_the_longest_and_are_jittered() {
         let (attempts, heard) = pauses(&policy(5, 3, 100), 1.0, Advice::Retry).await;
