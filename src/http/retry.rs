@@ -23,7 +23,7 @@ pub const BRIEFLY: Duration = Duration::from_millis(1500);
 /// How often and how long to try again.
 #[derive(Debug, Clone)]
 pub struct RetryPolicy {
-    /// The most attempts in a row that keep nothing, the first included.
+    /// The most attempts, the first included.
     pub max_attempts: u32,
     /// The longest pause between two attempts.
     pub max_backoff: Duration,
@@ -75,37 +75,23 @@ pub trait Retryable {
 /// What attempts report while they run: without it, a transfer that takes longer than [`RetryPolicy::max_elapsed`] would
 /// have no further attempt after its first failure.
 #[derive(Debug)]
-pub struct Progress(Mutex<Made>);
-
-#[derive(Debug, Clone, Copy)]
-struct Made {
-    last_move: Instant,
-    kept: bool,
-}
+pub struct Progress(Mutex<Instant>);
 
 impl Default for Progress {
     fn default() -> Self {
-        Self(Mutex::new(Made { last_move: Instant::now(), kept: false }))
+        Self(Mutex::new(Instant::now()))
     }
 }
 
 impl Progress {
     /// Bytes have moved, even if the next attempt must move them again.
     pub fn moved(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).last_move = Instant::now();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// Bytes have arrived that no further attempt needs to move again. This gives the attempts back.
-    pub fn kept(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Made { last_move: Instant::now(), kept: true };
-    }
-
-    /// What there was since the last call.
-    fn take(&self) -> Made {
-        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = *made;
-        made.kept = false;
-        taken
+    /// When bytes moved last.
+    fn last_move(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -171,7 +157,6 @@ where
     Fut: Future<Output = Result<T, E>>,
 {
     let mut number = 1;
-    let mut in_a_row = 1;
     let (started, mut passing_since) = (Instant::now(), None);
     loop {
         let span = tracing::debug_span!("attempt", n = number);
@@ -179,19 +164,15 @@ where
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        let made = progress.take();
-        if made.kept {
-            in_a_row = 1;
-        }
         let advice = error.advice();
         let passing = (advice == Advice::Briefly).then(|| *passing_since.get_or_insert_with(Instant::now));
-        if in_a_row >= policy.max_attempts || passing.is_some_and(|since| since.elapsed() > BRIEFLY) {
+        if number >= policy.max_attempts || passing.is_some_and(|since| since.elapsed() > BRIEFLY) {
             return Err(error);
         }
-        let Some(pause) = pause(policy, advice, in_a_row, random()) else {
+        let Some(pause) = pause(policy, advice, number, random()) else {
             return Err(error);
         };
-        if made.last_move.max(started).elapsed().saturating_add(pause) > policy.max_elapsed {
+        if progress.last_move().max(started).elapsed().saturating_add(pause) > policy.max_elapsed {
             return Err(error);
         }
         tracing::warn!(attempt = number, %error, ?pause, "trying again");
@@ -201,7 +182,6 @@ where
             () = stop.cancelled() => return Err(error),
         }
         number = number.saturating_add(1);
-        in_a_row = in_a_row.saturating_add(1);
     }
 }
 
@@ -352,11 +332,6 @@ mod tests {
     async fn time_in_which_bytes_move_does_not_count() {
         assert_eq!(long_attempts(|_| ()).await, 2);
         assert_eq!(long_attempts(Progress::moved).await, 4, "all attempts, however long they take");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_kept_gives_the_attempts_back() {
-        assert_eq!(long_attempts(Progress::kept).await, 40);
     }
 
     #[tokio::test(start_paused = true)]
