@@ -297,8 +297,6 @@ pub enum Outcome {
     Done,
     /// Some items failed, already reported: 7.
     Partial,
-    /// An honest no: the thing does not exist: 3.
-    NotFound,
     /// Differences were found: 1.
     Differences,
     /// All items failed alike, already reported: that kind's code.
@@ -311,7 +309,6 @@ impl Outcome {
         match self {
             Self::Done => 0,
             Self::Partial => Kind::Partial.code(),
-            Self::NotFound => Kind::NotFound.code(),
             Self::Differences => Kind::Failure.code(),
             Self::Failed(kind) => kind.code(),
         }
@@ -398,7 +395,6 @@ mod tests {
         }
         assert_eq!(Outcome::Done.code(), 0);
         assert_eq!(Outcome::Partial.code(), 7);
-        assert_eq!(Outcome::NotFound.code(), 3);
         assert_eq!(Outcome::Differences.code(), 1);
     }
 }

@@ -126,8 +126,6 @@ fn choices(data: Option<&Value>) -> Vec<Choice> {
 /// A node's metadata as the server writes it: JSON texts by name.
 #[derive(Debug, Clone)]
 pub struct MetaStore {
-    /// Where the node is.
-    pub path: RemotePath,
     /// The JSON texts; some of the server's own are no JSON.
     pub values: BTreeMap<String, String>,
 }
@@ -158,7 +156,6 @@ struct BulkAnswer {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct WireMeta {
-    path: String,
     meta_store: Option<BTreeMap<String, Value>>,
 }
 
@@ -198,7 +195,6 @@ impl Client {
         let answer: BulkAnswer =
             self.read("/a/meta/bulk/get", &json!({"NodePaths": [self.server_path(path).to_string()]})).await?;
         Ok(answer.nodes.into_iter().next().map(|node| MetaStore {
-            path: self.shown_path(RemotePath::from_server(&node.path)),
             values: node.meta_store.unwrap_or_default().into_iter().map(|(name, value)| (name, text(value))).collect(),
         }))
     }

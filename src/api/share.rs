@@ -57,8 +57,6 @@ pub struct Link {
     pub label: String,
     /// What it is for.
     pub description: String,
-    /// The UUIDs of what it opens.
-    pub nodes: Vec<String>,
     /// What visitors may do.
     pub permissions: BTreeSet<Permission>,
     /// Whether visitors need a password.
@@ -132,8 +130,6 @@ struct WireLink {
     #[serde(deserialize_with = "number")]
     current_downloads: i64,
     #[serde(deserialize_with = "list")]
-    root_nodes: Vec<WireRoot>,
-    #[serde(deserialize_with = "list")]
     permissions: Vec<String>,
     #[serde(deserialize_with = "list")]
     policies: Vec<WirePolicy>,
@@ -145,12 +141,6 @@ struct WireLink {
 struct WorkspacesAnswer {
     #[serde(deserialize_with = "list")]
     workspaces: Vec<Value>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-struct WireRoot {
-    uuid: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -176,7 +166,6 @@ impl Link {
             url: wire.link_url,
             label: wire.label,
             description: wire.description,
-            nodes: wire.root_nodes.into_iter().map(|node| node.uuid).collect(),
             password: wire.password_required,
             expires: Some(wire.access_end)
                 .filter(|seconds| *seconds > 0)

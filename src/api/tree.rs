@@ -201,15 +201,6 @@ fn too_much() -> ServerError {
     HttpError::new(HttpErrorKind::TooLarge, message).into()
 }
 
-/// What became of a deletion request.
-#[derive(Debug, Clone)]
-pub struct DeleteJob {
-    /// The job's id.
-    pub id: String,
-    /// The server's words for it.
-    pub label: String,
-}
-
 impl Client {
     /// One node, in the Unicode form given; [`Client::find`] tries the others too.
     ///
@@ -539,7 +530,7 @@ impl Client {
     /// # Errors
     /// [`ServerErrorKind::NotFound`] if one of the nodes does not exist: then nothing is deleted.
     /// [`ServerErrorKind::BadRequest`] for a workspace, which is not sent: the server may carry it out.
-    pub async fn delete(&self, paths: &[RemotePath], permanently: bool) -> Result<Vec<DeleteJob>, ServerError> {
+    pub async fn delete(&self, paths: &[RemotePath], permanently: bool) -> Result<Vec<JobId>, ServerError> {
         if let Some(whole) = paths.iter().find(|path| path.is_root() || path.is_workspace()) {
             let message = format!("'{whole}' is a whole workspace, which is not to be deleted");
             return Err(ServerError::new(ServerErrorKind::BadRequest, message));
@@ -547,9 +538,7 @@ impl Client {
         let nodes = paths.iter().map(|path| WirePath { path: self.server_text(path), kind: None });
         let request = DeleteRequest { nodes: nodes.collect(), remove_permanently: permanently };
         match self.write::<DeleteAnswer>(Method::POST, "/a/tree/delete", &request).await {
-            Ok(answer) => {
-                Ok(answer.delete_jobs.into_iter().map(|job| DeleteJob { id: job.uuid, label: job.label }).collect())
-            }
+            Ok(answer) => Ok(answer.delete_jobs.into_iter().map(|job| JobId(job.uuid)).collect()),
             Err(error) if error.is_answer_lost() && self.stat_many(paths).await.is_ok_and(|left| left.is_empty()) => {
                 Ok(Vec::new())
             }

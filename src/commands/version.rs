@@ -6,8 +6,8 @@ use super::tools::version::{One, Question, Two};
 use crate::commands::verb::{Offline, OfflineVerb};
 use crate::error::{CliError, Outcome};
 use crate::path::shell::command_line;
-use crate::ui::template::Format;
 use crate::ui::Piece;
+use crate::ui::template::Format;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -12,7 +12,7 @@ use crate::walk::local::LocalError;
 impl From<TransferError> for CliError {
     fn from(error: TransferError) -> Self {
         let (kind, hint) = (Kind::of_transfer(&error), hint(&error));
-        let (message, causes) = (error.to_string(), causes(&error));
+        let (message, causes) = (message(&error), causes(&error));
         let converted = match error {
             TransferError::Server(error) => return error.into(),
             TransferError::Walk(error) => return error.into(),
@@ -55,6 +55,16 @@ impl From<TransferError> for CliError {
             Some(hint) => converted.hint(hint),
             None => converted,
         }
+    }
+}
+
+/// What failed, by the names that the command line has for it.
+fn message(error: &TransferError) -> String {
+    match error {
+        TransferError::LocalEntry { path, source: LocalError::Link } => {
+            format!("{}: a symbolic link, and --links is 'error'", path.display())
+        }
+        error => error.to_string(),
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use futures_util::{Stream, future};
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use tokio_util::io::StreamReader;
@@ -61,8 +61,6 @@ pub struct ObjectInfo {
     pub length: u64,
     /// Bytes of the whole object, where the answer tells.
     pub total: Option<u64>,
-    /// Last-Modified.
-    pub modified: Option<Timestamp>,
 }
 
 impl ObjectInfo {
@@ -447,8 +445,7 @@ fn object_info(status: StatusCode, headers: &HeaderMap, known: Option<(&str, u64
         Some(range) => range.rsplit_once('/').and_then(|(_, total)| total.parse().ok()),
         None => (status == StatusCode::OK).then_some(length),
     };
-    let modified = text(LAST_MODIFIED).and_then(|date| httpdate::parse_http_date(date).ok());
-    Ok(ObjectInfo { etag, length, total, modified: modified.and_then(|time| Timestamp::try_from(time).ok()) })
+    Ok(ObjectInfo { etag, length, total })
 }
 
 /// Whether the answer holds the range that was asked for, from its start.

@@ -70,15 +70,39 @@ impl Format {
 
 /// How many blocks are begun without being ended, which the library does not notice.
 fn unclosed_blocks(text: &str) -> i32 {
-    let actions = text.split("{{").skip(1).map(|action| action.trim_start_matches('-').trim_start());
-    let words = actions.filter_map(|action| action.split(|letter: char| !letter.is_ascii_alphabetic()).next());
-    words
-        .map(|word| match word {
+    let (mut open, mut rest) = (0, text);
+    while let Some((_, action)) = rest.split_once("{{") {
+        let content = action.strip_prefix('-').unwrap_or(action).trim_start();
+        let word = content.split(|letter: char| !letter.is_ascii_alphabetic()).next().unwrap_or_default();
+        open += match word {
             "if" | "range" | "with" | "block" | "define" => 1,
             "end" => -1,
             _ => 0,
-        })
-        .sum()
+        };
+        rest = if content.starts_with("/*") { after(content, "*/") } else { behind_action(content) };
+    }
+    open
+}
+
+/// What comes behind the end of an action. In a string the marks of an action are only text.
+fn behind_action(action: &str) -> &str {
+    let (mut quote, mut is_escaped) = (None, false);
+    for (index, letter) in action.char_indices() {
+        match (quote, letter) {
+            _ if is_escaped => is_escaped = false,
+            (Some('"' | '\''), '\\') => is_escaped = true,
+            (Some(opened), _) if opened == letter => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'' | '`') => quote = Some(letter),
+            (None, '}') if action[index..].starts_with("}}") => return &action[index + 2..],
+            (None, _) => {}
+        }
+    }
+    ""
+}
+
+fn after<'a>(text: &'a str, mark: &str) -> &'a str {
+    text.split_once(mark).map_or("", |(_, rest)| rest)
 }
 
 #[cfg(test)]
@@ -99,6 +123,10 @@ mod tests {
             ("{{if eq .SizeBytes \"7\"}}seven{{else}}other{{end}}\\n", "seven\\n"),
             ("{{printf \"%q\" .Name}}\t{{len .Name}}", "\"a b.txt\"\t7"),
             ("plain", "plain"),
+            ("{{printf \"%s\" \"{{if\"}}", "{{if"),
+            ("{{`{{range \\`}}{{if .Name}}\"{{end}}", "{{range \\\""),
+            ("{{printf \"\\\"}} {{with %s\" .Name}}", "\"}} {{with a b.txt"),
+            ("{{/* if \" */}}{{- /* {{end}} */ -}} x", "x"),
         ] {
             assert_eq!(filled(template).expect(template), text);
         }
@@ -112,7 +140,14 @@ mod tests {
 
     #[test]
     fn what_is_no_template_is_refused() {
-        for template in ["{{.Name", "{{nosuch .Name}}", "{{if .Name}}", "{{.Name}}{{end}}"] {
+        for template in [
+            "{{.Name",
+            "{{nosuch .Name}}",
+            "{{if .Name}}",
+            "{{.Name}}{{end}}",
+            "{{- if .Name}}\"{{- end",
+            "{{\"\\\"\"}}{{if .Name}}",
+        ] {
             assert!(matches!(filled(template), Err(FormatError::Syntax(_) | FormatError::Run(_))), "{template}");
         }
     }

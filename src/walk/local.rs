@@ -83,7 +83,7 @@ pub enum LocalError {
     #[error("the name is not valid UTF-8")]
     NotUnicode,
     /// A link, and links are errors.
-    #[error("a symbolic link, and --links is 'error'")]
+    #[error("a symbolic link, and links are refused")]
     Link,
     /// A FIFO, socket or device, where a file or folder was named.
     #[error("not a regular file or folder, but a pipe, socket or device")]

@@ -39,6 +39,7 @@ fn a_template_has_the_fields_of_the_older_client_and_ends_without_a_newline() {
     );
     world.signed_out(["version", "-f", template]).run().is(0, &told, "");
     world.signed_out(["version", "--format", "{{if eq .OS \"plan9\"}}odd{{else}}fine{{end}}"]).run().is(0, "fine", "");
+    world.signed_out(["version", "-f", r#"{{printf "%s" "{{if"}}"#]).run().is(0, "{{if", "");
 }
 
 #[test]

@@ -48,7 +48,7 @@ async fn a_deletion_goes_through_its_job() {
     let clients = with_token(&sandbox, "admin");
     sandbox.tree().put("common-files/d/a", "x").expect("a file");
     let jobs = clients.api.delete(&[path("common-files/d")], false).await.expect("started");
-    let id = JobId(jobs[0].id.clone());
+    let id = jobs[0].clone();
     let mut status = None;
     for _ in 0..100 {
         status = clients.api.job(&id, &[]).await.expect("asked").map(|job| job.status());

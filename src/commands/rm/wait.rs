@@ -48,7 +48,7 @@ pub(super) async fn remove(ctx: &Ctx, watch: &mut Watch, nodes: &[Node], permane
         _ => error.during(format!("deleting {} items", nodes.len())),
     };
     let jobs: Vec<JobId> = match api.delete(&paths, permanently).await {
-        Ok(jobs) => jobs.into_iter().map(|job| JobId(job.id)).collect(),
+        Ok(jobs) => jobs,
         Err(error) if may_be_done(&error) && vanish(api, nodes).await => return Ok(()),
         Err(error) => return Err(during(error.into())),
     };
