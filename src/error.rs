@@ -10,7 +10,7 @@ mod advice;
 mod convert;
 mod transfer;
 
-pub(crate) use advice::SIGN_IN;
+pub(crate) use advice::{AFTER_UPGRADE, SIGN_IN};
 
 /// What kind of failure it is, which decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

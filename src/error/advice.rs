@@ -7,6 +7,9 @@ use crate::http::Detail;
 
 /// How to sign in (again).
 pub(crate) const SIGN_IN: &str = "run 'cec configure' to sign in, or set CEC_URL and CEC_TOKEN";
+/// Why a token that was valid may no longer be, on a server that was upgraded.
+pub(crate) const AFTER_UPGRADE: &str =
+    "an upgrade of the server to a new major version makes all tokens invalid, personal ones too";
 /// What to do about a keyring that does not answer.
 pub(super) const UNLOCK: &str = "unlock the keyring (log in to the desktop, or run its own program), then try again";
 /// What to do if something else than a Cells server answers.

@@ -9,8 +9,8 @@ use super::report::Report;
 use crate::api::Client;
 use crate::api::frontend::{self, Greeting};
 use crate::context::Ctx;
-use crate::error::{CliError, Kind, SIGN_IN};
-use crate::failure::{Cause, ServerError, ServerErrorKind};
+use crate::error::{AFTER_UPGRADE, CliError, Kind, SIGN_IN};
+use crate::failure::{ServerError, ServerErrorKind};
 use crate::http::{HttpErrorKind, look};
 use crate::path::RemotePath;
 use crate::ui::human;
@@ -90,10 +90,7 @@ fn judge(
     here: SystemTime,
     report: &mut Report<'_>,
 ) -> Result<bool, CliError> {
-    let fault = match &result {
-        Err(ServerError { source: Some(Cause::Http(error)), .. }) => Some(error.kind),
-        _ => None,
-    };
+    let fault = result.as_ref().err().and_then(ServerError::http).map(|error| error.kind);
     let answers = format!("{}:{} answers", subject.url.host(), subject.url.port());
     match (fault, result) {
         (Some(HttpErrorKind::Tls), Err(error)) => {
@@ -207,7 +204,8 @@ fn without_websocket(why: &str, report: &mut Report<'_>) -> Result<(), CliError>
 /// Whether the credentials are good.
 async fn rest(api: &Client, report: &mut Report<'_>) -> Result<bool, CliError> {
     let Some(user) = api.user().await? else {
-        report.failed("rest", CliError::new(Kind::Auth, "the credentials are not valid (any more)").hint(SIGN_IN))?;
+        let error = CliError::new(Kind::Auth, "the credentials are not valid (any more)");
+        report.failed("rest", error.hint(SIGN_IN).hint(AFTER_UPGRADE))?;
         return Ok(false);
     };
     let count = api.workspaces().await?.len();

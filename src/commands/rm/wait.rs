@@ -13,7 +13,7 @@ use crate::api::{Client, Node};
 use crate::commands::shared::server_job;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::failure::{Cause, ServerError};
+use crate::failure::ServerError;
 
 /// The pause before the second look at the nodes; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -57,7 +57,7 @@ pub(super) async fn remove(ctx: &Ctx, watch: &mut Watch, nodes: &[Node], permane
 
 /// Whether the request may have been carried out although no answer came.
 fn may_be_done(error: &ServerError) -> bool {
-    matches!(&error.source, Some(Cause::Http(error)) if !error.unsent)
+    error.http().is_some_and(|error| !error.unsent)
 }
 
 /// Whether nodes go away within a few moments.
