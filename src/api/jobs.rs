@@ -18,7 +18,7 @@ pub struct JobId(pub String);
 
 /// Where a job copies or moves nodes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
+pub enum JobTarget {
     /// Into this folder, under their own names. The server makes it if it is missing.
     Folder(RemotePath),
     /// The one source gets this path.
@@ -181,7 +181,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::run_job`].
-    pub async fn copy(&self, sources: &[&RemotePath], to: &Destination) -> Result<JobId, ServerError> {
+    pub async fn copy(&self, sources: &[&RemotePath], to: &JobTarget) -> Result<JobId, ServerError> {
         self.run_job("copy", &self.relocation(sources, to)).await
     }
 
@@ -189,14 +189,14 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::run_job`].
-    pub async fn move_(&self, sources: &[&RemotePath], to: &Destination) -> Result<JobId, ServerError> {
+    pub async fn move_(&self, sources: &[&RemotePath], to: &JobTarget) -> Result<JobId, ServerError> {
         self.run_job("move", &self.relocation(sources, to)).await
     }
 
-    fn relocation(&self, sources: &[&RemotePath], to: &Destination) -> Value {
+    fn relocation(&self, sources: &[&RemotePath], to: &JobTarget) -> Value {
         let (target, is_parent) = match to {
-            Destination::Folder(folder) => (folder, true),
-            Destination::Name(path) => (path, false),
+            JobTarget::Folder(folder) => (folder, true),
+            JobTarget::Name(path) => (path, false),
         };
         json!({"nodes": self.server_paths(sources), "target": self.server_path(target).as_str(), "targetParent": is_parent})
     }

@@ -145,6 +145,21 @@ fn uploads_go_where_the_link_allows_them() {
 }
 
 #[test]
+fn the_server_packs_and_unpacks_in_a_link() {
+    let world = world();
+    let (open, hash) = share(&world, &["common-files/reports", "--upload"]);
+    let packed = visit(&world, &["compress", &format!("{open}/sub"), &format!("{open}/sub.zip")]);
+    assert_eq!((packed.code, packed.stdout.as_str()), (0, ""), "{packed:?}");
+    assert!(packed.stderr.starts_with(&format!("made {hash}/sub.zip (")), "{packed:?}");
+    visit(&world, &["extract", "--link", &open, "sub.zip", "unpacked"]).is(
+        0,
+        "",
+        &format!("unpacked {hash}/sub.zip to {hash}/unpacked\n"),
+    );
+    assert_eq!(world.tree().read("common-files/reports/unpacked/b.txt").expect("a file"), b"content of b");
+}
+
+#[test]
 fn a_link_for_reading_takes_nothing() {
     let world = world();
     fs::write(world.home().join("new.txt"), "new").expect("a file");

@@ -9,7 +9,7 @@ use super::nodes;
 use super::operands::Operands;
 use super::server_job::{ServerJobs, Started};
 use crate::api::Node;
-use crate::api::jobs::Destination;
+use crate::api::jobs::JobTarget;
 use crate::commands::verb::{Completion, RemotePaths};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
@@ -188,16 +188,16 @@ impl Run<'_> {
     async fn start(&mut self, batch: &[Item]) -> Result<Started, CliError> {
         let api = self.ctx.api().await?;
         let sources: Vec<&RemotePath> = batch.iter().map(Item::place).collect();
-        let destination = match batch.first() {
+        let target = match batch.first() {
             Some(item) if batch.iter().all(|item| item.keeps_name) => {
-                Destination::Folder(item.target.parent().unwrap_or_default())
+                JobTarget::Folder(item.target.parent().unwrap_or_default())
             }
-            Some(item) => Destination::Name(item.target.clone()),
-            None => Destination::Folder(RemotePath::root()),
+            Some(item) => JobTarget::Name(item.target.clone()),
+            None => JobTarget::Folder(RemotePath::root()),
         };
         match self.operation {
-            Operation::Copy => self.jobs.start(api.copy(&sources, &destination)).await,
-            Operation::Move => self.jobs.start(api.move_(&sources, &destination)).await,
+            Operation::Copy => self.jobs.start(api.copy(&sources, &target)).await,
+            Operation::Move => self.jobs.start(api.move_(&sources, &target)).await,
         }
     }
 
