@@ -69,7 +69,7 @@ pub async fn run(ctx: &Ctx, arguments: Args) -> Result<Outcome, CliError> {
                 folders += 1;
             } else {
                 files += 1;
-                bytes += node.size;
+                bytes = node.size.saturating_add(bytes);
             }
             let slash = if node.is_folder() { "/" } else { "" };
             if ui.is_json() {
