@@ -76,7 +76,11 @@ fn run(machine: &Machine, case: Case) -> Vec<String> {
     judge_end(case, &ended, &lies, &mut wrong);
     judge_files(line, &found, &left, &mut wrong);
     if case.screen() == Screen::Terminal {
-        judge_screen(&ended.stdout, &mut wrong);
+        // The content of a file goes out as it is, whatever it is, as with cat(1).
+        let is_content = line.command == "cat" && matches!(case.lie, Lie::Places | Lie::Whole);
+        if !is_content {
+            judge_screen(&ended.stdout, &mut wrong);
+        }
     } else if case.variables().iter().any(|(name, _)| *name == "CEC_JSON") {
         judge_json(line, &ended, &mut wrong);
     }
