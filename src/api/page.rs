@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 
 use super::room::{Held, When};
+use super::{ServerError, ServerErrorKind};
 
 /// Into how many parts a page is cut that is too large.
 const PARTS: u64 = 5;
@@ -29,6 +30,30 @@ pub struct Page<T> {
     pub total: Option<u64>,
     /// The memory that it takes, given back with its last item.
     pub held: Held,
+}
+
+/// How many pages in a row may hold nothing that is shown, while there is said to be more: that many hidden names are
+/// nowhere, and a number that a server makes up has no end.
+const MOST_EMPTY: u64 = 1000;
+
+/// Counts pages that hold nothing.
+#[derive(Debug, Default)]
+pub(super) struct EmptyPages(AtomicU64);
+
+impl EmptyPages {
+    /// Takes note of a page.
+    ///
+    /// # Errors
+    /// [`ServerErrorKind::NotCells`] where too many in a row held nothing.
+    pub(super) fn note(&self, is_empty: bool) -> Result<(), ServerError> {
+        if !is_empty {
+            self.0.store(0, Ordering::Relaxed);
+        } else if self.0.fetch_add(1, Ordering::Relaxed) >= MOST_EMPTY {
+            let message = "the server counts many more entries than it shows";
+            return Err(ServerError::new(ServerErrorKind::NotCells, message));
+        }
+        Ok(())
+    }
 }
 
 /// How a listing is cut into pages.
@@ -62,7 +87,7 @@ where
     let (known, mut next) = (total.clone(), cut.first);
     let offsets = stream::iter(std::iter::from_fn(move || {
         let offset = next;
-        next += cut.others;
+        next = next.saturating_add(cut.others);
         (offset < known.load(Ordering::Relaxed)).then_some(offset)
     }));
     let (ahead, known) = (fetch.clone(), total.clone());
@@ -104,7 +129,7 @@ where
     Fetch: Fn(u64, u64, When) -> Answer + Clone + Send + Sync + 'static,
     Answer: Future<Output = Result<Option<Page<T>>, E>> + Send + 'static,
 {
-    let end = offset + limit;
+    let end = offset.saturating_add(limit);
     stream::try_unfold((offset, limit), move |(at, mut part)| {
         let (fetch, total) = (fetch.clone(), total.clone());
         async move {

@@ -20,6 +20,9 @@ pub const MOST_TASKS: usize = 100;
 /// How many lines a page of a log holds.
 const LOG_PAGE: u64 = 500;
 
+/// How many pages of a log are read: a server that does not know pages would say the same for ever.
+const MOST_PAGES: u64 = 200;
+
 /// A job with its tasks.
 #[derive(Debug, Clone)]
 pub struct JobEntry {
@@ -159,20 +162,21 @@ impl Client {
         check_task(task)?;
         let operation = format!("{}-{}", job.0, &task[..8]);
         let mut lines = Vec::new();
-        for page in 0_u64.. {
+        for page in 0..MOST_PAGES {
             let query = format!("+OperationUuid:\"{operation}\"");
             let request = json!({"Query": query, "Page": page, "Size": LOG_PAGE, "Format": "JSON"});
             let answer: LogsAnswer = self.read("/a/jobs/tasks/logs", &request).await?;
             let count = answer.logs.len() as u64;
             lines.extend(answer.logs.into_iter().map(WireLine::into_line));
             if count < LOG_PAGE {
-                break;
+                // The newest comes first, and the times are whole seconds.
+                lines.reverse();
+                lines.sort_by_key(|line: &LogLine| line.time);
+                return Ok(lines);
             }
         }
-        // The newest comes first, and the times are whole seconds.
-        lines.reverse();
-        lines.sort_by_key(|line: &LogLine| line.time);
-        Ok(lines)
+        let message = format!("the log has more than {} lines", MOST_PAGES * LOG_PAGE);
+        Err(ServerError::new(ServerErrorKind::BadRequest, message))
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::page::EmptyPages;
 use super::wire::{WireNode, list, number};
 use super::{Client, Node};
 use crate::failure::ServerError;
@@ -199,7 +200,7 @@ impl SearchAnswer {
     /// is in it.
     fn hits(&self) -> u64 {
         let kinds = self.facets.iter().filter(|facet| facet.field_name == "NodeType");
-        kinds.map(|facet| u64::try_from(facet.count).unwrap_or(0)).sum()
+        kinds.map(|facet| u64::try_from(facet.count).unwrap_or(0)).fold(0, u64::saturating_add)
     }
 }
 
@@ -212,12 +213,20 @@ pub struct Found {
     /// How many hits there are, as far as is known.
     hits: Option<u64>,
     seen: HashSet<RemotePath>,
+    empty_pages: EmptyPages,
 }
 
 impl Client {
     /// Asks the index, which learns of what was written some seconds later.
     pub fn search(&self, search: Search) -> Found {
-        Found { client: self.clone(), search, from: 0, hits: None, seen: HashSet::new() }
+        Found {
+            client: self.clone(),
+            search,
+            from: 0,
+            hits: None,
+            seen: HashSet::new(),
+            empty_pages: EmptyPages::default(),
+        }
     }
 }
 
@@ -235,9 +244,10 @@ impl Found {
         let request = SearchRequest { query: self.search.query(below), size: PAGE, from: self.from };
         let answer: SearchAnswer = self.client.read(PATH, &request).await?;
         // Later pages may come without facets.
-        let hits = answer.hits().max(self.hits.unwrap_or(0)).max(self.from + answer.results.len() as u64);
+        let hits = answer.hits().max(self.hits.unwrap_or(0)).max(self.from.saturating_add(answer.results.len() as u64));
+        self.empty_pages.note(answer.results.is_empty())?;
         self.hits = Some(hits);
-        self.from += PAGE;
+        self.from = self.from.saturating_add(PAGE);
         let real: Vec<WireNode> = answer.results.into_iter().filter(|node| !node.is_virtual()).collect();
         real.iter().try_for_each(WireNode::check)?;
         let nodes = real.into_iter().map(|node| self.client.shown_node(node));

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::jobs::JobId;
-use super::page::{self, Cut, Page};
+use super::page::{self, Cut, EmptyPages, Page};
 use super::room::{Held, When};
 use super::wire::{
     BulkAnswer, BulkRequest, CreateAnswer, CreateRequest, DeleteAnswer, DeleteRequest, RestoreAnswer, RestoreRequest,
@@ -394,14 +394,17 @@ impl Client {
             return stream::once(future::err(refused)).right_stream().left_stream();
         }
         let listed = self.server_path(folder);
+        let empty_pages = Arc::<EmptyPages>::default();
         let fetch = move |offset, limit, when| {
-            let (client, path) = (client.clone(), listed.clone());
+            let (client, path, empty_pages) = (client.clone(), listed.clone(), empty_pages.clone());
             async move {
                 // On a task of its own, so that an answer is read while others are still on their way.
-                let page = tokio::spawn(async move { client.page(path, offset, limit, when).await });
-                AbortOnDropHandle::new(page)
-                    .await
-                    .unwrap_or_else(|error| Err(ServerError::new(ServerErrorKind::Server, error.to_string())))
+                let page = AbortOnDropHandle::new(tokio::spawn(async move {
+                    let page = client.page(path, offset, limit, when).await?;
+                    empty_pages.note(page.as_ref().is_some_and(|page| page.items.is_empty()))?;
+                    Ok(page)
+                }));
+                page.await.unwrap_or_else(|error| Err(ServerError::new(ServerErrorKind::Server, error.to_string())))
             }
         };
         let mut failed = false;

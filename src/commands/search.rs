@@ -83,7 +83,7 @@ impl Verb for Args {
                     folders += 1;
                 } else {
                     files += 1;
-                    bytes += node.size;
+                    bytes = node.size.saturating_add(bytes);
                 }
                 let slash = if node.is_folder() { "/" } else { "" };
                 if ui.is_json() {

@@ -448,18 +448,18 @@ fn object_info(status: StatusCode, headers: &HeaderMap, known: Option<(&str, u64
     Ok(ObjectInfo { etag, length, total })
 }
 
-/// Whether the answer holds the range that was asked for, from its start.
-fn check_range(
-    info: &ObjectInfo,
-    status: StatusCode,
-    headers: &HeaderMap,
-    range: &Range<u64>,
-) -> Result<(), ServerError> {
-    let start = headers
-        .get(CONTENT_RANGE)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("bytes ")?.split_once('-')?.0.parse::<u64>().ok());
+/// Whether the answer holds the range that was asked for, from its start, and nothing beyond its end.
+fn check_range(info: &ObjectInfo, status: StatusCode, headers: &HeaderMap, range: &Range<u64>) -> Result<(), ServerError> {
+    let told = headers.get(CONTENT_RANGE).and_then(|value| {
+        let (told, _) = value.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
+        let (start, last) = told.split_once('-')?;
+        Some((start.parse::<u64>().ok()?, last.parse::<u64>().ok()?))
+    });
+    let is_it = |(start, last): (u64, u64)| {
+        start == range.start && last < range.end && last.checked_sub(start).map(|more| more + 1) == Some(info.length)
+    };
     let whole = status == StatusCode::OK && range.start == 0 && info.length <= range.end;
-    if start == Some(range.start) || whole {
+    if told.is_some_and(is_it) || whole {
         return Ok(());
     }
     Err(ServerError {
@@ -468,7 +468,7 @@ fn check_range(
     })
 }
 
-/// A body that fails where it ends before its declared length.
+/// A body that fails where it ends before its declared length, or goes on after it.
 fn counted(
     body: impl Stream<Item = Result<Bytes, HttpError>> + Send + 'static,
     length: u64,
@@ -478,9 +478,12 @@ fn counted(
     let end = stream::once(future::ready(None));
     body.map(Some).chain(end).filter_map(move |item| {
         let given = match item {
+            Some(_) if failed => None,
             Some(Ok(chunk)) => {
                 received += chunk.len() as u64;
-                Some(Ok(chunk))
+                failed = received > length;
+                let longer = || ServerError::new(ServerErrorKind::Unasked, format!("the answer is longer than {length} bytes"));
+                Some(if failed { Err(longer()) } else { Ok(chunk) })
             }
             Some(Err(error)) => {
                 failed = true;

@@ -72,7 +72,7 @@ impl Summary {
         match record.outcome {
             ItemOutcome::Transferred(_) => {
                 self.transferred += 1;
-                self.bytes += record.size.unwrap_or(0);
+                self.bytes = self.bytes.saturating_add(record.size.unwrap_or(0));
             }
             ItemOutcome::Unchanged => self.unchanged += 1,
             ItemOutcome::Skipped => self.skipped += 1,

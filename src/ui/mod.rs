@@ -267,7 +267,15 @@ impl Ui {
     /// # Errors
     /// As [`Ui::line`].
     pub fn json_indented(&self, value: &impl Serialize) -> Result<(), OutputError> {
-        self.json_text(&serde_json::to_string_pretty(value).map_err(io::Error::from)?)
+        if self.stdout_terminal {
+            self.board.make_room(true);
+        }
+        let mut output = lock(&self.output);
+        // As it is made: what is nested deeply takes many times its length.
+        let written = serde_json::to_writer_pretty(SafeJson(&mut output.writer), value).map_err(io::Error::from);
+        let result = written.and_then(|()| output.write(&[b"\n"], self.stdout_terminal));
+        output.broken |= result.is_err();
+        Ok(result?)
     }
 
     fn json_text(&self, text: &str) -> Result<(), OutputError> {
@@ -473,6 +481,21 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// Takes JSON as serde_json writes it, which is never a part of a character, and makes it safe.
+struct SafeJson<W>(W);
+
+impl<W: Write> Write for SafeJson<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        self.0.write_all(json_safe(text).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// A JSON text whose strings hold no character that acts on a terminal; they are escaped as JSON knows it. (Those
 /// below U+0020 already are.)
 pub fn json_safe(text: &str) -> Cow<'_, str> {
@@ -500,6 +523,15 @@ mod tests {
     fn json_strings_cannot_act_on_the_terminal() {
         let text = serde_json::to_string("a\u{9b}\u{202e}b\u{1b}\u{7f}").expect("a text");
         assert_eq!(json_safe(&text), "\"a\\u009b\\u202eb\\u001b\\u007f\"");
+    }
+
+    #[test]
+    fn json_is_made_safe_while_it_is_written() {
+        let mut written = Vec::new();
+        let value = serde_json::json!({"é\u{9b}": ["a\u{202e}\u{1b}\"b\u{7f}", {"漢": 1}]});
+        serde_json::to_writer_pretty(SafeJson(&mut written), &value).expect("written");
+        let whole = serde_json::to_string_pretty(&value).expect("a text");
+        assert_eq!(String::from_utf8(written).expect("a text"), json_safe(&whole));
     }
 
     #[test]

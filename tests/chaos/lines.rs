@@ -119,7 +119,7 @@ pub(crate) const LINES: &[Line] = &[
     line("info", "info"),
     line("info", "info").account(Account::Session),
     line("clear", "clear -f").account(Account::Session).offline(),
-    // Whoever may see no workspace gets no more than {}.
+    // Whoever may see no workspace gets no more than {}; so it is with `about`.
     line("ls", "ls").offline(),
     line("ls", "ls -d common-files"),
     line("ls", "ls -R -d common-files").account(Account::Session),
@@ -128,7 +128,7 @@ pub(crate) const LINES: &[Line] = &[
     line("stat", "stat common-files/folder/*").account(Account::Password),
     line("find", "find common-files"),
     line("search", "search report"),
-    line("about", "about"),
+    line("about", "about").offline(),
     line("du", "du common-files"),
     line("tree", "tree common-files"),
     line("mkdir", "mkdir common-files/new").effect(Effect::Folder("common-files/new")),

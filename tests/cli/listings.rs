@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use cells_sandbox::Fault;
+use serde_json::json;
+
 use crate::support::World;
 
 /// Visible and hidden children: around the older client's page of 100 and ours of 500.
@@ -77,4 +80,22 @@ fn what_has_come_is_shown_before_the_rest_is_there() {
     }
     child.kill().expect("a kill");
     child.wait().expect("an end");
+}
+
+#[test]
+fn a_number_of_entries_that_a_server_makes_up_is_not_waited_for() {
+    let world = World::new();
+    world.put("common-files/a", "");
+    let bulk = || Fault::on("POST", "/a/meta/bulk/get").status(200);
+    let first = json!({"Nodes": [], "Pagination": {"Total": i64::MAX}}).to_string();
+    world.sandbox.faults().add(bulk().body("application/json", &first));
+    world.sandbox.faults().add(bulk().body("application/json", "{}").always());
+    let run = world.cec(["ls", "common-files"]).run();
+    assert!(run.code == 6 && run.stderr.contains("counts many more entries than it shows"), "{run:?}");
+    world.sandbox.faults().clear();
+    let many = json!({"Facets": [{"FieldName": "NodeType", "Label": "file", "Count": i64::MAX}]}).to_string();
+    let search = Fault::on("POST", "/a/search/nodes").status(200).body("application/json", &many);
+    world.sandbox.faults().add(search.always());
+    let run = world.cec(["search", "word"]).run();
+    assert!(run.code == 6 && run.stderr.contains("counts many more entries than it shows"), "{run:?}");
 }

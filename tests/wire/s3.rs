@@ -145,6 +145,14 @@ async fn ranges_outside_are_told_and_ranges_ignored_are_noticed() {
     sandbox.faults().add(Fault::on("GET", "/io/").status(200).body("text/plain", "0123456789").header("Etag", "\"e\""));
     let error = content(&clients, "common-files/a", Some(3..5)).await.expect_err("ignored");
     assert!(error.message.contains("range"), "{error}");
+    for (told, body) in
+        [("bytes 3-4/10", "345678"), ("bytes 3-8/10", "345678"), ("bytes 3-4/10", "3"), ("bytes 4-3/10", "")]
+    {
+        let part = Fault::on("GET", "/io/").status(206).body("text/plain", body).header("Etag", "\"e\"");
+        sandbox.faults().add(part.header("Content-Range", told));
+        let error = content(&clients, "common-files/a", Some(3..5)).await.expect_err(told);
+        assert!(error.message.contains("range"), "{told}: {error}");
+    }
 }
 
 #[tokio::test]

@@ -204,7 +204,7 @@ async fn ask(ctx: &Ctx, nodes: &[Node], permanently: bool) -> Result<(), CliErro
     if nodes.len() > SHOWN {
         ctx.ui.before_asking(&format!("  and {} more", nodes.len() - SHOWN));
     }
-    let size = human::bytes(nodes.iter().map(|node| node.size).sum());
+    let size = human::bytes(nodes.iter().map(|node| node.size).fold(0, u64::saturating_add));
     let what = match nodes {
         [node] if node.is_folder() => format!("this folder with all that is in it ({size})"),
         [_] => format!("this file ({size})"),

@@ -28,7 +28,7 @@ impl Tally {
     pub fn add(&mut self, other: Self) {
         self.files += other.files;
         self.folders += other.folders;
-        self.bytes += other.bytes;
+        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 
     /// The last line of a stream of JSON; `failed` counts what could not be looked at.

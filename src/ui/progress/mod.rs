@@ -304,15 +304,15 @@ impl Observer for Progress {
     fn found(&self, bytes: u64) {
         let mut state = lock(&self.state);
         state.found_files += 1;
-        state.found_bytes += bytes;
+        state.found_bytes = state.found_bytes.saturating_add(bytes);
     }
 
     fn grew(&self, item: ItemNumber, bytes: u64) {
         let mut state = lock(&self.state);
         state.open_ended = true;
-        state.found_bytes += bytes;
+        state.found_bytes = state.found_bytes.saturating_add(bytes);
         if let Some(active) = state.active.get_mut(&item) {
-            active.size += bytes;
+            active.size = active.size.saturating_add(bytes);
         }
     }
 
@@ -400,7 +400,9 @@ impl Observer for Progress {
                 // What was interrupted has not failed.
                 ItemOutcome::Failed(TransferError::Cancelled) => {}
                 ItemOutcome::Failed(_) => state.failed += 1,
-                ItemOutcome::Unchanged | ItemOutcome::Skipped => state.settled += record.size.unwrap_or(0),
+                ItemOutcome::Unchanged | ItemOutcome::Skipped => {
+                    state.settled = state.settled.saturating_add(record.size.unwrap_or(0));
+                }
                 ItemOutcome::Transferred(_) => {}
             }
             if !matches!(record.outcome, ItemOutcome::Failed(_)) {
