@@ -28,6 +28,8 @@ impl From<TransferError> for CliError {
             | TransferError::Integrity { path, .. }
             | TransferError::Damaged { path, .. }
             | TransferError::OtherContent { path, .. }
+            | TransferError::NotAsListed(path)
+            | TransferError::ChangedOnServer(path)
             | TransferError::InDoubt { path, .. }
             | TransferError::Unproven { path, .. }
             | TransferError::NotAssembled { path, .. }
@@ -103,6 +105,8 @@ impl Kind {
             TransferError::Unproven { source: None, .. }
             | TransferError::Integrity { .. }
             | TransferError::Damaged { .. }
+            | TransferError::NotAsListed(_)
+            | TransferError::ChangedOnServer(_)
             | TransferError::OtherContent { .. } => Self::Integrity,
             TransferError::GaveUp { reach: Reach::Disk, .. } => Self::Failure,
             TransferError::UploadLost(_)
@@ -145,6 +149,8 @@ fn hint(error: &TransferError) -> Option<&'static str> {
         TransferError::Unfinished(_) => "upload it again, or delete it",
         TransferError::Changed(_) | TransferError::KeepsChanging(_) => "run the command again once it is at rest",
         TransferError::Integrity { .. } => "run the command again; if it stays so, the copy on the server is damaged",
+        TransferError::NotAsListed(_) => "read it again; if it stays so, the copy there is damaged",
+        TransferError::ChangedOnServer(_) => "read it again",
         TransferError::TooManyParts(_) => "give a larger --part-size, or more parts with --max-parts-number",
         TransferError::StreamLost(_) => "run the whole pipe again",
         TransferError::OtherContent { .. } => {

@@ -449,7 +449,12 @@ fn object_info(status: StatusCode, headers: &HeaderMap, known: Option<(&str, u64
 }
 
 /// Whether the answer holds the range that was asked for, from its start, and nothing beyond its end.
-fn check_range(info: &ObjectInfo, status: StatusCode, headers: &HeaderMap, range: &Range<u64>) -> Result<(), ServerError> {
+fn check_range(
+    info: &ObjectInfo,
+    status: StatusCode,
+    headers: &HeaderMap,
+    range: &Range<u64>,
+) -> Result<(), ServerError> {
     let told = headers.get(CONTENT_RANGE).and_then(|value| {
         let (told, _) = value.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
         let (start, last) = told.split_once('-')?;
@@ -482,7 +487,8 @@ fn counted(
             Some(Ok(chunk)) => {
                 received += chunk.len() as u64;
                 failed = received > length;
-                let longer = || ServerError::new(ServerErrorKind::Unasked, format!("the answer is longer than {length} bytes"));
+                let longer =
+                    || ServerError::new(ServerErrorKind::Unasked, format!("the answer is longer than {length} bytes"));
                 Some(if failed { Err(longer()) } else { Ok(chunk) })
             }
             Some(Err(error)) => {

@@ -149,6 +149,12 @@ pub enum TransferError {
         /// How that shows.
         why: String,
     },
+    /// A reader got a content that is not the one that the server lists.
+    #[error("'{0}' did not arrive as the server lists it")]
+    NotAsListed(String),
+    /// A file on the server was replaced while a reader got it.
+    #[error("'{0}' changed while it was being read")]
+    ChangedOnServer(String),
     /// The server forgot an upload in parts before it was complete; all of it must be sent again.
     #[error("{0}: the server has forgotten the parts that were sent")]
     UploadLost(String),

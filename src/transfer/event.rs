@@ -1,7 +1,7 @@
 //! What a run tells while it goes on.
 
 use std::fmt::Display;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::transfer::TransferError;
 
@@ -60,6 +60,19 @@ pub struct Record {
     pub outcome: ItemOutcome,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+impl Record {
+    /// What became of a file that was begun at `begun`; of an unknown size and ETag.
+    pub fn new(direction: Direction, (source, target): (String, String), outcome: ItemOutcome, begun: Instant) -> Self {
+        Self { direction, source, target, size: None, etag: None, outcome, elapsed: begun.elapsed() }
+    }
+
+    /// With the size and the ETag of its content.
+    #[must_use]
+    pub fn with_content(self, size: Option<u64>, etag: Option<String>) -> Self {
+        Self { size, etag, ..self }
+    }
 }
 
 /// Hears of a run. Every method has an empty default; they are called from many tasks at once and must be quick.

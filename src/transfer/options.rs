@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::hash::MEBIBYTE;
 use crate::http::retry::RetryPolicy;
 use crate::transfer::fetch::temporary::Temporaries;
-use crate::walk::local::LocalOptions;
+use crate::walk::local::{LinkPolicy, LocalOptions};
 
 /// What to do with a target file that exists and differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,29 @@ pub struct Options {
     pub local: LocalOptions,
     /// The temporary files of downloads.
     pub temporaries: Arc<Temporaries>,
+}
+
+impl Default for Options {
+    /// What suits a fast line: nothing is replaced, everything is verified.
+    fn default() -> Self {
+        Self {
+            if_exists: IfExists::Fail,
+            transfers: 8,
+            part_size: 50 * MEBIBYTE,
+            stream_part_size: PART_STEP,
+            parts_in_flight: 2,
+            multipart_threshold: 100 * MEBIBYTE,
+            maximum_parts: 5000,
+            retry: RetryPolicy::default(),
+            preserve: false,
+            verify: true,
+            fail_fast: false,
+            dry_run: false,
+            mkpath: false,
+            local: LocalOptions { links: LinkPolicy::Follow, hidden: true, except: None },
+            temporaries: Arc::default(),
+        }
+    }
 }
 
 impl Options {

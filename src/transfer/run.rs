@@ -201,7 +201,7 @@ impl Engine {
             };
             (ItemOutcome::Failed(error), target, None, candidate.size())
         });
-        let record = Record { direction, source, target, size: Some(size), etag, outcome, elapsed: begun.elapsed() };
+        let record = Record::new(direction, (source, target), outcome, begun).with_content(Some(size), etag);
         Finished { number, candidate, record, sent }
     }
 
@@ -328,15 +328,7 @@ impl Run<'_> {
             Step::Notice { path, text } => self.engine.observer.notice(&path, &text),
             Step::Refused { direction, source, target, error } => {
                 let number = self.number();
-                let record = Record {
-                    direction,
-                    source,
-                    target,
-                    size: None,
-                    etag: None,
-                    outcome: ItemOutcome::Failed(error),
-                    elapsed: Duration::ZERO,
-                };
+                let record = Record::new(direction, (source, target), ItemOutcome::Failed(error), Instant::now());
                 self.report(number, record);
             }
         }

@@ -25,6 +25,7 @@ use plan::plan;
 use resume::Resume;
 
 use crate::account::LinkUrl;
+use crate::commands::shared::transfers::engine;
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::env::Environment;
@@ -32,8 +33,7 @@ use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
 use crate::sys::limits;
 use crate::transfer::plan::Job;
-use crate::transfer::storage::Storage;
-use crate::transfer::{Engine, Options, Summary, event};
+use crate::transfer::{Engine, Summary};
 use crate::ui::manifest::Manifest;
 use crate::ui::progress::{Progress, ProgressMode, Show};
 use crate::walk::local::real_path;
@@ -158,19 +158,6 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
         ctx.ui.status(&named.note());
     }
     outcome
-}
-
-/// An engine that nobody hears of yet.
-async fn engine(ctx: &Ctx, options: Options) -> Result<Engine, CliError> {
-    Ok(Engine {
-        api: ctx.api().await?.clone().with_retry(options.retry.clone()),
-        s3: ctx.s3().await?.clone(),
-        options: Arc::new(options),
-        observer: Arc::new(event::Silent),
-        storage: Storage::default(),
-        // A plan that nobody reads is stopped by itself.
-        cancel: ctx.cancel.child_token(),
-    })
 }
 
 /// Refuses a manifest that would be written over what is to be sent.

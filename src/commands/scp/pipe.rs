@@ -7,9 +7,9 @@ use secrecy::ExposeSecret as _;
 use super::args::{Args, Verbosity};
 use super::plan::expand_source;
 use super::report::{Facts, report};
-use super::{engine, manifest, progress, show, supervise, unless_interrupted};
+use super::{manifest, progress, show, supervise, unless_interrupted};
 use crate::api::Node;
-use crate::commands::cat;
+use crate::commands::shared::transfers::{engine, no_content, write_content};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::path::RemotePath;
@@ -80,18 +80,12 @@ pub(super) async fn down(
     for (number, node) in (1..).zip(&nodes) {
         let started = Instant::now();
         if !args.dry_run {
-            let written = unless_interrupted(ctx, cat::write_whole(ctx, node)).await;
+            let written = unless_interrupted(ctx, write_content(ctx, &engine, number, node, 0..node.size)).await;
             written.map_err(|error| error.during(format!("reading {}", node.path)).about(&node.path))?;
         }
-        let record = Record {
-            direction: Direction::Download,
-            source: node.path.marked(),
-            target: "-".to_owned(),
-            size: Some(node.size),
-            etag: node.etag.clone(),
-            outcome: ItemOutcome::Transferred(Reason::New),
-            elapsed: started.elapsed(),
-        };
+        let (names, outcome) = ((node.path.marked(), "-".to_owned()), ItemOutcome::Transferred(Reason::New));
+        let record =
+            Record::new(Direction::Download, names, outcome, started).with_content(Some(node.size), node.etag.clone());
         progress.item_done(number, &record);
         summary.count(record);
     }
@@ -110,7 +104,7 @@ async fn files(ui: &Ui, engine: &Engine, sources: &[RemotePath], literal: bool) 
             return Err(CliError::new(Kind::NotFound, message).about(source));
         }
         if let Some(folder) = named.iter().find(|node| node.is_folder()) {
-            return Err(cat::no_content(folder));
+            return Err(no_content(folder));
         }
         nodes.extend(named);
     }

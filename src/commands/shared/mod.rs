@@ -8,6 +8,7 @@ pub mod operands;
 pub mod relocate;
 pub mod server_job;
 pub mod tally;
+pub mod transfers;
 
 /// A flag that other programs need for folders. Here they go with all that is in them; who types it out of habit, or
 /// has it in a script, loses nothing by it.

@@ -5,6 +5,8 @@ pub mod listed;
 pub(in crate::transfer) mod partial;
 pub mod temporary;
 
+pub use attempts::Reader;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,7 +18,7 @@ use crate::api::Node;
 use crate::sys::open;
 use crate::transfer::error::NO_FILE;
 use crate::transfer::event::{ItemNumber, ItemOutcome, Reason};
-use crate::transfer::fetch::partial::Arrived;
+use crate::transfer::fetch::partial::Partial;
 use crate::transfer::plan::decision::{Comparison, Decision, decide, free_names};
 use crate::transfer::plan::download::can_write;
 use crate::transfer::plan::step::DownloadCandidate;
@@ -77,12 +79,12 @@ impl Engine {
             }
             let replace = reason != Reason::New && reason != Reason::Renamed;
             let place = if replace { behind_link(&target) } else { target.clone() };
-            let arrived = match fetched.take() {
-                Some(arrived) => arrived,
+            let partial = match fetched.take() {
+                Some(partial) => partial,
                 None => self.fetch(item, &candidate.source, &place).await?,
             };
-            let (etag, size) = (Some(arrived.etag.clone()), arrived.bytes);
-            match self.publish(arrived, place, candidate, replace).await? {
+            let (etag, size) = (Some(partial.etag.clone()), partial.bytes);
+            match self.publish(partial, place, candidate, replace).await? {
                 None => return Ok(Downloaded { outcome: ItemOutcome::Transferred(reason), target, etag, size }),
                 surprised => fetched = surprised,
             }
@@ -100,15 +102,15 @@ impl Engine {
     /// Gives what has arrived its name; gives it back where the name turns out to be taken.
     async fn publish(
         &self,
-        arrived: Arrived,
+        partial: Partial,
         place: PathBuf,
         candidate: &DownloadCandidate,
         replace: bool,
-    ) -> Result<Option<Arrived>, TransferError> {
+    ) -> Result<Option<Partial>, TransferError> {
         let modified = self.time_to_keep(&candidate.source);
         let fail = |error| TransferError::local(&candidate.target, error);
         let temporaries = self.options.temporaries.clone();
-        let published = spawn_blocking(move || arrived.publish(&temporaries, &place, modified, replace)).await;
+        let published = spawn_blocking(move || partial.publish(&temporaries, &place, modified, replace)).await;
         published.map_err(|error| fail(io::Error::other(error)))?.map_err(fail)
     }
 

@@ -1,5 +1,5 @@
-//! What has arrived of a file: kept in a temporary file beside its place, or in memory where it is small, hashed as it
-//! comes, and given its name only at the end.
+//! The part of a file that has arrived: kept in a temporary file beside its place, or in memory if it is small, hashed as
+//! it comes, and given its name only at the end.
 
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
@@ -19,27 +19,29 @@ use crate::transfer::verify::hash_all;
 /// it all, which for many small files is most of the work.
 const IN_MEMORY: u64 = 256 * 1024;
 
-/// Where what has arrived is kept.
+/// Where the content is kept.
 enum Store {
     Memory(Vec<u8>),
     File(Temporary),
+    /// A reader has it.
+    Passed,
 }
 
-/// What has arrived of a file so far. Its temporary file, if it has one, goes with it.
-pub(in crate::transfer) struct Arrived {
+/// The part of a file that has arrived so far. Its temporary file, if it has one, goes with it.
+pub(in crate::transfer) struct Partial {
     store: Store,
     /// The ETag of the content that it is a part of.
     pub(in crate::transfer) etag: String,
-    /// The sum of it, where it is to be verified.
-    pub(in crate::transfer) hasher: Option<Hasher>,
-    /// How many bytes have arrived.
+    /// The sums of it, if it is to be verified; the likeliest way of hashing comes first.
+    hashers: Vec<Hasher>,
+    /// How many bytes have partial.
     pub(in crate::transfer) bytes: u64,
     /// How many bytes make it whole.
     pub(in crate::transfer) total: u64,
 }
 
-impl Arrived {
-    /// Nothing of the content with that ETag, which will have `total` bytes; `scheme` says how it is hashed, if it is to be
+impl Partial {
+    /// Nothing of the content with that ETag, which will have `total` bytes; `schemes` says how it is hashed, if it is to be
     /// verified. `place` says which folder it is kept in.
     ///
     /// # Errors
@@ -48,7 +50,7 @@ impl Arrived {
         temporaries: &Arc<Temporaries>,
         place: &Path,
         (etag, total): (&str, u64),
-        scheme: Option<Scheme>,
+        schemes: Vec<Scheme>,
     ) -> Result<Self, TransferError> {
         let store = if total <= IN_MEMORY {
             Store::Memory(Vec::with_capacity(usize::try_from(total).unwrap_or(0)))
@@ -58,7 +60,14 @@ impl Arrived {
             let made = made.map_err(io::Error::other).and_then(|made| made);
             Store::File(made.map_err(|error| TransferError::local(place, error))?)
         };
-        Ok(Self { store, etag: etag.to_owned(), hasher: scheme.map(Hasher::new), bytes: 0, total })
+        Ok(Self { store, ..Self::passing((etag, total), schemes) })
+    }
+
+    /// Nothing of a content that a reader takes as it comes. It is hashed in all ways that may be needed, since it cannot
+    /// be read again.
+    pub(in crate::transfer) fn passing((etag, total): (&str, u64), schemes: Vec<Scheme>) -> Self {
+        let hashers = schemes.into_iter().map(Hasher::new).collect();
+        Self { store: Store::Passed, etag: etag.to_owned(), hashers, bytes: 0, total }
     }
 
     /// Whether it is kept in memory: taking bytes then blocks nobody.
@@ -67,7 +76,7 @@ impl Arrived {
     }
 
     /// Whether all of it is there.
-    pub(in crate::transfer) fn is_whole(&self) -> bool {
+    pub(in crate::transfer) fn is_complete(&self) -> bool {
         self.bytes == self.total
     }
 
@@ -76,10 +85,9 @@ impl Arrived {
         match &mut self.store {
             Store::Memory(content) => content.extend_from_slice(chunk),
             Store::File(file) => file.as_file_mut().write_all(chunk)?,
+            Store::Passed => {}
         }
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(chunk);
-        }
+        self.hashers.iter_mut().for_each(|hasher| hasher.update(chunk));
         self.bytes += chunk.len() as u64;
         Ok(())
     }
@@ -92,9 +100,14 @@ impl Arrived {
         Ok(self)
     }
 
+    /// The ETag that its bytes have by the likeliest way of hashing; none if it is not to be verified.
+    pub(in crate::transfer) fn etag_found(&self) -> Option<String> {
+        self.hashers.first().map(|hasher| hasher.clone().etag())
+    }
+
     /// The x-cells-hash of it; read again where it was hashed in another way as it came. Blocking.
     pub(in crate::transfer) fn cells_hash(&self) -> io::Result<String> {
-        if let Some(hash) = self.hasher.clone().and_then(Hasher::cells_hash) {
+        if let Some(hash) = self.hashers.iter().cloned().find_map(Hasher::cells_hash) {
             return Ok(hash);
         }
         let hashed = self.hashed(&[Scheme::Parts(CELLS_BLOCK)])?;
@@ -104,6 +117,9 @@ impl Arrived {
     /// Whether it has an ETag by one of these ways of hashing; it is read again for those that did not hash it as it
     /// came. Blocking.
     pub(in crate::transfer) fn has_etag(&self, etag: &str, schemes: &[Scheme]) -> io::Result<bool> {
+        if self.hashers.iter().any(|hasher| hasher.clone().etag() == etag) {
+            return Ok(true);
+        }
         Ok(!schemes.is_empty() && self.hashed(schemes)?.into_iter().any(|hasher| hasher.etag() == etag))
     }
 
@@ -116,6 +132,7 @@ impl Arrived {
                 file.rewind()?;
                 hash_all(file.take(self.bytes), schemes)
             }
+            Store::Passed => Ok(Vec::new()),
         }
     }
 
@@ -130,7 +147,7 @@ impl Arrived {
         modified: Option<SystemTime>,
         replace: bool,
     ) -> io::Result<Option<Self>> {
-        let Self { store, etag, hasher, bytes, total } = self;
+        let Self { store, etag, hashers, bytes, total } = self;
         let file = match store {
             Store::File(file) => file,
             Store::Memory(content) => {
@@ -138,9 +155,10 @@ impl Arrived {
                 file.as_file_mut().write_all(&content)?;
                 file
             }
+            Store::Passed => return Ok(None),
         };
         let refused = file.publish(place, modified, replace)?;
-        Ok(refused.map(|file| Self { store: Store::File(file), etag, hasher, bytes, total }))
+        Ok(refused.map(|file| Self { store: Store::File(file), etag, hashers, bytes, total }))
     }
 }
 
@@ -152,13 +170,14 @@ mod tests {
     async fn the_name_of_a_temporary_file_stays_out_of_errors() {
         let folder = tempfile::tempdir().expect("a folder");
         let (place, temporaries) = (folder.path().join("gone/file"), Arc::<Temporaries>::default());
-        let begun = Arrived::begin(&temporaries, &place, ("etag", IN_MEMORY + 1), None).await;
+        let begun = Partial::begin(&temporaries, &place, ("etag", IN_MEMORY + 1), Vec::new()).await;
         let error = begun.err().expect("no folder, no file");
         let text = error.to_string();
         assert!(text.contains("gone/file") && !text.contains(".part"), "{text}");
         let TransferError::Local { source, .. } = error else { panic!("{text}") };
         assert_eq!(source.kind(), io::ErrorKind::NotFound);
-        let small = Arrived::begin(&temporaries, &place, ("etag", 1), None).await.expect("nothing is written yet");
+        let small =
+            Partial::begin(&temporaries, &place, ("etag", 1), Vec::new()).await.expect("nothing is written yet");
         let error = small.publish(&temporaries, &place, None, false).err().expect("no folder, no file");
         assert!(error.kind() == io::ErrorKind::NotFound && !error.to_string().contains(".part"), "{error}");
     }
@@ -174,17 +193,17 @@ mod tests {
                 hasher.update(&content);
                 hasher
             };
-            let (begun, scheme) = (("etag", size), Some(Scheme::Whole));
-            let mut arrived =
-                Arrived::begin(&temporaries, &folder.path().join("file"), begun, scheme).await.expect("begun");
+            let (begun, schemes) = (("etag", size), vec![Scheme::Whole]);
+            let mut partial =
+                Partial::begin(&temporaries, &folder.path().join("file"), begun, schemes).await.expect("begun");
             let (first, rest) = content.split_at(700);
-            arrived.take(first).expect("bytes");
-            arrived.take(rest).expect("bytes");
+            partial.take(first).expect("bytes");
+            partial.take(rest).expect("bytes");
             let odd = Scheme::Parts(333);
-            assert!(arrived.has_etag(&sum(odd).etag(), &[Scheme::Parts(7), odd]).expect("sums"));
-            assert!(!arrived.has_etag(&sum(odd).etag(), &[Scheme::Parts(7)]).expect("sums"));
-            assert_eq!(Some(arrived.cells_hash().expect("a sum")), sum(Scheme::Parts(CELLS_BLOCK)).cells_hash());
-            assert!(arrived.is_whole() && arrived.has_etag(&sum(odd).etag(), &[odd]).expect("sums"));
+            assert!(partial.has_etag(&sum(odd).etag(), &[Scheme::Parts(7), odd]).expect("sums"));
+            assert!(!partial.has_etag(&sum(odd).etag(), &[Scheme::Parts(7)]).expect("sums"));
+            assert_eq!(Some(partial.cells_hash().expect("a sum")), sum(Scheme::Parts(CELLS_BLOCK)).cells_hash());
+            assert!(partial.is_complete() && partial.has_etag(&sum(odd).etag(), &[odd]).expect("sums"));
         }
     }
 }

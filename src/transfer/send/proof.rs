@@ -11,11 +11,10 @@ use tokio::time::Instant;
 
 use crate::api::Node;
 use crate::failure::{ServerError, ServerErrorKind};
-use crate::hash::Hasher;
-use crate::http::retry::{self, RetryPolicy};
+use crate::http::retry::RetryPolicy;
 use crate::path::RemotePath;
+use crate::transfer::event::Silent;
 use crate::transfer::plan::folders::TargetFolder;
-use crate::transfer::verify::{is_cut_short, ways_to_tell};
 use crate::transfer::{Engine, TransferError};
 
 /// How many uploads are proven together at first, and at most.
@@ -131,34 +130,30 @@ impl Engine {
     /// Why a node is not what was sent. If another client has replaced the file meanwhile, that is no fault as long as
     /// the content is the one that the server lists.
     async fn fault(&self, sent: &Sent, node: Option<&Node>) -> Result<Option<&'static str>, TransferError> {
-        match node {
-            Some(node) if sent.is_contested(node) => Ok((!self.reads_as_listed(node).await?).then_some(MIXED_UP)),
-            node => Ok(sent.fault(node)),
+        // A replaced file that is gone was deleted or moved since: it was there before, and no broken upload takes it away.
+        match (&sent.replaced, node) {
+            (None, node) => Ok(sent.fault(node)),
+            (Some(replaced), Some(node)) if sent.is_contested(replaced, node) => {
+                Ok((!self.reads_as_listed(node).await?).then_some(MIXED_UP))
+            }
+            (Some(_), _) => Ok(None),
         }
     }
 
     /// Whether the content of a file is the one that its ETag or its content hash belongs to. Reads all of it.
     async fn reads_as_listed(&self, node: &Node) -> Result<bool, TransferError> {
-        let Some(etag) = node.etag.as_deref() else { return Ok(true) };
-        let schemes = ways_to_tell(etag, node.size);
-        let read = |_| async {
-            let mut hashers: Vec<Hasher> = schemes.iter().copied().map(Hasher::new).collect();
-            let mut content = self.s3.get_known(&node.path, None, Some((etag, node.size))).await?.body;
-            while let Some(chunk) = content.try_next().await? {
-                hashers.iter_mut().for_each(|hasher| hasher.update(&chunk));
-            }
-            Ok::<_, ServerError>(hashers)
-        };
-        let hashers = match retry::run_until(&self.options.retry, &self.cancel, read, |_, _, _| {}).await {
-            Ok(hashers) => hashers,
-            Err(error) if error.is_broken_off() && is_cut_short(&self.s3, &node.path).await => return Ok(false),
-            Err(error) => return Err(error.into()),
-        };
-        let agrees = |hasher: Hasher| {
-            let hash = hasher.clone().cells_hash();
-            hasher.etag() == etag || (hash.is_some() && hash == node.hash)
-        };
-        Ok(hashers.into_iter().any(agrees))
+        // What is read here is no part of the run.
+        let unheard = Self { observer: Arc::new(Silent), ..self.clone() };
+        match unheard.read(0, node, 0..node.size, &mut |_| Ok(())).await {
+            Ok(()) => Ok(true),
+            Err(
+                TransferError::NotAsListed(_)
+                | TransferError::ChangedOnServer(_)
+                | TransferError::OtherContent { .. }
+                | TransferError::Damaged { .. },
+            ) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes away what the server has made of an upload, so that it can be sent again.
@@ -260,8 +255,7 @@ impl Sent {
 
     /// Whether a node shows that another client has written the file that this upload replaced. Two uploads in parts
     /// do not get mixed up, and the ETags of encrypted storage show nothing.
-    fn is_contested(&self, node: &Node) -> bool {
-        let Some(replaced) = &self.replaced else { return false };
+    fn is_contested(&self, replaced: &Replaced, node: &Node) -> bool {
         let is_other = node.etag.as_ref() != Some(&self.etag) && node.etag != replaced.etag;
         let is_one_piece = self.etag.split_once('-').is_none_or(|(_, parts)| parts == "1");
         is_other && is_one_piece && !node.is_folder() && !node.is_temporary() && !node.is_encrypted()

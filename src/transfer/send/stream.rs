@@ -138,15 +138,8 @@ impl Engine {
         };
         let (outcome, etag, size) = sent.unwrap_or_else(|error| (ItemOutcome::Failed(error), None, None));
         let interrupted = matches!(outcome, ItemOutcome::Failed(TransferError::Cancelled));
-        let record = Record {
-            direction: Direction::Upload,
-            source: "-".to_owned(),
-            target: target.path.marked(),
-            size,
-            etag,
-            outcome,
-            elapsed: begun.elapsed(),
-        };
+        let names = ("-".to_owned(), target.path.marked());
+        let record = Record::new(Direction::Upload, names, outcome, begun).with_content(size, etag);
         self.observer.item_done(ITEM, &record);
         let mut summary = Summary { elapsed: begun.elapsed(), ..Summary::default() };
         summary.count(record);
