@@ -348,6 +348,27 @@ mod tests {
     }
 
     #[test]
+    fn what_the_words_say_beyond_the_kind_is_a_reason() {
+        for (name, reason) in [
+            ("08-stat-missing-workspace", None),
+            ("11-stat-root", Some(Reason::NoSuchCall)),
+            ("28-accept-xml-empty-body", Some(Reason::Empty)),
+            ("29-method-not-allowed", Some(Reason::NoSuchCall)),
+            ("38-create-file-on-folder", Some(Reason::NameTaken)),
+            ("40-create-readonly", Some(Reason::NoAccess)),
+            ("42-create-name-256", Some(Reason::TooLong)),
+            ("85-session-wrong-password", Some(Reason::WrongPassword)),
+            ("117-restore-not-in-bin", Some(Reason::NoOrigin)),
+            ("118-locked-423-as-500", Some(Reason::Locked)),
+        ] {
+            let error = json_of(&answer(name)).expect_err(name);
+            assert_eq!(error.reason, reason, "{name}: {error}");
+        }
+        let locked = json_of(&answer("118-locked-423-as-500")).expect_err("locked");
+        assert_eq!(locked.advice(), Advice::After(LOCK_PAUSE), "a lock is left alone for a while");
+    }
+
+    #[test]
     fn newer_servers_speak_in_codes_and_mean_their_status() {
         use ServerErrorKind::{BadRequest, Conflict, Forbidden, Locked, NotFound, Quota, Server, Unauthenticated};
         let codes = |title: &str, detail: &str| format!("{{\"Title\":\"{title}\",\"Detail\":\"{detail}\"}}");

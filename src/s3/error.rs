@@ -298,6 +298,14 @@ mod tests {
     }
 
     #[test]
+    fn a_bare_refusal_is_told_from_one_with_words() {
+        let refused = |body: &[u8]| classify(StatusCode::BAD_GATEWAY, &HeaderMap::new(), body, Asked::Multipart);
+        assert!(refused(b"").is(Reason::Wordless));
+        assert!(!refused(b"<html></html>").is(Reason::Wordless));
+        assert!(!refused(b"<Error><Code>InternalError</Code></Error>").is(Reason::Wordless));
+    }
+
+    #[test]
     fn statuses_of_proxies_have_their_own_words() {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", http::HeaderValue::from_static("text/html"));
