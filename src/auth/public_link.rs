@@ -16,7 +16,7 @@ pub(super) const HEADER: &str = "x-pydio-minisite";
 const PASSWORD_SUFFIX: &str = "#$!Az1";
 
 /// The longest page that is read: it carries all texts of the web interface, some 185 kB.
-const PAGE_LIMIT: usize = 4 * 1024 * 1024;
+const PAGE_LIMIT: usize = 2 * 1024 * 1024;
 
 /// What the page of a link tells.
 #[derive(Debug, Clone)]

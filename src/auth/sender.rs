@@ -101,14 +101,11 @@ impl Sender {
         accept: &'static str,
     ) -> Result<reqwest::Response, AuthError> {
         let token = self.tokens.token(Duration::ZERO).await?;
-        let response = match self.refused(self.attempt(method, path, body, accept, &token).await?).await? {
-            Refused::Dead => {
-                let fresh = self.tokens.renew(&token).await?;
-                self.refused(self.attempt(method, path, body, accept, &fresh).await?).await?
-            }
-            no => no,
-        };
-        match response {
+        if let Refused::No(response) = self.refused(self.attempt(method, path, body, accept, &token).await?).await? {
+            return Ok(response);
+        }
+        let fresh = self.tokens.renew(&token).await?;
+        match self.refused(self.attempt(method, path, body, accept, &fresh).await?).await? {
             Refused::No(response) => Ok(response),
             Refused::Dead => Err(AuthError::Expired),
         }
