@@ -3,6 +3,7 @@
 pub mod body;
 pub mod multipart;
 pub(in crate::transfer) mod proof;
+mod sending;
 pub mod stream;
 
 use std::path::Path;
@@ -15,15 +16,15 @@ use unicode_normalization::UnicodeNormalization;
 use crate::api::Node;
 use crate::failure::{ServerError, ServerErrorKind};
 use crate::hash::etag_of_put;
-use crate::http::retry::{self, Advice, Progress, Retryable};
+use crate::http::retry::{self, Progress};
 use crate::path::RemotePath;
 use crate::transfer::event::{ItemNumber, ItemOutcome, Reason};
 use crate::transfer::plan::decision::{Comparison, Decision, decide, free_names, is_newer};
 use crate::transfer::plan::folders::{FolderState, TargetFolder};
 use crate::transfer::plan::step::UploadCandidate;
 use crate::transfer::send::body::Outgoing;
-use crate::transfer::send::multipart::Parts;
 use crate::transfer::send::proof::{Replaced, Sent};
+use crate::transfer::send::sending::{Attempt, Sending};
 use crate::transfer::source::Snapshot;
 use crate::transfer::verify::same_content;
 use crate::transfer::{Engine, IfExists, TransferError};
@@ -68,47 +69,6 @@ pub(in crate::transfer) struct Arrival {
     pub(in crate::transfer) size: u64,
     /// Whether another upload of the same name may have overlapped with it.
     pub(in crate::transfer) overlapped: bool,
-}
-
-/// A failed attempt at a whole file, and whether another one makes sense.
-#[derive(Debug, thiserror::Error)]
-#[error("{error}")]
-pub(in crate::transfer) struct Attempt {
-    pub(in crate::transfer) error: TransferError,
-    advice: Advice,
-}
-
-impl Attempt {
-    /// That of a request of its own: another one may go better.
-    pub(in crate::transfer) fn of_request(error: TransferError, number: u32) -> Self {
-        let forbidden = matches!(&error, TransferError::Server(error) if error.kind == ServerErrorKind::Forbidden);
-        // The server also refuses for a moment while it cleans up after the attempt before (docs/protocol.md §4.2).
-        let advice = if forbidden && number > 1 { Advice::Briefly } else { error.advice() };
-        Self { error, advice }
-    }
-
-    /// That of a request of an upload in parts: of no use where the rest of the upload is gone.
-    pub(in crate::transfer) fn of_part(error: TransferError, number: u32) -> Self {
-        match error {
-            TransferError::Changed(_) | TransferError::UploadLost(_) => Self { error, advice: Advice::Stop },
-            error => Self::of_request(error, number),
-        }
-    }
-
-    /// That of an upload in parts, whose requests were tried often enough: all is sent again only where there is no
-    /// other way.
-    fn of_parts(error: TransferError) -> Self {
-        let again =
-            matches!(error, TransferError::Changed(_) | TransferError::UploadLost(_) | TransferError::Integrity { .. });
-        let advice = if again { error.advice() } else { Advice::Stop };
-        Self { error, advice }
-    }
-}
-
-impl Retryable for Attempt {
-    fn advice(&self) -> Advice {
-        self.advice
-    }
 }
 
 /// How often a file that changes under the reader's eyes is begun anew.
@@ -282,8 +242,9 @@ impl Engine {
                     return Ok(arrival);
                 }
             }
-            let to = Parts { item, label, target, source: Some(&candidate.source), replaces, progress: reports };
-            let (in_parts, sent) = self.try_once(candidate, to, before).await;
+            let source = Some(candidate.source.as_path());
+            let sending = Sending { engine: self, item, label, target, source, replaces, progress: reports };
+            let (in_parts, sent) = sending.try_once(&candidate.source, before).await;
             in_doubt.fetch_or(sent.as_ref().is_err_and(TransferError::leaves_doubt), Ordering::Relaxed);
             is_ours.fetch_or(matches!(sent, Err(TransferError::Integrity { .. })), Ordering::Relaxed);
             let error = match sent {
@@ -305,35 +266,6 @@ impl Engine {
             return sent.map_err(|error| TransferError::InDoubt { path: target.to_string(), source: Box::new(error) });
         }
         sent
-    }
-
-    /// One attempt at a file, and whether it was in parts. Where it goes in one piece, `before` holds what should arrive.
-    async fn try_once(
-        &self,
-        candidate: &UploadCandidate,
-        to: Parts<'_>,
-        before: &Mutex<Option<Arrival>>,
-    ) -> (bool, Result<Arrival, TransferError>) {
-        let path = candidate.source.clone();
-        let taken = spawn_blocking(move || Snapshot::take(&path)).await.map_err(std::io::Error::other);
-        let taken = taken.map_err(|error| TransferError::local(&candidate.source, error));
-        let snapshot = match taken.and_then(|snapshot| snapshot) {
-            Ok(snapshot) => snapshot,
-            Err(error) => return (false, Err(error)),
-        };
-        let size = snapshot.size;
-        let arrival = |etag| Arrival { etag, size, overlapped: true };
-        if size > self.options.multipart_threshold {
-            return (true, self.send_in_parts(snapshot, to).await.map(arrival));
-        }
-        let outgoing = match Outgoing::new(snapshot, 0, size, to.item, self.observer.clone()).await {
-            Ok(outgoing) => outgoing.reporting_to(to.progress.clone()),
-            Err(error) => return (false, Err(error)),
-        };
-        let sent = self.send_whole(&outgoing, to.target, to.source).await;
-        let expected = outgoing.md5().map(|md5| arrival(etag_of_put(size, &md5)));
-        *before.lock().unwrap_or_else(PoisonError::into_inner) = expected;
-        (false, sent.map(arrival))
     }
 
     /// What the attempt before has left of a new file, once the server has done with it: the file itself, or another
@@ -377,82 +309,31 @@ impl Engine {
             _ => error.into(),
         }
     }
+}
 
-    /// One attempt to send a content in one piece.
-    pub(in crate::transfer) async fn send_whole(
-        &self,
-        outgoing: &Outgoing,
-        target: &RemotePath,
-        source: Option<&Path>,
-    ) -> Result<String, TransferError> {
-        let size = outgoing.length();
-        let make_body = || outgoing.body();
-        let answer = self.unless_cancelled(self.s3.put(target, size, &make_body), || outgoing.all_read()).await;
-        let etag = match answer {
-            Ok(etag) => etag,
-            Err(error) => {
-                if let Some(fault) = outgoing.fault() {
-                    outgoing.uncount();
-                    return Err(fault);
-                }
-                let expected = outgoing.md5().map(|md5| etag_of_put(size, &md5));
-                if let Some(etag) = self.etag_arrived(&error, target, (size, expected.as_deref()), source).await {
-                    return Ok(etag);
-                }
-                outgoing.uncount();
-                return Err(error);
-            }
+impl Sending<'_> {
+    /// One attempt at a file, and whether it was in parts. Where it goes in one piece, `before` holds what should arrive.
+    async fn try_once(self, path: &Path, before: &Mutex<Option<Arrival>>) -> (bool, Result<Arrival, TransferError>) {
+        let source = path.to_owned();
+        let taken = spawn_blocking(move || Snapshot::take(&source)).await.map_err(std::io::Error::other);
+        let taken = taken.map_err(|error| TransferError::local(path, error));
+        let snapshot = match taken.and_then(|snapshot| snapshot) {
+            Ok(snapshot) => snapshot,
+            Err(error) => return (false, Err(error)),
         };
-        let expected = outgoing.md5().map(|md5| etag_of_put(size, &md5));
-        self.compare_etag(target, expected, etag).inspect_err(|_| outgoing.uncount())
-    }
-
-    /// The ETag of an upload whose answer was lost, where it has been carried out after all.
-    async fn etag_arrived(
-        &self,
-        error: &TransferError,
-        target: &RemotePath,
-        (size, expected): (u64, Option<&str>),
-        source: Option<&Path>,
-    ) -> Option<String> {
-        let lost = matches!(error, TransferError::Server(error)
-            if error.in_doubt || matches!(error.kind, ServerErrorKind::UploadGone | ServerErrorKind::NameInUse));
-        let expected = expected.filter(|_| lost)?;
-        let node = self.at_rest(target).await?;
-        if self.is_arrival(&node, size, expected, source).await { node.etag } else { None }
-    }
-
-    pub(in crate::transfer) fn compare_etag(
-        &self,
-        target: &RemotePath,
-        expected: Option<String>,
-        found: String,
-    ) -> Result<String, TransferError> {
-        match expected {
-            Some(expected) if expected == found => Ok(found),
-            _ if !self.options.verify || self.storage.is_encrypted() => Ok(found),
-            expected => Err(TransferError::Integrity {
-                path: target.to_string(),
-                what: "ETag",
-                expected: expected.unwrap_or_else(|| "known".to_owned()),
-                found,
-            }),
+        let size = snapshot.size;
+        let arrival = |etag| Arrival { etag, size, overlapped: true };
+        if size > self.engine.options.multipart_threshold {
+            return (true, self.send_in_parts(snapshot).await.map(arrival));
         }
-    }
-
-    /// Runs a request until it ends or the run is cancelled; one that `must_end` is waited for all the same.
-    pub(in crate::transfer) async fn unless_cancelled<T, E: Into<TransferError>>(
-        &self,
-        request: impl Future<Output = Result<T, E>>,
-        must_end: impl Fn() -> bool,
-    ) -> Result<T, TransferError> {
-        tokio::pin!(request);
-        tokio::select! {
-            answer = &mut request => answer.map_err(Into::into),
-            () = self.cancel.cancelled() => {
-                if must_end() { request.await.map_err(Into::into) } else { Err(TransferError::Cancelled) }
-            }
-        }
+        let outgoing = match Outgoing::new(snapshot, 0, size, self.item, self.engine.observer.clone()).await {
+            Ok(outgoing) => outgoing.reporting_to(self.progress.clone()),
+            Err(error) => return (false, Err(error)),
+        };
+        let sent = self.send_whole(&outgoing).await;
+        let expected = outgoing.md5().map(|md5| arrival(etag_of_put(size, &md5)));
+        *before.lock().unwrap_or_else(PoisonError::into_inner) = expected;
+        (false, sent.map(arrival))
     }
 }
 

@@ -1,24 +1,18 @@
 //! Sending one file in parts: a few in flight, in order, each verified, and the whole as well.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::TryFutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::api::Node;
 use crate::failure::{ServerError, ServerErrorKind};
 use crate::hash::etag_of_parts;
-use crate::http::retry::{self, Progress};
-use crate::path::RemotePath;
 use crate::s3::UploadId;
-use crate::transfer::event::ItemNumber;
-use crate::transfer::send::Attempt;
 use crate::transfer::send::body::Outgoing;
+use crate::transfer::send::sending::Sending;
 use crate::transfer::source::Snapshot;
 use crate::transfer::storage::has_other_form;
-use crate::transfer::{Engine, IfExists, TransferError};
+use crate::transfer::{IfExists, TransferError};
 
 /// How long giving up an upload may take.
 const ABORT_LIMIT: Duration = Duration::from_secs(10);
@@ -44,68 +38,43 @@ pub fn parts(size: u64, part_size: u64) -> impl Iterator<Item = Part> {
     })
 }
 
-/// How the requests of one upload in parts are made.
-#[derive(Clone, Copy)]
-pub(in crate::transfer) struct Parts<'a> {
-    /// The item.
-    pub(in crate::transfer) item: ItemNumber,
-    /// What it is called in messages.
-    pub(in crate::transfer) label: &'a str,
-    /// Where it goes.
-    pub(in crate::transfer) target: &'a RemotePath,
-    /// The local file, where there is one.
-    pub(in crate::transfer) source: Option<&'a Path>,
-    /// Whether it replaces a file.
-    pub(in crate::transfer) replaces: bool,
-    /// Hears of its bytes.
-    pub(in crate::transfer) progress: &'a Arc<Progress>,
-}
-
-impl Engine {
+impl Sending<'_> {
     /// Sends a file in parts. What was begun is given up again when it fails.
-    pub(in crate::transfer) async fn send_in_parts(
-        &self,
-        snapshot: Snapshot,
-        to: Parts<'_>,
-    ) -> Result<String, TransferError> {
+    pub(in crate::transfer) async fn send_in_parts(self, snapshot: Snapshot) -> Result<String, TransferError> {
         let size = snapshot.size;
-        let upload = self.begin_parts(Some(size), to).await?;
-        let part_size = self.options.part_size_for(size);
+        let upload = self.begin_parts(Some(size)).await?;
+        let part_size = self.engine.options.part_size_for(size);
         let sent: Result<Vec<(u32, String)>, TransferError> = stream::iter(parts(size, part_size))
             .map(|part| {
-                let (snapshot, observer, upload) = (snapshot.clone(), self.observer.clone(), &upload);
+                let (snapshot, observer, upload) = (snapshot.clone(), self.engine.observer.clone(), &upload);
                 async move {
-                    let outgoing = Outgoing::new(snapshot, part.offset, part.length, to.item, observer).await?;
-                    self.send_part(&outgoing.reporting_to(to.progress.clone()), upload, part.number, to).await
+                    let outgoing = Outgoing::new(snapshot, part.offset, part.length, self.item, observer).await?;
+                    self.send_part(&outgoing.reporting_to(self.progress.clone()), upload, part.number).await
                 }
             })
-            .buffered(self.options.parts_in_flight.max(1))
+            .buffered(self.engine.options.parts_in_flight.max(1))
             .try_collect()
             .await;
         let outcome = match sent {
-            Ok(parts) => self.complete(size, &upload, &parts, to).await,
+            Ok(parts) => self.complete(size, &upload, &parts).await,
             Err(error) => Err(error),
         };
         if outcome.is_err() {
-            self.give_up(&upload, to).await;
+            self.give_up(&upload).await;
         }
         outcome
     }
 
     /// Begins an upload in parts; of no size where it is not known. One whose answer is lost is begun for nothing, and
     /// the server removes it after a day. Where the run is cancelled meanwhile, what was begun is given up.
-    pub(in crate::transfer) async fn begin_parts(
-        &self,
-        size: Option<u64>,
-        to: Parts<'_>,
-    ) -> Result<UploadId, TransferError> {
-        let begun = self.again(to, |_| async move {
-            let mut create = std::pin::pin!(self.s3.create_multipart(to.target, size));
+    pub(in crate::transfer) async fn begin_parts(self, size: Option<u64>) -> Result<UploadId, TransferError> {
+        let begun = self.again(|_| async move {
+            let mut create = std::pin::pin!(self.engine.s3.create_multipart(self.target, size));
             tokio::select! {
                 answer = &mut create => answer.map_err(|error| ServerError { in_doubt: false, ..error }.into()),
-                () = self.cancel.cancelled() => {
+                () = self.engine.cancel.cancelled() => {
                     if let Ok(Ok(upload)) = tokio::time::timeout(ABORT_LIMIT, create).await {
-                        self.give_up(&upload, to).await;
+                        self.give_up(&upload).await;
                     }
                     Err(TransferError::Cancelled)
                 }
@@ -116,27 +85,26 @@ impl Engine {
 
     /// Gives an upload up, so that the server removes the node that it left. A failure here changes nothing: the server
     /// sweeps unfinished uploads up after a day.
-    pub(in crate::transfer) async fn give_up(&self, upload: &UploadId, to: Parts<'_>) {
-        self.observer.item_restarted(to.item);
-        let abort = self.s3.abort_multipart(to.target, upload);
+    pub(in crate::transfer) async fn give_up(self, upload: &UploadId) {
+        self.engine.observer.item_restarted(self.item);
+        let abort = self.engine.s3.abort_multipart(self.target, upload);
         let _ = tokio::time::timeout(ABORT_LIMIT, abort).await;
     }
 
     /// Sends one part until it has arrived; gives its number and its ETag.
     pub(in crate::transfer) async fn send_part(
-        &self,
+        self,
         outgoing: &Outgoing,
         upload: &UploadId,
         number: u32,
-        to: Parts<'_>,
     ) -> Result<(u32, String), TransferError> {
         let make_body = &|| outgoing.body();
-        let etag = self.again(to, |_| async move {
-            let put = self.s3.put_part(to.target, upload, number, outgoing.length(), make_body);
-            match self.unless_cancelled(put, || false).await {
-                Ok(etag) => self.compare_etag(to.target, outgoing.md5(), etag),
+        let etag = self.again(|_| async move {
+            let put = self.engine.s3.put_part(self.target, upload, number, outgoing.length(), make_body);
+            match self.engine.unless_cancelled(put, || false).await {
+                Ok(etag) => self.engine.compare_etag(self.target, outgoing.md5(), etag),
                 Err(TransferError::Server(error)) if error.kind == ServerErrorKind::UploadGone => {
-                    Err(TransferError::UploadLost(to.target.to_string()))
+                    Err(TransferError::UploadLost(self.target.to_string()))
                 }
                 Err(error) => Err(match (outgoing.fault(), error) {
                     (Some(fault), _) => fault,
@@ -152,76 +120,59 @@ impl Engine {
     /// Puts the parts together, again if need be while the server still has them. It is never broken off in the middle,
     /// and a lost answer is cleared up by a look: each failed Complete makes the server forget the hashes of the parts.
     pub(in crate::transfer) async fn complete(
-        &self,
+        self,
         size: u64,
         upload: &UploadId,
         parts: &[(u32, String)],
-        to: Parts<'_>,
     ) -> Result<String, TransferError> {
-        if !to.replaces && self.options.if_exists != IfExists::Overwrite {
+        if !self.replaces && self.engine.options.if_exists != IfExists::Overwrite {
             // The server would take the last of two uploads of one new name. Where it cannot be looked at, it may.
-            let there = self.at_once(to.target).await;
+            let there = self.engine.at_once(self.target).await;
             if there.is_some_and(|node| !node.is_temporary()) {
-                return Err(TransferError::Exists(to.target.to_string()));
+                return Err(TransferError::Exists(self.target.to_string()));
             }
         }
         let expected = etag_of_parts(parts.iter().map(|(_, etag)| etag.as_str()));
         let expected = expected.as_deref();
-        let done = self.again(to, |number| async move {
+        let done = self.again(|number| async move {
             // A second one is sent only where the first was not carried out.
-            if number > 1 && matches!(self.s3.multipart_alive(to.target, upload).await, Ok(false)) {
-                return self.gone(to, size, expected).await;
+            if number > 1 && matches!(self.engine.s3.multipart_alive(self.target, upload).await, Ok(false)) {
+                return self.gone(size, expected).await;
             }
-            if self.cancel.is_cancelled() {
+            if self.engine.cancel.is_cancelled() {
                 return Err(TransferError::Cancelled);
             }
-            let error = match self.s3.complete_multipart(to.target, upload, parts).await {
-                Ok(etag) => return self.compare_etag(to.target, expected.map(str::to_owned), etag),
+            let error = match self.engine.s3.complete_multipart(self.target, upload, parts).await {
+                Ok(etag) => return self.engine.compare_etag(self.target, expected.map(str::to_owned), etag),
                 Err(error) => error,
             };
             if error.kind == ServerErrorKind::UploadGone {
-                return self.gone(to, size, expected).await;
+                return self.gone(size, expected).await;
             }
-            let patience = if error.is_too_slow() { self.options.retry.max_backoff * 4 } else { Duration::ZERO };
-            let seen = if error.in_doubt { self.etag_seen(to, size, expected, patience).await } else { None };
+            let patience = if error.is_too_slow() { self.engine.options.retry.max_backoff * 4 } else { Duration::ZERO };
+            let seen = if error.in_doubt { self.etag_seen(size, expected, patience).await } else { None };
             seen.ok_or_else(|| error.into())
         });
         done.await.map_err(|error| match error {
             TransferError::Server(ref inner) if inner.in_doubt && inner.is_too_slow() => {
-                TransferError::NotAssembled { path: to.target.to_string(), source: Box::new(error) }
+                TransferError::NotAssembled { path: self.target.to_string(), source: Box::new(error) }
             }
             error => error,
         })
     }
 
     /// What became of an upload that the server does not know any more: it was completed, or it is lost.
-    async fn gone(&self, to: Parts<'_>, size: u64, expected: Option<&str>) -> Result<String, TransferError> {
-        let seen = self.etag_seen(to, size, expected, self.options.retry.max_backoff).await;
-        seen.ok_or_else(|| TransferError::UploadLost(to.target.to_string()))
+    async fn gone(self, size: u64, expected: Option<&str>) -> Result<String, TransferError> {
+        let seen = self.etag_seen(size, expected, self.engine.options.retry.max_backoff).await;
+        seen.ok_or_else(|| TransferError::UploadLost(self.target.to_string()))
     }
 
     /// The ETag of the target, where the content is seen there before `patience` is over.
-    async fn etag_seen(&self, to: Parts<'_>, size: u64, expected: Option<&str>, patience: Duration) -> Option<String> {
+    async fn etag_seen(self, size: u64, expected: Option<&str>, patience: Duration) -> Option<String> {
         let expected = expected?;
         let settled = |node: &Node| node.is_content(size, expected) || has_other_form(node, expected);
-        let node = self.seen_until(to.target, patience, settled).await?;
-        if self.is_arrival(&node, size, expected, to.source).await { node.etag } else { None }
-    }
-
-    /// Makes one request until it succeeds, or another attempt at it makes no sense.
-    pub(in crate::transfer) async fn again<T, F, Fut>(&self, to: Parts<'_>, attempt: F) -> Result<T, TransferError>
-    where
-        F: Fn(u32) -> Fut,
-        Fut: Future<Output = Result<T, TransferError>>,
-    {
-        let done = retry::run_moving(
-            &self.options.retry,
-            &self.cancel,
-            to.progress,
-            |number| attempt(number).map_err(move |error| Attempt::of_part(error, number)),
-            |number, failed, pause| self.observer.item_retried(to.item, to.label, number, &failed.error, pause),
-        );
-        done.await.map_err(|failed| failed.error)
+        let node = self.engine.seen_until(self.target, patience, settled).await?;
+        if self.engine.is_arrival(&node, size, expected, self.source).await { node.etag } else { None }
     }
 }
 

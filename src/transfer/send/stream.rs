@@ -19,8 +19,8 @@ use crate::transfer::plan::decision::{Comparison, Decision, decide};
 use crate::transfer::plan::folders::TargetFolder;
 use crate::transfer::plan::target::Place;
 use crate::transfer::send::body::Outgoing;
-use crate::transfer::send::multipart::Parts;
 use crate::transfer::send::proof::{Replaced, Sent};
+use crate::transfer::send::sending::Sending;
 use crate::transfer::source::CHUNK;
 use crate::transfer::{Engine, Summary, TransferError};
 
@@ -159,7 +159,8 @@ impl Engine {
         let first = self.block(&mut source, 1).await?;
         let progress = Arc::default();
         let replaces = replaced.is_some();
-        let to = Parts { item: ITEM, label: LABEL, target, source: None, replaces, progress: &progress };
+        let (item, label, progress) = (ITEM, LABEL, &progress);
+        let to = Sending { engine: &self, item, label, target, source: None, replaces, progress };
         let sent = if self.is_at_end(&mut source).await? {
             self.observer.walk_finished();
             self.send_only_block(first, to, replaced).await
@@ -184,17 +185,17 @@ impl Engine {
     async fn send_only_block(
         &self,
         block: Block,
-        to: Parts<'_>,
+        to: Sending<'_>,
         replaced: Option<Replaced>,
     ) -> Result<(String, u64), TransferError> {
         let (size, outgoing) = (block.length, self.outgoing(block.chunks).await?.reporting_to(to.progress.clone()));
         let in_doubt = AtomicBool::new(false);
         let (outgoing, doubt, replaced) = (&outgoing, &in_doubt, &replaced);
-        let sent = self.again(to, |number| async move {
+        let sent = to.again(|number| async move {
             if number > 1 && !to.replaces {
                 self.at_rest(to.target).await;
             }
-            let sent = self.send_whole(outgoing, to.target, None).await;
+            let sent = to.send_whole(outgoing).await;
             doubt.fetch_or(sent.as_ref().is_err_and(TransferError::leaves_doubt), Ordering::Relaxed);
             let (target, overlapped) = (to.target.clone(), number > 1 && !to.replaces);
             let sent = Sent { target, size, etag: sent?, replaced: replaced.clone(), overlapped, folder: None };
@@ -208,8 +209,8 @@ impl Engine {
         sent
     }
 
-    async fn send_blocks(&self, first: Block, source: Source, to: Parts<'_>) -> Result<(String, u64), TransferError> {
-        let upload = self.begin_parts(None, to).await?;
+    async fn send_blocks(&self, first: Block, source: Source, to: Sending<'_>) -> Result<(String, u64), TransferError> {
+        let upload = to.begin_parts(None).await?;
         let blocks = stream::try_unfold((Some(first), source, 1), |(kept, mut source, number)| async move {
             let block = match kept {
                 Some(first) => first,
@@ -229,7 +230,7 @@ impl Engine {
             .map_ok(|(number, block)| async move {
                 let Block { chunks, length, _room } = block;
                 let outgoing = self.outgoing(chunks).await?.reporting_to(to.progress.clone());
-                let (number, etag) = self.send_part(&outgoing, upload_id, number, to).await?;
+                let (number, etag) = to.send_part(&outgoing, upload_id, number).await?;
                 Ok((number, etag, length))
             })
             .try_buffered(self.options.parts_in_flight.max(1))
@@ -239,7 +240,7 @@ impl Engine {
             Ok(sent) => {
                 let size = sent.iter().map(|(_, _, length)| length).sum();
                 let parts: Vec<(u32, String)> = sent.into_iter().map(|(number, etag, _)| (number, etag)).collect();
-                self.complete(size, &upload, &parts, to).await.map(|etag| (etag, size))
+                to.complete(size, &upload, &parts).await.map(|etag| (etag, size))
             }
             Err(error) => Err(error),
         };
@@ -257,7 +258,7 @@ impl Engine {
                 Ok((self.prove_stream(sent).await?, size))
             }
             Err(error) => {
-                self.give_up(&upload, to).await;
+                to.give_up(&upload).await;
                 if to.replaces && error.leaves_doubt() {
                     return Err(TransferError::InDoubt { path: to.target.to_string(), source: Box::new(error) });
                 }
