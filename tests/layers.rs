@@ -137,7 +137,7 @@ const RESERVED: &[(&[&str], &[&str])] = &[
 const RAW: &[&str] = &[
     "src/ui/mod.rs",
     "src/commands/api/mod.rs",
-    "src/commands/cat.rs",
+    "src/commands/shared/transfers.rs",
     "src/commands/completion/mod.rs",
     "src/commands/find.rs",
     "src/commands/ls/show.rs",
