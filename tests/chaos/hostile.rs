@@ -183,10 +183,18 @@ fn judge_json(line: &Line, ended: &Ended, wrong: &mut Vec<String>) {
     }
 }
 
-/// Whether the server may leave names out: a pattern stands for those that it lists, and nobody can know of others.
+/// Whether the server may leave names out: a pattern, and a folder that is downloaded, stand for those that it lists, and
+/// nobody can know of others.
 fn hides_names(case: Case) -> bool {
     let changes_names = matches!(case.lie, Lie::Names | Lie::Gaps | Lie::Escapes | Lie::Types | Lie::Places);
-    changes_names && case.line().typed.contains('*')
+    let typed = case.line().typed;
+    let sources = typed.rsplit_once(' ').map_or("", |(sources, _)| sources);
+    let folder = match case.line().effect {
+        Effect::Same(remote, _) => remote.rsplit_once('/').map(|(folder, _)| format!("cells://{folder}")),
+        _ => None,
+    };
+    let is_listed = folder.is_some_and(|folder| sources.split(' ').any(|source| source == folder));
+    changes_names && (typed.contains('*') || is_listed)
 }
 
 /// Exit code 0 means that it is done.

@@ -183,7 +183,7 @@ pub(crate) const LINES: &[Line] = &[
     line("meta get", "meta get common-files/report.txt"),
     line("meta get", "meta get -f json common-files/report.txt"),
     line("meta set", "meta set -p common-files/report.txt -n usermeta-tags -s final"),
-    line("meta ls", "meta ls"),
+    line("meta ls", "meta ls").offline(),
     line("meta tag add", "meta tag add common-files/report.txt final"),
     line("meta tag rm", "meta tag rm common-files/report.txt final")
         .before("meta tag add common-files/report.txt final"),

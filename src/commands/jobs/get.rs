@@ -32,12 +32,13 @@ pub struct Args {
     format: Option<Format>,
 }
 
-const COLUMNS: [Column; 5] = [
+const COLUMNS: [Column; 6] = [
     Column::whole("ID"),
     Column::text("LABEL"),
     Column::text("OWNER").rank(1),
     Column::number("NUM TASKS").rank(2),
     Column::fixed("LAST TASK STATUS"),
+    Column::fixed("STARTED"),
 ];
 
 impl Verb for Args {
@@ -71,11 +72,15 @@ impl Verb for Args {
             if jobs.is_empty() && ctx.ui.stdout_is_terminal() {
                 ctx.ui.status("no jobs");
             }
+            // The newest run comes first, and what never ran last.
+            jobs.sort_by_key(|job| std::cmp::Reverse(job.last().and_then(|task| task.started)));
             let mut table = Table::new(&ctx.ui, &COLUMNS);
             for job in &jobs {
                 let count = if job.tasks.len() >= MOST_TASKS { "99+".to_owned() } else { job.tasks.len().to_string() };
                 let status = job.last().map_or_else(|| "-".to_owned(), |task| task.status.clone());
-                table.row(vec![job.id.clone(), job.label.clone(), job.owner.clone(), count, status])?;
+                let started = job.last().and_then(|task| task.started);
+                let started = started.map_or_else(|| "-".to_owned(), |time| ctx.ui.time(time));
+                table.row(vec![job.id.clone(), job.label.clone(), job.owner.clone(), count, status, started])?;
             }
             table.finish()?;
         }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, ZonedDateTime};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -15,7 +16,6 @@ use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::ui::human;
 
 /// The pause before the jobs are asked for again, where the websocket has not told of them by then; it doubles up to
 /// [`LONGEST_PAUSE`] while nothing changes.
@@ -201,11 +201,12 @@ impl<'a> Following<'a> {
             self.ctx.ui.json_line(&record)?;
         } else {
             let progress = task.progress.map_or_else(|| "-".to_owned(), |part| format!("{:.0}%", part * 100.0));
-            let since = match (task.started, self.ctx.ui.stdout_is_terminal()) {
-                (Some(started), true) => human::ago(started, now),
-                _ => now.to_string(),
+            // A log that goes on for minutes needs clock times.
+            let time = match self.ctx.ui.stdout_is_terminal() {
+                true => ZonedDateTime::new(now, TimeZone::system()).strftime("%H:%M:%S").to_string(),
+                false => now.to_string(),
             };
-            self.ctx.ui.cells(&[&since, &job.id, &task.status, &progress, &task.message])?;
+            self.ctx.ui.cells(&[&time, &job.id, &task.status, &progress, &task.message])?;
         }
         self.ctx.ui.flush()?;
         Ok(true)
