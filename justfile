@@ -1,4 +1,4 @@
-# What one does here. `just` alone lists it.
+# Common tasks. `just` without arguments lists them.
 
 _default:
     @just --list --unsorted
@@ -16,15 +16,15 @@ lint:
 docs:
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 
-# The main job on an embedded server, told step by step
+# The main job on an embedded server, step by step
 quickstart:
     cargo run --release --locked --example quickstart
 
-# A server to play with, until Ctrl-C
+# A server to try things out on, until Ctrl-C
 sandbox *ARGUMENTS:
     cargo run --release --locked --example sandbox -- {{ ARGUMENTS }}
 
-# Run a fuzz target for some seconds; needs a C++ compiler. The targets are in fuzz/fuzz_targets
+# Run a fuzz target for some seconds; requires a C++ compiler. The targets are in fuzz/fuzz_targets
 fuzz TARGET SECONDS="600":
     cp Cargo.lock fuzz/Cargo.lock
     mkdir -p fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} fuzz/artifacts
@@ -32,17 +32,18 @@ fuzz TARGET SECONDS="600":
     fuzz/target/release/{{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -max_total_time={{ SECONDS }} \
         -timeout=20 -max_len=4096 -dict=fuzz/words.dict -artifact_prefix=fuzz/artifacts/{{ TARGET }}-
 
-# The long tests: many processes that renew one token, again and again; walks of a third of a million nodes
+# The long tests: many processes that renew one token many times; walks of a third of a million nodes
 soak:
     cargo test --test cli --locked -- --ignored refresh:: walks::
 
-# A server that lies, clients in all orders, a line that breaks: so many seconds of each, from a seed or a random one.
-# Where CEC_TEST_URL and CEC_TEST_TOKEN name a real server, the last one runs on that (docs/conformance.md)
+# Chaos tests: a server that lies, clients in all orders, a connection that breaks; SECONDS of each, with SEED or a random
+# seed.
+# If CEC_TEST_URL and CEC_TEST_TOKEN name a real server, the last one runs on that server (docs/conformance.md)
 chaos SECONDS="200" SEED="":
     CEC_CHAOS_SECONDS={{ SECONDS }} CEC_CHAOS_SEED={{ SEED }} \
         cargo test --test chaos --locked -- --ignored --nocapture --test-threads 1
 
-# cec beside curl, rclone, s5cmd, aws: docs/performance.md tells the variables (CEC_BENCH_…)
+# Compare cec with curl, rclone, s5cmd, aws; see docs/performance.md for the variables (CEC_BENCH_…)
 bench:
     cargo bench --bench compare --locked
 
