@@ -55,8 +55,8 @@ fn a_forgotten_session_is_ended_on_the_server_and_a_token_is_told_to_go_on() {
     world.signed_out(["config", "rm", "-f", "admin@127.0.0.1"]).run().is(
         0,
         "",
-        "admin@127.0.0.1:PORT is forgotten\nwarning: the token of admin@127.0.0.1:PORT goes on being valid: only an \
-         administrator of the server can revoke it\n",
+        "admin@127.0.0.1:PORT is forgotten\nwarning: the token of admin@127.0.0.1:PORT is still valid: only a server \
+            administrator can revoke it\n",
     );
     // The older client cannot read an empty list.
     assert!(!world.config_file().exists());
@@ -67,7 +67,7 @@ fn a_forgotten_session_is_ended_on_the_server_and_a_token_is_told_to_go_on() {
 fn nothing_is_forgotten_where_nobody_can_be_asked() {
     let world = World::new();
     let pair = world.store_session("alice", 3000);
-    let asked = "error: refusing to forget alice@127.0.0.1:PORT without being able to ask\n  hint: add --force\n";
+    let asked = "error: cannot ask for confirmation before removing alice@127.0.0.1:PORT\n  hint: add --force\n";
     world.signed_out(["config", "rm", "alice@127.0.0.1"]).input("y\n").run().is(2, "", asked);
     assert!(world.config_file().exists() && world.sandbox.is_alive(&pair.access));
     let removed = world.signed_out(["config", "rm", "-f", "alice@127.0.0.1", "--json"]).run().json();
@@ -258,7 +258,7 @@ fn signing_in_again_is_for_the_same_user_on_the_same_server() {
     let run = world.signed_out(["config", "relog", "--password", "-"]).input(&password);
     let run = run.env("CEC_URL", "https://other.example.com").env("CEC_TOKEN", "some-token").run();
     assert_eq!(run.code, 0, "{run:?}");
-    let wins = "warning: CEC_URL and CEC_TOKEN in the environment win over the active account: unset them to use it\n";
+    let wins = "warning: CEC_URL and CEC_TOKEN in the environment override the active account: unset them to use it\n";
     assert!(run.stderr.contains(wins), "{run:?}");
     let run = world.signed_out(["config", "relog", "--password", "-"]).input(&password);
     assert_eq!(run.env("CEC_LOGIN", "bob").env("CEC_TOKEN", &bob).run().code, 0);

@@ -54,7 +54,7 @@ fn nothing_is_overwritten() {
     run.is(
         8,
         "",
-        "error: 'common-files/site' exists already, and the server would overwrite what is in it\n  \
+        "error: 'common-files/site' already exists, and the server would overwrite its content\n  \
          hint: name a folder that does not exist\n",
     );
     for target in ["common-files/full", "common-files", "common-files/notes.txt"] {
@@ -94,7 +94,7 @@ fn what_is_no_archive_fails_on_the_server() {
         10,
         "",
         "error: the server's job failed: zip: not a valid zip file\n  while: unpacking common-files/notes.txt\n  \
-         hint: what is at 'common-files/new' now is incomplete; remove it with: cec rm common-files/new\n",
+         hint: 'common-files/new' is incomplete now; remove it with: cec rm common-files/new\n",
     );
 }
 
@@ -126,8 +126,8 @@ fn archives_get_the_ending_that_the_server_gives_them_or_are_refused() {
             2,
             "",
             &format!(
-                "error: the server would call this archive 'common-files/{called}'\n  \
-                 hint: call it 'common-files/{better}'\n"
+                "error: the server would name this archive 'common-files/{called}'\n  \
+                 hint: name it 'common-files/{better}'\n"
             ),
         );
     }
@@ -145,7 +145,7 @@ fn what_a_failed_job_leaves_behind_is_named() {
     let output = child.wait_with_output().expect("an end");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(10), "{stderr}");
-    let hint = "  hint: what is at 'common-files/a.zip' now is incomplete; remove it with: cec rm common-files/a.zip\n";
+    let hint = "  hint: 'common-files/a.zip' is incomplete now; remove it with: cec rm common-files/a.zip\n";
     assert!(stderr.ends_with(hint), "{stderr}");
 }
 

@@ -66,11 +66,11 @@ fn what_does_not_fit_is_not_sent() {
     world.sandbox.clear_requests();
     for (name, flag, why) in [
         ("usermeta-a1-int", "-s=many", "'many' is not a whole number"),
-        ("usermeta-a1-stars", "-r=6", "6 stars: it takes 0 to 5"),
-        ("usermeta-a1-choice", "-s=A", "'A' is none of: a, b"),
-        ("usermeta-a1-label", "-s=urgent", "'urgent' is none of: low, todo, personal, work, important"),
-        ("usermeta-a1-bool", "-r=1", "it takes true or false: use --boolean-value"),
-        ("usermeta-a1-json", "-s={}", "it takes JSON: use --json-value"),
+        ("usermeta-a1-stars", "-r=6", "6 stars: the range is 0 to 5"),
+        ("usermeta-a1-choice", "-s=A", "'A' is not one of: a, b"),
+        ("usermeta-a1-label", "-s=urgent", "'urgent' is not one of: low, todo, personal, work, important"),
+        ("usermeta-a1-bool", "-r=1", "true or false is required: use --boolean-value"),
+        ("usermeta-a1-json", "-s={}", "JSON is required: use --json-value"),
     ] {
         let kind = name.rsplit('-').next().expect("a type");
         let run = world.cec(["meta", "set", "-p", "common-files/a.txt", "-n", name, flag]).run();

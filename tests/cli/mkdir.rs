@@ -20,7 +20,7 @@ fn missing_folders_above_are_made_on_request_only() {
     world.cec(["mkdir", "common-files/x/y/z"]).run().is(
         3,
         "",
-        "error: 'common-files/x' does not exist\n  hint: -p makes missing folders above as well\n",
+        "error: 'common-files/x' does not exist\n  hint: add -p to make missing parent folders\n",
     );
     assert!(!world.tree().exists("common-files/x"));
     world.cec(["mkdir", "-p", "common-files/x/y/z"]).run().is(0, "", "created common-files/x/y/z\n");

@@ -216,7 +216,7 @@ fn a_secret_on_the_command_line_is_warned_of() {
 fn clear_asks_first() {
     let world = World::new();
     world.install_config(include_str!("../recordings/config/pat-clear.json"));
-    let question = "Forget all stored accounts? [y/N] ";
+    let question = "Remove all stored accounts? [y/N] ";
     let Some((code, screen)) = world.signed_out(["clear"]).on_terminal(&[(question, "\n")]) else { return };
     assert_eq!(code, 1, "{screen}");
     assert!(world.config_file().exists());

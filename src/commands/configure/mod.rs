@@ -46,7 +46,7 @@ enum Method {
     Oauth(OauthArgs),
     /// Sign in with a personal access token
     ///
-    /// The token is made on the server, by an administrator: cells admin user token -u LOGIN -a 720h
+    /// An administrator makes the token on the server: cells admin user token -u LOGIN -a 720h
     Token(TokenArgs),
     /// Sign in with a login name and a password
     ///
@@ -54,7 +54,7 @@ enum Method {
     /// that is the password stored.
     #[command(visible_alias = "password")]
     ClientAuth(ClientAuthArgs),
-    /// See whether the system keyring works
+    /// Check whether the system keyring works
     #[command(after_help = config::check::EXAMPLES)]
     CheckKeyring,
 }
@@ -67,7 +67,7 @@ struct OauthArgs {
     /// URL of the server
     #[arg(value_name = "URL")]
     server: Option<String>,
-    /// Open no browser: show the address of the login page, and ask for the code
+    /// Do not open a browser: print the URL of the login page and ask for the code
     #[arg(long, conflicts_with = "id_token")]
     no_browser: bool,
     /// Access token of another client, or - to read it from standard input; it cannot be renewed

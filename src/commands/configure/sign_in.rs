@@ -83,9 +83,7 @@ async fn store(ctx: &Ctx, http: &Http, subject: &Subject, account: &Account) -> 
     let expected = ctx.settings.account.login.as_ref().filter(|_| !sends_login && known.is_none());
     if let Some(expected) = expected.filter(|expected| expected.value != user.login) {
         let message = format!("{whose} {}, but {} says {}", user.login, expected.name, expected.value);
-        return Err(
-            CliError::new(Kind::Usage, message).hint("nothing was stored; leave the login name out, or correct it")
-        );
+        return Err(CliError::new(Kind::Usage, message).hint("nothing was stored; omit or correct the login name"));
     }
     let stored_skip_verify = known.is_some_and(|known| known.skip_verify);
     let skip_verify = ctx.settings.connection.skip_verify.unwrap_or(stored_skip_verify);

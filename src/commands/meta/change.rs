@@ -37,7 +37,7 @@ impl Change {
         matches!(self, Self::AddTags(_) | Self::RemoveTags(_))
     }
 
-    /// What the metadata of a node becomes: `None` where nothing is to be changed.
+    /// What the metadata of a node becomes: `None` where nothing to change.
     fn of(&self, node: &Node, name: &str) -> Option<New> {
         let present: Vec<String> =
             split(node.text(name).unwrap_or_default()).into_iter().filter(|tag| !tag.is_empty()).collect();

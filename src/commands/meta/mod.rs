@@ -24,10 +24,10 @@ verbs! {
         Get(get::Args),
         /// Set or delete metadata of files and folders
         Set(set::Args),
-        /// List what metadata can be set, and of which type
+        /// List the metadata that can be set, and their types
         #[command(alias = "list")]
         Ls(ls::Args),
-        /// Put tags on files and folders, or take them off
+        /// Add tags to files and folders, or remove them
         #[command(subcommand)]
         Tag(tag::Verbs),
     }
@@ -36,7 +36,7 @@ verbs! {
 /// All namespaces.
 async fn namespaces(ctx: &Ctx) -> Result<Vec<Namespace>, CliError> {
     let all = ctx.api().await?.namespaces().await;
-    all.map_err(|error| CliError::from(error).during("reading which metadata there are"))
+    all.map_err(|error| CliError::from(error).during("reading the available metadata"))
 }
 
 /// The namespace of that name.

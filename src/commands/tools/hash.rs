@@ -34,11 +34,11 @@ pub struct Args {
     #[arg(value_name = "FILE", required_unless_present_any = ["file", "check"])]
     files: Vec<PathBuf>,
 
-    /// A file to hash, as the older client takes it
+    /// File to hash, in the form of the older client
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
 
-    /// Print the hash alone
+    /// Print only the hash
     #[arg(short, long)]
     raw: bool,
 
@@ -46,7 +46,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_enum, default_value = "cells")]
     algorithm: Algorithm,
 
-    /// Compare the files that a list names with the hashes that it gives; - is standard input
+    /// Compare files with the hashes in a list; - is standard input
     #[arg(long, value_name = "LIST", conflicts_with_all = ["files", "file", "raw"])]
     check: Option<PathBuf>,
 }
@@ -55,9 +55,9 @@ pub struct Args {
 pub(super) enum Algorithm {
     /// The server's content hash
     Cells,
-    /// MD5 of the whole file
+    /// MD5 of the complete file
     Md5,
-    /// SHA-256 of the whole file
+    /// SHA-256 of the complete file
     Sha256,
 }
 
