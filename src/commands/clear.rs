@@ -12,7 +12,7 @@ use crate::ui::prompt::Consent;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cec clear\n  cec clear -f")]
 pub struct Args {
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     force: bool,
 }

@@ -141,7 +141,7 @@ pub(super) async fn new_place(ctx: &Ctx, path: &RemotePath) -> Result<RemotePath
     let (nearest, rest) = nodes::nearest(ctx, path).await?;
     let Some(nearest) = nearest else { return Err(nodes::missing(ctx, path).await) };
     if rest.is_empty() {
-        return Err(CliError::new(Kind::Exists, format!("'{path}' exists already")).about(path));
+        return Err(CliError::new(Kind::Exists, format!("'{path}' already exists")).about(path));
     }
     if !nearest.is_folder() {
         return Err(CliError::new(Kind::Exists, format!("'{}' is a file, not a folder", nearest.path)).about(path));

@@ -67,7 +67,7 @@ impl Verb for Args {
                     }
                 };
                 operands.succeeded();
-                ctx.ui.status(&format!("{} {}", if created { "created" } else { "exists already:" }, node.path));
+                ctx.ui.status(&format!("{} {}", if created { "created" } else { "already exists:" }, node.path));
                 if ctx.ui.is_json() {
                     let mut record = serde_json::to_value(NodeRecord::listed(&node)).map_err(std::io::Error::from)?;
                     record["created"] = created.into();

@@ -158,7 +158,7 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
     let (kind, message) = match signals.first() {
         Some(Signal::Interrupt) => (Kind::Interrupted, "interrupted"),
         Some(Signal::Terminate) => (Kind::Terminated, "terminated"),
-        Some(Signal::Hangup) => (Kind::HungUp, "the terminal is gone"),
+        Some(Signal::Hangup) => (Kind::HungUp, "the terminal was closed"),
         None => return result,
     };
     // What an interrupted command has to say of how far it came and how to go on is kept.

@@ -167,7 +167,7 @@ fn report(ctx: &Ctx, node: &Node, place: Option<&Place>) -> Value {
         Some(Place { path, instead_of: Some(old) }) => {
             ctx.ui.warn(&format!("'{old}' is taken, and the server restored it as '{path}'"));
         }
-        None => ctx.ui.status(&format!("restored what was {}", node.path)),
+        None => ctx.ui.status(&format!("restored {}, but its new place is not known", node.path)),
     }
     json!({
         "source": node.path.as_str(), "target": place.map(|place| place.path.as_str()), "type": kind_name(node.kind),

@@ -34,7 +34,7 @@ fn accounts_are_listed_chosen_and_used() {
     let run = world.signed_out(["config", "use", "nobody"]).run();
     assert_eq!((run.code, run.stderr.starts_with("error: there is no account 'nobody'\n")), (3, true), "{run:?}");
     let run = world.signed_out(["config", "use"]).run();
-    assert_eq!((run.code, run.stderr.starts_with("error: which account is meant?\n")), (2, true), "{run:?}");
+    assert_eq!((run.code, run.stderr.starts_with("error: name the account to use\n")), (2, true), "{run:?}");
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_forgotten_session_is_ended_on_the_server_and_a_token_is_told_to_go_on() {
     world.signed_out(["config", "rm", "-f", "alice@127.0.0.1"]).run().is(
         0,
         "",
-        "alice@127.0.0.1:PORT is forgotten, and its session ended on the server\n",
+        "alice@127.0.0.1:PORT is removed and signed out on the server\n",
     );
     assert!(!world.sandbox.is_alive(access));
     world.signed_out(["config", "rm", "-f", "admin@127.0.0.1"]).run().is(
@@ -249,9 +249,9 @@ fn signing_in_again_is_for_the_same_user_on_the_same_server() {
     let pair = world.store_session("alice", 3000);
     let (bob, password) = (world.sandbox.token("bob"), world.sandbox.password("alice").to_owned());
     let run = world.signed_out(["config", "relog", "--login", "bob"]).run();
-    assert_eq!((run.code, run.stderr.contains("error: --login is bob, but the account is that of alice\n")), (2, true));
+    assert_eq!((run.code, run.stderr.contains("error: --login is bob, but the account belongs to alice\n")), (2, true));
     let run = world.signed_out(["config", "relog", "--token", &bob]).run();
-    let told = "error: the token is that of bob, but the account is that of alice\n";
+    let told = "error: the token belongs to bob, but the account belongs to alice\n";
     assert_eq!((run.code, run.stderr.contains(told)), (2, true), "{run:?}");
     assert_eq!(entry(&world, "alice")["refreshToken"], pair.refresh.as_str());
     // What the environment holds for another server, or for another user, is not meant.

@@ -48,7 +48,7 @@ fn nothing_is_overwritten() {
     world.put("common-files/full/x", "x");
     world.mkdir("common-files/empty");
     let run = world.cec(["compress", "common-files/site", "common-files/a.zip"]).run();
-    run.is(8, "", "error: 'common-files/a.zip' exists already\n");
+    run.is(8, "", "error: 'common-files/a.zip' already exists\n");
     world.cec(["compress", "-q", "common-files/site", "common-files/site.zip"]).run().is(0, "", "");
     let run = world.cec(["extract", "common-files/site.zip"]).run();
     run.is(
@@ -111,7 +111,7 @@ fn archives_get_the_ending_that_the_server_gives_them_or_are_refused() {
         assert!(world.tree().exists(made));
     }
     let run = world.cec(["compress", "common-files/site", "common-files/x", "--format", "zip"]).run();
-    run.is(8, "", "error: 'common-files/x.zip' exists already\n");
+    run.is(8, "", "error: 'common-files/x.zip' already exists\n");
     let before = world.tree().list("common-files");
     for (name, format, called, better) in [
         ("a.tgz", None, "a.tgz.tar.gz", "a.tar.gz"),

@@ -319,7 +319,7 @@ fn a_login_name_must_be_that_of_the_token() {
     configure("bob").is(
         2,
         "",
-        "error: the token is that of alice, but --login says bob\n  \
+        "error: the token belongs to alice, but --login says bob\n  \
          hint: nothing was stored; omit or correct the login name\n",
     );
     assert!(!world.config_file().exists());

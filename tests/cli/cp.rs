@@ -83,7 +83,7 @@ fn where_the_name_is_taken_nothing_starts() {
     }
     assert_eq!(starts(&world), 0);
     let run = world.cec(["cp", "common-files/a.txt", "common-files/b.txt"]).run();
-    run.is(8, "", "error: 'common-files/b.txt' exists already\n");
+    run.is(8, "", "error: 'common-files/b.txt' already exists\n");
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn unknown_metadata_and_nodes_are_not_found() {
     let world = world();
     let run = world.cec(["meta", "set", "-p", "common-files/a.txt", "-n", "usermeta-nope", "-s", "x"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{run:?}");
-    assert!(run.stderr.starts_with("error: there is no metadata 'usermeta-nope' on this server\n  hint: there are: "));
+    assert!(run.stderr.starts_with("error: there is no metadata 'usermeta-nope' on this server\n  hint: use one of: "));
     let run = world.cec(["meta", "set", "-p", "common-files/nope", "-n", "usermeta-a1-str", "-s", "x"]).run();
     run.is(3, "", "error: 'common-files/nope' does not exist\n");
     world.cec(["meta", "get", "common-files/nope"]).run().is(3, "", "error: 'common-files/nope' does not exist\n");
@@ -109,7 +109,7 @@ fn tags_are_added_and_taken_off() {
     tag("add", &["one", "two,three"]).is(0, "", "common-files/a.txt: usermeta-tags is \"one,two,three\"\n");
     tag("add", &["two", "four"]).is(0, "", "common-files/a.txt: usermeta-tags is \"one,two,three,four\"\n");
     tag("rm", &["two", "four", "nope"]).is(0, "", "common-files/a.txt: usermeta-tags is \"one,three\"\n");
-    tag("rm", &["one", "three"]).is(0, "", "common-files/a.txt: usermeta-tags is gone\n");
+    tag("rm", &["one", "three"]).is(0, "", "common-files/a.txt: usermeta-tags was removed\n");
     assert_eq!(stored(&world, "common-files/a.txt", "usermeta-tags"), json!(null));
     tag("rm", &["one"]).is(0, "", "common-files/a.txt: there was no 'one'\n");
     assert_eq!(tag("add", &[" , "]).code, 2);

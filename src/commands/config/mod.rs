@@ -104,7 +104,7 @@ async fn choose_account(
     }
     if !ctx.ui.can_ask() {
         return Err(
-            CliError::new(Kind::Usage, "which account is meant?").hint(format!("give one of: {}", ids.join(", ")))
+            CliError::new(Kind::Usage, "name the account to use").hint(format!("name one of: {}", ids.join(", ")))
         );
     }
     if let [only] = ids.as_slice() {

@@ -29,7 +29,7 @@ pub struct Args {
     /// Id or label of the account; cec asks for it if omitted
     #[arg(value_name = "ID")]
     account: Option<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     force: bool,
 }
@@ -110,10 +110,10 @@ impl Verb for Args {
 
 fn report(ctx: &Ctx, id: &str, revoked: &Revoked) {
     match revoked {
-        Revoked::Ended => ctx.ui.status(&format!("{id} is forgotten, and its session ended on the server")),
-        Revoked::Nothing => ctx.ui.status(&format!("{id} is forgotten")),
+        Revoked::Ended => ctx.ui.status(&format!("{id} is removed and signed out on the server")),
+        Revoked::Nothing => ctx.ui.status(&format!("{id} is removed")),
         Revoked::GoesOn(reason) => {
-            ctx.ui.status(&format!("{id} is forgotten"));
+            ctx.ui.status(&format!("{id} is removed"));
             ctx.ui.warn(reason);
         }
     }

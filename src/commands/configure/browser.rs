@@ -28,10 +28,10 @@ pub(super) async fn sign_in(ctx: &Ctx, http: &Http, url: &ServerUrl, no_browser:
     let reason = if no_browser { None } else { obstacle(&ctx.settings.environment) };
     if no_browser || reason.is_some() {
         if !ctx.ui.can_ask() {
-            return Err(cannot_paste(reason.unwrap_or("no browser is to be opened")));
+            return Err(cannot_paste(reason.unwrap_or("--no-browser is set")));
         }
         if let Some(reason) = reason {
-            ctx.ui.status(&format!("{reason}, so no browser is opened here"));
+            ctx.ui.status(&format!("{reason}, so no browser was opened"));
         }
         return by_hand(ctx, &oauth, url).await.map_err(during);
     }
@@ -75,7 +75,7 @@ fn cannot_paste(reason: &str) -> CliError {
 async fn by_listener(ctx: &Ctx, oauth: &OAuth, listener: &Listener) -> Result<Obtained, CliError> {
     let attempt = oauth.begin(Redirect::Loopback(listener.port()))?;
     oauth.challenge(&attempt).await?;
-    show_address(ctx, &attempt, "Sign in with the browser. If none opens, open this page yourself:");
+    show_address(ctx, &attempt, "Sign in with the browser. If no browser opens, open this page yourself:");
     let address = attempt.url().to_string();
     let commands = ctx.settings.environment.text(env::BROWSER).ok().flatten().map(str::to_owned);
     let open = move || sys::browser::open(&address, commands.as_deref(), &env::SECRETS);

@@ -61,7 +61,7 @@ pub(super) fn way_of(kind: &str, no_browser: bool) -> Option<Way> {
 pub(super) fn refuse_other_login(ctx: &Ctx, known: &Known) -> Result<(), CliError> {
     match &ctx.settings.account.login {
         Some(login) if login.by_flag && !known.is_of(&login.value) => {
-            let message = format!("{} is {}, but the account is that of {}", login.name, login.value, known.user);
+            let message = format!("{} is {}, but the account belongs to {}", login.name, login.value, known.user);
             Err(CliError::new(Kind::Usage, message).hint("run 'cec configure' to store another account"))
         }
         _ => Ok(()),

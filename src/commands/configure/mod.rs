@@ -39,9 +39,9 @@ pub struct Args {
 enum Method {
     /// Sign in with a browser
     ///
-    /// Opens the server's login page, and waits for the browser to come back to http://localhost:3000. Without a
-    /// browser here (over SSH, without a display, with --no-browser) the page is opened anywhere, and the code that it
-    /// shows is pasted.
+    /// Opens the server's login page and waits for the browser to return to http://localhost:3000. Without a browser
+    /// here (over SSH, without a display, with --no-browser), open the page on any machine and paste the code that it
+    /// shows.
     #[command(visible_alias = "browser")]
     Oauth(OauthArgs),
     /// Sign in with a personal access token
@@ -50,8 +50,8 @@ enum Method {
     Token(TokenArgs),
     /// Sign in with a login name and a password
     ///
-    /// The password is sent once, and exchanged for a session that renews itself. Only where a server does not offer
-    /// that is the password stored.
+    /// The password is sent once and exchanged for a session that renews itself. It is stored only if the server does
+    /// not offer this.
     #[command(visible_alias = "password")]
     ClientAuth(ClientAuthArgs),
     /// Check whether the system keyring works

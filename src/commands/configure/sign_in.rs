@@ -68,13 +68,13 @@ async fn store(ctx: &Ctx, http: &Http, subject: &Subject, account: &Account) -> 
     ctx.keep_secrets(&account.credentials);
     let (user, server) = ask(http, account).await?;
     let (whose, sends_login) = match &account.credentials {
-        Credentials::Token(_) => ("the token is that of", false),
-        Credentials::OAuth { .. } => ("this signed in", false),
-        Credentials::Password { .. } => ("the password is that of", true),
+        Credentials::Token(_) => ("the token belongs to", false),
+        Credentials::OAuth { .. } => ("the browser signed in", false),
+        Credentials::Password { .. } => ("the password belongs to", true),
     };
     let known = subject.known.as_ref();
     if let Some(known) = known.filter(|known| !known.user.is_empty() && known.user != user.login) {
-        let message = format!("{whose} {}, but the account is that of {}", user.login, known.user);
+        let message = format!("{whose} {}, but the account belongs to {}", user.login, known.user);
         let question = format!("{message}. Store it as another account?");
         if !ctx.ui.can_ask() || !ctx.ui.confirm(&question, Consent::Yes).await {
             return Err(CliError::new(Kind::Usage, message).hint("nothing was stored; 'cec configure' adds an account"));

@@ -24,7 +24,7 @@ pub struct Args {
     /// Delete the listed permissions
     #[arg(long, requires = "nodes")]
     delete: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long, requires = "delete")]
     force: bool,
 }

@@ -12,7 +12,7 @@ use crate::error::{CliError, Kind, Outcome};
 #[command(after_help = "Examples:\n  cec jobs logs copy-move-34454e75-818d-4537-8a77-f955ba6b29b7\n  \
     cec jobs logs flush-mailer-queue --task-id b580dc78-4a6c-4fb3-864a-ea0bf8439745")]
 pub struct Args {
-    /// The job
+    /// Id of the job
     #[arg(value_name = "JOB-ID")]
     id: String,
     /// Complete id of a run, instead of the last run

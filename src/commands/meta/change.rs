@@ -158,7 +158,7 @@ fn report_tags(ctx: &Ctx, node: &Node, name: &str, change: &Change, is_changed: 
     ctx.ui.status(&match (change, value) {
         (Change::RemoveTags(tags), _) if !is_changed => format!("{path}: there was no '{}'", tags.join("', '")),
         (_, Some(value)) => format!("{path}: {name} is {}", Value::from(value)),
-        (_, None) => format!("{path}: {name} is gone"),
+        (_, None) => format!("{path}: {name} was removed"),
     });
     json!({"path": path.as_str(), "namespace": name, "value": value})
 }
@@ -172,7 +172,7 @@ fn report(ctx: &Ctx, node: &Node, name: &str, new: &New, was_there: bool) -> Val
             Some(value)
         }
         New::Nothing if was_there => {
-            ctx.ui.status(&format!("{path}: {name} is gone"));
+            ctx.ui.status(&format!("{path}: {name} was removed"));
             None
         }
         New::Nothing => {

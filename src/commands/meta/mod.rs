@@ -45,6 +45,6 @@ fn find_namespace(all: &[Namespace], name: &str) -> Result<Namespace, CliError> 
     found.cloned().ok_or_else(|| {
         let known: Vec<&str> = all.iter().map(|namespace| namespace.name.as_str()).collect();
         let error = CliError::new(Kind::NotFound, format!("there is no metadata '{name}' on this server"));
-        if known.is_empty() { error } else { error.hint(format!("there are: {}", known.join(", "))) }
+        if known.is_empty() { error } else { error.hint(format!("use one of: {}", known.join(", "))) }
     })
 }

@@ -36,7 +36,7 @@ pub struct Args {
     /// Files, folders or patterns on the server
     #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true)]
     paths: Vec<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     force: bool,
     /// Delete permanently instead of moving to the recycle bin

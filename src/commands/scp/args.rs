@@ -25,30 +25,29 @@ Examples:
   cec scp cells://personal-files/site.tar - | tar x";
 
 const NOTES: &str = "\
-One side is on the server: it starts with cells://. As with cp, a target that is a folder receives the sources under their
-own names, and a target that does not exist is the name that the one source gets. A target that ends in / is a folder, and
-is made if it is missing; --mkpath does the same without the /, and makes the folders above it as well. A folder merges
-into a folder. Of a source that ends in /. goes what is in it, and the target is made if it is missing: such a line can be
-run again and again.
+One side is on the server: it starts with cells://. As in cp, a target that is a folder receives the sources under their
+own names, and a target that does not exist becomes the name of the single source. A target that ends in / is a folder and
+is made if it is missing; --mkpath does the same without the /, and also makes its parent folders. Folders are merged. If a
+source ends in /., only its content is copied, and the target is made if it is missing: you can repeat such a command.
 
-A - is standard input or output. What is piped in goes in parts of 10 MiB that grow when there are very many; it is read
-once, so that it cannot be sent again as a whole.
+A - is standard input or output. Standard input is sent in parts of 10 MiB, larger if there are very many; it is read only
+once, so cec cannot send all of it again.
 
-Every file is verified as it moves, and a download has its name only once it is whole. After a failure, a further run
-transfers only the files that are missing or differ; one that was broken off starts again. The temporary files (.cec-*.part)
-that a killed download has left are removed by the next scp.
+Every transfer is verified, and a download gets its name only when it is complete. After a failure, run the command again: it
+transfers only files that are missing or differ, and starts interrupted files from the beginning. The next scp removes the
+temporary files (.cec-*.part) of a killed download.
 
-A folder of the server is never replaced by a file, nor a file by a folder, but with --force, which moves what is in the
-way to the recycle bin and says so.
+A file never replaces a folder on the server, nor a folder a file, unless you use --force: it moves the existing item to
+the recycle bin and reports this.
 
-A --manifest is opened once it is certain what is to be done, and never by --dry-run. It cannot be one of the sources, and
-is left out of a folder that is sent.
+The --manifest file is opened after all checks, and never by --dry-run. It cannot be one of the sources, and is skipped in a
+folder that you upload.
 
-The server keeps no modification times of uploads, so --preserve concerns downloads only.
+The server keeps no modification times of uploads, so --preserve affects downloads only.
 
-Not there yet: choosing by name, size or age, limits on speed and time, going on within one file in a later run.
+Not implemented yet: filters by name, size or age, limits on speed and time, resuming a partial file in a later run.
 
-The flags for speed and retries have variables as well: CEC_TRANSFERS, CEC_PART_SIZE and so on.";
+The options for speed and retries also have variables: CEC_TRANSFERS, CEC_PART_SIZE and so on.";
 
 /// Arguments of `cec scp`.
 #[derive(Debug, Clone, clap::Args)]

@@ -37,15 +37,15 @@ impl FromStr for DebugEvents {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum IfExistsArg {
-    /// Fail
+    /// Count the file as failed
     Fail,
-    /// Keep it
+    /// Keep the existing file
     Skip,
-    /// Replace it
+    /// Replace the existing file
     Overwrite,
-    /// Replace it if the source is newer
+    /// Replace the existing file if the source is newer
     Update,
-    /// Write the source beside it, under a free name
+    /// Write the source beside the existing file, under a free name
     Rename,
 }
 
@@ -55,7 +55,7 @@ pub(super) enum LinksArg {
     Follow,
     /// Skip them
     Skip,
-    /// Count each as a failure
+    /// Count each as failed
     Error,
 }
 

@@ -22,7 +22,7 @@ pub struct Args {
     /// Links: a URL, the last part of one, a UUID, or the shared path
     #[arg(value_name = "LINK", required = true)]
     links: Vec<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     force: bool,
 }

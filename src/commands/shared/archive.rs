@@ -37,7 +37,7 @@ impl Format {
     pub fn of(asked: Option<Self>, archive: &RemotePath) -> Result<Self, CliError> {
         asked.or(split(archive.name()).map(|(_, format)| format)).ok_or_else(|| {
             CliError::new(Kind::Usage, format!("'{archive}' does not show the format of the archive"))
-                .hint("end its name in .zip, .tar or .tar.gz, or give --format")
+                .hint("end its name in .zip, .tar or .tar.gz, or add --format")
                 .about(archive)
         })
     }

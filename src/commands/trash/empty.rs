@@ -17,7 +17,7 @@ pub struct Args {
     /// Workspaces; all if omitted
     #[arg(value_name = "WORKSPACE", value_hint = Completion::Remote)]
     workspaces: Vec<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     force: bool,
 }

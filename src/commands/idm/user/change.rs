@@ -42,7 +42,7 @@ pub(super) struct Common {
     cec idm user create ci-bot --group /bots --password-stdin < password.txt"
 )]
 pub struct CreateArgs {
-    /// The login name
+    /// Login name
     #[arg(value_name = "LOGIN")]
     name: String,
     #[command(flatten)]
@@ -57,7 +57,7 @@ pub struct CreateArgs {
 #[command(after_help = "Settings without an option stay unchanged.\n\nExamples:\n  \
     cec idm user update carol --email carol@example.org\n  cec idm user update carol --group /staff --role Editors")]
 pub struct UpdateArgs {
-    /// The login name
+    /// Login name
     #[arg(value_name = "LOGIN")]
     name: String,
     #[command(flatten)]
@@ -186,7 +186,7 @@ impl Common {
 /// The path of a group as the server wants it. One that does not exist would swallow the user.
 async fn group(ctx: &Ctx, typed: &str) -> Result<String, CliError> {
     if typed.trim().is_empty() {
-        return Err(CliError::new(Kind::Usage, "the group is empty").hint("/ stands for no group"));
+        return Err(CliError::new(Kind::Usage, "the group is empty").hint("for no group, write /"));
     }
     let path = format!("/{}", typed.trim_matches('/'));
     if path == "/" {

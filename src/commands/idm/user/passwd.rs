@@ -26,7 +26,7 @@ pub(super) const OTHER: OtherPassword = OtherPassword {
         standard input, it is the line before the new one.\n\nExamples:\n  cec idm user passwd carol\n  \
     cec idm user passwd carol --password-stdin < password.txt")]
 pub struct Args {
-    /// The login name
+    /// Login name
     #[arg(value_name = "LOGIN")]
     name: String,
     /// Read the password from standard input

@@ -20,7 +20,7 @@ pub struct Args {
     /// Login names
     #[arg(value_name = "LOGIN", required = true)]
     logins: Vec<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     force: bool,
 }

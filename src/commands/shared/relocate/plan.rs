@@ -113,7 +113,7 @@ async fn sources(ctx: &Ctx, typed: &str, literal: bool, operation: Operation) ->
 async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> Result<Place, CliError> {
     let path = nodes::parse(ctx, typed)?;
     if path.is_root() {
-        return Err(CliError::new(Kind::Usage, "the target is a workspace, or something in one").about(&path));
+        return Err(CliError::new(Kind::Usage, "the target must be a workspace or a path in one").about(&path));
     }
     if is_in_recycle_bin(&path) {
         return Err(CliError::new(Kind::Usage, format!("nothing can be {} to a recycle bin", operation.done()))
@@ -126,7 +126,7 @@ async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> R
     let wants_folder = typed.ends_with('/');
     if !nearest.is_folder() {
         let message = match rest.is_empty() {
-            true if !several && !wants_folder => format!("'{path}' exists already"),
+            true if !several && !wants_folder => format!("'{path}' already exists"),
             true if several => format!("'{path}' is a file, but several sources need a folder"),
             _ => format!("'{}' is a file, not a folder", nearest.path),
         };
@@ -241,7 +241,7 @@ async fn refusals(
     for item in items.iter().filter(|item| present.contains(&item.target)) {
         let message = match item.source.path == item.target {
             true => format!("'{}' is there already", item.target),
-            false => format!("'{}' exists already", item.target),
+            false => format!("'{}' already exists", item.target),
         };
         refused.push(CliError::new(Kind::Exists, message).about(&item.target));
     }
