@@ -71,7 +71,8 @@ Exit codes:
   6 server unreachable, 7 some items failed, 8 target exists, 9 integrity,
   10 a server job failed, 130 interrupted, 143 terminated
 
-Other users of this machine can see a token or password on the command line; use CEC_TOKEN, --token-file, CEC_PASSWORD, or - to read standard input.
+Other users of this machine can see a token or password on the command line; use CEC_TOKEN, --token-file, \
+CEC_PASSWORD, or - to read standard input.
 
 More: 'cec help options', 'cec help exit-codes', 'cec help environment', 'cec help paths'.
 

@@ -25,7 +25,7 @@ const COLUMNS: &[Column] = &[
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The size is the server's own total, including the recycle bin; it may be out of date. A dash means \
-        no quota.\n\nExamples:\n  cec about\n  cec about personal-files --json"
+    no quota.\n\nExamples:\n  cec about\n  cec about personal-files --json"
 )]
 pub struct Args {
     /// Workspaces; all if omitted

@@ -19,8 +19,8 @@ use crate::path::{RemotePath, check_name};
 #[command(
     override_usage = "cec compress [OPTIONS] <PATH>... <ARCHIVE>",
     after_help = "The server makes the archive itself. The archive of a single folder contains the folder's content, \
-        without its name. An existing archive is never replaced (exit code 8). Names end in .zip, .tar or .tar.gz, \
-        according to --format.\n\nExamples:\n  \
+    without its name. An existing archive is never replaced (exit code 8). Names end in .zip, .tar or .tar.gz, \
+    according to --format.\n\nExamples:\n  \
     cec compress common-files/reports common-files/reports.zip\n  \
     cec compress 'common-files/*.pdf' common-files/notes.txt common-files/all.tar.gz"
 )]

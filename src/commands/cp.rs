@@ -11,8 +11,8 @@ use clap::error::ErrorKind;
 #[command(
     override_usage = "cec cp [OPTIONS] <SRC>... <DST>",
     after_help = "The server copies by itself; no content passes through this machine. A target that is a folder or \
-        ends in / receives the sources under their own names; otherwise it is the new name of the single source. \
-        Nothing is overwritten: if the name is taken, nothing starts (exit code 8).\n\nExamples:\n  \
+    ends in / receives the sources under their own names; otherwise it is the new name of the single source. \
+    Nothing is overwritten: if the name is taken, nothing starts (exit code 8).\n\nExamples:\n  \
     cec cp common-files/report.pdf common-files/archive/\n  cec cp common-files/a.txt common-files/b.txt\n  \
     cec cp 'common-files/*.pdf' personal-files/pdf/"
 )]

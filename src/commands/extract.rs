@@ -15,7 +15,7 @@ use crate::path::{RemotePath, check_folder_name};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The server unpacks only into a new or empty folder, because it would overwrite existing files \
-        without asking. Without a target, the folder is beside the archive and has its name.\n\nExamples:\n  \
+    without asking. Without a target, the folder is beside the archive and has its name.\n\nExamples:\n  \
     cec extract common-files/reports.zip\n  cec extract common-files/site.tar.gz personal-files/site"
 )]
 pub struct Args {

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Searches everything below a path, including hidden names, but not the content of recycle bins \
-        unless they are named. All conditions must match.\n\nExamples:\n  cec find common-files --name '*.pdf'\n  \
+    unless they are named. All conditions must match.\n\nExamples:\n  cec find common-files --name '*.pdf'\n  \
     cec find common-files --type f --min-size 100M\n  \
     cec find -0 common-files/tmp --type f --min-age 30d | xargs -0 cec rm -f --no-glob"
 )]

@@ -11,8 +11,8 @@ use clap::error::ErrorKind;
 #[command(
     override_usage = "cec mv [OPTIONS] <SRC>... <DST>",
     after_help = "A target that is a folder or ends in / receives the sources under their own names; otherwise it is \
-        the new name of the single source. Nothing is overwritten: if the name is taken, nothing starts (exit code \
-        8).\n\nExamples:\n  cec mv common-files/report.pdf common-files/archive/\n  \
+    the new name of the single source. Nothing is overwritten: if the name is taken, nothing starts (exit code \
+    8).\n\nExamples:\n  cec mv common-files/report.pdf common-files/archive/\n  \
     cec mv common-files/draft.txt common-files/final.txt\n  cec mv 'common-files/2030-*' common-files/2030/"
 )]
 pub struct Args {

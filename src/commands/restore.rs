@@ -24,7 +24,7 @@ const NAMES_INSTEAD: usize = 10;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Restores items that 'cec rm' moved to a recycle bin to their original place and name; missing \
-        folders are made again. If the name is taken, the server chooses another, and cec reports it. 'cec trash ls' \
+    folders are made again. If the name is taken, the server chooses another, and cec reports it. 'cec trash ls' \
     shows what can be restored.\n\nExamples:\n  cec restore common-files/recycle_bin/report.pdf\n  \
     cec restore 'common-files/recycle_bin/*'"
 )]
@@ -42,7 +42,7 @@ impl Verb for Args {
     const FOREIGN: &'static [Foreign] = &[Foreign::new(
         "cec",
         &["undelete", "undo", "unrm"],
-        "'cec trash ls' lists what was deleted, 'cec restore' restores it",
+        "'cec trash ls' lists deleted items, 'cec restore' restores them",
     )];
 
     fn remote_paths(&self) -> RemotePaths<'_> {
@@ -113,7 +113,10 @@ async fn restorable(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, 
             let hint = format!("name its content instead: {}", command_line("cec restore", &[&inside]));
             Some((format!("'{}' is the recycle bin itself", node.path), hint))
         } else if !is_in_recycle_bin(&node.path) {
-            Some((format!("'{}' is not in a recycle bin", node.path), "'cec trash ls' shows what is".to_owned()))
+            Some((
+                format!("'{}' is not in a recycle bin", node.path),
+                "'cec trash ls' lists the items in recycle bins".to_owned(),
+            ))
         } else if depth_of_recycle_bin(&node.path).is_some_and(|depth| node.path.segments().count() > depth + 1) {
             let depth = depth_of_recycle_bin(&node.path).unwrap_or_default();
             let above: Vec<&str> = node.path.segments().take(depth + 1).collect();

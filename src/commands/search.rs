@@ -14,12 +14,12 @@ use clap::error::ErrorKind;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Uses the server's index, which is fast but follows changes some seconds later; 'cec find' reads the \
-        folders themselves. The text may be anywhere in a name, in upper or lower case; * matches \
-        anything.\n\nExamples:\n  cec search report\n  \
+    folders themselves. The text may be anywhere in a name, in upper or lower case; * matches \
+    anything.\n\nExamples:\n  cec search report\n  \
     cec search '2031-*' --in common-files/reports --ext pdf\n  cec search --meta usermeta-tags=urgent"
 )]
 pub struct Args {
-    /// A part of the name
+    /// Part of the name
     #[arg(value_name = "TEXT", required_unless_present_any = ["ext", "meta"])]
     text: Option<String>,
     /// Only below this folder

@@ -55,7 +55,7 @@ fn a_forgotten_session_is_ended_on_the_server_and_a_token_is_told_to_go_on() {
     world.signed_out(["config", "rm", "-f", "admin@127.0.0.1"]).run().is(
         0,
         "",
-        "admin@127.0.0.1:PORT is forgotten\nwarning: the token of admin@127.0.0.1:PORT is still valid: only a server \
+        "admin@127.0.0.1:PORT is removed\nwarning: the token of admin@127.0.0.1:PORT is still valid: only a server \
             administrator can revoke it\n",
     );
     // The older client cannot read an empty list.
@@ -80,7 +80,7 @@ fn a_token_that_is_dead_is_not_said_to_go_on() {
     let world = World::new();
     two_accounts(&world);
     world.sandbox.revoke_token(&world.sandbox.token("admin"));
-    let told = "admin@127.0.0.1:PORT is forgotten\nthe active account is now alice@127.0.0.1:PORT\n";
+    let told = "admin@127.0.0.1:PORT is removed\nthe active account is now alice@127.0.0.1:PORT\n";
     world.signed_out(["config", "rm", "-f", "admin@127.0.0.1"]).run().is(0, "", told);
 }
 

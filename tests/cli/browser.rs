@@ -178,7 +178,7 @@ fn a_port_that_is_taken_means_pasting() {
     let screen = configure(&world, &path).on_terminal(&[("Then paste the code shown there: ", "\u{3}")]);
     if let Some((code, screen)) = screen {
         assert_eq!(code, 130, "{screen}");
-        assert!(screen.contains("is taken: paste the code instead") && screen.contains("oauth2%2Foob"), "{screen}");
+        assert!(screen.contains("is in use: paste the code instead") && screen.contains("oauth2%2Foob"), "{screen}");
     }
     assert!(!file.exists(), "no browser was opened");
 }

@@ -15,10 +15,10 @@ use crate::error::{CliError, Kind, Outcome};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Sends a request with the credentials of the current account and prints the response unchanged, even \
-        if it is an error; the exit code matches the response. A path without a leading slash is below /a/. Fields \
-        form a JSON body; with GET, HEAD and DELETE they form a query. Names may be nested: 'Node[Path]=x', \
-        'Nodes[][Path]=x'. A request with a body but no fields sends {}.\n\nExamples:\n  cec api GET \
-        config/discovery\n  \
+    if it is an error; the exit code matches the response. A path without a leading slash is below /a/. Fields \
+    form a JSON body; with GET, HEAD and DELETE they form a query. Names may be nested: 'Node[Path]=x', \
+    'Nodes[][Path]=x'. A request with a body but no fields sends {}.\n\nExamples:\n  cec api GET \
+    config/discovery\n  \
     cec api POST user -F Limit=2 --paginate\n  cec api POST search/nodes -f 'Query[FileName]=report'\n  \
     echo '{\"NodePaths\": [\"common-files\"]}' | cec api POST /a/tree/stats --input -"
 )]

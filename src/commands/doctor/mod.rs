@@ -16,7 +16,10 @@ Examples:
   cec doctor --jq '.[] | select(.verdict == \"failed\") | .hint'";
 
 const NOTES: &str = "\
-Checks config.json, the system keyring, the account, the proxy, the name of the server, the connection, TLS, the server, the clocks, REST, the version, the S3 gateway and the websocket. It changes nothing on the server; it writes a test item to the keyring and removes it. With credentials from flags or environment, it uses neither config.json nor the keyring. Without an account, it checks what is visible without signing in.
+Checks config.json, the system keyring, the account, the proxy, the name of the server, the connection, TLS, the \
+server, the clocks, REST, the version, the S3 gateway and the websocket. It changes nothing on the server; it writes \
+a test item to the keyring and removes it. With credentials from flags or environment, it uses neither config.json \
+nor the keyring. Without an account, it checks what is visible without signing in.
 
 The exit code is that of the first failed check; warnings count as 0.";
 

@@ -24,7 +24,7 @@ verbs! {
         /// List roles
         #[command(after_help = "Examples:\n  cec idm list-roles")]
         ListRoles(list::RoleArgs),
-        /// List workspaces, cells and public links
+        /// List workspaces, rooms and public links
         #[command(after_help = "Examples:\n  cec idm list-workspaces")]
         ListWorkspaces(list::WorkspaceArgs),
         /// List or delete the permissions on files and folders (for administrators)

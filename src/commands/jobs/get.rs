@@ -15,8 +15,8 @@ use crate::ui::table::{Column, Table};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Lists your own jobs; for an administrator, all jobs, including system jobs. A filter is a JSON \
-        object with the fields owner, numtasks and task_status (of the last run: Unknown, Idle, Running, Finished, \
-        Interrupted, \
+    object with the fields owner, numtasks and task_status (of the last run: Unknown, Idle, Running, Finished, \
+    Interrupted, \
     Paused, Error, Queued), each with op (eq, ne; for numbers also gt, lt) and value; all must match.\n\nExamples:\n  \
     cec jobs get\n  cec jobs get --filter '{\"task_status\": {\"op\": \"eq\", \"value\": \"Error\"}}'\n  \
     cec jobs get --format json"

@@ -29,8 +29,8 @@ const NEW: SignedDuration = SignedDuration::from_mins(1);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Prints a line for each change of a run: time, job, state, progress, message. Without ids, follows \
-        all running jobs until none is left. The exit code is 10 if a run fails, 3 if there is no run to \
-        follow.\n\nExamples:\n  cec jobs watch\n  \
+    all running jobs until none is left. The exit code is 10 if a run fails, 3 if there is no run to \
+    follow.\n\nExamples:\n  cec jobs watch\n  \
     cec jobs watch copy-move-34454e75-818d-4537-8a77-f955ba6b29b7"
 )]
 pub struct Args {

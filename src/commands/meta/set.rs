@@ -14,7 +14,7 @@ use crate::error::{CliError, Kind, Outcome};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The server accepts any value for any type; this command checks it. For tags, update adds to the \
-        existing ones, and delete removes those in --string-value, or all.\n\nExamples:\n  \
+    existing ones, and delete removes those in --string-value, or all.\n\nExamples:\n  \
     cec meta set -p common-files/report.pdf -n usermeta-status -s final\n  \
     cec meta set -p common-files/report.pdf -n usermeta-checked -b\n  \
     cec meta set -p common-files/report.pdf -n usermeta-status -o delete"
@@ -26,7 +26,7 @@ pub struct Args {
     /// File or folder on the server; may be repeated
     #[arg(short, long, value_name = "PATH", value_hint = Completion::Remote)]
     path: Vec<String>,
-    /// What to do
+    /// Whether to set or delete the value
     #[arg(short, long, value_enum, default_value_t = Operation::Update)]
     operation: Operation,
     /// Name of the metadata, as shown by 'cec meta ls'
@@ -38,7 +38,7 @@ pub struct Args {
     /// Text, key of a choice, tags separated by commas, or date
     #[arg(short, long, value_name = "TEXT", group = "value", allow_hyphen_values = true)]
     string_value: Option<String>,
-    /// A whole number
+    /// Whole number
     #[arg(short = 'r', long, value_name = "NUMBER", group = "value", allow_negative_numbers = true)]
     numeric_value: Option<i64>,
     /// true or false; true if omitted

@@ -27,9 +27,9 @@ const SHOWN: usize = 5;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "One file goes to the recycle bin without a question; a folder or several items after one. Permanent \
-        deletion always asks, also for items already in the recycle bin; one run never does both. Patterns skip the \
-        recycle bin and its content, unless it is named: 'common-files/recycle_bin/*'. If cec cannot ask, it does \
-        nothing (exit code 2).\n\nExamples:\n  cec rm common-files/old.txt\n  cec rm -f 'common-files/*.tmp'\n  \
+    deletion always asks, also for items already in the recycle bin; one run never does both. Patterns skip the \
+    recycle bin and its content, unless it is named: 'common-files/recycle_bin/*'. If cec cannot ask, it does \
+    nothing (exit code 2).\n\nExamples:\n  cec rm common-files/old.txt\n  cec rm -f 'common-files/*.tmp'\n  \
     cec rm -p common-files/secret"
 )]
 pub struct Args {

@@ -46,10 +46,10 @@ pub(super) struct Common {
     /// Do not let visitors view it in the browser
     #[arg(long)]
     no_preview: bool,
-    /// Name that visitors see; default: the name of the file or folder
+    /// Name of the link; default: the name of the file or folder
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
-    /// What it is for
+    /// Purpose of the link
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
 }

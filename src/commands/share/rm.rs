@@ -14,8 +14,8 @@ use crate::ui::prompt::Consent;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Removes only the links, not the shared files; their URLs never work again. One link is removed \
-        without a question, several after one.\n\nExamples:\n  cec share rm \
-        https://files.example.com/public/1f0c6a3b9d20\n  \
+    without a question, several after one.\n\nExamples:\n  \
+    cec share rm https://files.example.com/public/1f0c6a3b9d20\n  \
     cec share rm -f common-files/report.pdf"
 )]
 pub struct Args {

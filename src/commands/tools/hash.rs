@@ -21,10 +21,9 @@ Examples:
   cec tools hash --algorithm sha256 report.pdf";
 
 const NOTES: &str = "\
-Without --algorithm it is the server's own content hash, which 'cec stat' shows: the MD5 of the MD5s of blocks of 10 MiB. \
-Lists to check have a line 'HASH  FILE' for each file, as md5sum and sha256sum write them (with a \\ before the line where \
-the name holds a line break or a \\), or are what 'cec scp \
---manifest' writes; files are looked for from the current folder.";
+The default is the server's own content hash, which 'cec stat' shows: the MD5 of the MD5s of blocks of 10 MiB. A list to \
+check has a line 'HASH  FILE' for each file, as md5sum and sha256sum write it (with a \\ before the line if the name \
+contains a line break or a \\), or is a file of 'cec scp --manifest'; file names are relative to the current folder.";
 
 /// Arguments of `cec tools hash`.
 #[derive(Debug, clap::Args)]
@@ -42,7 +41,7 @@ pub struct Args {
     #[arg(short, long)]
     raw: bool,
 
-    /// Which hash
+    /// Hash to compute
     #[arg(long, value_name = "NAME", value_enum, default_value = "cells")]
     algorithm: Algorithm,
 

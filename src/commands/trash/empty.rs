@@ -11,7 +11,7 @@ use crate::error::{CliError, Outcome};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Asks for confirmation, because nothing can be restored afterwards; if cec cannot ask, it does \
-        nothing (exit code 2).\n\nExamples:\n  cec trash empty common-files\n  cec trash empty -f"
+    nothing (exit code 2).\n\nExamples:\n  cec trash empty common-files\n  cec trash empty -f"
 )]
 pub struct Args {
     /// Workspaces; all if omitted

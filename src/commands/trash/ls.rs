@@ -15,7 +15,7 @@ const COLUMNS: &[Column] =
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The server does not report the original place or the time of deletion: the time shown is that of \
-        the last change.\n\nExamples:\n  cec trash ls\n  cec trash ls common-files --json"
+    the last change.\n\nExamples:\n  cec trash ls\n  cec trash ls common-files --json"
 )]
 pub struct Args {
     /// Workspaces; all if omitted

@@ -37,7 +37,7 @@ pub(super) struct Common {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Asks for the password, or reads it from standard input with --password-stdin. Administrators may \
-        create any user, others only users with the profile shared.\n\nExamples:\n  \
+    create any user, others only users with the profile shared.\n\nExamples:\n  \
     cec idm user create carol --email carol@example.com --display-name 'Carol C.'\n  \
     cec idm user create ci-bot --group /bots --password-stdin < password.txt"
 )]
