@@ -32,8 +32,8 @@ pub fn start(settings: &OutputSettings, secrets: &Secrets) -> Result<(), CliErro
     let layer = match &settings.log_file {
         None => lines.with_writer(move || LogLine { to: io::stderr(), secrets: secrets.clone() }).boxed(),
         Some(path) if path.as_os_str() == "-" => {
-            return Err(CliError::new(Kind::Usage, "--log-file takes a file, not -")
-                .hint("without --log-file the log goes to standard error; a file that is called so is ./-"));
+            return Err(CliError::new(Kind::Usage, "--log-file requires a file, not -")
+                .hint("omit --log-file to log to standard error; for a file with this name, write ./-"));
         }
         Some(path) => {
             let mut options = OpenOptions::new();

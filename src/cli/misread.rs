@@ -22,10 +22,10 @@ impl Cli {
         if let Some(OtherPassword { owner, hint }) = other_password
             && password_follows_command(arguments)
         {
-            let message = format!("--password is for signing in, and is not {owner} password");
+            let message = format!("--password is the sign-in password, not {owner} password");
             return Err(CliError::new(Kind::Usage, message)
                 .hint(hint)
-                .hint("to sign in with it, write it before the command, or set CEC_PASSWORD"));
+                .hint("to sign in with it, write it before the command or set CEC_PASSWORD"));
         }
         if let Some(refused) = short_global(arguments) {
             return Err(refused);
@@ -86,7 +86,7 @@ pub(super) fn short_global(arguments: &[OsString]) -> Option<CliError> {
             let hint = known.unwrap_or_else(usual);
             // What was typed could still be a secret.
             let what = if flag == 't' { "a token" } else { "the URL of a server" };
-            return Some(CliError::new(Kind::Usage, format!("what follows -{flag} is not {what}")).hint(hint));
+            return Some(CliError::new(Kind::Usage, format!("the value of -{flag} is not {what}")).hint(hint));
         }
     }
     None

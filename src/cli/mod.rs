@@ -23,7 +23,7 @@ pub use usage::report as report_usage;
 
 /// The command-line client of Pydio Cells servers
 ///
-/// A path on the server is workspace/folder/file; it may be written with the prefix cells:// everywhere.
+/// A path on the server is workspace/folder/file; the prefix cells:// is optional, except in scp.
 #[derive(Debug, Parser)]
 #[command(
     name = "cec",
@@ -71,7 +71,7 @@ Exit codes:
   6 server unreachable, 7 some items failed, 8 target exists, 9 integrity,
   10 a server job failed, 130 interrupted, 143 terminated
 
-A token or password on the command line can be seen by other users of this machine; prefer CEC_TOKEN, --token-file, \
+Other users of this machine can see a token or password on the command line; use CEC_TOKEN, --token-file, \
 CEC_PASSWORD, or - to read standard input.
 
 More: 'cec help options', 'cec help exit-codes', 'cec help environment', 'cec help paths'.
@@ -87,7 +87,7 @@ pub enum AnyCommand {
     /// Those that never do.
     #[command(flatten)]
     Offline(OfflineCommand),
-    /// Says what could stand at the cursor of a command line; for the scripts of `cec completion`
+    /// Print the candidates at the cursor of a command line; for the scripts of `cec completion`
     #[command(name = "__complete", hide = true)]
     Complete(CompleteArgs),
 }
@@ -95,9 +95,9 @@ pub enum AnyCommand {
 /// What a shell knows when it asks for candidates.
 #[derive(Debug, clap::Args)]
 pub struct CompleteArgs {
-    /// Which shell asks, and so the form of what it tells: bash, zsh or fish
+    /// Shell that asks, which decides the output format: bash, zsh or fish
     pub shell: String,
-    /// bash: the line up to the cursor; else the words before the cursor, and the one under it
+    /// bash: the line up to the cursor; others: the words before the cursor and the word under it
     #[arg(last = true)]
     pub words: Vec<String>,
 }
@@ -345,7 +345,7 @@ mod tests {
             (&["extract", "a/c.zip"], "waiting for the server", true),
             (&["trash", "ls"], "listing recycle bins", false),
             (&["trash", "empty"], "listing recycle bins", true),
-            (&["idm", "user", "get", "alice"], "asking for users and rights", false),
+            (&["idm", "user", "get", "alice"], "asking for users and permissions", false),
             (&["share", "a/b"], "asking for public links", false),
             (&["share", "ls"], "asking for public links", false),
         ] {

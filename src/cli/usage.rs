@@ -17,14 +17,14 @@ use crate::ui::near::{is_near, nearest};
 
 /// Flags of other programs that mean the same with every command, and what to use here.
 const FOREIGN_FLAGS: &[(&[&str], &str)] = &[
-    (&["--output", "--format"], "--json gives the results as JSON, --jq EXPRESSION a part of them"),
-    (&["-y", "--yes"], "where there is a question, -f (--force) answers it with yes"),
+    (&["--output", "--format"], "use --json for results as JSON, --jq EXPRESSION for a part of them"),
+    (&["-y", "--yes"], "if the command asks a question, -f (--force) answers yes"),
 ];
 
 /// Commands of other programs that nothing here stands for.
 const FOREIGN_COMMANDS: &[Foreign] = &[
     Foreign::new("cec", &["history", "versions"], "earlier versions of a file are not supported yet"),
-    Foreign::new("cec", &["alias"], "there are no aliases; your shell has them"),
+    Foreign::new("cec", &["alias"], "use an alias of your shell instead"),
 ];
 
 /// Says what is wrong with the command line, or gives the help that was asked for. Gives the exit code.
@@ -68,10 +68,10 @@ fn help_in_group(group: &str, arguments: &[OsString]) -> CliError {
     let command = command_typed(arguments);
     let rest = group.replace('h', "");
     let hint = match rest.as_str() {
-        "-" => "sizes are readable on a terminal, and plain bytes in a pipe".to_owned(),
-        rest => format!("sizes are readable on a terminal, and plain bytes in a pipe; leave the h out: {rest}"),
+        "-" => "sizes are human-readable on a terminal, and bytes in a pipe".to_owned(),
+        rest => format!("sizes are human-readable on a terminal, and bytes in a pipe; omit the h: {rest}"),
     };
-    CliError::new(Kind::Usage, format!("-h is help, and cannot stand in '{group}'"))
+    CliError::new(Kind::Usage, format!("-h is --help and cannot be part of '{group}'"))
         .hint(hint)
         .hint(format!("see '{command} --help'"))
 }
@@ -157,7 +157,7 @@ fn usage_error(error: &clap::Error, arguments: &[OsString]) -> CliError {
     let command = command_of(error, arguments);
     let help = format!("see '{command} --help'");
     if matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand) {
-        return CliError::new(Kind::Usage, "no command is given").hint(help);
+        return CliError::new(Kind::Usage, "no command given").hint(help);
     }
     if let (ErrorKind::InvalidUtf8, Some(argument)) = (error.kind(), not_unicode(arguments)) {
         let message = format!("the argument '{}' is not valid UTF-8", argument.to_string_lossy());
@@ -239,7 +239,7 @@ fn suggestion(error: &clap::Error, command: &str, arguments: &[OsString]) -> Opt
         ErrorKind::UnknownArgument => {
             let flag = typed(ContextKind::InvalidArg)?;
             if let Some(file) = dashed_file(flag, arguments) {
-                return Some(format!("'{file}' is a file here: write ./ before its name, or -- before all paths"));
+                return Some(format!("'{file}' is a local file: write ./ before its name, or -- before all paths"));
             }
             if !flag.starts_with('-')
                 && let Some(hint) = any_word(command)
@@ -360,15 +360,15 @@ mod tests {
             (
                 &["mv", "-r", "a", "b"],
                 "unexpected argument '-r' found",
-                &["folders go with all that is in them; no flag is needed", "see 'cec mv --help'"],
+                &["folders always include their content; no option is needed", "see 'cec mv --help'"],
             ),
             (
                 &["scp", "--jsn", "a", "cells://b"],
                 "unexpected argument '--jsn' found",
                 &["a similar argument exists: '--json'", "see 'cec scp --help'"],
             ),
-            (&["-q"], "no command is given", &["see 'cec --help'"]),
-            (&[], "no command is given", &["see 'cec --help'"]),
+            (&["-q"], "no command given", &["see 'cec --help'"]),
+            (&[], "no command given", &["see 'cec --help'"]),
             (
                 &["cat", "--count", "many", "x"],
                 "invalid value 'many' for '--count <BYTES>': expected a whole number",

@@ -24,11 +24,11 @@ const COLUMNS: &[Column] = &[
 /// Arguments of `cec about`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The size is what the server has added up, recycle bin included; it may lag behind. A dash stands for no \
-    quota.\n\nExamples:\n  cec about\n  cec about personal-files --json"
+    after_help = "The size is the server's own total, including the recycle bin; it may be out of date. A dash means \
+    no quota.\n\nExamples:\n  cec about\n  cec about personal-files --json"
 )]
 pub struct Args {
-    /// Workspaces; all where none is given
+    /// Workspaces; all if omitted
     #[arg(value_name = "WORKSPACE", value_hint = Completion::Remote)]
     workspaces: Vec<String>,
 }
@@ -86,8 +86,8 @@ impl Verb for Args {
 async fn find_workspace(ctx: &Ctx, typed: &str, listed: &[Node]) -> Result<RemotePath, CliError> {
     let path = nodes::parse(ctx, typed)?;
     if !path.is_workspace() {
-        let hint = format!("to add up a folder: {}", command_line("cec du -s", &[path.as_str()]));
-        return Err(CliError::new(Kind::Usage, format!("'{typed}' is no workspace")).hint(hint).about(typed));
+        let hint = format!("for the size of a folder: {}", command_line("cec du -s", &[path.as_str()]));
+        return Err(CliError::new(Kind::Usage, format!("'{typed}' is not a workspace")).hint(hint).about(typed));
     }
     if listed.iter().any(|workspace| workspace.path == path) {
         return Ok(path);

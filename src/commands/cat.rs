@@ -24,7 +24,7 @@ pub struct Args {
     /// Write at most this many bytes of each file
     #[arg(long, value_name = "BYTES")]
     count: Option<u64>,
-    /// Take names as they are, without patterns
+    /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
 }

@@ -12,7 +12,7 @@ use crate::ui::prompt::Consent;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cec clear\n  cec clear -f")]
 pub struct Args {
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     force: bool,
 }
@@ -36,13 +36,13 @@ impl Verb for Args {
         }
         if !self.force {
             if !ctx.ui.can_ask() {
-                return Err(CliError::new(Kind::Usage, "refusing to forget all accounts without being able to ask")
+                return Err(CliError::new(Kind::Usage, "cannot ask for confirmation before removing all accounts")
                     .hint("add --force"));
             }
             for id in accounts.entries.keys() {
                 ctx.ui.before_asking(&format!("  {id}"));
             }
-            if !ctx.ui.confirm("Forget all stored accounts?", Consent::Yes).await {
+            if !ctx.ui.confirm("Remove all stored accounts?", Consent::Yes).await {
                 return Err(CliError::new(Kind::Failure, "nothing was removed"));
             }
         }
@@ -60,7 +60,7 @@ impl Verb for Args {
         for Removed { entry, left_in_keyring } in removed {
             if let Some(error) = left_in_keyring {
                 let (url, user) = (entry.url(), entry.user());
-                ctx.ui.warn(&format!("a secret may stay in the system keyring, as user {url}::{user}: {error}"));
+                ctx.ui.warn(&format!("a secret may remain in the system keyring, as user {url}::{user}: {error}"));
             }
         }
         Ok(Outcome::Done)

@@ -18,23 +18,23 @@ use crate::path::{RemotePath, check_name};
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "cec compress [OPTIONS] <PATH>... <ARCHIVE>",
-    after_help = "The server makes the archive by itself. A single folder is put in without its own name: the archive \
-    holds what is in it. An archive that exists is never replaced (exit code 8). The server ends names in .zip, .tar or \
-    .tar.gz, as --format says.\n\nExamples:\n  \
+    after_help = "The server makes the archive itself. The archive of a single folder contains the folder's content, \
+    without its name. An existing archive is never replaced (exit code 8). Names end in .zip, .tar or .tar.gz, \
+    according to --format.\n\nExamples:\n  \
     cec compress common-files/reports common-files/reports.zip\n  \
     cec compress 'common-files/*.pdf' common-files/notes.txt common-files/all.tar.gz"
 )]
 pub struct Args {
-    /// Files, folders or patterns on the server, then the archive that is to be made
+    /// Files, folders or patterns on the server, then the archive to make
     #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true, num_args = 2..)]
     paths: Vec<String>,
-    /// What kind of archive; a name that does not tell gets the ending of it
+    /// Format of the archive; its ending is added to a name without one
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
-    /// Start the server's job, print its id, and do not wait for it
+    /// Start the server's job, print its id and do not wait
     #[arg(long)]
     no_wait: bool,
-    /// Take names as they are, without patterns
+    /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
 }
@@ -58,7 +58,7 @@ impl Verb for Args {
         let prepared = tokio::select! {
             biased;
             prepared = prepare(ctx, sources, &archive, self.no_glob) => prepared?,
-            () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was begun")),
+            () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was started")),
         };
         let (nodes, archive) = prepared;
         let mut jobs = ServerJobs::open(ctx).await?;
@@ -68,7 +68,7 @@ impl Verb for Args {
         let failed = |error: CliError| error.during(what.clone()).about(&archive);
         let id = match jobs.start(api.compress(&paths, &archive, format.name())).await.map_err(failed)? {
             Started::Job(id) => id,
-            Started::AnswerLost(error) => return Err(failed(error).hint("the server may have begun all the same")),
+            Started::AnswerLost(error) => return Err(failed(error).hint("the server may have started the job anyway")),
         };
         let record = |status: &str, size: Option<u64>| {
             json!({"archive": archive.as_str(), "format": format.name(), "items": nodes.len(), "size": size,
@@ -92,7 +92,7 @@ impl Verb for Args {
             () = ctx.cancel.cancelled() => return Err(failed(CliError::new(Kind::Interrupted, "interrupted"))),
         };
         let Some(made) = made.map_err(|error| failed(error.into()))? else {
-            let message = format!("the server's job has ended, but there is no '{archive}'");
+            let message = format!("the server's job finished, but '{archive}' does not exist");
             return Err(failed(CliError::new(Kind::JobFailed, message)));
         };
         ctx.ui.status(&format!("made {archive} ({})", crate::ui::human::bytes(made.size)));
@@ -116,12 +116,12 @@ async fn prepare(
         let path = nodes::parse(ctx, typed)?;
         for node in nodes::resolve(ctx, &path, literal).await? {
             if node.path.is_workspace() {
-                let message = format!("'{}' is a whole workspace", node.path);
-                let hint = format!("name what is in it: '{}/*'", node.path);
+                let message = format!("'{}' is a workspace", node.path);
+                let hint = format!("name its content instead: '{}/*'", node.path);
                 return Err(CliError::new(Kind::Usage, message).hint(hint).about(&node.path));
             }
             if archive.relative_to(&node.path).is_some_and(|rest| !rest.is_empty()) && node.is_folder() {
-                let message = format!("the archive cannot lie in '{}', which goes into it", node.path);
+                let message = format!("the archive cannot be inside '{}', which it will contain", node.path);
                 return Err(CliError::new(Kind::Usage, message).about(archive));
             }
             if seen.insert(node.path.clone()) {
@@ -141,7 +141,7 @@ pub(super) async fn new_place(ctx: &Ctx, path: &RemotePath) -> Result<RemotePath
     let (nearest, rest) = nodes::nearest(ctx, path).await?;
     let Some(nearest) = nearest else { return Err(nodes::missing(ctx, path).await) };
     if rest.is_empty() {
-        return Err(CliError::new(Kind::Exists, format!("'{path}' exists already")).about(path));
+        return Err(CliError::new(Kind::Exists, format!("'{path}' already exists")).about(path));
     }
     if !nearest.is_folder() {
         return Err(CliError::new(Kind::Exists, format!("'{}' is a file, not a folder", nearest.path)).about(path));

@@ -10,9 +10,9 @@ use clap::error::ErrorKind;
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "cec cp [OPTIONS] <SRC>... <DST>",
-    after_help = "The server copies by itself; nothing passes through this machine. A target that is a folder, or ends \
-    in /, receives the sources under their own names; else it is the new name of the one source. Nothing is ever \
-    overwritten: where the name is taken, nothing starts (exit code 8).\n\nExamples:\n  \
+    after_help = "The server copies by itself; no content passes through this machine. A target that is a folder or \
+    ends in / receives the sources under their own names; otherwise it is the new name of the single source. \
+    Nothing is overwritten: if the name is taken, nothing starts (exit code 8).\n\nExamples:\n  \
     cec cp common-files/report.pdf common-files/archive/\n  cec cp common-files/a.txt common-files/b.txt\n  \
     cec cp 'common-files/*.pdf' personal-files/pdf/"
 )]
@@ -38,7 +38,7 @@ impl Verb for Args {
     const COMPLAINTS: &'static [Complaint] = &[Complaint {
         command: "cec cp",
         kinds: &[ErrorKind::TooFewValues, ErrorKind::WrongNumberOfValues],
-        message: "a source and a target are needed, and only one path is given",
+        message: "a source and a target are required, but there is only one path",
     }];
 
     fn remote_paths(&self) -> RemotePaths<'_> {

@@ -17,18 +17,18 @@ use crate::walk::remote::is_recycle_bin;
 /// Arguments of `cec du`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Sizes are added up from the files themselves, hidden ones included; what is in a recycle bin counts only \
-    where it is named. Elsewhere than on a terminal sizes are bytes, and stand before a tab and the \
-    path.\n\nExamples:\n  cec du -s 'common-files/*'\n  cec du common-files/reports\n  cec du -s common-files/recycle_bin"
+    after_help = "Adds up the files themselves, including hidden ones; a recycle bin counts only if it is named. If \
+    the output is not a terminal, each line is the size in bytes, a tab and the path.\n\nExamples:\n  cec du -s \
+    'common-files/*'\n  cec du common-files/reports\n  cec du -s common-files/recycle_bin"
 )]
 pub struct Args {
-    /// Folders, files or patterns on the server; all workspaces where none is given
+    /// Folders, files or patterns on the server; all workspaces if omitted
     #[arg(value_name = "PATH", value_hint = Completion::Remote)]
     paths: Vec<String>,
-    /// Only the sum of each path, not that of each folder in it
+    /// Only the total of each path, not of each folder in it
     #[arg(short, long)]
     summarize: bool,
-    /// Take names as they are, without patterns
+    /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
 }
@@ -36,7 +36,7 @@ pub struct Args {
 impl Verb for Args {
     const ACTIVITY: &'static str = "adding up sizes";
     const FOREIGN: &'static [Foreign] =
-        &[Foreign::new("cec du", &["--human-readable"], "sizes are readable on a terminal, and plain bytes in a pipe")];
+        &[Foreign::new("cec du", &["--human-readable"], "sizes are human-readable on a terminal, and bytes in a pipe")];
 
     fn remote_paths(&self) -> RemotePaths<'_> {
         RemotePaths::each(&self.paths)
@@ -101,7 +101,7 @@ impl Usage<'_> {
             match step {
                 Step::Node { node, .. } if is_recycle_bin(&node.path) => {
                     let counting = command_line("cec du -s", &[node.path.as_str()]);
-                    let hint = format!("not counted: the recycle bin; to count it: {counting}");
+                    let hint = format!("the recycle bin is not counted; to count it: {counting}");
                     self.ctx.ui.status(&hint);
                 }
                 Step::Node { node, .. } if node.is_folder() => sums.push(Tally::of(&node)),

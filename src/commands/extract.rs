@@ -14,21 +14,21 @@ use crate::path::{RemotePath, check_folder_name};
 /// Arguments of `cec extract`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The server unpacks by itself, into a new folder, or one that is empty: what is in it would be overwritten \
-    without a word. Without a target, the folder is named like the archive and lies beside it.\n\nExamples:\n  \
+    after_help = "The server unpacks only into a new or empty folder, because it would overwrite existing files \
+    without asking. Without a target, the folder is beside the archive and has its name.\n\nExamples:\n  \
     cec extract common-files/reports.zip\n  cec extract common-files/site.tar.gz personal-files/site"
 )]
 pub struct Args {
-    /// The archive on the server: .zip, .tar or .tar.gz
+    /// Archive on the server: .zip, .tar or .tar.gz
     #[arg(value_name = "ARCHIVE", value_hint = Completion::Remote)]
     archive: String,
-    /// The folder to unpack into
+    /// Folder to unpack into
     #[arg(value_name = "TARGET", value_hint = Completion::Remote)]
     target: Option<String>,
-    /// What kind of archive it is, where its name does not tell
+    /// Format of the archive, if its name does not show it
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
-    /// Start the server's job, print its id, and do not wait for it
+    /// Start the server's job, print its id and do not wait
     #[arg(long)]
     no_wait: bool,
 }
@@ -52,7 +52,7 @@ impl Verb for Args {
         let prepared = tokio::select! {
             biased;
             prepared = prepare(ctx, &typed, self.target.as_deref()) => prepared?,
-            () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was begun")),
+            () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was started")),
         };
         let (archive, target) = prepared;
         let mut jobs = ServerJobs::open(ctx).await?;
@@ -61,7 +61,7 @@ impl Verb for Args {
         let failed = |error: CliError| error.during(what.clone()).about(&archive);
         let id = match jobs.start(api.extract(&archive, &target, format.name())).await.map_err(failed)? {
             Started::Job(id) => id,
-            Started::AnswerLost(error) => return Err(failed(error).hint("the server may have begun all the same")),
+            Started::AnswerLost(error) => return Err(failed(error).hint("the server may have started the job anyway")),
         };
         let record = |status: &str| {
             json!({"archive": archive.as_str(), "target": target.as_str(), "format": format.name(), "status": status,
@@ -85,7 +85,7 @@ impl Verb for Args {
             () = ctx.cancel.cancelled() => return Err(failed(CliError::new(Kind::Interrupted, "interrupted"))),
         };
         if made.map_err(|error| failed(error.into()))?.is_none() {
-            let message = format!("the server's job has ended, but there is no '{target}': is the archive empty?");
+            let message = format!("the server's job finished, but '{target}' does not exist: the archive may be empty");
             return Err(failed(CliError::new(Kind::JobFailed, message)));
         }
         ctx.ui.status(&format!("unpacked {archive} to {target}"));
@@ -106,9 +106,9 @@ async fn prepare(ctx: &Ctx, typed: &RemotePath, target: Option<&str>) -> Result<
     let target = match target {
         Some(target) => nodes::parse(ctx, target)?,
         None => {
-            let stem = split(archive.name()).map(|(stem, _)| stem).ok_or_else(|| {
-                CliError::new(Kind::Usage, "name the folder to unpack into: the archive's name tells none").about(typed)
-            })?;
+            let stem = split(archive.name())
+                .map(|(stem, _)| stem)
+                .ok_or_else(|| CliError::new(Kind::Usage, "name the folder to unpack into").about(typed))?;
             archive.path.parent().unwrap_or_default().join(stem)
         }
     };
@@ -119,7 +119,7 @@ async fn prepare(ctx: &Ctx, typed: &RemotePath, target: Option<&str>) -> Result<
             Ok((archive.path, node.path))
         }
         Some(node) if node.is_folder() => {
-            let message = format!("'{target}' exists already, and the server would overwrite what is in it");
+            let message = format!("'{target}' already exists, and the server would overwrite its content");
             Err(CliError::new(Kind::Exists, message).hint("name a folder that does not exist").about(&target))
         }
         _ => {

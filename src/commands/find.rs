@@ -19,8 +19,8 @@ use jiff::Timestamp;
 /// Arguments of `cec find`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Everything below a path is looked at, hidden names included, but for what is in recycle bins that are \
-    not named. All conditions must hold.\n\nExamples:\n  cec find common-files --name '*.pdf'\n  \
+    after_help = "Searches everything below a path, including hidden names, but not the content of recycle bins \
+    unless they are named. All conditions must match.\n\nExamples:\n  cec find common-files --name '*.pdf'\n  \
     cec find common-files --type f --min-size 100M\n  \
     cec find -0 common-files/tmp --type f --min-age 30d | xargs -0 cec rm -f --no-glob"
 )]
@@ -31,7 +31,7 @@ pub struct Args {
     /// Only names that match this pattern
     #[arg(long, value_name = "PATTERN")]
     name: Option<String>,
-    /// As --name, in upper or lower case
+    /// Like --name, but ignore case
     #[arg(long, value_name = "PATTERN")]
     iname: Option<String>,
     /// Only files (f) or folders (d)
@@ -43,19 +43,19 @@ pub struct Args {
     /// Only files of at most this size
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     max_size: Option<u64>,
-    /// Only what was changed at least this long ago: 90s, 12h, 7d, 2w
+    /// Only items changed at least this long ago: 90s, 12h, 7d, 2w
     #[arg(long, value_name = "AGE", value_parser = parse_age)]
     min_age: Option<Duration>,
-    /// Only what was changed at most this long ago
+    /// Only items changed at most this long ago
     #[arg(long, value_name = "AGE", value_parser = parse_age)]
     max_age: Option<Duration>,
-    /// How deep to look: 0 is the path itself, 1 what is directly in it
+    /// Maximum depth: 0 is the path itself, 1 its direct content
     #[arg(long, value_name = "N")]
     max_depth: Option<usize>,
     /// End each path with a NUL character instead of a newline
     #[arg(short = '0', long = "null", conflicts_with = "json")]
     null: bool,
-    /// Take names as they are, without patterns
+    /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
 }
@@ -130,13 +130,13 @@ struct Finder<'a> {
 impl Verb for Args {
     const ACTIVITY: &'static str = "searching";
     const FOREIGN: &'static [Foreign] = &[
-        Foreign::new("cec find", &["-maxdepth"], "--max-depth says how deep to look"),
-        Foreign::new("cec find", &["-size"], "--min-size and --max-size choose by size"),
-        Foreign::new("cec find", &["-mtime", "-mmin"], "--min-age and --max-age choose by age"),
-        Foreign::new("cec find", &["-print"], "the paths are printed anyway"),
+        Foreign::new("cec find", &["-maxdepth"], "use --max-depth to limit the depth"),
+        Foreign::new("cec find", &["-size"], "use --min-size and --max-size"),
+        Foreign::new("cec find", &["-mtime", "-mmin"], "use --min-age and --max-age"),
+        Foreign::new("cec find", &["-print"], "omit it: the paths are always printed"),
         Foreign::new("cec find", &["-print0"], "-0 ends each path with a NUL character"),
-        Foreign::new("cec find", &["-exec"], "hand the paths on: cec find -0 ... | xargs -0 ..."),
-        Foreign::new("cec find", &["-delete"], "hand the paths on: cec find -0 ... | xargs -0 cec rm -f --no-glob"),
+        Foreign::new("cec find", &["-exec"], "pass the paths on: cec find -0 ... | xargs -0 ..."),
+        Foreign::new("cec find", &["-delete"], "pass the paths on: cec find -0 ... | xargs -0 cec rm -f --no-glob"),
     ];
 
     fn remote_paths(&self) -> RemotePaths<'_> {
@@ -151,7 +151,7 @@ impl Verb for Args {
         // No workspace is called like that: it is what find(1) takes behind -name.
         let is_name = |typed: &&String| typed.contains(['*', '?']) && typed.contains('.') && !typed.contains('/');
         if let Some(typed) = self.paths.iter().find(is_name) {
-            let message = format!("'{typed}' is a pattern for names, and a path is needed");
+            let message = format!("'{typed}' is a name pattern, but a path is required");
             return Err(
                 CliError::new(crate::error::Kind::Usage, message).hint("to match names: cec find PATH --name '*.jpg'")
             );

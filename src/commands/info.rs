@@ -68,12 +68,12 @@ impl LinkRecord {
 
 impl Verb for Args {
     const FOREIGN: &'static [Foreign] = &[
-        Foreign::new("cec", &["whoami", "id", "status", "me"], "'cec info' tells who is signed in where"),
+        Foreign::new("cec", &["whoami", "id", "status", "me"], "'cec info' shows who is signed in to which server"),
         Foreign::new("cec config", &["show", "get", "current", "whoami"], "'cec config status' shows who is signed in"),
         Foreign::new(
             "cec config",
             &["path", "edit"],
-            "'cec info' tells where secrets are stored; CEC_CONFIG names the folder",
+            "'cec info' shows where secrets are stored; CEC_CONFIG sets the folder",
         ),
     ];
 
@@ -93,7 +93,7 @@ impl Verb for Args {
             let who = account.login.as_deref().map(|login| format!(" for {login}")).unwrap_or_default();
             return Err(CliError::new(
                 Kind::Auth,
-                format!("the {}{who} is not valid on {} (any more)", account.credentials.kind(), account.url),
+                format!("the {}{who} is not valid on {}, or has expired", account.credentials.kind(), account.url),
             )
             .hint(SIGN_IN));
         };
@@ -178,7 +178,7 @@ fn show(ctx: &Ctx, record: &Record) -> Result<(), CliError> {
     add("Expires", record.expires_at.map(|end| ctx.ui.time(end)).as_ref());
     add("Lasts", record.renews.then(|| super::config::lasts(record.credentials).to_owned()).as_ref());
     add("Account", record.account_id.as_ref());
-    let given = format!("nowhere: given by {}", record.given_by.unwrap_or("flags or environment"));
+    let given = format!("not stored: given by {}", record.given_by.unwrap_or("flags or environment"));
     add("Stored in", Some(record.stored_in.as_ref().unwrap_or(&given)));
     Ok(table::fields(&ctx.ui, &fields)?)
 }

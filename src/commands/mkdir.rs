@@ -18,10 +18,10 @@ const BATCH: usize = 100;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cec mkdir common-files/reports\n  cec mkdir -p common-files/2031/05/raw")]
 pub struct Args {
-    /// Folders on the server; one that exists already is kept
+    /// Folders on the server; existing ones are kept
     #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true)]
     paths: Vec<String>,
-    /// Make missing folders above as well
+    /// Also make missing parent folders
     #[arg(short, long)]
     parents: bool,
 }
@@ -67,7 +67,7 @@ impl Verb for Args {
                     }
                 };
                 operands.succeeded();
-                ctx.ui.status(&format!("{} {}", if created { "created" } else { "exists already:" }, node.path));
+                ctx.ui.status(&format!("{} {}", if created { "created" } else { "already exists:" }, node.path));
                 if ctx.ui.is_json() {
                     let mut record = serde_json::to_value(NodeRecord::listed(&node)).map_err(std::io::Error::from)?;
                     record["created"] = created.into();
@@ -86,7 +86,7 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<FolderOutcome, Cl
     let path = nodes::parse(ctx, typed)?;
     let during = |error: CliError| error.during(format!("making {path}")).about(&path);
     if path.is_root() {
-        return Err(CliError::new(Kind::Usage, "a folder is made inside a workspace").about(path));
+        return Err(CliError::new(Kind::Usage, "folders can only be made inside a workspace").about(path));
     }
     let api = ctx.api().await?;
     let (nearest, rest) = nodes::nearest(ctx, &path).await.map_err(during)?;
@@ -101,7 +101,7 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<FolderOutcome, Cl
     nodes::check_takes(ctx, &nearest).await?;
     if rest.len() > 1 && !parents {
         let above = nearest.path.join(&rest[0]);
-        return Err(CliError::not_found(&above).hint("-p makes missing folders above as well").about(&path));
+        return Err(CliError::not_found(&above).hint("add -p to make missing parent folders").about(&path));
     }
     let above = nearest.path.segments().skip(1).map(str::to_owned);
     for name in above.chain(rest) {
@@ -112,7 +112,7 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<FolderOutcome, Cl
     let made = api.create_folders(std::slice::from_ref(&target)).await.map_err(|error| during(error.into()))?;
     match made.into_iter().next() {
         Some(node) => Ok(FolderOutcome::New(node)),
-        None => Err(during(CliError::new(Kind::Unreachable, "the server does not show what it was to make"))),
+        None => Err(during(CliError::new(Kind::Unreachable, "the server does not show the new folder"))),
     }
 }
 

@@ -52,24 +52,24 @@ verbs! {
         /// Manage stored accounts
         #[command(subcommand)]
         Config(config::Verbs),
-        /// Show who is signed in where
+        /// Show who is signed in to which server
         Info(info::Args),
-        /// Forget all stored accounts
+        /// Remove all stored accounts
         Clear(clear::Args),
         /// List workspaces, folders and files
         #[command(alias = "list")]
         Ls(ls::Args),
-        /// Show all that is known of files and folders
+        /// Show all details of files and folders
         Stat(stat::Args),
-        /// Look for files and folders by name, type, size and age
+        /// Find files and folders by name, type, size and age
         Find(find::Args),
-        /// Ask the server's index for names and metadata
+        /// Search names and metadata in the server's index
         Search(search::Args),
-        /// Show how much workspaces hold, and may hold
+        /// Show size and quota of workspaces
         About(about::Args),
         /// Add up the sizes of files
         Du(du::Args),
-        /// Draw folders as a tree
+        /// Show folders as a tree
         Tree(tree::Args),
         /// Make folders
         Mkdir(mkdir::Args),
@@ -77,12 +77,12 @@ verbs! {
         Cp(cp::Args),
         /// Move or rename files and folders on the server
         Mv(mv::Args),
-        /// Move files and folders to the recycle bin, or delete them for good
+        /// Move files and folders to the recycle bin, or delete them permanently
         Rm(rm::Args),
-        /// List, restore or delete for good what is in recycle bins
+        /// List, restore or permanently delete the content of recycle bins
         #[command(subcommand)]
         Trash(trash::Verbs),
-        /// Put things of a recycle bin back to where they were
+        /// Restore items from a recycle bin to their original place
         Restore(restore::Args),
         /// Make an archive on the server
         Compress(compress::Args),
@@ -90,27 +90,27 @@ verbs! {
         Extract(extract::Args),
         /// Write the content of files to standard output
         Cat(cat::Args),
-        /// Copy files and folders to the server, or from it
+        /// Upload or download files and folders
         Scp(scp::Args),
-        /// Show and set what users attach to files and folders
+        /// Show and set metadata of files and folders
         #[command(subcommand)]
         Meta(meta::Verbs),
-        /// Make public links, list, change and remove them
+        /// Make, list, change and remove public links
         Share(share::Args),
-        /// Look after users, groups, roles, workspaces and rights
+        /// Manage users, groups, roles, workspaces and permissions
         #[command(subcommand)]
         Idm(idm::Verbs),
-        /// Look after data sources (for administrators)
+        /// Manage data sources (for administrators)
         #[command(subcommand)]
         Storage(storage::Verbs),
-        /// Look after what runs on the server
+        /// Manage jobs on the server
         #[command(subcommand)]
         Jobs(jobs::Verbs),
-        /// Send any REST call and show the answer
+        /// Send any REST request and show the response
         Api(api::Args),
         /// Find out why something does not work
         Doctor(doctor::Args),
-        /// Replace this program by a newer version of itself
+        /// Update this program to a newer version
         Update(update::Args),
     }
 }
@@ -123,7 +123,7 @@ offline_verbs! {
         /// Hash local files, compare version numbers
         #[command(subcommand)]
         Tools(tools::Verbs),
-        /// Print the script that makes a shell complete what is typed
+        /// Print the completion script for a shell
         Completion(completion::Args),
         /// Write the help of all commands as documents
         #[command(hide = true)]
@@ -158,7 +158,7 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
     let (kind, message) = match signals.first() {
         Some(Signal::Interrupt) => (Kind::Interrupted, "interrupted"),
         Some(Signal::Terminate) => (Kind::Terminated, "terminated"),
-        Some(Signal::Hangup) => (Kind::HungUp, "the terminal is gone"),
+        Some(Signal::Hangup) => (Kind::HungUp, "the terminal was closed"),
         None => return result,
     };
     // What an interrupted command has to say of how far it came and how to go on is kept.

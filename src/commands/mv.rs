@@ -10,8 +10,8 @@ use clap::error::ErrorKind;
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "cec mv [OPTIONS] <SRC>... <DST>",
-    after_help = "A target that is a folder, or ends in /, receives the sources under their own names; else it is the \
-    new name of the one source. Nothing is ever overwritten: where the name is taken, nothing starts (exit code \
+    after_help = "A target that is a folder or ends in / receives the sources under their own names; otherwise it is \
+    the new name of the single source. Nothing is overwritten: if the name is taken, nothing starts (exit code \
     8).\n\nExamples:\n  cec mv common-files/report.pdf common-files/archive/\n  \
     cec mv common-files/draft.txt common-files/final.txt\n  cec mv 'common-files/2030-*' common-files/2030/"
 )]
@@ -25,14 +25,19 @@ impl Verb for Args {
     const STOPS_ITSELF: bool = true;
     const FOREIGN: &'static [Foreign] = &[
         Foreign::new("cec", &["move", "rename", "ren"], "'cec mv' moves and renames"),
-        Foreign::new("cec mv", &["-r", "-R", "--recursive"], "folders go with all that is in them; no flag is needed"),
+        Foreign::new(
+            "cec mv",
+            &["-r", "-R", "--recursive"],
+            "folders always include their content; no option is \
+            needed",
+        ),
         Foreign::new("cec mv", &["-t"], "-t is --token; the target is the last argument"),
         Foreign::new("cec mv", &["-u"], "-u is --url; 'cec cp' and 'cec mv' never replace an existing file"),
     ];
     const COMPLAINTS: &'static [Complaint] = &[Complaint {
         command: "cec mv",
         kinds: &[ErrorKind::TooFewValues, ErrorKind::WrongNumberOfValues],
-        message: "a source and a target are needed, and only one path is given",
+        message: "a source and a target are required, but there is only one path",
     }];
 
     fn remote_paths(&self) -> RemotePaths<'_> {

@@ -23,16 +23,16 @@ const NAMES_INSTEAD: usize = 10;
 /// Arguments of `cec restore`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Puts what 'cec rm' moved to a recycle bin back to where it was, under its old name; folders that are gone \
-    are made again. Where something else has the name by now, the server chooses another, which is told. 'cec trash ls' \
+    after_help = "Restores items that 'cec rm' moved to a recycle bin to their original place and name; missing \
+    folders are made again. If the name is taken, the server chooses another, and cec reports it. 'cec trash ls' \
     shows what can be restored.\n\nExamples:\n  cec restore common-files/recycle_bin/report.pdf\n  \
     cec restore 'common-files/recycle_bin/*'"
 )]
 pub struct Args {
-    /// What lies directly in a recycle bin, or patterns for it
+    /// Items directly in a recycle bin, or patterns
     #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true)]
     paths: Vec<String>,
-    /// Take names as they are, without patterns
+    /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
 }
@@ -42,7 +42,7 @@ impl Verb for Args {
     const FOREIGN: &'static [Foreign] = &[Foreign::new(
         "cec",
         &["undelete", "undo", "unrm"],
-        "'cec trash ls' lists what was deleted, 'cec restore' puts it back",
+        "'cec trash ls' lists deleted items, 'cec restore' restores them",
     )];
 
     fn remote_paths(&self) -> RemotePaths<'_> {
@@ -110,15 +110,18 @@ async fn restorable(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, 
     for node in &found {
         let refused = if is_recycle_bin(&node.path) {
             let inside = format!("{}/*", node.path);
-            let hint = format!("name what is in it: {}", command_line("cec restore", &[&inside]));
+            let hint = format!("name its content instead: {}", command_line("cec restore", &[&inside]));
             Some((format!("'{}' is the recycle bin itself", node.path), hint))
         } else if !is_in_recycle_bin(&node.path) {
-            Some((format!("'{}' is in no recycle bin", node.path), "'cec trash ls' shows what is".to_owned()))
+            Some((
+                format!("'{}' is not in a recycle bin", node.path),
+                "'cec trash ls' lists the items in recycle bins".to_owned(),
+            ))
         } else if depth_of_recycle_bin(&node.path).is_some_and(|depth| node.path.segments().count() > depth + 1) {
             let depth = depth_of_recycle_bin(&node.path).unwrap_or_default();
             let above: Vec<&str> = node.path.segments().take(depth + 1).collect();
-            let hint = format!("restore '{}', or take it out with 'cec mv'", above.join("/"));
-            Some((format!("'{}' was not deleted by itself, but with what it lies in", node.path), hint))
+            let hint = format!("restore '{}', or move it out with 'cec mv'", above.join("/"));
+            Some((format!("'{}' was deleted together with the folder that contains it", node.path), hint))
         } else {
             None
         };
@@ -135,9 +138,9 @@ fn refused(path: &RemotePath, error: ServerError) -> CliError {
     if !unknown {
         return error;
     }
-    let message = "the server does not know where it was: it was not moved there by deleting it";
+    let message = "the server does not know its original place: it was moved there, not deleted";
     CliError { kind: Kind::Failure, message: message.to_owned(), hints: Vec::new(), ..error }
-        .hint("'cec mv' takes it to wherever it belongs")
+        .hint("move it with 'cec mv'")
 }
 
 /// Where a node is now. The job names the place in the server's own tree, which begins with a data source; what it is
@@ -167,7 +170,7 @@ fn report(ctx: &Ctx, node: &Node, place: Option<&Place>) -> Value {
         Some(Place { path, instead_of: Some(old) }) => {
             ctx.ui.warn(&format!("'{old}' is taken, and the server restored it as '{path}'"));
         }
-        None => ctx.ui.status(&format!("restored what was {}", node.path)),
+        None => ctx.ui.status(&format!("restored {}, but its new place is not known", node.path)),
     }
     json!({
         "source": node.path.as_str(), "target": place.map(|place| place.path.as_str()), "type": kind_name(node.kind),

@@ -13,13 +13,13 @@ use clap::error::ErrorKind;
 /// Arguments of `cec search`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Asks the server's index, which is quick but takes some seconds to learn of what was written; 'cec find' \
-    looks at the folders themselves. The text may stand anywhere in a name, in \
-    upper or lower case; * stands for anything.\n\nExamples:\n  cec search report\n  \
+    after_help = "Uses the server's index, which is fast but follows changes some seconds later; 'cec find' reads the \
+    folders themselves. The text may be anywhere in a name, in upper or lower case; * matches \
+    anything.\n\nExamples:\n  cec search report\n  \
     cec search '2031-*' --in common-files/reports --ext pdf\n  cec search --meta usermeta-tags=urgent"
 )]
 pub struct Args {
-    /// A part of the name
+    /// Part of the name
     #[arg(value_name = "TEXT", required_unless_present_any = ["ext", "meta"])]
     text: Option<String>,
     /// Only below this folder
@@ -28,7 +28,7 @@ pub struct Args {
     /// Only names with this extension
     #[arg(long, value_name = "EXT")]
     ext: Option<String>,
-    /// Only where this metadata has this value; may be given several times
+    /// Only items with this value of this metadata; may be repeated
     #[arg(long, value_name = "NAMESPACE=VALUE", value_parser = parse_meta)]
     meta: Vec<(String, String)>,
     /// End each path with a NUL character instead of a newline
@@ -49,7 +49,7 @@ impl Verb for Args {
     const COMPLAINTS: &'static [Complaint] = &[Complaint {
         command: "cec search",
         kinds: &[ErrorKind::MissingRequiredArgument],
-        message: "a part of a name, --ext or --meta must say what to search for",
+        message: "a part of a name, --ext or --meta is required",
     }];
 
     fn remote_paths(&self) -> RemotePaths<'_> {
@@ -73,7 +73,7 @@ impl Verb for Args {
         let extension = self.ext.map(|ext| ext.trim_start_matches('.').to_owned());
         let search = Search { name: self.text, extension, below, meta: self.meta };
         if search.is_slow() {
-            ui.status("the index leaves out such common words: all names are compared, which takes longer");
+            ui.status("the index does not contain such common words: comparing all names, which takes longer");
         }
         let mut found = ctx.api().await?.search(search);
         let (mut files, mut folders, mut bytes) = (0_u64, 0_u64, 0_u64);

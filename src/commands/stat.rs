@@ -16,7 +16,7 @@ pub struct Args {
     /// Files, folders or patterns on the server
     #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true)]
     paths: Vec<String>,
-    /// Take names as they are, without patterns
+    /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
 }

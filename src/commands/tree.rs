@@ -14,21 +14,20 @@ use crate::walk::ordered::{self, OrderedOptions, Step};
 
 /// Arguments of `cec tree`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "A recycle bin is shown, but not what is in it, unless it is named.\n\nExamples:\n  cec tree common-files\n  \
-    cec tree -L 2\n  cec tree -a common-files/site"
-)]
+#[command(after_help = "Shows recycle bins without their content, unless they are named.\n\nExamples:\n  cec tree \
+        common-files\n  \
+    cec tree -L 2\n  cec tree -a common-files/site")]
 pub struct Args {
-    /// Folders on the server; all workspaces where none is given
+    /// Folders on the server; all workspaces if omitted
     #[arg(value_name = "PATH", value_hint = Completion::Remote)]
     paths: Vec<String>,
-    /// How many levels to show
+    /// Number of levels to show
     #[arg(short = 'L', long, value_name = "N", value_parser = levels)]
     level: Option<u64>,
-    /// Show names that start with a dot as well
+    /// Also show names that start with a dot
     #[arg(short, long)]
     all: bool,
-    /// Take names as they are, without patterns
+    /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
 }

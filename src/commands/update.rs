@@ -37,11 +37,11 @@ Examples:
   cec update --version 5.1.0 --dry-run";
 
 const NOTES: &str = "\
-Without --version, the newer versions are listed and nothing is changed.\n\n\
-The program is taken from the update server that was set when it was built, or that CEC_UPDATE_URL names. It must have the \
-right checksum, be signed with the key that was set when this program was built or that CEC_UPDATE_KEY names (a PEM file), \
-and start; only then it takes this program's place, at once. The old program is kept beside config.json as cec-VERSION. \
-A program that was built with neither server nor key changes nothing.";
+Without --version, lists the newer versions and changes nothing.\n\n\
+The new program comes from the update server that was set at build time or in CEC_UPDATE_URL. It must have the right \
+checksum, be signed with the key that was set at build time or in CEC_UPDATE_KEY (a PEM file), and start; only then \
+does it replace this program. The old program is kept beside config.json as cec-VERSION. \
+A program built without a server and a key changes nothing.";
 
 /// Arguments of `cec update`.
 #[derive(Debug, clap::Args)]
@@ -51,11 +51,11 @@ pub struct Args {
     #[arg(short, long, value_name = "VERSION")]
     version: Option<WantedVersion>,
 
-    /// Say what would be done, and do nothing
+    /// Print what would be done, and do nothing
     #[arg(short, long, alias = "dry_run")]
     dry_run: bool,
 
-    /// Take versions that are not released yet, too
+    /// Include versions that are not released yet
     #[arg(long)]
     dev: bool,
 }
@@ -107,7 +107,7 @@ impl Verb for Args {
             && !url.is_https()
             && !url.is_loopback()
         {
-            ctx.ui.warn(&format!("{url} is not encrypted: others can see, hold back and change what it offers"));
+            ctx.ui.warn(&format!("{url} is not encrypted: others can see, block and change what it offers"));
         }
         let (os, arch) = platform();
         let current = env!("CARGO_PKG_VERSION");
@@ -136,12 +136,12 @@ impl Verb for Args {
         };
         record.available = Some(version.to_string());
         if self.dry_run {
-            ctx.ui.status(&format!("cec {version} would take the place of {current}{}", described(&offer)));
+            ctx.ui.status(&format!("cec {version} would replace {current}{}", described(&offer)));
             return finish(ctx, &record);
         }
         let program = std::env::current_exe().and_then(fs::canonicalize)?;
         let fresh = beside(&program)?;
-        ctx.ui.status(&format!("fetching cec {version}{}", described(&offer)));
+        ctx.ui.status(&format!("downloading cec {version}{}", described(&offer)));
         let content = server.fetch(&offer, &key).await?;
         let fresh = fill(fresh, &content)?;
         try_out(&fresh, &version).await?;
@@ -199,9 +199,9 @@ fn channel(ctx: &Ctx) -> Result<(String, PublicKey), CliError> {
         (Some(url), Some(key)) => Ok((url.to_owned(), PublicKey::from_pem(&key)?)),
         (url, _) => {
             let missing = if url.is_none() { "update server" } else { "public key for updates" };
-            Err(CliError::new(Kind::Failure, format!("this program knows no {missing}; nothing was changed"))
+            Err(CliError::new(Kind::Failure, format!("this program has no {missing}; nothing was changed"))
                 .hint("update it the way it was installed: by its package, or from its source with 'cargo install'")
-                .hint("or name a server and a key that you trust: CEC_UPDATE_URL and CEC_UPDATE_KEY"))
+                .hint("or set a server and a key that you trust: CEC_UPDATE_URL and CEC_UPDATE_KEY"))
         }
     }
 }
@@ -235,7 +235,7 @@ fn beside(program: &Path) -> Result<NamedTempFile, CliError> {
         // The error names a file that is not there.
         let error = std::io::Error::from(error.kind());
         CliError::new(Kind::Permission, format!("cannot write to {}: {error}", folder.display()))
-            .hint("run the update as somebody who may, or install the program the way it was installed")
+            .hint("run the update as a user with write access, or reinstall the program the way it was installed")
     })
 }
 
@@ -271,14 +271,14 @@ async fn try_out(program: &Path, version: &Version) -> Result<(), CliError> {
     let output = match tokio::time::timeout(TRIAL, command.output()).await {
         Ok(Ok(output)) => output,
         Ok(Err(error)) => return Err(refused(format!("it does not start: {error}"))),
-        Err(_) => return Err(refused("it does not end".to_owned())),
+        Err(_) => return Err(refused("it does not exit".to_owned())),
     };
     let answer: Option<serde_json::Value> = serde_json::from_slice(&output.stdout).ok();
     match answer.as_ref().and_then(|answer| answer["version"].as_str()) {
-        _ if !output.status.success() => Err(refused(format!("it ends with {}", output.status))),
+        _ if !output.status.success() => Err(refused(format!("it exits with {}", output.status))),
         Some(answer) if answer.trim_start_matches('v') == version.to_string() => Ok(()),
-        Some(answer) => Err(refused(format!("it says that it is version {answer}, and not {version}"))),
-        None => Err(refused("it does not say its version".to_owned())),
+        Some(answer) => Err(refused(format!("it reports version {answer}, not {version}"))),
+        None => Err(refused("it does not report its version".to_owned())),
     }
 }
 

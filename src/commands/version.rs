@@ -17,8 +17,8 @@ Examples:
 
 const NOTES: &str = "\
 The fields of a template are those of the older client: PackageLabel, Version, GitCommit, GitTime, OS, Arch, GoVersion. \
-GoVersion is the compiler, which is rustc here. GitCommit and GitTime are those of a release build out of the repository, \
-and else empty.";
+GoVersion is the compiler, here rustc. GitCommit and GitTime are set in a release build from the repository, and \
+empty otherwise.";
 
 /// Arguments of `cec version`.
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,8 @@ and else empty.";
     disable_help_subcommand = true
 )]
 pub struct Args {
-    /// Show it as a Go template says, without a newline: {{.Version}}, PackageLabel, GitCommit, GitTime, OS, Arch, GoVersion
+    /// Format it with a Go template, without a newline: {{.Version}}, PackageLabel, GitCommit, GitTime, OS, Arch,
+    /// GoVersion
     #[arg(short, long, value_name = "TEMPLATE", conflicts_with_all = ["json", "jq"])]
     format: Option<String>,
     /// What older clients had here.
@@ -43,16 +44,16 @@ const INSTEAD: &str = "Examples:\n  cec tools version isgreater 4.4.1 4.4.0";
 /// The names that commands had in older clients.
 #[derive(Debug, clap::Subcommand)]
 enum Older {
-    /// Out of date: see 'cec tools version isvalid'
+    /// Deprecated: see 'cec tools version isvalid'
     #[command(name = "isvalid", hide = true, after_help = INSTEAD)]
     IsValid(One),
-    /// Out of date: see 'cec tools version isrelease'
+    /// Deprecated: see 'cec tools version isrelease'
     #[command(name = "isrelease", hide = true, after_help = INSTEAD)]
     IsRelease(One),
-    /// Out of date: see 'cec tools version isgreater'
+    /// Deprecated: see 'cec tools version isgreater'
     #[command(name = "isgreater", hide = true, after_help = INSTEAD)]
     IsGreater(Two),
-    /// Out of date: see 'cec version'
+    /// Deprecated: see 'cec version'
     #[command(hide = true, after_help = EXAMPLES)]
     Show,
 }
@@ -65,12 +66,12 @@ impl Older {
             Self::IsRelease(one) => ("isrelease", Question::IsRelease(one)),
             Self::IsGreater(two) => ("isgreater", Question::IsGreater(two)),
             Self::Show => {
-                stage.ui.warn("'cec version show' is out of date: use 'cec version'");
+                stage.ui.warn("'cec version show' is deprecated: use 'cec version'");
                 return Args { format: None, older: None }.run(stage);
             }
         };
         let (old, new) = (command_line("cec version", &[name]), command_line("cec tools version", &[name]));
-        stage.ui.warn(&format!("'{old}' is out of date: use '{new}'"));
+        stage.ui.warn(&format!("'{old}' is deprecated: use '{new}'"));
         question.run(stage)
     }
 }

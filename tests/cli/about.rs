@@ -25,7 +25,8 @@ fn only_workspaces_have_it() {
     let world = World::new();
     world.put("common-files/a/b", "");
     let run = world.cec(["about", "common-files/a"]).run();
-    let told = "error: 'common-files/a' is no workspace\n  hint: to add up a folder: cec du -s common-files/a\n";
+    let told = "error: 'common-files/a' is not a workspace\n  hint: for the size of a folder: cec du -s \
+        common-files/a\n";
     run.is(2, "", told);
     assert_eq!(world.cec(["about", "nowhere"]).run().code, 3);
     let partly = world.cec(["about", "nowhere", "a1-ro"]).run();

@@ -34,7 +34,7 @@ fn accounts_are_listed_chosen_and_used() {
     let run = world.signed_out(["config", "use", "nobody"]).run();
     assert_eq!((run.code, run.stderr.starts_with("error: there is no account 'nobody'\n")), (3, true), "{run:?}");
     let run = world.signed_out(["config", "use"]).run();
-    assert_eq!((run.code, run.stderr.starts_with("error: which account is meant?\n")), (2, true), "{run:?}");
+    assert_eq!((run.code, run.stderr.starts_with("error: name the account to use\n")), (2, true), "{run:?}");
 }
 
 #[test]
@@ -49,14 +49,14 @@ fn a_forgotten_session_is_ended_on_the_server_and_a_token_is_told_to_go_on() {
     world.signed_out(["config", "rm", "-f", "alice@127.0.0.1"]).run().is(
         0,
         "",
-        "alice@127.0.0.1:PORT is forgotten, and its session ended on the server\n",
+        "alice@127.0.0.1:PORT is removed and signed out on the server\n",
     );
     assert!(!world.sandbox.is_alive(access));
     world.signed_out(["config", "rm", "-f", "admin@127.0.0.1"]).run().is(
         0,
         "",
-        "admin@127.0.0.1:PORT is forgotten\nwarning: the token of admin@127.0.0.1:PORT goes on being valid: only an \
-         administrator of the server can revoke it\n",
+        "admin@127.0.0.1:PORT is removed\nwarning: the token of admin@127.0.0.1:PORT is still valid: only a server \
+            administrator can revoke it\n",
     );
     // The older client cannot read an empty list.
     assert!(!world.config_file().exists());
@@ -67,7 +67,7 @@ fn a_forgotten_session_is_ended_on_the_server_and_a_token_is_told_to_go_on() {
 fn nothing_is_forgotten_where_nobody_can_be_asked() {
     let world = World::new();
     let pair = world.store_session("alice", 3000);
-    let asked = "error: refusing to forget alice@127.0.0.1:PORT without being able to ask\n  hint: add --force\n";
+    let asked = "error: cannot ask for confirmation before removing alice@127.0.0.1:PORT\n  hint: add --force\n";
     world.signed_out(["config", "rm", "alice@127.0.0.1"]).input("y\n").run().is(2, "", asked);
     assert!(world.config_file().exists() && world.sandbox.is_alive(&pair.access));
     let removed = world.signed_out(["config", "rm", "-f", "alice@127.0.0.1", "--json"]).run().json();
@@ -80,7 +80,7 @@ fn a_token_that_is_dead_is_not_said_to_go_on() {
     let world = World::new();
     two_accounts(&world);
     world.sandbox.revoke_token(&world.sandbox.token("admin"));
-    let told = "admin@127.0.0.1:PORT is forgotten\nthe active account is now alice@127.0.0.1:PORT\n";
+    let told = "admin@127.0.0.1:PORT is removed\nthe active account is now alice@127.0.0.1:PORT\n";
     world.signed_out(["config", "rm", "-f", "admin@127.0.0.1"]).run().is(0, "", told);
 }
 
@@ -249,16 +249,16 @@ fn signing_in_again_is_for_the_same_user_on_the_same_server() {
     let pair = world.store_session("alice", 3000);
     let (bob, password) = (world.sandbox.token("bob"), world.sandbox.password("alice").to_owned());
     let run = world.signed_out(["config", "relog", "--login", "bob"]).run();
-    assert_eq!((run.code, run.stderr.contains("error: --login is bob, but the account is that of alice\n")), (2, true));
+    assert_eq!((run.code, run.stderr.contains("error: --login is bob, but the account belongs to alice\n")), (2, true));
     let run = world.signed_out(["config", "relog", "--token", &bob]).run();
-    let told = "error: the token is that of bob, but the account is that of alice\n";
+    let told = "error: the token belongs to bob, but the account belongs to alice\n";
     assert_eq!((run.code, run.stderr.contains(told)), (2, true), "{run:?}");
     assert_eq!(entry(&world, "alice")["refreshToken"], pair.refresh.as_str());
     // What the environment holds for another server, or for another user, is not meant.
     let run = world.signed_out(["config", "relog", "--password", "-"]).input(&password);
     let run = run.env("CEC_URL", "https://other.example.com").env("CEC_TOKEN", "some-token").run();
     assert_eq!(run.code, 0, "{run:?}");
-    let wins = "warning: CEC_URL and CEC_TOKEN in the environment win over the active account: unset them to use it\n";
+    let wins = "warning: CEC_URL and CEC_TOKEN in the environment override the active account: unset them to use it\n";
     assert!(run.stderr.contains(wins), "{run:?}");
     let run = world.signed_out(["config", "relog", "--password", "-"]).input(&password);
     assert_eq!(run.env("CEC_LOGIN", "bob").env("CEC_TOKEN", &bob).run().code, 0);

@@ -36,7 +36,10 @@ fn the_exit_code_is_what_the_answer_means() {
     assert_eq!(world.cec(["api", "POST", "user"]).env("CEC_URL", "http://127.0.0.1:9").run().code, 6);
     let none = world.cec(["api", "GET", "nosuch"]).run();
     assert_eq!((none.code, none.stdout.as_str()), (3, ""), "{none:?}");
-    assert!(none.stderr.starts_with("error: the server answered with a web page: it has no such call\n"), "{none:?}");
+    assert!(
+        none.stderr.starts_with("error: the server answered with a web page: it does not know this request\n"),
+        "{none:?}"
+    );
     assert_eq!(world.cec(["api", "POST", "user", "-f", "Nope=1"]).run().code, 1, "refused as it is");
 }
 
@@ -114,5 +117,5 @@ fn calls_that_cannot_be_meant_have_a_hint() {
     assert!(run.stderr.ends_with("hint: REST calls are below /a: try '/a/config/discovery'\n"), "{run:?}");
     let run = world.cec(["api", "HEAD", "tree/stat/common-files"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{run:?}");
-    assert!(run.stderr.ends_with("hint: the server refuses HEAD whatever the token: use GET\n"), "{run:?}");
+    assert!(run.stderr.ends_with("hint: the server refuses HEAD with any token: use GET\n"), "{run:?}");
 }

@@ -48,13 +48,13 @@ fn nothing_is_overwritten() {
     world.put("common-files/full/x", "x");
     world.mkdir("common-files/empty");
     let run = world.cec(["compress", "common-files/site", "common-files/a.zip"]).run();
-    run.is(8, "", "error: 'common-files/a.zip' exists already\n");
+    run.is(8, "", "error: 'common-files/a.zip' already exists\n");
     world.cec(["compress", "-q", "common-files/site", "common-files/site.zip"]).run().is(0, "", "");
     let run = world.cec(["extract", "common-files/site.zip"]).run();
     run.is(
         8,
         "",
-        "error: 'common-files/site' exists already, and the server would overwrite what is in it\n  \
+        "error: 'common-files/site' already exists, and the server would overwrite its content\n  \
          hint: name a folder that does not exist\n",
     );
     for target in ["common-files/full", "common-files", "common-files/notes.txt"] {
@@ -94,7 +94,7 @@ fn what_is_no_archive_fails_on_the_server() {
         10,
         "",
         "error: the server's job failed: zip: not a valid zip file\n  while: unpacking common-files/notes.txt\n  \
-         hint: what is at 'common-files/new' now is incomplete; remove it with: cec rm common-files/new\n",
+         hint: 'common-files/new' is incomplete now; remove it with: cec rm common-files/new\n",
     );
 }
 
@@ -111,7 +111,7 @@ fn archives_get_the_ending_that_the_server_gives_them_or_are_refused() {
         assert!(world.tree().exists(made));
     }
     let run = world.cec(["compress", "common-files/site", "common-files/x", "--format", "zip"]).run();
-    run.is(8, "", "error: 'common-files/x.zip' exists already\n");
+    run.is(8, "", "error: 'common-files/x.zip' already exists\n");
     let before = world.tree().list("common-files");
     for (name, format, called, better) in [
         ("a.tgz", None, "a.tgz.tar.gz", "a.tar.gz"),
@@ -126,8 +126,8 @@ fn archives_get_the_ending_that_the_server_gives_them_or_are_refused() {
             2,
             "",
             &format!(
-                "error: the server would call this archive 'common-files/{called}'\n  \
-                 hint: call it 'common-files/{better}'\n"
+                "error: the server would name this archive 'common-files/{called}'\n  \
+                 hint: name it 'common-files/{better}'\n"
             ),
         );
     }
@@ -145,7 +145,7 @@ fn what_a_failed_job_leaves_behind_is_named() {
     let output = child.wait_with_output().expect("an end");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(10), "{stderr}");
-    let hint = "  hint: what is at 'common-files/a.zip' now is incomplete; remove it with: cec rm common-files/a.zip\n";
+    let hint = "  hint: 'common-files/a.zip' is incomplete now; remove it with: cec rm common-files/a.zip\n";
     assert!(stderr.ends_with(hint), "{stderr}");
 }
 

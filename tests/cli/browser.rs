@@ -171,13 +171,14 @@ fn a_port_that_is_taken_means_pasting() {
     run.is(
         2,
         "",
-        "error: port 3000 of this machine, where the browser would come back to, is taken, and nobody can paste a code \
-         here\n  hint: run it on a terminal, or sign in with a token: cec configure token --with-token\n",
+        "error: port 3000 of this machine, which the browser must return to, is in use, and there is no terminal to \
+            paste a code into\n  hint: run it on a terminal, or sign in with a token: cec configure token \
+            --with-token\n",
     );
     let screen = configure(&world, &path).on_terminal(&[("Then paste the code shown there: ", "\u{3}")]);
     if let Some((code, screen)) = screen {
         assert_eq!(code, 130, "{screen}");
-        assert!(screen.contains("is taken: the code has to be pasted") && screen.contains("oauth2%2Foob"), "{screen}");
+        assert!(screen.contains("is in use: paste the code instead") && screen.contains("oauth2%2Foob"), "{screen}");
     }
     assert!(!file.exists(), "no browser was opened");
 }
@@ -220,7 +221,7 @@ fn without_a_browser_here_the_code_or_the_whole_address_is_pasted() {
 
 #[test]
 fn while_the_browser_is_waited_for_its_address_can_be_pasted() {
-    const ASK: &str = "Waiting for the browser (or paste the address that it ended on): ";
+    const ASK: &str = "Waiting for the browser (or paste the last address that it shows): ";
     let _turn = port_3000();
     let world = World::new();
     let (path, _) = stub(&world);

@@ -7,14 +7,14 @@ fn accounts_are_forgotten_on_request() {
     world.signed_out(["clear"]).input("y\n").run().is(
         2,
         "",
-        "error: refusing to forget all accounts without being able to ask\n  hint: add --force\n",
+        "error: cannot ask for confirmation before removing all accounts\n  hint: add --force\n",
     );
     assert!(world.config_file().exists());
     let run = world.signed_out(["clear", "-f"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (0, ""));
     assert!(run.stderr.starts_with("removed HOME/.config/pydio/cells-client/config.json\n"), "{run:?}");
     let stays =
-        "warning: a secret may stay in the system keyring, as user http://10.0.0.5:8080::bob: there is no system";
+        "warning: a secret may remain in the system keyring, as user http://10.0.0.5:8080::bob: there is no system";
     assert!(run.stderr.contains(stays), "{run:?}");
     assert!(!world.config_file().exists());
     let again = world.signed_out(["clear", "--force"]).run();

@@ -4,9 +4,9 @@ use cells_sandbox::Fault;
 
 use crate::support::{World, fields};
 
-const TOKEN_LASTS: &str = "the token lasts as long as whoever made it has set\n";
+const TOKEN_LASTS: &str = "the token expires at the time that its creator set\n";
 
-const KEPT: &str = "is kept in clear text in HOME/.config/pydio/cells-client/config.json, which only you can read\n\
+const KEPT: &str = "is stored in clear text in HOME/.config/pydio/cells-client/config.json, which only you can read\n\
                     hint: try: cec ls\n";
 
 fn stored(world: &World) -> String {
@@ -53,7 +53,7 @@ fn only_the_user_can_read_what_is_stored() {
     fs::set_permissions(world.config_file(), fs::Permissions::from_mode(0o644)).expect("a mode");
     let run = world.signed_out(["ls", "-f", "common-files"]).run();
     let path = "HOME/.config/pydio/cells-client/config.json";
-    run.is(0, "true\n", &format!("warning: others can read the secrets in {path}; run: chmod 600 {path}\n"));
+    run.is(0, "true\n", &format!("warning: other users can read the secrets in {path}; run: chmod 600 {path}\n"));
     world.signed_out(arguments).run();
     assert_eq!((mode(&world.config_folder()), mode(&world.config_file())), (0o700, 0o600));
 }
@@ -64,8 +64,8 @@ fn without_a_keyring_the_secret_goes_to_the_file_with_one_warning() {
     let token = world.sandbox.token("alice");
     let run = world.signed_out(["configure", "token", "--url", world.url(), "--token", &token]).run();
     assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
-    let warning = "warning: the token is kept in clear text in HOME/.config/pydio/cells-client/config.json, which only \
-                   you can read; there is no system keyring (CEC_KEYRING says so)\n";
+    let warning = "warning: the token is stored in clear text in HOME/.config/pydio/cells-client/config.json, which \
+        only you can read; there is no system keyring (CEC_KEYRING says so)\n";
     assert!(run.stderr.contains(warning), "{run:?}");
     assert!(stored(&world).contains("\"skipKeyring\": true"));
     world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
@@ -87,8 +87,8 @@ fn what_is_missing_is_named_where_nobody_can_be_asked() {
             2,
             "",
             &format!(
-                "error: nobody can be asked here, and this is missing: {missing}\n  \
-                 hint: the environment works as well: CEC_URL, CEC_TOKEN, CEC_LOGIN, CEC_PASSWORD\n"
+                "error: cannot ask here, and this is missing: {missing}\n  \
+                 hint: or set CEC_URL, CEC_TOKEN, CEC_LOGIN, CEC_PASSWORD\n"
             ),
         );
     }
@@ -168,7 +168,7 @@ fn a_password_becomes_a_session_and_is_not_stored() {
             "",
             &format!(
                 "signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\n\
-                 the session renews itself; unused for 60 days (the server may have another limit) it ends\n\
+                 the session renews itself; it expires after 60 days without use (the server may set another limit)\n\
                  warning: the session {KEPT}"
             ),
         );
@@ -192,7 +192,7 @@ fn where_a_password_gives_no_session_it_is_stored() {
         "",
         &format!(
             "signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\n\
-             this server exchanges no password for a session that renews itself: every run logs in\n\
+             this server does not exchange the password for a session that renews itself: every run signs in\n\
              warning: the password {KEPT}"
         ),
     );
@@ -238,7 +238,7 @@ fn a_password_that_must_be_changed_works_and_is_told() {
     let arguments = ["configure", "client-auth", "--skip-keyring", "--url", world.url(), "--login", "alice"];
     let run = world.signed_out(arguments).env("CEC_PASSWORD", world.sandbox.password("alice")).run();
     assert_eq!(run.code, 0, "{run:?}");
-    assert!(run.stderr.contains("warning: the server wants alice to change the password, in a browser\n"), "{run:?}");
+    assert!(run.stderr.contains("warning: the server requires alice to change the password in a browser\n"), "{run:?}");
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn an_access_token_of_another_client_is_stored_as_such() {
             "",
             &format!(
                 "signed in as alice on URL (Pydio Cells Home Edition 4.0.0)\n\
-                 the token cannot be renewed; servers let such tokens live for ten minutes\n\
+                 the token cannot be renewed; such tokens usually expire after ten minutes\n\
                  warning: the session {KEPT}"
             ),
         );
@@ -283,7 +283,7 @@ fn a_session_of_another_user_than_was_said_is_ended_again() {
         2,
         "",
         "error: this signed in bob, but --login says alice\n  \
-         hint: nothing was stored; leave the login name out, or correct it\n",
+         hint: nothing was stored; omit or correct the login name\n",
     );
     assert!(!world.config_file().exists());
 }
@@ -319,8 +319,8 @@ fn a_login_name_must_be_that_of_the_token() {
     configure("bob").is(
         2,
         "",
-        "error: the token is that of alice, but --login says bob\n  \
-         hint: nothing was stored; leave the login name out, or correct it\n",
+        "error: the token belongs to alice, but --login says bob\n  \
+         hint: nothing was stored; omit or correct the login name\n",
     );
     assert!(!world.config_file().exists());
     assert_eq!(configure("alice").code, 0);
@@ -440,7 +440,7 @@ fn variables_that_win_over_what_is_stored_are_told() {
     let world = World::new();
     let (alice, bob) = (world.sandbox.token("alice"), world.sandbox.token("bob"));
     let warning =
-        "warning: CEC_URL and CEC_TOKEN in the environment win over the active account: unset them to use it\n";
+        "warning: CEC_URL and CEC_TOKEN in the environment override the active account: unset them to use it\n";
     let arguments = ["configure", "token", world.url(), "--skip-keyring", "--with-token"];
     let run = world.signed_out(arguments).input(&alice).env("CEC_URL", world.url()).env("CEC_TOKEN", &bob).run();
     assert!(run.code == 0 && run.stderr.ends_with(warning), "{run:?}");

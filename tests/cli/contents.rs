@@ -155,7 +155,7 @@ fn a_run_in_which_something_failed_names_the_line_that_goes_on() {
     fs::write(world.home().join("data/back\\slash"), "x").expect("a file");
     let run = world.cec(["scp", "-n", "data", "cells://common-files/new"]).run();
     assert_eq!(run.code, 7, "{run:?}");
-    let hint = "hint: to go on, with the same options: cec scp data/. cells://common-files/new\n";
+    let hint = "hint: to continue, with the same options: cec scp data/. cells://common-files/new\n";
     assert!(run.stderr.ends_with(hint), "{run:?}");
     let run = world.cec(["scp", "-n", "data/.", "cells://common-files/new"]).run();
     assert!(run.code == 7 && !run.stderr.contains("to go on"), "the same line does it: {run:?}");

@@ -83,7 +83,7 @@ fn where_the_name_is_taken_nothing_starts() {
     }
     assert_eq!(starts(&world), 0);
     let run = world.cec(["cp", "common-files/a.txt", "common-files/b.txt"]).run();
-    run.is(8, "", "error: 'common-files/b.txt' exists already\n");
+    run.is(8, "", "error: 'common-files/b.txt' already exists\n");
 }
 
 #[test]
@@ -91,9 +91,9 @@ fn what_the_server_would_do_wrong_is_refused() {
     let world = world();
     world.put("common-files/other/a.txt", "");
     for (paths, told) in [
-        (&["common-files", "personal-files"][..], "'common-files' is a whole workspace, which cannot be"),
-        (&["common-f*", "personal-files"], "'common-files' is a whole workspace"),
-        (&["cells://common-files/", "personal-files/x/"], "'common-files' is a whole workspace"),
+        (&["common-files", "personal-files"][..], "'common-files' is a workspace, which cannot be"),
+        (&["common-f*", "personal-files"], "'common-files' is a workspace"),
+        (&["cells://common-files/", "personal-files/x/"], "'common-files' is a workspace"),
         (&["common-files/folder", "common-files/folder"], "into itself"),
         (&["common-files/folder", "common-files/folder/sub"], "into itself"),
         (&["common-files/folder", "common-files/folder/sub/new/"], "into itself"),
@@ -124,8 +124,8 @@ fn what_is_missing_is_not_found() {
     run.is(
         3,
         "",
-        "error: 'common-files/new' does not exist, and several sources need a folder\n  \
-         hint: with a / at its end it is made: 'common-files/new/'\n",
+        "error: 'common-files/new' does not exist, but several sources need a folder\n  \
+         hint: to make it, add a / at the end: 'common-files/new/'\n",
     );
     assert_eq!(world.cec(["cp", "common-files/a.txt", "nowhere/x"]).run().code, 3);
     assert_eq!(world.cec(["cp", "common-files/*.pdf", "common-files/to"]).run().code, 3);
@@ -144,7 +144,7 @@ fn a_name_that_the_server_chose_instead_is_told() {
         8,
         "",
         "error: 'common-files/to/a.txt' was taken, and the server chose 'common-files/to/a-1.txt' instead\n  \
-         while: copying common-files/a.txt\n  hint: names that differ in case only are the same to it\n",
+         while: copying common-files/a.txt\n  hint: it treats names that differ only in case as equal\n",
     );
     assert!(world.tree().exists("common-files/to/a-1.txt"));
     let json = world.cec(["cp", "--json", "common-files/a.txt", "common-files/b.txt", "common-files/to"]).run();
@@ -184,7 +184,7 @@ fn a_folder_whose_copy_was_stopped_halfway_is_not_copied() {
             &["common-files/folder"][..],
             "common-files/copy",
             "error: the server's job failed: Copying folder\n  while: copying common-files/folder\n  \
-             hint: what is at 'common-files/copy' now may be only a part\n",
+             hint: 'common-files/copy' may be incomplete\n",
         ),
         (
             &["common-files/folder", "common-files/a.txt"],

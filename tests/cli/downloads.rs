@@ -66,7 +66,7 @@ fn a_server_that_goes_away_in_the_middle_is_exit_6() {
     let run = world.cec(flags.into_iter().chain(["cells://common-files/many", "many"])).run();
     assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{run:?}");
     assert!(run.stderr.contains("error: gave up after 8 failures in a row: "), "{run:?}");
-    let hint = "hint: to go on, with the same options: cec scp cells://common-files/many/. many\n";
+    let hint = "hint: to continue, with the same options: cec scp cells://common-files/many/. many\n";
     assert!(run.stderr.contains(hint), "{run:?}");
     let arrived = files(&world.home().join("many"));
     assert!(arrived.len() >= 20 && arrived.values().all(|content| content.len() == 100), "{}", arrived.len());

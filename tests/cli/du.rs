@@ -10,7 +10,7 @@ fn world() -> World {
     world
 }
 
-const NOT_COUNTED: &str = "not counted: the recycle bin; to count it: cec du -s common-files/recycle_bin\n";
+const NOT_COUNTED: &str = "the recycle bin is not counted; to count it: cec du -s common-files/recycle_bin\n";
 
 #[test]
 fn folders_are_summed_up_the_inner_ones_first() {

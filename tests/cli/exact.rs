@@ -24,7 +24,7 @@ fn a_name_that_exists_wins_over_a_pattern_in_every_segment() {
     );
     assert_eq!(world.tree().list("common-files/2 album"), ["other"]);
     let run = world.cec(["ls", "-r", "common-files/a*b/x/*"]).run();
-    let notice = "warning: 'common-files/a*b' exists under this very name, so it is not used as a pattern\n";
+    let notice = "warning: 'common-files/a*b' exists with exactly this name, so it is not used as a pattern\n";
     run.is(0, "common-files/a*b/x/1\n", notice);
 }
 
@@ -136,7 +136,7 @@ fn the_top_of_a_shared_workspace_is_read_only() {
         let run = world.cec(arguments.iter().copied()).run();
         assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{run:?}");
         let hint = "hint: use one of its folders: 'a1-priv/1b2f11ed-cellA', 'a1-priv/dbda9da5-cellB'";
-        assert!(run.stderr.contains("the top of 'a1-priv' is read-only") && run.stderr.contains(hint), "{run:?}");
+        assert!(run.stderr.contains("the top level of 'a1-priv' is read-only") && run.stderr.contains(hint), "{run:?}");
     }
     assert_eq!(world.cec(["mkdir", "a1-priv/dbda9da5-cellB/new"]).run().code, 0);
 }

@@ -121,7 +121,7 @@ fn a_user_is_made_shown_changed_and_deleted() {
     run.is(
         2,
         "",
-        "error: refusing to delete users: this needs a confirmation, and nobody can be asked here\n  \
+        "error: cannot ask for confirmation before deleting users\n  \
          hint: add --force to delete them without asking\n",
     );
     world.cec(["idm", "user", "rm", "-f", "carol"]).run().is(0, "", "deleted the user carol\n");
@@ -150,11 +150,11 @@ fn deleting_a_user_asks_on_a_terminal() {
 #[test]
 fn passwords_are_typed_twice_and_not_shown() {
     let world = World::new();
-    let typed = [("New password of bob: ", "bob-Secret-9\n"), ("Once more: ", "bob-Secret-9\n")];
+    let typed = [("New password for bob: ", "bob-Secret-9\n"), ("Repeat password: ", "bob-Secret-9\n")];
     let Some((code, screen)) = world.cec(["idm", "user", "passwd", "bob"]).on_terminal(&typed) else { return };
     assert_eq!(code, 0, "{screen}");
     assert!(!screen.contains("bob-Secret-9") && screen.contains("changed the password of bob"), "{screen}");
-    let typed = [("New password of bob: ", "bob-Secret-9\n"), ("Once more: ", "bob-Secret-8\n")];
+    let typed = [("New password for bob: ", "bob-Secret-9\n"), ("Repeat password: ", "bob-Secret-8\n")];
     let (code, screen) = world.cec(["idm", "user", "passwd", "bob"]).on_terminal(&typed).expect("a screen");
     assert_eq!(code, 2, "{screen}");
     assert!(screen.contains("the two passwords differ"), "{screen}");
@@ -175,7 +175,7 @@ fn a_password_is_changed_from_standard_input() {
     let own = || passwd("bob").user("bob");
     let wrong = own().input("wrong-pass\nother-pass\n").run();
     assert_eq!((wrong.code, wrong.stdout.as_str()), (4, ""), "{wrong:?}");
-    assert!(wrong.stderr.starts_with("error: the present password is wrong\n"), "{wrong:?}");
+    assert!(wrong.stderr.starts_with("error: the current password is wrong\n"), "{wrong:?}");
     own().input("bob-New-pass\nother-pass\n").run().is(0, "", "changed the password of bob\n");
     let run = world.cec(["info"]).env("CEC_LOGIN", "bob").env("CEC_PASSWORD", "other-pass").env("CEC_TOKEN", "").run();
     assert_eq!(run.code, 0, "{run:?}");
@@ -188,20 +188,20 @@ fn what_makes_no_user_is_refused() {
         let arguments = ["idm", "user", "create", login, "--password-stdin"];
         world.cec(arguments.iter().chain(more).copied()).input("some-Secret1\n").run()
     };
-    create("alice", &[]).is(8, "", "error: there is a user 'alice' already\n");
+    create("alice", &[]).is(8, "", "error: the user 'alice' already exists\n");
     for login in ["a/b", "a b", "a*", ""] {
         assert_eq!(create(login, &[]).code, 2, "{login}");
     }
     let run = create("carol", &["--group", "/nope"]);
     run.is(3, "", "error: there is no group '/nope'\n  hint: 'cec idm list-groups' lists them\n");
     let run = create("carol", &["--role", "nope"]);
-    run.is(3, "", "error: there is no role 'nope' that can be given\n  hint: 'cec idm list-roles' lists them\n");
+    run.is(3, "", "error: there is no role 'nope' that can be assigned\n  hint: 'cec idm list-roles' lists them\n");
     assert_eq!(create("carol", &["--user-profile", "king"]).code, 2);
     assert_eq!(create("carol", &["--attribute", "novalue"]).code, 2);
     world.cec(["idm", "user", "rm", "-f", "admin"]).run().is(
         2,
         "",
-        "error: 'admin' is signed in here, and does not delete itself\n",
+        "error: 'admin' is signed in here and cannot delete itself\n",
     );
     assert_eq!(world.cec(["idm", "user", "update", "alice"]).run().code, 2);
     assert_eq!(world.cec(["idm", "user", "get", "carol"]).run().code, 3);
@@ -220,7 +220,7 @@ fn rights_are_listed_and_deleted_one_by_one() {
     world.cec(list.into_iter().chain(["--delete"])).input("yes\n").run().is(
         2,
         "",
-        "error: refusing to delete rights: this needs a confirmation, and nobody can be asked here\n  \
+        "error: cannot ask for confirmation before deleting permissions\n  \
          hint: add --force to delete them without asking\n",
     );
     world.cec(list.into_iter().chain(["--delete", "--force"])).run().is(
@@ -230,7 +230,7 @@ fn rights_are_listed_and_deleted_one_by_one() {
     );
     world.cec(list).run().is(0, "", "");
     let run = world.cec(list.into_iter().chain(["--delete", "--force"])).run();
-    run.is(3, "", "error: there are no rights on these nodes\n");
+    run.is(3, "", "error: there are no permissions on these files or folders\n");
     assert_eq!(world.cec(["idm", "list-acls"]).run().stdout.lines().count(), 6, "the others stay");
     assert_eq!(world.cec(["idm", "list-acls", "--delete", "--force"]).run().code, 2, "never all");
     assert_eq!(world.cec(["idm", "list-acls", "-n", "", "--delete", "--force"]).run().code, 2, "never all");
@@ -241,7 +241,7 @@ fn rights_are_listed_and_deleted_one_by_one() {
 fn row_3_a_missing_right_is_no_bad_token() {
     let world = World::new();
     for (arguments, during) in [
-        (&["idm", "list-acls"][..], "listing rights"),
+        (&["idm", "list-acls"][..], "listing permissions"),
         (&["storage", "list-datasources"], "listing data sources"),
         (&["storage", "resync-ds", "pydiods1"], "resyncing pydiods1"),
     ] {

@@ -7,7 +7,7 @@ fn who_is_signed_in_where_is_asked_of_the_server() {
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     assert!(run.stdout.starts_with("User\tadmin (administrator)\n"), "{run:?}");
     assert!(run.stdout.contains("\nServer\tURL\n") && run.stdout.contains("\nCredentials\ttoken\n"), "{run:?}");
-    assert!(run.stdout.ends_with("Stored in\tnowhere: given by CEC_TOKEN\n"), "{run:?}");
+    assert!(run.stdout.ends_with("Stored in\tnot stored: given by CEC_TOKEN\n"), "{run:?}");
     assert_eq!(world.cec(["config", "status"]).run().stdout, run.stdout);
 }
 
@@ -43,7 +43,7 @@ fn credentials_that_are_not_valid_are_exit_code_4() {
     run.is(
         4,
         "",
-        "error: the personal access token is not valid on URL (any more)\n  \
+        "error: the personal access token is not valid on URL, or has expired\n  \
          hint: it was given by CEC_TOKEN: give a new one, or unset CEC_TOKEN, which wins over the accounts of 'cec \
          configure'\n",
     );
@@ -60,7 +60,10 @@ fn a_dead_oauth_account_is_named() {
     world.install_config(text);
     let run = world.signed_out(["info"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{run:?}");
-    assert!(run.stderr.starts_with("error: the OAuth token for admin is not valid on URL (any more)\n"), "{run:?}");
+    assert!(
+        run.stderr.starts_with("error: the OAuth token for admin is not valid on URL, or has expired\n"),
+        "{run:?}"
+    );
 }
 
 #[test]
@@ -69,7 +72,7 @@ fn a_session_that_renews_itself_is_said_to() {
     let pair = world.store_session("alice", 3000);
     let run = world.signed_out(["info"]).run();
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
-    let lasts = "\nLasts\tit renews itself; unused for 60 days (the server may have another limit) it ends\n";
+    let lasts = "\nLasts\tit renews itself; it expires after 60 days without use (the server may set another limit)\n";
     assert!(run.stdout.contains(lasts) && !run.stdout.contains("Expires"), "{run:?}");
     let json = world.signed_out(["info", "--json"]).run().json();
     assert_eq!((&json["renews"], json["expires_at"].is_null()), (&true.into(), true));

@@ -85,7 +85,7 @@ fn a_running_job_is_cancelled() {
     });
     let id = start(&world, "admin");
     while !world.cec(["jobs", "get"]).run().stdout.contains("\tRunning\t") {}
-    world.cec(["jobs", "cancel", &id]).run().is(0, "", &format!("told to stop: {id}\n"));
+    world.cec(["jobs", "cancel", &id]).run().is(0, "", &format!("stop requested: {id}\n"));
     let json = world.cec(["jobs", "cancel", "--json", &id]).run().json();
     let task = json[0]["tasks"][0].as_str().expect("a task");
     assert_eq!((fields(&json[0]), task.len()), (vec!["job_id", "tasks"], 36));
@@ -111,7 +111,7 @@ fn logs_are_shown_oldest_first() {
     let json = world.cec(["jobs", "logs", &id, "--json"]).run().json();
     assert_eq!((fields(&json[0]), &json[2]["message"]), (vec!["time", "level", "message"], &json!("Complete")));
     let run = world.cec(["jobs", "logs", "clean-user-data"]).run();
-    run.is(3, "", "error: the job 'clean-user-data' has not run, or its runs are cleared away\n");
+    run.is(3, "", "error: the job 'clean-user-data' has not run, or the records of its runs were deleted\n");
     let run = world.cec(["jobs", "logs", &id, "--task-id", "short"]).run();
     run.is(3, "", &format!("error: the job '{id}' has no run 'short'\n"));
 }
@@ -125,7 +125,7 @@ fn deleting_says_what_the_server_can() {
     let line = |result: &str| format!("{id}\tCopying file in background...\t{result}\n");
     delete(&["--dry-run"]).is(0, &line("would be deleted (dry run)"), "");
     delete(&[]).is(0, &line("record of 1 run deleted; this server cannot delete the job itself"), "");
-    delete(&[]).is(0, &line("nothing to delete: this server deletes records of runs only, and there are none"), "");
+    delete(&[]).is(0, &line("nothing to delete: this server deletes only records of runs, and there are none"), "");
     let sent: Vec<_> = world.sandbox.requests().into_iter().filter(|one| one.method == "DELETE").collect();
     assert_eq!(sent[0].path, format!("/a/scheduler/jobs/{id}"), "what other editions can is tried first");
     let run = delete(&["--format", "json", "--dry-run"]);
@@ -160,7 +160,7 @@ fn the_servers_own_jobs_are_safe_from_filters_and_ask() {
 #[test]
 fn row_4_an_unknown_job_is_not_found() {
     let world = World::new();
-    let message = "error: there is no job 'nope', or it is not yours to see\n  hint: 'cec jobs get' lists the jobs\n";
+    let message = "error: there is no job 'nope', or you may not see it\n  hint: 'cec jobs get' lists the jobs\n";
     for arguments in [
         &["jobs", "get", "nope"][..],
         &["jobs", "delete", "--job-id", "nope"],
@@ -171,7 +171,7 @@ fn row_4_an_unknown_job_is_not_found() {
         world.cec(arguments.iter().copied()).run().is(3, "", message);
     }
     let filter = r#"{"owner": {"op": "eq", "value": "nobody"}}"#;
-    world.cec(["jobs", "delete", "--filter", filter]).run().is(3, "", "error: no job fits the filter\n");
+    world.cec(["jobs", "delete", "--filter", filter]).run().is(3, "", "error: no job matches the filter\n");
     let id = start(&world, "admin");
     assert_eq!(world.cec(["jobs", "get", &id]).user("alice").run().code, 3, "somebody else's");
 }
@@ -220,7 +220,7 @@ fn a_job_without_any_run_is_not_waited_for() {
     written_down(&world, &older);
     assert_eq!(world.cec(["jobs", "delete", "--job-id", &older]).run().code, 0);
     for id in [older.as_str(), "clean-user-data"] {
-        let told = format!("error: the job '{id}' has not run, or its runs are cleared away\n");
+        let told = format!("error: the job '{id}' has not run, or the records of its runs were deleted\n");
         world.cec(["jobs", "watch", id]).run().is(3, "", &told);
     }
 }

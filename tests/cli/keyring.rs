@@ -315,7 +315,7 @@ fn the_doctor_tries_the_keyring_and_looks_at_the_server_all_the_same() {
     let first: Vec<&str> = run.stdout.lines().take(3).collect();
     let wanted = [
         "config\tok\t1 account in HOME/.config/pydio/cells-client/config.json\t-",
-        "keyring\tok\tit takes and gives secrets\t-",
+        "keyring\tok\tit stores and returns secrets\t-",
         "account\tok\talice@127.0.0.1:PORT: the personal access token is in the system keyring\t-",
     ];
     assert_eq!(first, wanted);

@@ -164,7 +164,7 @@ fn a_link_for_reading_takes_nothing() {
     let world = world();
     fs::write(world.home().join("new.txt"), "new").expect("a file");
     let (url, hash) = share(&world, &["common-files/reports"]);
-    let hint = "  hint: a public link allows what whoever made it has set; 'cec info --link URL' tells\n";
+    let hint = "  hint: a public link permits only what its creator allowed; see 'cec info --link URL'\n";
     visit(&world, &["scp", "new.txt", &format!("{url}/")]).is(
         5,
         "",
@@ -321,11 +321,11 @@ fn one_command_is_about_one_place() {
     let (url, hash) = share(&world, &["common-files/reports", "--upload"]);
     let (other, other_hash) = share(&world, &["common-files/reports/sub"]);
     let told = |link: &str, place: &str, hint: &str| {
-        format!("error: one command cannot be about both URL/public/{link} and {place}\n  hint: {hint}\n")
+        format!("error: one command cannot use both URL/public/{link} and {place}\n  hint: {hint}\n")
     };
     let both =
-        |link: &str, place: &str| told(link, place, "copy to this machine first, and from here with a second command");
-    let once = |link: &str, place: &str| told(link, place, "run it once for each");
+        |link: &str, place: &str| told(link, place, "copy to this machine first, then from here with a second command");
+    let once = |link: &str, place: &str| told(link, place, "run the command once for each");
     world.cec(["ls", &url, "common-files"]).run().is(2, "", &once(&hash, "common-files"));
     world.cec(["rm", "-f", "common-files/reports/a.txt", &format!("{url}/a.txt")]).run().is(
         2,

@@ -66,11 +66,11 @@ fn what_does_not_fit_is_not_sent() {
     world.sandbox.clear_requests();
     for (name, flag, why) in [
         ("usermeta-a1-int", "-s=many", "'many' is not a whole number"),
-        ("usermeta-a1-stars", "-r=6", "6 stars: it takes 0 to 5"),
-        ("usermeta-a1-choice", "-s=A", "'A' is none of: a, b"),
-        ("usermeta-a1-label", "-s=urgent", "'urgent' is none of: low, todo, personal, work, important"),
-        ("usermeta-a1-bool", "-r=1", "it takes true or false: use --boolean-value"),
-        ("usermeta-a1-json", "-s={}", "it takes JSON: use --json-value"),
+        ("usermeta-a1-stars", "-r=6", "6 stars: the range is 0 to 5"),
+        ("usermeta-a1-choice", "-s=A", "'A' is not one of: a, b"),
+        ("usermeta-a1-label", "-s=urgent", "'urgent' is not one of: low, todo, personal, work, important"),
+        ("usermeta-a1-bool", "-r=1", "true or false is required: use --boolean-value"),
+        ("usermeta-a1-json", "-s={}", "JSON is required: use --json-value"),
     ] {
         let kind = name.rsplit('-').next().expect("a type");
         let run = world.cec(["meta", "set", "-p", "common-files/a.txt", "-n", name, flag]).run();
@@ -89,7 +89,7 @@ fn unknown_metadata_and_nodes_are_not_found() {
     let world = world();
     let run = world.cec(["meta", "set", "-p", "common-files/a.txt", "-n", "usermeta-nope", "-s", "x"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{run:?}");
-    assert!(run.stderr.starts_with("error: there is no metadata 'usermeta-nope' on this server\n  hint: there are: "));
+    assert!(run.stderr.starts_with("error: there is no metadata 'usermeta-nope' on this server\n  hint: use one of: "));
     let run = world.cec(["meta", "set", "-p", "common-files/nope", "-n", "usermeta-a1-str", "-s", "x"]).run();
     run.is(3, "", "error: 'common-files/nope' does not exist\n");
     world.cec(["meta", "get", "common-files/nope"]).run().is(3, "", "error: 'common-files/nope' does not exist\n");
@@ -109,7 +109,7 @@ fn tags_are_added_and_taken_off() {
     tag("add", &["one", "two,three"]).is(0, "", "common-files/a.txt: usermeta-tags is \"one,two,three\"\n");
     tag("add", &["two", "four"]).is(0, "", "common-files/a.txt: usermeta-tags is \"one,two,three,four\"\n");
     tag("rm", &["two", "four", "nope"]).is(0, "", "common-files/a.txt: usermeta-tags is \"one,three\"\n");
-    tag("rm", &["one", "three"]).is(0, "", "common-files/a.txt: usermeta-tags is gone\n");
+    tag("rm", &["one", "three"]).is(0, "", "common-files/a.txt: usermeta-tags was removed\n");
     assert_eq!(stored(&world, "common-files/a.txt", "usermeta-tags"), json!(null));
     tag("rm", &["one"]).is(0, "", "common-files/a.txt: there was no 'one'\n");
     assert_eq!(tag("add", &[" , "]).code, 2);

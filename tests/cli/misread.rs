@@ -101,7 +101,7 @@ fn what_other_programs_call_it_leads_to_what_it_is_here() {
         (&["config", "show"], "'cec config status'"),
         (&["share", "delete", "common-files/x"], "'cec share rm'"),
         (&["share", "delete", "common-files/x"], "unrecognized subcommand 'delete'"),
-        (&["cp", "a"], "a source and a target are needed, and only one path is given"),
+        (&["cp", "a"], "a source and a target are required, but there is only one path"),
         (&["jobs", "delete"], "either --job-id or --filter must say"),
         (&["search"], "a part of a name, --ext or --meta must say"),
         (&["ls", "-t", "personal-files/x"], "-t is --token; --sort time"),

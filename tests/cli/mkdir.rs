@@ -7,7 +7,7 @@ fn folders_are_made_and_existing_ones_kept() {
     let world = World::new();
     world.cec(["mkdir", "common-files/a"]).run().is(0, "", "created common-files/a\n");
     assert!(world.tree().is_folder("common-files/a"));
-    world.cec(["mkdir", "common-files/a"]).run().is(0, "", "exists already: common-files/a\n");
+    world.cec(["mkdir", "common-files/a"]).run().is(0, "", "already exists: common-files/a\n");
     world.cec(["mkdir", "-q", "cells://common-files/b"]).run().is(0, "", "");
     assert!(world.tree().is_folder("common-files/b"));
     world.cec(["mkdir", "common-files/sp ace+%?#[x]*"]).run().is(0, "", "created common-files/sp ace+%?#[x]*\n");
@@ -20,7 +20,7 @@ fn missing_folders_above_are_made_on_request_only() {
     world.cec(["mkdir", "common-files/x/y/z"]).run().is(
         3,
         "",
-        "error: 'common-files/x' does not exist\n  hint: -p makes missing folders above as well\n",
+        "error: 'common-files/x' does not exist\n  hint: add -p to make missing parent folders\n",
     );
     assert!(!world.tree().exists("common-files/x"));
     world.cec(["mkdir", "-p", "common-files/x/y/z"]).run().is(0, "", "created common-files/x/y/z\n");
@@ -38,7 +38,7 @@ fn names_are_written_in_nfc_and_found_in_any_form() {
     assert!(world.tree().is_folder("common-files/caf\u{e9}/\u{e9}"));
     world.mkdir("common-files/nai\u{308}ve");
     let run = world.cec(["mkdir", "common-files/na\u{ef}ve"]).run();
-    run.is(0, "", "exists already: common-files/nai\u{308}ve\n");
+    run.is(0, "", "already exists: common-files/nai\u{308}ve\n");
     assert_eq!(world.tree().list("common-files").len(), 2);
 }
 
@@ -91,14 +91,14 @@ fn many_folders_are_made_by_few_calls_and_each_has_its_own_answer() {
     let run = world.cec(line).run();
     assert_eq!((run.code, run.stdout.as_str()), (7, ""), "{run:?}");
     let created: String = names.iter().map(|name| format!("created {name}\n")).collect();
-    assert!(run.stderr.starts_with(&format!("{created}exists already: common-files/there\nerror: ")), "{run:?}");
+    assert!(run.stderr.starts_with(&format!("{created}already exists: common-files/there\nerror: ")), "{run:?}");
     assert_eq!(run.stderr.matches("error: ").count(), 3, "{run:?}");
     let calls = world.sandbox.requests().iter().filter(|request| request.path.ends_with("/tree/create")).count();
     assert_eq!(calls, 2);
     assert!(names.iter().all(|name| world.tree().is_folder(name)));
     // What is below another operand waits for it.
     let run = world.cec(["mkdir", "common-files/up", "common-files/up/down", "common-files/up/down"]).run();
-    run.is(0, "", "created common-files/up\ncreated common-files/up/down\nexists already: common-files/up/down\n");
+    run.is(0, "", "created common-files/up\ncreated common-files/up/down\nalready exists: common-files/up/down\n");
 }
 
 #[test]

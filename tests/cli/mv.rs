@@ -50,7 +50,7 @@ fn a_pattern_leaves_out_the_target_that_it_matches() {
     world.cec(["mv", "common-files/*", "common-files/to"]).run().is(
         0,
         "",
-        "'common-files/*' matches 4 items\nwarning: not moved: common-files/to, which the target lies in\n\
+        "'common-files/*' matches 4 items\nwarning: not moved: common-files/to, which contains the target\n\
          moved common-files/a.txt to common-files/to/a.txt\nmoved common-files/b.txt to common-files/to/b.txt\n\
          moved common-files/folder to common-files/to/folder\n",
     );
@@ -77,7 +77,7 @@ fn a_change_of_case_that_stops_halfway_says_where_it_is() {
     world.sandbox.faults().add(Fault::on("PUT", "/a/jobs/user/move").skip(1).status(500));
     let run = world.cec(["mv", "common-files/a.txt", "common-files/A.txt"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{run:?}");
-    assert!(run.stderr.contains("it may be called 'common-files/a-1.txt' now"), "{run:?}");
+    assert!(run.stderr.contains("its name may be 'common-files/a-1.txt' now"), "{run:?}");
     assert!(world.tree().exists("common-files/a-1.txt"));
 }
 

@@ -78,7 +78,7 @@ fn what_is_mistyped_at_any_level_is_told_with_the_nearest() {
         (
             &["rm", "-y", "x/y"],
             "unexpected argument '-y' found",
-            "where there is a question, -f (--force) answers it with yes",
+            "if the command asks a question, -f (--force) answers yes",
         ),
         (
             &["ls", "--sort", "nmae"],
@@ -308,7 +308,7 @@ fn closed_streams_do_no_harm() {
         by_shell(&world, "cec scp - cells://common-files/none <&-").is(
             1,
             "",
-            "error: standard input is closed\n  hint: an empty file is sent with: cec scp - <TARGET> </dev/null\n",
+            "error: standard input is closed\n  hint: to upload an empty file: cec scp - <TARGET> </dev/null\n",
         );
         assert!(!world.tree().exists("common-files/none"));
     }

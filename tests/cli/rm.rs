@@ -4,7 +4,7 @@ use cells_sandbox::{Config, Fault};
 
 use crate::support::World;
 
-const NOBODY: &str = "error: refusing to delete: this needs a confirmation, and nobody can be asked here\n  \
+const NOBODY: &str = "error: cannot ask for confirmation before deleting\n  \
                       hint: add --force to delete without asking\n";
 
 fn world() -> World {
@@ -80,7 +80,7 @@ fn workspaces_are_refused() {
     let world = world();
     for arguments in [["rm", "-f", "common-files"], ["rm", "-fp", "cells://common-files/"]] {
         let run = world.cec(arguments).run();
-        run.is(2, "", "error: 'common-files' is a whole workspace, which cannot be removed like this\n");
+        run.is(2, "", "error: 'common-files' is a workspace; cec cannot delete workspaces\n");
     }
     assert_eq!(world.cec(["rm", "-f", "/"]).run().code, 2);
     assert_eq!(world.cec(["rm", "-f", "*"]).run().code, 2);
@@ -178,8 +178,8 @@ fn the_recycle_bin_itself_goes_only_permanently() {
     for path in ["common-files/recycle_bin", "cells://common-files/recycle_bin/", "common-*/recycle_bin"] {
         let run = world.cec(["rm", "-f", path]).run();
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
-        let told = "error: 'common-files/recycle_bin' is the recycle bin itself\n  hint: to delete it for good, with all \
-                    that is in it: cec rm -p common-files/recycle_bin\n";
+        let told = "error: 'common-files/recycle_bin' is the recycle bin itself\n  hint: to delete it permanently, \
+            with all its content: cec rm -p common-files/recycle_bin\n";
         assert!(run.stderr.ends_with(told), "{run:?}");
     }
     assert!(world.tree().exists("common-files/recycle_bin/old"));
@@ -196,9 +196,9 @@ fn one_run_never_moves_and_deletes() {
     world.cec(["rm", "-f"].into_iter().chain(operands)).run().is(
         2,
         "",
-        "error: 'common-files/a.txt' would be moved to the recycle bin, and 'common-files/recycle_bin/old', which is in it \
-         already, deleted for good\n  hint: remove what is in the recycle bin in a run of its own\n  \
-         hint: or delete all of them for good with --permanently\n",
+        "error: 'common-files/a.txt' would be moved to the recycle bin, but 'common-files/recycle_bin/old' is already \
+            in it and would be deleted permanently\n  hint: delete items of the recycle bin in a separate run\n  \
+         hint: or add --permanently to delete all of them permanently\n",
     );
     assert!(!world.sandbox.requests().iter().any(|request| request.path.contains("delete")));
     let run = world.cec(["rm", "-fp"].into_iter().chain(operands)).run();

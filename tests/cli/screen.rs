@@ -102,7 +102,7 @@ fn credentials_of_the_environment_are_not_stored_unasked() {
             return;
         };
         assert_eq!((code, world.config_file().exists()), (expected, expected == 0), "{answer:?} {screen}");
-        assert!(screen.contains("CEC_TOKEN is set, and every command uses it without an account."), "{screen}");
+        assert!(screen.contains("CEC_TOKEN is set; every command uses it without a stored account."), "{screen}");
     }
 }
 

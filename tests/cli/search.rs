@@ -42,7 +42,7 @@ fn names_are_found_wherever_they_are() {
     }
     world.put("common-files/before-after.jpg", "12");
     for (text, found) in [("-&", "common-files/a-&b.gz\n"), ("before-after", "common-files/before-after.jpg\n")] {
-        let told = "the index leaves out such common words: all names are compared, which takes longer\n";
+        let told = "the index does not contain such common words: comparing all names, which takes longer\n";
         world.cec(["search", "--", text]).run().is(0, found, told);
     }
     world.cec(["search", "docs", "--in", "common-files/docs"]).run().is(0, "", "nothing was found\n");

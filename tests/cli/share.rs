@@ -85,15 +85,11 @@ fn what_does_not_fit_is_not_sent() {
     let world = world();
     for (arguments, input, message) in [
         (&["common-files/report.pdf", "--upload"][..], "", "visitors cannot upload into a file"),
-        (
-            &["common-files/report.pdf", "--no-download", "--no-preview"],
-            "",
-            "visitors of this link could do nothing at all",
-        ),
+        (&["common-files/report.pdf", "--no-download", "--no-preview"], "", "visitors of this link could do nothing"),
         (&["common-files/report.pdf", "--password-stdin"], "x\n", "the password has fewer than 6 characters"),
         (&["common-files/report.pdf", "--password-stdin"], "", "the password that was given is empty"),
         (&["common-files/report.pdf", "--expire", "2001-01-01"], "", "this is in the past"),
-        (&["common-files/report.pdf", "--expire", "soon"], "", "expected a span such as 12h"),
+        (&["common-files/report.pdf", "--expire", "soon"], "", "expected a duration such as 12h"),
         (&["common-files/report.pdf", "--label", " "], "", "the label is empty"),
         (&["common-files/report.pdf", "--slug", "a b/c"], "", "is no last part of a URL"),
         (
@@ -101,7 +97,7 @@ fn what_does_not_fit_is_not_sent() {
             "",
             "a number of downloads is of no use",
         ),
-        (&["common-files"], "", "'common-files' is a whole workspace"),
+        (&["common-files"], "", "'common-files' is a workspace"),
         (&["/"], "", "is a whole workspace"),
     ] {
         let run = world.cec(["share"].iter().chain(arguments).copied()).input(input).run();
@@ -187,7 +183,7 @@ fn what_no_option_names_stays_as_it_is() {
     assert_eq!(link["permissions"], json!(["preview"]));
     edit(&["--password-stdin"]).input("another-word\n").run();
     assert_eq!(shown()["password"], true);
-    edit(&[]).run().is(2, "", "error: nothing is to be changed\n  hint: see 'cec share edit --help'\n");
+    edit(&[]).run().is(2, "", "error: nothing to change\n  hint: see 'cec share edit --help'\n");
     assert_eq!(edit(&["--no-preview"]).run().code, 2, "nothing would be left");
     assert_eq!(edit(&["--upload"]).run().code, 2, "a file");
 }
@@ -205,7 +201,7 @@ fn several_links_go_only_after_a_question() {
     run.is(
         2,
         "",
-        "error: refusing to remove several links: this needs a confirmation, and nobody can be asked here\n  \
+        "error: cannot ask for confirmation before removing several links\n  \
          hint: add --force to remove them without asking\n",
     );
     let json = world.cec(["share", "rm", "-f", "--json", path]).run().json();
@@ -232,7 +228,7 @@ fn a_slug_that_is_taken_leaves_nothing_behind() {
     let path = "common-files/report.pdf";
     let slug = ["--slug", "the-report-of-2031"];
     world.cec(["share", path].into_iter().chain(slug)).run().is(0, "URL/public/the-report-of-2031\n", "");
-    let told = "error: another link has the URL that ends in 'the-report-of-2031'\n";
+    let told = "error: another link already has the URL that ends in 'the-report-of-2031'\n";
     let refused = |run: &Run| {
         assert_eq!((run.code, run.stdout.as_str()), (8, ""), "{run:?}");
         assert!(run.stderr.starts_with(told) && run.stderr.contains("hint: choose another --slug"), "{run:?}");

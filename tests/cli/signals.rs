@@ -92,7 +92,7 @@ fn an_interrupted_removal_says_how_far_it_came() {
         lines[101..],
         [
             "error: interrupted: 100 of 230 moved to the recycle bin",
-            "  hint: the server goes on with what it was told last"
+            "  hint: the server is still working on the last request"
         ]
     );
 }

@@ -141,12 +141,8 @@ fn without_a_browser_the_page_is_shown_and_its_code_asked_for() {
     let ask = "Then paste the code shown there: ";
     for (arguments, variables, said) in [
         (&["--no-browser"][..], &[("DISPLAY", ":0")][..], "Open this page in a browser, on any machine"),
-        (
-            &[],
-            &[("DISPLAY", ":0"), ("SSH_CONNECTION", "a b c d")],
-            "this is an SSH session, so no browser is opened here",
-        ),
-        (&[], &[], "there is no display, so no browser is opened here"),
+        (&[], &[("DISPLAY", ":0"), ("SSH_CONNECTION", "a b c d")], "this is an SSH session, so no browser was opened"),
+        (&[], &[], "there is no display, so no browser was opened"),
     ] {
         if cfg!(target_os = "macos") && variables.is_empty() {
             continue;
@@ -216,7 +212,7 @@ fn a_secret_on_the_command_line_is_warned_of() {
 fn clear_asks_first() {
     let world = World::new();
     world.install_config(include_str!("../recordings/config/pat-clear.json"));
-    let question = "Forget all stored accounts? [y/N] ";
+    let question = "Remove all stored accounts? [y/N] ";
     let Some((code, screen)) = world.signed_out(["clear"]).on_terminal(&[(question, "\n")]) else { return };
     assert_eq!(code, 1, "{screen}");
     assert!(world.config_file().exists());
@@ -283,7 +279,7 @@ fn signing_in_again_asks_how_and_begins_with_the_way_of_before() {
     assert!(code == 0 && screen.contains("the session renews itself"), "{screen}");
     // Somebody else is another account, if that is what is wanted.
     let bob = format!("{}\n", world.sandbox.token("bob"));
-    let question = "the token is that of bob, but the account is that of alice. Store it as another account? [y/N] ";
+    let question = "the token belongs to bob, but the account belongs to alice. Store it as another account? [y/N] ";
     for (answer, expected, accounts) in [("n\n", 2, 1), ("y\n", 0, 2)] {
         let dialogue = [("Choice [1]: ", "token\n"), ("Token: ", bob.as_str()), (question, answer)];
         let (code, screen) = relog().on_terminal(&dialogue).expect("a terminal");

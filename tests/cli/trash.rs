@@ -95,7 +95,7 @@ fn emptying_asks_and_takes_nothing_else() {
     assert_eq!(world.tree().list("personal-files/recycle_bin"), ["p.txt"]);
     assert!(world.tree().exists("common-files/docs/b.txt"));
     world.cec(["trash", "empty", "-f"]).run().is(0, "", "deleted personal-files/recycle_bin/p.txt\n");
-    world.cec(["trash", "empty"]).run().is(0, "", "there is nothing in the recycle bin\n");
+    world.cec(["trash", "empty"]).run().is(0, "", "the recycle bin is empty\n");
 }
 
 #[cfg(unix)]

@@ -126,9 +126,9 @@ fn nothing_is_changed_by_a_program_that_is_not_what_it_should_be() {
         (Release { signature: STANDARD.encode([7; 256]), ..good() }, "key.pem", "its signature is not that of the key"),
         (good(), "other.pem", "its signature is not that of the key"),
         (release("99.0.0", b"no program at all".to_vec()), "key.pem", "it does not start"),
-        (release("99.0.0", b"#!/bin/sh\nexit 3\n".to_vec()), "key.pem", "it ends with exit status: 3"),
-        (release("99.0.0", program("1.0.0")), "key.pem", "it says that it is version 1.0.0, and not 99.0.0"),
-        (release("99.0.0", b"#!/bin/sh\n".to_vec()), "key.pem", "it does not say its version"),
+        (release("99.0.0", b"#!/bin/sh\nexit 3\n".to_vec()), "key.pem", "it exits with exit status: 3"),
+        (release("99.0.0", program("1.0.0")), "key.pem", "it reports version 1.0.0, not 99.0.0"),
+        (release("99.0.0", b"#!/bin/sh\n".to_vec()), "key.pem", "it does not report its version"),
     ] {
         let machine = Machine::new();
         machine.world.sandbox.offer(offered);

@@ -25,12 +25,12 @@ pub(super) fn parse_field(text: &str) -> Result<Field, String> {
     let (first, mut rest) = name.find('[').map_or((name, ""), |open| name.split_at(open));
     names.push(first.to_owned());
     while let Some(inner) = rest.strip_prefix('[') {
-        let (name, after) = inner.split_once(']').ok_or_else(|| format!("a bracket of '{name}' is not closed"))?;
+        let (name, after) = inner.split_once(']').ok_or_else(|| format!("'{name}' has an unclosed bracket"))?;
         names.push(name.to_owned());
         rest = after;
     }
     if first.is_empty() || first.contains(']') || !rest.is_empty() {
-        return Err(format!("'{name}' is no name of a field"));
+        return Err(format!("'{name}' is not a field name"));
     }
     Ok(Field { names, value: value.to_owned() })
 }

@@ -14,10 +14,11 @@ use crate::error::{CliError, Kind, Outcome};
 /// Arguments of `cec api`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Sends a call with the credentials of the account in use, and writes the answer as it came, also where it \
-    is a refusal; the exit code is that of what the answer means. A path without a leading slash is below /a/. Fields make \
-    a JSON body; with GET, HEAD and DELETE they make a query. Names may be nested: 'Node[Path]=x', 'Nodes[][Path]=x'. A \
-    call with a body and no field gets {}.\n\nExamples:\n  cec api GET config/discovery\n  \
+    after_help = "Sends a request with the credentials of the current account and prints the response unchanged, even \
+    if it is an error; the exit code matches the response. A path without a leading slash is below /a/. Fields \
+    form a JSON body; with GET, HEAD and DELETE they form a query. Names may be nested: 'Node[Path]=x', \
+    'Nodes[][Path]=x'. A request with a body but no fields sends {}.\n\nExamples:\n  cec api GET \
+    config/discovery\n  \
     cec api POST user -F Limit=2 --paginate\n  cec api POST search/nodes -f 'Query[FileName]=report'\n  \
     echo '{\"NodePaths\": [\"common-files\"]}' | cec api POST /a/tree/stats --input -"
 )]
@@ -25,22 +26,22 @@ pub struct Args {
     /// GET, POST, PUT, PATCH, DELETE or HEAD
     #[arg(value_name = "METHOD", value_parser = parse_method)]
     method: Method,
-    /// The path, with its query where there is one
+    /// Path, with its query if any
     #[arg(value_name = "PATH")]
     path: String,
-    /// A field whose value is a text
+    /// Field with a text value
     #[arg(short = 'f', long = "raw-field", value_name = "NAME=VALUE", value_parser = body::parse_field)]
     raw_fields: Vec<body::Field>,
-    /// A field whose value is true, false, null, a number, @FILE for the content of a file, or else a text
+    /// Field with a typed value: true, false, null, a number, @FILE for the content of a file, or text
     #[arg(short = 'F', long = "field", value_name = "NAME=VALUE", value_parser = body::parse_field)]
     fields: Vec<body::Field>,
-    /// The body from a file; - reads standard input
+    /// File with the body, or - to read standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["raw_fields", "fields"])]
     input: Option<std::path::PathBuf>,
-    /// Ask for page after page, by Offset and Limit (or From and Size) in the body
+    /// Request all pages, using Offset and Limit (or From and Size) in the body
     #[arg(long)]
     paginate: bool,
-    /// Write the status line and the headers before the answer
+    /// Print the status line and the headers before the response
     #[arg(short, long)]
     include: bool,
 }
@@ -98,11 +99,11 @@ impl Verb for Args {
 /// The path from the root of the server.
 fn absolute(typed: &str) -> Result<String, CliError> {
     if typed.split('?').next().is_some_and(|path| path.contains("://")) {
-        let message = "the path is a whole URL: only the server of the account in use is called";
-        return Err(CliError::new(Kind::Usage, message).hint("leave scheme and host out"));
+        let message = "the path is a complete URL, but requests go only to the current account's server";
+        return Err(CliError::new(Kind::Usage, message).hint("omit the scheme and the host"));
     }
     if typed.chars().any(|character| character.is_whitespace() || character.is_control()) {
-        return Err(CliError::new(Kind::Usage, "the path holds a blank: write it percent-encoded, %20"));
+        return Err(CliError::new(Kind::Usage, "the path contains a space: write it as %20"));
     }
     Ok(match (typed.starts_with('/'), typed.starts_with("a/")) {
         (true, _) => typed.to_owned(),
@@ -122,7 +123,10 @@ fn check(path: &str, body: Option<&[u8]>) -> Result<(), CliError> {
     match ids.iter().find(|id| !id.as_str().is_some_and(is_task_id)) {
         None => Ok(()),
         Some(id) => {
-            let message = format!("{id} is no whole task id: the server's jobs service would not survive this call");
+            let message = format!(
+                "{id} is not a complete task id, and this request would crash the server's jobs \
+                service"
+            );
             Err(CliError::new(Kind::Usage, message))
         }
     }
@@ -178,13 +182,13 @@ async fn call(ctx: &Ctx, arguments: &Args, path: &str, body: Option<Bytes>) -> R
                 if ctx.api().await?.raw(Method::GET, "/a/config/discovery", None).await.is_ok() {
                     error.kind = Kind::NotFound;
                 }
-                error.message = "the server answered with a web page: it has no such call".to_owned();
-                error.hints = vec!["the path of a call is like /a/tree/stat/WORKSPACE".to_owned()];
+                error.message = "the server answered with a web page: it does not know this request".to_owned();
+                error.hints = vec!["write the path like /a/tree/stat/WORKSPACE".to_owned()];
             } else if is_page && !path.starts_with("/a/") {
                 let call = path.trim_start_matches('/');
                 error.hints = vec![format!("REST calls are below /a: try '/a/{call}'")];
             } else if arguments.method == Method::HEAD && error.kind == Kind::Auth {
-                error.hints = vec!["the server refuses HEAD whatever the token: use GET".to_owned()];
+                error.hints = vec!["the server refuses HEAD with any token: use GET".to_owned()];
             }
             Err(during(error))
         }

@@ -17,15 +17,15 @@ Examples:
   eval (cec completion elvish | slurp)                            # in rc.elv";
 
 const NOTES: &str = "\
-In bash, zsh and fish, paths on the server are completed too. A server that does not answer within a second is not waited \
-for, and nothing is said. Listings are kept for ten seconds; --no-cache, or CEC_NO_CACHE=1, asks every time. A session \
-that would have to be renewed first is left alone.";
+bash, zsh and fish also complete paths on the server. If the server does not answer within a second, they offer \
+nothing. Listings are cached for ten seconds; --no-cache or CEC_NO_CACHE=1 turns this off. Completion never renews a \
+session.";
 
 /// Arguments of `cec completion`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{NOTES}"))]
 pub struct Args {
-    /// The shell
+    /// Shell to complete in
     #[arg(value_enum)]
     shell: Shell,
 }

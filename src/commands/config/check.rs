@@ -47,11 +47,11 @@ pub async fn check_keyring(ctx: &Ctx) -> Result<Outcome, CliError> {
     }
     match result {
         Ok(()) => {
-            ctx.ui.status("it works: secrets are kept there");
+            ctx.ui.status("it works: secrets are stored there");
             Ok(Outcome::Done)
         }
         Err(error @ KeyringError::Absent(_)) => Err(CliError::new(Kind::Failure, error.to_string())
-            .hint("secrets are kept in clear text in config.json, readable by you only")),
+            .hint("secrets are stored in clear text in config.json, which only you can read")),
         Err(error) => Err(crate::store::StoreError::NotKept(error).into()),
     }
 }

@@ -29,13 +29,13 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Format {
-    /// A remote called cells, for rclone.conf
+    /// Remote named cells, for rclone.conf
     #[arg(long)]
     rclone: bool,
-    /// A profile called cells, for ~/.aws/config
+    /// Profile named cells, for ~/.aws/config
     #[arg(long)]
     aws: bool,
-    /// Variables for s5cmd, to be read by a shell
+    /// Variables for s5cmd, in shell syntax
     #[arg(long)]
     s5cmd: bool,
 }
@@ -46,7 +46,7 @@ struct Record {
     program: &'static str,
     configuration: String,
     url: String,
-    /// When the token in it ends, where that is known.
+    /// When the token in it expires, where that is known.
     expires_at: Option<String>,
 }
 
@@ -54,7 +54,7 @@ impl Verb for Args {
     const FOREIGN: &'static [Foreign] = &[Foreign::new(
         "cec",
         &["mount", "serve"],
-        "'cec config export --rclone' prints a configuration with which rclone can mount and serve",
+        "'cec config export --rclone' prints a configuration for rclone, which can mount and serve",
     )];
 
     fn remote_paths(&self) -> RemotePaths<'_> {
@@ -85,7 +85,7 @@ impl Verb for Args {
         ctx.ui.status("the bucket is io; a key starts with the workspace: io/personal-files/folder/file");
         if !matches!(account.credentials, Credentials::Token(_)) {
             let end = tokens.expires_at().map(|end| format!(" at {}", ctx.ui.time(end))).unwrap_or_default();
-            ctx.ui.warn(&format!("the token in it ends{end}: a personal access token lasts longer"));
+            ctx.ui.warn(&format!("the token in it expires{end}: use a personal access token, which lasts longer"));
         }
         Ok(Outcome::Done)
     }

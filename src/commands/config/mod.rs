@@ -29,22 +29,22 @@ verbs! {
     pub enum Verbs {
         /// Sign in to a server and store the account
         Add(configure::Args),
-        /// Show who is signed in where
+        /// Show who is signed in to which server
         #[command(after_help = "Examples:\n  cec config status\n  cec config status --json")]
         Status(info::Args),
         /// List the stored accounts
         Ls(list::Args),
         /// Make a stored account the active one
         Use(select::Args),
-        /// Forget a stored account, and end its session on the server
+        /// Remove a stored account and sign out on the server
         Rm(remove::Args),
         /// Sign in again to a stored account
         Relog(relog::Args),
-        /// Print a token that is good now, for other programs
+        /// Print a valid token for other programs
         Token(token::Args),
-        /// Print the account as a configuration of rclone, aws or s5cmd
+        /// Print the account as a configuration for rclone, aws or s5cmd
         Export(export::Args),
-        /// See whether the system keyring works
+        /// Check whether the system keyring works
         CheckKeyring(check::Args),
     }
 }
@@ -58,7 +58,7 @@ async fn good_token(ctx: &Ctx, life: Duration) -> Result<Token, CliError> {
     let sender = ctx.sender().await?;
     let token = sender.tokens.token(life).await?;
     if !token.is_sound() {
-        let message = "the stored token holds characters that no token has; other programs must not be given it";
+        let message = "the stored token contains invalid characters and is not safe to print";
         return Err(CliError::new(Kind::Auth, message).hint(crate::error::SIGN_IN));
     }
     match sender.is_dead(&token, ANY_WORKSPACE, Instant::now()).await {
@@ -78,7 +78,7 @@ pub(crate) fn warn_of_environment(ctx: &Ctx) {
     let names = ctx.settings.overriding();
     if !names.is_empty() {
         let names = names.join(" and ");
-        ctx.ui.warn(&format!("{names} in the environment win over the active account: unset them to use it"));
+        ctx.ui.warn(&format!("{names} in the environment override the active account: unset them to use it"));
     }
 }
 
@@ -98,13 +98,13 @@ async fn choose_account(
             [id] => Ok((*id).to_owned()),
             [] => Err(CliError::new(Kind::NotFound, format!("there is no account '{name}'"))
                 .hint(format!("the stored accounts are: {}", ids.join(", ")))),
-            several => Err(CliError::new(Kind::Usage, format!("several accounts are called '{name}'"))
-                .hint(format!("give the id: {}", several.join(", ")))),
+            several => Err(CliError::new(Kind::Usage, format!("several accounts are named '{name}'"))
+                .hint(format!("use the id: {}", several.join(", ")))),
         };
     }
     if !ctx.ui.can_ask() {
         return Err(
-            CliError::new(Kind::Usage, "which account is meant?").hint(format!("give one of: {}", ids.join(", ")))
+            CliError::new(Kind::Usage, "name the account to use").hint(format!("name one of: {}", ids.join(", ")))
         );
     }
     if let [only] = ids.as_slice() {
@@ -119,8 +119,8 @@ async fn choose_account(
 /// How credentials of that kind last that renew themselves.
 pub(crate) fn lasts(credentials: &str) -> &'static str {
     match credentials {
-        "oauth" => "it renews itself; unused for 60 days (the server may have another limit) it ends",
-        _ => "every run logs in",
+        "oauth" => "it renews itself; it expires after 60 days without use (the server may set another limit)",
+        _ => "every run signs in",
     }
 }
 

@@ -14,10 +14,10 @@ use crate::error::{CliError, Outcome};
     cec config relog --token-file token.txt\n  cec config relog --password - < pw.txt"
 )]
 pub struct Args {
-    /// Its id or label; the active account where it is left out
+    /// Id or label of the account; the active one if omitted
     #[arg(value_name = "ID")]
     account: Option<String>,
-    /// Open no browser: show the address of the login page, and ask for the code
+    /// Do not open a browser: print the URL of the login page and ask for the code
     #[arg(long)]
     no_browser: bool,
 }
@@ -40,7 +40,7 @@ impl Verb for Args {
             self.account.as_deref().or_else(|| ctx.settings.account.profile.as_ref().map(|name| name.value.as_str()));
         let id = match given.or_else(|| accounts.active_id()) {
             Some(name) => choose_account(ctx, &accounts, Some(name), "").await?,
-            None => choose_account(ctx, &accounts, None, "Which account shall be signed in to?").await?,
+            None => choose_account(ctx, &accounts, None, "Which account do you want to sign in to?").await?,
         };
         let entry = &accounts.entries[&id];
         let known = Known {
@@ -61,7 +61,7 @@ impl Verb for Args {
             let _ = revoke(ctx, &vault, &accounts, &id).await;
             waiting(move || vault.remove(&id)).await??;
         } else if now != id {
-            ctx.ui.status(&format!("{now} is stored besides {id}, and is the active account now"));
+            ctx.ui.status(&format!("{now} is stored in addition to {id}, and is now the active account"));
         }
         Ok(outcome)
     }

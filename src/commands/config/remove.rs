@@ -26,10 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
     after_help = "Examples:\n  cec config rm alice@files.example.com:443\n  cec config rm -f alice@files.example.com"
 )]
 pub struct Args {
-    /// Its id or label; asked for where it is left out
+    /// Id or label of the account; cec asks for it if omitted
     #[arg(value_name = "ID")]
     account: Option<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     force: bool,
 }
@@ -60,7 +60,7 @@ impl Verb for Args {
         Foreign::new(
             "cec",
             &["logout", "logoff", "signout"],
-            "'cec config rm' forgets an account, 'cec clear' all of them",
+            "'cec config rm' removes an account, 'cec clear' all of them",
         ),
         Foreign::new("cec config", &["delete", "logout"], "'cec config rm' removes an account"),
     ];
@@ -76,24 +76,25 @@ impl Verb for Args {
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let vault = ctx.vault()?;
         let accounts = vault.load()?.accounts;
-        let id = choose_account(ctx, &accounts, self.account.as_deref(), "Which account shall be forgotten?").await?;
+        let id =
+            choose_account(ctx, &accounts, self.account.as_deref(), "Which account do you want to remove?").await?;
         if !self.force {
             if !ctx.ui.can_ask() {
-                return Err(CliError::new(Kind::Usage, format!("refusing to forget {id} without being able to ask"))
+                return Err(CliError::new(Kind::Usage, format!("cannot ask for confirmation before removing {id}"))
                     .hint("add --force"));
             }
-            if !ctx.ui.confirm(&format!("Forget {id}?"), Consent::Yes).await {
+            if !ctx.ui.confirm(&format!("Remove {id}?"), Consent::Yes).await {
                 return Err(CliError::new(Kind::Failure, "nothing was removed"));
             }
         }
         let revoked = revoke(ctx, &vault, &accounts, &id).await;
         let (removing, name) = (vault.clone(), id.clone());
         let Some(removed) = waiting(move || removing.remove(&name)).await?? else {
-            return Err(CliError::new(Kind::NotFound, format!("there is no account '{id}' (any more)")));
+            return Err(CliError::new(Kind::NotFound, format!("there is no account '{id}'; it may have been removed")));
         };
         report(ctx, &id, &revoked);
         if let Some(error) = removed.left_in_keyring {
-            ctx.ui.warn(&format!("its secret may stay in the system keyring: {error}"));
+            ctx.ui.warn(&format!("its secret may remain in the system keyring: {error}"));
         }
         let now = vault.load()?.accounts;
         if accounts.active == id && !now.active.is_empty() {
@@ -109,10 +110,10 @@ impl Verb for Args {
 
 fn report(ctx: &Ctx, id: &str, revoked: &Revoked) {
     match revoked {
-        Revoked::Ended => ctx.ui.status(&format!("{id} is forgotten, and its session ended on the server")),
-        Revoked::Nothing => ctx.ui.status(&format!("{id} is forgotten")),
+        Revoked::Ended => ctx.ui.status(&format!("{id} is removed and signed out on the server")),
+        Revoked::Nothing => ctx.ui.status(&format!("{id} is removed")),
         Revoked::GoesOn(reason) => {
-            ctx.ui.status(&format!("{id} is forgotten"));
+            ctx.ui.status(&format!("{id} is removed"));
             ctx.ui.warn(reason);
         }
     }
@@ -121,7 +122,7 @@ fn report(ctx: &Ctx, id: &str, revoked: &Revoked) {
 /// Ends the session of an account on its server, if it has one and it can be ended.
 pub(crate) async fn revoke(ctx: &Ctx, vault: &Vault, accounts: &Accounts, id: &str) -> Revoked {
     let goes_on =
-        |reason: &dyn std::fmt::Display| Revoked::GoesOn(format!("the session of {id} was not ended: {reason}"));
+        |reason: &dyn std::fmt::Display| Revoked::GoesOn(format!("could not end the session of {id}: {reason}"));
     let (vault, accounts, name) = (vault.clone(), accounts.clone(), id.to_owned());
     let found = match waiting(move || vault.find(&accounts, &name)).await {
         Ok(Ok(found)) => found,
@@ -141,8 +142,7 @@ pub(crate) async fn revoke(ctx: &Ctx, vault: &Vault, accounts: &Accounts, id: &s
         Credentials::OAuth(pair) => pair.refresh.as_ref().unwrap_or(&pair.access),
         _ if is_dead(&http, &found.account).await => return Revoked::Nothing,
         _ => {
-            let reason =
-                format!("the token of {id} goes on being valid: only an administrator of the server can revoke it");
+            let reason = format!("the token of {id} is still valid: only a server administrator can revoke it");
             return Revoked::GoesOn(reason);
         }
     };

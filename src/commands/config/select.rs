@@ -11,7 +11,7 @@ use crate::error::{CliError, Outcome};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cec config use alice@files.example.com:443\n  cec config use")]
 pub struct Args {
-    /// Its id or label; asked for where it is left out
+    /// Id or label of the account; cec asks for it if omitted
     #[arg(value_name = "ID")]
     account: Option<String>,
 }
@@ -37,7 +37,7 @@ impl Verb for Args {
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let vault = ctx.vault()?;
         let accounts = vault.load()?.accounts;
-        let id = choose_account(ctx, &accounts, self.account.as_deref(), "Which account shall be used?").await?;
+        let id = choose_account(ctx, &accounts, self.account.as_deref(), "Which account do you want to use?").await?;
         vault.file().update(|accounts| accounts.active.clone_from(&id))?;
         ctx.ui.status(&format!("the active account is now {id}"));
         warn_of_environment(ctx);

@@ -14,7 +14,7 @@ use crate::error::{CliError, Outcome};
     after_help = "Examples:\n  curl -H \"Authorization: Bearer $(cec config token)\" $URL/a/tree/stat/personal-files\n  cec config token --profile alice@files.example.com:443"
 )]
 pub struct Args {
-    /// How long it has to be good for, as far as the server's tokens live that long
+    /// Minimum remaining lifetime, if the server's tokens live that long
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = crate::settings::parse_duration)]
     min_life: Duration,
 }

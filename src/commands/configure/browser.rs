@@ -28,22 +28,22 @@ pub(super) async fn sign_in(ctx: &Ctx, http: &Http, url: &ServerUrl, no_browser:
     let reason = if no_browser { None } else { obstacle(&ctx.settings.environment) };
     if no_browser || reason.is_some() {
         if !ctx.ui.can_ask() {
-            return Err(cannot_paste(reason.unwrap_or("no browser is to be opened")));
+            return Err(cannot_paste(reason.unwrap_or("--no-browser is set")));
         }
         if let Some(reason) = reason {
-            ctx.ui.status(&format!("{reason}, so no browser is opened here"));
+            ctx.ui.status(&format!("{reason}, so no browser was opened"));
         }
         return by_hand(ctx, &oauth, url).await.map_err(during);
     }
     match Listener::bind(CALLBACK_PORT).await {
         Ok(listener) => by_listener(ctx, &oauth, &listener).await.map_err(during),
         Err(error) => {
-            let taken = format!("port {CALLBACK_PORT} of this machine, where the browser would come back to, is taken");
+            let taken = format!("port {CALLBACK_PORT} of this machine, which the browser must return to, is in use");
             tracing::debug!(%error, "no listener");
             if !ctx.ui.can_ask() {
                 return Err(cannot_paste(&taken));
             }
-            ctx.ui.warn(&format!("{taken}: the code has to be pasted"));
+            ctx.ui.warn(&format!("{taken}: paste the code instead"));
             by_hand(ctx, &oauth, url).await.map_err(during)
         }
     }
@@ -67,7 +67,7 @@ fn obstacle(environment: &Environment) -> Option<&'static str> {
 }
 
 fn cannot_paste(reason: &str) -> CliError {
-    CliError::new(Kind::Usage, format!("{reason}, and nobody can paste a code here"))
+    CliError::new(Kind::Usage, format!("{reason}, and there is no terminal to paste a code into"))
         .hint("run it on a terminal, or sign in with a token: cec configure token --with-token")
 }
 
@@ -75,7 +75,7 @@ fn cannot_paste(reason: &str) -> CliError {
 async fn by_listener(ctx: &Ctx, oauth: &OAuth, listener: &Listener) -> Result<Obtained, CliError> {
     let attempt = oauth.begin(Redirect::Loopback(listener.port()))?;
     oauth.challenge(&attempt).await?;
-    show_address(ctx, &attempt, "Sign in with the browser. If none opens, open this page yourself:");
+    show_address(ctx, &attempt, "Sign in with the browser. If no browser opens, open this page yourself:");
     let address = attempt.url().to_string();
     let commands = ctx.settings.environment.text(env::BROWSER).ok().flatten().map(str::to_owned);
     let open = move || sys::browser::open(&address, commands.as_deref(), &env::SECRETS);
@@ -164,7 +164,7 @@ fn show_address(ctx: &Ctx, attempt: &Attempt, words: &str) {
 /// What is pasted while the browser is waited for; never ends where nobody can paste.
 async fn paste_meanwhile(ctx: &Ctx, attempt: &Attempt) -> Result<Code, OAuthError> {
     while ctx.ui.can_ask() {
-        let question = "Waiting for the browser (or paste the address that it ended on)";
+        let question = "Waiting for the browser (or paste the last address that it shows)";
         let Some(text) = ctx.ui.ask(question).await else { break };
         match attempt.read_pasted(&text) {
             Ok(code) => return Ok(code),
@@ -178,7 +178,7 @@ async fn paste_meanwhile(ctx: &Ctx, attempt: &Attempt) -> Result<Code, OAuthErro
 fn too_late() -> CliError {
     let minutes = PATIENCE.as_secs() / 60;
     CliError::new(Kind::Auth, format!("nobody signed in with the browser within {minutes} minutes"))
-        .hint("run it again; if the page said that authentication failed, try --no-browser")
+        .hint("run the command again; if the page reported failed authentication, add --no-browser")
 }
 
 /// What the browser is told at the end.
@@ -197,7 +197,7 @@ fn failure_page(error: &CliError) -> Page {
     Page {
         success: false,
         title: "cec is not signed in".to_owned(),
-        text: format!("{}. The terminal says more. You can close this tab.", error.message),
+        text: format!("{}. See the terminal for details. You can close this tab.", error.message),
     }
 }
 

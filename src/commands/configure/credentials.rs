@@ -175,7 +175,7 @@ async fn password(ctx: &Ctx, http: &Http, subject: &Subject) -> Result<Credentia
     match signed_in {
         SignedIn::Tokens(tokens) => Ok((*tokens).into()),
         SignedIn::NotOffered(reason) => {
-            tracing::info!(%reason, "no renewable session is given for the password");
+            tracing::info!(%reason, "the password is not exchanged for a renewable session");
             Ok(Credentials::Password { login, password })
         }
     }

@@ -61,8 +61,8 @@ pub(super) fn way_of(kind: &str, no_browser: bool) -> Option<Way> {
 pub(super) fn refuse_other_login(ctx: &Ctx, known: &Known) -> Result<(), CliError> {
     match &ctx.settings.account.login {
         Some(login) if login.by_flag && !known.is_of(&login.value) => {
-            let message = format!("{} is {}, but the account is that of {}", login.name, login.value, known.user);
-            Err(CliError::new(Kind::Usage, message).hint("'cec configure' stores another account beside it"))
+            let message = format!("{} is {}, but the account belongs to {}", login.name, login.value, known.user);
+            Err(CliError::new(Kind::Usage, message).hint("run 'cec configure' to store another account"))
         }
         _ => Ok(()),
     }
@@ -93,7 +93,7 @@ pub(super) async fn confirm_environment(ctx: &Ctx, way: &Way) -> Result<(), CliE
         _ => parts.token.as_ref().map(|token| token.name),
     };
     let secret = secret.unwrap_or_default();
-    ctx.ui.before_asking(&format!("{secret} is set, and every command uses it without an account."));
+    ctx.ui.before_asking(&format!("{secret} is set; every command uses it without a stored account."));
     if ctx.ui.confirm("Store it as an account anyway?", Consent::Yes).await {
         return Ok(());
     }
@@ -120,9 +120,7 @@ pub(super) fn refuse_method(text: &str) -> Result<(), CliError> {
     let close = METHODS.iter().find(|name| strsim::osa_distance(&word, name) <= 2);
     let hint = match close {
         Some(name) => format!("did you mean '{name}'?"),
-        None => "the ways to sign in are oauth, token and client-auth; a server's URL looks like \
-                 https://files.example.com"
-            .to_owned(),
+        None => "use oauth, token or client-auth, or a server URL such as https://files.example.com".to_owned(),
     };
     Err(CliError::new(Kind::Usage, format!("'{text}' is neither a way to sign in nor the URL of a server")).hint(hint))
 }
@@ -167,8 +165,8 @@ pub(super) fn refuse_to_ask(ctx: &Ctx, has_url: bool, way: Option<&Way>, has_log
     if missing.is_empty() {
         return Ok(());
     }
-    Err(CliError::new(Kind::Usage, format!("nobody can be asked here, and this is missing: {}", missing.join(", ")))
-        .hint("the environment works as well: CEC_URL, CEC_TOKEN, CEC_LOGIN, CEC_PASSWORD"))
+    Err(CliError::new(Kind::Usage, format!("cannot ask here, and this is missing: {}", missing.join(", ")))
+        .hint("or set CEC_URL, CEC_TOKEN, CEC_LOGIN, CEC_PASSWORD"))
 }
 
 #[cfg(test)]

@@ -39,22 +39,22 @@ pub struct Args {
 enum Method {
     /// Sign in with a browser
     ///
-    /// Opens the server's login page, and waits for the browser to come back to http://localhost:3000. Without a
-    /// browser here (over SSH, without a display, with --no-browser) the page is opened anywhere, and the code that it
-    /// shows is pasted.
+    /// Opens the server's login page and waits for the browser to return to http://localhost:3000. Without a browser
+    /// here (over SSH, without a display, with --no-browser), open the page on any machine and paste the code that it
+    /// shows.
     #[command(visible_alias = "browser")]
     Oauth(OauthArgs),
     /// Sign in with a personal access token
     ///
-    /// The token is made on the server, by an administrator: cells admin user token -u LOGIN -a 720h
+    /// An administrator makes the token on the server: cells admin user token -u LOGIN -a 720h
     Token(TokenArgs),
     /// Sign in with a login name and a password
     ///
-    /// The password is sent once, and exchanged for a session that renews itself. Only where a server does not offer
-    /// that is the password stored.
+    /// The password is sent once and exchanged for a session that renews itself. It is stored only if the server does
+    /// not offer this.
     #[command(visible_alias = "password")]
     ClientAuth(ClientAuthArgs),
-    /// See whether the system keyring works
+    /// Check whether the system keyring works
     #[command(after_help = config::check::EXAMPLES)]
     CheckKeyring,
 }
@@ -67,7 +67,7 @@ struct OauthArgs {
     /// URL of the server
     #[arg(value_name = "URL")]
     server: Option<String>,
-    /// Open no browser: show the address of the login page, and ask for the code
+    /// Do not open a browser: print the URL of the login page and ask for the code
     #[arg(long, conflicts_with = "id_token")]
     no_browser: bool,
     /// Access token of another client, or - to read it from standard input; it cannot be renewed

@@ -68,13 +68,13 @@ async fn store(ctx: &Ctx, http: &Http, subject: &Subject, account: &Account) -> 
     ctx.keep_secrets(&account.credentials);
     let (user, server) = ask(http, account).await?;
     let (whose, sends_login) = match &account.credentials {
-        Credentials::Token(_) => ("the token is that of", false),
-        Credentials::OAuth { .. } => ("this signed in", false),
-        Credentials::Password { .. } => ("the password is that of", true),
+        Credentials::Token(_) => ("the token belongs to", false),
+        Credentials::OAuth { .. } => ("the browser signed in", false),
+        Credentials::Password { .. } => ("the password belongs to", true),
     };
     let known = subject.known.as_ref();
     if let Some(known) = known.filter(|known| !known.user.is_empty() && known.user != user.login) {
-        let message = format!("{whose} {}, but the account is that of {}", user.login, known.user);
+        let message = format!("{whose} {}, but the account belongs to {}", user.login, known.user);
         let question = format!("{message}. Store it as another account?");
         if !ctx.ui.can_ask() || !ctx.ui.confirm(&question, Consent::Yes).await {
             return Err(CliError::new(Kind::Usage, message).hint("nothing was stored; 'cec configure' adds an account"));
@@ -83,9 +83,7 @@ async fn store(ctx: &Ctx, http: &Http, subject: &Subject, account: &Account) -> 
     let expected = ctx.settings.account.login.as_ref().filter(|_| !sends_login && known.is_none());
     if let Some(expected) = expected.filter(|expected| expected.value != user.login) {
         let message = format!("{whose} {}, but {} says {}", user.login, expected.name, expected.value);
-        return Err(
-            CliError::new(Kind::Usage, message).hint("nothing was stored; leave the login name out, or correct it")
-        );
+        return Err(CliError::new(Kind::Usage, message).hint("nothing was stored; omit or correct the login name"));
     }
     let stored_skip_verify = known.is_some_and(|known| known.skip_verify);
     let skip_verify = ctx.settings.connection.skip_verify.unwrap_or(stored_skip_verify);

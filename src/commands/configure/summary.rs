@@ -51,10 +51,10 @@ pub(super) fn print(
     if let Place::File(path) = &saved.place {
         let why = saved.no_keyring.as_ref().map(|reason| format!("; there is no system keyring ({reason})"));
         let (path, why) = (path.display(), why.unwrap_or_default());
-        ctx.ui.warn(&format!("the {name} is kept in clear text in {path}, which only you can read{why}"));
+        ctx.ui.warn(&format!("the {name} is stored in clear text in {path}, which only you can read{why}"));
     }
     if user.must_change_password {
-        ctx.ui.warn(&format!("the server wants {} to change the password, in a browser", user.login));
+        ctx.ui.warn(&format!("the server requires {} to change the password in a browser", user.login));
     }
     if let Some(file) = &ctx.settings.connection.ca_cert {
         let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
@@ -81,17 +81,21 @@ pub(super) fn print(
 /// How long credentials last: in words, as a time, and whether they renew themselves.
 fn life(credentials: &Credentials) -> (String, Option<Timestamp>, bool) {
     let (words, end, renews) = match credentials {
-        Credentials::OAuth(TokenPair { refresh: Some(_), .. }) => {
-            ("the session renews itself; unused for 60 days (the server may have another limit) it ends", None, true)
-        }
+        Credentials::OAuth(TokenPair { refresh: Some(_), .. }) => (
+            "the session renews itself; it expires after 60 days without use (the server may set another limit)",
+            None,
+            true,
+        ),
         Credentials::OAuth(TokenPair { refresh: None, expires_at, .. }) => {
             let end = expires_at.and_then(|seconds| Timestamp::from_second(seconds).ok());
-            ("the token cannot be renewed; servers let such tokens live for ten minutes", end, false)
+            ("the token cannot be renewed; such tokens usually expire after ten minutes", end, false)
         }
-        Credentials::Token(_) => ("the token lasts as long as whoever made it has set", None, false),
-        Credentials::Password { .. } => {
-            ("this server exchanges no password for a session that renews itself: every run logs in", None, true)
-        }
+        Credentials::Token(_) => ("the token expires at the time that its creator set", None, false),
+        Credentials::Password { .. } => (
+            "this server does not exchange the password for a session that renews itself: every run signs in",
+            None,
+            true,
+        ),
     };
     (words.to_owned(), end, renews)
 }

@@ -62,7 +62,7 @@ fn page(command: &clap::Command, name: &str, root: bool) -> io::Result<String> {
         let _ = writeln!(page, ".TP\n.BR {} (1)\n{}", escaped(&dashed(child)), escaped(&plain_text(child.get_about())));
     }
     if !root {
-        page.push_str(".SH SEE ALSO\n.BR cec (1),\nwhich tells the options that every command takes.\n");
+        page.push_str(".SH SEE ALSO\n.BR cec (1),\nwhich describes the options of every command.\n");
     }
     Ok(page)
 }

@@ -7,8 +7,8 @@ use super::{visible_subcommands, without_globals};
 /// The document. The global options stand with the first command alone.
 pub(super) fn document(mut command: clap::Command) -> String {
     let mut text = String::from(
-        "# Commands\n\nThe help of every command, as `cec doc -p docs` writes it. The global options, which stand with \
-         `cec` itself, go with every command.\n",
+        "# Commands\n\nThe help of every command, as `cec doc -p docs` writes it. Every command accepts the global \
+            options, which are listed under `cec`.\n",
     );
     command.build();
     section(&command, &mut text, true);

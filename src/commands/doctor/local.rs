@@ -11,7 +11,7 @@ use crate::store::accounts::Loaded;
 use crate::store::{Accounts, Entry, KeyringError, StoreError, keyring};
 
 /// What is said of what credentials of flags or environment make needless.
-const NOT_USED: &str = "not used: the credentials are given by flags or environment";
+const NOT_USED: &str = "not used: the credentials come from flags or environment";
 
 /// The server that the rest is about.
 pub(super) struct Subject {
@@ -70,7 +70,7 @@ fn config(ctx: &Ctx, report: &mut Report<'_>) -> Result<Option<Loaded>, CliError
             } else if loaded.shows_secrets() {
                 report.warning(
                     "config",
-                    format!("others can read the secrets in {path}"),
+                    format!("other users can read the secrets in {path}"),
                     command_line("chmod 600", &[&path]),
                 )?;
             } else {
@@ -83,17 +83,17 @@ fn config(ctx: &Ctx, report: &mut Report<'_>) -> Result<Option<Loaded>, CliError
 
 async fn check_keyring(ctx: &Ctx, report: &mut Report<'_>) -> Result<(), CliError> {
     if ctx.settings.skip_keyring {
-        return report.skipped("keyring", "not used: --skip-keyring or CEC_SKIP_KEYRING says so", None);
+        return report.skipped("keyring", "not used because of --skip-keyring or CEC_SKIP_KEYRING", None);
     }
     let Ok(vault) = ctx.vault() else {
-        return report.skipped("keyring", "not looked at: there is no folder for config.json", None);
+        return report.skipped("keyring", "not checked: there is no folder for config.json", None);
     };
     match waiting(move || keyring::check(vault.keyring())).await? {
-        Ok(()) => report.ok("keyring", "it takes and gives secrets"),
+        Ok(()) => report.ok("keyring", "it stores and returns secrets"),
         Err(error @ KeyringError::Absent(_)) => report.warning(
             "keyring",
             error.to_string(),
-            "secrets are kept in config.json instead, readable by you only; --skip-keyring says that this is wanted",
+            "secrets are stored in config.json instead, which only you can read; add --skip-keyring to accept this",
         ),
         Err(error) => report.failed("keyring", StoreError::NotKept(error)),
     }

@@ -16,12 +16,12 @@ Examples:
   cec doctor --jq '.[] | select(.verdict == \"failed\") | .hint'";
 
 const NOTES: &str = "\
-It looks at config.json, the system keyring, the account, the proxy, the name of the server, the connection, TLS, the server, \
-the clocks, REST, the version, the S3 gateway and the websocket. Nothing is changed on the server; an item that belongs to \
-nobody is written to the keyring and removed. With credentials of flags or environment neither config.json nor keyring is \
-touched. Without an account it looks at what can be seen from outside.
+Checks config.json, the system keyring, the account, the proxy, the name of the server, the connection, TLS, the \
+server, the clocks, REST, the version, the S3 gateway and the websocket. It changes nothing on the server; it writes \
+a test item to the keyring and removes it. With credentials from flags or environment, it uses neither config.json \
+nor the keyring. Without an account, it checks what is visible without signing in.
 
-The exit code is that of the first thing that failed; warnings count as 0.";
+The exit code is that of the first failed check; warnings count as 0.";
 
 /// Arguments of `cec doctor`.
 #[derive(Debug, clap::Args)]

@@ -77,7 +77,7 @@ impl<'a> Report<'a> {
     /// It could not be looked at, since something before it is missing or failed; a terminal shows what that was, and
     /// is spared what follows from it.
     pub(super) fn passed_over(&mut self, check: &'static str, why: &str) -> Result<(), CliError> {
-        let message = format!("not looked at: {why}");
+        let message = format!("not checked: {why}");
         let finding = Finding { check, verdict: Verdict::Skipped, message, hint: None, code: None, kind: None };
         if !self.ui.stdout_is_terminal() {
             self.show(&finding)?;
@@ -149,7 +149,7 @@ impl<'a> Report<'a> {
         };
         let faults = [counted(count(Verdict::Failed), "failure"), counted(count(Verdict::Warning), "warning")];
         let faults: Vec<String> = faults.into_iter().flatten().collect();
-        self.ui.status(&if faults.is_empty() { "all is well".to_owned() } else { faults.join(", ") });
+        self.ui.status(&if faults.is_empty() { "no problems found".to_owned() } else { faults.join(", ") });
         Ok(self.findings.iter().find_map(|finding| finding.kind).map_or(Outcome::Done, Outcome::Failed))
     }
 }

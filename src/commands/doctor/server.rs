@@ -38,7 +38,7 @@ pub(super) async fn diagnose(ctx: &Ctx, subject: Option<&Subject>, report: &mut 
     };
     let is_there = way(ctx, subject, report).await?;
     if !is_there {
-        return skip(report, INSIDE.iter(), "the server cannot be asked");
+        return skip(report, INSIDE.iter(), "the server cannot be reached");
     }
     if !subject.has_account {
         return skip(report, INSIDE.iter(), "nobody is signed in");
@@ -117,8 +117,8 @@ fn tls(subject: &Subject, report: &mut Report<'_>) -> Result<(), CliError> {
     match (url.is_https(), url.is_loopback()) {
         (true, _) if subject.skip_verify => report.warning(
             "tls",
-            format!("the certificate of {url} is not checked: anybody in between can read everything"),
-            "leave --skip-verify out, and give --ca-cert FILE where the server has an authority of its own",
+            format!("the certificate of {url} is not checked: an attacker in between can read everything"),
+            "omit --skip-verify; if the server has its own certificate authority, add --ca-cert FILE",
         ),
         (true, _) => report.ok("tls", "the certificate is trusted"),
         (false, true) => report.skipped("tls", "not used: the server is on this machine", None),
@@ -152,19 +152,19 @@ fn answered(
 
 fn clock(there: Option<SystemTime>, here: SystemTime, report: &mut Report<'_>) -> Result<(), CliError> {
     let Some(there) = there else {
-        return report.skipped("clock", "the server does not tell its time", None);
+        return report.skipped("clock", "the server does not report its time", None);
     };
     let (apart, which) = match here.duration_since(there) {
         Ok(apart) => (apart, "ahead of"),
         Err(behind) => (behind.duration(), "behind"),
     };
     if apart <= CLOCK_TOLERANCE {
-        return report.ok("clock", "this machine's and the server's are less than a minute apart");
+        return report.ok("clock", "the clocks of this machine and the server differ by less than a minute");
     }
     report.warning(
         "clock",
         format!("this machine's clock is {} {which} the server's", human::duration(apart)),
-        "set whichever is wrong; cec itself allows for it, but certificates, sessions and other programs do not",
+        "correct the wrong clock; cec adjusts for it, but certificates, sessions and other programs do not",
     )
 }
 
@@ -183,13 +183,13 @@ async fn inside(ctx: &Ctx, report: &mut Report<'_>) -> Result<(), CliError> {
     // Workspaces are few; there is nothing to learn from a list without an end.
     let listed = ctx.s3().await?.list(&RemotePath::root()).take(ENOUGH);
     match listed.try_for_each(async |_| Ok(())).await {
-        Ok(()) => report.ok("s3", "the gateway takes signed requests")?,
+        Ok(()) => report.ok("s3", "the gateway accepts signed requests")?,
         Err(error) => report.failed("s3", error)?,
     }
     match tokio::time::timeout(PATIENCE, api.events()).await {
-        Ok(Ok(_)) => report.ok("websocket", "it opens: the ends of jobs are heard of at once"),
+        Ok(Ok(_)) => report.ok("websocket", "connected: finished jobs are reported at once"),
         Ok(Err(error)) => without_websocket(&error.message, report),
-        Err(_) => without_websocket("it does not open in time", report),
+        Err(_) => without_websocket("it does not connect in time", report),
     }
 }
 
@@ -197,14 +197,14 @@ fn without_websocket(why: &str, report: &mut Report<'_>) -> Result<(), CliError>
     report.warning(
         "websocket",
         why,
-        "cp, mv and rm work without, but take some seconds longer; let proxies pass websockets at /ws/event",
+        "allow websockets at /ws/event in proxies; without them cp, mv and rm take some seconds longer",
     )
 }
 
 /// Whether the credentials are good.
 async fn rest(api: &Client, report: &mut Report<'_>) -> Result<bool, CliError> {
     let Some(user) = api.user().await? else {
-        let error = CliError::new(Kind::Auth, "the credentials are not valid (any more)");
+        let error = CliError::new(Kind::Auth, "the credentials are not valid or have expired");
         report.failed("rest", error.hint(SIGN_IN).hint(AFTER_UPGRADE))?;
         return Ok(false);
     };
@@ -213,7 +213,7 @@ async fn rest(api: &Client, report: &mut Report<'_>) -> Result<bool, CliError> {
     let admin = if user.admin { " (administrator)" } else { "" };
     let finding = format!("signed in as {}{admin}, {count} {workspaces}", user.login);
     if user.must_change_password {
-        report.warning("rest", finding, "the server wants a new password: set one in its web page")?;
+        report.warning("rest", finding, "the server requires a new password: set one in its web interface")?;
     } else {
         report.ok("rest", finding)?;
     }
@@ -228,11 +228,11 @@ async fn version(api: &Client, report: &mut Report<'_>) -> Result<(), CliError> 
     };
     let product = server.product.unwrap_or_else(|| "Pydio Cells".to_owned());
     let Some(version) = server.version else {
-        return report.skipped("version", format!("{product}; it tells its version to administrators only"), None);
+        return report.skipped("version", format!("{product}; it shows its version to administrators only"), None);
     };
     let major = version.trim_start_matches('v').split('.').next().and_then(|text| text.parse::<u64>().ok());
     if major.is_some_and(|major| major < OLDEST) {
-        let hint = format!("this program was made for {OLDEST}.0 and later; some of it will not work");
+        let hint = format!("this program supports {OLDEST}.0 and later; some commands will not work");
         return report.warning("version", format!("{product} {version}"), hint);
     }
     report.ok("version", format!("{product} {version}"))

@@ -13,7 +13,7 @@ use crate::ui::table::{Column, Table};
 /// Arguments of `cec idm list-users`.
 #[derive(Debug, clap::Args)]
 pub struct UserArgs {
-    /// Also the hidden users that stand for the visitors of public links
+    /// Include the hidden users that represent visitors of public links
     #[arg(short, long)]
     all: bool,
 }

@@ -13,19 +13,18 @@ use crate::ui::table::{Column, Table};
 
 /// Arguments of `cec idm list-acls`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "The UUID of a node is what 'cec ls -d' and 'cec stat' show. Deleting rights always asks, unless --force \
-    is given.\n\nExamples:\n  cec idm list-acls\n  cec idm list-acls -n 1c989848-5eff-49cf-8727-4db754e02c25\n  \
-    cec idm list-acls -n 1c989848-5eff-49cf-8727-4db754e02c25 --delete"
-)]
+#[command(after_help = "'cec ls -d' and 'cec stat' show the UUID of a file or folder. Deleting permissions asks for \
+        confirmation, unless --force is used.\n\nExamples:\n  cec idm list-acls\n  cec idm list-acls -n \
+        1c989848-5eff-49cf-8727-4db754e02c25\n  \
+    cec idm list-acls -n 1c989848-5eff-49cf-8727-4db754e02c25 --delete")]
 pub struct Args {
-    /// Only the rights on the node of this UUID; may be given several times
+    /// Only the permissions on the file or folder with this UUID; may be repeated
     #[arg(short = 'n', long = "uuid", value_name = "UUID", value_delimiter = ',')]
     nodes: Vec<String>,
-    /// Delete the rights that are listed
+    /// Delete the listed permissions
     #[arg(long, requires = "nodes")]
     delete: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long, requires = "delete")]
     force: bool,
 }
@@ -52,10 +51,10 @@ impl Verb for Args {
     /// A question that nobody can answer, or that is answered No; any failure of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         if let Some(empty) = self.nodes.iter().find(|uuid| uuid.trim().is_empty()) {
-            return Err(CliError::new(Kind::Usage, format!("'{empty}' is no UUID")));
+            return Err(CliError::new(Kind::Usage, format!("'{empty}' is not a UUID")));
         }
         let api = ctx.api().await?;
-        let acls = api.acls(&self.nodes).await.map_err(|error| CliError::from(error).during("listing rights"))?;
+        let acls = api.acls(&self.nodes).await.map_err(|error| CliError::from(error).during("listing permissions"))?;
         if self.delete {
             return delete(ctx, &acls, self.force).await;
         }
@@ -92,7 +91,7 @@ fn show(ctx: &Ctx, acls: &[AclEntry]) -> Result<(), CliError> {
 
 async fn delete(ctx: &Ctx, acls: &[AclEntry], force: bool) -> Result<Outcome, CliError> {
     if acls.is_empty() {
-        return Err(CliError::new(Kind::NotFound, "there are no rights on these nodes"));
+        return Err(CliError::new(Kind::NotFound, "there are no permissions on these files or folders"));
     }
     if !force {
         ask(ctx, acls).await?;
@@ -104,8 +103,8 @@ async fn delete(ctx: &Ctx, acls: &[AclEntry], force: bool) -> Result<Outcome, Cl
         let what = format!("{} of role {} on {}", acl.action, cell(&acl.role), acl.node);
         let deleted = match api.delete_acl(acl).await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(CliError::new(Kind::NotFound, format!("the right {what} was gone already"))),
-            Err(error) => Err(CliError::from(error).during(format!("deleting the right {what}"))),
+            Ok(false) => Err(CliError::new(Kind::NotFound, format!("the permission {what} was already deleted"))),
+            Err(error) => Err(CliError::from(error).during(format!("deleting the permission {what}"))),
         };
         if deleted.is_ok() {
             ctx.ui.status(&format!("deleted {what}"));
@@ -121,13 +120,13 @@ async fn delete(ctx: &Ctx, acls: &[AclEntry], force: bool) -> Result<Outcome, Cl
 
 async fn ask(ctx: &Ctx, acls: &[AclEntry]) -> Result<(), CliError> {
     if !ctx.ui.can_ask() {
-        let message = "refusing to delete rights: this needs a confirmation, and nobody can be asked here";
+        let message = "cannot ask for confirmation before deleting permissions";
         return Err(CliError::new(Kind::Usage, message).hint("add --force to delete them without asking"));
     }
     for acl in acls {
         ctx.ui.before_asking(&format!("  {}", row(acl).join("  ")));
     }
-    let question = format!("Delete these {} rights? This cannot be undone.", acls.len());
+    let question = format!("Delete these {} permissions? This cannot be undone.", acls.len());
     if ctx.ui.confirm(&question, Consent::TypedYes).await {
         Ok(())
     } else {

@@ -9,7 +9,7 @@ use crate::commands::verb::verbs;
 verbs! {
     /// The commands of `cec idm`.
     #[command(
-        after_help = "Personal access tokens are made on the server itself, not through its network interface:\n  \
+        after_help = "Personal access tokens are made on the server itself, not through its API:\n  \
         cells admin user token -u LOGIN -e 24h\n\nExamples:\n  cec idm list-users\n  \
         cec idm user create carol --email carol@example.com\n  \
         cec idm list-acls -n 1c989848-5eff-49cf-8727-4db754e02c25"
@@ -24,16 +24,16 @@ verbs! {
         /// List roles
         #[command(after_help = "Examples:\n  cec idm list-roles")]
         ListRoles(list::RoleArgs),
-        /// List workspaces, cells and public links
+        /// List workspaces, rooms and public links
         #[command(after_help = "Examples:\n  cec idm list-workspaces")]
         ListWorkspaces(list::WorkspaceArgs),
-        /// List who may do what with which node, and delete such rights (for administrators)
+        /// List or delete the permissions on files and folders (for administrators)
         ListAcls(list_acls::Args),
-        /// Show, make, change or delete users
+        /// Show, create, change or delete users
         #[command(subcommand)]
         User(user::Verbs),
     }
 }
 
 /// What its commands do while they show nothing.
-const ACTIVITY: &str = "asking for users and rights";
+const ACTIVITY: &str = "asking for users and permissions";

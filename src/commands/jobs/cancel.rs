@@ -10,11 +10,11 @@ use crate::error::{CliError, Kind, Outcome};
 
 /// Arguments of `cec jobs cancel`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "What a job has done so far stays done. The server says yes before anything is stopped: \
-    'cec jobs watch' shows what becomes of it.\n\nExamples:\n  \
+#[command(after_help = "Work already done is not undone. The server confirms before the job stops: 'cec jobs watch' \
+    shows the result.\n\nExamples:\n  \
     cec jobs cancel copy-move-34454e75-818d-4537-8a77-f955ba6b29b7")]
 pub struct Args {
-    /// The jobs whose runs are to stop
+    /// Jobs to stop
     #[arg(value_name = "JOB-ID", required = true)]
     ids: Vec<String>,
 }
@@ -37,7 +37,7 @@ impl Verb for Args {
             match cancel(ctx, id).await {
                 Err(error) => operands.failed(error)?,
                 Ok(tasks) => {
-                    ctx.ui.status(&format!("told to stop: {id}"));
+                    ctx.ui.status(&format!("stop requested: {id}"));
                     records.push(json!({"job_id": id, "tasks": tasks}));
                     operands.succeeded();
                 }

@@ -16,26 +16,26 @@ use clap::error::ErrorKind;
 /// Arguments of `cec jobs delete`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Only some editions of the server can delete a job itself. Where this one cannot, the records of its runs \
-    are deleted, and that is said. Nothing that runs is stopped: see 'cec jobs cancel'. A job of the server's own is \
-    deleted one at a time, by its id, and after a question; a filter leaves those alone. Filters are those of \
-    'cec jobs get'.\n\nExamples:\n  cec jobs delete --job-id copy-move-34454e75-818d-4537-8a77-f955ba6b29b7\n  \
+    after_help = "Only some editions of the server can delete a job itself. Others delete the records of its runs, \
+    and cec reports this. Running jobs continue: see 'cec jobs cancel'. System jobs are deleted one at a time, by \
+    id, and after a question; a filter skips them. Filters are those of 'cec jobs get'.\n\nExamples:\n  cec jobs \
+    delete --job-id copy-move-34454e75-818d-4537-8a77-f955ba6b29b7\n  \
     cec jobs delete --dry-run --filter '{\"task_status\": {\"op\": \"eq\", \"value\": \"Error\"}}'"
 )]
 pub struct Args {
-    /// The job to delete
+    /// Job to delete
     #[arg(long, value_name = "JOB-ID", required_unless_present = "filter", conflicts_with = "filter")]
     job_id: Option<String>,
-    /// All jobs that fit
+    /// All jobs that match
     #[arg(long, value_name = "JSON", value_parser = filter::parse)]
     filter: Option<Filter>,
-    /// Do not ask before a job of the server's own is deleted; nothing else is asked
+    /// Do not ask for confirmation before deleting a system job
     #[arg(long)]
     force: bool,
-    /// Only say what would be done
+    /// Print what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
-    /// How to write what was done
+    /// Output format
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
 }
@@ -64,16 +64,16 @@ impl Deleted {
 
 const DELETED: &str = "deleted";
 const PLANNED: &str = "would be deleted (dry run)";
-const SKIPPED: &str = "skipped: jobs of the server's own are deleted by their id";
+const SKIPPED: &str = "skipped: delete system jobs by their id";
 
 impl Verb for Args {
     const ACTIVITY: &'static str = super::ACTIVITY;
     const FOREIGN: &'static [Foreign] =
-        &[Foreign::new("cec jobs delete", &["-f"], "--force deletes without a question")];
+        &[Foreign::new("cec jobs delete", &["-f"], "add --force to delete without confirmation")];
     const COMPLAINTS: &'static [Complaint] = &[Complaint {
         command: "cec jobs delete",
         kinds: &[ErrorKind::MissingRequiredArgument],
-        message: "either --job-id or --filter must say which jobs to delete",
+        message: "either --job-id or --filter is required",
     }];
 
     fn remote_paths(&self) -> RemotePaths<'_> {
@@ -118,17 +118,17 @@ async fn fitting(ctx: &Ctx, filter: Option<&Filter>) -> Result<Vec<JobEntry>, Cl
     let mut jobs = found.map_err(|error| CliError::from(error).during("listing jobs"))?;
     jobs.retain(|job| filter.is_some_and(|filter| filter.fits(job)));
     if jobs.is_empty() {
-        return Err(CliError::new(Kind::NotFound, "no job fits the filter"));
+        return Err(CliError::new(Kind::NotFound, "no job matches the filter"));
     }
     Ok(jobs)
 }
 
 async fn ask(ctx: &Ctx, job: &JobEntry) -> Result<(), CliError> {
     if !ctx.ui.can_ask() {
-        let message = format!("refusing to delete '{}', a job of the server's own: nobody can be asked here", job.id);
+        let message = format!("cannot ask for confirmation before deleting '{}', a system job", job.id);
         return Err(CliError::new(Kind::Usage, message).hint("add --force to delete it without asking"));
     }
-    let question = format!("Delete '{}', a job of the server's own? This cannot be undone.", job.label);
+    let question = format!("Delete the system job '{}'? This cannot be undone.", job.label);
     if ctx.ui.confirm(&question, Consent::TypedYes).await {
         Ok(())
     } else {
@@ -158,7 +158,7 @@ async fn delete(ctx: &Ctx, job: &JobEntry, by_id: bool, dry_run: bool) -> Result
         let tasks: Vec<String> = job.tasks.iter().map(|task| task.id.clone()).collect();
         api.delete_tasks(&id, &tasks).await?;
         Ok(match tasks.len() {
-            0 => "nothing to delete: this server deletes records of runs only, and there are none".to_owned(),
+            0 => "nothing to delete: this server deletes only records of runs, and there are none".to_owned(),
             1 => "record of 1 run deleted; this server cannot delete the job itself".to_owned(),
             count => format!("records of {count} runs deleted; this server cannot delete the job itself"),
         })

@@ -49,11 +49,11 @@ fn condition(field: &str, wire: &Wire) -> Result<Condition, String> {
         "ne" | "!=" => Operator::Unequal,
         "gt" | ">" => Operator::Greater,
         "lt" | "<" => Operator::Less,
-        other => return Err(format!("'{other}' is no operator: there are eq, ne, gt and lt")),
+        other => return Err(format!("'{other}' is not an operator: use eq, ne, gt or lt")),
     };
     let text = || match (&wire.value, operator) {
         (Value::String(text), Operator::Equal | Operator::Unequal) => Ok(text.clone()),
-        (Value::String(_), _) => Err(format!("{field} is a text, which takes eq and ne only")),
+        (Value::String(_), _) => Err(format!("{field} is text, which supports only eq and ne")),
         _ => Err(format!("the value of {field} is a text")),
     };
     let equal = operator == Operator::Equal;
@@ -64,7 +64,7 @@ fn condition(field: &str, wire: &Wire) -> Result<Condition, String> {
             if STATES.contains(&value.as_str()) {
                 Ok(Condition::Status { equal, value })
             } else {
-                Err(format!("'{value}' is no state of a task: there are {}", STATES.join(", ")))
+                Err(format!("'{value}' is not a task state: use one of {}", STATES.join(", ")))
             }
         }
         "numtasks" => {
@@ -73,9 +73,9 @@ fn condition(field: &str, wire: &Wire) -> Result<Condition, String> {
                 Value::String(text) => text.parse().ok(),
                 _ => None,
             };
-            Ok(Condition::Tasks { operator, value: number.ok_or("the value of numtasks is a number")? })
+            Ok(Condition::Tasks { operator, value: number.ok_or("the value of numtasks must be a number")? })
         }
-        other => Err(format!("'{other}' is no field: there are owner, numtasks and task_status")),
+        other => Err(format!("'{other}' is not a field: use owner, numtasks or task_status")),
     }
 }
 

@@ -14,9 +14,10 @@ use crate::ui::table::{Column, Table};
 /// Arguments of `cec jobs get`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Your own jobs; for an administrator those of everybody, the server's own included. A filter is a JSON \
-    object of the fields owner, numtasks and task_status (of the last run: Unknown, Idle, Running, Finished, Interrupted, \
-    Paused, Error, Queued), each with op (eq, ne; for numbers also gt, lt) and value; all must hold.\n\nExamples:\n  \
+    after_help = "Lists your own jobs; for an administrator, all jobs, including system jobs. A filter is a JSON \
+    object with the fields owner, numtasks and task_status (of the last run: Unknown, Idle, Running, Finished, \
+    Interrupted, \
+    Paused, Error, Queued), each with op (eq, ne; for numbers also gt, lt) and value; all must match.\n\nExamples:\n  \
     cec jobs get\n  cec jobs get --filter '{\"task_status\": {\"op\": \"eq\", \"value\": \"Error\"}}'\n  \
     cec jobs get --format json"
 )]
@@ -24,10 +25,10 @@ pub struct Args {
     /// Only these jobs
     #[arg(value_name = "JOB-ID")]
     ids: Vec<String>,
-    /// Only what fits
+    /// Only jobs that match
     #[arg(long, value_name = "JSON", value_parser = filter::parse)]
     filter: Option<Filter>,
-    /// How to write them: json is that of the older client, whole jobs as the server describes them
+    /// Output format; json is that of the older client, with complete jobs as the server describes them
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
 }

@@ -12,10 +12,10 @@ use crate::error::{CliError, Kind, Outcome};
 #[command(after_help = "Examples:\n  cec jobs logs copy-move-34454e75-818d-4537-8a77-f955ba6b29b7\n  \
     cec jobs logs flush-mailer-queue --task-id b580dc78-4a6c-4fb3-864a-ea0bf8439745")]
 pub struct Args {
-    /// The job
+    /// Id of the job
     #[arg(value_name = "JOB-ID")]
     id: String,
-    /// A run of it, by its whole id, in place of the last one
+    /// Complete id of a run, instead of the last run
     #[arg(long, value_name = "TASK-ID")]
     task_id: Option<String>,
 }
@@ -40,7 +40,7 @@ impl Verb for Args {
         let Some(task) = task else {
             let message = match &self.task_id {
                 Some(id) => format!("the job '{}' has no run '{id}'", job.id),
-                None => format!("the job '{}' has not run, or its runs are cleared away", job.id),
+                None => format!("the job '{}' has not run, or the records of its runs were deleted", job.id),
             };
             return Err(CliError::new(Kind::NotFound, message).about(&job.id));
         };
@@ -53,7 +53,7 @@ impl Verb for Args {
             return Ok(Outcome::Done);
         }
         if lines.is_empty() {
-            ctx.ui.status(&format!("nothing was written down; the last word of the run: {}", task.message));
+            ctx.ui.status(&format!("the log is empty; last status: {}", task.message));
         }
         for line in &lines {
             let time = line.time.map_or_else(|| "-".to_owned(), |time| time.to_string());

@@ -21,13 +21,13 @@ verbs! {
     pub enum Verbs {
         /// List jobs
         Get(get::Args),
-        /// Delete jobs, or at least the records of their runs
+        /// Delete jobs or the records of their runs
         Delete(delete::Args),
-        /// Follow jobs until they are done
+        /// Follow jobs until they finish
         Watch(watch::Args),
-        /// Show what the last run of a job has written down
+        /// Show the log of a job's last run
         Logs(logs::Args),
-        /// Stop the runs of jobs that are going on
+        /// Stop running jobs
         Cancel(cancel::Args),
     }
 }
@@ -40,7 +40,7 @@ const ACTIVITY: &str = "asking for jobs";
 enum Format {
     /// Columns
     Table,
-    /// An array of what the server says
+    /// Array of jobs as the server describes them
     Json,
 }
 
@@ -49,7 +49,7 @@ async fn find_job(ctx: &Ctx, id: &str) -> Result<JobEntry, CliError> {
     let found = ctx.api().await?.job_entry(id).await;
     let found = found.map_err(|error| CliError::from(error).during(format!("looking for the job {id}")).about(id))?;
     found.ok_or_else(|| {
-        CliError::new(Kind::NotFound, format!("there is no job '{id}', or it is not yours to see"))
+        CliError::new(Kind::NotFound, format!("there is no job '{id}', or you may not see it"))
             .hint("'cec jobs get' lists the jobs")
             .about(id)
     })

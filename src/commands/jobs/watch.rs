@@ -28,12 +28,13 @@ const NEW: SignedDuration = SignedDuration::from_mins(1);
 /// Arguments of `cec jobs watch`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Writes a line for each change of a run: time, job, state, progress, message. Without ids all jobs that \
-    are running are followed, until none is. The exit code is 10 where a run fails, 3 where there is no run to follow.\n\nExamples:\n  cec jobs watch\n  \
+    after_help = "Prints a line for each change of a run: time, job, state, progress, message. Without ids, follows \
+    all running jobs until none is left. The exit code is 10 if a run fails, 3 if there is no run to \
+    follow.\n\nExamples:\n  cec jobs watch\n  \
     cec jobs watch copy-move-34454e75-818d-4537-8a77-f955ba6b29b7"
 )]
 pub struct Args {
-    /// The jobs to follow; their last run
+    /// Jobs to follow; the last run of each
     #[arg(value_name = "JOB-ID")]
     ids: Vec<String>,
 }
@@ -94,7 +95,14 @@ impl Verb for Args {
 
 /// A job that there is nothing to see of.
 fn without_run(id: &str) -> CliError {
-    CliError::new(Kind::NotFound, format!("the job '{id}' has not run, or its runs are cleared away")).about(id)
+    CliError::new(
+        Kind::NotFound,
+        format!(
+            "the job '{id}' has not run, or the records of its runs were \
+        deleted"
+        ),
+    )
+    .about(id)
 }
 
 /// Whether a job was started a moment ago: its run is written down seconds later.

@@ -27,41 +27,41 @@ use template::FIELDS;
 
 /// Arguments of `cec ls`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A pattern does not match the recycle bin of a workspace, and -R does not enter it, unless \
-    it is named itself.\n\nExamples:\n  cec ls\n  cec ls -d common-files/reports\n  cec ls -R --json common-files\n  \
+#[command(after_help = "Patterns and -R skip the recycle bin of a workspace, unless it is named.\n\nExamples:\n  cec \
+    ls\n  cec ls -d common-files/reports\n  cec ls -R --json common-files\n  \
     cec ls 'common-files/**/*.pdf'\n  cec ls -f common-files/done && echo there\n  cec ls --format '{{.Name}} {{.SizeBytes}}' common-files")]
 pub struct Args {
-    /// Folders, files or patterns on the server; the workspaces where none is given
+    /// Folders, files or patterns on the server; the workspaces if omitted
     #[arg(value_name = "PATH", value_hint = Completion::Remote)]
     paths: Vec<String>,
-    /// Show type, UUID, size, time and hash as well
+    /// Also show type, UUID, size, time and hash
     #[arg(short, long, short_alias = 'l', alias = "long")]
     details: bool,
-    /// Show full paths, one a line
+    /// Show full paths, one per line
     #[arg(short, long, conflicts_with = "details")]
     raw: bool,
-    /// Show each node as a Go template says: {{.Type}}, Uuid, Hash, Name, Path, HumanSize, SizeBytes, TimeStamp, Date
+    /// Format each item with a Go template: {{.Type}}, Uuid, Hash, Name, Path, HumanSize, SizeBytes, TimeStamp, Date
     #[arg(long, value_name = "TEMPLATE", conflicts_with_all = ["details", "raw", "exists", "json", "jq"])]
     format: Option<String>,
-    /// Only say whether the path exists: true (exit code 0) or false (exit code 3)
+    /// Only print whether the path exists: true (exit code 0) or false (exit code 3)
     #[arg(short = 'f', long, conflicts_with_all = ["details", "raw", "recursive", "sort", "reverse", "all"], requires = "paths")]
     exists: bool,
-    /// List folders within folders as well, without what is in recycle bins
+    /// List folders recursively, without the content of recycle bins
     #[arg(short = 'R', long)]
     recursive: bool,
     /// Sort by name, by size (largest first) or by time (newest first)
     #[arg(long, value_name = "BY", value_enum)]
     sort: Option<SortKey>,
-    /// Turn the order round
+    /// Reverse the order
     #[arg(long)]
     reverse: bool,
     /// End each name with a NUL character instead of a newline
     #[arg(short = '0', long = "null", conflicts_with_all = ["details", "json"])]
     null: bool,
-    /// Show names that start with a dot as well
+    /// Also show names that start with a dot
     #[arg(short, long)]
     all: bool,
-    /// Take names as they are, without patterns
+    /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
 }
@@ -86,7 +86,7 @@ impl Verb for Args {
     const FOREIGN: &'static [Foreign] = &[
         Foreign::new("cec", &["dir", "ll"], "'cec ls' lists, 'cec ls -d' with details"),
         Foreign::new("cec ls", &["-S"], "--sort size lists the largest first"),
-        Foreign::new("cec ls", &["-1"], "names are listed one a line anyway"),
+        Foreign::new("cec ls", &["-1"], "omit it: names are always listed one per line"),
         Foreign::new("cec ls", &["-t"], "-t is --token; --sort time lists the newest first"),
     ];
 

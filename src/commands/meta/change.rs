@@ -37,7 +37,7 @@ impl Change {
         matches!(self, Self::AddTags(_) | Self::RemoveTags(_))
     }
 
-    /// What the metadata of a node becomes: `None` where nothing is to be changed.
+    /// What the metadata of a node becomes: `None` where nothing to change.
     fn of(&self, node: &Node, name: &str) -> Option<New> {
         let present: Vec<String> =
             split(node.text(name).unwrap_or_default()).into_iter().filter(|tag| !tag.is_empty()).collect();
@@ -158,7 +158,7 @@ fn report_tags(ctx: &Ctx, node: &Node, name: &str, change: &Change, is_changed: 
     ctx.ui.status(&match (change, value) {
         (Change::RemoveTags(tags), _) if !is_changed => format!("{path}: there was no '{}'", tags.join("', '")),
         (_, Some(value)) => format!("{path}: {name} is {}", Value::from(value)),
-        (_, None) => format!("{path}: {name} is gone"),
+        (_, None) => format!("{path}: {name} was removed"),
     });
     json!({"path": path.as_str(), "namespace": name, "value": value})
 }
@@ -172,7 +172,7 @@ fn report(ctx: &Ctx, node: &Node, name: &str, new: &New, was_there: bool) -> Val
             Some(value)
         }
         New::Nothing if was_there => {
-            ctx.ui.status(&format!("{path}: {name} is gone"));
+            ctx.ui.status(&format!("{path}: {name} was removed"));
             None
         }
         New::Nothing => {

@@ -17,32 +17,31 @@ use crate::walk::remote::{self, RemoteItem, RemoteOptions};
 
 /// Arguments of `cec meta get`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Of a node all metadata are shown, those of the server as well; values are JSON. With --recursive only \
-    those that users set (see 'cec meta ls'), one a line with the path before it.\n\nExamples:\n  \
+#[command(after_help = "Shows all metadata of a file or folder, including the server's own; values are JSON. With \
+        --recursive, shows only metadata that users set (see 'cec meta ls'), one per line after the \
+        path.\n\nExamples:\n  \
     cec meta get common-files/report.pdf\n  cec meta get -p common-files/report.pdf -n usermeta-tags\n  \
-    cec meta get -R common-files/reports -n usermeta-tags"
-)]
+    cec meta get -R common-files/reports -n usermeta-tags")]
 pub struct Args {
     /// Files, folders or patterns on the server
     #[arg(value_name = "PATH", value_hint = Completion::Remote, required_unless_present_any = ["path", "all"])]
     paths: Vec<String>,
-    /// A file or folder on the server; may be given several times
+    /// File or folder on the server; may be repeated
     #[arg(short, long, value_name = "PATH", value_hint = Completion::Remote)]
     path: Vec<String>,
-    /// Only the metadata of this name
+    /// Only the metadata with this name
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: Option<String>,
-    /// Everything below the folders as well
+    /// Also show everything below the folders
     #[arg(short = 'R', long, conflicts_with = "format")]
     recursive: bool,
-    /// How to show them: json is that of the older client, the server's texts by name
+    /// Output format; json is that of the older client, an object of texts by name
     #[arg(short, long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
-    /// Take names as they are, without patterns
+    /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
-    /// List what metadata there are instead of those of a node
+    /// List the available metadata instead of those of a file or folder
     #[arg(short, long)]
     all: bool,
 }

@@ -24,10 +24,10 @@ verbs! {
         Get(get::Args),
         /// Set or delete metadata of files and folders
         Set(set::Args),
-        /// List what metadata can be set, and of which type
+        /// List the metadata that can be set, and their types
         #[command(alias = "list")]
         Ls(ls::Args),
-        /// Put tags on files and folders, or take them off
+        /// Add tags to files and folders, or remove them
         #[command(subcommand)]
         Tag(tag::Verbs),
     }
@@ -36,7 +36,7 @@ verbs! {
 /// All namespaces.
 async fn namespaces(ctx: &Ctx) -> Result<Vec<Namespace>, CliError> {
     let all = ctx.api().await?.namespaces().await;
-    all.map_err(|error| CliError::from(error).during("reading which metadata there are"))
+    all.map_err(|error| CliError::from(error).during("reading the available metadata"))
 }
 
 /// The namespace of that name.
@@ -45,6 +45,6 @@ fn find_namespace(all: &[Namespace], name: &str) -> Result<Namespace, CliError> 
     found.cloned().ok_or_else(|| {
         let known: Vec<&str> = all.iter().map(|namespace| namespace.name.as_str()).collect();
         let error = CliError::new(Kind::NotFound, format!("there is no metadata '{name}' on this server"));
-        if known.is_empty() { error } else { error.hint(format!("there are: {}", known.join(", "))) }
+        if known.is_empty() { error } else { error.hint(format!("use one of: {}", known.join(", "))) }
     })
 }

@@ -13,8 +13,8 @@ use crate::error::{CliError, Kind, Outcome};
 /// Arguments of `cec meta set`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The server takes any value for any type: this command checks. Of tags, update adds to those that are \
-    there, and delete takes off those that --string-value names, or all.\n\nExamples:\n  \
+    after_help = "The server accepts any value for any type; this command checks it. For tags, update adds to the \
+    existing ones, and delete removes those in --string-value, or all.\n\nExamples:\n  \
     cec meta set -p common-files/report.pdf -n usermeta-status -s final\n  \
     cec meta set -p common-files/report.pdf -n usermeta-checked -b\n  \
     cec meta set -p common-files/report.pdf -n usermeta-status -o delete"
@@ -23,31 +23,31 @@ pub struct Args {
     /// Files, folders or patterns on the server
     #[arg(value_name = "PATH", value_hint = Completion::Remote, required_unless_present = "path")]
     paths: Vec<String>,
-    /// A file or folder on the server; may be given several times
+    /// File or folder on the server; may be repeated
     #[arg(short, long, value_name = "PATH", value_hint = Completion::Remote)]
     path: Vec<String>,
-    /// What to do
+    /// Whether to set or delete the value
     #[arg(short, long, value_enum, default_value_t = Operation::Update)]
     operation: Operation,
-    /// The name of the metadata, as 'cec meta ls' shows it
+    /// Name of the metadata, as shown by 'cec meta ls'
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: String,
-    /// A value as JSON
+    /// JSON value
     #[arg(short, long, value_name = "JSON", group = "value")]
     json_value: Option<String>,
-    /// A text, the key of a choice, tags with commas between them, or a date
+    /// Text, key of a choice, tags separated by commas, or date
     #[arg(short, long, value_name = "TEXT", group = "value", allow_hyphen_values = true)]
     string_value: Option<String>,
-    /// A whole number
+    /// Whole number
     #[arg(short = 'r', long, value_name = "NUMBER", group = "value", allow_negative_numbers = true)]
     numeric_value: Option<i64>,
-    /// True or false; true where neither follows
+    /// true or false; true if omitted
     #[arg(
         short, long, value_name = "BOOL", group = "value", value_parser = parse_switch, num_args = 0..=1,
         default_missing_value = "true"
     )]
     boolean_value: Option<bool>,
-    /// Take names as they are, without patterns
+    /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
 }
@@ -57,7 +57,7 @@ pub struct Args {
 enum Operation {
     /// Set it
     Update,
-    /// Take it away
+    /// Remove it
     Delete,
 }
 
@@ -105,12 +105,11 @@ impl Args {
 
 fn checked(ctx: &Ctx, namespace: &Namespace, given: &TypedValue) -> Result<Value, CliError> {
     if let MetaKind::Other(name) = &namespace.kind {
-        ctx.ui
-            .warn(&format!("{} is of the type '{name}', which is not known here: nothing is checked", namespace.name));
+        ctx.ui.warn(&format!("{} has the unknown type '{name}': the value is not checked", namespace.name));
     }
     value::checked(&namespace.kind, given).map_err(|why| {
         let message =
-            format!("the value does not fit {}, which is of the type {}: {why}", namespace.name, namespace.kind.name());
+            format!("the value does not match {}, which has the type {}: {why}", namespace.name, namespace.kind.name());
         CliError::new(Kind::Usage, message)
     })
 }
@@ -122,6 +121,6 @@ fn needs_value(namespace: &Namespace) -> CliError {
         MetaKind::Json => "--json-value",
         _ => "--string-value",
     };
-    let message = format!("no value is given for {}, which is of the type {}", namespace.name, namespace.kind.name());
-    CliError::new(Kind::Usage, message).hint(format!("give one with {flag}, or take it away with --operation delete"))
+    let message = format!("no value for {}, which has the type {}", namespace.name, namespace.kind.name());
+    CliError::new(Kind::Usage, message).hint(format!("set one with {flag}, or remove it with --operation delete"))
 }

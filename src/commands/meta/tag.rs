@@ -14,9 +14,9 @@ verbs! {
         cec meta tag rm common-files/report.pdf draft"
     )]
     pub enum Verbs {
-        /// Put tags on a file or folder
+        /// Add tags to a file or folder
         Add(AddArgs),
-        /// Take tags off a file or folder
+        /// Remove tags from a file or folder
         Rm(RmArgs),
     }
 }
@@ -66,16 +66,16 @@ impl Verb for RmArgs {
 /// What both take.
 #[derive(Debug, clap::Args)]
 struct Tagging {
-    /// A file, a folder or a pattern on the server
+    /// File, folder or pattern on the server
     #[arg(value_name = "PATH", value_hint = Completion::Remote)]
     path: String,
-    /// The tags; a comma stands between two of them as well
+    /// Tags, separated by spaces or commas
     #[arg(value_name = "TAG", required = true)]
     tags: Vec<String>,
-    /// The name of the metadata, where several are of the type tags
+    /// Name of the metadata, if several have the type tags
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: Option<String>,
-    /// Take the name as it is, without patterns
+    /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
 }
@@ -110,10 +110,10 @@ fn namespace(all: &[Namespace], wanted: Option<&str>) -> Result<Namespace, CliEr
         (Some(usual), _) => Ok((*usual).clone()),
         (None, [only]) => Ok((*only).clone()),
         (None, []) => Err(CliError::new(Kind::NotFound, "this server has no metadata of the type tags")
-            .hint("'cec meta ls' shows what there is")),
+            .hint("'cec meta ls' lists the available metadata")),
         (None, several) => {
             let names: Vec<&str> = several.iter().map(|namespace| namespace.name.as_str()).collect();
-            Err(CliError::new(Kind::Usage, "several metadata are of the type tags")
+            Err(CliError::new(Kind::Usage, "several metadata have the type tags")
                 .hint(format!("choose one with --namespace: {}", names.join(", "))))
         }
     }

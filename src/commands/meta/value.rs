@@ -33,7 +33,7 @@ pub(super) fn checked(kind: &MetaKind, given: &TypedValue) -> Result<Value, Stri
     let json: Value;
     let given = match given {
         TypedValue::Json(text) => {
-            json = serde_json::from_str(text).map_err(|error| format!("this is no JSON: {error}"))?;
+            json = serde_json::from_str(text).map_err(|error| format!("this is not valid JSON: {error}"))?;
             match (&json, kind) {
                 (_, MetaKind::Json | MetaKind::Other(_)) => return Ok(json),
                 (Value::String(text), _) => TypedValue::Text(text.clone()),
@@ -42,7 +42,7 @@ pub(super) fn checked(kind: &MetaKind, given: &TypedValue) -> Result<Value, Stri
                     Some(number) => TypedValue::Number(number),
                     None => return Err(format!("{number} is not a whole number")),
                 },
-                _ => return Err(format!("a {} takes neither a list nor an object nor null", kind.name())),
+                _ => return Err(format!("a {} does not accept a list, an object or null", kind.name())),
             }
         }
         other => other.clone(),
@@ -52,7 +52,7 @@ pub(super) fn checked(kind: &MetaKind, given: &TypedValue) -> Result<Value, Stri
         MetaKind::Integer => Ok(number(given)?.into()),
         MetaKind::Stars => match number(given)? {
             stars @ 0..=MOST_STARS => Ok(stars.into()),
-            other => Err(format!("{other} stars: it takes 0 to {MOST_STARS}")),
+            other => Err(format!("{other} stars: the range is 0 to {MOST_STARS}")),
         },
         MetaKind::Boolean => Ok(boolean(given)?.into()),
         MetaKind::Date => Ok(date(given)?.into()),
@@ -62,7 +62,7 @@ pub(super) fn checked(kind: &MetaKind, given: &TypedValue) -> Result<Value, Stri
             one_of(&text(given)?, &keys)
         }
         MetaKind::Label => one_of(&text(given)?, &LABELS),
-        MetaKind::Json => Err("it takes JSON: use --json-value".to_owned()),
+        MetaKind::Json => Err("JSON is required: use --json-value".to_owned()),
         MetaKind::Other(_) => Ok(match given {
             TypedValue::Text(text) | TypedValue::Json(text) => text.into(),
             TypedValue::Number(number) => number.into(),
@@ -82,13 +82,13 @@ pub(super) fn tags(text: &str) -> Result<Vec<String>, String> {
             tags.push(tag.to_owned());
         }
     }
-    if tags.is_empty() { Err("there is no tag in it".to_owned()) } else { Ok(tags) }
+    if tags.is_empty() { Err("it contains no tag".to_owned()) } else { Ok(tags) }
 }
 
 fn text(given: TypedValue) -> Result<String, String> {
     match given {
         TypedValue::Text(text) | TypedValue::Json(text) => Ok(text),
-        TypedValue::Number(_) | TypedValue::Boolean(_) => Err("it takes a text: use --string-value".to_owned()),
+        TypedValue::Number(_) | TypedValue::Boolean(_) => Err("text is required: use --string-value".to_owned()),
     }
 }
 
@@ -98,7 +98,7 @@ fn number(given: TypedValue) -> Result<i64, String> {
         TypedValue::Text(text) | TypedValue::Json(text) => {
             text.trim().parse().map_err(|_| format!("'{text}' is not a whole number"))
         }
-        TypedValue::Boolean(_) => Err("it takes a whole number: use --numeric-value".to_owned()),
+        TypedValue::Boolean(_) => Err("a whole number is required: use --numeric-value".to_owned()),
     }
 }
 
@@ -108,7 +108,7 @@ fn boolean(given: TypedValue) -> Result<bool, String> {
         TypedValue::Text(text) | TypedValue::Json(text) => {
             crate::env::parse_switch(text.trim()).map_err(|_| format!("'{text}' is neither true nor false"))
         }
-        TypedValue::Number(_) => Err("it takes true or false: use --boolean-value".to_owned()),
+        TypedValue::Number(_) => Err("true or false is required: use --boolean-value".to_owned()),
     }
 }
 
@@ -117,7 +117,7 @@ fn date(given: TypedValue) -> Result<i64, String> {
     let text = match given {
         TypedValue::Number(seconds) => return Ok(seconds),
         TypedValue::Text(text) | TypedValue::Json(text) => text,
-        TypedValue::Boolean(_) => return Err("it takes a date: use --string-value".to_owned()),
+        TypedValue::Boolean(_) => return Err("a date is required: use --string-value".to_owned()),
     };
     let typed = text.trim();
     if let Ok(seconds) = typed.parse::<i64>() {
@@ -130,7 +130,7 @@ fn date(given: TypedValue) -> Result<i64, String> {
     let local = local.or_else(|| typed.parse::<Date>().ok().map(|date| date.at(0, 0, 0, 0)));
     let time = local.and_then(|local| jiff::tz::Offset::UTC.to_timestamp(local).ok());
     time.map(Timestamp::as_second).ok_or_else(|| {
-        format!("'{text}' is no date: write 2031-05-20, '2031-05-20 14:30:00', 2031-05-20T14:30:00Z or Unix seconds")
+        format!("'{text}' is not a date: write 2031-05-20, '2031-05-20 14:30:00', 2031-05-20T14:30:00Z or Unix seconds")
     })
 }
 
@@ -139,7 +139,7 @@ fn one_of(text: &str, known: &[&str]) -> Result<Value, String> {
     if known.is_empty() || known.contains(&text) {
         return Ok(text.into());
     }
-    Err(format!("'{text}' is none of: {}", known.join(", ")))
+    Err(format!("'{text}' is not one of: {}", known.join(", ")))
 }
 
 #[cfg(test)]

@@ -26,23 +26,23 @@ const SHOWN: usize = 5;
 /// Arguments of `cec rm`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "One file goes to the recycle bin without a question; a folder, or several, after one. Deleting for \
-    good always asks, and so does what is in the recycle bin already; one run never does both. A pattern does not match \
-    the recycle bin, nor what is in it, unless it is named: 'common-files/recycle_bin/*'. Where nobody can answer, \
-    nothing is done (exit code 2).\n\nExamples:\n  cec rm common-files/old.txt\n  cec rm -f 'common-files/*.tmp'\n  \
+    after_help = "One file goes to the recycle bin without a question; a folder or several items after one. Permanent \
+    deletion always asks, also for items already in the recycle bin; one run never does both. Patterns skip the \
+    recycle bin and its content, unless it is named: 'common-files/recycle_bin/*'. If cec cannot ask, it does \
+    nothing (exit code 2).\n\nExamples:\n  cec rm common-files/old.txt\n  cec rm -f 'common-files/*.tmp'\n  \
     cec rm -p common-files/secret"
 )]
 pub struct Args {
     /// Files, folders or patterns on the server
     #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true)]
     paths: Vec<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     force: bool,
-    /// Delete for good instead of moving to the recycle bin
+    /// Delete permanently instead of moving to the recycle bin
     #[arg(short, long)]
     permanently: bool,
-    /// Take names as they are, without patterns
+    /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
     #[command(flatten)]
@@ -134,7 +134,7 @@ async fn agreed(ctx: &Ctx, arguments: &Args, operands: &mut Operands<'_>) -> Res
 async fn removable(ctx: &Ctx, typed: &str, arguments: &Args) -> Result<Vec<Node>, CliError> {
     let path = nodes::parse(ctx, typed)?;
     let refused = |path: &RemotePath| {
-        let message = format!("'{path}' is a whole workspace, which cannot be removed like this");
+        let message = format!("'{path}' is a workspace; cec cannot delete workspaces");
         nodes::refuse_workspace(path, message, None)
     };
     // The older client's pattern.
@@ -153,7 +153,7 @@ async fn removable(ctx: &Ctx, typed: &str, arguments: &Args) -> Result<Vec<Node>
         Some(bin) if !arguments.permanently => {
             Err(CliError::new(Kind::Usage, format!("'{}' is the recycle bin itself", bin.path))
                 .hint(format!(
-                    "to delete it for good, with all that is in it: {}",
+                    "to delete it permanently, with all its content: {}",
                     command_line("cec rm -p", &[bin.path.as_str()])
                 ))
                 .about(&bin.path))
@@ -168,12 +168,12 @@ fn refuse_both_kinds(nodes: &[Node]) -> Result<(), CliError> {
     let outside = nodes.iter().find(|node| !is_in_recycle_bin(&node.path));
     let (Some(inside), Some(outside)) = (inside, outside) else { return Ok(()) };
     let message = format!(
-        "'{}' would be moved to the recycle bin, and '{}', which is in it already, deleted for good",
+        "'{}' would be moved to the recycle bin, but '{}' is already in it and would be deleted permanently",
         outside.path, inside.path
     );
     Err(CliError::new(Kind::Usage, message)
-        .hint("remove what is in the recycle bin in a run of its own")
-        .hint("or delete all of them for good with --permanently"))
+        .hint("delete items of the recycle bin in a separate run")
+        .hint("or add --permanently to delete all of them permanently"))
 }
 
 /// Leaves out what is named twice, and what lies in a folder that is removed anyway.
@@ -194,7 +194,7 @@ async fn ask(ctx: &Ctx, nodes: &[Node], permanently: bool) -> Result<(), CliErro
         return Ok(());
     }
     if !ctx.ui.can_ask() {
-        let message = "refusing to delete: this needs a confirmation, and nobody can be asked here";
+        let message = "cannot ask for confirmation before deleting";
         return Err(CliError::new(Kind::Usage, message).hint("add --force to delete without asking"));
     }
     for node in nodes.iter().take(SHOWN) {
@@ -206,12 +206,12 @@ async fn ask(ctx: &Ctx, nodes: &[Node], permanently: bool) -> Result<(), CliErro
     }
     let size = human::bytes(nodes.iter().map(|node| node.size).fold(0, u64::saturating_add));
     let what = match nodes {
-        [node] if node.is_folder() => format!("this folder with all that is in it ({size})"),
+        [node] if node.is_folder() => format!("this folder with all its content ({size})"),
         [_] => format!("this file ({size})"),
         _ => format!("these {} items ({size})", nodes.len()),
     };
     let yes = if for_good {
-        ctx.ui.confirm(&format!("Delete {what} for good? This cannot be undone."), Consent::TypedYes).await
+        ctx.ui.confirm(&format!("Permanently delete {what}? This cannot be undone."), Consent::TypedYes).await
     } else {
         ctx.ui.confirm(&format!("Move {what} to the recycle bin?"), Consent::Yes).await
     };

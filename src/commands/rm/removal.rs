@@ -66,7 +66,7 @@ impl<'a> Removal<'a> {
                     for node in wait::gone_by_now(self.ctx, open).await {
                         self.record(node, Ok(()))?;
                     }
-                    return Err(self.interrupted().hint("the server goes on with what it was told last"));
+                    return Err(self.interrupted().hint("the server is still working on the last request"));
                 }
             }
         }

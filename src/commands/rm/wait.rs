@@ -106,7 +106,7 @@ async fn wait(api: &Client, watch: &mut Watch, nodes: &[Node], jobs: &[JobId]) -
         if idle_since.is_some_and(|since| since.elapsed() >= GRACE) {
             return Err(CliError::new(
                 Kind::JobFailed,
-                format!("the server's job has ended, but '{}' is still there", first.path),
+                format!("the server's job finished, but '{}' still exists", first.path),
             ));
         }
         wait_for_job_ends(watch, jobs, Instant::now() + pause).await?;

@@ -25,30 +25,29 @@ Examples:
   cec scp cells://personal-files/site.tar - | tar x";
 
 const NOTES: &str = "\
-One side is on the server: it starts with cells://. As with cp, a target that is a folder receives the sources under their
-own names, and a target that does not exist is the name that the one source gets. A target that ends in / is a folder, and
-is made if it is missing; --mkpath does the same without the /, and makes the folders above it as well. A folder merges
-into a folder. Of a source that ends in /. goes what is in it, and the target is made if it is missing: such a line can be
-run again and again.
+One side is on the server: it starts with cells://. As in cp, a target that is a folder receives the sources under their
+own names, and a target that does not exist becomes the name of the single source. A target that ends in / is a folder and
+is made if it is missing; --mkpath does the same without the /, and also makes its parent folders. Folders are merged. If a
+source ends in /., only its content is copied, and the target is made if it is missing: you can repeat such a command.
 
-A - is standard input or output. What is piped in goes in parts of 10 MiB that grow when there are very many; it is read
-once, so that it cannot be sent again as a whole.
+A - is standard input or output. Standard input is sent in parts of 10 MiB, larger if there are very many; it is read only
+once, so cec cannot send all of it again.
 
-Every file is verified as it moves, and a download has its name only once it is whole. After a failure, a further run
-transfers only the files that are missing or differ; one that was broken off starts again. The temporary files (.cec-*.part)
-that a killed download has left are removed by the next scp.
+Every transfer is verified, and a download gets its name only when it is complete. After a failure, run the command again: it
+transfers only files that are missing or differ, and starts interrupted files from the beginning. The next scp removes the
+temporary files (.cec-*.part) of a killed download.
 
-A folder of the server is never replaced by a file, nor a file by a folder, but with --force, which moves what is in the
-way to the recycle bin and says so.
+A file never replaces a folder on the server, nor a folder a file, unless you use --force: it moves the existing item to
+the recycle bin and reports this.
 
-A --manifest is opened once it is certain what is to be done, and never by --dry-run. It cannot be one of the sources, and
-is left out of a folder that is sent.
+The --manifest file is opened after all checks, and never by --dry-run. It cannot be one of the sources, and is skipped in a
+folder that you upload.
 
-The server keeps no modification times of uploads, so --preserve concerns downloads only.
+The server keeps no modification times of uploads, so --preserve affects downloads only.
 
-Not there yet: choosing by name, size or age, limits on speed and time, going on within one file in a later run.
+Not implemented yet: filters by name, size or age, limits on speed and time, resuming a partial file in a later run.
 
-The flags for speed and retries have variables as well: CEC_TRANSFERS, CEC_PART_SIZE and so on.";
+The options for speed and retries also have variables: CEC_TRANSFERS, CEC_PART_SIZE and so on.";
 
 /// Arguments of `cec scp`.
 #[derive(Debug, Clone, clap::Args)]
@@ -62,7 +61,7 @@ pub struct Args {
     #[arg(value_name = "PATH", value_hint = Completion::RemoteOrLocal, required = true)]
     pub(super) paths: Vec<OsString>,
 
-    /// Replace files that exist (the same as --if-exists overwrite)
+    /// Replace existing files (the same as --if-exists overwrite)
     #[arg(short, long, help_heading = "Overwriting", conflicts_with_all = ["if_exists", "update", "ignore_existing"])]
     pub(super) force: bool,
 
@@ -71,19 +70,19 @@ pub struct Args {
     #[arg(default_value_ifs = [("update", ArgPredicate::IsPresent, "update"), ("ignore_existing", ArgPredicate::IsPresent, "skip")])]
     pub(super) if_exists: IfExistsArg,
 
-    /// Replace files that exist only where the source is newer
+    /// Replace existing files only if the source is newer
     #[arg(long, help_heading = "Overwriting", conflicts_with_all = ["if_exists", "ignore_existing"])]
     pub(super) update: bool,
 
-    /// Leave files that exist alone
+    /// Keep existing files
     #[arg(long, help_heading = "Overwriting", conflicts_with = "if_exists")]
     pub(super) ignore_existing: bool,
 
-    /// Take wildcards in remote sources literally
+    /// Do not expand patterns in remote sources
     #[arg(long, help_heading = "Selection")]
     pub(super) no_glob: bool,
 
-    /// Leave out local names that start with a dot
+    /// Skip local names that start with a dot
     #[arg(long, help_heading = "Selection")]
     pub(super) no_hidden: bool,
 
@@ -95,7 +94,7 @@ pub struct Args {
     #[arg(short, long)]
     pub(super) preserve: bool,
 
-    /// Take the target for a folder, and make it and the folders above it if they are missing
+    /// Treat the target as a folder; make it and its parent folders if they are missing
     #[arg(long)]
     pub(super) mkpath: bool,
 
@@ -121,45 +120,45 @@ pub struct Args {
     #[arg(long, value_name = "FORM", help_heading = "Output", value_enum)]
     pub(super) progress: Option<ProgressMode>,
 
-    /// Say every file as it is done, and every attempt that is repeated [env: CEC_VERBOSE]
+    /// Print each file as it finishes, and every retry [env: CEC_VERBOSE]
     #[arg(
         short, long, help_heading = "Output", value_name = "BOOL", value_parser = env::parse_switch, num_args = 0..=1, require_equals = true,
         default_missing_value = "true"
     )]
     pub(super) verbose: Option<bool>,
 
-    /// Say every request to the server as well, without its secrets (the same as -v --log debug) [env: CEC_VERY_VERBOSE]
+    /// Also print every request to the server, without its secrets (the same as -v --log debug) [env: CEC_VERY_VERBOSE]
     #[arg(
         short = 'w', long, alias = "very_verbose", help_heading = "Output", value_name = "BOOL", value_parser = env::parse_switch, num_args = 0..=1, require_equals = true,
         default_missing_value = "true"
     )]
     pub(super) very_verbose: Option<bool>,
 
-    /// Write a JSON record for each file to this file, as it is done
+    /// File to write a JSON record to for each file, as it finishes
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(super) manifest: Option<PathBuf>,
 
-    /// Of the older client: log these events, as in "signing | retries"; any of them now means --log debug
+    /// From the older client: log these events, such as "signing | retries"; any of them now means --log debug
     #[arg(long, alias = "multipart_debug_flags", value_name = "EVENTS", hide = true)]
     pub(super) multipart_debug_flags: Option<DebugEvents>,
 
-    /// How many files move at once [default: 8]
+    /// Number of files to transfer at the same time [default: 8]
     #[arg(long, value_name = "N", help_heading = "Speed")]
     pub(super) transfers: Option<usize>,
 
-    /// The size of a part, in MiB, a multiple of 10 [default: 50; of standard input 10]
+    /// Size of a part, in MiB, a multiple of 10 [default: 50; for standard input 10]
     #[arg(long, alias = "part_size", value_name = "MIB", help_heading = "Speed")]
     pub(super) part_size: Option<u64>,
 
-    /// How many parts of one file move at once [default: 2]
+    /// Number of parts of one file to transfer at the same time [default: 2]
     #[arg(long, alias = "parts_concurrency", value_name = "N", help_heading = "Speed")]
     pub(super) parts_concurrency: Option<usize>,
 
-    /// Files above this size, in MiB, are sent in parts [default: 100]
+    /// Size in MiB above which files are sent in parts [default: 100]
     #[arg(long, alias = "multipart_threshold", value_name = "MIB", help_heading = "Speed")]
     pub(super) multipart_threshold: Option<u64>,
 
-    /// The most parts of one file; parts grow to keep to it [default: 5000]
+    /// Maximum number of parts of one file; parts grow to keep to it [default: 5000]
     #[arg(long, alias = "max_parts_number", value_name = "N", help_heading = "Speed")]
     pub(super) max_parts_number: Option<u32>,
 
@@ -170,11 +169,11 @@ pub struct Args {
     )]
     pub(super) skip_md5: Option<bool>,
 
-    /// How often a request is tried in all; 0 sets no limit [default: 8]
+    /// Attempts per request; 0 for no limit [default: 8]
     #[arg(long, alias = "retry_max_attempts", value_name = "N", help_heading = "Retries and verification")]
     pub(super) retry_max_attempts: Option<u32>,
 
-    /// The longest pause between two attempts, such as 30s or 2m [default: 30s]
+    /// Longest pause between two attempts, such as 30s or 2m [default: 30s]
     #[arg(
         long, alias = "retry_max_backoff", value_name = "DURATION", help_heading = "Retries and verification",
         value_parser = parse_pause

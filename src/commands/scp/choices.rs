@@ -29,7 +29,7 @@ impl FromStr for DebugEvents {
         let words = text.split(['|', ',']).map(str::trim).filter(|word| !word.is_empty());
         let known = words.map(|word| {
             let event = EVENTS.iter().find(|event| **event == word).copied();
-            event.ok_or_else(|| format!("'{word}' is none of {}", EVENTS.join(", ")))
+            event.ok_or_else(|| format!("'{word}' is not one of {}", EVENTS.join(", ")))
         });
         known.collect::<Result<_, _>>().map(Self)
     }
@@ -37,25 +37,25 @@ impl FromStr for DebugEvents {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum IfExistsArg {
-    /// Fail
+    /// Count the file as failed
     Fail,
-    /// Leave it alone
+    /// Keep the existing file
     Skip,
-    /// Replace it
+    /// Replace the existing file
     Overwrite,
-    /// Replace it where the source is newer
+    /// Replace the existing file if the source is newer
     Update,
-    /// Put the source beside it, under a free name
+    /// Write the source beside the existing file, under a free name
     Rename,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum LinksArg {
-    /// Take what they point at
+    /// Copy what they point to
     Follow,
-    /// Leave them out
+    /// Skip them
     Skip,
-    /// Count each as a failure
+    /// Count each as failed
     Error,
 }
 
@@ -92,6 +92,6 @@ mod tests {
         assert_eq!(read("request|response_with_body"), Ok(vec!["request", "response_with_body"]));
         assert_eq!(read("request,retries"), Ok(vec!["request", "retries"]));
         assert_eq!(read(""), Ok(vec![]));
-        assert!(read("signing | retry").expect_err("no event").contains("'retry' is none of signing, retries,"));
+        assert!(read("signing | retry").expect_err("no event").contains("'retry' is not one of signing, retries,"));
     }
 }

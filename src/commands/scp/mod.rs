@@ -48,12 +48,12 @@ impl Verb for Args {
         Foreign::new(
             "cec",
             &["sync", "mirror", "rsync"],
-            "there is no sync yet; 'cec scp SRC/. DST' copies what is missing",
+            "sync is not supported yet; 'cec scp SRC/. DST' copies what is missing",
         ),
         Foreign::new(
             "cec",
             &["check", "compare", "diff"],
-            "there is no check yet; 'cec scp --dry-run SRC/. DST' tells what is missing",
+            "check is not supported yet; 'cec scp --dry-run SRC/. DST' shows what is missing",
         ),
         Foreign::new("cec", &["copy"], "'cec scp' copies to the server or from it, 'cec cp' on the server"),
         Foreign::new(
@@ -84,12 +84,8 @@ impl Verb for Args {
             &["-P", "--parallel", "--threads", "--jobs", "--workers"],
             "--transfers N moves N files at once",
         ),
-        Foreign::new("cec scp", &["--overwrite", "--clobber"], "--force replaces files that exist"),
-        Foreign::new(
-            "cec scp",
-            &["--no-clobber", "--skip-existing"],
-            "--ignore-existing leaves files that exist alone",
-        ),
+        Foreign::new("cec scp", &["--overwrite", "--clobber"], "--force replaces existing files"),
+        Foreign::new("cec scp", &["--no-clobber", "--skip-existing"], "--ignore-existing keeps existing files"),
         Foreign::new("cec scp", &["-t"], "-t is --token; the target is the last argument"),
         Foreign::new("cec scp", &["-u"], "-u is --url; --update replaces only what is older"),
     ];
@@ -112,9 +108,10 @@ impl Verb for Args {
         let ended = transfer(ctx, self).await;
         ended.map_err(|error| match error.kind {
             // Of a public link it is said what its visitors may do.
-            Kind::Permission if error.hints.is_empty() && !matches!(ctx.link(), Ok(Some(_))) => {
-                error.hint("ask whoever manages the workspace for more rights or room; 'cec about' tells its quota")
-            }
+            Kind::Permission if error.hints.is_empty() && !matches!(ctx.link(), Ok(Some(_))) => error.hint(
+                "ask the manager of the workspace for more permissions or space; 'cec about' shows its \
+                    quota",
+            ),
             _ => error,
         })
     }
@@ -129,7 +126,7 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
         ctx.ui.warn("the server keeps no modification times of uploads; --preserve has no effect here");
     }
     if verbosity.debug_events {
-        ctx.ui.warn("--multipart-debug-flags is out of date: it logs as --log debug does");
+        ctx.ui.warn("--multipart-debug-flags is deprecated: it logs like --log debug");
     }
     match direction {
         Direction::PipeUp(target, is_folder) => {
@@ -163,15 +160,15 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
 /// Refuses a manifest that would be written over what is to be sent.
 fn check_manifest(args: &Args, direction: &Direction) -> Result<(), CliError> {
     if args.manifest.as_deref().is_some_and(|manifest| manifest.as_os_str() == "-") {
-        return Err(CliError::new(Kind::Usage, "--manifest takes a file, not - for standard output")
-            .hint("name a file: ./- for one that is called so, /dev/stdout for standard output"));
+        return Err(CliError::new(Kind::Usage, "--manifest requires a file, not - for standard output")
+            .hint("use ./- for a file with this name, /dev/stdout for standard output"));
     }
     let (Some(manifest), Direction::Up(sources, ..)) = (&args.manifest, direction) else { return Ok(()) };
     let (Some(real), true) = (real_path(manifest), manifest.exists()) else { return Ok(()) };
     match sources.iter().find(|source| real_path(source).as_ref() == Some(&real)) {
         None => Ok(()),
         Some(source) => {
-            let message = format!("'{}' is a source, and the manifest would be written over it", source.display());
+            let message = format!("'{}' is a source, and the manifest would overwrite it", source.display());
             Err(CliError::new(Kind::Usage, message).hint("name another file for --manifest").about(source.display()))
         }
     }
@@ -223,7 +220,7 @@ async fn supervise(ctx: &Ctx, progress: &Arc<Progress>, run: impl Future<Output 
     let farewell = tokio::spawn(async move {
         cancel.cancelled().await;
         tokio::time::sleep(FAREWELL).await;
-        shown.say("stopping: waiting for the answer to what has been sent; Ctrl-C again quits at once");
+        shown.say("stopping: waiting for the server to confirm sent data; press Ctrl-C again to quit now");
     });
     let summary = run.boxed_local().await;
     farewell.abort();

@@ -31,12 +31,12 @@ pub(super) async fn up(
     is_folder: bool,
 ) -> Result<Outcome, CliError> {
     if secret_is_piped(ctx)? {
-        let message = "standard input cannot be the file and hold the secret to sign in with as well";
-        return Err(CliError::new(Kind::Usage, message).hint("give the token by --token-file or CEC_TOKEN"));
+        let message = "standard input cannot be both the file and the sign-in secret";
+        return Err(CliError::new(Kind::Usage, message).hint("use --token-file or CEC_TOKEN for the token"));
     }
     if standard_input::was_closed() {
         return Err(CliError::new(Kind::Failure, "standard input is closed")
-            .hint("an empty file is sent with: cec scp - <TARGET> </dev/null"));
+            .hint("to upload an empty file: cec scp - <TARGET> </dev/null"));
     }
     let engine = engine(ctx, options).await?;
     let planned = async { Ok(engine.stream_target(target, is_folder).await?) };

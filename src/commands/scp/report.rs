@@ -32,8 +32,8 @@ impl Facts<'_> {
     /// How to go on where not all was done.
     fn how_to_go_on(&self) -> String {
         match &self.resume {
-            Some(line) => format!("to go on, with the same options: {line}"),
-            None => "run the same command again: what is there already is not transferred twice".to_owned(),
+            Some(line) => format!("to continue, with the same options: {line}"),
+            None => "run the same command again: files already transferred are skipped".to_owned(),
         }
     }
 }
@@ -64,8 +64,7 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
         ctx.ui.status(&summary_line(summary, "stopped", facts.folders()));
         return Err(match stopped {
             TransferError::Cancelled if facts.resume.is_none() => CliError::new(Kind::Interrupted, "interrupted").hint(
-                "run the same command again, with --force where it names files that are there by now: \
-                 what is the same is not transferred twice",
+                "run the same command again, with --force if it reports existing files: identical files are skipped",
             ),
             TransferError::Cancelled => CliError::new(Kind::Interrupted, "interrupted").hint(facts.how_to_go_on()),
             error @ TransferError::GaveUp { .. } => CliError::from(error).hint(facts.how_to_go_on()),

@@ -10,25 +10,25 @@ use crate::failure::{ServerError, ServerErrorKind};
 use crate::walk::glob::Reading;
 
 /// The hint for another word before or behind the path.
-const MAKE_LINK: &str = "a link is made with: cec share [OPTIONS] <PATH>";
+const MAKE_LINK: &str = "to make a link: cec share [OPTIONS] <PATH>";
 
 /// Arguments of `cec share` that make a link.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 #[command(
-    after_help = "Prints the URL of a new link each time. Without options visitors may look at what it opens and download \
-    it, as often as they like and for ever. A workspace that is called like one of the commands is written with its \
-    prefix: 'cec share cells://ls/file'.\n\nExamples:\n  cec share common-files/report.pdf\n  \
+    after_help = "Makes a new link each time and prints its URL. By default, visitors may view and download, without \
+    limit and without expiry. If a workspace has the name of a subcommand, write the prefix: 'cec share \
+    cells://ls/file'.\n\nExamples:\n  cec share common-files/report.pdf\n  \
     cec share common-files/drop --upload --no-download --expire 7d\n  \
     cec share common-files/report.pdf --password-stdin < password.txt"
 )]
 pub(super) struct Args {
-    /// A file or folder on the server
+    /// File or folder on the server
     #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true)]
     path: Option<String>,
     #[command(flatten)]
     common: Common,
-    /// The last part of the URL: at least 12 letters, digits, - and _
+    /// Last part of the URL: at least 12 letters, digits, - and _
     #[arg(long, value_name = "TEXT")]
     slug: Option<String>,
 }
@@ -56,7 +56,7 @@ impl Verb for Args {
         let typed = self.path.unwrap_or_default();
         let path = nodes::parse(ctx, &typed)?;
         if path.is_root() || path.is_workspace() {
-            let message = format!("'{path}' is a whole workspace, which is not shared by a link");
+            let message = format!("'{path}' is a workspace, which a link cannot share");
             let hint = "share a folder in it; the commands of share are ls, show, edit and rm";
             return Err(nodes::refuse_workspace(&path, message, Some(hint.to_owned())));
         }
@@ -94,6 +94,6 @@ pub(super) fn taken(error: ServerError, slug: &str) -> CliError {
     if !is_taken {
         return error;
     }
-    let message = format!("another link has the URL that ends in '{slug}'");
-    CliError { message, ..error }.hint("choose another --slug, or none")
+    let message = format!("another link already has the URL that ends in '{slug}'");
+    CliError { message, ..error }.hint("choose another --slug, or omit it")
 }

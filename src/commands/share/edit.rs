@@ -14,19 +14,19 @@ use crate::failure::ServerErrorKind;
 
 /// Arguments of `cec share edit`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "What no option names stays as it is.\n\nExamples:\n  \
+#[command(after_help = "Settings without an option stay unchanged.\n\nExamples:\n  \
     cec share edit common-files/report.pdf --expire 30d\n  \
     cec share edit 1f0c6a3b9d20 --no-download --no-password")]
 pub struct Args {
-    /// The link: its URL, the last part of it, its UUID, or the path of what is shared
+    /// Link: its URL, the last part of it, its UUID, or the shared path
     #[arg(value_name = "LINK")]
     link: String,
     #[command(flatten)]
     common: Common,
-    /// Want no password of visitors any more
+    /// Remove the password
     #[arg(long, conflicts_with = "password_stdin")]
     no_password: bool,
-    /// The last part of the URL: at least 12 letters, digits, - and _
+    /// Last part of the URL: at least 12 letters, digits, - and _
     #[arg(long, value_name = "TEXT")]
     slug: Option<String>,
 }
@@ -50,7 +50,7 @@ impl Verb for Args {
     /// [`Kind::Usage`] for options that do not fit, before anything is sent; any failure of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         if self.common.is_empty() && !self.no_password && self.slug.is_none() {
-            return Err(CliError::new(Kind::Usage, "nothing is to be changed").hint("see 'cec share edit --help'"));
+            return Err(CliError::new(Kind::Usage, "nothing to change").hint("see 'cec share edit --help'"));
         }
         let mut flags = Flags { is_new: false, is_folder: true, drop_password: self.no_password };
         self.common.check(&flags)?;
@@ -110,7 +110,7 @@ async fn opens_a_folder(ctx: &Ctx, link: &Link, typed: &str) -> Result<bool, Cli
         return Ok(true);
     }
     let api = ctx.api().await?;
-    let during = |error| CliError::from(error).during(format!("looking at what {typed} opens"));
+    let during = |error| CliError::from(error).during(format!("checking what {typed} opens"));
     let all = api.links().await.map_err(during)?;
     let roots: Vec<_> = all.into_iter().filter(|one| one.uuid == link.uuid).flat_map(|one| one.roots).collect();
     let places = api.locate(&roots).await.map_err(during)?;

@@ -12,7 +12,7 @@ use crate::ui::table::{Column, Table};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cec share ls\n  cec share ls --json")]
 pub struct Args {
-    /// Also the links of others that you may only see
+    /// Include links of others that you may only view
     #[arg(short, long)]
     all: bool,
 }

@@ -51,10 +51,8 @@ impl Choice for Args {
 }
 
 /// The password of the link that a command is about.
-const LINK_PASSWORD: OtherPassword = OtherPassword {
-    owner: "the link's",
-    hint: "--password-stdin reads the link's from standard input, or asks for it",
-};
+const LINK_PASSWORD: OtherPassword =
+    OtherPassword { owner: "the link's", hint: "use --password-stdin to set the link's password" };
 
 verbs! {
     /// The commands of `cec share`.
@@ -62,7 +60,7 @@ verbs! {
         /// List public links
         #[command(alias = "list")]
         Ls(ls::Args),
-        /// Show all that is known of a public link
+        /// Show all details of a public link
         Show(show::Args),
         /// Change a public link
         Edit(edit::Args),

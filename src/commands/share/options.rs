@@ -19,13 +19,13 @@ const SHORTEST_SLUG: usize = 12;
 /// The options that a new link and a changed one have in common.
 #[derive(Debug, clap::Args)]
 pub(super) struct Common {
-    /// Want a password of visitors: a line of standard input, or typed where that is a terminal
+    /// Require a password, read from standard input (asked for on a terminal)
     #[arg(long)]
     pub(super) password_stdin: bool,
-    /// When it ends: 12h, 7d, 2w, a date such as 2031-05-20, or never
+    /// Time of expiry: 12h, 7d, 2w, a date such as 2031-05-20, or never
     #[arg(long, value_name = "WHEN", value_parser = parse_expiry)]
     expire: Option<Expiry>,
-    /// How many downloads it allows; 0 for any number
+    /// Maximum number of downloads; 0 for no limit
     #[arg(long, value_name = "N")]
     max_downloads: Option<u64>,
     /// Let visitors upload into the folder
@@ -40,16 +40,16 @@ pub(super) struct Common {
     /// Do not let visitors download
     #[arg(long)]
     no_download: bool,
-    /// Let visitors look at it in the browser
+    /// Let visitors view it in the browser
     #[arg(long, overrides_with = "no_preview")]
     preview: bool,
-    /// Do not let visitors look at it in the browser
+    /// Do not let visitors view it in the browser
     #[arg(long)]
     no_preview: bool,
-    /// What it is called; the name of the file or folder where nothing is said
+    /// Name of the link; default: the name of the file or folder
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
-    /// What it is for
+    /// Purpose of the link
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
 }
@@ -86,7 +86,7 @@ fn parse_expiry(text: &str) -> Result<Expiry, String> {
         .or_else(|| typed.parse::<Date>().ok().and_then(|date| in_utc(date.at(0, 0, 0, 0))))
         .or_else(|| from_now(typed));
     match time {
-        None => Err("expected a span such as 12h, 7d or 2w, a date such as 2031-05-20, or never".to_owned()),
+        None => Err("expected a duration such as 12h, 7d or 2w, a date such as 2031-05-20, or never".to_owned()),
         // The server would make a link that nobody can open.
         Some(time) if time <= Timestamp::now() => Err("this is in the past".to_owned()),
         Some(time) => Ok(Expiry::At(time)),
@@ -113,7 +113,7 @@ pub(super) fn check_slug(slug: Option<&str>) -> Result<(), CliError> {
     let Some(slug) = slug else { return Ok(()) };
     let is_plain = slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     if !is_plain || slug.len() < SHORTEST_SLUG {
-        let message = format!("'{slug}' is no last part of a URL: it takes at least 12 letters, digits, - and _");
+        let message = format!("'{slug}' is not a valid last part of a URL: use at least 12 letters, digits, - and _");
         return Err(CliError::new(Kind::Usage, message));
     }
     Ok(())
@@ -190,7 +190,7 @@ impl Common {
         }
         if wish.permissions.contains(&Permission::Upload) && !flags.is_folder {
             return Err(CliError::new(Kind::Usage, "visitors cannot upload into a file")
-                .hint("share the folder that it is in, or leave --upload out"));
+                .hint("share the folder that contains it, or omit --upload"));
         }
         match self.expire {
             // The server keeps whole seconds.
@@ -202,8 +202,8 @@ impl Common {
             wish.max_downloads = Some(count).filter(|count| *count > 0);
         }
         if wish.max_downloads.is_some() && !wish.permissions.contains(&Permission::Download) {
-            let message = "a number of downloads is of no use where visitors may not download";
-            return Err(CliError::new(Kind::Usage, message).hint("--max-downloads 0 takes the limit away"));
+            let message = "--max-downloads has no effect if visitors may not download";
+            return Err(CliError::new(Kind::Usage, message).hint("add --max-downloads 0 to remove the limit"));
         }
         if let Some(label) = &self.label {
             label.trim().clone_into(&mut wish.label);
@@ -220,8 +220,8 @@ impl Common {
 }
 
 fn useless() -> CliError {
-    CliError::new(Kind::Usage, "visitors of this link could do nothing at all")
-        .hint("leave --no-preview or --no-download out, or add --upload for a folder")
+    CliError::new(Kind::Usage, "visitors of this link could do nothing")
+        .hint("omit --no-preview or --no-download, or add --upload for a folder")
 }
 
 async fn password(ctx: &Ctx) -> Result<SecretString, CliError> {

@@ -13,15 +13,16 @@ use crate::ui::prompt::Consent;
 /// Arguments of `cec share rm`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "What was shared stays; only the links go, and their URLs for good. One link is removed without a \
-    question, several after one.\n\nExamples:\n  cec share rm https://files.example.com/public/1f0c6a3b9d20\n  \
+    after_help = "Removes only the links, not the shared files; their URLs never work again. One link is removed \
+    without a question, several after one.\n\nExamples:\n  \
+    cec share rm https://files.example.com/public/1f0c6a3b9d20\n  \
     cec share rm -f common-files/report.pdf"
 )]
 pub struct Args {
-    /// Links: a URL, the last part of one, a UUID, or the path of what is shared
+    /// Links: a URL, the last part of one, a UUID, or the shared path
     #[arg(value_name = "LINK", required = true)]
     links: Vec<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     force: bool,
 }
@@ -100,7 +101,7 @@ fn is_shared_or_uuid(typed: &str) -> bool {
 
 async fn ask(ctx: &Ctx, found: &[FoundLink], remains: &[LinkWorkspace]) -> Result<(), CliError> {
     if !ctx.ui.can_ask() {
-        let message = "refusing to remove several links: this needs a confirmation, and nobody can be asked here";
+        let message = "cannot ask for confirmation before removing several links";
         return Err(CliError::new(Kind::Usage, message).hint("add --force to remove them without asking"));
     }
     for (link, _) in found {

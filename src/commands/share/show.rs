@@ -16,7 +16,7 @@ use crate::ui::table;
 #[command(after_help = "Examples:\n  cec share show https://files.example.com/public/1f0c6a3b9d20\n  \
     cec share show common-files/report.pdf")]
 pub struct Args {
-    /// Links: a URL, the last part of one, a UUID, or the path of what is shared
+    /// Links: a URL, the last part of one, a UUID, or the shared path
     #[arg(value_name = "LINK", required = true)]
     links: Vec<String>,
 }

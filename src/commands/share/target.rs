@@ -23,7 +23,7 @@ pub(super) async fn find(ctx: &Ctx, typed: &str) -> Result<Vec<FoundLink>, CliEr
     if let Some((host, hash)) = typed.split_once("/public/") {
         let own = ctx.account().await?.url.host().to_owned();
         if host.contains("://") && !host.contains(&own) {
-            let message = format!("'{typed}' is a link of another server");
+            let message = format!("'{typed}' is a link on another server");
             return Err(CliError::new(Kind::NotFound, message).about(typed));
         }
         return by_hash(ctx, hash.trim_matches('/'), typed).await;

@@ -36,8 +36,8 @@ impl Format {
     /// [`Kind::Usage`] where it tells none.
     pub fn of(asked: Option<Self>, archive: &RemotePath) -> Result<Self, CliError> {
         asked.or(split(archive.name()).map(|(_, format)| format)).ok_or_else(|| {
-            CliError::new(Kind::Usage, format!("'{archive}' does not tell what kind of archive it is"))
-                .hint("end its name in .zip, .tar or .tar.gz, or give --format")
+            CliError::new(Kind::Usage, format!("'{archive}' does not show the format of the archive"))
+                .hint("end its name in .zip, .tar or .tar.gz, or add --format")
                 .about(archive)
         })
     }
@@ -58,9 +58,9 @@ pub fn to_make(asked: Option<Format>, archive: &RemotePath) -> Result<(RemotePat
     match split(archive.name()) {
         None => Ok((parent.join(&format!("{}{ending}", archive.name())), format)),
         Some((stem, _)) => {
-            let message = format!("the server would call this archive '{archive}{ending}'");
+            let message = format!("the server would name this archive '{archive}{ending}'");
             let better = parent.join(&format!("{stem}{ending}"));
-            Err(CliError::new(Kind::Usage, message).hint(format!("call it '{better}'")).about(archive))
+            Err(CliError::new(Kind::Usage, message).hint(format!("name it '{better}'")).about(archive))
         }
     }
 }
@@ -70,10 +70,7 @@ pub fn left_behind(error: CliError, path: &RemotePath, is_there: bool) -> CliErr
     if !is_there {
         return error;
     }
-    error.hint(format!(
-        "what is at '{path}' now is incomplete; remove it with: {}",
-        command_line("cec rm", &[path.as_str()])
-    ))
+    error.hint(format!("'{path}' is incomplete now; remove it with: {}", command_line("cec rm", &[path.as_str()])))
 }
 
 /// The name of an archive without its ending, and what that tells.

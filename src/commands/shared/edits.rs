@@ -31,8 +31,8 @@ pub async fn keep<T>(mut round: impl AsyncFnMut() -> Result<Option<T>, CliError>
         // Those who were at it at the same moment are not again.
         tokio::time::sleep(pause.mul_f64(1.0 + rand::random::<f64>())).await;
     }
-    Err(CliError::new(Kind::Failure, "somebody else changes it at the same time, and the change was lost")
-        .hint("run it again once nobody else does"))
+    Err(CliError::new(Kind::Failure, "somebody else changed it at the same time, so this change was lost")
+        .hint("run the command again"))
 }
 
 #[cfg(test)]

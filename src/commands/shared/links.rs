@@ -54,7 +54,7 @@ pub async fn open(ctx: &Ctx, remote: &RemotePaths<'_>) -> Result<(), CliError> {
 pub fn explain(ctx: &Ctx, error: CliError) -> CliError {
     match ctx.link() {
         Ok(Some(_)) if error.kind == Kind::Permission && error.hints.is_empty() => {
-            error.hint("a public link allows what whoever made it has set; 'cec info --link URL' tells")
+            error.hint("a public link permits only what its creator allowed; see 'cec info --link URL'")
         }
         _ => error,
     }
@@ -62,8 +62,8 @@ pub fn explain(ctx: &Ctx, error: CliError) -> CliError {
 
 fn mixed(remote: &RemotePaths<'_>, link: &LinkUrl, other: &str) -> CliError {
     let hint = match remote {
-        RemotePaths::Between(_) => "copy to this machine first, and from here with a second command",
-        _ => "run it once for each",
+        RemotePaths::Between(_) => "copy to this machine first, then from here with a second command",
+        _ => "run the command once for each",
     };
-    CliError::new(Kind::Usage, format!("one command cannot be about both {link} and {other}")).hint(hint)
+    CliError::new(Kind::Usage, format!("one command cannot use both {link} and {other}")).hint(hint)
 }

@@ -14,7 +14,7 @@ pub mod transfers;
 /// has it in a script, loses nothing by it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Habit {
-    /// No effect: folders go with all that is in them
+    /// No effect: folders always include their content
     #[arg(short = 'r', short_alias = 'R', long = "recursive", hide = true)]
     _recursive: bool,
 }

@@ -20,7 +20,8 @@ use crate::walk::remote;
 const CONSIDERED: usize = 500;
 
 /// What is said where a path seems to be meant for this machine.
-const HERE: &str = "this command takes paths on the server, WORKSPACE/FOLDER/FILE; 'cec scp' copies between the server and this machine";
+const HERE: &str = "use a path on the server, WORKSPACE/FOLDER/FILE; 'cec scp' copies between the server and this \
+    machine";
 
 /// How many names a message lists.
 const NAMES_TOLD: usize = 5;
@@ -48,7 +49,7 @@ pub async fn resolve_exactly(ctx: &Ctx, path: &RemotePath, reading: Reading) -> 
 /// As [`resolve`].
 pub async fn expand(ctx: &Ctx, path: &RemotePath, reading: Reading) -> Result<Expansion, CliError> {
     if path.is_root() {
-        return Err(CliError::new(Kind::Usage, "the root holds the workspaces and is nothing by itself")
+        return Err(CliError::new(Kind::Usage, "the root contains only the workspaces")
             .hint("'cec ls' lists the workspaces")
             .about(path));
     }
@@ -70,7 +71,7 @@ pub async fn expand(ctx: &Ctx, path: &RemotePath, reading: Reading) -> Result<Ex
 /// Says that a name with a star or a question mark was taken as it is, since something has that very name.
 pub fn warn_of_literal_names(ui: &Ui, found: &Expansion) {
     for path in &found.very_names {
-        ui.warn(&format!("'{path}' exists under this very name, so it is not used as a pattern"));
+        ui.warn(&format!("'{path}' exists with exactly this name, so it is not used as a pattern"));
     }
 }
 
@@ -84,7 +85,7 @@ async fn nothing(ctx: &Ctx, path: &RemotePath, reading: Reading) -> CliError {
         && let Ok(Some(other)) = api.find(path).await
     {
         return CliError::not_found(path)
-            .hint(format!("'{}' does, with its accents encoded in another way: copy the name from here", other.path));
+            .hint(format!("'{}' does, with its accents encoded differently: copy the name from here", other.path));
     }
     missing(ctx, path).await
 }
@@ -98,7 +99,7 @@ pub async fn check_takes(ctx: &Ctx, folder: &Node) -> Result<(), CliError> {
         return Ok(());
     }
     let path = &folder.path;
-    let error = CliError::new(Kind::Permission, format!("the top of '{path}' is read-only")).about(path);
+    let error = CliError::new(Kind::Permission, format!("the top level of '{path}' is read-only")).about(path);
     let children: Vec<Node> = ctx.api().await?.children(path).try_collect().await.unwrap_or_default();
     let names: Vec<String> =
         children.iter().filter(|node| node.is_folder()).map(|node| format!("'{}'", node.path)).collect();
@@ -135,7 +136,7 @@ fn remote_path(ctx: &Ctx, text: &str) -> Result<RemotePath, CliError> {
     if LinkUrl::is_meant(text) {
         let (link, below) = parse_link(text)?;
         if ctx.link()? != Some(&link) {
-            let message = format!("{link} is a public link, which this command does not work in");
+            let message = format!("{link} is a public link, which this command does not support");
             return Err(CliError::new(Kind::Usage, message));
         }
         let path = RemotePath::parse(&format!("/{}/{below}", link.hash()));
@@ -175,7 +176,7 @@ pub async fn missing(ctx: &Ctx, path: &RemotePath) -> CliError {
         CliError::new(Kind::NotFound, format!("there is no workspace '{workspace}', or you have no access to it"));
     let error = error.about(path);
     if ctx.ui.is_json() && path.is_workspace() && path.as_str().contains(',') {
-        return error.hint("--json takes no names of fields; --jq picks some: --jq '.[] | {name, size}'");
+        return error.hint("--json does not accept field names; select them with: --jq '.[] | {name, size}'");
     }
     let error = if is_here(path) { error.hint(HERE) } else { error };
     match similar_workspace(ctx, path).await {
@@ -219,10 +220,9 @@ pub fn refuse_workspace(path: &RemotePath, message: String, hint: Option<String>
 /// The refusal to do something with one of the several roots of a shared workspace: it would be gone for everybody.
 pub fn refuse_root(node: &Node, done: &str) -> CliError {
     let path = &node.path;
-    let message =
-        format!("'{path}' is shared as a whole with everybody in '{}', and cannot be {done}", path.workspace());
+    let message = format!("'{path}' is shared with everybody in '{}' and cannot be {done}", path.workspace());
     let error = CliError::new(Kind::Usage, message).about(path);
-    if node.is_folder() { error.hint(format!("name what is in it: '{path}/*'")) } else { error }
+    if node.is_folder() { error.hint(format!("name its content instead: '{path}/*'")) } else { error }
 }
 
 /// Whether something on this machine has such a path, with a slash in front or without.

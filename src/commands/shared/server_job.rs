@@ -49,7 +49,7 @@ impl<'a> ServerJobs<'a> {
             biased;
             started = request => started,
             () = self.ctx.cancel.cancelled() => {
-                return Err(CliError::new(Kind::Interrupted, "the server may have begun"));
+                return Err(CliError::new(Kind::Interrupted, "the server may have started the job"));
             }
         };
         match started {
@@ -64,7 +64,7 @@ impl<'a> ServerJobs<'a> {
     ///
     /// # Errors
     /// [`Kind::JobFailed`] with the server's own words; [`Kind::Interrupted`] when the user does not want to wait any
-    /// more; [`Kind::Unreachable`] where the server cannot be asked, or does not begin with it.
+    /// more; [`Kind::Unreachable`] where the server cannot be reached, or does not begin with it.
     pub async fn wait(&mut self, id: &JobId, what: &str) -> Result<Option<Job>, CliError> {
         self.wait_for_run(id, &[], what).await
     }
@@ -86,13 +86,13 @@ impl<'a> ServerJobs<'a> {
             Ok(End::Ended(job)) => Ok(Some(*job)),
             Ok(End::Forgotten) => Ok(None),
             Ok(End::NotBegun) => {
-                let message = format!("the job {} was started and does not show within a minute", id.0);
+                let message = format!("the job {} was started but did not appear within a minute", id.0);
                 Err(CliError::new(Kind::Unreachable, message)
                     .hint(format!("follow it with: {}", command_line("cec jobs watch", &[&id.0]))))
             }
-            Err(error) => {
-                Err(CliError::from(error).during("waiting for the server").hint(format!("the job may go on: {}", id.0)))
-            }
+            Err(error) => Err(CliError::from(error)
+                .during("waiting for the server")
+                .hint(format!("the job may continue: {}", id.0))),
         }
     }
 }
@@ -109,6 +109,6 @@ pub fn failed(job: &Job) -> CliError {
 }
 
 fn still_running(id: &JobId) -> CliError {
-    CliError::new(Kind::Interrupted, "the server goes on with it")
+    CliError::new(Kind::Interrupted, "the job continues on the server")
         .hint(format!("stop it with: {}", command_line("cec jobs cancel", &[&id.0])))
 }

@@ -13,7 +13,7 @@ use crate::ui::table::{Column, Table};
 #[command(after_help = "The keys of the storage are never shown.\n\nExamples:\n  cec storage list-datasources\n  \
     cec storage list-datasources -r")]
 pub struct Args {
-    /// Names only, one a line
+    /// Print names only, one per line
     #[arg(short, long)]
     raw: bool,
 }

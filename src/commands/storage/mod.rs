@@ -13,7 +13,7 @@ verbs! {
     pub enum Verbs {
         /// List data sources (for administrators)
         ListDatasources(list_datasources::Args),
-        /// Compare a data source with its storage and take in what differs (for administrators)
+        /// Update a data source from its storage (for administrators)
         ResyncDs(resync_ds::Args),
     }
 }

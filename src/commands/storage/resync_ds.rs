@@ -13,11 +13,11 @@ use crate::path::shell::command_line;
 /// Arguments of `cec storage resync-ds`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Starts a job on the server and prints its id. With --wait the exit code is 10 where the job fails.\n\n\
+    after_help = "Starts a job on the server and prints its id. With --wait, the exit code is 10 if the job fails.\n\n\
     Examples:\n  cec storage resync-ds pydiods1\n  cec storage resync-ds pydiods1 --wait"
 )]
 pub struct Args {
-    /// The name of the data source, as 'cec storage list-datasources' shows it
+    /// Name of the data source, as shown by 'cec storage list-datasources'
     #[arg(value_name = "NAME")]
     name: String,
     /// Wait until it is done

@@ -100,7 +100,7 @@ fn matches(entry: &Entry, algorithm: Algorithm) -> Result<bool, CliError> {
         Expected::Hash(hash) => Ok(hash_file(path, algorithm)?.0.eq_ignore_ascii_case(hash)),
         Expected::Etag(etag, size) => {
             let Some(scheme) = Scheme::of_etag(etag, *size) else {
-                let message = format!("the ETag of {} ({etag}) does not tell its content", entry.path);
+                let message = format!("the ETag of {} ({etag}) is not a content hash", entry.path);
                 return Err(CliError::new(Kind::Failure, message).about(&entry.path));
             };
             let (hasher, found) = hash_by(path, scheme)?;
@@ -116,7 +116,7 @@ fn matches(entry: &Entry, algorithm: Algorithm) -> Result<bool, CliError> {
 /// What is wrong with the line, as the end of a sentence.
 fn read(line: &str) -> Result<Option<Entry>, &'static str> {
     if line.starts_with('{') {
-        let line: Line = serde_json::from_str(line).map_err(|_| "is no line of a manifest")?;
+        let line: Line = serde_json::from_str(line).map_err(|_| "is not a line of a manifest")?;
         return Ok(of_manifest(line));
     }
     let (line, is_escaped) = line.strip_prefix('\\').map_or((line, false), |line| (line, true));

@@ -21,10 +21,9 @@ Examples:
   cec tools hash --algorithm sha256 report.pdf";
 
 const NOTES: &str = "\
-Without --algorithm it is the server's own content hash, which 'cec stat' shows: the MD5 of the MD5s of blocks of 10 MiB. \
-Lists to check have a line 'HASH  FILE' for each file, as md5sum and sha256sum write them (with a \\ before the line where \
-the name holds a line break or a \\), or are what 'cec scp \
---manifest' writes; files are looked for from the current folder.";
+The default is the server's own content hash, which 'cec stat' shows: the MD5 of the MD5s of blocks of 10 MiB. A list to \
+check has a line 'HASH  FILE' for each file, as md5sum and sha256sum write it (with a \\ before the line if the name \
+contains a line break or a \\), or is a file of 'cec scp --manifest'; file names are relative to the current folder.";
 
 /// Arguments of `cec tools hash`.
 #[derive(Debug, clap::Args)]
@@ -34,19 +33,19 @@ pub struct Args {
     #[arg(value_name = "FILE", required_unless_present_any = ["file", "check"])]
     files: Vec<PathBuf>,
 
-    /// A file to hash, as the older client takes it
+    /// File to hash, in the form of the older client
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
 
-    /// Print the hash alone
+    /// Print only the hash
     #[arg(short, long)]
     raw: bool,
 
-    /// Which hash
+    /// Hash to compute
     #[arg(long, value_name = "NAME", value_enum, default_value = "cells")]
     algorithm: Algorithm,
 
-    /// Compare the files that a list names with the hashes that it gives; - is standard input
+    /// Compare files with the hashes in a list; - is standard input
     #[arg(long, value_name = "LIST", conflicts_with_all = ["files", "file", "raw"])]
     check: Option<PathBuf>,
 }
@@ -55,9 +54,9 @@ pub struct Args {
 pub(super) enum Algorithm {
     /// The server's content hash
     Cells,
-    /// MD5 of the whole file
+    /// MD5 of the complete file
     Md5,
-    /// SHA-256 of the whole file
+    /// SHA-256 of the complete file
     Sha256,
 }
 

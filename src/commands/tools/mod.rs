@@ -14,7 +14,7 @@ offline_verbs! {
     pub enum Verbs {
         /// Hash local files as the server does, or compare them with a list of hashes
         Hash(hash::Args),
-        /// Ask about version numbers
+        /// Check and compare version numbers
         #[command(subcommand)]
         Version(version::Question),
     }

@@ -6,7 +6,7 @@ use crate::commands::verb::{Offline, OfflineVerb};
 use crate::error::{CliError, Kind, Outcome};
 
 const CODES: &str = "\
-Exit code 0 means yes, 1 no. With --quiet nothing is said, 1 (yes) or 0 (no) is printed, and the exit code is 0 either way.";
+Exit code 0 means yes, 1 no. --quiet prints 1 (yes) or 0 (no) instead, and always exits with 0.";
 
 const IS_VALID: &str = "Examples:\n  cec tools version isvalid 4.4.1 && echo a version";
 
@@ -24,13 +24,13 @@ Examples:
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "Examples:\n  cec tools version isvalid 4.4.1\n  cec tools version isgreater 4.4.1 4.4.0")]
 pub enum Question {
-    /// Whether a text is a version number
+    /// Check whether a text is a version number
     #[command(name = "isvalid", after_help = IS_VALID, after_long_help = format!("{IS_VALID}\n\n{CODES}"))]
     IsValid(One),
-    /// Whether a version is a release: nothing follows its three numbers
+    /// Check whether a version is a release: nothing follows its three numbers
     #[command(name = "isrelease", after_help = IS_RELEASE, after_long_help = format!("{IS_RELEASE}\n\n{CODES}"))]
     IsRelease(One),
-    /// Whether the first version is greater than the second
+    /// Check whether the first version is greater than the second
     #[command(name = "isgreater", after_help = IS_GREATER, after_long_help = format!("{IS_GREATER}\n\n{CODES}"))]
     IsGreater(Two),
 }
@@ -38,16 +38,16 @@ pub enum Question {
 /// One version.
 #[derive(Debug, clap::Args)]
 pub struct One {
-    /// Such as 4.4.0, v4.4 or 4.4.0-alpha3
+    /// Version, such as 4.4.0, v4.4 or 4.4.0-alpha3
     version: String,
 }
 
 /// Two versions.
 #[derive(Debug, clap::Args)]
 pub struct Two {
-    /// The one that may be greater
+    /// Version that may be greater
     version: String,
-    /// The one that it is compared with
+    /// Version to compare it with
     than: String,
 }
 

@@ -10,14 +10,14 @@ use crate::error::{CliError, Outcome};
 /// Arguments of `cec trash empty`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Always asks, since nothing can be restored afterwards; where nobody can answer, nothing is done (exit \
-    code 2).\n\nExamples:\n  cec trash empty common-files\n  cec trash empty -f"
+    after_help = "Asks for confirmation, because nothing can be restored afterwards; if cec cannot ask, it does \
+    nothing (exit code 2).\n\nExamples:\n  cec trash empty common-files\n  cec trash empty -f"
 )]
 pub struct Args {
-    /// Workspaces; all where none is given
+    /// Workspaces; all if omitted
     #[arg(value_name = "WORKSPACE", value_hint = Completion::Remote)]
     workspaces: Vec<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     force: bool,
 }
@@ -25,8 +25,12 @@ pub struct Args {
 impl Verb for Args {
     const ACTIVITY: &'static str = super::ACTIVITY;
     const STOPS_ITSELF: bool = true;
-    const FOREIGN: &'static [Foreign] =
-        &[Foreign::new("cec trash", &["rm", "delete"], "'cec trash empty' deletes for good what is in a recycle bin")];
+    const FOREIGN: &'static [Foreign] = &[Foreign::new(
+        "cec trash",
+        &["rm", "delete"],
+        "'cec trash empty' permanently deletes the content of a \
+            recycle bin",
+    )];
 
     fn remote_paths(&self) -> RemotePaths<'_> {
         RemotePaths::OfAccount
@@ -47,7 +51,7 @@ impl Verb for Args {
             }
         }
         if nodes.is_empty() && !operands.all_failed() {
-            ctx.ui.status("there is nothing in the recycle bin");
+            ctx.ui.status("the recycle bin is empty");
         }
         rm::erase(ctx, &nodes, self.force, operands).await
     }

@@ -14,11 +14,11 @@ const COLUMNS: &[Column] =
 /// Arguments of `cec trash ls`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The server does not tell where things were, nor when they were deleted: the time is that of the last \
-    change.\n\nExamples:\n  cec trash ls\n  cec trash ls common-files --json"
+    after_help = "The server does not report the original place or the time of deletion: the time shown is that of \
+    the last change.\n\nExamples:\n  cec trash ls\n  cec trash ls common-files --json"
 )]
 pub struct Args {
-    /// Workspaces; all where none is given
+    /// Workspaces; all if omitted
     #[arg(value_name = "WORKSPACE", value_hint = Completion::Remote)]
     workspaces: Vec<String>,
 }
@@ -53,7 +53,7 @@ impl Verb for Args {
             return Ok(operands.outcome());
         }
         if nodes.is_empty() && ctx.ui.stdout_is_terminal() && !operands.all_failed() {
-            ctx.ui.status("nothing is in the recycle bin");
+            ctx.ui.status("the recycle bin is empty");
         }
         let mut table = Table::new(&ctx.ui, COLUMNS);
         for node in &nodes {

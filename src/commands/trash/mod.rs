@@ -21,12 +21,12 @@ verbs! {
         cec trash empty common-files"
     )]
     pub enum Verbs {
-        /// List what is in recycle bins
+        /// List the content of recycle bins
         #[command(alias = "list")]
         Ls(ls::Args),
-        /// Put things back to where they were
+        /// Restore items to their original place
         Restore(restore::Args),
-        /// Delete for good what is in recycle bins
+        /// Permanently delete the content of recycle bins
         Empty(empty::Args),
     }
 }
@@ -47,7 +47,7 @@ async fn workspaces(ctx: &Ctx, typed: &[String]) -> Result<Vec<RemotePath>, CliE
         // The bin itself stands for its workspace.
         let workspace = if remote::is_recycle_bin(&path) { path.parent().unwrap_or_default() } else { path };
         if !workspace.is_workspace() {
-            let message = format!("'{text}' is no workspace, and each workspace has one recycle bin");
+            let message = format!("'{text}' is not a workspace; each workspace has one recycle bin");
             return Err(CliError::new(Kind::Usage, message).about(text));
         }
         named.push(workspace);

@@ -13,22 +13,22 @@ use crate::error::{CliError, Kind, Outcome};
 /// What users are like, when they are made and when they are changed.
 #[derive(Debug, clap::Args)]
 pub(super) struct Common {
-    /// The name that people see
+    /// Name that other people see
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
-    /// The e-mail address
+    /// Email address
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
-    /// What the user may be: admin, standard, or shared for somebody from outside
+    /// What the user may do: admin, standard, or shared for external users
     #[arg(long, value_name = "PROFILE", value_parser = ["admin", "standard", "shared", "anon"])]
     user_profile: Option<String>,
-    /// The group, such as /staff/paris; / for none
+    /// Group, such as /staff/paris; / for none
     #[arg(long, value_name = "PATH")]
     group: Option<String>,
-    /// A role by its UUID or label, in place of those that were given before; may be given several times
+    /// Role by its UUID or label, replacing those assigned before; may be repeated
     #[arg(long, value_name = "ROLE")]
     role: Vec<String>,
-    /// A further attribute; an empty value takes it away; may be given several times
+    /// Additional attribute; an empty value removes it; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_attribute)]
     attribute: Vec<(String, String)>,
 }
@@ -36,33 +36,33 @@ pub(super) struct Common {
 /// Arguments of `cec idm user create`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The password is asked for, or read from standard input with --password-stdin. Administrators may make \
-    any user, others only those of the profile shared.\n\nExamples:\n  \
+    after_help = "Asks for the password, or reads it from standard input with --password-stdin. Administrators may \
+    create any user, others only users with the profile shared.\n\nExamples:\n  \
     cec idm user create carol --email carol@example.com --display-name 'Carol C.'\n  \
     cec idm user create ci-bot --group /bots --password-stdin < password.txt"
 )]
 pub struct CreateArgs {
-    /// The login name
+    /// Login name
     #[arg(value_name = "LOGIN")]
     name: String,
     #[command(flatten)]
     common: Common,
-    /// Read the password from standard input: its first line
+    /// Read the password from the first line of standard input
     #[arg(long)]
     password_stdin: bool,
 }
 
 /// Arguments of `cec idm user update`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "What no option names stays as it is.\n\nExamples:\n  \
+#[command(after_help = "Settings without an option stay unchanged.\n\nExamples:\n  \
     cec idm user update carol --email carol@example.org\n  cec idm user update carol --group /staff --role Editors")]
 pub struct UpdateArgs {
-    /// The login name
+    /// Login name
     #[arg(value_name = "LOGIN")]
     name: String,
     #[command(flatten)]
     common: Common,
-    /// Take away the roles that were given
+    /// Remove the assigned roles
     #[arg(long, conflicts_with = "role")]
     no_roles: bool,
 }
@@ -93,9 +93,9 @@ impl Verb for CreateArgs {
         let login = self.name;
         check_login(&login)?;
         let api = ctx.api().await?;
-        let during = |error: CliError| error.during(format!("making the user {login}")).about(&login);
+        let during = |error: CliError| error.during(format!("creating the user {login}")).about(&login);
         if api.user_entry(&login).await.map_err(|error| during(error.into()))?.is_some() {
-            return Err(CliError::new(Kind::Exists, format!("there is a user '{login}' already")).about(&login));
+            return Err(CliError::new(Kind::Exists, format!("the user '{login}' already exists")).about(&login));
         }
         let mut change = self.common.change(ctx).await?;
         // Without a profile the server makes somebody who can do nothing.
@@ -114,16 +114,16 @@ impl Verb for UpdateArgs {
     }
 
     fn other_password(&self) -> Option<OtherPassword> {
-        Some(OtherPassword { owner: "the user's", hint: "'cec idm user passwd' gives a user a new password" })
+        Some(OtherPassword { owner: "the user's", hint: "'cec idm user passwd' sets a new password" })
     }
 
     /// Changes a user.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] where there is none; [`Kind::Usage`] where nothing is to be changed; any failure of a call.
+    /// [`Kind::NotFound`] where there is none; [`Kind::Usage`] where nothing to change; any failure of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         if self.common.is_empty() && !self.no_roles {
-            return Err(CliError::new(Kind::Usage, "nothing is to be changed").hint("see 'cec idm user update --help'"));
+            return Err(CliError::new(Kind::Usage, "nothing to change").hint("see 'cec idm user update --help'"));
         }
         super::find_user(ctx, &self.name).await?;
         let mut change = self.common.change(ctx).await?;
@@ -186,7 +186,7 @@ impl Common {
 /// The path of a group as the server wants it. One that does not exist would swallow the user.
 async fn group(ctx: &Ctx, typed: &str) -> Result<String, CliError> {
     if typed.trim().is_empty() {
-        return Err(CliError::new(Kind::Usage, "the group is empty").hint("/ stands for no group"));
+        return Err(CliError::new(Kind::Usage, "the group is empty").hint("for no group, write /"));
     }
     let path = format!("/{}", typed.trim_matches('/'));
     if path == "/" {
@@ -215,12 +215,12 @@ async fn roles(ctx: &Ctx, wanted: &[String]) -> Result<Vec<String>, CliError> {
         match found.as_slice() {
             [uuid] => uuids.push((*uuid).to_owned()),
             [] => {
-                return Err(CliError::new(Kind::NotFound, format!("there is no role '{name}' that can be given"))
+                return Err(CliError::new(Kind::NotFound, format!("there is no role '{name}' that can be assigned"))
                     .hint("'cec idm list-roles' lists them"));
             }
             several => {
-                return Err(CliError::new(Kind::Usage, format!("several roles are called '{name}'"))
-                    .hint(format!("give the UUID: {}", several.join(", "))));
+                return Err(CliError::new(Kind::Usage, format!("several roles are named '{name}'"))
+                    .hint(format!("use the UUID: {}", several.join(", "))));
             }
         }
     }

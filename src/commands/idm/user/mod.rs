@@ -13,20 +13,20 @@ use crate::error::{CliError, Kind};
 verbs! {
     /// The commands of `cec idm user`.
     #[command(
-        after_help = "Personal access tokens are made on the server itself, not through its network interface:\n  \
+        after_help = "Personal access tokens are made on the server itself, not through its API:\n  \
         cells admin user token -u LOGIN -e 24h\n\nExamples:\n  cec idm user get alice\n  \
         cec idm user create carol --email carol@example.com\n  cec idm user passwd carol"
     )]
     pub enum Verbs {
-        /// Show all that is known of users
+        /// Show all details of users
         Get(get::Args),
-        /// Make a user
+        /// Create a user
         Create(change::CreateArgs),
         /// Change a user
         Update(change::UpdateArgs),
         /// Delete users
         Rm(rm::Args),
-        /// Give a user a new password
+        /// Set a new password for a user
         Passwd(passwd::Args),
     }
 }
@@ -35,7 +35,7 @@ verbs! {
 async fn find_user(ctx: &Ctx, login: &str) -> Result<UserEntry, CliError> {
     if !is_login(login) {
         return Err(CliError::new(Kind::Usage, format!("'{login}' is not a login name"))
-            .hint("a login name is no pattern; 'cec idm list-users' lists the users")
+            .hint("use a login name without patterns; 'cec idm list-users' lists the users")
             .about(login));
     }
     let found = ctx.api().await?.user_entry(login).await;

@@ -16,19 +16,17 @@ const SHORTEST: usize = 6;
 /// The password of the user that a command is about.
 pub(super) const OTHER: OtherPassword = OtherPassword {
     owner: "the user's",
-    hint: "--password-stdin reads the user's from standard input; without it, it is asked for",
+    hint: "add --password-stdin to read the user's password from standard input, or omit both to be asked",
 };
 
 /// Arguments of `cec idm user passwd`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "The password is asked for twice without being shown, or read from standard input with --password-stdin. \
-    For your own user the server wants the present password as well: it is asked for first, and is the line before the \
-    new one on standard input.\n\nExamples:\n  cec idm user passwd carol\n  \
-    cec idm user passwd carol --password-stdin < password.txt"
-)]
+#[command(after_help = "Asks for the password twice without showing it, or reads it from standard input with \
+        --password-stdin. For your own user, the server also requires the current password: cec asks for it first; on \
+        standard input, it is the line before the new one.\n\nExamples:\n  cec idm user passwd carol\n  \
+    cec idm user passwd carol --password-stdin < password.txt")]
 pub struct Args {
-    /// The login name
+    /// Login name
     #[arg(value_name = "LOGIN")]
     name: String,
     /// Read the password from standard input
@@ -68,7 +66,7 @@ impl Verb for Args {
             let mut error = during(error.into());
             if oneself && refused {
                 error.kind = Kind::Auth;
-                error.message = "the present password is wrong".to_owned();
+                error.message = "the current password is wrong".to_owned();
                 error.hints.clear();
             }
             error
@@ -90,8 +88,8 @@ pub(super) async fn new(ctx: &Ctx, login: &str, from_stdin: bool) -> Result<Secr
     let password = if from_stdin {
         read_password(&ctx.ui, &SecretString::from("-")).await?
     } else {
-        let first = ask(ctx, &format!("New password of {login}")).await?;
-        let second = ask(ctx, "Once more").await?;
+        let first = ask(ctx, &format!("New password for {login}")).await?;
+        let second = ask(ctx, "Repeat password").await?;
         if first.expose_secret() != second.expose_secret() {
             return Err(CliError::new(Kind::Usage, "the two passwords differ"));
         }
@@ -108,7 +106,7 @@ async fn present(ctx: &Ctx, login: &str, from_stdin: bool) -> Result<SecretStrin
     let password = if from_stdin {
         read_password(&ctx.ui, &SecretString::from("-")).await?
     } else {
-        ask(ctx, &format!("Present password of {login}")).await?
+        ask(ctx, &format!("Current password for {login}")).await?
     };
     ctx.ui.secrets().keep(&password);
     Ok(password)
@@ -116,8 +114,8 @@ async fn present(ctx: &Ctx, login: &str, from_stdin: bool) -> Result<SecretStrin
 
 async fn ask(ctx: &Ctx, question: &str) -> Result<SecretString, CliError> {
     if !ctx.ui.can_ask() {
-        return Err(CliError::new(Kind::Usage, "a password is needed, and nobody can be asked here")
-            .hint("--password-stdin reads it from standard input"));
+        return Err(CliError::new(Kind::Usage, "a password is required, and cec cannot ask here")
+            .hint("add --password-stdin to read it from standard input"));
     }
     let typed = ctx.ui.ask_hidden(question).await?;
     typed.ok_or_else(|| CliError::new(Kind::Failure, "no password was given"))

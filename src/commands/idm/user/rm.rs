@@ -12,14 +12,15 @@ use crate::ui::prompt::Consent;
 /// Arguments of `cec idm user rm`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Deleting a user always asks, unless --force is given. What becomes of the user's own files is up to the \
-    server: it may rename the folder or delete it.\n\nExamples:\n  cec idm user rm carol\n  cec idm user rm -f ci-bot"
+    after_help = "Asks for confirmation, unless --force is used. The server decides what happens to the user's own \
+    files: it may rename the folder or delete it.\n\nExamples:\n  cec idm user rm carol\n  cec idm user rm -f \
+    ci-bot"
 )]
 pub struct Args {
     /// Login names
     #[arg(value_name = "LOGIN", required = true)]
     logins: Vec<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     force: bool,
 }
@@ -44,7 +45,7 @@ impl Verb for Args {
         let mut users: Vec<UserEntry> = Vec::new();
         for login in &self.logins {
             if *login == own {
-                let message = format!("'{login}' is signed in here, and does not delete itself");
+                let message = format!("'{login}' is signed in here and cannot delete itself");
                 return Err(CliError::new(Kind::Usage, message).about(login));
             }
             // The server says yes to the deletion of a user that does not exist.
@@ -78,7 +79,7 @@ impl Verb for Args {
 
 async fn ask(ctx: &Ctx, users: &[UserEntry]) -> Result<(), CliError> {
     if !ctx.ui.can_ask() {
-        let message = "refusing to delete users: this needs a confirmation, and nobody can be asked here";
+        let message = "cannot ask for confirmation before deleting users";
         return Err(CliError::new(Kind::Usage, message).hint("add --force to delete them without asking"));
     }
     for user in users {

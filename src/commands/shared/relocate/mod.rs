@@ -44,13 +44,13 @@ impl Operation {
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// One or more sources, files, folders or patterns on the server, then the target
+    /// Files, folders or patterns on the server, then the target
     #[arg(value_name = "PATH", value_hint = Completion::Remote, required = true, num_args = 2..)]
     paths: Vec<String>,
-    /// Start the server's jobs, print their ids, and do not wait for them
+    /// Start the server's jobs, print their ids and do not wait
     #[arg(long)]
     no_wait: bool,
-    /// Take names as they are, without patterns
+    /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
 }
@@ -148,7 +148,7 @@ impl Run<'_> {
                 }
             }
             Ok(Started::AnswerLost(error)) => {
-                let error = error.hint("the server may have begun all the same");
+                let error = error.hint("the server may have started the job anyway");
                 self.conclude(batch, Ended::Unknown(error), None).await
             }
             Err(error) if batch.len() > 1 && !error.ends_everything() && error.kind != Kind::Unreachable => {
@@ -167,7 +167,7 @@ impl Run<'_> {
     /// Gives something the name by way of which its name changes in case alone, and waits until it has it.
     async fn make_way(&mut self, source: &Node, name: &RemotePath) -> Result<(), CliError> {
         let step = Item { source: source.clone(), target: name.clone(), keeps_name: false, by_way_of: None };
-        let there = format!("it may be called '{name}' now");
+        let there = format!("its name may be '{name}' now");
         match self.start(std::slice::from_ref(&step)).await? {
             Started::Job(id) => {
                 let what = self.what(std::slice::from_ref(&step));
@@ -181,7 +181,7 @@ impl Run<'_> {
         }
         match self.ctx.api().await?.find_made(name).await? {
             Some(node) if node.uuid == source.uuid => Ok(()),
-            _ => Err(CliError::new(Kind::JobFailed, format!("the server's job has ended, but there is no '{name}'"))),
+            _ => Err(CliError::new(Kind::JobFailed, format!("the server's job finished, but '{name}' does not exist"))),
         }
     }
 
@@ -214,7 +214,7 @@ impl Run<'_> {
             [item] => {
                 let error = nodes::with_lock(error.about(&item.source.path), &item.source);
                 match &item.by_way_of {
-                    Some(name) => error.hint(format!("it may be called '{name}' now")),
+                    Some(name) => error.hint(format!("its name may be '{name}' now")),
                     None => error,
                 }
             }

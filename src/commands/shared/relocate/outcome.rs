@@ -158,10 +158,8 @@ impl Run<'_> {
             return error;
         }
         match self.operation {
-            Operation::Copy => error.hint(format!("what is at '{target}' now may be only a part")),
-            Operation::Move => {
-                error.hint(format!("what is at '{target}' now may be only a part; see what is left of the source"))
-            }
+            Operation::Copy => error.hint(format!("'{target}' may be incomplete")),
+            Operation::Move => error.hint(format!("'{target}' may be incomplete; check what remains of the source")),
         }
     }
 
@@ -174,7 +172,7 @@ impl Run<'_> {
     ) -> Result<Result<(), CliError>, CliError> {
         let Some(node) = at_target(item, seen) else { return self.explain(item, job).await.map(Err) };
         if !self.source_is_gone_if_moved(item, seen) {
-            let message = format!("the server's job has ended, but '{}' is still there", item.source.path);
+            let message = format!("the server's job finished, but '{}' still exists", item.source.path);
             return Ok(Err(CliError::new(Kind::JobFailed, message)));
         }
         let Some(job) = job.filter(|_| !self.is_certain(item, node, seen)) else { return Ok(Ok(())) };
@@ -240,7 +238,7 @@ impl Run<'_> {
                 self.renamed(item, &path, job)
             }
             None => {
-                let message = format!("the server's job has ended, but there is no '{}'", item.target);
+                let message = format!("the server's job finished, but '{}' does not exist", item.target);
                 CliError::new(Kind::JobFailed, message)
             }
         })
@@ -249,7 +247,7 @@ impl Run<'_> {
     fn renamed(&mut self, item: &Item, path: &RemotePath, job: Option<&JobId>) -> CliError {
         self.record(item, path, "renamed", job.map(|job| job.0.as_str()));
         let message = format!("'{}' was taken, and the server chose '{path}' instead", item.target);
-        CliError::new(Kind::Exists, message).hint("names that differ in case only are the same to it")
+        CliError::new(Kind::Exists, message).hint("it treats names that differ only in case as equal")
     }
 }
 

@@ -87,8 +87,8 @@ async fn sources(ctx: &Ctx, typed: &str, literal: bool, operation: Operation) ->
     let is_move = operation == Operation::Move;
     let reading = Reading { literal, exact: is_move, ..Reading::default() };
     let whole = |path: &RemotePath| {
-        let message = format!("'{path}' is a whole workspace, which cannot be {}", operation.done());
-        nodes::refuse_workspace(path, message, Some(format!("name what is in it: '{path}/*'")))
+        let message = format!("'{path}' is a workspace, which cannot be {}", operation.done());
+        nodes::refuse_workspace(path, message, Some(format!("name its content instead: '{path}/*'")))
     };
     if path.is_workspace() && !reading.is_pattern(&path) {
         return Err(whole(&path));
@@ -113,11 +113,11 @@ async fn sources(ctx: &Ctx, typed: &str, literal: bool, operation: Operation) ->
 async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> Result<Place, CliError> {
     let path = nodes::parse(ctx, typed)?;
     if path.is_root() {
-        return Err(CliError::new(Kind::Usage, "the target is a workspace, or something in one").about(&path));
+        return Err(CliError::new(Kind::Usage, "the target must be a workspace or a path in one").about(&path));
     }
     if is_in_recycle_bin(&path) {
-        return Err(CliError::new(Kind::Usage, format!("nothing is {} to a recycle bin", operation.done()))
-            .hint("'cec rm' moves things there, so that they can be restored")
+        return Err(CliError::new(Kind::Usage, format!("nothing can be {} to a recycle bin", operation.done()))
+            .hint("use 'cec rm' to move items there, so that they can be restored")
             .about(&path));
     }
     let (nearest, rest) = nodes::nearest(ctx, &path).await?;
@@ -126,8 +126,8 @@ async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> R
     let wants_folder = typed.ends_with('/');
     if !nearest.is_folder() {
         let message = match rest.is_empty() {
-            true if !several && !wants_folder => format!("'{path}' exists already"),
-            true if several => format!("'{path}' is a file, and several sources need a folder"),
+            true if !several && !wants_folder => format!("'{path}' already exists"),
+            true if several => format!("'{path}' is a file, but several sources need a folder"),
             _ => format!("'{}' is a file, not a folder", nearest.path),
         };
         return Err(CliError::new(Kind::Exists, message).about(&path));
@@ -144,8 +144,8 @@ async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> R
         [] => Ok(Place::Into { folder: nearest.path, exists: true }),
         _ if wants_folder => Ok(Place::Into { folder: full, exists: false }),
         _ if several => {
-            Err(CliError::new(Kind::NotFound, format!("'{path}' does not exist, and several sources need a folder"))
-                .hint(format!("with a / at its end it is made: '{path}/'"))
+            Err(CliError::new(Kind::NotFound, format!("'{path}' does not exist, but several sources need a folder"))
+                .hint(format!("to make it, add a / at the end: '{path}/'"))
                 .about(&path))
         }
         [_] => Ok(Place::As(full)),
@@ -169,7 +169,7 @@ fn items(ctx: &Ctx, found: Vec<Source>, place: &Place, operation: Operation) -> 
         }
         let (target, keeps_name) = match place {
             Place::Into { folder, exists: true } if by_pattern && folder.relative_to(&node.path).is_some() => {
-                ctx.ui.warn(&format!("not {}: {}, which the target lies in", operation.done(), node.path));
+                ctx.ui.warn(&format!("not {}: {}, which contains the target", operation.done(), node.path));
                 continue;
             }
             Place::Into { folder, .. } => {
@@ -198,7 +198,7 @@ async fn free_name(ctx: &Ctx, node: &Node) -> Result<RemotePath, CliError> {
     let present = ctx.api().await?.stat_many(&names).await?;
     let is_free = |name: &RemotePath| present.iter().all(|node| node.path != *name);
     names.into_iter().find(is_free).ok_or_else(|| {
-        let message = format!("only case differs, and there is no free name to rename '{}' by way of", node.path);
+        let message = format!("only the case differs, and there is no free intermediate name for '{}'", node.path);
         CliError::new(Kind::Exists, message).about(&node.path)
     })
 }
@@ -241,7 +241,7 @@ async fn refusals(
     for item in items.iter().filter(|item| present.contains(&item.target)) {
         let message = match item.source.path == item.target {
             true => format!("'{}' is there already", item.target),
-            false => format!("'{}' exists already", item.target),
+            false => format!("'{}' already exists", item.target),
         };
         refused.push(CliError::new(Kind::Exists, message).about(&item.target));
     }
