@@ -101,8 +101,8 @@ fn contents_of_several_folders_are_merged_and_none_is_written_over() {
 fn only_what_is_in_folders_can_be_meant_and_the_parent_must_exist() {
     let world = world();
     for (line, code, words) in [
-        (&["data/one/.", "cells://common-files/new"][..], 3, "'data/one/.' is no folder"),
-        (&["cells://common-files/there/one/.", "new"], 3, "'common-files/there/one' is no folder"),
+        (&["data/one/.", "cells://common-files/new"][..], 3, "'data/one/.' is not a folder"),
+        (&["cells://common-files/there/one/.", "new"], 3, "'common-files/there/one' is not a folder"),
         (&["nope/.", "cells://common-files/new"], 3, "does not exist"),
         (&["cells://common-files/nope/.", "new"], 3, "does not exist"),
         (&["data/.", "cells://common-files/no/new"], 3, "common-files/no"),

@@ -175,7 +175,7 @@ fn an_answer_about_another_user_changes_nobody() {
 #[test]
 fn a_deletion_of_none_or_of_several_is_not_done() {
     for (body, code, told) in [
-        ("{\"Success\":true}", 3, "the user 'bob' was gone already"),
+        ("{\"Success\":true}", 3, "the user 'bob' no longer exists"),
         ("{\"Success\":true,\"NumRows\":\"3\"}", 6, "says that it deleted 3"),
     ] {
         let world = World::new();

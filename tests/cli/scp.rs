@@ -62,7 +62,7 @@ fn an_existing_target_is_refused_before_anything_moves() {
     local(&world, "two", "2");
     let run = world.cec(["scp", "one", "two", "cells://common-files"]).run();
     assert_eq!(run.code, 8);
-    assert!(run.stderr.starts_with("error: 'common-files/two' exists already\n"), "{}", run.stderr);
+    assert!(run.stderr.starts_with("error: 'common-files/two' already exists\n"), "{}", run.stderr);
     assert!(run.stderr.contains("--force"), "{}", run.stderr);
     assert!(!world.tree().exists("common-files/one"));
     assert_eq!(world.cec(["scp", "-f", "-q", "one", "two", "cells://common-files"]).run().code, 0);

@@ -91,7 +91,7 @@ fn what_does_not_fit_is_not_sent() {
             "visitors of this link could do nothing at all",
         ),
         (&["common-files/report.pdf", "--password-stdin"], "x\n", "the password has fewer than 6 characters"),
-        (&["common-files/report.pdf", "--password-stdin"], "", "the password that was given is empty"),
+        (&["common-files/report.pdf", "--password-stdin"], "", "the given password is empty"),
         (&["common-files/report.pdf", "--expire", "2001-01-01"], "", "this is in the past"),
         (&["common-files/report.pdf", "--expire", "soon"], "", "expected a span such as 12h"),
         (&["common-files/report.pdf", "--label", " "], "", "the label is empty"),

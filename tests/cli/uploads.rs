@@ -124,7 +124,7 @@ fn links_and_what_is_no_file_never_stop_a_tree() {
     let run = world.cec(["scp", "tree", "cells://common-files"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
     for (name, reason) in [
-        ("dangling", "a link that points at nothing"),
+        ("dangling", "a broken symbolic link"),
         ("fifo", "not a regular file (a pipe, socket or device)"),
         ("socket", "not a regular file (a pipe, socket or device)"),
     ] {
@@ -199,8 +199,8 @@ fn a_type_clash_goes_to_the_recycle_bin_under_force_only() {
     local(&world, "one", "3");
     let run = world.cec(["scp", "tree", "cells://common-files"]).run();
     assert_eq!(run.code, 8, "{}", run.stderr);
-    assert!(run.stderr.contains("'common-files/tree/file' exists already and is a folder"), "{}", run.stderr);
-    assert!(run.stderr.contains("'common-files/tree/folder' exists already and is a file"), "{}", run.stderr);
+    assert!(run.stderr.contains("'common-files/tree/file' already exists and is a folder"), "{}", run.stderr);
+    assert!(run.stderr.contains("'common-files/tree/folder' already exists and is a file"), "{}", run.stderr);
     let run = world.cec(["scp", "one", "cells://common-files"]).run();
     assert!(run.stderr.contains("  hint: --force moves what is there to the recycle bin"), "{}", run.stderr);
     for policy in ["skip", "update", "rename"] {
@@ -294,7 +294,7 @@ fn a_lock_that_outlives_the_retries_is_exit_6() {
     world.sandbox.lock("common-files", Duration::from_secs(60)).expect("a lock");
     let run = world.cec(["scp", "--retry-max-attempts", "1", "one", "cells://common-files"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{}", run.stderr);
-    assert!(run.stderr.contains("a job on the server holds a lock"), "{}", run.stderr);
+    assert!(run.stderr.contains("a job on the server has locked"), "{}", run.stderr);
 }
 
 #[test]
@@ -496,7 +496,7 @@ fn what_a_broken_download_left_is_never_uploaded() {
     local(&world, "one", "1");
     let run = world.cec(["scp", ".cec-0123456789abcdef0123456789abcdef.part", "cells://common-files/x"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
-    assert!(run.stderr.contains("by its name a temporary file of a download"), "{}", run.stderr);
+    assert!(run.stderr.contains("its name is that of a temporary file"), "{}", run.stderr);
     let run = world.cec(["scp", ".cec-0123456789abcdef0123456789abcdef.part", "one", "cells://common-files"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(
@@ -535,7 +535,7 @@ fn a_file_where_a_folder_was_written_is_told_as_that() {
     let run = world.cec(["scp", "-f", "-", "cells://common-files/f1/"]).input("1").run();
     run.is(8, "", "error: common-files/f1 is a file, not a folder\n");
     let run = world.cec(["scp", "-f", "one", "two", "cells://common-files/f1/"]).run();
-    run.is(8, "", "error: 'common-files/f1' is not a folder, and several sources need one\n");
+    run.is(8, "", "error: 'common-files/f1' is not a folder, and several sources need a folder\n");
 }
 
 /// Reads JSON objects from standard error until one fits.

@@ -116,7 +116,7 @@ async fn a_self_signed_certificate_that_is_named_is_trusted_whatever_it_calls_it
     // A key that is another's is told in words.
     let identity = Some((file.path().to_owned(), key.path().to_owned()));
     let error = Http::new(&HttpOptions { client_identity: identity, ..options() }).expect_err("another key");
-    assert!(error.message.contains("is not that of the client certificate"), "{error}");
+    assert!(error.message.contains("does not belong to the client certificate"), "{error}");
 }
 
 #[tokio::test]

@@ -121,7 +121,7 @@ impl Sending<'_> {
             self.progress,
             |number| attempt(number).map_err(move |error| Attempt::of_part(error, number)),
             |number, failed, pause| {
-                self.engine.observer.item_retried(self.item, self.label, number, &failed.error, pause)
+                self.engine.observer.item_retried(self.item, self.label, number, &failed.error, pause);
             },
         );
         done.await.map_err(|failed| failed.error)

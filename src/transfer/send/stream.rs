@@ -160,7 +160,7 @@ impl Engine {
         let progress = Arc::default();
         let replaces = replaced.is_some();
         let (item, label, progress) = (ITEM, LABEL, &progress);
-        let to = Sending { engine: &self, item, label, target, source: None, replaces, progress };
+        let to = Sending { engine: self, item, label, target, source: None, replaces, progress };
         let sent = if self.is_at_end(&mut source).await? {
             self.observer.walk_finished();
             self.send_only_block(first, to, replaced).await
