@@ -37,7 +37,7 @@ fn a_damaged_copy_is_exit_9_for_scp_and_cat() {
         let run = world.cec(["scp", "cells://common-files/file", "."]).run();
         assert_eq!((run.code, run.stdout.as_str()), (9, ""), "{run:?}");
         assert!(run.stderr.starts_with("error: the server's copy of common-files/file is damaged: "), "{run:?}");
-        assert!(run.stderr.contains("\n  hint: delete it with 'cec rm' and upload it again"), "{run:?}");
+        assert!(run.stderr.contains("\n  hint: delete it with 'cec rm' first, then upload it again"), "{run:?}");
         assert!(files(world.home()).is_empty(), "{run:?}");
         let run = world.cec(["cat", "common-files/file"]).run();
         assert_eq!(run.code, 9, "{run:?}");

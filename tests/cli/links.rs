@@ -205,7 +205,7 @@ fn a_drop_box_takes_files_and_shows_none() {
     ] {
         let run = visit(&world, arguments);
         assert_eq!(run.code, 5, "{run:?}");
-        assert!(run.stderr.starts_with(&format!("error: this link takes uploads only: {what}\n")), "{run:?}");
+        assert!(run.stderr.starts_with(&format!("error: this link only accepts uploads: {what}\n")), "{run:?}");
     }
 }
 
@@ -390,7 +390,7 @@ fn what_is_no_link_is_refused_before_anything_is_sent() {
     for (typed, message) in [
         (format!("{url}?x=1"), "has a query or a fragment, unlike a public link; write %3F for a '?' in a name"),
         (format!("{url}/a#b"), "has a query or a fragment, unlike a public link; write %23 for a '#' in a name"),
-        (format!("{url}/../x"), "holds a '..' segment; write the path without it"),
+        (format!("{url}/../x"), "contains a '..' segment; write the path without it"),
         (format!("{url}/a%2Fb"), "contains a name that no file can have"),
         (format!("{}/ws-common-files", world.url()), "is not the URL of a public link"),
         ("https://files.example.com/cells/public/1f0c6a3b9d20".to_owned(), "is not the URL of a public link"),

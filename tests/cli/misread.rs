@@ -72,7 +72,7 @@ fn an_empty_path_is_refused_before_anything_is_done() {
         &["compress", "common-files/report.pdf", "common-files/x.zip"],
         &["extract"],
     ] {
-        refused(&world, &[command, &[""]].concat(), &["a path is empty", "check for an unset variable"]);
+        refused(&world, &[command, &[""]].concat(), &["a path is empty", "is written"]);
     }
     refused(&world, &["find", "common-files", "", "--type", "f"], &["a path is empty"]);
     world.cec(["ls", "/"]).run().is(0, &world.cec(["ls"]).run().stdout, "");

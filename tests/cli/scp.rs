@@ -319,7 +319,7 @@ fn a_file_that_has_more_than_its_size_tells_is_never_sent_empty() {
     let world = World::new();
     let run = world.cec(["scp", "/proc/self/status", "cells://common-files"]).run();
     assert_eq!(run.code, 1, "{}", run.stderr);
-    assert!(run.stderr.contains("changes whenever it is read"), "{}", run.stderr);
+    assert!(run.stderr.contains("changes every time it is read"), "{}", run.stderr);
     assert!(world.tree().list("common-files").is_empty());
 }
 

@@ -132,7 +132,7 @@ fn hints_can_be_pasted_whatever_names_are_like() {
     world.put("common-files/a", "content");
     let run = world.cec(["compress", "common-files/a", &format!("common-files/{name}/a.zip")]).run();
     assert!(run.code != 0, "{run:?}");
-    let hint = run.stderr.lines().find_map(|line| line.split_once("create it with: ")).map(|(_, command)| command);
+    let hint = run.stderr.lines().find_map(|line| line.split_once("make it with: ")).map(|(_, command)| command);
     let hint = hint.expect(&run.stderr).replacen("cec", "printf '%s|'", 1);
     let read = Command::new("sh").args(["-c", &hint]).current_dir(world.home()).output().expect("a shell");
     assert_eq!(String::from_utf8_lossy(&read.stdout), format!("mkdir|-p|common-files/{name}|"));

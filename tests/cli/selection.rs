@@ -133,9 +133,9 @@ fn who_gave_a_bad_token_is_named_with_what_to_do() {
         "  hint: give a new one with CEC_TOKEN, or unset CEC_TOKEN, which overrides the accounts of 'cec configure'"
     );
     let file = hint(given("CEC_TOKEN_FILE", "token"), 4);
-    assert!(file.contains("in the file that CEC_TOKEN_FILE names: put a new one there, or unset"), "{file}");
+    assert!(file.contains("hint: write a new token to the file that CEC_TOKEN_FILE names, or unset"), "{file}");
     let command = hint(given("CEC_TOKEN_COMMAND", "echo some-dead-token"), 4);
-    assert!(command.contains("is the output of the command in CEC_TOKEN_COMMAND"), "{command}");
+    assert!(command.contains("make the command in CEC_TOKEN_COMMAND print a new token"), "{command}");
     let flag = hint(world.signed_out(["ls", "-u", world.url(), "-t", "some-dead-token-of-somebody"]), 4);
     assert_eq!(flag, "  hint: give a new one with --token");
     given("CEC_TOKEN_COMMAND", "true").run().is(4, "", "error: the command in CEC_TOKEN_COMMAND printed nothing\n");

@@ -206,7 +206,7 @@ fn a_secret_on_the_command_line_is_warned_of() {
         let cec = world.signed_out(arguments.iter().copied().chain(["--color", "never"]));
         let Some((code, screen)) = cec.on_terminal(&[]) else { return };
         assert_eq!(code, 0, "{flag} {screen}");
-        let warning = format!("warning: what {flag} says on the command line can be seen by others on this machine; ");
+        let warning = format!("warning: other users of this machine can see {flag} on the command line; ");
         assert_eq!(screen.matches("on the command line").count(), 1, "{screen}");
         assert!(screen.starts_with(&warning), "{screen}");
     }

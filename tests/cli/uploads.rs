@@ -155,7 +155,7 @@ fn named_links_and_special_files_follow_the_same_rules() {
     assert_eq!(world.tree().list("common-files"), ["link"]);
     let run = world.cec(["scp", "fifo", "cells://common-files"]).run();
     assert_eq!(run.code, 1, "{}", run.stderr);
-    assert!(run.stderr.contains("hint: a content that is piped goes to the server with: cec scp - "), "{}", run.stderr);
+    assert!(run.stderr.contains("hint: to upload piped data, use: cec scp - "), "{}", run.stderr);
     let run = world.cec(["scp", "--links", "skip", "link", "a", "cells://common-files"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stderr.contains("warning: link: left out: a link"), "{}", run.stderr);
@@ -202,7 +202,7 @@ fn a_type_clash_goes_to_the_recycle_bin_under_force_only() {
     assert!(run.stderr.contains("'common-files/tree/file' already exists and is a folder"), "{}", run.stderr);
     assert!(run.stderr.contains("'common-files/tree/folder' already exists and is a file"), "{}", run.stderr);
     let run = world.cec(["scp", "one", "cells://common-files"]).run();
-    assert!(run.stderr.contains("  hint: --force moves what is there to the recycle bin"), "{}", run.stderr);
+    assert!(run.stderr.contains("  hint: choose another target, or use --force to move"), "{}", run.stderr);
     for policy in ["skip", "update", "rename"] {
         let run = world.cec(["scp", "--if-exists", policy, "one", "cells://common-files"]).run();
         assert_eq!(run.code, 8, "{policy}: {}", run.stderr);
@@ -267,7 +267,9 @@ fn a_body_that_a_proxy_refuses_comes_with_a_hint() {
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
     assert!(run.stderr.contains("(HTTP 413)"), "{}", run.stderr);
     assert!(
-        run.stderr.contains("hint: a proxy limits the size of a request: raise its limit (nginx: client_max_body_size), or lower --part-size"),
+        run.stderr.contains(
+            "hint: raise the proxy's limit for a request (nginx: client_max_body_size), or lower --part-size"
+        ),
         "{}",
         run.stderr
     );
@@ -306,7 +308,7 @@ fn an_overwrite_in_doubt_says_that_the_file_may_be_damaged() {
     let run = world.cec(["scp", "-f", "--retry-max-attempts", "2", "one", "cells://common-files"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{}", run.stderr);
     assert!(run.stderr.contains("common-files/one may be damaged on the server"), "{}", run.stderr);
-    assert!(run.stderr.contains("hint: send it again until it succeeds"), "{}", run.stderr);
+    assert!(run.stderr.contains("hint: run the same command with --force until"), "{}", run.stderr);
 }
 
 #[test]
@@ -363,7 +365,7 @@ fn a_manifest_on_a_full_disk_is_told_and_the_files_go_all_the_same() {
     local(&world, "one", "1");
     let run = world.cec(["scp", "--manifest", "/dev/full", "one", "cells://common-files"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
-    assert!(run.stderr.contains("error: the manifest /dev/full is not complete"), "{}", run.stderr);
+    assert!(run.stderr.contains("error: the manifest /dev/full is incomplete"), "{}", run.stderr);
     assert!(world.tree().exists("common-files/one"));
 }
 
@@ -500,8 +502,9 @@ fn what_a_broken_download_left_is_never_uploaded() {
     let run = world.cec(["scp", ".cec-0123456789abcdef0123456789abcdef.part", "one", "cells://common-files"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(
-        run.stderr
-            .contains("warning: .cec-0123456789abcdef0123456789abcdef.part: left out: by its name a temporary file"),
+        run.stderr.contains(
+            "warning: .cec-0123456789abcdef0123456789abcdef.part: left out: its name is that of a temporary file"
+        ),
         "{}",
         run.stderr
     );
