@@ -543,7 +543,7 @@ pub fn parse_link(text: &str) -> Result<(LinkUrl, String), SettingsError> {
         }
         LinkUrlError::NoLink(_) => SettingsError::with_hint(
             error.to_string(),
-            "a public link looks like https://files.example.com/public/1f0c6a3b9d20",
+            "use a URL such as https://files.example.com/public/1f0c6a3b9d20",
         ),
         error => SettingsError::new(error.to_string()),
     })
@@ -565,9 +565,9 @@ fn refused_url(text: &str, error: UrlError) -> SettingsError {
         _ if text.contains('@') => SettingsError::new("this is not the URL of a server"),
         UrlError::Path(_, path) if path.starts_with("/public/") => SettingsError::with_hint(
             format!("'{}' is a public link, not a server", text.trim()),
-            format!("a public link needs no account: {}", command_line("cec ls", &[text.trim()])),
+            format!("use it without an account: {}", command_line("cec ls", &[text.trim()])),
         ),
-        error => SettingsError::with_hint(error.to_string(), "a server's URL looks like https://files.example.com"),
+        error => SettingsError::with_hint(error.to_string(), "use a URL such as https://files.example.com"),
     }
 }
 

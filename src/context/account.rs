@@ -260,7 +260,7 @@ fn choose<'a>(accounts: &'a Accounts, profile: Option<&str>) -> Result<&'a str, 
     match accounts.named(name).as_slice() {
         [id] => Ok(id),
         [] => Err(CliError::new(Kind::NotFound, format!("there is no account '{name}'"))
-            .hint(format!("the stored accounts are: {}", known()))),
+            .hint(format!("use one of the stored accounts: {}", known()))),
         several => Err(CliError::new(Kind::Usage, format!("several accounts are called '{name}'"))
             .hint(format!("use the id: {}", several.join(", ")))),
     }

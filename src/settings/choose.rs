@@ -193,5 +193,8 @@ impl Settings {
 }
 
 fn excluded(flag: &str, link: &str) -> SettingsError {
-    SettingsError::with_hint(format!("{flag} and {link} cannot be used together"), "a public link needs no account")
+    SettingsError::with_hint(
+        format!("{flag} and {link} cannot be used together"),
+        format!("omit {flag}: a public link needs no account"),
+    )
 }

@@ -456,7 +456,7 @@ fn what_is_no_server_is_told_to_be_something_else() {
         2,
         "",
         "error: 'https://h/public/1f0c6a3b9d20' is a public link, not a server\n  \
-         hint: a public link needs no account: cec ls https://h/public/1f0c6a3b9d20\n",
+         hint: use it without an account: cec ls https://h/public/1f0c6a3b9d20\n",
     );
     for url in ["https://h/?x=1", "https://h#frag"] {
         world.signed_out(["configure", "token", url, "-t", "x"]).run().is(
@@ -464,7 +464,7 @@ fn what_is_no_server_is_told_to_be_something_else() {
             "",
             &format!(
                 "error: '{url}' has a query or fragment, unlike the URL of a server; omit it\n  \
-                 hint: a server's URL looks like https://files.example.com\n"
+                 hint: use a URL such as https://files.example.com\n"
             ),
         );
     }

@@ -369,8 +369,8 @@ fn a_link_needs_no_account_and_takes_none() {
             2,
             "",
             &format!(
-                "error: {flag} and the URL of a public link cannot be used together\n  hint: a public link needs no \
-                 account\n"
+                "error: {flag} and the URL of a public link cannot be used together\n  hint: omit {flag}: a public \
+                 link needs no account\n"
             ),
         );
     }

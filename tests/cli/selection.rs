@@ -215,7 +215,7 @@ fn accounts_that_cannot_be_used_say_why() {
     run.is(
         3,
         "",
-        "error: there is no account 'nobody'\n  hint: the stored accounts are: admin@files.example.com:443\n",
+        "error: there is no account 'nobody'\n  hint: use one of the stored accounts: admin@files.example.com:443\n",
     );
 }
 
