@@ -216,7 +216,7 @@ impl Environment {
         let Some(text) = self.text(name)? else { return Ok(None) };
         match parse(text.trim()) {
             Ok(value) => Ok(Some(value)),
-            Err(reason) => Err(EnvError { name: name.to_owned(), reason: format!("has a bad value: {reason}") }),
+            Err(reason) => Err(EnvError { name: name.to_owned(), reason: format!("has an invalid value: {reason}") }),
         }
     }
 
@@ -259,7 +259,7 @@ pub fn parse_switch(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "t" | "1" | "yes" | "y" | "on" => Ok(true),
         "false" | "f" | "0" | "no" | "n" | "off" => Ok(false),
-        _ => Err("expected true, 1, yes or on, or their opposites".to_owned()),
+        _ => Err("expected true or false (or 1/0, yes/no, on/off)".to_owned()),
     }
 }
 
@@ -296,7 +296,7 @@ mod tests {
         assert_eq!(environment.value::<u32>("missing"), Ok(None));
         assert_eq!(environment.text("P"), Ok(Some("a=b=c")));
         let error = environment.value::<u32>("B").expect_err("not a number");
-        assert_eq!(error.to_string(), "the environment variable B has a bad value: expected a whole number");
+        assert_eq!(error.to_string(), "the environment variable B has an invalid value: expected a whole number");
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(filter) => filter,
         Err(complaint) => {
             let error =
-                CliError::new(Kind::Usage, complaint).hint("the language is that of jq: cec ls --jq '.[].name'");
+                CliError::new(Kind::Usage, complaint).hint("use the jq language, for example: cec ls --jq '.[].name'");
             return ExitCode::from(report(&ui, Err(error)));
         }
     };
@@ -86,12 +86,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// said where it is contained.
 pub fn note_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
-    tracing::error!(place, "broke down: {}", words_of(panic.payload()));
+    tracing::error!(place, "crashed: {}", words_of(panic.payload()));
 }
 
 fn words_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason is known")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown reason")
 }
 
 /// Runs what may panic: on the way out it cleans up after itself, and the panic is an error like others.
@@ -103,11 +103,11 @@ fn contained<T>(run: impl FnOnce() -> T) -> Result<T, CliError> {
         let words = words_of(panic.as_ref());
         // Tokio and the standard library panic if a thread cannot be started.
         if words.contains("spawn") && words.contains("thread") {
-            return CliError::new(Kind::Failure, "the system gives this program no further thread")
-                .hint("raise the limit of processes (ulimit -u) or of memory, or run fewer programs at once");
+            return CliError::new(Kind::Failure, "the system refuses to start another thread")
+                .hint("raise the limit of processes (ulimit -u) or of memory, or run fewer programs at the same time");
         }
-        CliError::new(Kind::Failure, format!("this program broke down: {words}"))
-            .hint("this is a fault of cec: please report it, with what --log debug writes")
+        CliError::new(Kind::Failure, format!("this program crashed: {words}"))
+            .hint("please report this bug of cec, with the output of --log debug")
     })
 }
 
@@ -163,7 +163,7 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
     if ui.stderr_is_terminal() && !exposed.is_empty() {
         let flags = exposed.join(" and ");
         ui.warn(&format!(
-            "what {flags} says on the command line can be seen by others on this machine; prefer the environment, or -"
+            "other users of this machine can see {flags} on the command line; prefer the environment, or -"
         ));
     }
     let ctx = Ctx::new(settings, Arc::clone(ui), CancellationToken::new());
@@ -224,12 +224,9 @@ mod tests {
             panic!("nobody expected {}", "this")
         })
         .expect_err("a panic");
-        assert_eq!(
-            (error.kind, error.message.as_str()),
-            (Kind::Failure, "this program broke down: nobody expected this")
-        );
+        assert_eq!((error.kind, error.message.as_str()), (Kind::Failure, "this program crashed: nobody expected this"));
         assert!(!path.exists());
         let error = contained(|| panic!("OS can't spawn worker thread: x")).expect_err("a panic");
-        assert!(error.message.contains("no further thread"), "{error}");
+        assert!(error.message.contains("another thread"), "{error}");
     }
 }

@@ -19,10 +19,10 @@ pub enum LinkUrlError {
     #[error("'{0}' is not the URL of a public link")]
     NoLink(String),
     /// A query or a fragment, which no link has.
-    #[error("'{0}' has a query or a fragment, and public links have none; write {1} for a '{2}' in a name")]
+    #[error("'{0}' has a query or a fragment, unlike a public link; write {1} for a '{2}' in a name")]
     Query(String, &'static str, char),
     /// A name with an encoded slash, or one that is not UTF-8.
-    #[error("'{0}' holds a name that no file has")]
+    #[error("'{0}' contains a name that no file can have")]
     Name(String),
 }
 

@@ -17,16 +17,16 @@ pub enum UrlError {
     #[error("'{0}' is not a URL")]
     Invalid(String),
     /// Neither http nor https.
-    #[error("'{0}' has the scheme '{1}'; only http and https are known")]
+    #[error("'{0}' has the scheme '{1}'; only http and https are supported")]
     Scheme(String, String),
     /// A user name or password inside the URL.
-    #[error("a URL with a user name or password in it is refused")]
+    #[error("a URL must not contain a user name or password")]
     Credentials,
     /// A path: the server answers only at the root of its host.
-    #[error("'{0}' has the path '{1}', but a Cells server answers only at the root of its host; leave the path out")]
+    #[error("'{0}' has the path '{1}', but a Cells server answers only at the root of its host; omit the path")]
     Path(String, String),
     /// A query or a fragment at the root, where no page of the server has one.
-    #[error("'{0}' has more behind the host than a server's URL; leave it out")]
+    #[error("'{0}' has a query or fragment, unlike the URL of a server; omit it")]
     Query(String),
 }
 

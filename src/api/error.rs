@@ -25,7 +25,8 @@ pub(super) fn json_of(answer: &Answer) -> Result<&[u8], ServerError> {
         return Err(with_answer(
             answer,
             ServerErrorKind::NotCells,
-            "the server answered with nothing: this host name is not configured on the Cells server, or a proxy changes the Accept header",
+            "the server sent an empty answer: this host name is not configured on the Cells server, or a proxy \
+             changes the Accept header",
         )
         .because(Reason::Empty));
     }
@@ -244,8 +245,8 @@ fn plain(answer: &Answer) -> ServerError {
         (401, "Unauthorized") => {
             (ServerErrorKind::Forbidden, "the server does not allow this call for this user".to_owned())
         }
-        (404, _) if no_such_call => (ServerErrorKind::NotFound, "this server has no such call".to_owned()),
-        (405, _) => (ServerErrorKind::BadRequest, "this server has no such call".to_owned()),
+        (404, _) if no_such_call => (ServerErrorKind::NotFound, "this server does not have this call".to_owned()),
+        (405, _) => (ServerErrorKind::BadRequest, "this server does not have this call".to_owned()),
         (413, _) => {
             (ServerErrorKind::BadRequest, "the request is larger than a proxy in front of the server allows".to_owned())
         }
@@ -278,12 +279,13 @@ fn html(answer: &Answer) -> ServerError {
         413 => {
             (ServerErrorKind::BadRequest, "a proxy in front of the server refuses a request of this size".to_owned())
         }
-        429 => (ServerErrorKind::TooMany, "a proxy in front of the server asks for fewer requests".to_owned()),
+        429 => (ServerErrorKind::TooMany, "a proxy in front of the server limits the rate of requests".to_owned()),
         500 | 502..=504 => (ServerErrorKind::Server, format!("a proxy in front of the server answered HTTP {status}")),
         _ => (
             ServerErrorKind::NotCells,
             format!(
-                "the answer is a web page (HTTP {status}): this is not a Cells server, or a sign-in page stands in front of it"
+                "the answer is a web page (HTTP {status}): this is not a Cells server, or a sign-in page is in front \
+                 of it"
             ),
         ),
     };
@@ -302,14 +304,14 @@ mod tests {
         for (name, kind, words) in [
             ("07-stat-missing-node", NotFound, "Could not retrieve node"),
             ("08-stat-missing-workspace", NotFound, "Workspace no-such-ws is not found"),
-            ("11-stat-root", NotFound, "no such call"),
+            ("11-stat-root", NotFound, "does not have this call"),
             ("20-list-missing-folder", NotFound, "Could not retrieve node"),
             ("24-admin-list-alice", Forbidden, "does not allow"),
             ("25-bad-json", BadRequest, "syntax error"),
             ("26-unknown-field", BadRequest, "unknown field"),
             ("27-wrong-content-type", BadRequest, "unmarshal"),
-            ("28-accept-xml-empty-body", NotCells, "with nothing"),
-            ("29-method-not-allowed", BadRequest, "no such call"),
+            ("28-accept-xml-empty-body", NotCells, "an empty answer"),
+            ("29-method-not-allowed", BadRequest, "does not have this call"),
             ("31-unknown-service-html", NotCells, "web page"),
             ("37-create-folder-on-file", Forbidden, "on top of an existing file"),
             ("38-create-file-on-folder", Conflict, "already exists"),

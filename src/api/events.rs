@@ -108,7 +108,7 @@ impl Events {
                 Ok(Message::Close(_)) => return None,
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::debug!(%error, "the websocket has ended");
+                    tracing::debug!(%error, "the websocket was closed");
                     return None;
                 }
             }

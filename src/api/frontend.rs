@@ -74,7 +74,7 @@ impl Client {
             }
             let answer = Answer { status, headers, body };
             error::json_of(&answer)?;
-            return Err(ServerError::new(ServerErrorKind::NotCells, "the answer is not the state of a Cells server"));
+            return Err(ServerError::new(ServerErrorKind::NotCells, "the answer does not describe a Cells server"));
         }
         let body = self.sender.http.stream(response).map_err(std::io::Error::other);
         read_user(StreamReader::new(Box::pin(body))).await
@@ -145,7 +145,10 @@ pub(super) async fn read_user(body: impl AsyncBufRead + Unpin) -> Result<Option<
             Ok(Event::End(element)) if element.name().as_ref() == "user" => break,
             Ok(Event::Eof) if rooted => break,
             Ok(Event::Eof) => {
-                return Err(ServerError::new(ServerErrorKind::NotCells, "the server answered its state with nothing"));
+                return Err(ServerError::new(
+                    ServerErrorKind::NotCells,
+                    "the server sent an empty answer about its state",
+                ));
             }
             Ok(_) => {}
             Err(error) => return Err(broken_state(&error)),
@@ -234,10 +237,8 @@ pub async fn probe(http: &Http, url: &ServerUrl) -> Result<Greeting, ServerError
 fn as_probe(mut error: ServerError, url: &ServerUrl) -> ServerError {
     match (error.kind, error.status) {
         (ServerErrorKind::NotCells, Some(200)) if error.is(Reason::Empty) => {
-            error.message = format!(
-                "a server answers at {url}, but with nothing: the host '{}' is not configured on it",
-                url.host()
-            );
+            error.message =
+                format!("a server at {url} sends empty answers: the host '{}' is not configured on it", url.host());
         }
         (ServerErrorKind::NotCells, _) => {
             error.message = format!("{url} answers with a web page: it is not a Cells server");

@@ -333,11 +333,11 @@ impl Client {
     /// Any failure of a call; [`ServerErrorKind::BadRequest`] where others would go with it: then nothing is sent.
     pub async fn delete_acl(&self, acl: &AclEntry) -> Result<bool, ServerError> {
         let more = |what: &str| {
-            let message = format!("it is not deleted, because the server would delete {what} with it");
+            let message = format!("not deleted, because the server would also delete {what}");
             ServerError::new(ServerErrorKind::BadRequest, message)
         };
         if acl.node.is_empty() || acl.action.is_empty() {
-            return Err(more("the rights on other nodes, or other rights,"));
+            return Err(more("permissions on other nodes, or other permissions"));
         }
         [&acl.node, &acl.action, &acl.role, &acl.workspace, &acl.value]
             .into_iter()
@@ -447,10 +447,10 @@ pub(super) fn deleted_one(answer: &Deleted, what: &str) -> Result<(), ServerErro
     match answer.rows {
         1 => Ok(()),
         rows if rows > 1 => {
-            let message = format!("the server was asked to delete {what} and says that it deleted {rows}");
+            let message = format!("the server was asked to delete {what} and reports that it deleted {rows}");
             Err(ServerError::new(ServerErrorKind::Server, message))
         }
-        _ => Err(ServerError::new(ServerErrorKind::NotFound, format!("{what} was gone already"))),
+        _ => Err(ServerError::new(ServerErrorKind::NotFound, format!("{what} no longer exists"))),
     }
 }
 
@@ -471,7 +471,7 @@ pub(super) fn check_exact(name: &str) -> Result<(), ServerError> {
     }
     Err(ServerError::new(
         ServerErrorKind::BadRequest,
-        format!("'{name}' is not sent: to the server it may name several things"),
+        format!("'{name}' is not sent, because it may match several items on the server"),
     ))
 }
 
@@ -513,7 +513,7 @@ where
 
 fn read<T: DeserializeOwned>(fields: Value) -> Result<T, ServerError> {
     serde_json::from_value(fields).map_err(|error| {
-        ServerError::new(ServerErrorKind::NotCells, format!("the answer is not what a Cells server says here: {error}"))
+        ServerError::new(ServerErrorKind::NotCells, format!("unexpected answer from the server: {error}"))
     })
 }
 

@@ -264,7 +264,10 @@ impl Client {
         let path = format!("/a/jobs/user/{}", path::encode_segment(name));
         let answer: RunAnswer = self.write(Method::PUT, &path, &request).await?;
         if answer.job_uuid.is_empty() {
-            return Err(ServerError::new(ServerErrorKind::Server, "the server started a job and did not say which"));
+            return Err(ServerError::new(
+                ServerErrorKind::Server,
+                "the server started a job but did not return its id",
+            ));
         }
         Ok(JobId(answer.job_uuid))
     }

@@ -264,7 +264,7 @@ fn encode(request: &impl Serialize) -> Result<Bytes, ServerError> {
 /// documents (docs/protocol.md §4.1). Anything else would be read as an object without any fields, which means "none".
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ServerError> {
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
-        let message = "the answer is not what a Cells server says here: it is no JSON object";
+        let message = "unexpected answer from the server: not a JSON object";
         return Err(ServerError::new(ServerErrorKind::NotCells, message));
     }
     let mut documents = serde_json::Deserializer::from_slice(body).into_iter::<T>();
@@ -273,17 +273,16 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ServerError> {
     match first {
         Some(Ok(value)) if after.is_empty() || after.starts_with(b"{") => Ok(value),
         Some(Ok(_)) => {
-            let message = "the answer is not what a Cells server says here: something else follows its JSON";
+            let message = "unexpected answer from the server: other text follows the JSON";
             Err(ServerError::new(ServerErrorKind::NotCells, message))
         }
         Some(Err(error)) if error.is_eof() => {
-            Err(ServerError::new(ServerErrorKind::Server, "the answer ends in the middle of its JSON"))
+            Err(ServerError::new(ServerErrorKind::Server, "the answer ends in the middle of the JSON"))
         }
-        Some(Err(error)) => Err(ServerError::new(
-            ServerErrorKind::NotCells,
-            format!("the answer is not what a Cells server says here: {error}"),
-        )),
-        None => Err(ServerError::new(ServerErrorKind::NotCells, "the server answered with nothing")),
+        Some(Err(error)) => {
+            Err(ServerError::new(ServerErrorKind::NotCells, format!("unexpected answer from the server: {error}")))
+        }
+        None => Err(ServerError::new(ServerErrorKind::NotCells, "the server sent an empty answer")),
     }
 }
 
@@ -293,8 +292,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ServerError> {
 /// [`ServerErrorKind::NotCells`].
 fn never_empty<T>(items: Vec<T>, what: &str) -> Result<Vec<T>, ServerError> {
     if items.is_empty() {
-        let message =
-            format!("the answer is not what a Cells server says here: it lists no {what}, and there are some");
+        let message = format!("unexpected answer from the server: it lists no {what}, but some exist");
         return Err(ServerError::new(ServerErrorKind::NotCells, message));
     }
     Ok(items)

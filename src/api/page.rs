@@ -49,7 +49,7 @@ impl EmptyPages {
         if !is_empty {
             self.0.store(0, Ordering::Relaxed);
         } else if self.0.fetch_add(1, Ordering::Relaxed) >= MOST_EMPTY {
-            let message = "the server counts many more entries than it shows";
+            let message = "the server counts many more entries than it lists";
             return Err(ServerError::new(ServerErrorKind::NotCells, message));
         }
         Ok(())

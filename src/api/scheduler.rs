@@ -191,7 +191,7 @@ fn check_task(task: &str) -> Result<(), ServerError> {
     if is_task_id(task) {
         return Ok(());
     }
-    Err(ServerError::new(ServerErrorKind::BadRequest, format!("'{task}' is no whole task id, and is not sent")))
+    Err(ServerError::new(ServerErrorKind::BadRequest, format!("'{task}' is not a complete task id, so it is not sent")))
 }
 
 impl JobEntry {

@@ -285,7 +285,7 @@ impl Client {
         let link = Link::of(self.get(&format!("/a/share/link/{}", encode_segment(uuid))).await?)?;
         // What is changed or removed next must be the very link that was asked for.
         if link.uuid != uuid {
-            let message = format!("the server was asked for the link {uuid} and told of '{}'", link.uuid);
+            let message = format!("the server was asked for the link {uuid} and answered with '{}'", link.uuid);
             return Err(ServerError::new(ServerErrorKind::NotCells, message));
         }
         Ok(link)
@@ -311,7 +311,7 @@ impl Client {
         if renamed.is_err()
             && let Err(error) = self.delete_link(&link.uuid).await
         {
-            tracing::warn!(%error, link = link.hash, "a link that could not be named as asked for is left behind");
+            tracing::warn!(%error, link = link.hash, "a new link could be neither renamed nor removed");
         }
         renamed
     }

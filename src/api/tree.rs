@@ -192,12 +192,12 @@ pub(super) fn about(answered: &str, asked: &RemotePath) -> String {
 }
 
 fn of_this_call(answer: &BulkAnswer) -> Fits {
-    if answer.is_of_another_call() { Err("the server gave the answer to another request".to_owned()) } else { Ok(()) }
+    if answer.is_of_another_call() { Err("the server sent the answer to another request".to_owned()) } else { Ok(()) }
 }
 
 /// The failure of a call that tells more of nodes than is kept in memory.
 fn too_much() -> ServerError {
-    let message = "the server tells more of a few nodes than any Cells server does";
+    let message = "the answer about a few nodes is larger than any Cells server sends";
     HttpError::new(HttpErrorKind::TooLarge, message).into()
 }
 
@@ -211,7 +211,7 @@ impl Client {
         if path.is_root() {
             return Err(ServerError::new(
                 ServerErrorKind::BadRequest,
-                "the root is no node of its own; it only lists the workspaces",
+                "the root is not a folder; it only lists the workspaces",
             ));
         }
         let asked = self.server_path(path);
@@ -219,7 +219,7 @@ impl Client {
             // What is named here is written here under that name: the server has no say in it.
             Some(node) if node.path.is_empty() || is_at(&node.path, &asked) => Ok(()),
             Some(node) => Err(about(&node.path, path)),
-            None => Err(format!("the server answered without the node that was asked for, {path}")),
+            None => Err(format!("the server's answer does not contain {path}")),
         };
         let answer: Result<StatAnswer, ServerError> =
             self.get_about(&format!("/a/tree/stat/{}", asked.encoded()), fits).await;
@@ -390,7 +390,7 @@ impl Client {
         }
         if self.is_upload_only() {
             let refused =
-                ServerError::new(ServerErrorKind::Forbidden, "this link takes uploads only: nothing in it is shown");
+                ServerError::new(ServerErrorKind::Forbidden, "this link only accepts uploads: its content is hidden");
             return stream::once(future::err(refused)).right_stream().left_stream();
         }
         let listed = self.server_path(folder);
@@ -433,7 +433,7 @@ impl Client {
             }
             match &answer.pagination {
                 Some(page) if u64::try_from(page.current_offset).is_ok_and(|begins| begins != offset) => {
-                    Err(format!("the server answered with another page of {folder} than was asked for"))
+                    Err(format!("the server answered with another page of {folder} than the requested one"))
                 }
                 _ => of_this_call(answer),
             }
@@ -475,7 +475,7 @@ impl Client {
                 }
                 Err(error) if call.len() > 1 && error.is_too_slow() => {
                     most = (call.len() / 4).max(1);
-                    tracing::debug!(%error, most, "making fewer folders a call");
+                    tracing::debug!(%error, most, "creating fewer folders per call");
                 }
                 Err(error) => return Err(error),
             }
@@ -496,7 +496,7 @@ impl Client {
             late.retain(|path| !shown.contains(path));
             if let Some(path) = late.first() {
                 if Instant::now() + pause > deadline {
-                    tracing::warn!(%path, count = late.len(), "the server does not show folders that it has made");
+                    tracing::warn!(%path, count = late.len(), "the server does not list folders that it has created");
                     made.retain(|node| !late.contains(&node.path));
                     break;
                 }
@@ -523,7 +523,7 @@ impl Client {
         let answer: RestoreAnswer = self.write(Method::POST, "/a/tree/restore", &request).await?;
         let job = answer.restore_jobs.into_iter().next().map(|job| JobId(job.uuid));
         job.ok_or_else(|| {
-            ServerError::new(ServerErrorKind::Server, "the server restores something and did not say how")
+            ServerError::new(ServerErrorKind::Server, "the server started to restore it but did not return a job id")
         })
     }
 
@@ -535,7 +535,7 @@ impl Client {
     /// [`ServerErrorKind::BadRequest`] for a workspace, which is not sent: the server may carry it out.
     pub async fn delete(&self, paths: &[RemotePath], permanently: bool) -> Result<Vec<JobId>, ServerError> {
         if let Some(whole) = paths.iter().find(|path| path.is_root() || path.is_workspace()) {
-            let message = format!("'{whole}' is a whole workspace, which is not to be deleted");
+            let message = format!("'{whole}' is a workspace, which cannot be deleted like this");
             return Err(ServerError::new(ServerErrorKind::BadRequest, message));
         }
         let nodes = paths.iter().map(|path| WirePath { path: self.server_text(path), kind: None });

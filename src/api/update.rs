@@ -42,7 +42,7 @@ pub enum UpdateError {
     #[error("the update server answered: {0}")]
     Server(String),
     /// The program is not what the list says.
-    #[error("the downloaded program is refused: {0}")]
+    #[error("the downloaded program was rejected: {0}")]
     Refused(&'static str),
 }
 
@@ -186,7 +186,7 @@ impl UpdateServer {
             Some(List { title, detail, .. }) if !(title.is_empty() && detail.is_empty()) => {
                 Err(UpdateError::Server(if detail.is_empty() { title } else { detail }))
             }
-            _ => Err(UpdateError::Server(format!("HTTP {status}, and no list of programs"))),
+            _ => Err(UpdateError::Server(format!("HTTP {status}, without a list of programs"))),
         }
     }
 
@@ -197,7 +197,7 @@ impl UpdateServer {
     /// [`UpdateError::Refused`] where anything is missing or wrong.
     pub async fn fetch(&self, offer: &Offer, key: &PublicKey) -> Result<Bytes, UpdateError> {
         if offer.binary_checksum.is_empty() || offer.binary_signature.is_empty() {
-            return Err(UpdateError::Refused("it comes without a checksum or without a signature"));
+            return Err(UpdateError::Refused("it has no checksum or no signature"));
         }
         let url = self.url.join(&offer.url).map_err(|_| UpdateError::Url(offer.url.clone()))?;
         let response = self.http.send(self.http.request(Method::GET, url)).await?;
@@ -205,7 +205,7 @@ impl UpdateServer {
             return Err(UpdateError::Server(format!("HTTP {} for the program", response.status())));
         }
         let program = self.http.read(response, LARGEST_PROGRAM + 1).await.map_err(|error| match error.kind {
-            HttpErrorKind::Closed => HttpError::new(error.kind, format!("the program broke off: {error}")),
+            HttpErrorKind::Closed => HttpError::new(error.kind, format!("the download was interrupted: {error}")),
             _ => error,
         })?;
         if program.len() > LARGEST_PROGRAM {
@@ -222,10 +222,10 @@ fn verify(program: &[u8], offer: &Offer, key: &PublicKey) -> Result<(), UpdateEr
     if decode(&offer.binary_checksum).as_deref() != Some(checksum.as_ref()) {
         return Err(UpdateError::Refused("its checksum is wrong"));
     }
-    let signature = decode(&offer.binary_signature).ok_or(UpdateError::Refused("its signature is none"))?;
+    let signature = decode(&offer.binary_signature).ok_or(UpdateError::Refused("its signature is malformed"))?;
     UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &key.0)
         .verify(program, &signature)
-        .map_err(|_| UpdateError::Refused("its signature is not that of the key that this program trusts"))
+        .map_err(|_| UpdateError::Refused("it is not signed with the key that this program trusts"))
 }
 
 #[cfg(test)]

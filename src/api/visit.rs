@@ -32,7 +32,7 @@ impl Client {
         let answer: BulkAnswer = self.read(super::tree::BULK, &request).await?;
         let mut workspaces = answer.nodes.into_iter().filter(|node| !node.last_name().is_empty());
         let own = workspaces.find(|node| uuid.is_empty() || node.text("ws_uuid").is_some_and(|own| own == uuid));
-        let gone = || ServerError::new(ServerErrorKind::NotFound, "what this link opens is not there any more");
+        let gone = || ServerError::new(ServerErrorKind::NotFound, "the content of this link no longer exists");
         let workspace = own.ok_or_else(gone)?;
         let slug = workspace.last_name().to_owned();
         let upload_only = workspace.text("ws_permissions").is_some_and(|rights| !rights.contains("read"));
@@ -41,8 +41,7 @@ impl Client {
             // A folder that a link opens is one of the server's own. Whatever else this is, to take it for one would make a
             // folder of what is a file.
             if root.uuid.is_empty() && !upload_only {
-                let message =
-                    "the answer is not what a Cells server says here: the link opens neither a folder nor files";
+                let message = "unexpected answer from the server: the link opens neither a folder nor files";
                 return Err(ServerError::new(ServerErrorKind::NotCells, message));
             }
             return Ok(View::new(name, &slug, root.text("name"), upload_only));
@@ -63,7 +62,7 @@ impl Client {
         let fits = |answer: &StatAnswer| match &answer.node {
             Some(node) if is_at(&node.path, &asked) => Ok(()),
             Some(node) => Err(about(&node.path, &asked)),
-            None => Err(format!("the server answered without the node that was asked for, {asked}")),
+            None => Err(format!("the server's answer does not contain {asked}")),
         };
         let answer: StatAnswer = self.get_about(&format!("/a/tree/stat/{}", asked.encoded()), fits).await?;
         let root = answer.node.unwrap_or_default();

@@ -62,7 +62,7 @@ impl Watch {
             match tokio::time::timeout(OPENING, opener.events()).await {
                 Ok(Ok(events)) => Some(events),
                 Ok(Err(error)) => {
-                    tracing::debug!(%error, "no websocket: jobs are asked for instead");
+                    tracing::debug!(%error, "no websocket: polling the jobs instead");
                     None
                 }
                 Err(_) => None,

@@ -72,7 +72,7 @@ impl WireNode {
         } else {
             return Ok(());
         };
-        let message = format!("the answer is not what a Cells server says here: it tells of {fault}");
+        let message = format!("unexpected answer from the server: it contains {fault}");
         Err(ServerError::new(ServerErrorKind::NotCells, message))
     }
 

@@ -9,7 +9,7 @@ use crate::store::StoreError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LinkRefusal {
     /// The server knows no such link, or none any more.
-    #[error("the server knows no such public link")]
+    #[error("the server does not know this public link")]
     Unknown,
     /// Its time is over.
     #[error("the public link has expired")]
@@ -18,7 +18,7 @@ pub enum LinkRefusal {
     #[error("the public link allows no more downloads")]
     Used,
     /// It asks for a password.
-    #[error("the public link asks for a password")]
+    #[error("the public link requires a password")]
     PasswordNeeded,
     /// Its password is another.
     #[error("the password of the public link is wrong")]
@@ -32,7 +32,7 @@ pub enum LinkRefusal {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AuthError {
     /// Wrong login or password; never tried again (ten failures lock the account).
-    #[error("login refused: wrong login or password")]
+    #[error("sign-in failed: wrong login or password")]
     WrongPassword,
     /// The account is locked on the server.
     #[error("the user is locked on the server")]
@@ -50,10 +50,10 @@ pub enum AuthError {
     #[error("the session cannot be renewed: {0}")]
     Store(#[source] Arc<StoreError>),
     /// New tokens came and could not be stored: nobody will have them after this process.
-    #[error("the session is lost, for its new tokens could not be stored: {0}")]
+    #[error("the session is lost: its new tokens could not be stored: {0}")]
     NotStored(#[source] Arc<StoreError>),
     /// The server asks for a further step (second factor, single sign-on).
-    #[error("the server asks for a further sign-in step: {0}")]
+    #[error("the server requires another sign-in step: {0}")]
     FurtherStep(String),
     /// The answer was not that of a Cells server.
     #[error("{0}")]

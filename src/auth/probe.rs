@@ -39,8 +39,7 @@ pub fn is_dead_token_answer(status: StatusCode, body: &[u8]) -> bool {
 /// A token with a character that no token has.
 pub(super) fn bearer(token: &Token) -> Result<HeaderValue, HttpError> {
     let unusable = || {
-        HttpError::new(HttpErrorKind::Request, "the token holds characters that no token has")
-            .detail(Detail::MalformedToken)
+        HttpError::new(HttpErrorKind::Request, "the token contains invalid characters").detail(Detail::MalformedToken)
     };
     if !token.is_sound() {
         return Err(unusable());

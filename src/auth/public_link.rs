@@ -91,9 +91,9 @@ fn read(status: StatusCode, page: &str) -> Result<LinkPage, AuthError> {
         return Err(AuthError::Server { status: status.as_u16(), message: "the server cannot show the link".into() });
     }
     Err(AuthError::NotCells(match page.is_empty() {
-        true => "there is an empty page: this host name is not configured on the Cells server".to_owned(),
+        true => "the page of the link is empty: this host name is not configured on the Cells server".to_owned(),
         false => {
-            format!("there is another page than that of a public link (HTTP {}): not a Cells server", status.as_u16())
+            format!("the page is not that of a public link (HTTP {}): not a Cells server", status.as_u16())
         }
     }))
 }

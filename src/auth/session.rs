@@ -92,7 +92,7 @@ impl Session {
         if let Some(cookie) = self.0.with_state(take).await {
             let request = json!({"AuthInfo": {"type": "logout"}});
             if let Err(error) = self.0.supply().post(&request, Some(&cookie)).await {
-                tracing::debug!(%error, "the session could not be ended");
+                tracing::debug!(%error, "signing out failed");
             }
         }
     }
@@ -144,7 +144,7 @@ impl LoginSupply {
                     state.cookie = Some(cookie);
                     return Err(error.into());
                 }
-                Err(error) => tracing::debug!(%error, "the session could not be renewed; logging in again"),
+                Err(error) => tracing::debug!(%error, "the session could not be renewed; signing in again"),
             }
         }
         let request = json!({"AuthInfo": {
@@ -172,7 +172,9 @@ impl LoginSupply {
         }
         state.expires_at = self.clock.in_the_future(life);
         let token = Token::new(&answer.token).ok_or_else(|| {
-            AuthError::NotCells("the login was answered with a token that holds characters no token has".to_owned())
+            AuthError::NotCells(
+                "the token in the server's answer to the sign-in contains invalid characters".to_owned(),
+            )
         })?;
         self.http.keep_secret(token.secret());
         state.current = Some(TimedToken { token: token.clone(), life, end: Some(self.clock.end_of(life)) });
@@ -256,7 +258,7 @@ fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Granted
         }),
         None => Err(AuthError::Server {
             status: status.as_u16(),
-            message: "the login was answered without a token".to_owned(),
+            message: "the server's answer to the sign-in contains no token".to_owned(),
         }),
     }
 }
@@ -269,18 +271,19 @@ fn no_json(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> AuthError {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if status.is_success() && body.is_empty() {
         return AuthError::NotCells(
-            "the login was answered with nothing: this host name is not configured on the Cells server".to_owned(),
+            "the server's answer to the sign-in is empty: this host name is not configured on the Cells server"
+                .to_owned(),
         );
     }
     if kind.starts_with("text/html") || status.is_success() {
         return AuthError::NotCells(format!(
-            "the login was answered with a web page (HTTP {status}): not a Cells server"
+            "the server's answer to the sign-in is a web page (HTTP {status}): not a Cells server"
         ));
     }
     let text = String::from_utf8_lossy(&body[..body.len().min(200)]).trim().to_owned();
     AuthError::Server {
         status: status.as_u16(),
-        message: if text.is_empty() { "the login failed".to_owned() } else { redact::text(&text).into_owned() },
+        message: if text.is_empty() { "the sign-in failed".to_owned() } else { redact::text(&text).into_owned() },
     }
 }
 
@@ -296,7 +299,7 @@ fn refusal(status: StatusCode, json: &Value) -> AuthError {
     if status == StatusCode::UNAUTHORIZED && (both.contains("Login failed") || both.contains("E_LOGIN_FAILED")) {
         return AuthError::WrongPassword;
     }
-    let message = if title.is_empty() { "the login failed" } else { title };
+    let message = if title.is_empty() { "the sign-in failed" } else { title };
     AuthError::Server { status: status.as_u16(), message: redact::text(message).into_owned() }
 }
 

@@ -78,13 +78,14 @@ impl Ctx {
         let failed = |error: AuthError| CliError::from(error).during(format!("opening {link}")).about(&link);
         if !link.server().is_https() && !link.server().is_loopback() {
             let server = link.server();
-            self.ui.warn(&format!("{server} is not encrypted: the link and its files can be read on the way"));
+            self.ui
+                .warn(&format!("the connection to {server} is not encrypted: others can read the link and its files"));
         }
         self.warn_of_skip_verify(link.server(), false);
         let page = LinkPage::fetch(&self.http(Destination::Link(&link), false, &[])?, &link).await.map_err(failed)?;
         let password = match password {
             None if page.wants_password && self.ui.can_ask() => {
-                let asked = self.ui.ask_hidden(&format!("Password of {link}")).await;
+                let asked = self.ui.ask_hidden(&format!("Password for {link}")).await;
                 asked.map_err(|error| cannot_read("the password", "the terminal", &error))?
             }
             given => given,
@@ -114,8 +115,10 @@ impl Ctx {
         if loaded.shows_secrets() {
             let path = vault.file().path();
             let path = path.display().to_string();
-            self.ui
-                .warn(&format!("others can read the secrets in {path}; run: {}", command_line("chmod 600", &[&path])));
+            self.ui.warn(&format!(
+                "other users can read the secrets in {path}; run: {}",
+                command_line("chmod 600", &[&path])
+            ));
         }
         let id = choose(&loaded.accounts, profile)?;
         let is_active = loaded.accounts.active_id() == Some(id);
@@ -127,16 +130,15 @@ impl Ctx {
             let other = loaded.accounts.entries.iter().find(|(_, entry)| entry.url() == url.value.origin());
             let hint = match other {
                 Some((id, _)) => format!("choose the stored account with --profile {id}, or give its credentials"),
-                None => {
-                    "give the credentials for that server as well, or sign in there with 'cec configure'".to_owned()
-                }
+                None => "also give the credentials for that server, or sign in there with 'cec configure'".to_owned(),
             };
             return Err(CliError::new(Kind::Usage, message).hint(hint));
         }
         if let Some(login) = claim.login.as_ref().filter(|login| entry.user() != login.value) {
             let message = format!("{} is {}, but the stored account is {id}", login.name, login.value);
-            return Err(CliError::new(Kind::Usage, message)
-                .hint("give the password as well, or choose an account with --profile"));
+            return Err(
+                CliError::new(Kind::Usage, message).hint("also give the password, or choose an account with --profile")
+            );
         }
         let (id, accounts) = (id.to_owned(), loaded.accounts);
         let found = waiting(move || vault.find(&accounts, &id)).await??;
@@ -156,7 +158,7 @@ impl Ctx {
     /// As [`Ctx::config_file`].
     pub fn vault(&self) -> Result<Vault, CliError> {
         let keyring: Arc<dyn Keyring> = match self.settings.no_keyring {
-            true => Arc::new(NoKeyring::because("CEC_KEYRING says so")),
+            true => Arc::new(NoKeyring::because("disabled by CEC_KEYRING")),
             false => keyring::system(),
         };
         Ok(Vault::new(self.config_file()?, keyring, self.settings.skip_keyring))
@@ -215,17 +217,17 @@ fn unstored(account: Account) -> Opened {
 fn advice_for(source: &str) -> String {
     let from = match source {
         env::TOKEN_FILE | "--token-file" => {
-            format!("the token is in the file that {source} names: put a new one there")
+            format!("write a new token to the file that {source} names")
         }
         env::TOKEN_COMMAND => {
-            format!("the token is what the command in {source} printed: see that it prints a new one")
+            format!("make the command in {source} print a new token")
         }
-        _ => format!("it was given by {source}: give a new one"),
+        _ => format!("give a new one with {source}"),
     };
     if source.starts_with('-') {
         return from;
     }
-    format!("{from}, or unset {source}, which wins over the accounts of 'cec configure'")
+    format!("{from}, or unset {source}, which overrides the accounts of 'cec configure'")
 }
 
 /// Runs on a thread that may wait, for a lock or for the keyring.
@@ -235,7 +237,7 @@ fn advice_for(source: &str) -> String {
 pub async fn waiting<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> Result<T, CliError> {
     tokio::task::spawn_blocking(what)
         .await
-        .map_err(|error| CliError::new(Kind::Failure, format!("the accounts could not be reached: {error}")))
+        .map_err(|error| CliError::new(Kind::Failure, format!("the accounts could not be accessed: {error}")))
 }
 
 /// The id of the account that is used.
@@ -243,7 +245,7 @@ fn choose<'a>(accounts: &'a Accounts, profile: Option<&str>) -> Result<&'a str, 
     let known = || accounts.entries.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
     if accounts.entries.is_empty() {
         let message = match profile {
-            Some(name) => format!("there is no account '{name}': none is stored"),
+            Some(name) => format!("there is no account '{name}': no account is stored"),
             None => "not signed in: no account is stored".to_owned(),
         };
         let kind = if profile.is_some() { Kind::NotFound } else { Kind::Auth };
@@ -251,16 +253,16 @@ fn choose<'a>(accounts: &'a Accounts, profile: Option<&str>) -> Result<&'a str, 
     }
     let Some(name) = profile else {
         return accounts.active_id().ok_or_else(|| {
-            CliError::new(Kind::Auth, "no stored account is the active one")
+            CliError::new(Kind::Auth, "no stored account is active")
                 .hint(format!("choose one with --profile: {}", known()))
         });
     };
     match accounts.named(name).as_slice() {
         [id] => Ok(id),
         [] => Err(CliError::new(Kind::NotFound, format!("there is no account '{name}'"))
-            .hint(format!("the stored accounts are: {}", known()))),
+            .hint(format!("use one of the stored accounts: {}", known()))),
         several => Err(CliError::new(Kind::Usage, format!("several accounts are called '{name}'"))
-            .hint(format!("give the id: {}", several.join(", ")))),
+            .hint(format!("use the id: {}", several.join(", ")))),
     }
 }
 

@@ -64,7 +64,7 @@ impl Ctx {
             let (name, text) = given.as_ref()?;
             match proxy::parse(text.expose_secret()) {
                 Ok(_) => return Some(text.clone()),
-                Err(error) if is_due => self.ui.warn(&format!("{name} is not used: {}", error.message)),
+                Err(error) if is_due => self.ui.warn(&format!("ignoring {name}: {}", error.message)),
                 Err(_) => {}
             }
             None
@@ -93,7 +93,8 @@ impl Ctx {
         if !goes && !kept.is_empty() && self.warnings.kept.is_due() {
             let kept = kept.join(" and ");
             self.ui.warn(&format!(
-                "{kept} in the environment are not for {server} and not sent there; --header and --client-cert are"
+                "{kept} in the environment are not for {server} and not sent there; to send them, use --header and \
+                 --client-cert"
             ));
         }
         Ok(goes)

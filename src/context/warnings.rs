@@ -31,7 +31,7 @@ impl Ctx {
     /// Warns where what goes to a server can be read on the way.
     pub fn warn_of_plain_http(&self, url: &ServerUrl) {
         if !url.is_https() && !url.is_loopback() {
-            self.ui.warn(&format!("{url} is not encrypted: secrets and files can be read on the way"));
+            self.ui.warn(&format!("the connection to {url} is not encrypted: others can read secrets and files"));
         }
     }
 
@@ -42,9 +42,9 @@ impl Ctx {
             return;
         }
         if self.warnings.skip_verify.is_due() {
-            let why = if flag.is_none() { "; that is stored with the account" } else { "" };
+            let why = if flag.is_none() { " (stored with the account)" } else { "" };
             self.ui.warn(&format!(
-                "the certificate of {url} is not checked, so anybody in between can read along{why}; --ca-cert is safer"
+                "the certificate of {url} is not checked{why}, so others may read all data; --ca-cert is safer"
             ));
         }
     }

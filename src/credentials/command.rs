@@ -46,7 +46,9 @@ pub(super) async fn run(command: &str, limit: Duration) -> Result<String, CliErr
     }
     match read {
         Ok(text) => text.map_err(cannot),
-        Err(error) => Err(CliError::new(Kind::Failure, format!("the command in CEC_TOKEN_COMMAND was lost: {error}"))),
+        Err(error) => {
+            Err(CliError::new(Kind::Failure, format!("the command in CEC_TOKEN_COMMAND could not be watched: {error}")))
+        }
     }
 }
 

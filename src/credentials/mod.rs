@@ -23,7 +23,7 @@ const LONGEST_TOKEN: u64 = 64 * 1024;
 /// # Errors
 /// It cannot be read, is empty, or holds what no token holds.
 pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, CliError> {
-    let given = || "the token that was given".to_owned();
+    let given = || "the given token".to_owned();
     let (text, name) = match origin {
         TokenOrigin::Inline(token) => (token.expose_secret().to_owned(), given()),
         TokenOrigin::StandardInput => {
@@ -37,7 +37,10 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
                 CliError::new(kind, format!("cannot read the token file {name}: {error}"))
             })?;
             if file.metadata().is_ok_and(|metadata| metadata.is_file()) && is_readable_by_others(path) {
-                ui.warn(&format!("others can read the token in {name}; run: {}", command_line("chmod 600", &[&name])));
+                ui.warn(&format!(
+                    "other users can read the token in {name}; run: {}",
+                    command_line("chmod 600", &[&name])
+                ));
             }
             (
                 read_limited(file).map_err(|error| cannot_read("the token", &name, &error))?,
@@ -52,7 +55,7 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
             if printed.trim().is_empty() {
                 return Err(CliError::new(Kind::Auth, "the command in CEC_TOKEN_COMMAND printed nothing"));
             }
-            (printed, "what the command in CEC_TOKEN_COMMAND printed".to_owned())
+            (printed, "the output of the command in CEC_TOKEN_COMMAND".to_owned())
         }
     };
     let token = text.trim();
@@ -61,9 +64,8 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
     }
     // A path must not go out as a token: the tokens of a server contain no slash.
     if Token::new(token).is_none() || token.contains('/') {
-        let message = format!(
-            "{name} is not a token: it has a blank, a line break, a slash or another character that no token has"
-        );
+        let message =
+            format!("{name} is not a valid token: it contains a space, line break, slash or other invalid character");
         return Err(CliError::new(Kind::Usage, message));
     }
     Ok(SecretString::from(token))
@@ -82,7 +84,7 @@ pub async fn read_password(ui: &Ui, given: &SecretString) -> Result<SecretString
         _ => given.clone(),
     };
     if password.expose_secret().is_empty() {
-        return Err(CliError::new(Kind::Usage, "the password that was given is empty"));
+        return Err(CliError::new(Kind::Usage, "the given password is empty"));
     }
     Ok(password)
 }

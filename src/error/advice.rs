@@ -8,25 +8,26 @@ use crate::http::Detail;
 /// How to sign in (again).
 pub(crate) const SIGN_IN: &str = "run 'cec configure' to sign in, or set CEC_URL and CEC_TOKEN";
 /// Why a token that was valid may no longer be, on a server that was upgraded.
-pub(crate) const AFTER_UPGRADE: &str =
-    "an upgrade of the server to a new major version makes all tokens invalid, personal ones too";
+pub(crate) const AFTER_UPGRADE: &str = "after an upgrade of the server to a new major version, get a new token: all \
+                                        old ones are invalid, personal ones too";
 /// What to do about a keyring that does not answer.
-pub(super) const UNLOCK: &str = "unlock the keyring (log in to the desktop, or run its own program), then try again";
+pub(super) const UNLOCK: &str =
+    "unlock the keyring (sign in to the desktop, or use the keyring's own program), then try again";
 /// What to do if something else than a Cells server answers.
-pub(super) const NOT_CELLS: &str = "check the URL, and what answers in front of the server (proxy, sign-in page)";
+pub(super) const NOT_CELLS: &str = "check the URL and anything in front of the server (proxy, sign-in page)";
 /// What to do if the server fails.
-pub(super) const SERVER: &str = "the server or a service behind it is in trouble; try again later, or see its log";
+pub(super) const SERVER: &str = "try again later, or check the server's log";
 /// What to do if the system gives no further open file.
-pub(crate) const TOO_MANY_FILES: &str = "use fewer --transfers, or raise the limit of open files (ulimit -n)";
+pub(crate) const TOO_MANY_FILES: &str = "lower --transfers, or raise the limit of open files (ulimit -n)";
 /// How to sign in without a URL that contains a password.
 pub(super) const NO_PASSWORD_IN_URL: &str = "use --login and --password";
 
-const UNASKED: &str = "a proxy in front of the server may mix up the answers of several requests; look at its settings";
-const PROXY_CREDENTIALS: &str = "--proxy http://USER:PASSWORD@HOST:PORT gives them";
+const UNASKED: &str = "check any proxy in front of the server: it may mix up the answers of several requests";
+const PROXY_CREDENTIALS: &str = "give them with --proxy http://USER:PASSWORD@HOST:PORT";
 const PROXY_SETTINGS: &str = "check --proxy, HTTPS_PROXY, HTTP_PROXY and NO_PROXY";
-const LOCKED: &str = "a job, an upload or another user holds it; try again later";
-const TOO_LARGE: &str = "a proxy limits the size of a request: raise its limit (nginx: client_max_body_size), or lower \
-                         --part-size and --multipart-threshold; a part cannot be smaller than 10 MiB";
+const LOCKED: &str = "try again later: a job, an upload or another user has locked it";
+const TOO_LARGE: &str = "raise the proxy's limit for a request (nginx: client_max_body_size), or lower --part-size \
+                         and --multipart-threshold; a part cannot be smaller than 10 MiB";
 
 /// The kind of such a failure of the server, and what can be done.
 pub(super) fn of_server(kind: ServerErrorKind, reason: Option<Reason>) -> (Kind, Option<&'static str>) {
@@ -38,12 +39,14 @@ pub(super) fn of_server(kind: ServerErrorKind, reason: Option<Reason>) -> (Kind,
         Server::Conflict => (Kind::Exists, None),
         Server::UploadGone | Server::BadRequest | Server::Range | Server::Body => (Kind::Failure, None),
         Server::NameInUse | Server::Locked => (Kind::Unreachable, Some(LOCKED)),
-        Server::TooMany => (Kind::Unreachable, Some("the server asks for fewer requests; try again later")),
+        Server::TooMany => (Kind::Unreachable, Some("wait a moment and try again, with fewer requests at a time")),
         Server::TooLarge => (Kind::Failure, Some(TOO_LARGE)),
         Server::Signature if reason == Some(Reason::Clock) => {
-            (Kind::Failure, Some("set this machine's clock, or the server's, to the right time"))
+            (Kind::Failure, Some("correct the clock of this machine or of the server"))
         }
-        Server::Signature => (Kind::Failure, Some("a proxy may change the path or the Host header of requests")),
+        Server::Signature => {
+            (Kind::Failure, Some("check any proxy in front of the server: it may change the path or the Host header"))
+        }
         Server::Server => (Kind::Unreachable, Some(SERVER)),
         Server::Unasked => (Kind::Unreachable, Some(UNASKED)),
         Server::NotCells => (Kind::Unreachable, Some(NOT_CELLS)),
@@ -54,35 +57,33 @@ pub(super) fn of_server(kind: ServerErrorKind, reason: Option<Reason>) -> (Kind,
 /// What can be done about a request that got no usable answer.
 pub(super) fn of_http(detail: &Detail) -> String {
     let text = match detail {
-        Detail::MalformedToken => "was more than the token pasted? sign in again",
-        Detail::AnswerTooLarge => "is the URL that of a Cells server?",
+        Detail::MalformedToken => "sign in again, and paste only the token",
+        Detail::AnswerTooLarge => "check that the URL is that of a Cells server",
         Detail::ProxyCredentials => PROXY_CREDENTIALS,
         Detail::ProxySettings => PROXY_SETTINGS,
         Detail::ProxyUrl => "write it as http://HOST:PORT",
         Detail::RedirectToServer(origin) => return format!("if that is your server, use --url {origin}"),
-        Detail::RedirectElsewhere => "a sign-in page in front of the server? check the URL",
+        Detail::RedirectElsewhere => "check the URL, and whether a sign-in page is in front of the server",
         Detail::NameUnresolved => "check the URL and the network connection",
         Detail::NoAddress => "check the URL, the network connection and the name servers",
-        Detail::ConnectTimeout => "check the URL, the network and the proxy; --connect-timeout allows more time",
-        Detail::Silence => "--timeout allows a longer silence",
-        Detail::ClosedInHandshake => "is it a TLS port? try --url with http://, or look at the proxy in between",
-        Detail::NoConnection => "is the server running, and is the URL right?",
+        Detail::ConnectTimeout => "check the URL, the network and the proxy, or raise --connect-timeout to wait longer",
+        Detail::Silence => "raise --timeout to wait longer",
+        Detail::ClosedInHandshake => "use http:// in --url if it is not a TLS port, or check the proxy in between",
+        Detail::NoConnection => "check that the server is running and that the URL is correct",
         Detail::MayBeTls(url) => return format!("if it is a TLS port, use --url {url}"),
-        Detail::NotHttp => "is it the port of the Cells server? look at what stands in between (proxy, load balancer)",
+        Detail::NotHttp => "check the port in the URL and anything in front of the server (proxy, load balancer)",
         Detail::TlsPort(url) => return format!("use --url {url}"),
         Detail::NoTls(url) => return format!("if the server has no TLS, use --url {url}"),
-        Detail::UnknownIssuer => "--ca-cert FILE adds the server's certificate authority",
+        Detail::UnknownIssuer => "add the server's certificate authority with --ca-cert FILE",
         Detail::CertificateExpired => "renew the server's certificate; if it is valid, check this machine's clock",
         Detail::CertificateNotYetValid => "check this machine's clock",
-        Detail::CertificateName => "use the name that the certificate carries in --url",
-        Detail::CertificateOfAuthority => {
-            "--ca-cert FILE trusts that very certificate; one of the server's own would be better"
-        }
+        Detail::CertificateName => "use a name from the certificate in --url",
+        Detail::CertificateOfAuthority => "install a server certificate, or trust this one with --ca-cert FILE",
         Detail::CertificateSignature => {
-            "--ca-cert FILE adds the authority that signed it; if that is done, the certificate is damaged"
+            "add the authority that signed it with --ca-cert FILE; if you already did, the certificate is damaged"
         }
-        Detail::CertificateUnusable => "an administrator of the server has to give it another certificate",
-        Detail::ClientCertificate => "--client-cert FILE and --client-key FILE give a client certificate",
+        Detail::CertificateUnusable => "ask an administrator to install another certificate on the server",
+        Detail::ClientCertificate => "give a client certificate with --client-cert FILE and --client-key FILE",
         Detail::EncryptedKey => "store the key without a passphrase, for example with 'openssl pkey'",
     };
     text.to_owned()

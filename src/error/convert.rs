@@ -51,16 +51,15 @@ impl From<AuthError> for CliError {
                 let kind = if status >= 500 || status == 429 { Kind::Unreachable } else { Kind::Auth };
                 Self { http_status: Some(status), ..Self::new(kind, message) }.concerning_all()
             }
-            AuthError::WrongPassword => {
-                Self::new(Kind::Auth, message).hint("ten wrong passwords lock the user; check before trying again")
-            }
+            AuthError::WrongPassword => Self::new(Kind::Auth, message)
+                .hint("check both before you try again: ten wrong passwords lock the user"),
             AuthError::Link(refusal) => of_link(refusal),
             AuthError::Locked => Self::new(Kind::Auth, message).hint("ask an administrator of the server to unlock it"),
             AuthError::SessionLost | AuthError::NotStored(_) => {
                 Self::new(Kind::Auth, message).hint(SIGN_IN).caused_by(causes)
             }
             AuthError::Store(cause) => {
-                of_store(&cause, message).hint("nothing was lost: run it again once that is mended").caused_by(causes)
+                of_store(&cause, message).hint("nothing was lost: fix that and run it again").caused_by(causes)
             }
             AuthError::Expired => Self { http_status: Some(401), ..Self::new(Kind::Auth, message).hint(SIGN_IN) },
             AuthError::FurtherStep(_) => {
@@ -72,12 +71,14 @@ impl From<AuthError> for CliError {
 
 fn of_link(refusal: LinkRefusal) -> CliError {
     let (kind, hint) = match refusal {
-        LinkRefusal::Unknown => (Kind::NotFound, "it was removed, or there is a slip in its URL"),
-        LinkRefusal::Expired | LinkRefusal::Used => (Kind::Permission, "ask whoever sent it for a new one"),
-        LinkRefusal::PasswordNeeded => (Kind::Auth, "set CEC_LINK_PASSWORD; on a terminal it is asked for"),
-        LinkRefusal::WrongPassword => (Kind::Auth, "ten wrong passwords lock the link; check before trying again"),
+        LinkRefusal::Unknown => (Kind::NotFound, "check the URL; the link may have been removed"),
+        LinkRefusal::Expired | LinkRefusal::Used => (Kind::Permission, "ask the sender for a new link"),
+        LinkRefusal::PasswordNeeded => {
+            (Kind::Auth, "set CEC_LINK_PASSWORD, or run the command on a terminal to enter it")
+        }
+        LinkRefusal::WrongPassword => (Kind::Auth, "check it before you try again: ten wrong passwords lock the link"),
         LinkRefusal::Locked => {
-            (Kind::Auth, "an administrator of the server can unlock it, or whoever sent it makes a new one")
+            (Kind::Auth, "ask an administrator of the server to unlock it, or the sender for a new link")
         }
     };
     CliError::new(kind, refusal.to_string()).hint(hint)
@@ -92,13 +93,13 @@ impl From<OAuthError> for CliError {
                 Self { http_status: Some(status), ..Self::new(Kind::Unreachable, message).hint(SERVER) }
             }
             OAuthError::NotCells(_) => Self::new(Kind::Unreachable, message)
-                .hint("check the URL; a personal access token works as well: cec configure token"),
+                .hint("check the URL, or use a personal access token: cec configure token"),
             OAuthError::Refused { status, code, .. } => {
                 let hint = match code.as_str() {
-                    "access_denied" => "it was declined in the browser; run it again to go back to the login page",
-                    "invalid_grant" => "a code is good once, and for ten minutes; run it again for a new one",
+                    "access_denied" => "run it again to return to the sign-in page: it was declined in the browser",
+                    "invalid_grant" => "run it again for a new code: each is valid once, for ten minutes",
                     "invalid_client" | "invalid_request" => {
-                        "the server may know itself under another address: use that, or a personal access token (cec \
+                        "use the address that the server is configured with, or a personal access token (cec \
                          configure token)"
                     }
                     _ => SIGN_IN,
@@ -112,7 +113,7 @@ impl From<OAuthError> for CliError {
                 Self { http_status: (status > 0).then_some(status), ..Self::new(Kind::Auth, message).hint(hint) }
             }
             OAuthError::OtherState | OAuthError::NoCode(_) => {
-                Self::new(Kind::Auth, message).hint("run it again for a new sign-in")
+                Self::new(Kind::Auth, message).hint("run it again to start a new sign-in")
             }
         }
     }
@@ -144,14 +145,11 @@ impl From<WalkError> for CliError {
                 let stem = without_archive_ending(folder.name());
                 let target = folder.parent().unwrap_or_default().join(if stem.is_empty() { "NAME" } else { stem });
                 Self::new(Kind::Failure, message)
-                    .hint(format!(
-                        "give it another name: {}",
-                        command_line("cec mv", &[folder.as_str(), target.as_str()])
-                    ))
+                    .hint(format!("rename it: {}", command_line("cec mv", &[folder.as_str(), target.as_str()])))
                     .about(folder)
             }
             WalkError::Pattern { .. } => {
-                Self::new(Kind::Usage, error.to_string()).hint("--no-glob takes names as they are")
+                Self::new(Kind::Usage, error.to_string()).hint("use --no-glob to take names literally")
             }
         }
     }
@@ -233,10 +231,10 @@ fn of_store(error: &StoreError, message: String) -> CliError {
         }
         StoreError::NoSecret { .. } | StoreError::Type { .. } => CliError::new(Kind::Auth, message).hint(SIGN_IN),
         StoreError::Url { .. } => CliError::new(Kind::Usage, message),
-        StoreError::Format { .. } => {
-            CliError::new(Kind::Failure, message).hint("mend the file, or remove it with 'cec clear' (with the same --config, where one was given) and sign in again")
-        }
-        StoreError::NoFolder => CliError::new(Kind::Usage, message).hint("set HOME or CEC_CONFIG, or work without stored accounts: set CEC_URL and CEC_TOKEN"),
+        StoreError::Format { .. } => CliError::new(Kind::Failure, message)
+            .hint("fix the file, or remove it with 'cec clear' (with the same --config, if any) and sign in again"),
+        StoreError::NoFolder => CliError::new(Kind::Usage, message)
+            .hint("set HOME or CEC_CONFIG, or work without stored accounts: set CEC_URL and CEC_TOKEN"),
         StoreError::Busy { .. } | StoreError::Io { .. } | StoreError::BrokenDown(_) => {
             CliError::new(Kind::Failure, message)
         }
@@ -246,10 +244,10 @@ fn of_store(error: &StoreError, message: String) -> CliError {
 impl From<OutputError> for CliError {
     fn from(error: OutputError) -> Self {
         match error {
-            OutputError::Closed => Self::new(Kind::ClosedPipe, "the reader of standard output is gone"),
+            OutputError::Closed => Self::new(Kind::ClosedPipe, "the reader of standard output has closed it"),
             OutputError::Io(error) => Self::new(Kind::Failure, format!("cannot write to standard output: {error}")),
             OutputError::Filter(complaint) => Self::new(Kind::Failure, complaint)
-                .hint("the same command with --json shows what the expression was given"),
+                .hint("run the same command with --json to see the input of the expression"),
         }
     }
 }

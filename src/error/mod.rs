@@ -199,7 +199,7 @@ impl CliError {
     /// A path of no characters.
     pub fn empty_path() -> Self {
         Self::new(Kind::Usage, "a path is empty")
-            .hint("is a variable not set? the root of the server, which holds the workspaces, is written /")
+            .hint("check for an unset variable; the root of the server, which contains the workspaces, is written /")
     }
 
     /// The error as it is shown: a block of lines ending in a newline, or one line of JSON. Control characters are

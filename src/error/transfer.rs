@@ -17,7 +17,7 @@ impl From<TransferError> for CliError {
             TransferError::Server(error) => return error.into(),
             TransferError::Walk(error) => return error.into(),
             TransferError::NoFolder { make, .. } => {
-                return Self::new(kind, message).hint(format!("make it with: {make}"));
+                return Self::new(kind, message).hint(format!("create it with: {make}"));
             }
             TransferError::Local { path, .. }
             | TransferError::LocalEntry { path, .. }
@@ -122,53 +122,53 @@ impl Kind {
 /// What the user can do.
 fn hint(error: &TransferError) -> Option<&'static str> {
     Some(match error {
-        TransferError::Local { .. } if error.reach() == Reach::Disk => {
-            "make room on the disk and run the command again"
-        }
+        TransferError::Local { .. } if error.reach() == Reach::Disk => "free some disk space and run the command again",
         TransferError::LocalEntry { source: LocalError::NotUnicode, .. } => {
             "rename it: the server keeps only Unicode names"
         }
         TransferError::LocalEntry { source: LocalError::Special, .. } => {
-            "a content that is piped goes to the server with: cec scp - <TARGET>"
+            "to upload piped data, use: cec scp - <TARGET>"
         }
-        TransferError::LocalEntry { source: LocalError::Temporary, .. } => {
-            "delete it, or give it another name to send it all the same"
-        }
+        TransferError::LocalEntry { source: LocalError::Temporary, .. } => "delete it, or rename it to upload it",
         TransferError::LocalName { reason: HIDDEN_BY_LINK, .. } => {
-            "to download it all the same, give the target a name: cec scp <URL> ./<NAME>"
+            "to download it, give the target a name: cec scp <URL> ./<NAME>"
         }
-        TransferError::Name(_) => "rename it, or leave it out",
+        TransferError::Name(_) => "rename it, or omit it",
         TransferError::Exists(_) => {
             "replace it with --force, or choose another policy: --if-exists skip|overwrite|update|rename"
         }
-        TransferError::Clash { kind: NO_FILE, .. } => "to write to standard output, give - as the target",
+        TransferError::Clash { kind: NO_FILE, .. } => "to write to standard output, use - as the target",
         TransferError::Clash { replaceable: true, .. } => {
-            "--force moves what is there to the recycle bin; or choose another target"
+            "choose another target, or use --force to move the existing one to the recycle bin"
         }
-        TransferError::Clash { .. } => "choose another target, or move what is there away",
+        TransferError::Clash { .. } => "choose another target, or move the existing one away",
         TransferError::Unfinished(_) => "upload it again, or delete it",
-        TransferError::Changed(_) | TransferError::KeepsChanging(_) => "run the command again once it is at rest",
-        TransferError::Integrity { .. } => "run the command again; if it stays so, the copy on the server is damaged",
-        TransferError::NotAsListed(_) => "read it again; if it stays so, the copy there is damaged",
+        TransferError::Changed(_) | TransferError::KeepsChanging(_) => {
+            "run the command again when the file no longer changes"
+        }
+        TransferError::Integrity { .. } => {
+            "run the command again; if that does not help, the copy on the server is damaged"
+        }
+        TransferError::NotAsListed(_) => "read it again; if that does not help, the copy on the server is damaged",
         TransferError::ChangedOnServer(_) => "read it again",
-        TransferError::TooManyParts(_) => "give a larger --part-size, or more parts with --max-parts-number",
-        TransferError::StreamLost(_) => "run the whole pipe again",
-        TransferError::OtherContent { .. } => {
-            "a cache or proxy between this machine and the server answers in its place: go around it, or look at its settings"
-        }
+        TransferError::TooManyParts(_) => "use a larger --part-size, or allow more parts with --max-parts-number",
+        TransferError::StreamLost(_) => "run the complete pipeline again",
+        TransferError::OtherContent { .. } => "check or bypass the cache or proxy that answers in place of the server",
         TransferError::Damaged { .. } => {
-            "delete it with 'cec rm' and upload it again, or have it restored from a backup: while it is there, an upload \
-             of the same content counts as unchanged"
+            "delete it with 'cec rm' first, then upload it again or have it restored from a backup: while it exists, \
+             the same content counts as unchanged"
         }
-        TransferError::Unproven { .. } => "run the command again; if it stays so, remove what is there with 'cec rm'",
+        TransferError::Unproven { .. } => {
+            "run the command again; if that does not help, remove the target with 'cec rm'"
+        }
         TransferError::NotAssembled { .. } => {
-            "a proxy may wait too shortly for the end of a large upload: raise its limit (nginx: proxy_read_timeout), or \
-             send the file in one piece with a larger --multipart-threshold"
+            "raise the proxy's timeout (nginx: proxy_read_timeout), or send the file in one piece with a larger \
+             --multipart-threshold"
         }
-        TransferError::ReadOnlyTop(_) => "list them with 'cec ls', and name one as the target",
+        TransferError::ReadOnlyTop(_) => "list its folders with 'cec ls' and use one as the target",
         TransferError::LockedBy { .. } => "ask them to unlock it",
-        TransferError::InDoubt { .. } => "send it again until it succeeds: the same command with --force",
-        TransferError::GaveUp { reach: Reach::Disk, .. } => "make room on the disk",
+        TransferError::InDoubt { .. } => "run the same command with --force until it succeeds",
+        TransferError::GaveUp { reach: Reach::Disk, .. } => "free some disk space",
         _ => return None,
     })
 }

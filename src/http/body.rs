@@ -103,7 +103,7 @@ impl Body for WatchedBody {
             None if self.missing() > 0 => {
                 let sent = self.upload.handed_over();
                 let whole = sent + self.missing();
-                let cause = format!("it ended after {sent} of {whole} bytes; was it changed meanwhile?");
+                let cause = format!("it ended after {sent} of {whole} bytes; it may have changed");
                 let _ = self.upload.failure.set(cause.clone());
                 Some(Err(cause.into()))
             }

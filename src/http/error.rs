@@ -180,7 +180,7 @@ impl Target {
 
 /// The failure that our own timers put into a body stream.
 #[derive(Debug, thiserror::Error)]
-#[error("nothing was heard for {0:?}")]
+#[error("no data for {0:?}")]
 pub(super) struct Idle(pub(super) std::time::Duration);
 
 /// Names the cause of a reqwest failure by walking what lies below it.
@@ -230,13 +230,13 @@ fn host_of(authority: &str) -> &str {
 pub(super) fn timeout(connecting: bool, target: &Target) -> HttpError {
     if connecting {
         let mut failure =
-            HttpError::new(HttpErrorKind::Timeout, format!("no connection to {} in time", target.authority))
+            HttpError::new(HttpErrorKind::Timeout, format!("connecting to {} timed out", target.authority))
                 .detail(Detail::ConnectTimeout);
         failure.unsent = true;
         return failure;
     }
-    let mut failure =
-        HttpError::new(HttpErrorKind::Timeout, format!("{} went silent", target.authority)).detail(Detail::Silence);
+    let mut failure = HttpError::new(HttpErrorKind::Timeout, format!("{} stopped responding", target.authority))
+        .detail(Detail::Silence);
     // One that has never answered would be as silent again.
     failure.transient = target.reached_before;
     failure
@@ -285,7 +285,7 @@ fn exchange_failure(chain: &Chain, target: &Target) -> HttpError {
 fn no_http(chain: &Chain, target: &Target) -> HttpError {
     let authority = &target.authority;
     let mut failure = if chain.too_long {
-        HttpError::new(HttpErrorKind::Closed, format!("{authority} sent headers that are too many or too long"))
+        HttpError::new(HttpErrorKind::Closed, format!("{authority} sent too many headers, or too long ones"))
     } else {
         HttpError::new(HttpErrorKind::Closed, format!("{authority} sent something that is not HTTP"))
     };
@@ -312,7 +312,7 @@ fn tls_failure(error: &rustls::Error, target: &Target) -> HttpError {
     use rustls::{CertificateError as Certificate, Error as Tls};
     let authority = &target.authority;
     let failure = |cause: String| {
-        HttpError::new(HttpErrorKind::Tls, format!("the TLS connection to {authority} was refused: {cause}"))
+        HttpError::new(HttpErrorKind::Tls, format!("the TLS connection to {authority} failed: {cause}"))
     };
     match error {
         Tls::InvalidCertificate(Certificate::UnknownIssuer) => {
@@ -326,17 +326,17 @@ fn tls_failure(error: &rustls::Error, target: &Target) -> HttpError {
             failure("the certificate is not valid yet".to_owned()).detail(Detail::CertificateNotYetValid)
         }
         Tls::InvalidCertificate(Certificate::NotValidForName | Certificate::NotValidForNameContext { .. }) => {
-            failure(format!("the certificate was made for another name than '{}'", host_of(authority)))
+            failure(format!("the certificate is not valid for the name '{}'", host_of(authority)))
                 .detail(Detail::CertificateName)
         }
         Tls::InvalidCertificate(Certificate::Revoked) => failure("the certificate was revoked".to_owned()),
         // What `openssl req -x509` makes unless told otherwise.
         error if tls::is_ca_as_server(error) => {
-            failure("the server shows the certificate of an authority (CA:TRUE) as its own".to_owned())
+            failure("the server uses the certificate of an authority (CA:TRUE) as its own".to_owned())
                 .detail(Detail::CertificateOfAuthority)
         }
         Tls::InvalidCertificate(Certificate::BadSignature) => {
-            failure("the certificate's signature does not fit the authority of that name that is trusted".to_owned())
+            failure("the certificate's signature does not match the trusted authority of that name".to_owned())
                 .detail(Detail::CertificateSignature)
         }
         Tls::InvalidCertificate(other) => failure(certificate_fault(other)).detail(Detail::CertificateUnusable),
@@ -355,17 +355,16 @@ fn certificate_fault(error: &rustls::CertificateError) -> String {
     match error {
         Certificate::BadEncoding => "the certificate is damaged".to_owned(),
         Certificate::InvalidPurpose | Certificate::InvalidPurposeContext { .. } => {
-            "the certificate was not made for a server".to_owned()
+            "the certificate is not for a server".to_owned()
         }
         Certificate::UnhandledCriticalExtension => {
-            "the certificate asks for a check that this program does not know".to_owned()
+            "the certificate requires a check that this program does not support".to_owned()
         }
         Certificate::Other(cause) => match format!("{cause:?}") {
             text if text.contains("UnsupportedCertVersion") => {
-                "the certificate is of an old form (X.509 version 1), which carries no name that could be checked"
-                    .to_owned()
+                "the certificate has an old format (X.509 version 1) without a name to check".to_owned()
             }
-            text if text.contains("Eku") => "the certificate was not made for a server".to_owned(),
+            text if text.contains("Eku") => "the certificate is not for a server".to_owned(),
             text => format!("the certificate cannot be used ({text})"),
         },
         other => format!("the certificate cannot be used ({other})"),
@@ -379,8 +378,10 @@ fn alert_failure(alert: rustls::AlertDescription, failure: impl Fn(String) -> Ht
         | Alert::BadCertificate
         | Alert::UnknownCA
         | Alert::CertificateUnknown
-        | Alert::AccessDenied => failure("the server did not accept the client certificate, or wants one".to_owned())
-            .detail(Detail::ClientCertificate),
+        | Alert::AccessDenied => {
+            failure("the server did not accept the client certificate, or requires one".to_owned())
+                .detail(Detail::ClientCertificate)
+        }
         Alert::UnrecognisedName => failure("the server does not know this host name".to_owned()),
         Alert::ProtocolVersion | Alert::HandshakeFailure => failure(
             "the server and this program have no TLS version or cipher in common (TLS 1.2 or 1.3 is needed)".to_owned(),
@@ -458,7 +459,7 @@ impl Chain {
     fn proxy_failure(&self) -> Option<HttpError> {
         let text = self.tunnel_refusal()?;
         let failure = if text.contains("authorization required") || text.contains("authentication") {
-            HttpError::new(HttpErrorKind::Proxy, "the proxy wants a user name and a password")
+            HttpError::new(HttpErrorKind::Proxy, "the proxy requires a user name and a password")
                 .detail(Detail::ProxyCredentials)
         } else {
             let cause = text.rsplit(": ").next().unwrap_or_default();
@@ -482,8 +483,8 @@ mod tests {
         use rustls::CertificateError as Certificate;
         for (fault, words) in [
             (Certificate::BadEncoding, "is damaged"),
-            (Certificate::InvalidPurpose, "not made for a server"),
-            (Certificate::UnhandledCriticalExtension, "a check that this program does not know"),
+            (Certificate::InvalidPurpose, "is not for a server"),
+            (Certificate::UnhandledCriticalExtension, "a check that this program does not support"),
             (Certificate::Other(rustls::OtherError(std::sync::Arc::new(UnsupportedCertVersion))), "X.509 version 1"),
         ] {
             let text = certificate_fault(&fault);

@@ -40,7 +40,7 @@ const VALUE: usize = 64;
 pub fn check_weight(body: &[u8]) -> Result<(), HttpError> {
     let is_json = body.trim_ascii_start().first().is_some_and(|first| matches!(first, b'{' | b'['));
     if is_json && weight(body) > HEAVIEST_ANSWER {
-        return Err(too_large("the answer holds more values than any Cells server sends at once"));
+        return Err(too_large("the answer contains more values than any Cells server sends at once"));
     }
     Ok(())
 }
@@ -85,7 +85,7 @@ impl LongAnswers {
     pub(super) async fn turn(&self) -> Result<Turn, HttpError> {
         match tokio::time::timeout(TURN_PATIENCE, Arc::clone(&self.0).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(Turn(permit)),
-            _ => Err(too_large("there is no memory for the answer, because others are as long")),
+            _ => Err(too_large("not enough memory for the answer, because other answers are as long")),
         }
     }
 }

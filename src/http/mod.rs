@@ -203,7 +203,7 @@ impl Http {
         if self.shared.in_use.get().is_some() {
             return;
         }
-        tracing::warn!("an answer belongs to another request: from now on each request has a connection of its own");
+        tracing::warn!("an answer belongs to another request: each request now uses its own connection");
         // The same settings have made a client before.
         if let Ok(client) = (self.shared.careful)() {
             let _ = self.shared.in_use.set(client);
@@ -317,7 +317,7 @@ impl Http {
             return Err(redirect(response.url(), location));
         }
         if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-            return Err(HttpError::new(HttpErrorKind::Proxy, "the proxy wants a user name and a password")
+            return Err(HttpError::new(HttpErrorKind::Proxy, "the proxy requires a user name and a password")
                 .detail(Detail::ProxyCredentials));
         }
         if status == StatusCode::BAD_REQUEST && response.url().scheme() == "http" && may_be_complaint(&response) {
@@ -348,7 +348,7 @@ impl Http {
     /// Reads an answer's body, at most `limit` bytes of it: the rest is left out without a word.
     ///
     /// # Errors
-    /// The connection was closed early or went silent.
+    /// The connection was closed early or stopped responding.
     pub async fn read(&self, response: reqwest::Response, limit: usize) -> Result<Bytes, HttpError> {
         let mut stream = std::pin::pin!(self.stream(response));
         let mut gathered = Gathered::default();
@@ -477,7 +477,7 @@ fn redirect(from: &Url, location: &HeaderValue) -> HttpError {
     };
     let error = HttpError::new(
         HttpErrorKind::Redirect,
-        format!("the server redirects to {}, which is not followed", redact::url(&to)),
+        format!("the server redirects to {}; the redirect is not followed", redact::url(&to)),
     );
     if to.path() == from.path() && redact::origin(&to) != redact::origin(from) {
         return error.detail(Detail::RedirectToServer(redact::origin(&to)));
@@ -528,7 +528,7 @@ impl Proxies {
             (Some(""), _) => Ok((Self::Matched(Box::new(Matcher::builder().build())), Route::Direct)),
             (Some(text), _) => {
                 let url = proxy::parse(text)?;
-                let unusable = |_| HttpError::new(HttpErrorKind::Request, "the proxy is not usable: not a proxy URL");
+                let unusable = |_| HttpError::new(HttpErrorKind::Request, "the proxy cannot be used: not a proxy URL");
                 let through = reqwest::Proxy::all(url.as_str()).map_err(unusable)?;
                 Ok((
                     Self::Matched(Box::new(Matcher::builder().all(String::from(url)).build())),
@@ -585,7 +585,7 @@ fn extra_headers(pairs: &[(String, String)]) -> Result<HeaderMap, HttpError> {
             return Err(wrong("this program sets it itself"));
         }
         let mut value =
-            HeaderValue::from_str(value.trim()).map_err(|_| wrong("its value holds characters that no header can"))?;
+            HeaderValue::from_str(value.trim()).map_err(|_| wrong("its value contains invalid characters"))?;
         value.set_sensitive(true);
         map.append(header, value);
     }

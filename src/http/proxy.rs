@@ -61,14 +61,14 @@ impl Rules {
 /// # Errors
 /// [`HttpErrorKind::Request`], without the text, which may hold a password.
 pub fn parse(text: &str) -> Result<Url, HttpError> {
-    let wrong = |why: &str| HttpError::new(HttpErrorKind::Request, format!("the proxy is not usable: {why}"));
+    let wrong = |why: &str| HttpError::new(HttpErrorKind::Request, format!("the proxy cannot be used: {why}"));
     let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let url = Url::parse(&full).map_err(|_| wrong("not a URL").detail(Detail::ProxyUrl))?;
     if !matches!(url.scheme(), "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h") {
-        return Err(wrong("only http, https, socks4 and socks5 proxies are known"));
+        return Err(wrong("only http, https, socks4 and socks5 proxies are supported"));
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return Err(wrong("no host in it"));
+        return Err(wrong("it has no host"));
     }
     Ok(url)
 }

@@ -38,7 +38,7 @@ pub(super) fn config(options: &HttpOptions) -> Result<ClientConfig, HttpError> {
             .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
             .map_err(|error| match error {
                 rustls::Error::InconsistentKeys(_) => request_error(format!(
-                    "the key in '{}' is not that of the client certificate in '{}'",
+                    "the key in '{}' does not belong to the client certificate in '{}'",
                     key.display(),
                     certificate.display()
                 )),
@@ -71,7 +71,7 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, HttpError> 
         .collect::<Result<Vec<_>, _>>()
         .map_err(|_| unreadable(&"a PEM section is damaged"))?;
     if found.is_empty() {
-        return Err(unreadable(&"no certificate in PEM form in it"));
+        return Err(unreadable(&"it contains no PEM certificate"));
     }
     Ok(found)
 }
@@ -85,7 +85,7 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, HttpError> {
     if text.contains("ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
         return Err(unreadable(&"it is encrypted").detail(Detail::EncryptedKey));
     }
-    PrivateKeyDer::from_pem_slice(&pem).map_err(|_| unreadable(&"no key in PEM form (PKCS#8, PKCS#1 or SEC1) in it"))
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|_| unreadable(&"it contains no PEM key (PKCS#8, PKCS#1 or SEC1)"))
 }
 
 /// Whether a certificate was refused for being that of an authority, and for nothing else.

@@ -27,10 +27,10 @@ pub fn encode_segment(name: &str) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// The path holds a `.` or `..` segment, which the server answers with a redirect.
-    #[error("'{0}' holds a '{1}' segment; write the path without it")]
+    #[error("'{0}' contains a '{1}' segment; write the path without it")]
     DotSegment(String, String),
     /// The path holds a NUL character.
-    #[error("'{0}' holds a NUL character")]
+    #[error("'{0}' contains a NUL character")]
     Nul(String),
 }
 
@@ -38,10 +38,10 @@ pub enum PathError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// The server stores such a name and can never read it again.
-    #[error("the name '{0}' holds a backslash, and the server could never read it again")]
+    #[error("the name '{0}' contains a backslash, and the server could not read it again")]
     Backslash(String),
     /// Longer than [`MAXIMUM_NAME_CHARACTERS`].
-    #[error("the name '{name}' has {characters} characters; the server takes at most 255")]
+    #[error("the name '{name}' has {characters} characters; the server allows at most 255")]
     TooLong {
         /// The name.
         name: String,
@@ -49,10 +49,10 @@ pub enum NameError {
         characters: usize,
     },
     /// A NUL character.
-    #[error("the name '{0}' holds a NUL character")]
+    #[error("the name '{0}' contains a NUL character")]
     Nul(String),
     /// A folder that the server takes for an archive.
-    #[error("the name '{0}' ends like an archive's: the server could never read what is in a folder of that name")]
+    #[error("the name '{0}' ends like that of an archive: the server could not list a folder of that name")]
     ArchiveFolder(String),
     /// A name that the server treats as its own.
     #[error("the name '{0}' is reserved by the server")]

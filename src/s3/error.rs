@@ -196,19 +196,27 @@ fn words(kind: ServerErrorKind, status: StatusCode, code: Option<&str>, told: &s
     let told = redact::text(told).into_owned();
     let status = status.as_u16();
     match (kind, code) {
-        (ServerErrorKind::Locked, _) => "a job on the server holds a lock on the folder".to_owned(),
+        (ServerErrorKind::Locked, _) => "a job on the server has locked the folder".to_owned(),
         (ServerErrorKind::Forbidden, Some("TokenTimeMismatch")) => {
-            "the token ended before the request reached the server: a proxy keeps uploads back longer than the token lives".to_owned()
+            "the token expired before the request reached the server: a proxy delays uploads for longer than the \
+             token is valid"
+                .to_owned()
         }
         (ServerErrorKind::Forbidden, _) => "permission denied".to_owned(),
         (ServerErrorKind::NotFound, _) => "no such file on the server".to_owned(),
-        (ServerErrorKind::UploadGone, _) => "the server does not know this multipart upload any more".to_owned(),
-        (ServerErrorKind::Range, _) => "the range lies outside the file".to_owned(),
-        (ServerErrorKind::Signature, Some("RequestTimeTooSkewed")) => "this machine's clock and the server's are too far apart".to_owned(),
+        (ServerErrorKind::UploadGone, _) => "the server no longer knows this multipart upload".to_owned(),
+        (ServerErrorKind::Range, _) => "the range is outside the file".to_owned(),
+        (ServerErrorKind::Signature, Some("RequestTimeTooSkewed")) => {
+            "this machine's clock and the server's are too far apart".to_owned()
+        }
         (ServerErrorKind::Signature, _) => "the server refused the request's signature".to_owned(),
-        (ServerErrorKind::TooLarge, _) => "a proxy in front of the server refuses a body of this size (HTTP 413)".to_owned(),
-        (ServerErrorKind::NotCells, _) => format!("the answer is a web page (HTTP {status}): this is not a Cells server"),
-        (_, Some("XMinioBackendDown")) => "the server's storage is away, or the file is locked by another transfer".to_owned(),
+        (ServerErrorKind::TooLarge, _) => {
+            "a proxy in front of the server refuses a body of this size (HTTP 413)".to_owned()
+        }
+        (ServerErrorKind::NotCells, _) => {
+            format!("the answer is a web page (HTTP {status}): this is not a Cells server")
+        }
+        (_, Some("XMinioBackendDown")) => "the server's storage is unavailable, or the file is locked".to_owned(),
         (_, Some(code)) if told.is_empty() => format!("the server answered HTTP {status} {code}"),
         (_, None) if told.is_empty() && page => format!("a proxy in front of the server answered HTTP {status}"),
         (_, None) if told.is_empty() => format!("the server answered HTTP {status}"),

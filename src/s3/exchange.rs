@@ -52,7 +52,7 @@ impl Clock {
             Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(0),
             Err(behind) => -i64::try_from(behind.duration().as_secs()).unwrap_or(0),
         };
-        tracing::debug!(offset, "the server's clock is off ours");
+        tracing::debug!(offset, "the server's clock differs from ours");
         self.offset_seconds.store(offset, Ordering::Relaxed);
         true
     }

@@ -158,7 +158,7 @@ impl Client {
         if self.view.as_ref().is_some_and(|view| view.is_upload_only()) {
             return Err(ServerError::new(
                 ServerErrorKind::Forbidden,
-                "this link takes uploads only: nothing comes out of it",
+                "this link only accepts uploads: downloads are not possible",
             ));
         }
         let key = self.server_path(key);
@@ -264,7 +264,7 @@ impl Client {
         let unclear = ServerError {
             in_doubt: true,
             status: Some(status.as_u16()),
-            ..ServerError::new(ServerErrorKind::Server, "the answer to the end of the upload is not clear")
+            ..ServerError::new(ServerErrorKind::Server, "the answer to the end of the upload is ambiguous")
         };
         let Some(document) = Document::parse(&body) else {
             return self.judged(Err(if is_html(&headers, &body) { web_page(status.as_u16()) } else { unclear }));
@@ -419,7 +419,7 @@ fn etag_of_write(status: StatusCode, headers: &HeaderMap) -> Result<String, Serv
 fn not_the_gateway(status: StatusCode) -> ServerError {
     ServerError {
         status: Some(status.as_u16()),
-        ..ServerError::new(ServerErrorKind::NotCells, "the answer is not one of the Cells gateway")
+        ..ServerError::new(ServerErrorKind::NotCells, "the answer is not from a Cells gateway")
     }
 }
 
@@ -437,7 +437,8 @@ fn object_info(status: StatusCode, headers: &HeaderMap, known: Option<(&str, u64
             status: Some(status.as_u16()),
             ..ServerError::new(
                 ServerErrorKind::Server,
-                "the answer does not say how long the file is: an archive made on the fly, or a proxy in between",
+                "the answer does not state the size of the file: it is an archive created on request, or a proxy is \
+                 in between",
             )
         });
     };
@@ -469,7 +470,7 @@ fn check_range(
     }
     Err(ServerError {
         status: Some(status.as_u16()),
-        ..ServerError::new(ServerErrorKind::Range, "the answer is not the range that was asked for")
+        ..ServerError::new(ServerErrorKind::Range, "the answer is not the requested range")
     })
 }
 

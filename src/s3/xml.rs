@@ -102,7 +102,7 @@ pub(super) enum ListError {
     #[error("the server listed '{0}' when it was asked for '{1}'")]
     OtherFolder(String, RemotePath),
     /// It ended in the middle.
-    #[error("the listing ended in the middle")]
+    #[error("the listing is incomplete")]
     Cut,
     /// The server left entries out.
     #[error("the server cut the listing short")]

@@ -129,7 +129,7 @@ impl Settings {
         }
         if let Some(profile) = profile_flag {
             if let Some(secret) = &secret_by_flag {
-                return Err(SettingsError::new(format!("{} and --profile exclude each other", secret.name)));
+                return Err(SettingsError::new(format!("{} and --profile cannot be used together", secret.name)));
             }
             let url = parts.url_flag.as_ref().map(parse_given_url).transpose()?;
             let login = parts.login.clone().filter(|login| login.by_flag);
@@ -139,7 +139,7 @@ impl Settings {
         match secret_by_flag.or_else(|| self.secret(false)) {
             Some(secret) if any_url => self.given(&secret),
             Some(secret) => Err(SettingsError::with_hint(
-                format!("{} is given without the URL of the server that it is for", secret.name),
+                format!("{} needs the URL of its server", secret.name),
                 "add --url or set CEC_URL",
             )),
             None => {
@@ -147,7 +147,7 @@ impl Settings {
                 let login = parts.login.clone();
                 if let Some(password) = &parts.password {
                     return Err(SettingsError::with_hint(
-                        format!("{} is given without a login name", password.name),
+                        format!("{} needs a login name", password.name),
                         "add --login or set CEC_LOGIN",
                     ));
                 }
@@ -193,5 +193,8 @@ impl Settings {
 }
 
 fn excluded(flag: &str, link: &str) -> SettingsError {
-    SettingsError::with_hint(format!("{flag} and {link} exclude each other"), "a public link needs no account")
+    SettingsError::with_hint(
+        format!("{flag} and {link} cannot be used together"),
+        format!("omit {flag}: a public link needs no account"),
+    )
 }

@@ -39,7 +39,7 @@ pub struct GlobalArgs {
     /// A token on the command line can be seen by other users of this machine; prefer CEC_TOKEN, --token-file or -.
     #[arg(short, long, global = true, value_name = "TOKEN", conflicts_with = "token_file", allow_hyphen_values = true)]
     pub token: Option<SecretString>,
-    /// File that holds the token [env: CEC_TOKEN_FILE]
+    /// File that contains the token [env: CEC_TOKEN_FILE]
     #[arg(long, alias = "token_file", global = true, value_name = "FILE", hide_short_help = true)]
     pub token_file: Option<PathBuf>,
     /// Login name, used together with a password [env: CEC_LOGIN]
@@ -53,7 +53,7 @@ pub struct GlobalArgs {
     /// Stored account to use: its id or label [env: CEC_PROFILE]
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
-    /// URL of a public link to work in, without an account [env: CEC_LINK, CEC_LINK_PASSWORD]
+    /// URL of a public link to use instead of an account [env: CEC_LINK, CEC_LINK_PASSWORD]
     #[arg(long = "link", global = true, value_name = "URL", hide_short_help = true)]
     pub public_link: Option<String>,
     /// Accept any TLS certificate (dangerous) [env: CEC_SKIP_VERIFY]
@@ -62,16 +62,16 @@ pub struct GlobalArgs {
         num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_short_help = true
     )]
     pub skip_verify: Option<bool>,
-    /// PEM file of further certificate authorities to trust [env: CEC_CA_CERT]
+    /// PEM file with additional certificate authorities to trust [env: CEC_CA_CERT]
     #[arg(long, alias = "ca_cert", global = true, value_name = "FILE", hide_short_help = true)]
     pub ca_cert: Option<PathBuf>,
-    /// PEM file of a client certificate, with --client-key [env: CEC_CLIENT_CERT]
+    /// PEM file with a client certificate; requires --client-key [env: CEC_CLIENT_CERT]
     #[arg(long, alias = "client_cert", global = true, value_name = "FILE", hide_short_help = true)]
     pub client_cert: Option<PathBuf>,
-    /// PEM file of the client certificate's key [env: CEC_CLIENT_KEY]
+    /// PEM file with the key of the client certificate [env: CEC_CLIENT_KEY]
     #[arg(long, alias = "client_key", global = true, value_name = "FILE", hide_short_help = true)]
     pub client_key: Option<PathBuf>,
-    /// Further request header; may be repeated [env: CEC_HEADER, one a line]
+    /// Extra request header; can be repeated [env: CEC_HEADER, one per line]
     #[arg(long, global = true, value_name = "NAME: VALUE", hide_short_help = true)]
     pub header: Vec<SecretString>,
     /// Proxy for all requests; '' for none [env: CEC_PROXY, else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY]
@@ -83,52 +83,52 @@ pub struct GlobalArgs {
         num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_short_help = true
     )]
     pub skip_keyring: Option<bool>,
-    /// Log this level and what is more severe, to standard error [env: CEC_LOG]
+    /// Write log messages of this level or higher to standard error [env: CEC_LOG]
     #[arg(long, global = true, value_name = "LEVEL", value_enum, hide_short_help = true)]
     pub log: Option<LogLevel>,
-    /// Send the log to a file [env: CEC_LOG_FILE]
+    /// Write the log to this file instead [env: CEC_LOG_FILE]
     #[arg(long, alias = "log_file", global = true, value_name = "FILE", hide_short_help = true)]
     pub log_file: Option<PathBuf>,
-    /// No status lines, only results, warnings and errors [env: CEC_QUIET]
+    /// Print only results, warnings and errors, no status lines [env: CEC_QUIET]
     #[arg(
         short, long, global = true, value_name = "BOOL", value_parser = env::parse_switch,
         num_args = 0..=1, require_equals = true, default_missing_value = "true"
     )]
     pub quiet: Option<bool>,
-    /// When to use colours [env: CEC_COLOR, NO_COLOR, CLICOLOR_FORCE]
+    /// When to use colors [env: CEC_COLOR, NO_COLOR, CLICOLOR_FORCE]
     #[arg(long, global = true, value_name = "WHEN", value_enum, hide_short_help = true)]
     pub color: Option<ColorChoice>,
-    /// Show all columns of tables, whatever the width of the terminal [env: CEC_WIDE]
+    /// Show all columns of tables, regardless of the terminal width [env: CEC_WIDE]
     #[arg(
         long, global = true, value_name = "BOOL", value_parser = env::parse_switch,
         num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_short_help = true
     )]
     pub wide: Option<bool>,
-    /// Never ask; fail where a question would be due [env: CEC_NO_INPUT, CI]
+    /// Never prompt; fail if input is needed [env: CEC_NO_INPUT, CI]
     #[arg(
         long, alias = "no_input", global = true, value_name = "BOOL", value_parser = env::parse_switch,
         num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_short_help = true
     )]
     pub no_input: Option<bool>,
-    /// Results as JSON on standard output, errors as JSON on standard error [env: CEC_JSON]
+    /// Print results as JSON on standard output, and errors as JSON on standard error [env: CEC_JSON]
     #[arg(
         long, global = true, value_name = "BOOL", value_parser = env::parse_switch,
         num_args = 0..=1, require_equals = true, default_missing_value = "true"
     )]
     pub json: Option<bool>,
-    /// Keep no listings for the next completion of a path [env: CEC_NO_CACHE]
+    /// Do not cache listings for the completion of paths [env: CEC_NO_CACHE]
     #[arg(
         long, alias = "no_cache", global = true, value_name = "BOOL", value_parser = env::parse_switch,
         num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_short_help = true
     )]
     pub no_cache: Option<bool>,
-    /// Put the JSON results through a jq expression; texts come out raw (implies --json) [env: CEC_JQ]
+    /// Filter the JSON results with a jq expression; prints strings raw (implies --json) [env: CEC_JQ]
     #[arg(long, global = true, value_name = "EXPRESSION", hide_short_help = true)]
     pub jq: Option<String>,
-    /// How long a connection may stay silent, such as 90s or 2m [env: CEC_TIMEOUT; default 90s]
+    /// Longest silence on a connection, such as 90s or 2m [env: CEC_TIMEOUT; default 90s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration, hide_short_help = true)]
     pub timeout: Option<Duration>,
-    /// How long making a connection may take [env: CEC_CONNECT_TIMEOUT; default 10s]
+    /// Time limit for opening a connection [env: CEC_CONNECT_TIMEOUT; default 10s]
     #[arg(
         long, alias = "connect_timeout", global = true, value_name = "DURATION", value_parser = parse_duration,
         hide_short_help = true
@@ -159,16 +159,16 @@ impl FromStr for ColorChoice {
 /// How severe a log line must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogLevel {
-    /// What fails.
+    /// Failures.
     #[value(alias = "err", alias = "fatal", alias = "panic", alias = "dpanic")]
     Error,
-    /// What is odd.
+    /// Unusual events.
     #[value(alias = "warning")]
     Warn,
-    /// What is done.
+    /// What the program does.
     #[value(alias = "information", alias = "production")]
     Info,
-    /// How it is done.
+    /// Details of what it does.
     #[value(alias = "development")]
     Debug,
     /// Everything.
@@ -219,7 +219,7 @@ pub struct OutputSettings {
     pub jq: Option<String>,
     /// No status lines.
     pub quiet: bool,
-    /// When to use colours, the conventions of the environment taken in.
+    /// When to use colors, the conventions of the environment taken in.
     pub color: ColorChoice,
     /// Tables with all their columns, whatever the width of the terminal.
     pub wide: bool,
@@ -311,7 +311,7 @@ pub struct ConnectionSettings {
     pub proxy_variables: ProxyTexts,
     /// How long a connection may stay silent.
     pub idle_timeout: Duration,
-    /// How long making a connection may take.
+    /// Time limit for opening a connection.
     pub connect_timeout: Duration,
 }
 
@@ -322,7 +322,7 @@ impl ConnectionSettings {
         let client_identity = match (certificate, key) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
-            _ => return Err(SettingsError::new("--client-cert and --client-key are needed together")),
+            _ => return Err(SettingsError::new("--client-cert and --client-key must be used together")),
         };
         let skip_verify = match (flags.skip_verify, environment.switch(env::SKIP_VERIFY)?) {
             (None, None) => environment.switch(env::LEGACY_SKIP_VERIFY)?,
@@ -362,7 +362,7 @@ fn headers<'a>(name: &str, lines: impl Iterator<Item = &'a str>) -> Result<Vec<(
             Some((header, value)) if !header.trim().is_empty() => {
                 Ok((header.trim().to_owned(), SecretString::from(value.trim())))
             }
-            _ => Err(SettingsError::new(format!("a header of {name} is not of the form 'Name: value'"))),
+            _ => Err(SettingsError::new(format!("a header in {name} does not have the form 'Name: value'"))),
         })
         .collect()
 }
@@ -483,7 +483,7 @@ impl AccountParts {
         }
         Err(SettingsError::with_hint(
             format!("{} is set for {}, but {} names {}", secret.name, own.value, url.name, url.value),
-            "give the credentials for that server by flags, or unset the variables",
+            "give the credentials for that server as options, or unset the variables",
         ))
     }
 }
@@ -495,7 +495,7 @@ fn token(flags: &GlobalArgs, environment: &Environment) -> Result<Option<Given<T
         text => TokenOrigin::Inline(SecretString::from(text)),
     };
     if flags.token.is_some() && flags.token_file.is_some() {
-        return Err(SettingsError::new("--token and --token-file exclude each other"));
+        return Err(SettingsError::new("--token and --token-file cannot be used together"));
     }
     if let Some(token) = &flags.token {
         return Ok(Some(Given::flag(inline(token.expose_secret()), "--token")));
@@ -525,7 +525,7 @@ fn parse_given_link(given: &Given<String>) -> Result<Given<LinkUrl>, SettingsErr
     if !below.is_empty() {
         return Err(SettingsError::with_hint(
             format!("{} is {value} with a path below it", given.name),
-            "name the link alone; the path is what the command is about",
+            "give only the link here, and the path as an argument of the command",
         ));
     }
     Ok(Given { value, name: given.name, by_flag: given.by_flag })
@@ -543,7 +543,7 @@ pub fn parse_link(text: &str) -> Result<(LinkUrl, String), SettingsError> {
         }
         LinkUrlError::NoLink(_) => SettingsError::with_hint(
             error.to_string(),
-            "a public link looks like https://files.example.com/public/1f0c6a3b9d20",
+            "use a URL such as https://files.example.com/public/1f0c6a3b9d20",
         ),
         error => SettingsError::new(error.to_string()),
     })
@@ -565,9 +565,9 @@ fn refused_url(text: &str, error: UrlError) -> SettingsError {
         _ if text.contains('@') => SettingsError::new("this is not the URL of a server"),
         UrlError::Path(_, path) if path.starts_with("/public/") => SettingsError::with_hint(
             format!("'{}' is a public link, not a server", text.trim()),
-            format!("a public link needs no account: {}", command_line("cec ls", &[text.trim()])),
+            format!("use it without an account: {}", command_line("cec ls", &[text.trim()])),
         ),
-        error => SettingsError::with_hint(error.to_string(), "a server's URL looks like https://files.example.com"),
+        error => SettingsError::with_hint(error.to_string(), "use a URL such as https://files.example.com"),
     }
 }
 

@@ -58,8 +58,8 @@ fn a_link_takes_the_place_of_an_account() {
         // A flag that names an account wins over the environment's link.
         (&["--profile", "fp"], &with_link, "stored fp".to_owned()),
         (&["--url", "https://f", "--token", "FT"], &with_link, "https://f ? token FT".to_owned()),
-        (&["--link", LINK, "--token", "FT"], &[], "error: --token and --link exclude each other".to_owned()),
-        (&["--link", LINK, "--profile", "fp"], &[], "error: --profile and --link exclude each other".to_owned()),
+        (&["--link", LINK, "--token", "FT"], &[], "error: --token and --link cannot be used together".to_owned()),
+        (&["--link", LINK, "--profile", "fp"], &[], "error: --profile and --link cannot be used together".to_owned()),
         (&["--link", "https://h"], &[], "error: 'https://h' is not the URL of a public link".to_owned()),
         (
             &["--link", "https://h/public/x/a"],
@@ -132,10 +132,10 @@ fn what_is_not_enough_to_sign_in_is_a_claim_or_an_error() {
         (&["--login", "l"], &[], "stored active as l"),
         (&[], &[("CEC_LOGIN", "l")], "stored active as l"),
         (&["--profile", "p"], &[("CEC_LOGIN", "l")], "stored p"),
-        (&["--token", "x"], &[], "error: --token is given without the URL of the server that it is for"),
-        (&[], &[("CEC_TOKEN", "x")], "error: CEC_TOKEN is given without the URL of the server that it is for"),
-        (&["--profile", "p", "--token", "x"], &[], "error: --token and --profile exclude each other"),
-        (&["--url", "https://f", "--password", "x"], &[], "error: --password is given without a login name"),
+        (&["--token", "x"], &[], "error: --token needs the URL of its server"),
+        (&[], &[("CEC_TOKEN", "x")], "error: CEC_TOKEN needs the URL of its server"),
+        (&["--profile", "p", "--token", "x"], &[], "error: --token and --profile cannot be used together"),
+        (&["--url", "https://f", "--password", "x"], &[], "error: --password needs a login name"),
         (
             &["--url", "https://f"],
             &[("CEC_URL", "https://e"), ("CEC_TOKEN", "x")],
@@ -144,7 +144,7 @@ fn what_is_not_enough_to_sign_in_is_a_claim_or_an_error() {
         (
             &[],
             &[("CEC_URL", "ftp://e")],
-            "error: CEC_URL: 'ftp://e' has the scheme 'ftp'; only http and https are known",
+            "error: CEC_URL: 'ftp://e' has the scheme 'ftp'; only http and https are supported",
         ),
     ] {
         assert_eq!(selected(flags, variables), expected, "{flags:?} {variables:?}");

@@ -30,7 +30,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The file is not what either client writes.
-    #[error("{path} cannot be understood: {reason}")]
+    #[error("{path} is not valid: {reason}")]
     Format {
         /// The file.
         path: PathBuf,
@@ -44,10 +44,10 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The thread that reads and writes broke down.
-    #[error("what reads and writes accounts broke down: {0}")]
+    #[error("accessing the accounts failed: {0}")]
     BrokenDown(String),
     /// The environment names no place for it.
-    #[error("there is no folder to keep accounts in")]
+    #[error("there is no folder to store accounts in")]
     NoFolder,
     /// The account's secret is in the system keyring, which does not give it.
     #[error("the secret of {id} is in the system keyring: {source}")]
@@ -58,7 +58,7 @@ pub enum StoreError {
         source: KeyringError,
     },
     /// A secret was to be kept in the system keyring, which does not take it.
-    #[error("the secret cannot be kept: {0}")]
+    #[error("the secret cannot be stored: {0}")]
     NotKept(KeyringError),
     /// The account has no secret at all.
     #[error("no secret is stored for {id}")]

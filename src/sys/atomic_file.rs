@@ -171,7 +171,7 @@ fn follow_links(path: &Path) -> io::Result<PathBuf> {
             Err(error) => return Err(error),
         }
     }
-    Err(io::Error::other(format!("{} is a ring of symbolic links", path.display())))
+    Err(io::Error::other(format!("{} is a loop of symbolic links", path.display())))
 }
 
 fn folder_of(path: &Path) -> &Path {

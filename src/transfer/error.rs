@@ -15,7 +15,7 @@ use crate::walk::local::LocalError;
 pub const NO_FILE: &str = "device, pipe or socket";
 
 /// Why what a public link opens is not written under the link's own name, in a [`TransferError::LocalName`].
-pub const HIDDEN_BY_LINK: &str = "the link chose its name, which starts with a dot";
+pub const HIDDEN_BY_LINK: &str = "the name comes from the link and starts with a dot";
 
 /// Why an item could not be transferred.
 #[derive(Debug, thiserror::Error)]
@@ -54,10 +54,10 @@ pub enum TransferError {
         reason: &'static str,
     },
     /// Something of the same type is there already, and the policy is to fail.
-    #[error("'{0}' exists already")]
+    #[error("'{0}' already exists")]
     Exists(String),
     /// Something of another type is there already.
-    #[error("'{path}' exists already and is a {kind}")]
+    #[error("'{path}' already exists and is a {kind}")]
     Clash {
         /// The target.
         path: String,
@@ -67,7 +67,7 @@ pub enum TransferError {
         replaceable: bool,
     },
     /// Several sources, and the target is a file.
-    #[error("'{0}' is not a folder, and several sources need one")]
+    #[error("'{0}' is not a folder, and several sources need a folder")]
     NotAFolder(String),
     /// The target was written as a folder, with a slash at its end, and is a file.
     #[error("{0} is a file, not a folder")]
@@ -83,7 +83,7 @@ pub enum TransferError {
         target: String,
     },
     /// Another item of this run goes to the same place.
-    #[error("'{source_path}' cannot be written to '{target}': {by} goes there")]
+    #[error("'{source_path}' cannot be written to '{target}': {by} is written there")]
     TargetTaken {
         /// The item.
         source_path: String,
@@ -107,7 +107,7 @@ pub enum TransferError {
     #[error("'{0}' is read-only for this user")]
     ReadOnly(String),
     /// A workspace of several folders takes nothing beside them.
-    #[error("the top of '{0}' is read-only: what is sent goes into one of its folders")]
+    #[error("the top level of '{0}' is read-only: upload to one of its folders")]
     ReadOnlyTop(String),
     /// A combination that cannot be meant.
     #[error("{0}")]
@@ -116,10 +116,10 @@ pub enum TransferError {
     #[error("'{}' changed while it was being read", .0.display())]
     Changed(PathBuf),
     /// The file was written to, or has other content than its size tells, every time that it was read.
-    #[error("'{}' changes whenever it is read", .0.display())]
+    #[error("'{}' changes every time it is read", .0.display())]
     KeepsChanging(PathBuf),
     /// The upload of a file on the server has not ended, and may never.
-    #[error("'{0}' has no content: its upload is still running, or was broken off")]
+    #[error("'{0}' has no content: its upload is still running, or was interrupted")]
     Unfinished(String),
     /// What arrived is not what was sent.
     #[error("{path}: the {what} is {found}, not {expected}")]
@@ -142,7 +142,7 @@ pub enum TransferError {
         why: String,
     },
     /// What the server sends is not what it lists, however often it is asked: something in between answers in its place.
-    #[error("{path} does not come as it is listed: {why}")]
+    #[error("the content of {path} is not the one that the server lists: {why}")]
     OtherContent {
         /// The file on the server.
         path: String,
@@ -150,22 +150,22 @@ pub enum TransferError {
         why: String,
     },
     /// A reader got a content that is not the one that the server lists.
-    #[error("'{0}' did not arrive as the server lists it")]
+    #[error("the content of '{0}' is not the one that the server lists")]
     NotAsListed(String),
     /// A file on the server was replaced while a reader got it.
     #[error("'{0}' changed while it was being read")]
     ChangedOnServer(String),
     /// The server forgot an upload in parts before it was complete; all of it must be sent again.
-    #[error("{0}: the server has forgotten the parts that were sent")]
+    #[error("{0}: the server no longer has the parts that were sent")]
     UploadLost(String),
     /// The server forgot the parts of a stream, which cannot be read again.
-    #[error("{0}: the server has forgotten the parts that were sent, and standard input cannot be read again")]
+    #[error("{0}: the server no longer has the parts that were sent, and standard input cannot be read again")]
     StreamLost(String),
     /// A stream is longer than so many parts can hold.
-    #[error("standard input is longer than {0} parts can hold")]
+    #[error("standard input is too long for {0} parts")]
     TooManyParts(u32),
     /// A replaced file may be damaged on the server: the answer to the last attempt was lost.
-    #[error("{path} may be damaged on the server, because the answer to its replacement was lost: {source}")]
+    #[error("{path} may be damaged on the server, because the answer to the upload was lost: {source}")]
     InDoubt {
         /// The target.
         path: String,
@@ -173,7 +173,7 @@ pub enum TransferError {
         source: Box<TransferError>,
     },
     /// An upload was answered as done, and what is there is not that file, or could not be looked at.
-    #[error("{path} was sent, but {fault}")]
+    #[error("{path} was uploaded, but {fault}")]
     Unproven {
         /// The target.
         path: String,
@@ -183,7 +183,7 @@ pub enum TransferError {
         source: Option<Arc<TransferError>>,
     },
     /// All parts have arrived, and the server did not put them together.
-    #[error("{path}: all parts have arrived, but the server did not put them together: {source}")]
+    #[error("{path}: all parts arrived, but the server did not assemble them: {source}")]
     NotAssembled {
         /// The target.
         path: String,

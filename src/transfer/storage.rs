@@ -115,7 +115,7 @@ impl Engine {
     /// Says that a stream was not compared, where the ETag could not tell: it cannot be read again.
     pub(in crate::transfer) fn say_unverified(&self, target: &RemotePath) {
         if self.options.verify && self.storage.is_encrypted() {
-            let text = "could not be verified: the server encrypts what it stores, and tells no sum of a stream";
+            let text = "could not be verified: the server encrypts what it stores and reports no checksum of a stream";
             self.observer.notice(&target.to_string(), text);
         }
     }

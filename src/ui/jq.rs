@@ -41,7 +41,7 @@ impl JsonFilter {
         let program = File { code: expression, path: () };
         let modules = Loader::new(definitions).load(&arena, program).map_err(|errors| {
             let told = errors.first().map(|(_, error)| load_complaint(error)).unwrap_or_default();
-            format!("the --jq expression cannot be read: {told}")
+            format!("the --jq expression is not valid: {told}")
         })?;
         let filter = Compiler::default().with_funs(functions).compile(modules).map_err(|errors| {
             let first = errors.into_iter().flat_map(|(_, errors)| errors).next();
@@ -64,9 +64,9 @@ impl JsonFilter {
             .map(|value| match value.map_err(Exn::get_err) {
                 Ok(Val::TStr(text)) => Ok(Given::Text(String::from_utf8_lossy(&text).into_owned())),
                 Ok(value) => Ok(Given::Json(value.to_string())),
-                Err(Ok(error)) => Err(format!("the --jq expression does not fit the result: {error}")),
+                Err(Ok(error)) => Err(format!("the --jq expression cannot be applied to the result: {error}")),
                 // How the program ends is not for the expression to say.
-                Err(Err(_)) => Err("the --jq expression halts".to_owned()),
+                Err(Err(_)) => Err("the --jq expression calls halt".to_owned()),
             })
             .collect()
     }
@@ -142,9 +142,9 @@ mod tests {
         assert!(complaint("nosuch").contains("there is no filter 'nosuch'"), "{}", complaint("nosuch"));
         assert!(complaint("$x").contains("there is no variable '$x'"), "{}", complaint("$x"));
         assert!(complaint("env").contains("there is no filter 'env'"), "{}", complaint("env"));
-        assert!(complaint("").contains("cannot be read"), "{}", complaint(""));
-        assert!(apply("halt", "1").expect_err("no exit").contains("halts"));
+        assert!(complaint("").contains("is not valid"), "{}", complaint(""));
+        assert!(apply("halt", "1").expect_err("no exit").contains("calls halt"));
         let misfit = apply(".a", "[1]").expect_err("a misfit");
-        assert!(misfit.contains("does not fit the result"), "{misfit}");
+        assert!(misfit.contains("cannot be applied to the result"), "{misfit}");
     }
 }

@@ -52,7 +52,7 @@ impl Manifest {
     pub fn failure(&self) -> Option<String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let error = state.as_ref().err()?;
-        Some(format!("the manifest {} is not complete: {error}", self.path.display()))
+        Some(format!("the manifest {} is incomplete: {error}", self.path.display()))
     }
 }
 
@@ -79,6 +79,6 @@ mod tests {
         let manifest = Manifest::create(Path::new("/dev/full")).expect("a device");
         manifest.write(&1);
         manifest.end(&2);
-        assert!(manifest.failure().expect("a failure").starts_with("the manifest /dev/full is not complete: "));
+        assert!(manifest.failure().expect("a failure").starts_with("the manifest /dev/full is incomplete: "));
     }
 }

@@ -31,7 +31,7 @@ const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
     /// Its reader has gone (`cec ls | head`): stop producing, quietly.
-    #[error("the reader of standard output is gone")]
+    #[error("the reader of standard output has closed it")]
     Closed,
     /// It cannot be written.
     #[error(transparent)]

@@ -36,7 +36,7 @@ impl Ui {
     pub async fn confirm(&self, question: &str, consent: Consent) -> bool {
         let choices = match consent {
             Consent::Yes => "[y/N]",
-            Consent::TypedYes => "Type 'yes' to go on:",
+            Consent::TypedYes => "Type 'yes' to continue:",
         };
         let unanswered = self.open_question(&format!("{} {choices} ", escape(question)));
         match on_a_thread(move || read_answer(&mut io::stdin().lock(), consent)).await {
@@ -67,7 +67,7 @@ impl Ui {
             let answer = self.ask("Choice [1]").await?;
             match find_choice(&answer, choices) {
                 Some(index) => return Some(index),
-                None => self.write_prompt(&format!("Please answer with a number from 1 to {}.\n", choices.len())),
+                None => self.write_prompt(&format!("Enter a number from 1 to {}.\n", choices.len())),
             }
         }
     }
@@ -90,7 +90,7 @@ impl Ui {
     pub async fn read_secret(&self, question: &str, limit: u64, extent: Extent) -> io::Result<String> {
         if self.stdin_terminal {
             if self.settings.no_input {
-                return Err(io::Error::other("it is a terminal, and nothing may be asked"));
+                return Err(io::Error::other("it is a terminal, and prompts are disabled"));
             }
             return Ok(self.read_hidden(&format!("{}: ", escape(question))).await?.unwrap_or_default());
         }

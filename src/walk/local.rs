@@ -65,10 +65,10 @@ impl LeftOut {
     pub fn reason(self) -> &'static str {
         match self {
             Self::Special => "not a regular file (a pipe, socket or device)",
-            Self::Dangling => "a link that points at nothing",
-            Self::Loop => "a link to a folder that it lies in",
+            Self::Dangling => "a broken symbolic link",
+            Self::Loop => "a symbolic link to a folder that contains it",
             Self::Link => "a link",
-            Self::Temporary => "by its name a temporary file of a download, which is running or was broken off",
+            Self::Temporary => "its name is that of a temporary file of a running or interrupted download",
         }
     }
 }
@@ -89,7 +89,7 @@ pub enum LocalError {
     #[error("not a regular file or folder, but a pipe, socket or device")]
     Special,
     /// What a download that was ended in the middle has left behind.
-    #[error("by its name a temporary file of a download, which is never uploaded")]
+    #[error("its name is that of a temporary file of a download, which is never uploaded")]
     Temporary,
 }
 

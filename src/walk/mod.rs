@@ -19,7 +19,7 @@ pub enum WalkError {
     #[error("{0} is a folder with the name of an archive: the server cannot list it")]
     ArchiveFolder(RemotePath),
     /// A pattern that cannot be read.
-    #[error("'{pattern}' is not a pattern: {reason}")]
+    #[error("'{pattern}' is not a valid pattern: {reason}")]
     Pattern {
         /// The pattern as typed.
         pattern: String,

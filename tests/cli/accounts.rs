@@ -101,7 +101,9 @@ fn a_file_without_secrets_may_be_read_by_others() {
     // So with a file that holds a token.
     let file = world.home().join("token");
     fs::write(&file, world.sandbox.token("alice")).expect("a file");
-    for (mode, told) in [(0o644, "warning: others can read the token in token; run: chmod 600 token\n"), (0o600, "")] {
+    for (mode, told) in
+        [(0o644, "warning: other users can read the token in token; run: chmod 600 token\n"), (0o600, "")]
+    {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("a mode");
         let run = world.signed_out(["ls", "-u", world.url(), "--token-file", "token"]).run();
         assert_eq!((run.code, run.stderr.as_str()), (0, told), "{run:?}");
@@ -268,10 +270,9 @@ fn signing_in_again_is_for_the_same_user_on_the_same_server() {
 #[test]
 fn a_certificate_that_is_not_checked_is_told_and_stays_so_when_signing_in_again() {
     let world = World::with(cells_sandbox::Config { tls: true, ..cells_sandbox::Config::default() });
-    let stored = "warning: the certificate of URL is not checked, so anybody in between can read along; that is stored \
-                  with the account; --ca-cert is safer\n";
-    let flag =
-        "warning: the certificate of URL is not checked, so anybody in between can read along; --ca-cert is safer\n";
+    let stored = "warning: the certificate of URL is not checked (stored with the account), so others may read all \
+                  data; --ca-cert is safer\n";
+    let flag = "warning: the certificate of URL is not checked, so others may read all data; --ca-cert is safer\n";
     world.store_session("alice", 3000);
     let names = "a1-ro/\ncommon-files/\npersonal-files/\n";
     world.signed_out(["ls", "--skip-verify"]).run().is(0, names, flag);
@@ -293,7 +294,7 @@ fn whether_there_is_a_keyring_is_told_as_json_too() {
     assert_eq!(run.code, 1, "{run:?}");
     let record: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
     assert_eq!(fields(&record), ["works", "service", "reason"]);
-    assert_eq!(record["reason"], "there is no system keyring here (CEC_KEYRING says so)");
+    assert_eq!(record["reason"], "there is no system keyring (disabled by CEC_KEYRING)");
     let error: serde_json::Value = serde_json::from_str(&run.stderr).expect("JSON");
     assert_eq!(error["message"], record["reason"]);
 }

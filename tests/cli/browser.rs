@@ -124,7 +124,7 @@ fn a_refusal_in_the_browser_is_told_on_both_sides() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{told}");
     assert!(told.contains("error: the server refused the sign-in: The resource owner"), "{told}");
-    assert!(told.contains("hint: it was declined in the browser"), "{told}");
+    assert!(told.contains("hint: run it again to return to the sign-in page"), "{told}");
     assert!(!world.config_file().exists());
 }
 

@@ -65,7 +65,7 @@ fn without_a_keyring_the_secret_goes_to_the_file_with_one_warning() {
     let run = world.signed_out(["configure", "token", "--url", world.url(), "--token", &token]).run();
     assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
     let warning = "warning: the token is stored in clear text in HOME/.config/pydio/cells-client/config.json, which \
-        only you can read; there is no system keyring (CEC_KEYRING says so)\n";
+        only you can read; there is no system keyring (disabled by CEC_KEYRING)\n";
     assert!(run.stderr.contains(warning), "{run:?}");
     assert!(stored(&world).contains("\"skipKeyring\": true"));
     world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
@@ -215,7 +215,7 @@ fn a_user_who_may_not_log_in_by_password_alone_hears_why() {
     configure().is(
         4,
         "",
-        "error: the server asks for a further sign-in step: mfa_totp\n  while: signing in on URL\n  \
+        "error: the server requires another sign-in step: mfa_totp\n  while: signing in on URL\n  \
          hint: sign in with the browser: cec configure oauth\n",
     );
     world.sandbox.set_second_factor("alice", None);
@@ -301,7 +301,7 @@ fn credentials_that_are_refused_are_not_stored() {
     let password = ["configure", "client-auth", "--skip-keyring", "--url", world.url(), "--login", "alice"];
     let run = world.signed_out(password).env("CEC_PASSWORD", "wrong-password").run();
     assert_eq!((run.code, run.stdout.as_str()), (4, ""));
-    assert!(run.stderr.starts_with("error: login refused: wrong login or password\n"), "{run:?}");
+    assert!(run.stderr.starts_with("error: sign-in failed: wrong login or password\n"), "{run:?}");
     assert!(!run.stderr.contains("wrong-password"));
     let logins = world.sandbox.requests().iter().filter(|request| request.path.ends_with("/frontend/session")).count();
     assert_eq!(logins, 1, "a failed login is never repeated");
@@ -456,15 +456,15 @@ fn what_is_no_server_is_told_to_be_something_else() {
         2,
         "",
         "error: 'https://h/public/1f0c6a3b9d20' is a public link, not a server\n  \
-         hint: a public link needs no account: cec ls https://h/public/1f0c6a3b9d20\n",
+         hint: use it without an account: cec ls https://h/public/1f0c6a3b9d20\n",
     );
     for url in ["https://h/?x=1", "https://h#frag"] {
         world.signed_out(["configure", "token", url, "-t", "x"]).run().is(
             2,
             "",
             &format!(
-                "error: '{url}' has more behind the host than a server's URL; leave it out\n  \
-                 hint: a server's URL looks like https://files.example.com\n"
+                "error: '{url}' has a query or fragment, unlike the URL of a server; omit it\n  \
+                 hint: use a URL such as https://files.example.com\n"
             ),
         );
     }

@@ -88,12 +88,12 @@ fn contents_of_several_folders_are_merged_and_none_is_written_over() {
     world.mkdir("common-files/into");
     let run = world.cec(["scp", "-f", "data/.", "more/.", "one", "cells://common-files/into"]).run();
     assert_eq!(run.code, 7, "{run:?}");
-    assert_eq!(run.stderr.matches("another source goes there").count(), 2, "{run:?}");
+    assert_eq!(run.stderr.matches("another source is written there").count(), 2, "{run:?}");
     assert_eq!(world.tree().read("common-files/into/sub/two").as_deref(), Some(b"22".as_slice()));
     assert_eq!(world.tree().read("common-files/into/one").as_deref(), Some(b"a third".as_slice()));
     world.put("common-files/other/sub/two", "another");
     let run = world.cec(["scp", "-f", "cells://common-files/there/.", "cells://common-files/other/.", "into"]).run();
-    assert_eq!((run.code, run.stderr.matches("another source goes there").count()), (7, 1), "{run:?}");
+    assert_eq!((run.code, run.stderr.matches("another source is written there").count()), (7, 1), "{run:?}");
     assert_eq!(fs::read_to_string(world.home().join("into/sub/two")).expect("a file"), "22");
 }
 
@@ -101,8 +101,8 @@ fn contents_of_several_folders_are_merged_and_none_is_written_over() {
 fn only_what_is_in_folders_can_be_meant_and_the_parent_must_exist() {
     let world = world();
     for (line, code, words) in [
-        (&["data/one/.", "cells://common-files/new"][..], 3, "'data/one/.' is no folder"),
-        (&["cells://common-files/there/one/.", "new"], 3, "'common-files/there/one' is no folder"),
+        (&["data/one/.", "cells://common-files/new"][..], 3, "'data/one/.' is not a folder"),
+        (&["cells://common-files/there/one/.", "new"], 3, "'common-files/there/one' is not a folder"),
         (&["nope/.", "cells://common-files/new"], 3, "does not exist"),
         (&["cells://common-files/nope/.", "new"], 3, "does not exist"),
         (&["data/.", "cells://common-files/no/new"], 3, "common-files/no"),

@@ -346,7 +346,7 @@ fn no_folder_gets_the_name_of_an_archive() {
     ] {
         let run = world.cec(arguments.iter().copied()).run();
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{arguments:?}: {}", run.stderr);
-        assert!(run.stderr.contains("ends like an archive's"), "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains("ends like that of an archive"), "{arguments:?}: {}", run.stderr);
     }
     assert_eq!(starts(&world), before);
     // A file may be called so.

@@ -178,8 +178,8 @@ fn on_a_terminal_hints_stand_below_and_what_follows_from_a_failure_is_left_out()
     };
     assert_eq!(code, 4, "{screen}");
     assert!(screen.contains("failed \u{1b}[0m  rest        the credentials are not valid"), "{screen}");
-    assert!(screen.contains("\n                     hint: it was given by CEC_TOKEN"), "{screen}");
-    assert!(screen.contains("makes all tokens invalid, personal ones too"), "{screen}");
+    assert!(screen.contains("\n                     hint: give a new one with CEC_TOKEN"), "{screen}");
+    assert!(screen.contains("all old ones are invalid, personal ones too"), "{screen}");
     assert!(screen.ends_with("1 failure\n") && !screen.contains("websocket"), "{screen}");
 }
 

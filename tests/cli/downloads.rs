@@ -37,7 +37,7 @@ fn a_damaged_copy_is_exit_9_for_scp_and_cat() {
         let run = world.cec(["scp", "cells://common-files/file", "."]).run();
         assert_eq!((run.code, run.stdout.as_str()), (9, ""), "{run:?}");
         assert!(run.stderr.starts_with("error: the server's copy of common-files/file is damaged: "), "{run:?}");
-        assert!(run.stderr.contains("\n  hint: delete it with 'cec rm' and upload it again"), "{run:?}");
+        assert!(run.stderr.contains("\n  hint: delete it with 'cec rm' first, then upload it again"), "{run:?}");
         assert!(files(world.home()).is_empty(), "{run:?}");
         let run = world.cec(["cat", "common-files/file"]).run();
         assert_eq!(run.code, 9, "{run:?}");
@@ -81,7 +81,7 @@ fn each_answer_that_is_no_file_has_its_exit_code() {
         ("", |fault| fault.status(429), 6),
         ("503", |fault| fault.status(503), 6),
         ("a web page", Fault::html, 6),
-        ("not one of the Cells gateway", Fault::empty_ok, 6),
+        ("not from a Cells gateway", Fault::empty_ok, 6),
         ("redirects to http://elsewhere.example/", |fault| fault.redirect("http://elsewhere.example/io"), 6),
         ("closed the connection", Fault::close_before, 6),
     ];
@@ -198,7 +198,7 @@ fn a_full_disk_fails_what_does_not_fit_and_leaves_nothing_half() {
     let (run, left) = scp.on_disk("disk", "size=4m").expect("a disk");
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
     assert!(run.stderr.starts_with("error: disk/big: No space left on device"), "{run:?}");
-    assert!(run.stderr.contains("hint: make room on the disk"), "{run:?}");
+    assert!(run.stderr.contains("hint: free some disk space"), "{run:?}");
     assert!(left.is_empty(), "{left:?}");
 }
 
@@ -211,7 +211,7 @@ fn a_disk_that_stays_full_ends_the_run() {
     let Some((run, left)) = scp.on_disk("disk", "size=4m") else { return };
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
     assert!(run.stderr.contains("error: gave up after 8 failures in a row: "), "{run:?}");
-    assert!(run.stderr.contains("hint: make room on the disk"), "{run:?}");
+    assert!(run.stderr.contains("hint: free some disk space"), "{run:?}");
     assert!((1..=4).contains(&left.len()) && left.iter().all(|file| file.ends_with(" 1048576")), "{left:?}");
 }
 

@@ -175,8 +175,8 @@ fn an_answer_about_another_user_changes_nobody() {
 #[test]
 fn a_deletion_of_none_or_of_several_is_not_done() {
     for (body, code, told) in [
-        ("{\"Success\":true}", 3, "the user 'bob' was gone already"),
-        ("{\"Success\":true,\"NumRows\":\"3\"}", 6, "says that it deleted 3"),
+        ("{\"Success\":true}", 3, "the user 'bob' no longer exists"),
+        ("{\"Success\":true,\"NumRows\":\"3\"}", 6, "reports that it deleted 3"),
     ] {
         let world = World::new();
         world.sandbox.faults().add(Fault::on("DELETE", "/a/user/bob").body("application/json", body));
@@ -199,7 +199,7 @@ fn a_right_that_would_take_others_along_is_not_deleted() {
     let delete = || world.cec(["idm", "list-acls", "-n", "some-node", "--delete", "-f"]).run();
     let run = delete();
     assert_eq!(run.code, 7, "{run:?}");
-    assert!(run.stderr.contains("the server would delete 1 more"), "{run:?}");
+    assert!(run.stderr.contains("the server would also delete 1 more"), "{run:?}");
     assert_eq!(run.stderr.matches("deleted read").count(), 1, "{run:?}");
     let run = delete();
     assert_eq!((run.code, run.stderr.matches("deleted read").count()), (0, 1), "{run:?}");

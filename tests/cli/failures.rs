@@ -66,7 +66,7 @@ fn a_refused_token_is_never_not_found() {
             run.stderr.starts_with("error: the token is not valid (mistyped, expired or revoked)\n"),
             "{arguments:?} {run:?}"
         );
-        assert!(run.stderr.contains("hint: it was given by CEC_TOKEN: give a new one"), "{run:?}");
+        assert!(run.stderr.contains("hint: give a new one with CEC_TOKEN"), "{run:?}");
         assert!(started.elapsed() < Duration::from_secs(20), "{arguments:?}");
     }
     let record = world.cec(["ls", "--json"]).env("CEC_TOKEN", "some-dead-token").run();
@@ -296,7 +296,8 @@ fn plain_http_to_another_machine_is_warned_of() {
     let world = World::new();
     // A proxy that is not there: nothing leaves this machine.
     let to = |url| ["ls", "-u", url, "-t", "some-token-of-somebody", "--proxy", "http://127.0.0.1:9"];
-    let warning = "warning: http://files.example.com is not encrypted: secrets and files can be read on the way\n";
+    let warning =
+        "warning: the connection to http://files.example.com is not encrypted: others can read secrets and files\n";
     let run = world.signed_out(to("http://files.example.com")).run();
     assert_eq!((run.code, run.stderr.matches("warning:").count()), (6, 1), "{run:?}");
     assert!(run.stderr.starts_with(warning), "{run:?}");

@@ -135,7 +135,7 @@ fn a_user_is_made_shown_changed_and_deleted() {
 #[test]
 fn deleting_a_user_asks_on_a_terminal() {
     let world = World::new();
-    let question = "Delete this user? This cannot be undone. Type 'yes' to go on:";
+    let question = "Delete this user? This cannot be undone. Type 'yes' to continue:";
     let Some((code, screen)) = world.cec(["idm", "user", "rm", "bob"]).on_terminal(&[(question, "y\n")]) else {
         return;
     };

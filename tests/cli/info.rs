@@ -43,9 +43,10 @@ fn credentials_that_are_not_valid_are_exit_code_4() {
     run.is(
         4,
         "",
-        "error: the personal access token is not valid on URL, or has expired\n  \
-         hint: it was given by CEC_TOKEN: give a new one, or unset CEC_TOKEN, which wins over the accounts of 'cec \
-         configure'\n",
+        "error: the personal access token is not valid on URL, or has expired
+  \
+         hint: give a new one with CEC_TOKEN, or unset CEC_TOKEN, which overrides the accounts of 'cec configure'
+",
     );
     assert_eq!(world.signed_out(["info"]).run().code, 4);
     let token = world.sandbox.token("bob");

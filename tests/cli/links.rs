@@ -198,14 +198,14 @@ fn a_drop_box_takes_files_and_shows_none() {
     assert_eq!(world.tree().read("common-files/reports/tree/c.txt").expect("a file"), b"c");
     visit(&world, &["mkdir", &format!("{url}/made/below"), "-p"]).is(0, "", &format!("created {hash}/made/below\n"));
     for (arguments, what) in [
-        (&["ls", &url][..], "nothing in it is shown"),
-        (&["find", &url], "nothing in it is shown"),
-        (&["cat", &format!("{url}/a.txt")], "nothing comes out of it"),
-        (&["scp", &format!("{url}/a.txt"), "x"], "nothing comes out of it"),
+        (&["ls", &url][..], "its content is hidden"),
+        (&["find", &url], "its content is hidden"),
+        (&["cat", &format!("{url}/a.txt")], "downloads are not possible"),
+        (&["scp", &format!("{url}/a.txt"), "x"], "downloads are not possible"),
     ] {
         let run = visit(&world, arguments);
         assert_eq!(run.code, 5, "{run:?}");
-        assert!(run.stderr.starts_with(&format!("error: this link takes uploads only: {what}\n")), "{run:?}");
+        assert!(run.stderr.starts_with(&format!("error: this link only accepts uploads: {what}\n")), "{run:?}");
     }
 }
 
@@ -219,8 +219,8 @@ fn passwords_come_from_the_environment_or_a_terminal() {
         4,
         "",
         &format!(
-            "error: the public link asks for a password\n{opening}  hint: set CEC_LINK_PASSWORD; on a terminal it is asked \
-             for\n"
+            "error: the public link requires a password\n{opening}  hint: set CEC_LINK_PASSWORD, or run the command \
+             on a terminal to enter it\n"
         ),
     );
     let wrong = visitor(&world, &["cat", &format!("{url}/a.txt"), &format!("{url}/sub/b.txt")]);
@@ -229,8 +229,8 @@ fn passwords_come_from_the_environment_or_a_terminal() {
         4,
         "",
         &format!(
-            "error: the password of the public link is wrong\n{opening}  hint: ten wrong passwords lock the link; check \
-             before trying again\n"
+            "error: the password of the public link is wrong\n{opening}  hint: check it before you try again: ten \
+             wrong passwords lock the link\n"
         ),
     );
     let logins = world.sandbox.requests().into_iter().filter(|request| request.path == "/a/frontend/session").count();
@@ -251,7 +251,7 @@ fn a_password_is_asked_for_on_a_terminal_and_not_shown() {
     let (url, _) = share(&world, &["common-files/reports", "--password-stdin"]);
     let typed = format!("{PASSWORD}\n");
     let run = visitor(&world, &["cat", &format!("{url}/a.txt")]).env("CEC_LINK_PASSWORD", "");
-    let Some((code, screen)) = run.on_terminal(&[("Password of", &typed)]) else { return };
+    let Some((code, screen)) = run.on_terminal(&[("Password for", &typed)]) else { return };
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("content of a") && !screen.contains(PASSWORD), "{screen}");
 }
@@ -276,8 +276,8 @@ fn links_that_are_gone_or_over_say_which() {
     let (short, _) = share(&world, &["common-files/reports", "--expire", "1h"]);
     let opening = |hash: &str| format!("  while: opening URL/public/{hash}\n");
     let unknown = |hash: &str| {
-        let hint = "  hint: it was removed, or there is a slip in its URL\n";
-        format!("error: the server knows no such public link\n{}{hint}", opening(hash))
+        let hint = "  hint: check the URL; the link may have been removed\n";
+        format!("error: the server does not know this public link\n{}{hint}", opening(hash))
     };
     visit(&world, &["ls", &format!("{}/public/nosuchlink00", world.url())]).is(3, "", &unknown("nosuchlink00"));
     assert_eq!(world.cec(["share", "rm", "-f", &hash]).run().code, 0);
@@ -369,12 +369,13 @@ fn a_link_needs_no_account_and_takes_none() {
             2,
             "",
             &format!(
-                "error: {flag} and the URL of a public link exclude each other\n  hint: a public link needs no account\n"
+                "error: {flag} and the URL of a public link cannot be used together\n  hint: omit {flag}: a public \
+                 link needs no account\n"
             ),
         );
     }
     let run = visit(&world, &["ls", "--link", &url, "--profile", "x"]);
-    assert!(run.stderr.starts_with("error: --profile and --link exclude each other\n"), "{run:?}");
+    assert!(run.stderr.starts_with("error: --profile and --link cannot be used together\n"), "{run:?}");
     let token = world.sandbox.token("alice");
     let run = visitor(&world, &["ls", "common-files/reports/sub", "-u", world.url(), "--token-file", "token"]);
     world.write_secret("token", &token);
@@ -387,10 +388,10 @@ fn what_is_no_link_is_refused_before_anything_is_sent() {
     let (url, _) = share(&world, &["common-files/reports"]);
     world.sandbox.clear_requests();
     for (typed, message) in [
-        (format!("{url}?x=1"), "has a query or a fragment, and public links have none; write %3F for a '?' in a name"),
-        (format!("{url}/a#b"), "has a query or a fragment, and public links have none; write %23 for a '#' in a name"),
-        (format!("{url}/../x"), "holds a '..' segment; write the path without it"),
-        (format!("{url}/a%2Fb"), "holds a name that no file has"),
+        (format!("{url}?x=1"), "has a query or a fragment, unlike a public link; write %3F for a '?' in a name"),
+        (format!("{url}/a#b"), "has a query or a fragment, unlike a public link; write %23 for a '#' in a name"),
+        (format!("{url}/../x"), "contains a '..' segment; write the path without it"),
+        (format!("{url}/a%2Fb"), "contains a name that no file can have"),
         (format!("{}/ws-common-files", world.url()), "is not the URL of a public link"),
         ("https://files.example.com/cells/public/1f0c6a3b9d20".to_owned(), "is not the URL of a public link"),
     ] {

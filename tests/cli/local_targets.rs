@@ -28,8 +28,8 @@ fn devices_pipes_and_open_files_are_never_replaced() {
             let output = child.wait_with_output().expect("an end");
             let stderr = String::from_utf8_lossy(&output.stderr);
             assert_eq!(output.status.code(), Some(8), "{target}: {stderr}");
-            assert!(stderr.contains("exists already and is a device, pipe or socket"), "{target}: {stderr}");
-            assert!(stderr.contains("hint: to write to standard output, give - as the target"), "{target}: {stderr}");
+            assert!(stderr.contains("already exists and is a device, pipe or socket"), "{target}: {stderr}");
+            assert!(stderr.contains("hint: to write to standard output, use - as the target"), "{target}: {stderr}");
             assert_eq!(fs::read_to_string(&path).expect("a file"), "header\n", "{target}");
         }
     }
@@ -132,8 +132,8 @@ fn a_link_does_not_choose_a_hidden_name_here() {
         let url = run.stdout.trim_end().replace("URL", world.url());
         let run = world.signed_out(["scp", &url, "."]).run();
         assert_eq!(run.code, 1, "{run:?}");
-        assert!(run.stderr.contains("the link chose its name, which starts with a dot"), "{run:?}");
-        assert!(run.stderr.contains("hint: to download it all the same, give the target a name"), "{run:?}");
+        assert!(run.stderr.contains("the name comes from the link and starts with a dot"), "{run:?}");
+        assert!(run.stderr.contains("hint: to download it, give the target a name"), "{run:?}");
         assert!(!world.home().join(".ssh").exists() && !world.home().join(".bashrc").exists());
         let run = world.signed_out(["scp", "-q", &url, "./named"]).run();
         assert_eq!(run.code, 0, "{run:?}");

@@ -72,7 +72,7 @@ fn an_empty_path_is_refused_before_anything_is_done() {
         &["compress", "common-files/report.pdf", "common-files/x.zip"],
         &["extract"],
     ] {
-        refused(&world, &[command, &[""]].concat(), &["a path is empty", "is a variable not set?"]);
+        refused(&world, &[command, &[""]].concat(), &["a path is empty", "is written"]);
     }
     refused(&world, &["find", "common-files", "", "--type", "f"], &["a path is empty"]);
     world.cec(["ls", "/"]).run().is(0, &world.cec(["ls"]).run().stdout, "");
@@ -153,7 +153,7 @@ fn a_path_never_goes_out_as_a_token() {
     let world = World::new();
     let run = world.signed_out(["ls", "--url", world.url(), "--token", "personal-files/x"]).run();
     assert_eq!(run.code, 2, "{run:?}");
-    assert!(run.stderr.starts_with("error: the token that was given is not a token"), "{run:?}");
+    assert!(run.stderr.starts_with("error: the given token is not a valid token"), "{run:?}");
     assert!(world.sandbox.requests().is_empty());
 }
 

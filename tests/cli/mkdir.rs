@@ -112,7 +112,7 @@ fn no_folder_gets_the_name_of_an_archive() {
     ] {
         let run = world.cec(arguments.iter().copied()).run();
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{}", run.stderr);
-        let message = format!("error: the name '{name}' ends like an archive's");
+        let message = format!("error: the name '{name}' ends like that of an archive");
         assert!(run.stderr.starts_with(&message), "{arguments:?}: {}", run.stderr);
     }
     assert_eq!(world.tree().list("common-files"), ["old.zip"]);
@@ -125,7 +125,7 @@ fn a_folder_with_the_name_of_an_archive_says_why_it_cannot_be_listed() {
     world.put("common-files/tree/old.zip/lost", "1");
     world.put("common-files/tree/a", "2");
     let message = "common-files/tree/old.zip is a folder with the name of an archive: the server cannot list it";
-    let remedy = "give it another name: cec mv common-files/tree/old.zip common-files/tree/old";
+    let remedy = "rename it: cec mv common-files/tree/old.zip common-files/tree/old";
     let run = world.cec(["ls", "common-files/tree/old.zip"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
     assert!(run.stderr.contains(message) && run.stderr.contains(remedy), "{}", run.stderr);

@@ -245,7 +245,7 @@ fn a_jq_expression_that_cannot_be_used_is_told_before_anything_is_done() {
     }
     assert!(world.sandbox.requests().is_empty());
     let misfit = world.cec(["ls", "--jq", ".name"]).run().json_error(1);
-    assert!(misfit["message"].as_str().expect("words").contains("does not fit"), "{misfit}");
+    assert!(misfit["message"].as_str().expect("words").contains("cannot be applied to the result"), "{misfit}");
 }
 
 #[cfg(target_os = "linux")]
@@ -343,5 +343,5 @@ fn offline_commands_heed_the_log_and_bad_variables() {
         assert!(run.stderr.contains(name) && !run.stderr.contains(value), "{name}: {run:?}");
     }
     let run = world.cec(["ls"]).env("CEC_HEADER", "no-colon").run();
-    run.is(2, "", "error: a header of CEC_HEADER is not of the form 'Name: value'\n");
+    run.is(2, "", "error: a header in CEC_HEADER does not have the form 'Name: value'\n");
 }

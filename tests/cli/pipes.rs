@@ -48,7 +48,7 @@ fn what_stands_on_the_server_is_heeded_before_anything_is_read() {
     world.put("common-files/f", "old");
     world.put("common-files/folder/x", "x");
     for (arguments, code, text) in [
-        (vec!["cells://common-files/f"], 8, "'common-files/f' exists already"),
+        (vec!["cells://common-files/f"], 8, "'common-files/f' already exists"),
         (vec!["cells://common-files/folder"], 2, "cells://common-files/folder/NAME"),
         (vec!["cells://common-files"], 2, "no name of its own"),
         (vec!["cells://common-files/new/"], 3, "cec mkdir"),

@@ -151,8 +151,7 @@ fn a_full_disk_costs_no_session() {
             1,
             "",
             "error: the session cannot be renewed: cannot write HOME/.config/pydio/cells-client/config.json: No space \
-             left on device\n  while: listing the workspaces\n  hint: nothing was lost: run it again once that is \
-             mended\n",
+             left on device\n  while: listing the workspaces\n  hint: nothing was lost: fix that and run it again\n",
         );
     }
     assert_eq!(entry(&world), before);
@@ -184,7 +183,7 @@ fn a_folder_that_cannot_be_written_costs_no_session() {
     mode(0o755);
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
     assert!(run.stderr.contains("error: the session cannot be renewed: cannot "), "{run:?}");
-    assert!(run.stderr.ends_with("  hint: nothing was lost: run it again once that is mended\n"), "{run:?}");
+    assert!(run.stderr.ends_with("  hint: nothing was lost: fix that and run it again\n"), "{run:?}");
     assert_eq!(refreshes(&world), 0);
 }
 

@@ -62,7 +62,7 @@ fn an_existing_target_is_refused_before_anything_moves() {
     local(&world, "two", "2");
     let run = world.cec(["scp", "one", "two", "cells://common-files"]).run();
     assert_eq!(run.code, 8);
-    assert!(run.stderr.starts_with("error: 'common-files/two' exists already\n"), "{}", run.stderr);
+    assert!(run.stderr.starts_with("error: 'common-files/two' already exists\n"), "{}", run.stderr);
     assert!(run.stderr.contains("--force"), "{}", run.stderr);
     assert!(!world.tree().exists("common-files/one"));
     assert_eq!(world.cec(["scp", "-f", "-q", "one", "two", "cells://common-files"]).run().code, 0);
@@ -319,7 +319,7 @@ fn a_file_that_has_more_than_its_size_tells_is_never_sent_empty() {
     let world = World::new();
     let run = world.cec(["scp", "/proc/self/status", "cells://common-files"]).run();
     assert_eq!(run.code, 1, "{}", run.stderr);
-    assert!(run.stderr.contains("changes whenever it is read"), "{}", run.stderr);
+    assert!(run.stderr.contains("changes every time it is read"), "{}", run.stderr);
     assert!(world.tree().list("common-files").is_empty());
 }
 

@@ -115,7 +115,7 @@ fn a_wrong_token_is_asked_for_again() {
     let dialogue = [("Token: ", "a/path\n"), ("Token: ", wrong), ("Token: ", token.as_str())];
     let Some((code, screen)) = world.signed_out(arguments).on_terminal(&dialogue) else { return };
     assert_eq!(code, 0, "{screen}");
-    for told in ["is not a token", "does not accept this personal access token", "signed in as alice"] {
+    for told in ["is not a valid token", "does not accept this personal access token", "signed in as alice"] {
         assert!(screen.contains(told), "{told}: {screen}");
     }
     let (code, screen) = world.signed_out(arguments).on_terminal(&[("Token: ", wrong); 3]).expect("a terminal");

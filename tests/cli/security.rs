@@ -345,14 +345,15 @@ fn the_proxies_of_the_environment_are_read_as_curl_reads_them() {
     let run = world.cec(["ls", "--proxy", ""]).env("HTTP_PROXY", proxy).run();
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
     let run = world.cec(["ls"]).env("HTTP_PROXY", "garbage://x").run();
-    let warning = "warning: HTTP_PROXY is not used: the proxy is not usable: only http, https, socks4 and socks5 proxies are known\n";
+    let warning = "warning: ignoring HTTP_PROXY: the proxy cannot be used: only http, https, socks4 and socks5 \
+                   proxies are supported\n";
     assert_eq!((run.code, run.stderr.as_str()), (0, warning), "{run:?}");
 }
 
 #[test]
 fn what_is_no_http_has_its_true_cause() {
     for (answer, words) in [
-        (format!("HTTP/1.1 200 OK\r\n{}\r\n", "X-A: b\r\n".repeat(500)), "sent headers that are too many or too long"),
+        (format!("HTTP/1.1 200 OK\r\n{}\r\n", "X-A: b\r\n".repeat(500)), "sent too many headers, or too long ones"),
         ("HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n".to_owned(), "sent something that is not HTTP"),
         ("<html>an old server</html>\r\n\r\n".to_owned(), "sent something that is not HTTP"),
     ] {

@@ -110,7 +110,7 @@ fn a_login_name_alone_must_be_that_of_the_account() {
     ] {
         let told = format!(
             "error: {name} is bob, but the stored account is alice@127.0.0.1:PORT\n  \
-             hint: give the password as well, or choose an account with --profile\n"
+             hint: also give the password, or choose an account with --profile\n"
         );
         cec.run().is(2, "", &told);
     }
@@ -130,15 +130,14 @@ fn who_gave_a_bad_token_is_named_with_what_to_do() {
     let given = |variable: &str, value: &str| world.signed_out(["ls"]).env("CEC_URL", world.url()).env(variable, value);
     assert_eq!(
         hint(given("CEC_TOKEN", "some-dead-token"), 4),
-        "  hint: it was given by CEC_TOKEN: give a new one, or unset CEC_TOKEN, which wins over the accounts of 'cec \
-         configure'"
+        "  hint: give a new one with CEC_TOKEN, or unset CEC_TOKEN, which overrides the accounts of 'cec configure'"
     );
     let file = hint(given("CEC_TOKEN_FILE", "token"), 4);
-    assert!(file.contains("in the file that CEC_TOKEN_FILE names: put a new one there, or unset"), "{file}");
+    assert!(file.contains("hint: write a new token to the file that CEC_TOKEN_FILE names, or unset"), "{file}");
     let command = hint(given("CEC_TOKEN_COMMAND", "echo some-dead-token"), 4);
-    assert!(command.contains("is what the command in CEC_TOKEN_COMMAND printed"), "{command}");
+    assert!(command.contains("make the command in CEC_TOKEN_COMMAND print a new token"), "{command}");
     let flag = hint(world.signed_out(["ls", "-u", world.url(), "-t", "some-dead-token-of-somebody"]), 4);
-    assert_eq!(flag, "  hint: it was given by --token: give a new one");
+    assert_eq!(flag, "  hint: give a new one with --token");
     given("CEC_TOKEN_COMMAND", "true").run().is(4, "", "error: the command in CEC_TOKEN_COMMAND printed nothing\n");
     // A stored one that is not the active one is named.
     let stored = fs::read_to_string(world.config_file()).expect("config.json");
@@ -167,14 +166,14 @@ fn flags_stand_before_and_after_the_command() {
 #[test]
 fn secrets_that_are_none_are_refused_before_anything_is_sent() {
     let world = World::new();
-    let empty = "error: the token that was given is empty\n";
+    let empty = "error: the given token is empty\n";
     // As with a variable, nothing is no token.
     assert_eq!(world.signed_out(["ls", "-u", world.url(), "-t", ""]).run().code, 4);
     world.signed_out(["ls", "-u", world.url(), "-t", "-"]).input("\n").run().is(2, "", empty);
     let run = world.signed_out(["ls", "-u", world.url(), "-t", "a\nb"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
     let run = world.signed_out(["ls", "-u", world.url(), "--login", "alice", "--password", "-"]).run();
-    run.is(2, "", "error: the password that was given is empty\n");
+    run.is(2, "", "error: the given password is empty\n");
     let run = world.signed_out(["ls", "-u", world.url()]).env("CEC_TOKEN", "").run();
     assert_eq!(run.code, 4, "{run:?}");
     assert!(world.sandbox.requests().is_empty());
@@ -207,8 +206,8 @@ fn accounts_that_cannot_be_used_say_why() {
     world.signed_out(["ls"]).run().is(
         4,
         "",
-        "error: the secret of admin@files.example.com:443 is in the system keyring: there is no system keyring here \
-         (CEC_KEYRING says so)\n  \
+        "error: the secret of admin@files.example.com:443 is in the system keyring: there is no system keyring \
+         (disabled by CEC_KEYRING)\n  \
          hint: to keep the secret in config.json instead, sign in again: cec configure --skip-keyring\n  \
          hint: or set CEC_URL and CEC_TOKEN\n",
     );
@@ -216,7 +215,7 @@ fn accounts_that_cannot_be_used_say_why() {
     run.is(
         3,
         "",
-        "error: there is no account 'nobody'\n  hint: the stored accounts are: admin@files.example.com:443\n",
+        "error: there is no account 'nobody'\n  hint: use one of the stored accounts: admin@files.example.com:443\n",
     );
 }
 
@@ -265,5 +264,5 @@ fn headers_of_an_account_and_of_flags_go_with_requests() {
     let last = requests.last().expect("a request");
     assert_eq!((last.header("x-stored"), last.header("x-given")), ("one", "two"));
     let run = world.signed_out(["ls", "--header", "a-secret-without-colon"]).run();
-    run.is(2, "", "error: a header of --header is not of the form 'Name: value'\n");
+    run.is(2, "", "error: a header in --header does not have the form 'Name: value'\n");
 }

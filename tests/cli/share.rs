@@ -87,7 +87,7 @@ fn what_does_not_fit_is_not_sent() {
         (&["common-files/report.pdf", "--upload"][..], "", "visitors cannot upload into a file"),
         (&["common-files/report.pdf", "--no-download", "--no-preview"], "", "visitors of this link could do nothing"),
         (&["common-files/report.pdf", "--password-stdin"], "x\n", "the password has fewer than 6 characters"),
-        (&["common-files/report.pdf", "--password-stdin"], "", "the password that was given is empty"),
+        (&["common-files/report.pdf", "--password-stdin"], "", "the given password is empty"),
         (&["common-files/report.pdf", "--expire", "2001-01-01"], "", "this is in the past"),
         (&["common-files/report.pdf", "--expire", "soon"], "", "expected a duration such as 12h"),
         (&["common-files/report.pdf", "--label", " "], "", "the label is empty"),

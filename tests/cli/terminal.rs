@@ -41,7 +41,7 @@ fn deleting_for_good_wants_the_whole_word() {
     for (answer, expected) in [("y\n", 1), ("yes\n", 0), (CTRL_D, 1), (CTRL_C, 130)] {
         let world = world();
         let rm = world.cec(["rm", "-p", "common-files/a.txt"]);
-        let Some((code, screen)) = rm.on_terminal(&[("Type 'yes' to go on: ", answer)]) else { return };
+        let Some((code, screen)) = rm.on_terminal(&[("Type 'yes' to continue: ", answer)]) else { return };
         assert_eq!(code, expected, "{answer:?} {screen}");
         assert_eq!(world.tree().exists("common-files/a.txt"), expected != 0, "{answer:?} {screen}");
     }
@@ -162,7 +162,7 @@ fn without_a_browser_the_page_is_shown_and_its_code_asked_for() {
             said,
             "  URL/oidc/oauth2/auth?response_type=code&client_id=cells-client&",
             "Not usable: this is neither a code nor the address of the page.",
-            "Not usable: this belongs to another sign-in: its state is not the one that was sent.",
+            "Not usable: this belongs to another sign-in: its state does not match.",
             "Not usable: the code was not accepted: it is incomplete, already used, or expired.",
         ] {
             assert!(screen.contains(text), "{text}: {screen}");
@@ -202,7 +202,7 @@ fn a_secret_on_the_command_line_is_warned_of() {
         let cec = world.signed_out(arguments.iter().copied().chain(["--color", "never"]));
         let Some((code, screen)) = cec.on_terminal(&[]) else { return };
         assert_eq!(code, 0, "{flag} {screen}");
-        let warning = format!("warning: what {flag} says on the command line can be seen by others on this machine; ");
+        let warning = format!("warning: other users of this machine can see {flag} on the command line; ");
         assert_eq!(screen.matches("on the command line").count(), 1, "{screen}");
         assert!(screen.starts_with(&warning), "{screen}");
     }

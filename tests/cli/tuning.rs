@@ -184,7 +184,7 @@ fn retry_max_backoff_bounds_the_pauses() {
         let arguments = ["scp", "-v", "--retry-max-attempts", "8", "file", "cells://common-files"];
         let cec = world.cec(arguments.into_iter().chain(flags.iter().copied()));
         let run = variable.into_iter().fold(cec, |cec, value| cec.env("CEC_RETRY_MAX_BACKOFF", value)).run();
-        let pauses = run.stderr.lines().filter(|line| line.contains("trying again in 0.0 s: ")).count();
+        let pauses = run.stderr.lines().filter(|line| line.contains("retrying in 0.0 s: ")).count();
         assert_eq!((run.code, pauses), (6, 7), "{}", run.stderr);
     }
     for wrong in [("--retry-max-backoff", "soon"), ("--transfers", "many")] {

@@ -124,7 +124,7 @@ fn links_and_what_is_no_file_never_stop_a_tree() {
     let run = world.cec(["scp", "tree", "cells://common-files"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
     for (name, reason) in [
-        ("dangling", "a link that points at nothing"),
+        ("dangling", "a broken symbolic link"),
         ("fifo", "not a regular file (a pipe, socket or device)"),
         ("socket", "not a regular file (a pipe, socket or device)"),
     ] {
@@ -155,7 +155,7 @@ fn named_links_and_special_files_follow_the_same_rules() {
     assert_eq!(world.tree().list("common-files"), ["link"]);
     let run = world.cec(["scp", "fifo", "cells://common-files"]).run();
     assert_eq!(run.code, 1, "{}", run.stderr);
-    assert!(run.stderr.contains("hint: a content that is piped goes to the server with: cec scp - "), "{}", run.stderr);
+    assert!(run.stderr.contains("hint: to upload piped data, use: cec scp - "), "{}", run.stderr);
     let run = world.cec(["scp", "--links", "skip", "link", "a", "cells://common-files"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stderr.contains("warning: link: left out: a link"), "{}", run.stderr);
@@ -199,10 +199,10 @@ fn a_type_clash_goes_to_the_recycle_bin_under_force_only() {
     local(&world, "one", "3");
     let run = world.cec(["scp", "tree", "cells://common-files"]).run();
     assert_eq!(run.code, 8, "{}", run.stderr);
-    assert!(run.stderr.contains("'common-files/tree/file' exists already and is a folder"), "{}", run.stderr);
-    assert!(run.stderr.contains("'common-files/tree/folder' exists already and is a file"), "{}", run.stderr);
+    assert!(run.stderr.contains("'common-files/tree/file' already exists and is a folder"), "{}", run.stderr);
+    assert!(run.stderr.contains("'common-files/tree/folder' already exists and is a file"), "{}", run.stderr);
     let run = world.cec(["scp", "one", "cells://common-files"]).run();
-    assert!(run.stderr.contains("  hint: --force moves what is there to the recycle bin"), "{}", run.stderr);
+    assert!(run.stderr.contains("  hint: choose another target, or use --force to move"), "{}", run.stderr);
     for policy in ["skip", "update", "rename"] {
         let run = world.cec(["scp", "--if-exists", policy, "one", "cells://common-files"]).run();
         assert_eq!(run.code, 8, "{policy}: {}", run.stderr);
@@ -267,7 +267,9 @@ fn a_body_that_a_proxy_refuses_comes_with_a_hint() {
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
     assert!(run.stderr.contains("(HTTP 413)"), "{}", run.stderr);
     assert!(
-        run.stderr.contains("hint: a proxy limits the size of a request: raise its limit (nginx: client_max_body_size), or lower --part-size"),
+        run.stderr.contains(
+            "hint: raise the proxy's limit for a request (nginx: client_max_body_size), or lower --part-size"
+        ),
         "{}",
         run.stderr
     );
@@ -294,7 +296,7 @@ fn a_lock_that_outlives_the_retries_is_exit_6() {
     world.sandbox.lock("common-files", Duration::from_secs(60)).expect("a lock");
     let run = world.cec(["scp", "--retry-max-attempts", "1", "one", "cells://common-files"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{}", run.stderr);
-    assert!(run.stderr.contains("a job on the server holds a lock"), "{}", run.stderr);
+    assert!(run.stderr.contains("a job on the server has locked"), "{}", run.stderr);
 }
 
 #[test]
@@ -306,7 +308,7 @@ fn an_overwrite_in_doubt_says_that_the_file_may_be_damaged() {
     let run = world.cec(["scp", "-f", "--retry-max-attempts", "2", "one", "cells://common-files"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{}", run.stderr);
     assert!(run.stderr.contains("common-files/one may be damaged on the server"), "{}", run.stderr);
-    assert!(run.stderr.contains("hint: send it again until it succeeds"), "{}", run.stderr);
+    assert!(run.stderr.contains("hint: run the same command with --force until"), "{}", run.stderr);
 }
 
 #[test]
@@ -363,7 +365,7 @@ fn a_manifest_on_a_full_disk_is_told_and_the_files_go_all_the_same() {
     local(&world, "one", "1");
     let run = world.cec(["scp", "--manifest", "/dev/full", "one", "cells://common-files"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
-    assert!(run.stderr.contains("error: the manifest /dev/full is not complete"), "{}", run.stderr);
+    assert!(run.stderr.contains("error: the manifest /dev/full is incomplete"), "{}", run.stderr);
     assert!(world.tree().exists("common-files/one"));
 }
 
@@ -496,12 +498,13 @@ fn what_a_broken_download_left_is_never_uploaded() {
     local(&world, "one", "1");
     let run = world.cec(["scp", ".cec-0123456789abcdef0123456789abcdef.part", "cells://common-files/x"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
-    assert!(run.stderr.contains("by its name a temporary file of a download"), "{}", run.stderr);
+    assert!(run.stderr.contains("its name is that of a temporary file"), "{}", run.stderr);
     let run = world.cec(["scp", ".cec-0123456789abcdef0123456789abcdef.part", "one", "cells://common-files"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(
-        run.stderr
-            .contains("warning: .cec-0123456789abcdef0123456789abcdef.part: left out: by its name a temporary file"),
+        run.stderr.contains(
+            "warning: .cec-0123456789abcdef0123456789abcdef.part: left out: its name is that of a temporary file"
+        ),
         "{}",
         run.stderr
     );
@@ -535,7 +538,7 @@ fn a_file_where_a_folder_was_written_is_told_as_that() {
     let run = world.cec(["scp", "-f", "-", "cells://common-files/f1/"]).input("1").run();
     run.is(8, "", "error: common-files/f1 is a file, not a folder\n");
     let run = world.cec(["scp", "-f", "one", "two", "cells://common-files/f1/"]).run();
-    run.is(8, "", "error: 'common-files/f1' is not a folder, and several sources need one\n");
+    run.is(8, "", "error: 'common-files/f1' is not a folder, and several sources need a folder\n");
 }
 
 /// Reads JSON objects from standard error until one fits.

@@ -131,7 +131,7 @@ async fn a_folder_that_the_server_would_take_for_an_archive_is_refused() {
     }
     let summary = house.up(&["tree"], "common-files").await.expect("a run");
     assert_eq!((summary.transferred, summary.failed), (2, 3), "{summary:#?}");
-    assert!(summary.failures.iter().all(|failure| failure.error.to_string().contains("like an archive's")));
+    assert!(summary.failures.iter().all(|failure| failure.error.to_string().contains("like that of an archive")));
     house.sandbox.tree().mkdir("common-files/there.zip").expect("a folder");
     for (source, target) in [
         ("tree/a.zip", "common-files/there.zip"),
@@ -453,7 +453,7 @@ async fn a_lock_that_ends_is_waited_for_and_one_that_stays_is_told() {
     let summary = house.up(&["file"], "common-files").await.expect("a run");
     assert_eq!(summary.failed, 1);
     assert_eq!(Kind::of_transfer(&summary.failures[0].error), Kind::Unreachable, "{summary:#?}");
-    assert!(summary.failures[0].error.to_string().contains("holds a lock"), "{summary:#?}");
+    assert!(summary.failures[0].error.to_string().contains("has locked the folder"), "{summary:#?}");
 }
 
 #[tokio::test]

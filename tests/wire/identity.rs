@@ -66,7 +66,7 @@ async fn a_client_certificate_opens_a_server_that_wants_one() {
     let trusted = file_of(&authority.pem());
     let options = HttpOptions { ca_cert: Some(trusted.path().to_owned()), ..options() };
 
-    let error = probe(&Http::new(&options).expect("a client"), &url).await.expect_err("no certificate");
+    let error = probe(&Http::new(&options).expect("a client"), &url).await.expect_err("no PEM certificate");
     let Some(Cause::Http(error)) = error.source else { panic!("{error:?}") };
     assert_eq!(error.kind, HttpErrorKind::Tls, "{error:?}");
     assert!(CliError::from(error).hints[0].contains("--client-cert"));

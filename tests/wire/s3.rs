@@ -129,7 +129,7 @@ async fn a_download_that_is_cut_fails_and_says_how_far_it_came() {
     let quick = cec::http::HttpOptions { idle_timeout: Duration::from_millis(300), ..options() };
     let hasty = clients_of(sandbox.url(), token(&sandbox.token("admin")), &quick);
     let error = content(&hasty, "common-files/a", None).await.expect_err("stalled");
-    assert!(error.kind == ServerErrorKind::Transport && error.message.contains("silent"), "{error}");
+    assert!(error.kind == ServerErrorKind::Transport && error.message.contains("stopped responding"), "{error}");
 }
 
 #[tokio::test]

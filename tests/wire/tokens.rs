@@ -92,9 +92,9 @@ async fn a_wrong_password_is_sent_once() {
 async fn what_a_login_may_answer_is_understood() {
     let sandbox = sandbox();
     for (status, body, wanted) in [
-        (200, "{}", "without a token"),
-        (200, r#"{"Trigger":"otp"}"#, "further sign-in step"),
-        (200, r#"{"RedirectTo":"https://sso"}"#, "further sign-in step"),
+        (200, "{}", "contains no token"),
+        (200, r#"{"Trigger":"otp"}"#, "another sign-in step"),
+        (200, r#"{"RedirectTo":"https://sso"}"#, "another sign-in step"),
         (401, r#"{"Title":"User is locked - Please contact your admin"}"#, "locked"),
         (401, r#"{"Title":"Falsch","Detail":"E_LOGIN_FAILED"}"#, "wrong login or password"),
         (503, r#"{"Title":"away"}"#, "away"),

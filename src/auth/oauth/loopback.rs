@@ -197,13 +197,13 @@ impl Door {
         }
         match shown.await {
             Ok(page) => response(StatusCode::OK, "text/html; charset=utf-8", page.html()),
-            Err(_) => response(StatusCode::OK, "text/plain; charset=utf-8", "The sign-in was given up.\n".to_owned()),
+            Err(_) => response(StatusCode::OK, "text/plain; charset=utf-8", "The sign-in was canceled.\n".to_owned()),
         }
     }
 }
 
 fn not_found() -> Response<http_body_util::Full<Bytes>> {
-    response(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "Nothing is here.\n".to_owned())
+    response(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "Not found.\n".to_owned())
 }
 
 fn response(status: StatusCode, kind: &'static str, body: String) -> Response<http_body_util::Full<Bytes>> {

@@ -70,7 +70,7 @@ pub enum OAuthError {
     #[error("the server cannot renew the session now (HTTP {0})")]
     Unavailable(u16),
     /// The page that was pasted, or the browser, belongs to another sign-in.
-    #[error("this belongs to another sign-in: its state is not the one that was sent")]
+    #[error("this belongs to another sign-in: its state does not match")]
     OtherState,
     /// What was pasted is neither a code nor the address of the page.
     #[error("{0}")]
@@ -93,7 +93,7 @@ impl Retryable for OAuthError {
 
 impl OAuthError {
     fn refused(status: u16, code: &str, description: Option<&str>) -> Self {
-        let description = description.filter(|text| !text.is_empty()).unwrap_or("it gives no reason");
+        let description = description.filter(|text| !text.is_empty()).unwrap_or("no reason given");
         Self::Refused {
             status,
             code: redact::text(code).into_owned(),
@@ -165,7 +165,7 @@ impl Attempt {
         }
         match value("code").filter(|code| !code.is_empty()) {
             Some(code) => Ok(Code(AuthorizationCode::new(code.to_owned()))),
-            None => Err(OAuthError::NoCode("there is no code in the address")),
+            None => Err(OAuthError::NoCode("the address contains no code")),
         }
     }
 
@@ -182,7 +182,7 @@ impl Attempt {
         let is_code = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.' | '~');
         match text {
             "" => Err(OAuthError::NoCode("nothing was pasted")),
-            text if text.contains("://") => Err(OAuthError::NoCode("there is no code in the address")),
+            text if text.contains("://") => Err(OAuthError::NoCode("the address contains no code")),
             text if text.chars().all(is_code) => Ok(Code(AuthorizationCode::new(text.to_owned()))),
             _ => Err(OAuthError::NoCode("this is neither a code nor the address of the page")),
         }
@@ -265,7 +265,7 @@ impl OAuth {
 
     fn no_sign_in(&self, status: StatusCode) -> OAuthError {
         OAuthError::NotCells(format!(
-            "{} offers no sign-in page at {AUTHORIZE} (HTTP {}): it may know itself under another address",
+            "{} has no sign-in page at {AUTHORIZE} (HTTP {}): it may be configured with another address",
             self.server,
             status.as_u16()
         ))
@@ -332,7 +332,9 @@ impl OAuth {
         let answer = answer.map_err(refusal)?;
         let access = answer.access_token().secret();
         if Token::new(access).is_none() || *answer.token_type() != BasicTokenType::Bearer {
-            return Err(OAuthError::NotCells("the sign-in was answered with a token that is of no use".to_owned()));
+            return Err(OAuthError::NotCells(
+                "the server's answer to the sign-in contains an unusable token".to_owned(),
+            ));
         }
         let life = answer.expires_in().unwrap_or(USUAL_LIFE);
         let refresh = answer.refresh_token().filter(|token| !token.secret().is_empty());
@@ -396,7 +398,7 @@ fn refusal(failure: Failure) -> OAuthError {
             OAuthError::refused(400, refusal.error().as_ref(), description)
         }
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            OAuthError::NotCells("the sign-in was answered with something that is no token".to_owned())
+            OAuthError::NotCells("the server's answer to the sign-in contains no usable token".to_owned())
         }
     }
 }
@@ -452,21 +454,18 @@ mod tests {
         for (text, expected) in [
             ("", "nothing was pasted"),
             ("a code", "this is neither a code nor the address of the page"),
-            ("https://files.example.com/oauth2/oob", "there is no code in the address"),
+            ("https://files.example.com/oauth2/oob", "the address contains no code"),
             (
                 "https://h/oauth2/oob?code=abc&state=another-state-altogether",
-                "this belongs to another sign-in: its state is not the one that was sent",
+                "this belongs to another sign-in: its state does not match",
             ),
-            (
-                "https://h/oauth2/oob?code=abc",
-                "this belongs to another sign-in: its state is not the one that was sent",
-            ),
+            ("https://h/oauth2/oob?code=abc", "this belongs to another sign-in: its state does not match"),
         ] {
             assert_eq!(code(text).expect_err(text).to_string(), expected, "{text}");
         }
         assert_eq!(
             code(&format!("http://h/?state={state}&code=")).expect_err("none").to_string(),
-            "there is no code in the address"
+            "the address contains no code"
         );
         let refused = format!("http://h/?state={state}&error=access_denied&error_description=No+thanks.&code=x");
         assert_eq!(

@@ -35,7 +35,7 @@ impl OAuth {
             Err(error) => return Ok(SignedIn::NotOffered(error.to_string())),
         };
         let Some(target) = self.log_in(login, password, &challenge).await? else {
-            return Ok(SignedIn::NotOffered("the login was answered without a code".to_owned()));
+            return Ok(SignedIn::NotOffered("the server's answer to the sign-in contains no code".to_owned()));
         };
         // A code that comes back from elsewhere, with another state, is that of a single sign-on.
         let query = target.split_once('?').map_or("", |(_, query)| query);
@@ -46,7 +46,7 @@ impl OAuth {
         };
         match self.exchange(&attempt, code).await {
             Ok(tokens) if tokens.refresh.is_some() => Ok(SignedIn::Tokens(Box::new(tokens))),
-            Ok(_) => Ok(SignedIn::NotOffered("the server gives no refresh token".to_owned())),
+            Ok(_) => Ok(SignedIn::NotOffered("the server issued no refresh token".to_owned())),
             Err(OAuthError::Http(error)) => Err(error.into()),
             Err(error) => Ok(SignedIn::NotOffered(error.to_string())),
         }

@@ -22,7 +22,7 @@ impl Keyring for Keychain {
         match get_generic_password(SERVICE, user) {
             Ok(bytes) => match encoding::macos_read(&bytes) {
                 Some(secret) => Ok(Some(secret)),
-                None => Err(KeyringError::Failed("what it holds for this account is not text".to_owned())),
+                None => Err(KeyringError::Failed("its entry for this account is not text".to_owned())),
             },
             Err(error) if error.code() == NOT_FOUND => Ok(None),
             Err(error) => Err(told(error)),

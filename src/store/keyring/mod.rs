@@ -23,13 +23,13 @@ pub const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyringError {
     /// There is none on this system, or in this session.
-    #[error("there is no system keyring here ({0})")]
+    #[error("there is no system keyring ({0})")]
     Absent(String),
     /// It is locked.
     #[error("the system keyring is locked")]
     Locked,
     /// It does not answer in time; often because it waits for somebody to unlock it.
-    #[error("the system keyring does not answer: it may be locked, and wait to be unlocked")]
+    #[error("the system keyring does not answer; it may be locked")]
     Silent,
     /// It refused.
     #[error("the system keyring failed: {0}")]
@@ -161,7 +161,7 @@ impl Limited {
         match answered.recv_timeout(self.patience) {
             Ok(result) => result,
             Err(mpsc::RecvTimeoutError::Timeout) => Err(KeyringError::Silent),
-            Err(mpsc::RecvTimeoutError::Disconnected) => Err(KeyringError::Failed("it broke down".to_owned())),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(KeyringError::Failed("it crashed".to_owned())),
         }
     }
 }
@@ -195,7 +195,7 @@ pub fn check(keyring: &dyn Keyring) -> Result<(), KeyringError> {
     keyring.remove(&user)?;
     match read? {
         Some(found) if found.expose_secret() == secret.expose_secret() => Ok(()),
-        _ => Err(KeyringError::Failed("it gives back something else than what it was given".to_owned())),
+        _ => Err(KeyringError::Failed("it does not return what was stored".to_owned())),
     }
 }
 

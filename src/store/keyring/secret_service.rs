@@ -24,7 +24,7 @@ impl Keyring for SecretServiceKeyring {
         let Some(item) = items.first() else { return Ok(None) };
         let secret = item.get_secret().map_err(told)?;
         let text = String::from_utf8(secret)
-            .map_err(|_| KeyringError::Failed("what it holds for this account is not text".to_owned()))?;
+            .map_err(|_| KeyringError::Failed("its entry for this account is not text".to_owned()))?;
         Ok(Some(SecretString::from(text)))
     }
 
@@ -54,7 +54,7 @@ impl Keyring for SecretServiceKeyring {
 fn connect() -> Result<SecretService<'static>, KeyringError> {
     SecretService::connect(EncryptionType::Dh).map_err(|error| match &error {
         Error::Unavailable => KeyringError::Absent("there is no session bus".to_owned()),
-        _ if nobody_there(&error) => KeyringError::Absent("no Secret Service answers on a session bus".to_owned()),
+        _ if nobody_there(&error) => KeyringError::Absent("no Secret Service on the session bus".to_owned()),
         _ => told(error),
     })
 }
@@ -102,7 +102,7 @@ fn collection<'a>(service: &'a SecretService<'_>) -> Result<Collection<'a>, Keyr
     match login {
         Some(collection) => Ok(collection),
         None => service.get_any_collection().map_err(|error| match error {
-            Error::NoResult => KeyringError::Absent("it has no collection to keep secrets in".to_owned()),
+            Error::NoResult => KeyringError::Absent("it has no collection for secrets".to_owned()),
             error => told(error),
         }),
     }

@@ -28,7 +28,7 @@ impl Keyring for CredentialManager {
         match Self::entry(user)?.get_secret() {
             Ok(bytes) => match encoding::windows_value(&bytes) {
                 Some(secret) => Ok(Some(secret)),
-                None => Err(KeyringError::Failed("what it holds for this account is not text".to_owned())),
+                None => Err(KeyringError::Failed("its entry for this account is not text".to_owned())),
             },
             Err(Error::NoEntry) => Ok(None),
             Err(error) => Err(told(&error)),

@@ -153,7 +153,7 @@ impl Vault {
         if outdated && place != Place::Keyring {
             // It is not used any more; one that cannot be removed harms nobody.
             if let Err(error) = self.keyring.remove(&encoding::user(account.url.origin(), login)) {
-                tracing::debug!(%error, "the outdated secret stays in the keyring");
+                tracing::debug!(%error, "the outdated secret could not be removed from the keyring");
             }
         }
         Ok(Saved { id, place, no_keyring, replaced: None })
@@ -284,7 +284,7 @@ impl Vault {
         }
         self.file.update(|accounts| accounts.set_user(id, login))?;
         if in_keyring && let Err(error) = self.keyring.remove(&old) {
-            tracing::debug!(%error, "the outdated secret stays in the keyring");
+            tracing::debug!(%error, "the outdated secret could not be removed from the keyring");
         }
         Ok(())
     }

@@ -20,19 +20,19 @@ pub fn check(name: &str) -> Result<(), &'static str> {
 
 fn check_for(name: &str, windows: bool) -> Result<(), &'static str> {
     if name.is_empty() || name == "." || name == ".." {
-        return Err("the name would lead out of the target folder");
+        return Err("the name would point outside the target folder");
     }
     if name.contains('/') {
-        return Err("the name holds a slash");
+        return Err("the name contains a slash");
     }
     if name.contains('\0') {
-        return Err("the name holds a NUL character");
+        return Err("the name contains a NUL character");
     }
     if !windows {
         return Ok(());
     }
     if name.contains(['\\', ':', '*', '?', '"', '<', '>', '|']) || name.chars().any(|character| character < ' ') {
-        return Err("the name holds a character that Windows does not allow");
+        return Err("the name contains a character that Windows does not allow");
     }
     if name.ends_with(['.', ' ']) {
         return Err("the name ends with a dot or space, which Windows drops");

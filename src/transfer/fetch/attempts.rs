@@ -229,7 +229,7 @@ impl<'a> Attempts<'a> {
         }
         let at = self.kept.as_ref().map_or(0, |kept| kept.bytes);
         if self.broke_at.replace(at) == Some(at) && is_cut_short(&self.engine.s3, &self.source.path).await {
-            let why = format!("the connection ends after {at} of {} bytes, every time", self.source.size);
+            let why = format!("the connection closes after {at} of {} bytes every time", self.source.size);
             return TransferError::Damaged { path: self.source.path.to_string(), why };
         }
         error
@@ -401,7 +401,7 @@ impl<'a> Attempts<'a> {
                 Ok(partial)
             }
             Some(_) if agrees => {
-                let text = "verified by its ETag; the server's other hash of it, x-cells-hash, is wrong";
+                let text = "verified by its ETag; the server's x-cells-hash of it is wrong";
                 self.engine.observer.notice(&path, text);
                 Ok(partial)
             }
@@ -429,8 +429,8 @@ impl<'a> Attempts<'a> {
         self.engine.observer.item_restarted(self.item);
         let (path, expected) = (self.source.path.to_string(), expected.to_owned());
         if self.wrong.as_ref() == Some(&found) {
-            let other = if what == "x-cells-hash" { "; its ETag does not agree either" } else { "" };
-            let why = format!("it has twice come with the {what} {found}, and should have {expected}{other}");
+            let other = if what == "x-cells-hash" { "; its ETag does not match either" } else { "" };
+            let why = format!("two downloads had the {what} {found} instead of {expected}{other}");
             return TransferError::Damaged { path, why };
         }
         self.wrong = Some(found.clone());

@@ -111,6 +111,6 @@ impl Listed {
         if self.others < MOST_OTHERS {
             return TransferError::Integrity { path, what, expected, found };
         }
-        TransferError::OtherContent { path, why: format!("the {what} is {found}, and the server lists {expected}") }
+        TransferError::OtherContent { path, why: format!("the {what} is {found}, but the server lists {expected}") }
     }
 }

@@ -258,7 +258,7 @@ impl Temporary {
         file.as_file().sync_all()?;
         // The name is given by path: only what was verified may get it.
         if !is_at(file.as_file(), file.path())? {
-            return Err(io::Error::other("its temporary file was replaced by another one meanwhile"));
+            return Err(io::Error::other("another process replaced its temporary file"));
         }
         let persisted = if replace { file.persist(place) } else { file.persist_noclobber(place) };
         match persisted {

@@ -19,10 +19,10 @@ use crate::transfer::{Engine, TransferError};
 use crate::walk::remote::{self, RemoteItem, RemoteOptions};
 
 /// What is said of a node that was listed in a folder that it is not in.
-const OUTSIDE: &str = "it lies outside the folder that was asked for";
+const OUTSIDE: &str = "it is outside the requested folder";
 
 /// What is said of the second of two names that are one here.
-const SAME_HERE: &str = "its folder holds another name that is the same here, but for upper and lower case or accents";
+const SAME_HERE: &str = "another name in its folder is the same on this system (differs only in case or accents)";
 
 impl Engine {
     /// Walks a remote tree and sends its steps. Ends early when nobody takes them any more.
@@ -44,7 +44,7 @@ impl Engine {
                 RemoteItem::File(node) => Some(places.file(node)),
                 RemoteItem::RecycleBin(node) => Some(Step::Notice {
                     path: node.path.to_string(),
-                    text: "the recycle bin is left out; name it as a source to fetch it".to_owned(),
+                    text: "the recycle bin is left out; name it as a source to download it".to_owned(),
                 }),
                 RemoteItem::Failed { folder, error } => Some(Step::Refused {
                     direction: Direction::Download,

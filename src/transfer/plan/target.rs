@@ -242,7 +242,7 @@ impl Engine {
                         Ok(Place::New(destination))
                     }
                     Some(_) if several => Err(TransferError::NoFolder {
-                        message: format!("'{destination}' does not exist, and what is copied needs a folder there"),
+                        message: format!("'{destination}' does not exist, and several sources need a folder"),
                         make: command_line("cec mkdir", &[destination.as_str()]),
                     }),
                     Some(_) => Ok(Place::As(destination)),
@@ -343,7 +343,7 @@ impl Engine {
         let node = &source.node;
         match place {
             _ if source.contents && !node.is_folder() => {
-                Err(TransferError::NotFound(format!("'{}' is no folder", node.path)))
+                Err(TransferError::NotFound(format!("'{}' is not a folder", node.path)))
             }
             Place::Into(folder) | Place::New(folder) if source.contents => Ok(folder.clone()),
             Place::Into(folder) | Place::New(folder) => {
@@ -417,7 +417,7 @@ fn named_upload(
     }
     let metadata = fs::metadata(source).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => TransferError::NotFound(format!("'{}' does not exist", source.display())),
-        io::ErrorKind::NotADirectory => TransferError::NotFound(format!("'{}' is no folder", source.display())),
+        io::ErrorKind::NotADirectory => TransferError::NotFound(format!("'{}' is not a folder", source.display())),
         _ => TransferError::local(source, error),
     })?;
     if !metadata.is_dir() && !metadata.is_file() {

@@ -99,7 +99,8 @@ impl Engine {
                 LocalItem::LeftOut { path, reason } => Some(Step::left_out(path.display().to_string(), reason)),
                 LocalItem::LeadsOut { path } => Some(Step::Notice {
                     path: path.display().to_string(),
-                    text: "a link that leads out of the folder is followed, as are any others; --links skip leaves them out"
+                    text: "a link that points outside the folder is followed, like all links; use --links skip to \
+                           leave links out"
                         .to_owned(),
                 }),
                 LocalItem::Failed { path, error } => Some(Step::Refused {

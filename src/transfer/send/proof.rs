@@ -34,13 +34,14 @@ const CLEAN_UP: Duration = Duration::from_secs(1);
 const OVERLAP: Duration = Duration::from_secs(10);
 
 /// What becomes of an upload whose node was removed before its end.
-const MISFILED: &str = "the server has made a folder of it, which nobody can read";
+const MISFILED: &str = "the server turned it into a folder, which cannot be read";
 
 /// What is said of a file whose content and ETag come from different uploads.
-const MIXED_UP: &str = "another client replaced it at the same moment, and its content and its ETag do not match";
+const MIXED_UP: &str = "another client replaced it at the same time, and its content and its ETag do not match";
 
 /// What is said of a folder that is another one than before.
-const MOVED: &str = "the folder was moved or deleted during the upload and made again; what had arrived went with it";
+const MOVED: &str =
+    "the folder was moved or deleted during the upload and created again; the uploaded file went with it";
 
 /// The first pause between two looks.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -158,7 +159,7 @@ impl Engine {
 
     /// Takes away what the server has made of an upload, so that it can be sent again.
     async fn misfiled(&self, sent: &Sent, node: &Node) -> TransferError {
-        tracing::warn!(path = %sent.target, "the server has made a folder of an upload: it goes to the recycle bin");
+        tracing::warn!(path = %sent.target, "the server turned an upload into a folder: moving it to the recycle bin");
         match self.recycle(node).await {
             Ok(()) => sent.unproven(MISFILED),
             Err(error) => sent.unseen(Arc::new(error)),
@@ -243,11 +244,11 @@ impl Sent {
     /// Why a node is not what was sent, as far as the node itself shows it.
     fn fault(&self, node: Option<&Node>) -> Option<&'static str> {
         match node {
-            None => Some("nothing of that name is there"),
+            None => Some("it does not exist on the server"),
             Some(node) if node.is_folder() => Some(MISFILED),
-            Some(node) if node.is_temporary() => Some("its content has not been entered"),
+            Some(node) if node.is_temporary() => Some("the server has not registered its content"),
             Some(node) if node.etag.as_ref() == Some(&self.etag) && node.size != self.size => {
-                Some("its size is another")
+                Some("its size is different")
             }
             Some(_) => None,
         }
@@ -271,7 +272,7 @@ impl Sent {
     }
 
     fn unseen(&self, source: Arc<TransferError>) -> TransferError {
-        let fault = format!("it could not be looked at afterwards: {source}");
+        let fault = format!("it could not be checked: {source}");
         TransferError::Unproven { path: self.target.to_string(), fault, source: Some(source) }
     }
 }

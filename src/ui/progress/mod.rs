@@ -379,7 +379,7 @@ impl Observer for Progress {
         lock(&self.state).trouble = Some(error.to_string());
         if self.show.verbose {
             let seconds = pause.as_secs_f64();
-            let text = format!("{name}: attempt {attempt} failed, trying again in {seconds:.1} s: {error}");
+            let text = format!("{name}: attempt {attempt} failed, retrying in {seconds:.1} s: {error}");
             self.aside(|ui| ui.status(&text));
         }
     }

@@ -52,11 +52,11 @@ impl Snapshot {
     /// How fast it goes and how long it takes, or why it does not go on.
     fn pace(&self) -> Vec<String> {
         if let Some(error) = &self.waiting_for {
-            return vec![format!("waiting to try again: {error}")];
+            return vec![format!("waiting to retry: {error}")];
         }
         let (made, found) = self.folders;
         if made < found && self.rate < 1.0 && self.file_rate < 1.0 {
-            return vec![format!("making folders {}/{}", human::count(made), human::count(found))];
+            return vec![format!("creating folders {}/{}", human::count(made), human::count(found))];
         }
         let files = (self.file_rate >= 1.0).then(|| format!("{} files/s", human::count(self.file_rate as u64)));
         let eta = self.eta().map(|eta| format!("eta {}", human::duration(eta)));
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(line(4), "50%");
         let waiting_for = Some("cannot connect to cells.example: connection refused".to_owned());
         let waiting = Snapshot { waiting_for, ..snapshot };
-        let reason = "waiting to try again: cannot connect to cells.example: connection refused";
+        let reason = "waiting to retry: cannot connect to cells.example: connection refused";
         assert_eq!(waiting.line_within(200), format!("60/122 files  100 MiB / 200 MiB  50%  {reason}  1 failed"));
         assert_eq!(waiting.line_within(50), format!("50%  1 failed  {reason}"), "to be cut");
         assert_eq!(waiting.line_within(30), "50%  1 failed  60/122 files");
@@ -173,7 +173,7 @@ mod tests {
             open_ended: false,
             waiting_for: None,
         };
-        assert_eq!(snapshot.line(), "0/2,000 files  0 B / 4.0 MiB  0%  making folders 12/21");
+        assert_eq!(snapshot.line(), "0/2,000 files  0 B / 4.0 MiB  0%  creating folders 12/21");
         snapshot = Snapshot { files: 1000, bytes: 3 << 20, rate: f64::from(1 << 20), file_rate: 20.0, ..snapshot };
         let line = "1,000/2,000 files  3.0 MiB / 4.0 MiB  75%  1.0 MiB/s  20 files/s  eta 50s";
         assert_eq!(snapshot.line(), line);

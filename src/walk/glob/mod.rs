@@ -119,7 +119,7 @@ impl NamePattern {
     pub fn parse(text: &str, any_case: bool) -> Result<Self, WalkError> {
         let refused = |reason: &str| WalkError::Pattern { pattern: text.to_owned(), reason: reason.to_owned() };
         let folded = if any_case { text.to_lowercase() } else { text.to_owned() };
-        let expanded = expand_braces(&folded).ok_or_else(|| refused("its braces stand for too many patterns"))?;
+        let expanded = expand_braces(&folded).ok_or_else(|| refused("its braces expand to too many patterns"))?;
         let alternatives =
             expanded.iter().map(|text| Pattern::parse(text).map_err(refused)).collect::<Result<_, _>>()?;
         Ok(Self { alternatives, any_case })
@@ -191,7 +191,7 @@ fn compile(path: &RemotePath, percent: bool) -> Result<Vec<Segment>, WalkError> 
             Segment::AnyDepth
         } else if is_pattern(text) {
             let refused = |reason: &str| WalkError::Pattern { pattern: path.to_string(), reason: reason.to_owned() };
-            let expanded = expand_braces(text).ok_or_else(|| refused("its braces stand for too many patterns"))?;
+            let expanded = expand_braces(text).ok_or_else(|| refused("its braces expand to too many patterns"))?;
             let mut alternatives = Vec::with_capacity(expanded.len());
             for alternative in expanded {
                 alternatives.push(Pattern::parse(&alternative).map_err(refused)?);

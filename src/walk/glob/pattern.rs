@@ -36,7 +36,7 @@ impl Pattern {
     /// is a special character behind a backslash.
     ///
     /// # Errors
-    /// What is wrong with it: brackets with nothing in them.
+    /// What is wrong with it: empty brackets.
     pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
         let characters: Vec<char> = text.chars().collect();
         let mut elements = Vec::with_capacity(characters.len());
@@ -100,7 +100,7 @@ fn brackets(characters: &[char], start: usize) -> Result<(Element, usize), &'sta
     let outside = characters.get(start) == Some(&'!');
     let first = start + usize::from(outside);
     let inside = characters.get(first + 1..).unwrap_or_default();
-    let close = inside.iter().position(|character| *character == ']').ok_or("brackets with nothing in them")?;
+    let close = inside.iter().position(|character| *character == ']').ok_or("empty brackets")?;
     let end = first + 1 + close;
     let mut ranges = Vec::new();
     let mut rest = &characters[first..end];
