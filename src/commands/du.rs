@@ -18,8 +18,8 @@ use crate::walk::remote::is_recycle_bin;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Adds up the files themselves, including hidden ones; a recycle bin counts only if it is named. If \
-    the output is not a terminal, each line is the size in bytes, a tab and the path.\n\nExamples:\n  cec du -s \
-    'common-files/*'\n  cec du common-files/reports\n  cec du -s common-files/recycle_bin"
+    the output is not a terminal, each line is the size in bytes, a tab and the path.\n\nExamples:\n  \
+    cec du -s 'common-files/*'\n  cec du common-files/reports\n  cec du -s common-files/recycle_bin"
 )]
 pub struct Args {
     /// Folders, files or patterns on the server; all workspaces if omitted

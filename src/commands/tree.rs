@@ -14,9 +14,8 @@ use crate::walk::ordered::{self, OrderedOptions, Step};
 
 /// Arguments of `cec tree`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Shows recycle bins without their content, unless they are named.\n\nExamples:\n  cec tree \
-        common-files\n  \
-    cec tree -L 2\n  cec tree -a common-files/site")]
+#[command(after_help = "Shows recycle bins without their content, unless they are named.\n\nExamples:\n  \
+    cec tree common-files\n  cec tree -L 2\n  cec tree -a common-files/site")]
 pub struct Args {
     /// Folders on the server; all workspaces if omitted
     #[arg(value_name = "PATH", value_hint = Completion::Remote)]

@@ -100,8 +100,8 @@ fn what_the_server_would_do_wrong_is_refused() {
         (&["common-files/folder", "common-files/folder/new"], "into itself"),
         (&["common-files/a.txt", "common-files/other/a.txt", "personal-files"], "would both become"),
         (&["common-files/a.txt", "common-files/recycle_bin/"], "recycle bin"),
-        (&["common-files/a.txt", "/"], "the target is a workspace"),
-        (&["/", "common-files/to"], "is nothing by itself"),
+        (&["common-files/a.txt", "/"], "the target must be a workspace"),
+        (&["/", "common-files/to"], "the root contains only the workspaces"),
         (&["common-files/a.txt"], ""),
     ] {
         for command in ["cp", "mv"] {

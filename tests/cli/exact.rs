@@ -34,7 +34,7 @@ fn a_file_called_like_a_pattern_is_taken_alone_and_that_is_said() {
     world.mkdir("common-files/to");
     let run = world.cec(["cp", "common-files/d/*", "common-files/to"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
-    assert!(run.stderr.starts_with("warning: 'common-files/d/*' exists under this very name"), "{run:?}");
+    assert!(run.stderr.starts_with("warning: 'common-files/d/*' exists with exactly this name"), "{run:?}");
     assert_eq!(world.tree().list("common-files/to"), ["*"]);
     let run = world.cec(["rm", "--no-glob", "common-files/to/*"]).run();
     run.is(0, "", "moved to the recycle bin: common-files/to/*\n");
@@ -268,7 +268,7 @@ fn a_change_that_is_lost_again_and_again_is_a_failure() {
     world.sandbox.faults().add(Fault::on("PUT", "/a/user-meta/update").body("application/json", &nothing).always());
     let run = world.cec(["meta", "tag", "add", "common-files/x", "t"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
-    assert!(run.stderr.contains("the change was lost"), "{run:?}");
+    assert!(run.stderr.contains("this change was lost"), "{run:?}");
 }
 
 #[test]
@@ -341,7 +341,7 @@ fn the_recycle_bin_of_one_of_several_roots_is_one() {
     world.tree().split_into_roots("a1-priv").expect("roots");
     // What is deleted there is gone for good, so that it is asked.
     let run = world.cec(["rm", &format!("{root}/recycle_bin/old")]).run();
-    assert_eq!((run.code, run.stderr.contains("needs a confirmation")), (2, true), "{run:?}");
+    assert_eq!((run.code, run.stderr.contains("confirmation before deleting")), (2, true), "{run:?}");
     let run = world.cec(["rm", "-f", &format!("{root}/recycle_bin")]).run();
     assert_eq!((run.code, run.stderr.contains("is the recycle bin itself")), (2, true), "{run:?}");
     let run = world.cec(["ls", "-r", &format!("{root}/*")]).run();

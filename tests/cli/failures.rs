@@ -99,7 +99,7 @@ fn a_web_page_in_place_of_an_answer_is_no_cells_server() {
         let run = world.cec(arguments.iter().copied()).run();
         assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{arguments:?} {run:?}");
         // Of a call that somebody typed, its path may as well be wrong.
-        let hint = if arguments[0] == "api" { "hint: the path of a call" } else { "hint: check the URL" };
+        let hint = if arguments[0] == "api" { "hint: write the path" } else { "hint: check the URL" };
         assert!(run.stderr.contains(hint), "{arguments:?} {run:?}");
     }
 }

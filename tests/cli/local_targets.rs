@@ -116,7 +116,7 @@ fn a_dash_is_no_name_for_a_manifest_or_a_log() {
     for flag in ["--manifest", "--log-file"] {
         let run = world.cec(["scp", flag, "-", "cells://common-files/one.txt", "."]).run();
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
-        assert!(run.stderr.starts_with(&format!("error: {flag} takes a file, not -")), "{run:?}");
+        assert!(run.stderr.starts_with(&format!("error: {flag} requires a file, not -")), "{run:?}");
         assert!(!world.home().join("-").exists() && !world.home().join("one.txt").exists(), "{run:?}");
     }
 }

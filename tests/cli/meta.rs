@@ -75,7 +75,7 @@ fn what_does_not_fit_is_not_sent() {
         let kind = name.rsplit('-').next().expect("a type");
         let run = world.cec(["meta", "set", "-p", "common-files/a.txt", "-n", name, flag]).run();
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{kind} {run:?}");
-        assert!(run.stderr.starts_with(&format!("error: the value does not fit {name}, ")), "{run:?}");
+        assert!(run.stderr.starts_with(&format!("error: the value does not match {name}, ")), "{run:?}");
         assert!(run.stderr.contains(why), "{run:?}");
     }
     let run = world.cec(["meta", "set", "-p", "common-files/a.txt", "-n", "usermeta-a1-int"]).run();
@@ -123,7 +123,7 @@ fn a_value_is_deleted_for_real() {
     let set = ["meta", "set", "-p", "common-files/a.txt", "-n", "usermeta-a1-str"];
     world.cec(set.into_iter().chain(["-s", "x"])).run();
     let run = world.cec(set.into_iter().chain(["-o", "delete"])).run();
-    run.is(0, "", "common-files/a.txt: usermeta-a1-str is gone\n");
+    run.is(0, "", "common-files/a.txt: usermeta-a1-str was removed\n");
     assert_eq!(stored(&world, "common-files/a.txt", "usermeta-a1-str"), json!(null));
 }
 

@@ -24,7 +24,7 @@ fn a_password_behind_share_or_a_user_command_is_not_taken_for_signing_in() {
         &["idm", "user", "create", "carol", "--password", "open-sesame"],
         &["idm", "user", "passwd", "alice", "--password", "open-sesame"],
     ] {
-        refused(&world, arguments, &["--password is for signing in", "--password-stdin", "before the command"]);
+        refused(&world, arguments, &["--password is the sign-in password", "--password-stdin", "before the command"]);
     }
     refused(&world, &["idm", "user", "update", "alice", "--password", "open-sesame"], &["cec idm user passwd"]);
     assert!(world.sandbox.requests().is_empty(), "nothing was sent");
@@ -82,8 +82,8 @@ fn an_empty_path_is_refused_before_anything_is_done() {
 fn what_other_programs_call_it_leads_to_what_it_is_here() {
     let world = World::new();
     for (arguments, hint) in [
-        (&["sync", "a", "b"][..], "there is no sync yet"),
-        (&["check", "a"], "there is no check yet"),
+        (&["sync", "a", "b"][..], "sync is not supported yet"),
+        (&["check", "a"], "check is not supported yet"),
         (&["copy", "a", "b"], "'cec cp'"),
         (&["put", "a"], "'cec scp"),
         (&["get", "a"], "'cec scp"),
@@ -102,8 +102,8 @@ fn what_other_programs_call_it_leads_to_what_it_is_here() {
         (&["share", "delete", "common-files/x"], "'cec share rm'"),
         (&["share", "delete", "common-files/x"], "unrecognized subcommand 'delete'"),
         (&["cp", "a"], "a source and a target are required, but there is only one path"),
-        (&["jobs", "delete"], "either --job-id or --filter must say"),
-        (&["search"], "a part of a name, --ext or --meta must say"),
+        (&["jobs", "delete"], "either --job-id or --filter is required"),
+        (&["search"], "a part of a name, --ext or --meta is required"),
         (&["ls", "-t", "personal-files/x"], "-t is --token; --sort time"),
         (&["cp", "-u", "a", "b"], "-u is --url"),
         (&["scp", "-u", "report", "cells://personal-files/"], "--update"),
@@ -115,8 +115,8 @@ fn what_other_programs_call_it_leads_to_what_it_is_here() {
         (&["jobs", "list"], "'cec jobs get'"),
         (&["share", "create", "common-files/x"], "cec share [OPTIONS] <PATH>"),
         (&["ls", "--output", "json"], "--json"),
-        (&["du", "-sh", "common-files"], "-h is help"),
-        (&["ls", "-dh"], "leave the h out: -d"),
+        (&["du", "-sh", "common-files"], "-h is --help"),
+        (&["ls", "-dh"], "omit the h: -d"),
         (&["find", "common-files", "-type", "f"], "two dashes: --type"),
         (&["find", "common-files", "-name", "x"], "two dashes: --name"),
         (&["find", "common-files", "-iname", "x"], "two dashes: --iname"),
@@ -176,7 +176,7 @@ fn habits_of_cp_and_ls_do_what_they_mean() {
 fn a_file_whose_name_looks_like_flags_is_named() {
     let world = World::new();
     fs::write(world.home().join("-dash"), "x").expect("a file");
-    refused(&world, &["scp", "-dash", "cells://common-files/"], &["'-dash' is a file here: write ./ before its name"]);
+    refused(&world, &["scp", "-dash", "cells://common-files/"], &["'-dash' is a local file: write ./ before its name"]);
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn local_paths_lead_to_scp() {
         &["'cec cp' copies on the server"],
     );
     let run = world.cec(["ls", "--json", "name,size"]).run();
-    assert!(run.code == 3 && run.stderr.contains("--json takes no names of fields"), "{run:?}");
+    assert!(run.code == 3 && run.stderr.contains("--json does not accept field names"), "{run:?}");
 }
 
 #[test]

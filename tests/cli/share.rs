@@ -91,14 +91,10 @@ fn what_does_not_fit_is_not_sent() {
         (&["common-files/report.pdf", "--expire", "2001-01-01"], "", "this is in the past"),
         (&["common-files/report.pdf", "--expire", "soon"], "", "expected a duration such as 12h"),
         (&["common-files/report.pdf", "--label", " "], "", "the label is empty"),
-        (&["common-files/report.pdf", "--slug", "a b/c"], "", "is no last part of a URL"),
-        (
-            &["common-files/report.pdf", "--no-download", "--max-downloads", "3"],
-            "",
-            "a number of downloads is of no use",
-        ),
+        (&["common-files/report.pdf", "--slug", "a b/c"], "", "is not a valid last part of a URL"),
+        (&["common-files/report.pdf", "--no-download", "--max-downloads", "3"], "", "--max-downloads has no effect"),
         (&["common-files"], "", "'common-files' is a workspace"),
-        (&["/"], "", "is a whole workspace"),
+        (&["/"], "", "is a workspace"),
     ] {
         let run = world.cec(["share"].iter().chain(arguments).copied()).input(input).run();
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{arguments:?} {run:?}");

@@ -40,7 +40,7 @@ fn a_termination_has_its_own_code() {
 
 #[test]
 fn a_terminal_that_is_gone_has_its_own_code() {
-    assert_eq!(interrupted("-HUP"), (Some(129), "error: the terminal is gone\n".to_owned()));
+    assert_eq!(interrupted("-HUP"), (Some(129), "error: the terminal was closed\n".to_owned()));
 }
 
 #[test]

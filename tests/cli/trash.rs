@@ -67,10 +67,10 @@ fn what_cannot_be_restored_is_told() {
     delete(&world, &["common-files/folder"]);
     world.put("common-files/recycle_bin/by-hand", "");
     for (path, code, told) in [
-        ("common-files/a.txt", 2, "is in no recycle bin"),
+        ("common-files/a.txt", 2, "is not in a recycle bin"),
         ("common-files/recycle_bin", 2, "is the recycle bin itself"),
         ("common-files/recycle_bin/folder/x", 2, "restore 'common-files/recycle_bin/folder'"),
-        ("common-files/recycle_bin/by-hand", 1, "the server does not know where it was"),
+        ("common-files/recycle_bin/by-hand", 1, "the server does not know its original place"),
         ("common-files/recycle_bin/none", 3, "does not exist"),
     ] {
         let run = world.cec(["restore", path]).run();

@@ -170,7 +170,7 @@ fn variables_say_how_much_is_shown() {
     assert!(scp("CEC_VERBOSE", "t", &[]).contains("folder cells://common-files/CEC_VERBOSE0"));
     assert!(!scp("CEC_VERBOSE", "true", &["--verbose=false"]).contains("folder cells://"), "a flag wins");
     assert!(scp("CEC_VERY_VERBOSE", "1", &[]).contains("/io/common-files/CEC_VERY_VERBOSE0/file"));
-    assert!(scp("CEC_MULTIPART_DEBUG_FLAGS", "signing | retries", &[]).contains("is out of date"));
+    assert!(scp("CEC_MULTIPART_DEBUG_FLAGS", "signing | retries", &[]).contains("is deprecated"));
     let run = world.cec(["scp", "-f", "file", "cells://common-files"]).env("CEC_MULTIPART_DEBUG_FLAGS", "x").run();
     assert!(run.code == 2 && run.stderr.contains("CEC_MULTIPART_DEBUG_FLAGS"), "{run:?}");
 }
@@ -233,7 +233,7 @@ fn the_older_clients_debug_flags_log_and_say_that_they_are_out_of_date() {
     local(&world, "file", 10);
     let run = world.cec(["scp", "--multipart-debug-flags", "request | retries", "file", "cells://common-files"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(run.stderr.contains("warning: --multipart-debug-flags is out of date"), "{}", run.stderr);
+    assert!(run.stderr.contains("warning: --multipart-debug-flags is deprecated"), "{}", run.stderr);
     assert!(run.stderr.contains("/io/common-files/file"), "{}", run.stderr);
     let run = world.cec(["scp", "--multipart-debug-flags", "nonsense", "file", "cells://common-files"]).run();
     assert_eq!(run.code, 2, "{}", run.stderr);

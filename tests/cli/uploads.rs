@@ -380,7 +380,7 @@ fn an_interrupt_waits_for_a_put_that_has_sent_its_last_byte() {
     let mut child = world.cec(["scp", "-f", "one", "cells://common-files"]).spawn();
     wait_for("the content", || world.sandbox.requests().iter().any(|request| request.body_bytes == 3));
     signal(&child, "-INT");
-    read_errors_until(&mut child, "stopping: waiting for the answer to what has been sent");
+    read_errors_until(&mut child, "stopping: waiting for the server to confirm sent data");
     gate.open();
     let (code, stderr) = ended(child);
     assert_eq!(code, Some(130), "{stderr}");

@@ -14,8 +14,8 @@ use crate::ui::table::{Column, Table};
 /// Arguments of `cec idm list-acls`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "'cec ls -d' and 'cec stat' show the UUID of a file or folder. Deleting permissions asks for \
-        confirmation, unless --force is used.\n\nExamples:\n  cec idm list-acls\n  cec idm list-acls -n \
-        1c989848-5eff-49cf-8727-4db754e02c25\n  \
+        confirmation, unless --force is used.\n\nExamples:\n  \
+    cec idm list-acls\n  cec idm list-acls -n 1c989848-5eff-49cf-8727-4db754e02c25\n  \
     cec idm list-acls -n 1c989848-5eff-49cf-8727-4db754e02c25 --delete")]
 pub struct Args {
     /// Only the permissions on the file or folder with this UUID; may be repeated

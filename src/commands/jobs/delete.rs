@@ -18,8 +18,8 @@ use clap::error::ErrorKind;
 #[command(
     after_help = "Only some editions of the server can delete a job itself. Others delete the records of its runs, \
     and cec reports this. Running jobs continue: see 'cec jobs cancel'. System jobs are deleted one at a time, by \
-    id, and after a question; a filter skips them. Filters are those of 'cec jobs get'.\n\nExamples:\n  cec jobs \
-    delete --job-id copy-move-34454e75-818d-4537-8a77-f955ba6b29b7\n  \
+    id, and after a question; a filter skips them. Filters are those of 'cec jobs get'.\n\nExamples:\n  \
+    cec jobs delete --job-id copy-move-34454e75-818d-4537-8a77-f955ba6b29b7\n  \
     cec jobs delete --dry-run --filter '{\"task_status\": {\"op\": \"eq\", \"value\": \"Error\"}}'"
 )]
 pub struct Args {

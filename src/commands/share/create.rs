@@ -17,8 +17,8 @@ const MAKE_LINK: &str = "to make a link: cec share [OPTIONS] <PATH>";
 #[group(skip)]
 #[command(
     after_help = "Makes a new link each time and prints its URL. By default, visitors may view and download, without \
-    limit and without expiry. If a workspace has the name of a subcommand, write the prefix: 'cec share \
-    cells://ls/file'.\n\nExamples:\n  cec share common-files/report.pdf\n  \
+    limit and without expiry. If a workspace has the name of a subcommand, write the prefix: \
+    'cec share cells://ls/file'.\n\nExamples:\n  cec share common-files/report.pdf\n  \
     cec share common-files/drop --upload --no-download --expire 7d\n  \
     cec share common-files/report.pdf --password-stdin < password.txt"
 )]

@@ -13,8 +13,7 @@ use crate::ui::prompt::Consent;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Asks for confirmation, unless --force is used. The server decides what happens to the user's own \
-    files: it may rename the folder or delete it.\n\nExamples:\n  cec idm user rm carol\n  cec idm user rm -f \
-    ci-bot"
+    files: it may rename the folder or delete it.\n\nExamples:\n  cec idm user rm carol\n  cec idm user rm -f ci-bot"
 )]
 pub struct Args {
     /// Login names
