@@ -86,7 +86,7 @@ pub struct GlobalArgs {
     /// Write log messages of this level or higher to standard error [env: CEC_LOG]
     #[arg(long, global = true, value_name = "LEVEL", value_enum, hide_short_help = true)]
     pub log: Option<LogLevel>,
-    /// Write the log to this file instead [env: CEC_LOG_FILE]
+    /// Write the log to a file instead of standard error [env: CEC_LOG_FILE]
     #[arg(long, alias = "log_file", global = true, value_name = "FILE", hide_short_help = true)]
     pub log_file: Option<PathBuf>,
     /// Print only results, warnings and errors, no status lines [env: CEC_QUIET]
