@@ -106,7 +106,7 @@ A path on the server is workspace/folder/file. The prefix cells:// is optional, 
 it marks the remote side. Without a path, ls lists the workspaces.
 
 Patterns: * matches any text within a name, ? one character, [a-z] one of several characters,
-{a,b} either text, and ** any folders. In rm, % as the last name means *. Quote patterns, so that the
+{a,b} either text, and ** any folders. In rm, % as the last name means *. Quote patterns so that the
 shell does not expand them. If something has exactly the name that you write, it takes precedence
 over the pattern. A backslash removes the meaning of the character after it, as in
 'common-files/\\[2031\\] album/*'; --no-glob does so for all characters: use it for names from a
