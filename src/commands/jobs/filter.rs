@@ -146,7 +146,7 @@ mod tests {
         for (filter, why) in [
             ("no JSON", "expected"),
             (r#"{"id":{"op":"eq","value":"x"}}"#, "not a field"),
-            (r#"{"owner":{"op":"gt","value":"x"}}"#, "eq and ne only"),
+            (r#"{"owner":{"op":"gt","value":"x"}}"#, "only eq and ne"),
             (r#"{"owner":{"op":"like","value":"x"}}"#, "not an operator"),
             (r#"{"task_status":{"op":"eq","value":"error"}}"#, "not a task state"),
             (r#"{"numtasks":{"op":"eq","value":"many"}}"#, "a number"),
