@@ -47,7 +47,7 @@ impl Default for Lifetimes {
 /// What happens when the same refresh token is used twice at the same moment. The real server does all three.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Race {
-    /// The first gets its tokens, the others an error; no problems found.
+    /// The first gets its tokens, the others an error; all is well.
     #[default]
     OthersRefused,
     /// All get tokens, but only those of the last are alive. Using a dead refresh token kills those too.

@@ -105,17 +105,18 @@ Paths
 A path on the server is workspace/folder/file. The prefix cells:// is optional, except in scp, where
 it marks the remote side. Without a path, ls lists the workspaces.
 
-Patterns: * matches any text within a name, ? one character, [a-z] one of several characters, {a,b}
-either text, and ** any folders. In rm, % as the last name means *. Quote patterns, so that the shell
-does not expand them. If something has exactly the name that you write, it takes precedence over the
-pattern. A backslash removes the meaning of the character after it, as in
-'common-files/\\[2031\\] album/*'; --no-glob does so for all characters: use it for names from a list.
+Patterns: * matches any text within a name, ? one character, [a-z] one of several characters,
+{a,b} either text, and ** any folders. In rm, % as the last name means *. Quote patterns so that the
+shell does not expand them. If something has exactly the name that you write, it takes precedence
+over the pattern. A backslash removes the meaning of the character after it, as in
+'common-files/\\[2031\\] album/*'; --no-glob does so for all characters: use it for names from a
+list.
 
-A public link, https://HOST/public/HASH, is the path of what it opens; add /folder/file to its URL for
-an item in it. You need no account. One command works in one link. In its results, paths start with
-the HASH. With --link URL or CEC_LINK, paths are in the link in any form: folder/file,
-HASH/folder/file, or / for all of it. The password of a link comes from CEC_LINK_PASSWORD, or cec asks
-for it on a terminal.
+A public link, https://HOST/public/HASH, is the path of what it opens; add /folder/file to its URL
+for an item in it. You need no account. One command works in one link. In its results, paths start
+with the HASH. With --link URL or CEC_LINK, paths are in the link in any form: folder/file,
+HASH/folder/file, or / for all of it. The password of a link comes from CEC_LINK_PASSWORD, or cec
+asks for it on a terminal.
 
 Examples:
   cec ls common-files/reports

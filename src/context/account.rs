@@ -261,7 +261,7 @@ fn choose<'a>(accounts: &'a Accounts, profile: Option<&str>) -> Result<&'a str, 
         [id] => Ok(id),
         [] => Err(CliError::new(Kind::NotFound, format!("there is no account '{name}'"))
             .hint(format!("use one of the stored accounts: {}", known()))),
-        several => Err(CliError::new(Kind::Usage, format!("several accounts are called '{name}'"))
+        several => Err(CliError::new(Kind::Usage, format!("several accounts are named '{name}'"))
             .hint(format!("use the id: {}", several.join(", ")))),
     }
 }

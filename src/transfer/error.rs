@@ -67,7 +67,7 @@ pub enum TransferError {
         replaceable: bool,
     },
     /// Several sources, and the target is a file.
-    #[error("'{0}' is not a folder, and several sources need a folder")]
+    #[error("'{0}' is not a folder, but several sources need a folder")]
     NotAFolder(String),
     /// The target was written as a folder, with a slash at its end, and is a file.
     #[error("{0} is a file, not a folder")]

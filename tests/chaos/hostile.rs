@@ -105,7 +105,7 @@ fn judge_end(case: Case, ended: &Ended, lies: &[String], wrong: &mut Vec<String>
         (Some(0), _) => {
             let nothing_true = case.lie == Lie::Whole && case.one_in() == 1 && !lies.is_empty();
             if nothing_true && case.line().asks {
-                wrong.push("it says that no problems found, and not one answer made sense".to_owned());
+                wrong.push("it says that all is well, and not one answer made sense".to_owned());
             }
         }
         (Some(1..=10), _) => {
@@ -333,7 +333,7 @@ fn the_judges_see_what_they_should() {
         judge_screen(text.as_bytes(), &mut wrong);
         wrong.len()
     };
-    for good in ["no problems found\r\n", "\u{1b}[2K\u{1b}[1A 50 %\r", "a\\u{1b}[31mred", "caf\u{e9}"] {
+    for good in ["all is well\r\n", "\u{1b}[2K\u{1b}[1A 50 %\r", "a\\u{1b}[31mred", "caf\u{e9}"] {
         assert_eq!(judged(good), 0, "{good:?}");
     }
     for bad in ["\u{1b}[31mred", "\u{1b}]0;owned\u{7}", "\u{9b}31m", "x\u{202e}", "\u{7f}", "over\rwritten"] {

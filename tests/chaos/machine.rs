@@ -123,7 +123,7 @@ impl Machine {
         }
         let numbers = if large { 0..11_u32 << 18 } else { 0..0 };
         let large: Vec<u8> = numbers.flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
-        let report = b"The report of the year: no problems found.\n";
+        let report = b"The report of the year: all is well.\n";
         let files: [(&str, &[u8]); 7] = [
             ("report.txt", report),
             (".hidden", b"hidden"),

@@ -97,7 +97,7 @@ fn the_roots_of_a_shared_workspace_stay() {
     world.mkdir("a1-priv/dbda9da5-cellB");
     world.tree().split_into_roots("a1-priv").expect("roots");
     let root = "a1-priv/1b2f11ed-cellA";
-    let refused = "is shared as a whole with everybody in 'a1-priv'";
+    let refused = "is shared with everybody in 'a1-priv'";
     for arguments in [
         &["mv", root, "personal-files/taken"][..],
         &["mv", root, "a1-priv/other-name"],

@@ -80,7 +80,7 @@ fn what_does_not_fit_is_not_sent() {
     }
     let run = world.cec(["meta", "set", "-p", "common-files/a.txt", "-n", "usermeta-a1-int"]).run();
     assert_eq!(run.code, 2, "{run:?}");
-    assert!(run.stderr.contains("hint: give one with --numeric-value"), "{run:?}");
+    assert!(run.stderr.contains("hint: set one with --numeric-value"), "{run:?}");
     assert!(!world.sandbox.requests().iter().any(|request| request.method == "PUT"));
 }
 

@@ -103,7 +103,7 @@ fn emptying_asks_and_takes_nothing_else() {
 fn emptying_is_agreed_to_with_a_whole_word() {
     let world = world();
     delete(&world, &["common-files/a.txt"]);
-    let cec = |answer| world.cec(["trash", "empty"]).on_terminal(&[("for good", answer)]);
+    let cec = |answer| world.cec(["trash", "empty"]).on_terminal(&[("Permanently delete", answer)]);
     let Some((code, screen)) = cec("y\n") else { return };
     assert_eq!(code, 1, "{screen}");
     assert!(world.tree().exists("common-files/recycle_bin/a.txt"));

@@ -538,7 +538,7 @@ fn a_file_where_a_folder_was_written_is_told_as_that() {
     let run = world.cec(["scp", "-f", "-", "cells://common-files/f1/"]).input("1").run();
     run.is(8, "", "error: common-files/f1 is a file, not a folder\n");
     let run = world.cec(["scp", "-f", "one", "two", "cells://common-files/f1/"]).run();
-    run.is(8, "", "error: 'common-files/f1' is not a folder, and several sources need a folder\n");
+    run.is(8, "", "error: 'common-files/f1' is not a folder, but several sources need a folder\n");
 }
 
 /// Reads JSON objects from standard error until one fits.

@@ -133,7 +133,7 @@ impl Face {
         let kinds: Vec<String> =
             named.split(',').map(|kind| kind.trim().to_owned()).filter(|kind| !kind.is_empty()).collect();
         for kind in &kinds {
-            assert!(KINDS.contains(&kind.as_str()), "CEC_TEST_FACE: '{kind}' is not one of {KINDS:?}");
+            assert!(KINDS.contains(&kind.as_str()), "CEC_TEST_FACE: '{kind}' is none of {KINDS:?}");
         }
         Self(kinds)
     }

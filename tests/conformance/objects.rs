@@ -137,7 +137,7 @@ async fn promises_that_are_not_understood_are_refused_at_once(server: &Server) {
         [("x-amz-object-lock-mode", "GOVERNANCE"), ("x-amz-object-lock-retain-until-date", "2030-01-01T00:00:00Z")];
     assert_eq!(put(server, "locked", &locked, b"x").await.status, 400);
     let checksum = put(server, "checked", &[("x-amz-checksum-crc32", "AAAAAA==")], b"x").await;
-    assert_eq!(checksum.status, 200, "other checksums are not checked: {checksum:?}");
+    assert_eq!(checksum.status, 200, "other checksums are not looked at: {checksum:?}");
 }
 
 async fn metadata_is_dropped_and_the_type_is_kept(server: &Server) {

@@ -249,7 +249,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Runtime::new().expect("a runtime").block_on(future)
 }
 
-/// Uploads under faults; says whether the run claims that no problems found.
+/// Uploads under faults; says whether the run claims that all is well.
 async fn up(house: &House, faults: &[Fault]) -> bool {
     for fault in faults {
         house.sandbox.faults().add(fault.clone());
@@ -259,7 +259,7 @@ async fn up(house: &House, faults: &[Fault]) -> bool {
     result.is_ok_and(|summary| summary.failed == 0 && summary.stopped.is_none())
 }
 
-/// Downloads under faults; says whether the run claims that no problems found.
+/// Downloads under faults; says whether the run claims that all is well.
 async fn down(house: &House, faults: &[Fault]) -> bool {
     let node = house.engine.api.find(&remote(TARGET)).await.expect("an answer").expect("a node");
     for fault in faults {

@@ -186,7 +186,7 @@ mod tests {
             let error = refuse_method(text).expect_err(text);
             assert_eq!((error.kind, error.hints), (Kind::Usage, vec![hint.to_owned()]), "{text}");
         }
-        assert!(refuse_method("files").expect_err("a word").hints[0].contains("oauth, token and client-auth"));
+        assert!(refuse_method("files").expect_err("a word").hints[0].contains("oauth, token or client-auth"));
         for text in ["localhost", "files.example.com", "https://files", "files:8080"] {
             assert!(refuse_method(text).is_ok(), "{text}");
         }

@@ -145,10 +145,10 @@ mod tests {
     fn mistakes_are_told() {
         for (filter, why) in [
             ("no JSON", "expected"),
-            (r#"{"id":{"op":"eq","value":"x"}}"#, "no field"),
-            (r#"{"owner":{"op":"gt","value":"x"}}"#, "eq and ne only"),
-            (r#"{"owner":{"op":"like","value":"x"}}"#, "no operator"),
-            (r#"{"task_status":{"op":"eq","value":"error"}}"#, "no state"),
+            (r#"{"id":{"op":"eq","value":"x"}}"#, "not a field"),
+            (r#"{"owner":{"op":"gt","value":"x"}}"#, "only eq and ne"),
+            (r#"{"owner":{"op":"like","value":"x"}}"#, "not an operator"),
+            (r#"{"task_status":{"op":"eq","value":"error"}}"#, "not a task state"),
             (r#"{"numtasks":{"op":"eq","value":"many"}}"#, "a number"),
         ] {
             let error = parse(filter).expect_err(filter);

@@ -242,7 +242,7 @@ impl Engine {
                         Ok(Place::New(destination))
                     }
                     Some(_) if several => Err(TransferError::NoFolder {
-                        message: format!("'{destination}' does not exist, and several sources need a folder"),
+                        message: format!("'{destination}' does not exist, but several sources need a folder"),
                         make: command_line("cec mkdir", &[destination.as_str()]),
                     }),
                     Some(_) => Ok(Place::As(destination)),
@@ -468,7 +468,7 @@ fn local_place(
             if several {
                 let shown = destination.display();
                 return Err(TransferError::NoFolder {
-                    message: format!("'{shown}' does not exist, and several sources need a folder"),
+                    message: format!("'{shown}' does not exist, but several sources need a folder"),
                     make: format!("mkdir '{shown}'"),
                 });
             }
