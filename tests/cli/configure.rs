@@ -53,7 +53,7 @@ fn only_the_user_can_read_what_is_stored() {
     fs::set_permissions(world.config_file(), fs::Permissions::from_mode(0o644)).expect("a mode");
     let run = world.signed_out(["ls", "-f", "common-files"]).run();
     let path = "HOME/.config/pydio/cells-client/config.json";
-    run.is(0, "true\n", &format!("warning: others can read the secrets in {path}; run: chmod 600 {path}\n"));
+    run.is(0, "true\n", &format!("warning: other users can read the secrets in {path}; run: chmod 600 {path}\n"));
     world.signed_out(arguments).run();
     assert_eq!((mode(&world.config_folder()), mode(&world.config_file())), (0o700, 0o600));
 }
