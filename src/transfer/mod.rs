@@ -11,6 +11,7 @@ pub mod run;
 pub mod send;
 mod source;
 pub mod storage;
+pub mod temporary;
 pub mod verify;
 
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::hash::MEBIBYTE;
 use crate::http::retry::RetryPolicy;
-use crate::transfer::fetch::temporary::Temporaries;
+use crate::transfer::temporary::Temporaries;
 use crate::walk::local::{LinkPolicy, LocalOptions};
 
 /// What to do with a target file that exists and differs.
@@ -104,39 +104,12 @@ impl Options {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::time::Duration;
-
+mod tests {
     use super::*;
-    use crate::walk::local::LinkPolicy;
-
-    pub(crate) fn options() -> Options {
-        Options {
-            if_exists: IfExists::Fail,
-            transfers: 4,
-            part_size: 50 * MEBIBYTE,
-            stream_part_size: PART_STEP,
-            parts_in_flight: 2,
-            multipart_threshold: 100 * MEBIBYTE,
-            maximum_parts: 5000,
-            retry: RetryPolicy {
-                max_attempts: 3,
-                max_backoff: Duration::from_millis(10),
-                max_elapsed: Duration::from_secs(10),
-            },
-            preserve: false,
-            verify: true,
-            fail_fast: false,
-            dry_run: false,
-            mkpath: false,
-            local: LocalOptions { links: LinkPolicy::Follow, hidden: true, except: None },
-            temporaries: Arc::default(),
-        }
-    }
 
     #[test]
     fn parts_grow_in_steps_once_there_would_be_too_many() {
-        let options = options();
+        let options = Options::default();
         assert_eq!(options.part_size_for(200 * MEBIBYTE), 50 * MEBIBYTE);
         assert_eq!(options.part_size_for(5000 * 50 * MEBIBYTE), 50 * MEBIBYTE);
         assert_eq!(options.part_size_for(5000 * 50 * MEBIBYTE + 1), 60 * MEBIBYTE);
@@ -146,7 +119,7 @@ pub(crate) mod tests {
 
     #[test]
     fn parts_of_unknown_length_grow_with_each_tenth_of_their_number() {
-        let options = options();
+        let options = Options::default();
         let sizes = [1, 500, 501, 1000, 1001, 5000].map(|number| options.stream_part_size_of(number) / MEBIBYTE);
         assert_eq!(sizes, [10, 10, 20, 20, 30, 100]);
         let few = Options { maximum_parts: 1, stream_part_size: 30 * MEBIBYTE, ..options };

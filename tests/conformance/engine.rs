@@ -9,7 +9,6 @@ use cec::hash::MEBIBYTE;
 use cec::http::retry::RetryPolicy;
 use cec::transfer::event::Silent;
 use cec::transfer::{Engine, IfExists, Options, Summary, TransferError};
-use cec::walk::local::{LinkPolicy, LocalOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::scenarios;
@@ -39,21 +38,13 @@ fn options(if_exists: IfExists) -> Options {
         transfers: 4,
         part_size: 10 * MEBIBYTE,
         stream_part_size: 10 * MEBIBYTE,
-        parts_in_flight: 2,
         multipart_threshold: 20 * MEBIBYTE,
-        maximum_parts: 5000,
         retry: RetryPolicy {
             max_attempts: 4,
             max_backoff: Duration::from_millis(500),
             max_elapsed: Duration::from_secs(60),
         },
-        preserve: false,
-        verify: true,
-        fail_fast: false,
-        dry_run: false,
-        mkpath: false,
-        local: LocalOptions { links: LinkPolicy::Follow, hidden: true, except: None },
-        temporaries: Arc::default(),
+        ..Options::default()
     }
 }
 

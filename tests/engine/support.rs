@@ -13,7 +13,6 @@ use cec::http::{Http, HttpOptions};
 use cec::path::RemotePath;
 use cec::transfer::event::Silent;
 use cec::transfer::{Engine, IfExists, Options, Summary, TransferError};
-use cec::walk::local::{LinkPolicy, LocalOptions};
 use cells_sandbox::{Config, Sandbox};
 use tokio_util::sync::CancellationToken;
 
@@ -31,21 +30,13 @@ pub(crate) fn options() -> Options {
         transfers: 4,
         part_size: 10 * MEBIBYTE,
         stream_part_size: 10 * MEBIBYTE,
-        parts_in_flight: 2,
         multipart_threshold: 20 * MEBIBYTE,
-        maximum_parts: 5000,
         retry: RetryPolicy {
             max_attempts: 4,
             max_backoff: Duration::from_millis(20),
             max_elapsed: Duration::from_secs(20),
         },
-        preserve: false,
-        verify: true,
-        fail_fast: false,
-        dry_run: false,
-        mkpath: false,
-        local: LocalOptions { links: LinkPolicy::Follow, hidden: true, except: None },
-        temporaries: Arc::default(),
+        ..Options::default()
     }
 }
 

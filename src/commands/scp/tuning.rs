@@ -13,8 +13,8 @@ use crate::hash::MEBIBYTE;
 use crate::http::retry::RetryPolicy;
 use crate::settings::parse_pause;
 use crate::transfer::Options;
-use crate::transfer::fetch::temporary::Temporaries;
 use crate::transfer::options::{MAXIMUM_PARTS, PART_STEP};
+use crate::transfer::temporary::Temporaries;
 use crate::walk::local::{LocalOptions, real_path};
 
 /// The largest part, and the largest file that may go in one piece, in MiB: the gateway takes no more.
@@ -22,15 +22,15 @@ const LARGEST_PART: u64 = 5 * 1024;
 
 /// How to transfer, as flags and environment say.
 pub(super) fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
-    let environment = &ctx.settings.environment;
+    let (environment, usual) = (&ctx.settings.environment, Options::default());
     let part_size = part_size(ctx, args.part_size)?;
     let (flag, variable) = ("--multipart-threshold", env::MULTIPART_THRESHOLD);
-    let threshold = number(environment, (flag, variable), args.multipart_threshold, 0, LARGEST_PART)?.unwrap_or(100);
-    let transfers = number(environment, ("--transfers", env::TRANSFERS), args.transfers, 1, 256)?.unwrap_or(8);
+    let threshold = number(environment, (flag, variable), args.multipart_threshold, 0, LARGEST_PART)?;
+    let transfers = number(environment, ("--transfers", env::TRANSFERS), args.transfers, 1, 256)?;
     let (flag, variable) = ("--parts-concurrency", env::PARTS_CONCURRENCY);
     let parts_in_flight = number(environment, (flag, variable), args.parts_concurrency, 0, 64)?;
     let (flag, variable) = ("--max-parts-number", env::MAX_PARTS_NUMBER);
-    let maximum_parts = number(environment, (flag, variable), args.max_parts_number, 1, u32::MAX)?.unwrap_or(5000);
+    let maximum_parts = number(environment, (flag, variable), args.max_parts_number, 1, u32::MAX)?;
     let (flag, variable) = ("--retry-max-attempts", env::RETRY_MAX_ATTEMPTS);
     let attempts = number(environment, (flag, variable), args.retry_max_attempts, 0, MOST_ATTEMPTS)?.unwrap_or(8);
     let max_backoff = match args.retry_max_backoff {
@@ -43,14 +43,14 @@ pub(super) fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
     };
     Ok(Options {
         if_exists: args.policy(),
-        transfers,
-        part_size: part_size.unwrap_or(50) * MEBIBYTE,
-        stream_part_size: part_size.map_or(PART_STEP, |size| size * MEBIBYTE),
+        transfers: transfers.unwrap_or(usual.transfers),
+        part_size: part_size.map_or(usual.part_size, |size| size * MEBIBYTE),
+        stream_part_size: part_size.map_or(usual.stream_part_size, |size| size * MEBIBYTE),
         // As with the older client, 0 stands for the usual number.
-        parts_in_flight: parts_in_flight.filter(|count| *count > 0).unwrap_or(2),
-        multipart_threshold: threshold * MEBIBYTE,
+        parts_in_flight: parts_in_flight.filter(|count| *count > 0).unwrap_or(usual.parts_in_flight),
+        multipart_threshold: threshold.map_or(usual.multipart_threshold, |size| size * MEBIBYTE),
         // The gateway takes no more, and fewer are no more either.
-        maximum_parts: maximum_parts.min(MAXIMUM_PARTS),
+        maximum_parts: maximum_parts.map_or(usual.maximum_parts, |count| count.min(MAXIMUM_PARTS)),
         retry: RetryPolicy {
             max_backoff: max_backoff.unwrap_or(Duration::from_secs(30)),
             // Who wants any number of attempts wants no end of them.

@@ -350,7 +350,7 @@ impl<'a> Attempts<'a> {
         }
         let ways = ways_to_hash(&etag, partial.bytes);
         if ways == [Scheme::Whole] {
-            return Err(self.wrong_sum("MD5", &etag, found));
+            return Err(self.wrong_sum("ETag", &etag, found));
         }
         let looked_at = move || {
             let others: Vec<Scheme> = ways.into_iter().skip(1).collect();
@@ -429,12 +429,12 @@ impl<'a> Attempts<'a> {
         self.engine.observer.item_restarted(self.item);
         let (path, expected) = (self.source.path.to_string(), expected.to_owned());
         if self.wrong.as_ref() == Some(&found) {
-            let other = if what == "x-cells-hash" { "; its ETag does not match either" } else { "" };
-            let why = format!("two downloads had the {what} {found} instead of {expected}{other}");
+            // An ETag that is compared by itself is the MD5 of the content.
+            let (sum, other) = if what == "ETag" { ("MD5", "") } else { (what, "; its ETag does not match either") };
+            let why = format!("two downloads had the {sum} {found} instead of {expected}{other}");
             return TransferError::Damaged { path, why };
         }
         self.wrong = Some(found.clone());
-        let what = if what == "MD5" { "ETag" } else { what };
         TransferError::Integrity { path, what, expected, found }
     }
 

@@ -3,7 +3,6 @@
 mod attempts;
 pub mod listed;
 pub(in crate::transfer) mod partial;
-pub mod temporary;
 
 pub use attempts::Reader;
 

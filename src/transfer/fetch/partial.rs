@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use crate::hash::{CELLS_BLOCK, Hasher, Scheme};
 use crate::transfer::TransferError;
-use crate::transfer::fetch::temporary::{Temporaries, Temporary};
+use crate::transfer::temporary::{Temporaries, Temporary};
 use crate::transfer::verify::hash_all;
 
 /// Contents up to this many bytes are kept in memory until they are whole and verified: then one visit to the disk does
