@@ -1,6 +1,8 @@
 //! Tells the program what it is built from: `CEC_BUILD_RUST` always, `CEC_BUILD_COMMIT` and `CEC_BUILD_COMMIT_TIME` in
 //! release builds out of this repository. Packagers who build from an archive may set the latter two themselves.
 
+#![allow(clippy::disallowed_methods, reason = "the rules for streams and the environment are for the program")]
+
 use std::path::Path;
 use std::process::Command;
 
@@ -33,7 +35,7 @@ fn tell_commit() {
             println!("cargo::rerun-if-changed={path}");
         }
     }
-    for source in ["src", "Cargo.toml", "Cargo.lock"] {
+    for source in ["src", "client/src", "client/Cargo.toml", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={source}");
     }
     let Some(commit) = said("git", &["rev-parse", "HEAD"]) else { return };

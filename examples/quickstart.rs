@@ -4,6 +4,7 @@
 //! `cargo run --release --example quickstart`. The example executes itself again as `cec`, through the library's entry
 //! point, so that what is shown is what a user types and sees. It leaves nothing behind.
 
+#![allow(clippy::disallowed_methods, reason = "the rules for streams and the environment are for the program")]
 #![allow(clippy::print_stdout, clippy::exit, reason = "it narrates")]
 
 use std::fs::{self, File};

@@ -1,6 +1,8 @@
 //! The environment variables that cec reads, each as a documented constant, and a copy of the environment that
 //! settings and commands read them from. Nothing destructive (`--force`, `--permanently`, `--delete`) has one.
 
+#![expect(clippy::disallowed_methods, reason = "the environment is read here")]
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;

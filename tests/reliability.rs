@@ -18,12 +18,16 @@ fn names(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
 
-/// The files that may hold the test of that name: `cli::scp::…` is in tests/cli/scp.rs, `lib::hash::tests::…` in
-/// src/hash.rs.
+/// The files that may hold the test of that name: `cli::scp::…` is in tests/cli/scp.rs, `lib::cli::tests::…` in
+/// src/cli/mod.rs, `client::hash::tests::…` in client/src/hash.rs.
 fn places(test: &str) -> Vec<PathBuf> {
     let parts: Vec<&str> = test.split("::").collect();
     let Some((_, [target, modules @ ..])) = parts.split_last() else { return Vec::new() };
-    let folder = if *target == "lib" { "src".to_owned() } else { format!("tests/{target}") };
+    let folder = match *target {
+        "lib" => "src".to_owned(),
+        "client" => "client/src".to_owned(),
+        target => format!("tests/{target}"),
+    };
     let modules = modules.join("/");
     let bare = modules.strip_suffix("/tests").unwrap_or(&modules);
     let written = match bare {
@@ -84,5 +88,5 @@ fn the_check_knows_a_test_from_what_is_none() {
     assert!(has_test(source, "here") && has_test(source, "also"));
     assert!(!has_test(source, "helper") && !has_test(source, "her") && !has_test(source, "none"));
     assert!(places("cli::nowhere::x").is_empty() && !places("cli::scp::x").is_empty());
-    assert!(!places("lib::hash::tests::x").is_empty() && !places("lib::commands::rm::tests::x").is_empty());
+    assert!(!places("client::hash::tests::x").is_empty() && !places("lib::commands::rm::tests::x").is_empty());
 }

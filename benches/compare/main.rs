@@ -4,6 +4,7 @@
 //! Without `CEC_BENCH_URL` the server is the sandbox, in a process of its own. docs/performance.md tells the method and
 //! every variable.
 
+#![allow(clippy::disallowed_methods, reason = "the rules for streams and the environment are for the program")]
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 
 mod cases;

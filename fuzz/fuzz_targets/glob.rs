@@ -1,4 +1,4 @@
 //! Remote globs, and names tried on them.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: (&str, &str)| cec::walk::glob::properties::glob(input.0, input.1));
+libfuzzer_sys::fuzz_target!(|input: (&str, &str)| cells_client::walk::glob::properties::glob(input.0, input.1));

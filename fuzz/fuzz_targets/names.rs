@@ -2,6 +2,6 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|name: &str| {
-    cec::sys::local_name::properties::local_name(name);
-    cec::ui::properties::escaped(name);
+    cells_client::sys::local_name::properties::local_name(name);
+    cec::fuzzing::escaped(name);
 });

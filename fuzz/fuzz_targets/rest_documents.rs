@@ -1,4 +1,4 @@
 //! The REST services' documents: nodes, jobs, the user's state.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|body: &[u8]| cec::api::properties::documents(body));
+libfuzzer_sys::fuzz_target!(|body: &[u8]| cells_client::api::properties::documents(body));

@@ -3,5 +3,5 @@
 
 libfuzzer_sys::fuzz_target!(|input: (u16, bool, &[u8])| {
     let (status, html, body) = input;
-    cec::api::properties::answer(100 + status % 500, html, body);
+    cells_client::api::properties::answer(100 + status % 500, html, body);
 });

@@ -1,4 +1,4 @@
 //! The gateway's listings.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: (&str, &[u8])| cec::s3::properties::listing(input.0, input.1));
+libfuzzer_sys::fuzz_target!(|input: (&str, &[u8])| cells_client::s3::properties::listing(input.0, input.1));

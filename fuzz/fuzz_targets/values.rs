@@ -2,7 +2,7 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: (&str, &str)| {
-    cec::settings::properties::values(input.0);
-    cec::http::properties::redacted(input.0);
-    cec::http::properties::pause(input.0, input.1);
+    cec::fuzzing::values(input.0);
+    cells_client::http::properties::redacted(input.0);
+    cells_client::http::properties::pause(input.0, input.1);
 });

@@ -13,9 +13,9 @@ use crate::commands::verb::Completion;
 use crate::context::Ctx;
 use crate::env::{self, Environment};
 use crate::error::{CliError, Outcome};
-use crate::path::RemotePath;
 use crate::settings::Settings;
 use crate::ui::Ui;
+use cells_client::path::RemotePath;
 
 /// Says what could stand at the cursor, a candidate a line. What goes wrong is not told: somebody is typing.
 ///

@@ -7,7 +7,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::http::redact;
+use cells_client::http::redact;
 
 /// The options of a command line that show a secret, those of every command first.
 pub(super) fn flags(tree: &Command, matches: &ArgMatches) -> Vec<String> {

@@ -1,5 +1,7 @@
 //! The log that `--log` asks for.
 
+#![expect(clippy::disallowed_methods, reason = "the log goes to standard error, escaped")]
+
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -9,10 +11,10 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::error::{CliError, Kind};
-use crate::http::redact::Secrets;
 use crate::settings::{LogLevel, OutputSettings};
+use cells_client::http::redact::Secrets;
 
-/// Starts the log if one is wanted; `secrets` are masked in it. Only this program's own lines are taken: those of
+/// Starts the log if one is wanted; `secrets` are masked in it. Only the lines of this program and of its client library are taken: those of
 /// libraries could hold headers, and so tokens.
 ///
 /// # Errors
@@ -26,7 +28,7 @@ pub fn start(settings: &OutputSettings, secrets: &Secrets) -> Result<(), CliErro
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
+    let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level).with_target("cells_client", level);
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_target(false);
     let secrets = secrets.clone();
     let layer = match &settings.log_file {

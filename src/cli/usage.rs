@@ -1,5 +1,7 @@
 //! What is said about a command line that cannot be read, and the help that was asked for.
 
+#![expect(clippy::disallowed_methods, reason = "help and usage errors, escaped here, come before there is a screen")]
+
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 

@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::api::Node;
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::RemotePath;
-use crate::path::shell::command_line;
+use crate::shell::command_line;
 use crate::ui::table::{Column, Table};
+use cells_client::api::Node;
+use cells_client::path::RemotePath;
 
 const COLUMNS: &[Column] = &[
     Column::whole("WORKSPACE"),

@@ -8,7 +8,7 @@ use crate::commands::shared::transfers::{engine, write_content};
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
-use crate::transfer::Options;
+use cells_client::transfer::Options;
 
 /// Arguments of `cec cat`.
 #[derive(Debug, clap::Args)]

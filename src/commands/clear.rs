@@ -5,8 +5,8 @@ use crate::commands::config::remove::{Revoked, revoke};
 use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::{Ctx, waiting};
 use crate::error::{CliError, Kind, Outcome};
-use crate::store::vault::Removed;
 use crate::ui::prompt::Consent;
+use cells_client::store::vault::Removed;
 
 /// Arguments of `cec clear`.
 #[derive(Debug, clap::Args)]

@@ -4,15 +4,15 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
-use crate::api::Node;
 use crate::commands::shared::archive::{self, Format};
 use crate::commands::shared::nodes;
 use crate::commands::shared::server_job::{ServerJobs, Started};
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::shell::command_line;
-use crate::path::{RemotePath, check_name};
+use crate::shell::command_line;
+use cells_client::api::Node;
+use cells_client::path::{RemotePath, check_name};
 
 /// Arguments of `cec compress`.
 #[derive(Debug, clap::Args)]

@@ -2,17 +2,17 @@
 
 use serde_json::json;
 
-use crate::api::Node;
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::shared::tally::Tally;
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
-use crate::path::RemotePath;
-use crate::path::shell::command_line;
-use crate::walk::ordered::{self, OrderedOptions, Step};
-use crate::walk::remote::is_recycle_bin;
+use crate::shell::command_line;
+use cells_client::api::Node;
+use cells_client::path::RemotePath;
+use cells_client::walk::ordered::{self, OrderedOptions, Step};
+use cells_client::walk::remote::is_recycle_bin;
 
 /// Arguments of `cec du`.
 #[derive(Debug, clap::Args)]

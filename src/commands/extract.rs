@@ -9,7 +9,7 @@ use crate::commands::shared::server_job::{ServerJobs, Started};
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::{RemotePath, check_folder_name};
+use cells_client::path::{RemotePath, check_folder_name};
 
 /// Arguments of `cec extract`.
 #[derive(Debug, clap::Args)]

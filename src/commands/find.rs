@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use crate::api::Node;
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::shared::tally::Tally;
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
-use crate::path::RemotePath;
 use crate::settings::{parse_age, parse_bytes};
 use crate::ui::json::NodeRecord;
-use crate::walk::glob::NamePattern;
-use crate::walk::ordered::{self, OrderedOptions, Step};
+use cells_client::api::Node;
+use cells_client::path::RemotePath;
+use cells_client::walk::glob::NamePattern;
+use cells_client::walk::ordered::{self, OrderedOptions, Step};
 use jiff::Timestamp;
 
 /// Arguments of `cec find`.

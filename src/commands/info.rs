@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::account::{Account, Credentials};
-use crate::api::frontend::{ServerInfo, User};
-use crate::api::share::Link;
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::{Ctx, waiting};
 use crate::error::{CliError, Kind, Outcome, SIGN_IN};
 use crate::ui::table;
+use cells_client::account::{Account, Credentials};
+use cells_client::api::frontend::{ServerInfo, User};
+use cells_client::api::share::Link;
 
 /// Arguments of `cec info`.
 #[derive(Debug, clap::Args)]

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::api::Node;
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::{RemotePath, check_folder_name, check_name};
 use crate::ui::json::NodeRecord;
+use cells_client::api::Node;
+use cells_client::path::{RemotePath, check_folder_name, check_name};
 
 /// How many operands are made by one call.
 const BATCH: usize = 100;

@@ -2,20 +2,20 @@
 
 use serde_json::{Value, json};
 
-use crate::api::Node;
-use crate::api::jobs::{Job, JobId};
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::shared::server_job::ServerJobs;
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::failure::{Reason, ServerError};
-use crate::path::RemotePath;
-use crate::path::shell::command_line;
+use crate::shell::command_line;
 use crate::ui::json::kind_name;
-use crate::walk::glob::Reading;
-use crate::walk::remote::{depth_of_recycle_bin, is_in_recycle_bin, is_recycle_bin};
+use cells_client::api::Node;
+use cells_client::api::jobs::{Job, JobId};
+use cells_client::failure::{Reason, ServerError};
+use cells_client::path::RemotePath;
+use cells_client::walk::glob::Reading;
+use cells_client::walk::remote::{depth_of_recycle_bin, is_in_recycle_bin, is_recycle_bin};
 
 /// How many of the server's other names are looked for where the old one is taken.
 const NAMES_INSTEAD: usize = 10;

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::api::search::Search;
 use crate::commands::shared::nodes;
 use crate::commands::verb::{Complaint, Completion, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::json::NodeRecord;
+use cells_client::api::search::Search;
 use clap::error::ErrorKind;
 
 /// Arguments of `cec search`.

@@ -1,6 +1,5 @@
 //! `cec stat`.
 
-use crate::api::{Node, NodeKind};
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
@@ -8,6 +7,7 @@ use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::json::{NodeRecord, kind_name};
 use crate::ui::{human, table};
+use cells_client::api::{Node, NodeKind};
 
 /// Arguments of `cec stat`.
 #[derive(Debug, clap::Args)]

@@ -12,14 +12,14 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::version::platform;
-use crate::account::ServerUrl;
-use crate::api::update::{Offer, PublicKey, UpdateServer};
 use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::{Ctx, Destination};
 use crate::env;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::shell::command_line;
+use crate::shell::command_line;
 use crate::ui::table::{Column, Table};
+use cells_client::account::ServerUrl;
+use cells_client::api::update::{Offer, PublicKey, UpdateServer};
 
 /// How long the new program may take to say its version.
 const TRIAL: Duration = Duration::from_secs(20);
@@ -284,8 +284,8 @@ async fn try_out(program: &Path, version: &Version) -> Result<(), CliError> {
 
 /// Copies the present program to where the old ones are kept.
 fn keep(ctx: &Ctx, program: &Path, version: &str) -> Result<PathBuf, CliError> {
-    let folder = ctx.settings.config_folder.clone().ok_or(crate::store::StoreError::NoFolder)?;
-    crate::sys::atomic_file::create_private_folder(&folder)?;
+    let folder = ctx.settings.config_folder.clone().ok_or(cells_client::store::StoreError::NoFolder)?;
+    cells_client::sys::atomic_file::create_private_folder(&folder)?;
     let kept = folder.join(format!("cec-{version}{}", std::env::consts::EXE_SUFFIX));
     copy(program, &kept)
         .map_err(|error| CliError::new(Kind::Failure, format!("cannot keep the old program: {error}")))?;

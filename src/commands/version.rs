@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::tools::version::{One, Question, Two};
 use crate::commands::verb::{Offline, OfflineVerb};
 use crate::error::{CliError, Outcome};
-use crate::path::shell::command_line;
+use crate::shell::command_line;
 use crate::ui::Piece;
 use crate::ui::template::Format;
 
@@ -62,9 +62,9 @@ impl Older {
     /// Does what is done by another name now, and says that name.
     fn run(self, stage: &Offline<'_>) -> Result<Outcome, CliError> {
         let (name, question) = match self {
-            Self::IsValid(one) => ("isvalid", Question::IsValid(one)),
-            Self::IsRelease(one) => ("isrelease", Question::IsRelease(one)),
-            Self::IsGreater(two) => ("isgreater", Question::IsGreater(two)),
+            Self::IsValid(one) => ("isvalid", Question::Valid(one)),
+            Self::IsRelease(one) => ("isrelease", Question::Release(one)),
+            Self::IsGreater(two) => ("isgreater", Question::Greater(two)),
             Self::Show => {
                 stage.ui.warn("'cec version show' is deprecated: use 'cec version'");
                 return Args { format: None, older: None }.run(stage);

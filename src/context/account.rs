@@ -6,16 +6,16 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{Ctx, Destination};
-use crate::account::{Account, Credentials, LinkUrl};
-use crate::auth::AuthError;
-use crate::auth::public_link::LinkPage;
 use crate::credentials::{cannot_read, read_password, read_token};
 use crate::env;
 use crate::error::{CliError, Kind};
-use crate::path::shell::command_line;
 use crate::settings::{Claim, GivenSecret, Selection};
-use crate::store::keyring::{self, Keyring, NoKeyring};
-use crate::store::{Accounts, ConfigFile, Place, Saved, Vault};
+use crate::shell::command_line;
+use cells_client::account::{Account, Credentials, LinkUrl};
+use cells_client::auth::AuthError;
+use cells_client::auth::public_link::LinkPage;
+use cells_client::store::keyring::{self, Keyring, NoKeyring};
+use cells_client::store::{Accounts, ConfigFile, Place, Saved, Vault};
 
 /// An account ready for use, with what its entry says about connections.
 #[derive(Debug)]
@@ -194,7 +194,7 @@ impl Ctx {
     /// # Errors
     /// Neither flags nor environment name a place.
     pub fn config_file(&self) -> Result<ConfigFile, CliError> {
-        let folder: PathBuf = self.settings.config_folder.clone().ok_or(crate::store::StoreError::NoFolder)?;
+        let folder: PathBuf = self.settings.config_folder.clone().ok_or(cells_client::store::StoreError::NoFolder)?;
         Ok(ConfigFile::in_folder(folder))
     }
 

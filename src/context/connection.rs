@@ -3,11 +3,11 @@
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Ctx;
-use crate::account::{LinkUrl, ServerUrl};
 use crate::env;
 use crate::error::CliError;
-use crate::http::proxy::{self, ProxyVariables};
-use crate::http::{Http, HttpOptions};
+use cells_client::account::{LinkUrl, ServerUrl};
+use cells_client::http::proxy::{self, ProxyVariables};
+use cells_client::http::{Http, HttpOptions};
 
 /// Where requests of an HTTP core go, which decides what of the environment may go along.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,7 @@ impl Ctx {
             headers: stored_headers.iter().cloned().chain(own).collect(),
             proxy: connection.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
             proxy_variables: Some(self.proxy_variables()),
+            user_agent: concat!("cec/", env!("CARGO_PKG_VERSION")).to_owned(),
             idle_timeout: connection.idle_timeout,
             connect_timeout: connection.connect_timeout,
             secrets: self.ui.secrets().clone(),

@@ -10,15 +10,15 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use crate::account::{Credentials, LinkUrl};
-use crate::auth::{Sender, TokenSource};
 use crate::env;
 use crate::error::{CliError, Kind};
-use crate::http::retry::RetryPolicy;
-use crate::path::View;
 use crate::settings::{Settings, parse_pause};
 use crate::ui::Ui;
-use crate::{api, s3};
+use cells_client::account::{Credentials, LinkUrl};
+use cells_client::auth::{Sender, TokenSource};
+use cells_client::http::retry::RetryPolicy;
+use cells_client::path::View;
+use cells_client::{api, s3};
 
 pub use account::{Opened, waiting};
 pub use connection::Destination;

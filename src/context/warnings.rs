@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Ctx;
-use crate::account::ServerUrl;
+use cells_client::account::ServerUrl;
 
 /// A warning that is printed once.
 #[derive(Debug, Default)]

@@ -7,13 +7,13 @@ use std::io::Read as _;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::auth::Token;
 use crate::error::{CliError, Kind};
-use crate::path::shell::command_line;
 use crate::settings::TokenOrigin;
-use crate::sys::atomic_file::is_readable_by_others;
+use crate::shell::command_line;
 use crate::ui::Ui;
 use crate::ui::prompt::Extent;
+use cells_client::auth::Token;
+use cells_client::sys::atomic_file::is_readable_by_others;
 
 /// The longest token file that is read.
 const LONGEST_TOKEN: u64 = 64 * 1024;

@@ -1,9 +1,13 @@
 //! What a user can do about a failure: the one place whose texts name commands, options and variables. The rooms below
 //! say what is wrong, and nothing of how this program is used.
 
+use std::path::Path;
+
 use super::Kind;
-use crate::failure::{Reason, ServerErrorKind};
-use crate::http::Detail;
+use crate::shell::command_line;
+use cells_client::failure::{Reason, ServerErrorKind};
+use cells_client::http::Detail;
+use cells_client::transfer::error::MissingFolder;
 
 /// How to sign in (again).
 pub(crate) const SIGN_IN: &str = "run 'cec configure' to sign in, or set CEC_URL and CEC_TOKEN";
@@ -87,4 +91,15 @@ pub(super) fn of_http(detail: &Detail) -> String {
         Detail::EncryptedKey => "store the key without a passphrase, for example with 'openssl pkey'",
     };
     text.to_owned()
+}
+
+/// The command that creates a folder.
+pub(super) fn creation(folder: &MissingFolder) -> String {
+    let local = |start, path: &Path| command_line(start, &[&path.display().to_string()]);
+    match folder {
+        MissingFolder::Remote(path) => command_line("cec mkdir", &[path.as_str()]),
+        MissingFolder::RemoteWithParents(path) => command_line("cec mkdir -p", &[path.as_str()]),
+        MissingFolder::Local(path) => local("mkdir", path),
+        MissingFolder::LocalWithParents(path) => local("mkdir -p", path),
+    }
 }

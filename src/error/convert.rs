@@ -4,20 +4,20 @@ use std::io;
 
 use super::advice::{self, NO_PASSWORD_IN_URL, NOT_CELLS, SERVER, SIGN_IN, TOO_MANY_FILES, UNLOCK};
 use super::{CliError, Kind, causes};
-use crate::account::UrlError;
-use crate::api::update::UpdateError;
-use crate::auth::oauth::OAuthError;
-use crate::auth::{AuthError, LinkRefusal};
 use crate::env::EnvError;
-use crate::failure::{Cause, ServerError};
-use crate::http::{HttpError, HttpErrorKind};
-use crate::path::shell::command_line;
-use crate::path::{NameError, PathError, without_archive_ending};
 use crate::settings::SettingsError;
-use crate::store::{KeyringError, StoreError};
+use crate::shell::command_line;
 use crate::ui::OutputError;
 use crate::ui::template::FormatError;
-use crate::walk::WalkError;
+use cells_client::account::UrlError;
+use cells_client::api::update::UpdateError;
+use cells_client::auth::oauth::OAuthError;
+use cells_client::auth::{AuthError, LinkRefusal};
+use cells_client::failure::{Cause, ServerError};
+use cells_client::http::{HttpError, HttpErrorKind};
+use cells_client::path::{NameError, PathError, without_archive_ending};
+use cells_client::store::{KeyringError, StoreError};
+use cells_client::walk::WalkError;
 
 impl From<HttpError> for CliError {
     fn from(error: HttpError) -> Self {

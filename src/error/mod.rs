@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::failure::Reason;
+use cells_client::failure::Reason;
 
 mod advice;
 mod convert;

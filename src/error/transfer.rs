@@ -2,12 +2,12 @@
 
 use std::io;
 
-use super::advice::of_server;
+use super::advice::{self, of_server};
 use super::{CliError, Kind, causes};
-use crate::transfer::TransferError;
-use crate::transfer::error::{HIDDEN_BY_LINK, NO_FILE, Reach};
-use crate::walk::WalkError;
-use crate::walk::local::LocalError;
+use cells_client::transfer::TransferError;
+use cells_client::transfer::error::{HIDDEN_BY_LINK, NO_FILE, Reach};
+use cells_client::walk::WalkError;
+use cells_client::walk::local::LocalError;
 
 impl From<TransferError> for CliError {
     fn from(error: TransferError) -> Self {
@@ -16,8 +16,8 @@ impl From<TransferError> for CliError {
         let converted = match error {
             TransferError::Server(error) => return error.into(),
             TransferError::Walk(error) => return error.into(),
-            TransferError::NoFolder { make, .. } => {
-                return Self::new(kind, message).hint(format!("create it with: {make}"));
+            TransferError::NoFolder { folder, .. } => {
+                return Self::new(kind, message).hint(format!("create it with: {}", advice::creation(&folder)));
             }
             TransferError::Local { path, .. }
             | TransferError::LocalEntry { path, .. }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use super::{Given, Settings, SettingsError, parse_given_url};
-use crate::account::{LinkUrl, ServerUrl};
+use cells_client::account::{LinkUrl, ServerUrl};
 
 /// Where a given token is.
 #[derive(Debug, Clone)]

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::account::{LinkUrl, LinkUrlError, ServerUrl, UrlError};
 use crate::env::{self, EnvError, Environment};
-use crate::path::shell::command_line;
+use crate::shell::command_line;
+use cells_client::account::{LinkUrl, LinkUrlError, ServerUrl, UrlError};
 
 mod choose;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -1,8 +1,8 @@
 //! What holds for any text as a value of a setting: for the property tests here and for the fuzz target.
 
 use super::{parse_duration, parse_link, parse_url};
-use crate::account::{LinkUrl, ServerUrl};
 use crate::env::parse_switch;
+use cells_client::account::{LinkUrl, ServerUrl};
 
 /// Reads any text as a duration, a switch, a URL and a public link.
 pub fn values(text: &str) {
@@ -18,7 +18,7 @@ pub fn values(text: &str) {
     if let Ok((link, below)) = parse_link(text) {
         assert!(LinkUrl::is_meant(&link.to_string()) && !link.hash().is_empty(), "{text:?}");
         assert_eq!(LinkUrl::parse(&link.to_string()), Ok((link.clone(), String::new())), "it reads as itself");
-        let encoded: Vec<String> = below.split('/').map(crate::path::encode_segment).collect();
+        let encoded: Vec<String> = below.split('/').map(cells_client::path::encode_segment).collect();
         let whole = format!("{link}/{}", encoded.join("/"));
         assert_eq!(LinkUrl::parse(&whole), Ok((link, below.trim_end_matches('/').to_owned())), "{whole}");
     }

@@ -1,6 +1,8 @@
 //! SIGINT, SIGTERM and SIGHUP: the first asks the command to stop, the second one ends the process. Either way the
 //! process dies of its signal, as a shell expects: bash ends a loop only if what ran in it died of SIGINT.
 
+#![expect(clippy::disallowed_methods, reason = "the program ends as if the signal had killed it")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::api::{Node, NodeKind};
+use cells_client::api::{Node, NodeKind};
 
 /// A node.
 #[derive(Debug, Serialize)]

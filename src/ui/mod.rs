@@ -1,5 +1,7 @@
 //! What the user sees: results on standard output, everything else on standard error.
 
+#![expect(clippy::disallowed_methods, reason = "the screen")]
+
 pub mod human;
 pub mod jq;
 pub mod json;
@@ -21,8 +23,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::http::redact::Secrets;
 use crate::settings::{ColorChoice, OutputSettings};
+use cells_client::http::redact::Secrets;
 
 /// How long lines may wait in the buffer before the next one takes them along to a pipe.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);

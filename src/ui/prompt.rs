@@ -1,5 +1,7 @@
 //! Questions. Silence, the end of input and anything but a clear yes mean No.
 
+#![expect(clippy::disallowed_methods, reason = "prompts read standard input")]
+
 use std::io::{self, BufRead, Read};
 
 use secrecy::SecretString;

@@ -1,5 +1,7 @@
 //! The whole program, run as a user runs it, against a sandbox server and in a sealed environment.
 
+#![allow(clippy::disallowed_methods, reason = "the rules for streams and the environment are for the program")]
+
 #[path = "../support/trees.rs"]
 mod trees;
 

@@ -2,6 +2,8 @@
 //! in the same way. docs/other-clients.md says what was tried; its configurations are the ones used here. A client that
 //! is not installed is skipped.
 
+#![allow(clippy::disallowed_methods, reason = "the rules for streams and the environment are for the program")]
+
 mod support;
 
 mod aws;

@@ -1,7 +1,7 @@
 //! User metadata and public links: what the server takes, and what it does not do although it says yes.
 
-use cec::api::share::{LinkWish, Permission};
-use cec::failure::ServerErrorKind;
+use cells_client::api::share::{LinkWish, Permission};
+use cells_client::failure::ServerErrorKind;
 use serde_json::json;
 
 use crate::scenarios;

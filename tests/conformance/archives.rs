@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use cec::api::jobs::JobStatus;
-use cec::api::search::Search;
-use cec::api::watch::{End, Watch};
+use cells_client::api::jobs::JobStatus;
+use cells_client::api::search::Search;
+use cells_client::api::watch::{End, Watch};
 use serde_json::json;
 
 use crate::recycle::unique;
@@ -60,12 +60,12 @@ async fn a_run_of_the_servers_own_job_is_heard_by_whoever_set_it_off(server: &Se
     watch.ready().await;
     let id = api.resync("pydiods1").await.expect("a job");
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
-    while !watch.known(&id).is_some_and(cec::api::jobs::Job::has_ended) {
+    while !watch.known(&id).is_some_and(cells_client::api::jobs::Job::has_ended) {
         assert!(watch.news_until(deadline).await.is_some(), "nothing is heard of the end");
     }
     let task = watch.known(&id).and_then(|job| job.task.clone()).expect("a run");
     let entry = api.job_entry(&id.0).await.expect("an answer").expect("a job");
-    assert_eq!(entry.owner, cec::api::scheduler::SYSTEM_USER);
+    assert_eq!(entry.owner, cells_client::api::scheduler::SYSTEM_USER);
     assert_ne!(task.owner, entry.owner);
 }
 
@@ -118,7 +118,7 @@ async fn a_restored_node_is_where_its_job_says(server: &Server) {
     let api = server.api();
     let before = api.stat(&path).await.expect("a node");
     api.delete(std::slice::from_ref(&path), false).await.expect("jobs");
-    let bin = cec::path::RemotePath::root().join(path.workspace()).join("recycle_bin").join(&name);
+    let bin = cells_client::path::RemotePath::root().join(path.workspace()).join("recycle_bin").join(&name);
     server.until("it is in the bin", async || api.find(&bin).await.is_ok_and(|node| node.is_some())).await;
     let mut watch = Watch::open(&api);
     watch.ready().await;

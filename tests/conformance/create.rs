@@ -1,6 +1,6 @@
 //! Making folders and files through REST.
 
-use cec::path::RemotePath;
+use cells_client::path::RemotePath;
 use serde_json::{Value, json};
 
 use crate::answers::name_of;
@@ -142,7 +142,10 @@ async fn the_client_makes_folders(server: &Server) {
     server.write("file", "x").await;
     let error = server.api().create_folders(&[server.remote("file")]).await.expect_err("a file");
     assert!(
-        matches!(error.kind, cec::failure::ServerErrorKind::Conflict | cec::failure::ServerErrorKind::Forbidden),
+        matches!(
+            error.kind,
+            cells_client::failure::ServerErrorKind::Conflict | cells_client::failure::ServerErrorKind::Forbidden
+        ),
         "{error:?}"
     );
 }

@@ -20,7 +20,9 @@ async fn strangers_are_told_the_endpoints(server: &Server) {
         assert!(answer["Endpoints"][name].as_str().is_some_and(|url| url.ends_with(ending)), "{name}: {answer}");
     }
     assert!(answer.get("Version").is_none(), "{answer}");
-    cec::api::frontend::probe(&server.sender(crate::server::token("x")).http, &server.url).await.expect("Cells");
+    cells_client::api::frontend::probe(&server.sender(crate::server::token("x")).http, &server.url)
+        .await
+        .expect("Cells");
 }
 
 async fn administrators_are_told_the_version(server: &Server) {

@@ -5,11 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cec::hash::MEBIBYTE;
-use cec::http::retry::RetryPolicy;
-use cec::transfer::event::Silent;
-use cec::transfer::{Engine, IfExists, Options, Summary, TransferError};
-use tokio_util::sync::CancellationToken;
+use cells_client::hash::MEBIBYTE;
+use cells_client::http::retry::RetryPolicy;
+use cells_client::transfer::{Engine, IfExists, Options, Summary, TransferError};
 
 use crate::scenarios;
 use crate::server::Server;
@@ -50,14 +48,7 @@ fn options(if_exists: IfExists) -> Options {
 
 impl<'a> Desk<'a> {
     fn new(server: &'a Server, if_exists: IfExists) -> Self {
-        let engine = Engine {
-            api: server.api(),
-            s3: server.gateway(),
-            options: Arc::new(options(if_exists)),
-            observer: Arc::new(Silent),
-            storage: cec::transfer::storage::Storage::default(),
-            cancel: CancellationToken::new(),
-        };
+        let engine = Engine { options: Arc::new(options(if_exists)), ..Engine::new(server.api(), server.gateway()) };
         Self { server, folder: tempfile::tempdir().expect("a folder"), engine }
     }
 
@@ -74,7 +65,7 @@ impl<'a> Desk<'a> {
     async fn up(&self, sources: &[&str], target: &str) -> Result<Summary, TransferError> {
         let sources: Vec<PathBuf> = sources.iter().map(|source| self.local(source)).collect();
         let target = if target.is_empty() {
-            cec::path::RemotePath::parse(&self.server.folder).expect("a path")
+            cells_client::path::RemotePath::parse(&self.server.folder).expect("a path")
         } else {
             self.server.remote(target)
         };

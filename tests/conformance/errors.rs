@@ -1,6 +1,6 @@
 //! Wrong requests, and the forms that errors come in.
 
-use cec::failure::ServerErrorKind;
+use cells_client::failure::ServerErrorKind;
 use serde_json::json;
 
 use crate::scenarios;
@@ -76,7 +76,7 @@ async fn the_client_names_the_kinds_of_errors(server: &Server) {
     let raw = async |path: &str| api.raw(http::Method::GET, path, None).await;
     let html = raw("/a/no-such-service").await;
     assert!(html.is_err() || html.is_ok_and(|answer| !answer.body.starts_with(b"{")));
-    let unknown = cec::path::RemotePath::parse("no-such-workspace/x").expect("a path");
+    let unknown = cells_client::path::RemotePath::parse("no-such-workspace/x").expect("a path");
     assert_eq!(api.stat(&unknown).await.expect_err("unknown").kind, ServerErrorKind::NotFound);
     assert_eq!(
         api.create_folders(std::slice::from_ref(&unknown)).await.expect_err("unknown").kind,

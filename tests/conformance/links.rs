@@ -1,12 +1,12 @@
 //! Public links as their visitors find them.
 
-use cec::account::LinkUrl;
-use cec::api::NodeKind;
-use cec::api::share::{Link, LinkWish, Permission};
-use cec::auth::public_link::LinkPage;
-use cec::auth::{AuthError, LinkRefusal};
-use cec::failure::ServerErrorKind;
-use cec::path::RemotePath;
+use cells_client::account::LinkUrl;
+use cells_client::api::NodeKind;
+use cells_client::api::share::{Link, LinkWish, Permission};
+use cells_client::auth::public_link::LinkPage;
+use cells_client::auth::{AuthError, LinkRefusal};
+use cells_client::failure::ServerErrorKind;
+use cells_client::path::RemotePath;
 use futures_util::TryStreamExt as _;
 use jiff::{Timestamp, ToSpan as _};
 

@@ -278,11 +278,11 @@ async fn a_walk_finds_the_hidden_names_too(server: &Server) {
     folders(server, &["d/.dots/deep", "d/shown"]).await;
     server.write("d/.dots/.x", "1").await;
     server.write("d/y", "22").await;
-    let children = cec::walk::remote::children(&server.api(), &server.gateway(), &server.remote("d"));
+    let children = cells_client::walk::remote::children(&server.api(), &server.gateway(), &server.remote("d"));
     let mut found: Vec<_> = children.map(|node| node.expect("a node").name().to_owned()).collect().await;
     found.sort();
     assert_eq!(found, [".dots", "shown", "y"]);
-    let inside = cec::walk::remote::children(&server.api(), &server.gateway(), &server.remote("d/.dots"));
+    let inside = cells_client::walk::remote::children(&server.api(), &server.gateway(), &server.remote("d/.dots"));
     let mut inside: Vec<_> = inside.map(|node| node.expect("a node").name().to_owned()).collect().await;
     inside.sort();
     assert_eq!(inside, [".x", "deep"]);

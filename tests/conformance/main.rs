@@ -1,6 +1,7 @@
 //! What a Cells server does, as scenarios: always on the sandbox, and on a real server where `CEC_TEST_URL` and
 //! `CEC_TEST_TOKEN` name one (docs/conformance.md). The same assertions hold on both.
 
+#![allow(clippy::disallowed_methods, reason = "the rules for streams and the environment are for the program")]
 // What is left out is said where --nocapture lets it be seen.
 #![allow(clippy::print_stdout)]
 

@@ -1,6 +1,6 @@
 //! Uploads in parts.
 
-use cec::failure::ServerErrorKind;
+use cells_client::failure::ServerErrorKind;
 use md5::{Digest, Md5};
 use serde_json::json;
 

@@ -136,7 +136,7 @@ async fn a_backslash_cannot_be_reached(server: &Server) {
     server.s3("GET", &server.path("d/back\\slash"), "", &[], None).await.refused(404, "NoSuchKey");
     let reply = server.bulk(&json!({"NodePaths": [server.path("d/back\\slash")]})).await;
     assert_eq!(reply.text(), "{}");
-    assert!(cec::path::check_name("back\\slash").is_err(), "the client refuses it");
+    assert!(cells_client::path::check_name("back\\slash").is_err(), "the client refuses it");
 }
 
 async fn a_star_as_a_name_means_the_children_in_bulk(server: &Server) {
@@ -146,7 +146,7 @@ async fn a_star_as_a_name_means_the_children_in_bulk(server: &Server) {
     assert_eq!(server.bulk(&json!({"NodePaths": [server.path("d/*")]})).await.names(), ["*", "other"]);
     assert_eq!(server.read("d/*").await, "star");
     let nodes = server.api().stat_many(&[server.remote("d/*"), server.remote("d/other")]).await.expect("nodes");
-    assert_eq!(nodes.iter().map(cec::api::Node::name).collect::<Vec<_>>(), ["*", "other"]);
+    assert_eq!(nodes.iter().map(cells_client::api::Node::name).collect::<Vec<_>>(), ["*", "other"]);
 }
 
 async fn control_characters_are_kept(server: &Server) {

@@ -1,6 +1,6 @@
 //! Objects of the gateway: written with one request, read whole and in ranges.
 
-use cec::failure::ServerErrorKind;
+use cells_client::failure::ServerErrorKind;
 use futures_util::TryStreamExt;
 use md5::{Digest, Md5};
 use serde_json::json;
@@ -116,7 +116,8 @@ async fn an_unknown_length_is_refused(server: &Server) {
     let url = server.url.at(&format!("/io/{}", encoded(&key))).expect("a URL");
     let method = http::Method::PUT;
     let now = std::time::SystemTime::now();
-    let headers = cec::s3::sign::headers(&method, &url, &http::HeaderMap::new(), &server.token, now).expect("signed");
+    let headers =
+        cells_client::s3::sign::headers(&method, &url, &http::HeaderMap::new(), &server.token, now).expect("signed");
     let http = &server.sender(crate::server::token("x")).http;
     let chunks = futures_util::stream::iter([Ok::<_, std::io::Error>("hello")]);
     let request = http.request(method, url).headers(headers).body(reqwest::Body::wrap_stream(chunks));

@@ -1,6 +1,6 @@
 //! Deleting, the recycle bin, and the way back.
 
-use cec::failure::ServerErrorKind;
+use cells_client::failure::ServerErrorKind;
 use serde_json::json;
 
 use crate::scenarios;
@@ -168,7 +168,7 @@ async fn the_client_deletes(server: &Server) {
     server.write("a", "x").await;
     server.write("b", "x").await;
     let api = server.api();
-    let only_named = cec::path::RemotePath::parse("no-such-workspace").expect("a path");
+    let only_named = cells_client::path::RemotePath::parse("no-such-workspace").expect("a path");
     let error = api.delete(&[only_named], true).await.expect_err("a workspace");
     assert_eq!(error.kind, ServerErrorKind::BadRequest, "the client does not even ask");
     let error = api.delete(&[server.remote("none")], true).await.expect_err("missing");

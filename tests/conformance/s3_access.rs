@@ -71,8 +71,13 @@ async fn a_signature_needs_its_parts(server: &Server) {
     server.write("file", "x").await;
     let path = format!("/io/{}", encoded(&server.path("file")));
     let url = server.url.at(&path).expect("a URL");
-    let signed =
-        cec::s3::sign::headers(&http::Method::GET, &url, &http::HeaderMap::new(), &server.token, SystemTime::now());
+    let signed = cells_client::s3::sign::headers(
+        &http::Method::GET,
+        &url,
+        &http::HeaderMap::new(),
+        &server.token,
+        SystemTime::now(),
+    );
     let signed = signed.expect("signed");
     let text = |name: &str| signed[name].to_str().expect("text").to_owned();
     let (authorization, hash, date) = (text("authorization"), text("x-amz-content-sha256"), text("x-amz-date"));

@@ -1,6 +1,6 @@
 //! Listings of the gateway: unlike REST's they hold the hidden names, and have no pages.
 
-use cec::path::RemotePath;
+use cells_client::path::RemotePath;
 use futures_util::TryStreamExt;
 
 use crate::answers::Reply;

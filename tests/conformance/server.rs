@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use cec::account::{Account, Credentials, LinkUrl, ServerUrl};
-use cec::auth::public_link::LinkPage;
-use cec::auth::{AuthError, Sender, TokenSource};
-use cec::http::{Http, HttpOptions};
-use cec::path::{RemotePath, encode_segment};
-use cec::{api, s3};
+use cells_client::account::{Account, Credentials, LinkUrl, ServerUrl};
+use cells_client::auth::public_link::LinkPage;
+use cells_client::auth::{AuthError, Sender, TokenSource};
+use cells_client::http::{Http, HttpOptions};
+use cells_client::path::{RemotePath, encode_segment};
+use cells_client::{api, s3};
 use cells_sandbox::{Config, Sandbox};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};

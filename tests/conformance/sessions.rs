@@ -1,7 +1,7 @@
 //! Signing in with a password, and what becomes of the session.
 
-use cec::account::Credentials;
-use cec::auth::AuthError;
+use cells_client::account::Credentials;
+use cells_client::auth::AuthError;
 use serde_json::{Value, json};
 
 use crate::answers::Reply;
@@ -148,7 +148,7 @@ async fn the_client_signs_in_renews_and_leaves(server: &Server) {
     assert!(works(server, token.expose()).await);
     let renewed = sender.tokens.renew(&token).await.expect("another token");
     assert!(works(server, renewed.expose()).await);
-    let user = cec::api::Client::new(sender.clone()).user().await.expect("an answer").expect("a user");
+    let user = cells_client::api::Client::new(sender.clone()).user().await.expect("an answer").expect("a user");
     assert_eq!(user.login, login.name);
     sender.tokens.close().await;
     assert!(!works(server, renewed.expose()).await, "signed out");

@@ -1,6 +1,6 @@
 //! Who is let in, and in which words the others are not.
 
-use cec::failure::ServerErrorKind;
+use cells_client::failure::ServerErrorKind;
 use serde_json::json;
 
 use crate::scenarios;
@@ -102,19 +102,19 @@ async fn a_token_for_a_folder_does_not_open_what_is_in_it(server: &Server) {
 async fn the_client_tells_a_dead_token_from_a_missing_right(server: &Server) {
     server.write("file", "x").await;
     let dead = server.sender(token("garbage"));
-    let error = cec::api::Client::new(dead.clone()).stat(&server.remote("file")).await.expect_err("refused");
+    let error = cells_client::api::Client::new(dead.clone()).stat(&server.remote("file")).await.expect_err("refused");
     assert!(matches!(error.kind, ServerErrorKind::Unauthenticated | ServerErrorKind::Auth), "{error:?}");
-    let error = cec::s3::Client::new(dead).head(&server.remote("file")).await.expect_err("refused");
+    let error = cells_client::s3::Client::new(dead).head(&server.remote("file")).await.expect_err("refused");
     assert!(matches!(error.kind, ServerErrorKind::Unauthenticated | ServerErrorKind::Auth), "{error:?}");
     let Some((other, workspace)) = server.someone_else().and_then(|other| Some((other, other.read_only.as_ref()?)))
     else {
         return;
     };
     let sender = server.sender(token(&other.token));
-    let path = cec::path::RemotePath::parse(&format!("{workspace}/conformance")).expect("a path");
+    let path = cells_client::path::RemotePath::parse(&format!("{workspace}/conformance")).expect("a path");
     let body = || reqwest::Body::from("x");
-    let error = cec::s3::Client::new(sender.clone()).put(&path, 1, &body).await.expect_err("refused");
+    let error = cells_client::s3::Client::new(sender.clone()).put(&path, 1, &body).await.expect_err("refused");
     assert_eq!(error.kind, ServerErrorKind::Forbidden, "{error:?}");
-    let error = cec::api::Client::new(sender).create_folders(&[path]).await.expect_err("refused");
+    let error = cells_client::api::Client::new(sender).create_folders(&[path]).await.expect_err("refused");
     assert_eq!(error.kind, ServerErrorKind::Forbidden, "{error:?}");
 }

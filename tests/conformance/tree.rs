@@ -1,7 +1,7 @@
 //! Single nodes: stat, its errors, and what the index says of a file.
 
-use cec::api::NodeKind;
-use cec::failure::ServerErrorKind;
+use cells_client::api::NodeKind;
+use cells_client::failure::ServerErrorKind;
 use serde_json::json;
 
 use crate::answers::{meta, name_of};
@@ -196,12 +196,12 @@ async fn the_client_reads_all_kinds_of_nodes(server: &Server) {
     assert_eq!((empty.kind, empty.size), (NodeKind::File, 0));
     let folder = api.stat(&server.remote("sub")).await.expect("a folder");
     assert_eq!(folder.kind, NodeKind::Folder);
-    let workspace = cec::path::RemotePath::parse(server.workspace()).expect("a path");
+    let workspace = cells_client::path::RemotePath::parse(server.workspace()).expect("a path");
     assert_eq!(api.stat(&workspace).await.expect("a workspace").kind, NodeKind::Workspace);
     let missing = api.stat(&server.remote("sub/none")).await.expect_err("missing");
     assert_eq!(missing.kind, ServerErrorKind::NotFound);
     let many = api.stat_many(&[server.remote("sub"), server.remote("none"), server.remote("sub/file.txt")]).await;
     let many = many.expect("nodes");
-    assert_eq!(many.iter().map(cec::api::Node::name).collect::<Vec<_>>(), ["sub", "file.txt"]);
+    assert_eq!(many.iter().map(cells_client::api::Node::name).collect::<Vec<_>>(), ["sub", "file.txt"]);
     assert_eq!(many[0].children, Some(2));
 }

@@ -5,9 +5,9 @@ use std::fs;
 #[cfg(unix)]
 use std::sync::Arc;
 
-use cec::hash::MEBIBYTE;
-use cec::transfer::{IfExists, Options, TransferError};
-use cec::walk::remote::{self, RemoteItem, RemoteOptions};
+use cells_client::hash::MEBIBYTE;
+use cells_client::transfer::{IfExists, Options, TransferError};
+use cells_client::walk::remote::{self, RemoteItem, RemoteOptions};
 use cells_sandbox::{Fault, Kept};
 use tokio::sync::mpsc;
 
@@ -231,7 +231,7 @@ async fn what_a_proxy_leaves_out_of_an_answer_is_known_from_the_listing() {
         }
     }
     // Without a look at the content it proves nothing.
-    let unverified = Options { verify: false, retry: cec::http::retry::RetryPolicy::never(), ..options() };
+    let unverified = Options { verify: false, retry: cells_client::http::retry::RetryPolicy::never(), ..options() };
     let house = House::with(unverified);
     house.sandbox.tree().put("common-files/file", content(5000)).expect("a file");
     house.sandbox.faults().add(Fault::on("GET", "/io/common-files/file").drop_header("Etag").always());

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use cec::error::Kind;
-use cec::hash::MEBIBYTE;
-use cec::http::retry::RetryPolicy;
-use cec::transfer::{Options, TransferError};
+use cells_client::hash::MEBIBYTE;
+use cells_client::http::retry::RetryPolicy;
+use cells_client::transfer::{Options, TransferError};
 use cells_sandbox::{Config, Fault};
 
 use crate::support::{House, assert_whole, options};
@@ -128,8 +128,11 @@ async fn a_refusal_of_a_moment_is_waited_out() {
 
 #[tokio::test]
 async fn who_has_locked_a_file_is_told() {
-    let house =
-        House::of(Config::default(), "alice", Options { if_exists: cec::transfer::IfExists::Overwrite, ..options() });
+    let house = House::of(
+        Config::default(),
+        "alice",
+        Options { if_exists: cells_client::transfer::IfExists::Overwrite, ..options() },
+    );
     house.sandbox.tree().put("common-files/file", "old").expect("a file");
     house.sandbox.s3().lock_content("common-files/file", "admin");
     assert!(house.sandbox.tree().set_meta("common-files/file", "content_lock", "admin"));
@@ -158,9 +161,9 @@ async fn the_top_of_a_workspace_of_several_folders_takes_nothing() {
 #[derive(Default)]
 struct Notices(std::sync::Mutex<Vec<String>>);
 
-impl cec::transfer::Observer for Notices {
-    fn notice(&self, _path: &str, text: &str) {
-        self.0.lock().expect("a lock").push(text.to_owned());
+impl cells_client::transfer::Observer for Notices {
+    fn notice(&self, _path: &str, notice: cells_client::transfer::event::Notice) {
+        self.0.lock().expect("a lock").push(notice.to_string());
     }
 }
 
@@ -195,7 +198,7 @@ async fn a_file_that_is_replaced_while_it_is_read_is_no_mixture() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use cec::transfer::event::{ItemNumber, Observer};
+    use cells_client::transfer::event::{ItemNumber, Observer};
 
     /// Puts another file of the same size and time in its place, once.
     struct Swap(std::path::PathBuf, std::path::PathBuf, AtomicBool);

@@ -6,10 +6,10 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cec::hash::MEBIBYTE;
-use cec::transfer::error::Reach;
-use cec::transfer::event::ItemNumber;
-use cec::transfer::{IfExists, Observer, Options, Summary, TransferError};
+use cells_client::hash::MEBIBYTE;
+use cells_client::transfer::error::Reach;
+use cells_client::transfer::event::{ItemNumber, Notice};
+use cells_client::transfer::{IfExists, Observer, Options, Summary, TransferError};
 use cells_sandbox::Fault;
 
 use crate::support::{House, assert_whole, options, remote};
@@ -52,8 +52,8 @@ impl Observer for Bystander {
         }
     }
 
-    fn notice(&self, _path: &str, text: &str) {
-        self.notices.lock().expect("a lock").push(text.to_owned());
+    fn notice(&self, _path: &str, notice: Notice) {
+        self.notices.lock().expect("a lock").push(notice.to_string());
     }
 }
 
@@ -299,7 +299,7 @@ async fn passing_answers_are_waited_out_and_lasting_ones_told() {
         ("a redirect to another host", Fault::on("GET", "/io/").redirect(elsewhere), Reach::Server),
     ];
     for (name, fault, reach) in lasting {
-        let one_try = cec::http::retry::RetryPolicy::never();
+        let one_try = cells_client::http::retry::RetryPolicy::never();
         let house = House::with(Options { retry: one_try, ..options() });
         house.sandbox.tree().put("common-files/file", "content").expect("a file");
         house.sandbox.faults().add(fault.always());
@@ -371,7 +371,8 @@ async fn in_parts(house: &House, first: u64) -> Vec<u8> {
 }
 
 fn cells_hash(content: &[u8]) -> String {
-    let mut hasher = cec::hash::Hasher::new(cec::hash::Scheme::Parts(cec::hash::CELLS_BLOCK));
+    let mut hasher =
+        cells_client::hash::Hasher::new(cells_client::hash::Scheme::Parts(cells_client::hash::CELLS_BLOCK));
     hasher.update(content);
     hasher.cells_hash().expect("a hash")
 }

@@ -1,7 +1,7 @@
 //! Storages that are not as the usual one: what is stored is encrypted, or folders hold a file of the server's own.
 
-use cec::hash::MEBIBYTE;
-use cec::transfer::{IfExists, Options, TransferError};
+use cells_client::hash::MEBIBYTE;
+use cells_client::transfer::{IfExists, Options, TransferError};
 
 use crate::support::{House, assert_whole, options, remote};
 use crate::trees::content;
@@ -28,7 +28,7 @@ async fn what_is_encrypted_goes_up_and_comes_back() {
     let sent = house.up(&["up"], &format!("{SECRET}/")).await.expect("a run");
     assert_whole(&sent);
     let stored = house.sandbox.tree().etag(&format!("{SECRET}/up/small"));
-    assert_ne!(stored, Some(cec::hash::hex(&cec::hash::md5(&content(1000)))), "it is not encrypted");
+    assert_ne!(stored, Some(cells_client::hash::hex(&cells_client::hash::md5(&content(1000)))), "it is not encrypted");
     let fetched = house.down(&[&format!("{SECRET}/up")], "down").await.expect("a run");
     assert_whole(&fetched);
     for name in ["empty", "small", "block", "parts"] {
@@ -59,8 +59,8 @@ async fn a_content_that_differs_from_its_hash_is_found_out() {
     house.sandbox.tree().set_hash(&format!("{SECRET}/file"), "00000000000000000000000000000000");
     let node = house.engine.api.find(&remote(&format!("{SECRET}/file"))).await.expect("an answer").expect("a node");
     assert!(node.is_encrypted());
-    let policy = cec::http::retry::RetryPolicy { max_attempts: 1, ..house.engine.options.retry.clone() };
-    let engine = cec::transfer::Engine {
+    let policy = cells_client::http::retry::RetryPolicy { max_attempts: 1, ..house.engine.options.retry.clone() };
+    let engine = cells_client::transfer::Engine {
         options: std::sync::Arc::new(Options { retry: policy, ..options() }),
         ..house.engine.clone()
     };

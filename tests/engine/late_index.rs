@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use cec::hash::MEBIBYTE;
-use cec::http::retry::RetryPolicy;
-use cec::transfer::{IfExists, Options, Summary};
+use cells_client::hash::MEBIBYTE;
+use cells_client::http::retry::RetryPolicy;
+use cells_client::transfer::{IfExists, Options, Summary};
 use cells_sandbox::Fault;
 
 use crate::support::{House, assert_whole, options};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use cec::error::Kind;
-use cec::hash::MEBIBYTE;
-use cec::transfer::{Engine, IfExists, Options, Summary, TransferError};
+use cells_client::hash::MEBIBYTE;
+use cells_client::transfer::{Engine, IfExists, Options, Summary, TransferError};
 use cells_sandbox::{Fault, Gate};
 use futures_util::future::LocalBoxFuture;
 
@@ -70,7 +70,7 @@ async fn a_retry_that_comes_before_the_server_knows_of_the_break_ends_as_a_file(
 #[tokio::test]
 async fn a_retry_waits_for_the_server_to_know_of_the_break() {
     let house = House::with(Options {
-        retry: cec::http::retry::RetryPolicy { max_backoff: Duration::from_secs(20), ..options().retry },
+        retry: cells_client::http::retry::RetryPolicy { max_backoff: Duration::from_secs(20), ..options().retry },
         ..options()
     });
     let (source, gate) = (house.write("file", content(3 * MEBIBYTE)), Gate::closed());

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-use cec::hash::MEBIBYTE;
-use cec::transfer::{IfExists, Options};
+use cells_client::hash::MEBIBYTE;
+use cells_client::transfer::{IfExists, Options};
 use cells_sandbox::Fault;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -5,16 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cec::account::{Account, Credentials, ServerUrl};
-use cec::auth::{Sender, TokenSource};
-use cec::hash::MEBIBYTE;
-use cec::http::retry::RetryPolicy;
-use cec::http::{Http, HttpOptions};
-use cec::path::RemotePath;
-use cec::transfer::event::Silent;
-use cec::transfer::{Engine, IfExists, Options, Summary, TransferError};
+use cells_client::account::{Account, Credentials, ServerUrl};
+use cells_client::auth::{Sender, TokenSource};
+use cells_client::hash::MEBIBYTE;
+use cells_client::http::retry::RetryPolicy;
+use cells_client::http::{Http, HttpOptions};
+use cells_client::path::RemotePath;
+use cells_client::transfer::{Engine, IfExists, Options, Summary, TransferError};
 use cells_sandbox::{Config, Sandbox};
-use tokio_util::sync::CancellationToken;
 
 /// A sandbox, a local folder, and an engine between them.
 pub(crate) struct House {
@@ -76,14 +74,9 @@ impl House {
         let http = Http::new(&HttpOptions { idle_timeout, ..HttpOptions::default() }).expect("an HTTP core");
         let tokens = TokenSource::new(http.clone(), &account);
         let sender = Arc::new(Sender::new(http, account.url, tokens));
-        let engine = Engine {
-            api: cec::api::Client::new(sender.clone()).with_retry(options.retry.clone()),
-            s3: cec::s3::Client::new(sender),
-            options: Arc::new(options),
-            observer: Arc::new(Silent),
-            storage: cec::transfer::storage::Storage::default(),
-            cancel: CancellationToken::new(),
-        };
+        let api = cells_client::api::Client::new(sender.clone()).with_retry(options.retry.clone());
+        let s3 = cells_client::s3::Client::new(sender);
+        let engine = Engine { options: Arc::new(options), ..Engine::new(api, s3) };
         Self { sandbox, folder, engine }
     }
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cec::hash::MEBIBYTE;
-use cec::transfer::{IfExists, Options, TransferError};
+use cells_client::hash::MEBIBYTE;
+use cells_client::transfer::{IfExists, Options, TransferError};
 use cells_sandbox::Fault;
 
 use crate::support::{House, assert_whole, options};
@@ -89,7 +89,8 @@ async fn targets_follow_cp() {
     house.sandbox.tree().mkdir("common-files/into").expect("a folder");
     assert_whole(&house.up(&["a", "b"], "common-files/into").await.expect("an upload"));
     assert_eq!(house.sandbox.tree().list("common-files/into"), ["a", "b"]);
-    let refused = |result: Result<_, TransferError>| result.map(|_: cec::transfer::Summary| ()).expect_err("a refusal");
+    let refused =
+        |result: Result<_, TransferError>| result.map(|_: cells_client::transfer::Summary| ()).expect_err("a refusal");
     assert!(matches!(refused(house.up(&["a", "b"], "common-files/none").await), TransferError::NoFolder { .. }));
     assert!(matches!(refused(house.up(&["a"], "common-files/none/x").await), TransferError::NoFolder { .. }));
     assert!(matches!(refused(house.up(&["a"], "common-files/renamed/x").await), TransferError::Clash { .. }));
@@ -254,7 +255,7 @@ async fn a_dead_token_ends_the_run_at_once() {
     house.sandbox.faults().add(Fault::on("PUT", "/io/common-files/tree/").skip(20).expire_token());
     let summary = house.up(&["tree"], "common-files").await.expect("a run");
     let stopped = summary.stopped.expect("stopped");
-    assert_eq!(stopped.reach(), cec::transfer::error::Reach::Everything, "{stopped}");
+    assert_eq!(stopped.reach(), cells_client::transfer::error::Reach::Everything, "{stopped}");
     assert!(house.sandbox.requests().len() < 120, "no request is wasted on the rest");
 }
 
@@ -272,7 +273,7 @@ async fn fail_fast_stops_at_the_first_failure_and_says_so() {
 
 #[tokio::test]
 async fn an_interrupt_does_not_wait_for_the_next_attempt() {
-    let retry = cec::http::retry::RetryPolicy {
+    let retry = cells_client::http::retry::RetryPolicy {
         max_attempts: 9,
         max_backoff: Duration::from_secs(60),
         max_elapsed: Duration::from_secs(600),

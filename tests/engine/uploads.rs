@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cec::error::Kind;
-use cec::hash::MEBIBYTE;
-use cec::transfer::event::{ItemNumber, Observer};
-use cec::transfer::{IfExists, Options, Summary, TransferError};
+use cells_client::hash::MEBIBYTE;
+use cells_client::transfer::event::{ItemNumber, Observer};
+use cells_client::transfer::{IfExists, Options, Summary, TransferError};
 use cells_sandbox::{Config, Fault};
 use unicode_normalization::UnicodeNormalization;
 
@@ -447,7 +447,7 @@ async fn a_lock_that_ends_is_waited_for_and_one_that_stays_is_told() {
     house.write("file", "x");
     house.sandbox.lock("common-files", Duration::from_secs(2)).expect("a lock");
     assert_whole(&house.up(&["file"], "common-files").await.expect("an upload"));
-    let house = House::with(Options { retry: cec::http::retry::RetryPolicy::never(), ..options() });
+    let house = House::with(Options { retry: cells_client::http::retry::RetryPolicy::never(), ..options() });
     house.write("file", "x");
     house.sandbox.lock("common-files", Duration::from_secs(60)).expect("a lock");
     let summary = house.up(&["file"], "common-files").await.expect("a run");

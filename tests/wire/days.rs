@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cec::account::{Account, Credentials, ServerUrl};
-use cec::api;
-use cec::auth::{Clock, Sender, TokenSource};
-use cec::failure::ServerErrorKind;
-use cec::http::Http;
-use cec::s3;
-use cec::store::keyring::{Keyring, MemoryKeyring};
-use cec::store::{ConfigFile, Vault};
+use cells_client::account::{Account, Credentials, ServerUrl};
+use cells_client::api;
+use cells_client::auth::{Clock, Sender, TokenSource};
+use cells_client::failure::ServerErrorKind;
+use cells_client::http::Http;
+use cells_client::s3;
+use cells_client::store::keyring::{Keyring, MemoryKeyring};
+use cells_client::store::{ConfigFile, Vault};
 use cells_sandbox::Sandbox;
 
 use crate::support::*;

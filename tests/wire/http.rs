@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use cec::account::ServerUrl;
-use cec::api::frontend::probe;
 use cec::error::CliError;
-use cec::failure::{Cause, ServerErrorKind};
-use cec::http::{Http, HttpError, HttpErrorKind, HttpOptions};
+use cells_client::account::ServerUrl;
+use cells_client::api::frontend::probe;
+use cells_client::failure::{Cause, ServerErrorKind};
+use cells_client::http::{Http, HttpError, HttpErrorKind, HttpOptions};
 use cells_sandbox::{Config, Fault, Sandbox};
 
 use crate::support::*;

@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use cec::account::ServerUrl;
-use cec::api::frontend::probe;
 use cec::error::CliError;
-use cec::failure::Cause;
-use cec::http::{Http, HttpErrorKind, HttpOptions};
+use cells_client::account::ServerUrl;
+use cells_client::api::frontend::probe;
+use cells_client::failure::Cause;
+use cells_client::http::{Http, HttpErrorKind, HttpOptions};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;

@@ -1,7 +1,7 @@
 //! Listings: pages that overlap, hidden names, both Unicode forms, stars.
 
-use cec::api::{Node, NodeKind};
-use cec::failure::ServerErrorKind;
+use cells_client::api::{Node, NodeKind};
+use cells_client::failure::ServerErrorKind;
 use cells_sandbox::{Fault, Sandbox};
 use futures_util::{StreamExt, TryStreamExt};
 

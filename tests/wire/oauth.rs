@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cec::account::{Credentials, ServerUrl, TokenPair};
-use cec::auth::AuthError;
-use cec::auth::oauth::loopback::{Listener, Page};
-use cec::auth::oauth::password::SignedIn;
-use cec::auth::oauth::{Attempt, OAuth, OAuthError, Redirect};
-use cec::http::{Http, SendOptions};
+use cells_client::account::{Credentials, ServerUrl, TokenPair};
+use cells_client::auth::AuthError;
+use cells_client::auth::oauth::loopback::{Listener, Page};
+use cells_client::auth::oauth::password::SignedIn;
+use cells_client::auth::oauth::{Attempt, OAuth, OAuthError, Redirect};
+use cells_client::http::{Http, SendOptions};
 use cells_sandbox::{Fault, Sandbox};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cec::api::jobs::{JobId, JobStatus};
-use cec::failure::ServerErrorKind;
+use cells_client::api::jobs::{JobId, JobStatus};
+use cells_client::failure::ServerErrorKind;
 use cells_sandbox::Fault;
 
 use crate::support::*;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use cec::error::CliError;
-use cec::failure::ServerErrorKind;
-use cec::http::retry::{Advice, Retryable};
+use cells_client::failure::ServerErrorKind;
+use cells_client::http::retry::{Advice, Retryable};
 use cells_sandbox::{Config, Fault};
 use futures_util::TryStreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -126,7 +126,7 @@ async fn a_download_that_is_cut_fails_and_says_how_far_it_came() {
     let error = content(&clients, "common-files/a", None).await.expect_err("cut");
     assert_eq!((error.kind, error.advice()), (ServerErrorKind::Transport, Advice::Retry), "{error}");
     sandbox.faults().add(Fault::on("GET", "/io/").stall_response_at(1000, Duration::from_secs(30)));
-    let quick = cec::http::HttpOptions { idle_timeout: Duration::from_millis(300), ..options() };
+    let quick = cells_client::http::HttpOptions { idle_timeout: Duration::from_millis(300), ..options() };
     let hasty = clients_of(sandbox.url(), token(&sandbox.token("admin")), &quick);
     let error = content(&hasty, "common-files/a", None).await.expect_err("stalled");
     assert!(error.kind == ServerErrorKind::Transport && error.message.contains("stopped responding"), "{error}");

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cec::account::{Account, Credentials, ServerUrl, TokenPair};
-use cec::auth::{Sender, TokenSource};
-use cec::http::retry::RetryPolicy;
-use cec::http::{Http, HttpOptions};
-use cec::path::RemotePath;
-use cec::{api, s3};
+use cells_client::account::{Account, Credentials, ServerUrl, TokenPair};
+use cells_client::auth::{Sender, TokenSource};
+use cells_client::http::retry::RetryPolicy;
+use cells_client::http::{Http, HttpOptions};
+use cells_client::path::RemotePath;
+use cells_client::{api, s3};
 use cells_sandbox::{Config, Pair, Sandbox};
 use futures_util::TryStreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -89,7 +89,7 @@ pub(crate) async fn content(
     clients: &Clients,
     key: &str,
     range: Option<std::ops::Range<u64>>,
-) -> Result<Vec<u8>, cec::failure::ServerError> {
+) -> Result<Vec<u8>, cells_client::failure::ServerError> {
     let download = clients.s3.get(&path(key), range).await?;
     download
         .body

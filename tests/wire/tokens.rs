@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cec::auth::AuthError;
-use cec::failure::{ServerError, ServerErrorKind};
+use cells_client::auth::AuthError;
+use cells_client::failure::{ServerError, ServerErrorKind};
 use cells_sandbox::{Fault, Sandbox, TokenKind};
 
 use crate::support::*;

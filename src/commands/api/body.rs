@@ -1,5 +1,7 @@
 //! The body of a call, from fields, a file, or page by page.
 
+#![expect(clippy::disallowed_methods, reason = "the body of a request may be standard input")]
+
 use std::path::Path;
 
 use bytes::Bytes;
@@ -118,9 +120,9 @@ pub(super) fn append_query(path: &mut String, fields: &Map<String, Value>) {
     for (name, value) in fields {
         path.push(if path.contains('?') { '&' } else { '?' });
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        path.push_str(&crate::path::encode_segment(name));
+        path.push_str(&cells_client::path::encode_segment(name));
         path.push('=');
-        path.push_str(&crate::path::encode_segment(&text));
+        path.push_str(&cells_client::path::encode_segment(&text));
     }
 }
 

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 
-use crate::api::scheduler::is_task_id;
 use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
+use cells_client::api::scheduler::is_task_id;
 
 /// Arguments of `cec api`.
 #[derive(Debug, clap::Args)]
@@ -160,7 +160,7 @@ async fn call(ctx: &Ctx, arguments: &Args, path: &str, body: Option<Bytes>) -> R
         }
         ctx.ui.line("")?;
     }
-    let is_page = error.as_ref().is_some_and(|error| error.kind == crate::failure::ServerErrorKind::NotCells);
+    let is_page = error.as_ref().is_some_and(|error| error.kind == cells_client::failure::ServerErrorKind::NotCells);
     if ctx.ui.is_json() {
         // For one who reads JSON, a refusal is told on standard error alone.
         if error.is_none()

@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime};
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
-use crate::account::{Account, Credentials, LinkUrl};
 use crate::context::Ctx;
 use crate::env::{self, Environment};
-use crate::hash::{hex, md5};
-use crate::path::RemotePath;
 use crate::settings::Selection;
-use crate::sys::atomic_file;
+use cells_client::account::{Account, Credentials, LinkUrl};
+use cells_client::hash::{hex, md5};
+use cells_client::path::RemotePath;
+use cells_client::sys::atomic_file;
 
 /// How long a completion may take in all.
 pub const LIMIT: Duration = Duration::from_millis(900);

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::{Ctx, waiting};
 use crate::error::{CliError, Kind, Outcome};
-use crate::store::keyring::{self, KeyringError, encoding};
+use cells_client::store::keyring::{self, KeyringError, encoding};
 
 /// What the keyring can do.
 #[derive(Debug, Serialize)]
@@ -52,6 +52,6 @@ pub async fn check_keyring(ctx: &Ctx) -> Result<Outcome, CliError> {
         }
         Err(error @ KeyringError::Absent(_)) => Err(CliError::new(Kind::Failure, error.to_string())
             .hint("secrets are stored in clear text in config.json, which only you can read")),
-        Err(error) => Err(crate::store::StoreError::NotKept(error).into()),
+        Err(error) => Err(cells_client::store::StoreError::NotKept(error).into()),
     }
 }

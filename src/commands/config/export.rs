@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::account::Credentials;
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
-use crate::path::shell::quoted;
+use crate::shell::quoted;
+use cells_client::account::Credentials;
 
 /// How long the exported token has to be good for, as far as the server's tokens live that long.
 const LIFE: Duration = Duration::from_secs(300);

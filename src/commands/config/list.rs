@@ -6,8 +6,8 @@ use serde::Serialize;
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
-use crate::store::Entry;
 use crate::ui::table::{Column, Table};
+use cells_client::store::Entry;
 
 /// Arguments of `cec config ls`.
 #[derive(Debug, clap::Args)]

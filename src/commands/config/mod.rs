@@ -14,12 +14,12 @@ use jiff::Timestamp;
 use serde::Serializer;
 use tokio::time::Instant;
 
-use crate::auth::{ANY_WORKSPACE, Token};
 use crate::commands::verb::verbs;
 use crate::commands::{configure, info};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::store::Accounts;
+use cells_client::auth::{ANY_WORKSPACE, Token};
+use cells_client::store::Accounts;
 
 verbs! {
     /// The commands of `cec config`.

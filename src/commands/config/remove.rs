@@ -6,15 +6,15 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use super::choose_account;
-use crate::account::{Account, Credentials};
-use crate::auth::oauth::OAuth;
-use crate::auth::{ANY_WORKSPACE, Sender, TokenSource};
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::{Ctx, Destination, waiting};
 use crate::error::{CliError, Kind, Outcome};
-use crate::http::Http;
-use crate::store::{Accounts, Vault};
 use crate::ui::prompt::Consent;
+use cells_client::account::{Account, Credentials};
+use cells_client::auth::oauth::OAuth;
+use cells_client::auth::{ANY_WORKSPACE, Sender, TokenSource};
+use cells_client::http::Http;
+use cells_client::store::{Accounts, Vault};
 
 /// How long the server may take to end a session.
 const PATIENCE: Duration = Duration::from_secs(10);

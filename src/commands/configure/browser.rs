@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::credentials::{ATTEMPTS, Obtained, no_answer};
 use super::sign_in::SignedIn;
-use crate::account::ServerUrl;
-use crate::auth::oauth::loopback::{Listener, Page};
-use crate::auth::oauth::{Attempt, CALLBACK_PORT, Code, OAuth, OAuthError, Redirect};
 use crate::context::Ctx;
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
-use crate::http::Http;
 use crate::sys;
+use cells_client::account::ServerUrl;
+use cells_client::auth::oauth::loopback::{Listener, Page};
+use cells_client::auth::oauth::{Attempt, CALLBACK_PORT, Code, OAuth, OAuthError, Redirect};
+use cells_client::http::Http;
 
 /// How long the browser is waited for.
 const PATIENCE: Duration = Duration::from_secs(300);

@@ -7,16 +7,16 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::flags::Way;
 use super::sign_in::check_server;
 use super::{Subject, browser};
-use crate::account::{Credentials, ServerUrl, TokenPair};
-use crate::auth::AuthError;
-use crate::auth::oauth::OAuth;
-use crate::auth::oauth::loopback::Farewell;
-use crate::auth::oauth::password::SignedIn;
 use crate::context::{Ctx, Destination};
 use crate::credentials::{read_password, read_token};
 use crate::error::{CliError, Kind};
-use crate::http::Http;
 use crate::settings::{Given, TokenOrigin, parse_url};
+use cells_client::account::{Credentials, ServerUrl, TokenPair};
+use cells_client::auth::AuthError;
+use cells_client::auth::oauth::OAuth;
+use cells_client::auth::oauth::loopback::Farewell;
+use cells_client::auth::oauth::password::SignedIn;
+use cells_client::http::Http;
 
 /// How often a password, a token or a code may be typed in one run.
 pub(super) const ATTEMPTS: u32 = 3;

@@ -3,11 +3,11 @@
 use secrecy::SecretString;
 
 use super::Known;
-use crate::account::ServerUrl;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::settings::{Given, parse_url};
 use crate::ui::prompt::Consent;
+use cells_client::account::ServerUrl;
 
 /// The names of the ways to sign in.
 const METHODS: [&str; 5] = ["oauth", "browser", "token", "client-auth", "password"];

@@ -9,13 +9,13 @@ mod summary;
 
 use secrecy::SecretString;
 
-use crate::account::ServerUrl;
 use crate::commands::config;
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::{Ctx, Destination};
 use crate::error::{CliError, Kind, Outcome};
-use crate::http::Http;
 use crate::settings::Given;
+use cells_client::account::ServerUrl;
+use cells_client::http::Http;
 use flags::Way;
 pub(crate) use relogin::{Known, relogin};
 

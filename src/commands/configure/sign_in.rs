@@ -7,17 +7,17 @@ use secrecy::ExposeSecret as _;
 
 use super::credentials::Obtained;
 use super::{Subject, summary};
-use crate::account::{Account, Credentials, ServerUrl, TokenPair};
-use crate::api::Client;
-use crate::api::frontend::{self, ServerInfo, User};
-use crate::auth::oauth::OAuth;
-use crate::auth::oauth::loopback::Farewell;
-use crate::auth::{Sender, TokenSource};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::failure::ServerError;
-use crate::http::Http;
 use crate::ui::prompt::Consent;
+use cells_client::account::{Account, Credentials, ServerUrl, TokenPair};
+use cells_client::api::Client;
+use cells_client::api::frontend::{self, ServerInfo, User};
+use cells_client::auth::oauth::OAuth;
+use cells_client::auth::oauth::loopback::Farewell;
+use cells_client::auth::{Sender, TokenSource};
+use cells_client::failure::ServerError;
+use cells_client::http::Http;
 
 /// How long the end of the trial session may keep the program.
 const FAREWELL: Duration = Duration::from_secs(2);

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::account::{Account, Credentials, TokenPair};
-use crate::api::frontend::{ServerInfo, User};
 use crate::context::Ctx;
 use crate::error::CliError;
-use crate::store::{Place, Saved};
+use cells_client::account::{Account, Credentials, TokenPair};
+use cells_client::api::frontend::{ServerInfo, User};
+use cells_client::store::{Place, Saved};
 
 /// The account that was stored.
 #[derive(Debug, Serialize)]

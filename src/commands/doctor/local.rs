@@ -1,14 +1,14 @@
 //! What can be seen on this machine: config.json, the keyring, the account.
 
 use super::report::Report;
-use crate::account::{Account, ServerUrl};
 use crate::context::{Ctx, Destination, waiting};
 use crate::error::{CliError, SIGN_IN};
-use crate::http::Http;
-use crate::path::shell::command_line;
 use crate::settings::Selection;
-use crate::store::accounts::Loaded;
-use crate::store::{Accounts, Entry, KeyringError, StoreError, keyring};
+use crate::shell::command_line;
+use cells_client::account::{Account, ServerUrl};
+use cells_client::http::Http;
+use cells_client::store::accounts::Loaded;
+use cells_client::store::{Accounts, Entry, KeyringError, StoreError, keyring};
 
 /// What is said of what credentials of flags or environment make needless.
 const NOT_USED: &str = "not used: the credentials come from flags or environment";

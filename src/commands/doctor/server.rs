@@ -6,14 +6,14 @@ use futures_util::{StreamExt, TryStreamExt};
 
 use super::local::Subject;
 use super::report::Report;
-use crate::api::Client;
-use crate::api::frontend::{self, Greeting};
 use crate::context::Ctx;
 use crate::error::{AFTER_UPGRADE, CliError, Kind, SIGN_IN};
-use crate::failure::{ServerError, ServerErrorKind};
-use crate::http::{HttpErrorKind, look};
-use crate::path::RemotePath;
 use crate::ui::human;
+use cells_client::api::Client;
+use cells_client::api::frontend::{self, Greeting};
+use cells_client::failure::{ServerError, ServerErrorKind};
+use cells_client::http::{HttpErrorKind, look};
+use cells_client::path::RemotePath;
 
 /// How far clocks may be apart before it is told.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);

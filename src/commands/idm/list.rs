@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::api::idm::{GroupEntry, RoleEntry, RoleKind, UserEntry, WorkspaceEntry};
-use crate::api::share::NODE_NAME;
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::table::{Column, Table};
+use cells_client::api::idm::{GroupEntry, RoleEntry, RoleKind, UserEntry, WorkspaceEntry};
+use cells_client::api::share::NODE_NAME;
 
 /// Arguments of `cec idm list-users`.
 #[derive(Debug, clap::Args)]

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::list::cell;
-use crate::api::idm::AclEntry;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::prompt::Consent;
 use crate::ui::table::{Column, Table};
+use cells_client::api::idm::AclEntry;
 
 /// Arguments of `cec idm list-acls`.
 #[derive(Debug, clap::Args)]

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::api::jobs::JobId;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
+use cells_client::api::jobs::JobId;
 
 /// Arguments of `cec jobs cancel`.
 #[derive(Debug, clap::Args)]

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::Format;
 use super::filter::{self, Filter};
-use crate::api::jobs::JobId;
-use crate::api::scheduler::{JobEntry, SYSTEM_USER};
 use crate::commands::verb::{Complaint, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::prompt::Consent;
 use crate::ui::table::{Column, Table};
+use cells_client::api::jobs::JobId;
+use cells_client::api::scheduler::{JobEntry, SYSTEM_USER};
 use clap::error::ErrorKind;
 
 /// Arguments of `cec jobs delete`.
@@ -166,7 +166,7 @@ async fn delete(ctx: &Ctx, job: &JobEntry, by_id: bool, dry_run: bool) -> Result
     match deleted.await {
         Ok(result) => Ok(record(&result, None)),
         Err(error) => {
-            let error: crate::failure::ServerError = error;
+            let error: cells_client::failure::ServerError = error;
             let error = CliError::from(error).during(format!("deleting the job {}", job.id)).about(&job.id);
             if error.ends_everything() { Err(error) } else { Ok(record("failed", Some(error))) }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::api::scheduler::JobEntry;
+use cells_client::api::scheduler::JobEntry;
 
 /// What is asked of jobs; all of it must hold.
 #[derive(Debug, Clone, Default)]
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     fn job(owner: &str, states: &[&str]) -> JobEntry {
-        let task = |status: &&str| crate::api::jobs::Task {
+        let task = |status: &&str| cells_client::api::jobs::Task {
             id: String::new(),
             status: (*status).to_owned(),
             message: String::new(),

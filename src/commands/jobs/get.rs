@@ -4,12 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::Format;
 use super::filter::{self, Filter};
-use crate::api::jobs::Task;
-use crate::api::scheduler::{JobEntry, MOST_TASKS};
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::table::{Column, Table};
+use cells_client::api::jobs::Task;
+use cells_client::api::scheduler::{JobEntry, MOST_TASKS};
 
 /// Arguments of `cec jobs get`.
 #[derive(Debug, clap::Args)]

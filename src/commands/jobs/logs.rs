@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::api::jobs::JobId;
 use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
+use cells_client::api::jobs::JobId;
 
 /// Arguments of `cec jobs logs`.
 #[derive(Debug, clap::Args)]
@@ -48,7 +48,7 @@ impl Verb for Args {
         let during = |error| CliError::from(error).during(format!("reading the log of {}", job.id)).about(&job.id);
         let lines = lines.map_err(during)?;
         if ctx.ui.is_json() {
-            let record = |line: &crate::api::scheduler::LogLine| json!({"time": line.time.map(|time| time.to_string()), "level": line.level, "message": line.message});
+            let record = |line: &cells_client::api::scheduler::LogLine| json!({"time": line.time.map(|time| time.to_string()), "level": line.level, "message": line.message});
             ctx.ui.json_document(&lines.iter().map(record).collect::<Vec<_>>())?;
             return Ok(Outcome::Done);
         }

@@ -7,10 +7,10 @@ pub mod get;
 pub mod logs;
 pub mod watch;
 
-use crate::api::scheduler::JobEntry;
 use crate::commands::verb::verbs;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
+use cells_client::api::scheduler::JobEntry;
 
 verbs! {
     /// The commands of `cec jobs`.

@@ -9,13 +9,13 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::get::task_record;
-use crate::api::jobs::{JobId, Task};
-use crate::api::scheduler::JobEntry;
-use crate::api::watch::Watch;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
+use cells_client::api::jobs::{JobId, Task};
+use cells_client::api::scheduler::JobEntry;
+use cells_client::api::watch::Watch;
 
 /// The pause before the jobs are asked for again, where the websocket has not told of them by then; it doubles up to
 /// [`LONGEST_PAUSE`] while nothing changes.

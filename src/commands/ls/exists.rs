@@ -5,10 +5,10 @@ use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::failure::ServerErrorKind;
-use crate::path::RemotePath;
-use crate::walk::WalkError;
-use crate::walk::glob::{self, Reading};
+use cells_client::failure::ServerErrorKind;
+use cells_client::path::RemotePath;
+use cells_client::walk::WalkError;
+use cells_client::walk::glob::{self, Reading};
 
 /// Says of each path whether it exists.
 pub(super) async fn run(ctx: &Ctx, arguments: &Args, paths: &[String]) -> Result<Outcome, CliError> {

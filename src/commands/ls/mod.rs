@@ -11,17 +11,17 @@ use std::collections::HashSet;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 
-use crate::api::{Client, Node};
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
-use crate::path::RemotePath;
-use crate::s3;
 use crate::ui::OutputError;
 use crate::ui::template::Format;
-use crate::walk::{WalkError, remote};
+use cells_client::api::{Client, Node};
+use cells_client::path::RemotePath;
+use cells_client::s3;
+use cells_client::walk::{WalkError, remote};
 use show::Show;
 use template::FIELDS;
 
@@ -240,7 +240,7 @@ fn order(nodes: &mut [Node], arguments: &Args) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::NodeKind;
+    use cells_client::api::NodeKind;
 
     fn node(path: &str, size: u64, seconds: Option<i64>) -> Node {
         let modified = seconds.map(|seconds| jiff::Timestamp::from_second(seconds).expect("a time"));

@@ -6,16 +6,16 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Args, template};
-use crate::api::Node;
 use crate::commands::shared::operands::Operands;
 use crate::commands::shared::tally::Tally;
 use crate::context::Ctx;
 use crate::error::CliError;
-use crate::path::RemotePath;
 use crate::ui::json::NodeRecord;
 use crate::ui::table::{Column, Table};
 use crate::ui::template::Format;
 use crate::ui::{Piece, Ui};
+use cells_client::api::Node;
+use cells_client::path::RemotePath;
 
 const NODE_COLUMNS: &[Column] = &[
     Column::fixed("TYPE"),

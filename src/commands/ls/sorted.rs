@@ -6,13 +6,13 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::show::Show;
 use super::{Args, Lister, order};
-use crate::api::Node;
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::error::{CliError, Kind};
-use crate::path::RemotePath;
-use crate::walk::WalkError;
-use crate::walk::remote::{LISTINGS_IN_FLIGHT, is_recycle_bin};
+use cells_client::api::Node;
+use cells_client::path::RemotePath;
+use cells_client::walk::WalkError;
+use cells_client::walk::remote::{LISTINGS_IN_FLIGHT, is_recycle_bin};
 
 type Listing = AbortOnDropHandle<Result<Vec<Node>, WalkError>>;
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::show::NOTHING;
-use crate::api::{Node, NodeKind};
+use cells_client::api::{Node, NodeKind};
 
 /// What a template can name.
 pub(super) const FIELDS: &[&str] =

@@ -4,8 +4,8 @@ use super::Lister;
 use super::show::Show;
 use crate::commands::shared::operands::Operands;
 use crate::error::CliError;
-use crate::path::RemotePath;
-use crate::walk::ordered::{self, OrderedOptions, Step};
+use cells_client::path::RemotePath;
+use cells_client::walk::ordered::{self, OrderedOptions, Step};
 
 /// Shows everything below `root`; the recycle bin of a workspace is shown but not entered. A folder that cannot be
 /// listed is a failure of its own; the rest goes on.

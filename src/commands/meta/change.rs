@@ -3,15 +3,15 @@
 
 use serde_json::{Value, json};
 
-use crate::api::Node;
-use crate::api::meta::Namespace;
 use crate::commands::shared::operands::Operands;
 use crate::commands::shared::{edits, nodes};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
-use crate::failure::{Reason, ServerError, ServerErrorKind};
-use crate::path::RemotePath;
-use crate::walk::glob::Reading;
+use cells_client::api::Node;
+use cells_client::api::meta::Namespace;
+use cells_client::failure::{Reason, ServerError, ServerErrorKind};
+use cells_client::path::RemotePath;
+use cells_client::walk::glob::Reading;
 
 /// The tags in a value.
 pub(super) fn split(tags: &str) -> Vec<String> {

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::api::Node;
-use crate::api::meta::Namespace;
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Completion, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::RemotePath;
 use crate::ui::table::{Column, Table};
-use crate::walk::remote::{self, RemoteItem, RemoteOptions};
+use cells_client::api::Node;
+use cells_client::api::meta::Namespace;
+use cells_client::path::RemotePath;
+use cells_client::walk::remote::{self, RemoteItem, RemoteOptions};
 
 /// Arguments of `cec meta get`.
 #[derive(Debug, clap::Args)]

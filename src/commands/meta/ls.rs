@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::api::meta::{MetaKind, Namespace};
 use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::table::{Column, Table};
+use cells_client::api::meta::{MetaKind, Namespace};
 
 /// Arguments of `cec meta ls`.
 #[derive(Debug, clap::Args)]

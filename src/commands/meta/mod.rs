@@ -7,10 +7,10 @@ pub mod set;
 pub mod tag;
 mod value;
 
-use crate::api::meta::Namespace;
 use crate::commands::verb::verbs;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
+use cells_client::api::meta::Namespace;
 
 verbs! {
     /// The commands of `cec meta`.

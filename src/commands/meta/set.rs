@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use super::change::{self, Change};
 use super::value::{self, TypedValue};
-use crate::api::meta::{MetaKind, Namespace};
 use crate::commands::verb::{Completion, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::env::parse_switch;
 use crate::error::{CliError, Kind, Outcome};
+use cells_client::api::meta::{MetaKind, Namespace};
 
 /// Arguments of `cec meta set`.
 #[derive(Debug, clap::Args)]

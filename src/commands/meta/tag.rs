@@ -2,10 +2,10 @@
 
 use super::change::{Change, apply};
 use super::value;
-use crate::api::meta::{MetaKind, Namespace};
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb, verbs};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
+use cells_client::api::meta::{MetaKind, Namespace};
 
 verbs! {
     /// The commands of `cec meta tag`.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use serde_json::Value;
 
-use crate::api::meta::MetaKind;
+use cells_client::api::meta::MetaKind;
 
 /// The labels that the server's own pages know.
 const LABELS: [&str; 5] = ["low", "todo", "personal", "work", "important"];
@@ -145,7 +145,7 @@ fn one_of(text: &str, known: &[&str]) -> Result<Value, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::meta::Choice;
+    use cells_client::api::meta::Choice;
     use serde_json::json;
 
     fn choice() -> MetaKind {

@@ -5,19 +5,19 @@ mod wait;
 
 use std::collections::HashSet;
 
-use crate::api::Node;
-use crate::api::watch::Watch;
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::RemotePath;
-use crate::path::shell::command_line;
+use crate::shell::command_line;
 use crate::ui::human;
 use crate::ui::prompt::Consent;
-use crate::walk::glob::Reading;
-use crate::walk::remote::{is_in_recycle_bin, is_recycle_bin};
+use cells_client::api::Node;
+use cells_client::api::watch::Watch;
+use cells_client::path::RemotePath;
+use cells_client::walk::glob::Reading;
+use cells_client::walk::remote::{is_in_recycle_bin, is_recycle_bin};
 use removal::Removal;
 
 /// How many paths are shown before asking.
@@ -227,7 +227,7 @@ fn is_gone_server(error: &CliError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::NodeKind;
+    use cells_client::api::NodeKind;
 
     fn nodes(paths: &[&str]) -> Vec<Node> {
         paths.iter().map(|path| Node::bare(path, NodeKind::Folder)).collect()

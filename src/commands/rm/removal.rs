@@ -3,15 +3,15 @@
 use serde_json::{Value, json};
 
 use super::{is_gone_server, wait};
-use crate::api::Node;
-use crate::api::watch::Watch;
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::path::shell::command_line;
+use crate::shell::command_line;
 use crate::ui::json::kind_name;
-use crate::walk::remote::recycle_bin_of;
+use cells_client::api::Node;
+use cells_client::api::watch::Watch;
+use cells_client::walk::remote::recycle_bin_of;
 
 /// How many nodes one request names.
 const BATCH: usize = 100;

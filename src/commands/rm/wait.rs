@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::api::jobs::{JobId, JobStatus};
-use crate::api::watch::Watch;
-use crate::api::{Client, Node};
 use crate::commands::shared::server_job;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::failure::ServerError;
+use cells_client::api::jobs::{JobId, JobStatus};
+use cells_client::api::watch::Watch;
+use cells_client::api::{Client, Node};
+use cells_client::failure::ServerError;
 
 /// The pause before the second look at the nodes; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

@@ -11,8 +11,8 @@ use crate::commands::verb::Completion;
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::settings::parse_pause;
-use crate::transfer::IfExists;
 use crate::ui::progress::ProgressMode;
+use cells_client::transfer::IfExists;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use crate::transfer::IfExists;
-use crate::walk::local::LinkPolicy;
+use cells_client::transfer::IfExists;
+use cells_client::walk::local::LinkPolicy;
 
 /// What the older client logs of an upload in parts, by the names that it has for it.
 const EVENTS: [&str; 9] = [

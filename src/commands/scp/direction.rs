@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::account::LinkUrl;
 use crate::commands::shared::nodes;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::path::RemotePath;
+use cells_client::account::LinkUrl;
+use cells_client::path::RemotePath;
 
 /// Standard input or output, as an operand.
 const PIPE: &str = "-";

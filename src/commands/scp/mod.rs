@@ -24,19 +24,19 @@ use new_name::NewName;
 use plan::plan;
 use resume::Resume;
 
-use crate::account::LinkUrl;
 use crate::commands::shared::transfers::engine;
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::env::Environment;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::RemotePath;
 use crate::sys::limits;
-use crate::transfer::plan::Job;
-use crate::transfer::{Engine, Summary};
 use crate::ui::manifest::Manifest;
 use crate::ui::progress::{Progress, ProgressMode, Show};
-use crate::walk::local::real_path;
+use cells_client::account::LinkUrl;
+use cells_client::path::RemotePath;
+use cells_client::transfer::plan::Job;
+use cells_client::transfer::{Engine, Summary};
+use cells_client::walk::local::real_path;
 
 /// How long a run may take to stop before it says what it waits for.
 const FAREWELL: Duration = Duration::from_millis(500);

@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 
 use super::direction::Direction;
-use crate::path::RemotePath;
-use crate::transfer::plan::Job;
-use crate::transfer::plan::folders::FolderState;
+use cells_client::path::RemotePath;
+use cells_client::transfer::plan::Job;
+use cells_client::transfer::plan::folders::FolderState;
 
 /// The target of one source, which it may give its name to.
 pub(super) enum NewName {

@@ -1,5 +1,7 @@
 //! Standard input to the server, and files of the server to standard output.
 
+#![expect(clippy::disallowed_methods, reason = "an upload may read standard input")]
+
 use std::time::Instant;
 
 use secrecy::ExposeSecret as _;
@@ -8,18 +10,18 @@ use super::args::{Args, Verbosity};
 use super::plan::expand_source;
 use super::report::{Facts, report};
 use super::{manifest, progress, show, supervise, unless_interrupted};
-use crate::api::Node;
 use crate::commands::shared::transfers::{engine, no_content, write_content};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::RemotePath;
 use crate::settings::{GivenSecret, Selection, TokenOrigin};
 use crate::sys::standard_input;
-use crate::transfer::event::Reason;
-use crate::transfer::event::{Direction, ItemOutcome, Observer, Record};
-use crate::transfer::{Engine, Options, Summary};
 use crate::ui::Ui;
 use crate::ui::progress::{Progress, Show};
+use cells_client::api::Node;
+use cells_client::path::RemotePath;
+use cells_client::transfer::event::Reason;
+use cells_client::transfer::event::{Direction, ItemOutcome, Observer, Record};
+use cells_client::transfer::{Engine, Options, Summary};
 
 /// Sends standard input to one file on the server.
 pub(super) async fn up(

@@ -3,15 +3,15 @@
 use std::collections::HashSet;
 
 use super::direction::{Direction, RemoteSource};
-use crate::api::Node;
 use crate::commands::shared::nodes;
 use crate::error::{CliError, Kind};
-use crate::path::RemotePath;
-use crate::transfer::plan::Job;
-use crate::transfer::plan::target::DownloadSource;
-use crate::transfer::{Engine, TransferError, event};
 use crate::ui::Ui;
-use crate::walk::glob::{self, Reading};
+use cells_client::api::Node;
+use cells_client::path::RemotePath;
+use cells_client::transfer::plan::Job;
+use cells_client::transfer::plan::target::DownloadSource;
+use cells_client::transfer::{Engine, TransferError, event};
+use cells_client::walk::glob::{self, Reading};
 
 /// The nodes of a pattern without those that lie in another of them: a folder comes with all that it holds.
 fn topmost(nodes: Vec<Node>) -> Vec<Node> {

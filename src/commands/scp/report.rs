@@ -3,9 +3,9 @@
 use super::{Progress, Summary};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::transfer::TransferError;
-use crate::transfer::error::Reach;
 use crate::ui::human;
+use cells_client::transfer::TransferError;
+use cells_client::transfer::error::Reach;
 
 /// How many failures the list at the end names.
 const LISTED_FAILURES: u64 = 100;

@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use super::direction::Direction;
-use crate::path::shell::command_line;
-use crate::transfer::plan::Job;
-use crate::transfer::plan::target::gives_contents;
+use crate::shell::command_line;
+use cells_client::transfer::plan::Job;
+use cells_client::transfer::plan::target::gives_contents;
 
 /// How a run of one source goes on, if that source turns out to be a folder that has taken the target's name.
 pub(super) struct Resume {

@@ -9,13 +9,13 @@ use super::args::Args;
 use crate::context::{Ctx, MOST_ATTEMPTS};
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
-use crate::hash::MEBIBYTE;
-use crate::http::retry::RetryPolicy;
 use crate::settings::parse_pause;
-use crate::transfer::Options;
-use crate::transfer::options::{MAXIMUM_PARTS, PART_STEP};
-use crate::transfer::temporary::Temporaries;
-use crate::walk::local::{LocalOptions, real_path};
+use cells_client::hash::MEBIBYTE;
+use cells_client::http::retry::RetryPolicy;
+use cells_client::transfer::Options;
+use cells_client::transfer::options::{MAXIMUM_PARTS, PART_STEP};
+use cells_client::transfer::temporary::Temporaries;
+use cells_client::walk::local::{LocalOptions, real_path};
 
 /// The largest part, and the largest file that may go in one piece, in MiB: the gateway takes no more.
 const LARGEST_PART: u64 = 5 * 1024;

@@ -6,8 +6,8 @@ use crate::commands::shared::nodes;
 use crate::commands::verb::{Completion, Foreign, OtherPassword, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
-use crate::failure::{ServerError, ServerErrorKind};
-use crate::walk::glob::Reading;
+use cells_client::failure::{ServerError, ServerErrorKind};
+use cells_client::walk::glob::Reading;
 
 /// The hint for another word before or behind the path.
 const MAKE_LINK: &str = "to make a link: cec share [OPTIONS] <PATH>";

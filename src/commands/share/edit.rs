@@ -4,13 +4,13 @@ use secrecy::SecretString;
 
 use super::options::{Common, Flags, check_slug};
 use super::{show, target};
-use crate::api::NodeKind;
-use crate::api::share::{Link, Permission};
 use crate::commands::shared::edits;
 use crate::commands::verb::{Foreign, OtherPassword, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::failure::ServerErrorKind;
+use cells_client::api::NodeKind;
+use cells_client::api::share::{Link, Permission};
+use cells_client::failure::ServerErrorKind;
 
 /// Arguments of `cec share edit`.
 #[derive(Debug, clap::Args)]

@@ -1,12 +1,12 @@
 //! `cec share ls`.
 
 use super::{Places, show, target};
-use crate::api::share::LinkWorkspace;
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
-use crate::path::shell::command_line;
+use crate::shell::command_line;
 use crate::ui::table::{Column, Table};
+use cells_client::api::share::LinkWorkspace;
 
 /// Arguments of `cec share ls`.
 #[derive(Debug, clap::Args)]

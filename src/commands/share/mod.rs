@@ -8,12 +8,12 @@ mod rm;
 pub(super) mod show;
 mod target;
 
-use crate::api::share::Link;
 use crate::commands::verb::{About, Choice, Idioms, OtherPassword, verbs};
 use crate::context::Ctx;
 use crate::env::Environment;
 use crate::error::{CliError, Outcome};
-use crate::path::RemotePath;
+use cells_client::api::share::Link;
+use cells_client::path::RemotePath;
 
 /// Arguments of `cec share`: those of a new link, or one of its commands.
 #[derive(Debug, clap::Args)]

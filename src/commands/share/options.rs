@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::api::share::{Link, LinkWish, Permission};
 use crate::context::Ctx;
 use crate::credentials::read_password;
 use crate::error::{CliError, Kind};
 use crate::settings::parse_duration;
+use cells_client::api::share::{Link, LinkWish, Permission};
 
 /// The shortest password that is taken.
 const SHORTEST_PASSWORD: usize = 6;

@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::target::{self, FoundLink};
-use crate::api::share::LinkWorkspace;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::prompt::Consent;
+use cells_client::api::share::LinkWorkspace;
 
 /// Arguments of `cec share rm`.
 #[derive(Debug, clap::Args)]
@@ -82,7 +82,7 @@ impl Verb for Args {
             let removed = removed.map_err(|error| CliError::from(error).during(format!("removing {url}")).about(&url));
             if removed.is_ok() {
                 ctx.ui.status(&format!("removed {url}"));
-                let path = path.as_ref().map(crate::path::RemotePath::as_str);
+                let path = path.as_ref().map(cells_client::path::RemotePath::as_str);
                 records.push(json!({"url": url, "uuid": link.uuid, "hash": link.hash, "path": path}));
             }
             operands.take(removed)?;
@@ -96,7 +96,7 @@ impl Verb for Args {
 
 /// Whether a text may name what was never completed: that has neither URL nor hash.
 fn is_shared_or_uuid(typed: &str) -> bool {
-    !typed.contains("/public/") && (typed.contains('/') || crate::api::scheduler::is_task_id(typed))
+    !typed.contains("/public/") && (typed.contains('/') || cells_client::api::scheduler::is_task_id(typed))
 }
 
 async fn ask(ctx: &Ctx, found: &[FoundLink], remains: &[LinkWorkspace]) -> Result<(), CliError> {

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::target;
-use crate::api::share::{Link, NODE_NAME};
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
-use crate::path::RemotePath;
 use crate::ui::table;
+use cells_client::api::share::{Link, NODE_NAME};
+use cells_client::path::RemotePath;
 
 /// Arguments of `cec share show`.
 #[derive(Debug, clap::Args)]

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use crate::api::share::{Link, LinkWorkspace};
 use crate::commands::shared::nodes;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::failure::{ServerError, ServerErrorKind};
-use crate::path::RemotePath;
+use cells_client::api::share::{Link, LinkWorkspace};
+use cells_client::failure::{ServerError, ServerErrorKind};
+use cells_client::path::RemotePath;
 
 /// The number that shares of links have in the metadata of nodes.
 const LINK_SCOPE: u64 = 3;
@@ -28,7 +28,7 @@ pub(super) async fn find(ctx: &Ctx, typed: &str) -> Result<Vec<FoundLink>, CliEr
         }
         return by_hash(ctx, hash.trim_matches('/'), typed).await;
     }
-    if crate::api::scheduler::is_task_id(typed) {
+    if cells_client::api::scheduler::is_task_id(typed) {
         let api = ctx.api().await?;
         let link = match api.link(typed).await {
             Ok(link) => link,
@@ -93,7 +93,7 @@ pub(super) async fn remains(ctx: &Ctx, typed: &str) -> Result<Vec<LinkWorkspace>
     };
     let mut all = ctx.api().await?.links().await.map_err(|error| during(error, typed))?;
     all.retain(|workspace| {
-        let opens = |node: &crate::api::Node| workspace.roots.iter().any(|(uuid, _)| *uuid == node.uuid);
+        let opens = |node: &cells_client::api::Node| workspace.roots.iter().any(|(uuid, _)| *uuid == node.uuid);
         is_remains(workspace) && (workspace.uuid == typed || node.as_ref().is_some_and(opens))
     });
     Ok(all)

@@ -1,8 +1,8 @@
 //! What `cec compress` and `cec extract` have in common: the kinds of archives.
 
 use crate::error::{CliError, Kind};
-use crate::path::RemotePath;
-use crate::path::shell::command_line;
+use crate::shell::command_line;
+use cells_client::path::RemotePath;
 
 /// The kinds of archives that the server makes and reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -1,11 +1,11 @@
 //! Public links as operands: `https://HOST/public/HASH[/path]` stands for a path, and takes the place of the account.
 
 use super::nodes;
-use crate::account::LinkUrl;
 use crate::commands::verb::RemotePaths;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use crate::settings::parse_link;
+use cells_client::account::LinkUrl;
 
 /// Opens the public link that a command is about, by a path, a flag or the environment; for commands without paths on the
 /// server nothing is done. One link is all that a command can be about.

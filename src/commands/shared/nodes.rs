@@ -4,17 +4,17 @@ use std::path::Path;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use crate::account::LinkUrl;
-use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::failure::Reason;
-use crate::path::{PathError, RemotePath};
 use crate::settings::parse_link;
 use crate::ui::Ui;
 use crate::ui::near::nearest as nearest_name;
-use crate::walk::glob::{self, Expansion, Reading};
-use crate::walk::remote;
+use cells_client::account::LinkUrl;
+use cells_client::api::Node;
+use cells_client::failure::Reason;
+use cells_client::path::{PathError, RemotePath};
+use cells_client::walk::glob::{self, Expansion, Reading};
+use cells_client::walk::remote;
 
 /// How many names of a folder are looked at for one that was meant.
 const CONSIDERED: usize = 500;

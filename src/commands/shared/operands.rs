@@ -3,9 +3,9 @@
 
 use super::nodes;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::RemotePath;
 use crate::ui::Ui;
-use crate::walk::WalkError;
+use cells_client::path::RemotePath;
+use cells_client::walk::WalkError;
 
 /// Collects what becomes of the operands of a command.
 ///

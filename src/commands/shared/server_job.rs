@@ -1,12 +1,12 @@
 //! Jobs that the server does in the background: starting them, and waiting for them with something to look at.
 
-use crate::api::jobs::{Job, JobId, JobStatus};
-use crate::api::watch::{End, Watch};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::failure::ServerError;
-use crate::path::shell::command_line;
+use crate::shell::command_line;
 use crate::ui::waiting::Waiting;
+use cells_client::api::jobs::{Job, JobId, JobStatus};
+use cells_client::api::watch::{End, Watch};
+use cells_client::failure::ServerError;
 
 /// What became of the request to start a job.
 pub enum Started {

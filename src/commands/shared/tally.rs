@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::Node;
+use cells_client::api::Node;
 
 /// Files, folders, and the bytes of the files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,26 +4,23 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::api::Node;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::transfer::event::{ItemNumber, Silent};
-use crate::transfer::storage::Storage;
-use crate::transfer::{Engine, Options};
+use cells_client::api::Node;
+use cells_client::transfer::event::ItemNumber;
+use cells_client::transfer::{Engine, Options};
 
 /// An engine that nobody hears of yet.
 ///
 /// # Errors
 /// No account, or none that can be used.
 pub async fn engine(ctx: &Ctx, options: Options) -> Result<Engine, CliError> {
+    let api = ctx.api().await?.clone().with_retry(options.retry.clone());
     Ok(Engine {
-        api: ctx.api().await?.clone().with_retry(options.retry.clone()),
-        s3: ctx.s3().await?.clone(),
         options: Arc::new(options),
-        observer: Arc::new(Silent),
-        storage: Storage::default(),
         // A plan that nobody reads is stopped by itself.
         cancel: ctx.cancel.child_token(),
+        ..Engine::new(api, ctx.s3().await?.clone())
     })
 }
 

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::api::datasource::DataSource;
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::table::{Column, Table};
+use cells_client::api::datasource::DataSource;
 
 /// Arguments of `cec storage list-datasources`.
 #[derive(Debug, clap::Args)]

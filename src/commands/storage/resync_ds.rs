@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::api::jobs::JobId;
 use crate::commands::shared::server_job::ServerJobs;
 use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::failure::ServerErrorKind;
-use crate::path::shell::command_line;
+use crate::shell::command_line;
+use cells_client::api::jobs::JobId;
+use cells_client::failure::ServerErrorKind;
 
 /// Arguments of `cec storage resync-ds`.
 #[derive(Debug, clap::Args)]

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::hash::{Algorithm, escaped, hash_by, hash_file, local, open, unescaped};
 use crate::commands::shared::operands::Operands;
 use crate::error::{CliError, Kind, Outcome};
-use crate::hash::Scheme;
 use crate::ui::Ui;
+use cells_client::hash::Scheme;
 
 /// A compared file in JSON.
 #[derive(Debug, Serialize)]

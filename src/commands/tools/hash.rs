@@ -1,5 +1,7 @@
 //! `cec tools hash`.
 
+#![expect(clippy::disallowed_methods, reason = "the content to hash may be standard input")]
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use super::check;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Offline, OfflineVerb};
 use crate::error::{CliError, Kind, Outcome};
-use crate::hash::{CELLS_BLOCK, Hasher, Scheme, hex};
+use cells_client::hash::{CELLS_BLOCK, Hasher, Scheme, hex};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -26,13 +26,13 @@ Examples:
 pub enum Question {
     /// Check whether a text is a version number
     #[command(name = "isvalid", after_help = IS_VALID, after_long_help = format!("{IS_VALID}\n\n{CODES}"))]
-    IsValid(One),
+    Valid(One),
     /// Check whether a version is a release: nothing follows its three numbers
     #[command(name = "isrelease", after_help = IS_RELEASE, after_long_help = format!("{IS_RELEASE}\n\n{CODES}"))]
-    IsRelease(One),
+    Release(One),
     /// Check whether the first version is greater than the second
     #[command(name = "isgreater", after_help = IS_GREATER, after_long_help = format!("{IS_GREATER}\n\n{CODES}"))]
-    IsGreater(Two),
+    Greater(Two),
 }
 
 /// One version.
@@ -59,18 +59,16 @@ impl OfflineVerb for Question {
     fn run(self, stage: &Offline<'_>) -> Result<Outcome, CliError> {
         let Offline { ui, quiet, .. } = *stage;
         let (yes, no) = match &self {
-            Self::IsValid(One { version }) => {
-                (parse(version).is_some(), format!("[{version}] is *not* a valid version"))
-            }
-            Self::IsRelease(One { version }) => (
+            Self::Valid(One { version }) => (parse(version).is_some(), format!("[{version}] is *not* a valid version")),
+            Self::Release(One { version }) => (
                 parse(version).is_some_and(|version| version.leads_to.is_empty()),
                 format!("[{version}] is *not* a valid release version"),
             ),
             // Where nothing is said, what is no version is not greater.
-            Self::IsGreater(Two { version, than }) if quiet && (parse(version).is_none() || parse(than).is_none()) => {
+            Self::Greater(Two { version, than }) if quiet && (parse(version).is_none() || parse(than).is_none()) => {
                 (false, String::new())
             }
-            Self::IsGreater(Two { version, than }) => {
+            Self::Greater(Two { version, than }) => {
                 let read = |text: &String| {
                     let complaint = || CliError::new(Kind::Usage, format!("'{text}' is not a valid version"));
                     parse(text).ok_or_else(complaint)

@@ -1,11 +1,11 @@
 //! `cec trash empty`.
 
-use crate::api::Node;
 use crate::commands::rm;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
+use cells_client::api::Node;
 
 /// Arguments of `cec trash empty`.
 #[derive(Debug, clap::Args)]

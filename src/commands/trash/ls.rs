@@ -1,12 +1,12 @@
 //! `cec trash ls`.
 
-use crate::api::Node;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Completion, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::json::NodeRecord;
 use crate::ui::table::{Column, Table};
+use cells_client::api::Node;
 
 const COLUMNS: &[Column] =
     &[Column::fixed("TYPE"), Column::number("SIZE"), Column::fixed("MODIFIED"), Column::whole("PATH")];

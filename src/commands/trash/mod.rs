@@ -6,13 +6,13 @@ pub mod ls;
 use futures_util::TryStreamExt;
 
 use super::restore;
-use crate::api::Node;
 use crate::commands::shared::nodes;
 use crate::commands::verb::verbs;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::path::RemotePath;
-use crate::walk::remote::{self, RECYCLE_BIN};
+use cells_client::api::Node;
+use cells_client::path::RemotePath;
+use cells_client::walk::remote::{self, RECYCLE_BIN};
 
 verbs! {
     /// The commands of `cec trash`.

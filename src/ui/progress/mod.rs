@@ -12,9 +12,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{OutputError, Ui, human};
-use crate::transfer::TransferError;
-use crate::transfer::event::{Direction, ItemNumber, ItemOutcome, Observer, Record};
 use crate::ui::manifest::Manifest;
+use cells_client::transfer::TransferError;
+use cells_client::transfer::event::{Direction, ItemNumber, ItemOutcome, Notice, Observer, Record};
 
 mod lines;
 mod record;
@@ -423,8 +423,9 @@ impl Observer for Progress {
         }
     }
 
-    fn notice(&self, path: &str, text: &str) {
-        self.aside(|ui| ui.warn(&format!("{path}: {text}")));
+    fn notice(&self, path: &str, notice: Notice) {
+        let advice = if notice == Notice::LeadsOut { "; use --links skip to leave links out" } else { "" };
+        self.aside(|ui| ui.warn(&format!("{path}: {notice}{advice}")));
     }
 }
 

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::error::Kind;
-use crate::transfer::TransferError;
-use crate::transfer::event::Reason;
-use crate::transfer::event::{Direction, ItemOutcome, Record};
+use cells_client::transfer::TransferError;
+use cells_client::transfer::event::Reason;
+use cells_client::transfer::event::{Direction, ItemOutcome, Record};
 
 /// The JSON object of one file (docs/scripting.md).
 #[derive(Serialize)]

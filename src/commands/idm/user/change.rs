@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::super::list::user_record;
 use super::passwd;
-use crate::api::idm::{RoleKind, UserChange, UserEntry, is_login};
 use crate::commands::shared::edits;
 use crate::commands::verb::{OtherPassword, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
+use cells_client::api::idm::{RoleKind, UserChange, UserEntry, is_login};
 
 /// What users are like, when they are made and when they are changed.
 #[derive(Debug, clap::Args)]

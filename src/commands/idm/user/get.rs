@@ -1,12 +1,12 @@
 //! `cec idm user get`.
 
 use super::super::list::user_record;
-use crate::api::idm::UserEntry;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
 use crate::ui::table;
+use cells_client::api::idm::UserEntry;
 
 /// Arguments of `cec idm user get`.
 #[derive(Debug, clap::Args)]

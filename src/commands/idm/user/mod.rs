@@ -5,10 +5,10 @@ mod get;
 mod passwd;
 mod rm;
 
-use crate::api::idm::{UserEntry, is_login};
 use crate::commands::verb::verbs;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
+use cells_client::api::idm::{UserEntry, is_login};
 
 verbs! {
     /// The commands of `cec idm user`.

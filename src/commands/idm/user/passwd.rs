@@ -3,12 +3,12 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-use crate::api::idm::UserChange;
 use crate::commands::verb::{OtherPassword, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::credentials::read_password;
 use crate::error::{CliError, Kind, Outcome};
-use crate::failure::Reason;
+use cells_client::api::idm::UserChange;
+use cells_client::failure::Reason;
 
 /// The shortest password that is taken.
 const SHORTEST: usize = 6;

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::api::idm::UserEntry;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::prompt::Consent;
+use cells_client::api::idm::UserEntry;
 
 /// Arguments of `cec idm user rm`.
 #[derive(Debug, clap::Args)]

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use super::nodes;
 use super::operands::Operands;
 use super::server_job::{ServerJobs, Started};
-use crate::api::Node;
-use crate::api::jobs::JobTarget;
 use crate::commands::verb::{Completion, RemotePaths};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::path::RemotePath;
 use crate::ui::json::kind_name;
+use cells_client::api::Node;
+use cells_client::api::jobs::JobTarget;
+use cells_client::path::RemotePath;
 use outcome::Ended;
 use plan::Item;
 

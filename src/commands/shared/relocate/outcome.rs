@@ -7,13 +7,13 @@ use tokio::time::Instant;
 
 use super::plan::Item;
 use super::{Operation, Run};
-use crate::api::Node;
-use crate::api::jobs::JobId;
-use crate::api::tree::SHOWN_WITHIN;
 use crate::commands::shared::nodes;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::path::RemotePath;
+use cells_client::api::Node;
+use cells_client::api::jobs::JobId;
+use cells_client::api::tree::SHOWN_WITHIN;
+use cells_client::path::RemotePath;
 
 /// How long the effect of a finished job may take to be seen where the server has chosen another name, or perhaps has; of a
 /// request whose answer was lost, to happen at all.

@@ -4,15 +4,15 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Operation;
-use crate::api::Node;
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::path::shell::command_line;
-use crate::path::{RemotePath, check_folder_name, check_name};
-use crate::walk::glob::{Expansion, Reading};
-use crate::walk::remote::{is_in_recycle_bin, is_recycle_bin};
+use crate::shell::command_line;
+use cells_client::api::Node;
+use cells_client::path::{RemotePath, check_folder_name, check_name};
+use cells_client::walk::glob::{Expansion, Reading};
+use cells_client::walk::remote::{is_in_recycle_bin, is_recycle_bin};
 
 /// Where the sources go.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,338 @@
+//! Paths on the server: `workspace/folder/file`, as the user types them and as the server wants them.
+
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod properties;
+mod view;
+
+pub use view::View;
+
+/// Every byte but the unreserved ones of RFC 3986, which is what a SigV4 canonical URI wants as well.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The most characters that the server keeps of one name.
+pub const MAXIMUM_NAME_CHARACTERS: usize = 255;
+
+/// Percent-encodes one name as UTF-8, everything but `A-Za-z0-9-._~`.
+pub fn encode_segment(name: &str) -> String {
+    percent_encode(name.as_bytes(), SEGMENT).to_string()
+}
+
+/// Why a text is not a remote path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// The path holds a `.` or `..` segment, which the server answers with a redirect.
+    #[error("'{0}' contains a '{1}' segment; write the path without it")]
+    DotSegment(String, String),
+    /// The path holds a NUL character.
+    #[error("'{0}' contains a NUL character")]
+    Nul(String),
+}
+
+/// Why a name cannot be written to the server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// The server stores such a name and can never read it again.
+    #[error("the name '{0}' contains a backslash, and the server could not read it again")]
+    Backslash(String),
+    /// Longer than [`MAXIMUM_NAME_CHARACTERS`].
+    #[error("the name '{name}' has {characters} characters; the server allows at most 255")]
+    TooLong {
+        /// The name.
+        name: String,
+        /// How many characters it has once in NFC.
+        characters: usize,
+    },
+    /// A NUL character.
+    #[error("the name '{0}' contains a NUL character")]
+    Nul(String),
+    /// A folder that the server takes for an archive.
+    #[error("the name '{0}' ends like that of an archive: the server could not list a folder of that name")]
+    ArchiveFolder(String),
+    /// A name that the server treats as its own.
+    #[error("the name '{0}' is reserved by the server")]
+    Reserved(String),
+}
+
+/// A path on the server: the workspace's slug and the names below it, without leading, trailing or doubled slashes.
+/// The empty path is the root, which holds the workspaces.
+///
+/// The text is kept as typed; [`RemotePath::nfc`] gives the form that every write uses.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct RemotePath(String);
+
+impl RemotePath {
+    /// The root, which holds the workspaces.
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// Reads a path as it is typed: bare, or with one of the prefixes (`cells://ws/p`, `cells:///ws/p`, `cells//ws/p`).
+    ///
+    /// # Errors
+    /// A `.` or `..` segment, or a NUL.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        let bare = strip_prefix(text).unwrap_or(text);
+        Self::from_bare(text, bare)
+    }
+
+    /// Whether a text names something on the server rather than a local file.
+    pub fn is_marked(text: &str) -> bool {
+        strip_prefix(text).is_some()
+    }
+
+    fn from_bare(typed: &str, bare: &str) -> Result<Self, PathError> {
+        if bare.contains('\0') {
+            return Err(PathError::Nul(typed.to_owned()));
+        }
+        let mut clean = String::with_capacity(bare.len());
+        for segment in bare.split('/').filter(|segment| !segment.is_empty()) {
+            if segment == "." || segment == ".." {
+                return Err(PathError::DotSegment(typed.to_owned(), segment.to_owned()));
+            }
+            if !clean.is_empty() {
+                clean.push('/');
+            }
+            clean.push_str(segment);
+        }
+        Ok(Self(clean))
+    }
+
+    /// The path of a node as the server gave it; never fails, since it names what exists.
+    pub fn from_server(text: &str) -> Self {
+        Self(text.trim_matches('/').to_owned())
+    }
+
+    /// The text without any prefix or outer slash.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is the root, above the workspaces.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether this is a workspace itself, not something inside one.
+    pub fn is_workspace(&self) -> bool {
+        !self.is_root() && !self.0.contains('/')
+    }
+
+    /// The workspace's slug, empty for the root.
+    pub fn workspace(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+
+    /// The last name, empty for the root.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The path above; the root has none.
+    pub fn parent(&self) -> Option<Self> {
+        if self.is_root() {
+            return None;
+        }
+        Some(match self.0.rsplit_once('/') {
+            Some((parent, _)) => Self(parent.to_owned()),
+            None => Self::root(),
+        })
+    }
+
+    /// The path of something below this one; `relative` may hold slashes.
+    #[must_use]
+    pub fn join(&self, relative: &str) -> Self {
+        let relative = relative.trim_matches('/');
+        if self.is_root() {
+            Self(relative.to_owned())
+        } else if relative.is_empty() {
+            self.clone()
+        } else {
+            Self(format!("{}/{relative}", self.0))
+        }
+    }
+
+    /// The names of the path, the workspace's slug first.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').filter(|segment| !segment.is_empty())
+    }
+
+    /// What stands below `ancestor`, without a leading slash; `None` where `self` is not below or equal to it.
+    pub fn relative_to(&self, ancestor: &Self) -> Option<&str> {
+        if ancestor.is_root() {
+            return Some(&self.0);
+        }
+        let rest = self.0.strip_prefix(ancestor.as_str())?;
+        if rest.is_empty() { Some("") } else { rest.strip_prefix('/') }
+    }
+
+    /// The form that every write uses: S3 stores NFC only.
+    #[must_use]
+    pub fn nfc(&self) -> Self {
+        if is_nfc(&self.0) { self.clone() } else { Self(self.0.nfc().collect()) }
+    }
+
+    /// The form that a write below `existing` uses: what exists is named as it is, only the rest is put into NFC.
+    #[must_use]
+    pub fn nfc_below(&self, existing: &Self) -> Self {
+        self.relative_to(existing).map_or_else(|| self.nfc(), |rest| existing.join(&rest.nfc().collect::<String>()))
+    }
+
+    /// The decomposed form, the last that a read tries.
+    #[must_use]
+    pub fn nfd(&self) -> Self {
+        Self(self.0.nfd().collect())
+    }
+
+    /// The forms that a read tries in turn: as typed, then NFC, then NFD, without repeats.
+    pub fn read_forms(&self) -> Vec<Self> {
+        let mut forms = vec![self.clone()];
+        for form in [self.nfc(), self.nfd()] {
+            if !forms.contains(&form) {
+                forms.push(form);
+            }
+        }
+        forms
+    }
+
+    /// The path percent-encoded segment by segment, for a URL.
+    pub fn encoded(&self) -> String {
+        let mut text = String::with_capacity(self.0.len() + 8);
+        for (index, segment) in self.segments().enumerate() {
+            if index > 0 {
+                text.push('/');
+            }
+            text.push_str(&encode_segment(segment));
+        }
+        text
+    }
+
+    /// The path as a user would type it for `scp`.
+    pub fn marked(&self) -> String {
+        format!("cells://{}", self.0)
+    }
+}
+
+impl fmt::Display for RemotePath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.is_root() { "/" } else { &self.0 })
+    }
+}
+
+/// A name without the ending by which the server takes what has it for an archive.
+pub fn without_archive_ending(name: &str) -> &str {
+    [".tar.gz", ".tar", ".zip"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
+}
+
+/// Checks that what is written into a folder of that name can be read again: the server looks for it inside an archive.
+///
+/// # Errors
+/// [`NameError::ArchiveFolder`].
+pub fn check_folder_name(name: &str) -> Result<(), NameError> {
+    if without_archive_ending(name) == name { Ok(()) } else { Err(NameError::ArchiveFolder(name.to_owned())) }
+}
+
+/// The name of a file that the server keeps for itself in each folder of a storage that shows folders as such. Only S3
+/// listings tell of it.
+pub const FOLDER_MARKER: &str = ".pydio";
+
+/// Checks that a name can be written to the server and read again.
+///
+/// # Errors
+/// See [`NameError`].
+pub fn check_name(name: &str) -> Result<(), NameError> {
+    if name.contains('\\') {
+        return Err(NameError::Backslash(name.to_owned()));
+    }
+    if name.contains('\0') {
+        return Err(NameError::Nul(name.to_owned()));
+    }
+    if name == FOLDER_MARKER {
+        return Err(NameError::Reserved(name.to_owned()));
+    }
+    // A name of at most 255 bytes cannot have more characters, and NFC never lengthens the count of what it composes.
+    if name.len() > MAXIMUM_NAME_CHARACTERS {
+        let characters = name.nfc().count();
+        if characters > MAXIMUM_NAME_CHARACTERS {
+            return Err(NameError::TooLong { name: name.to_owned(), characters });
+        }
+    }
+    Ok(())
+}
+
+fn strip_prefix(text: &str) -> Option<&str> {
+    if let Some(rest) = text.strip_prefix("cells://") {
+        return Some(rest);
+    }
+    text.strip_prefix("cells//")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> RemotePath {
+        RemotePath::parse(text).expect("a path")
+    }
+
+    #[test]
+    fn all_prefixes_name_the_same_node() {
+        for text in ["cells://ws/p", "cells:///ws/p", "cells//ws/p", "ws/p", "/ws//p/"] {
+            assert_eq!(parse(text).as_str(), "ws/p", "{text}");
+        }
+        for text in ["./cells", "cells", "cells/a", "ws/p"] {
+            assert!(!RemotePath::is_marked(text), "{text}");
+        }
+        assert!(parse("cells://").is_root());
+    }
+
+    #[test]
+    fn dot_segments_and_nul_are_refused() {
+        for text in ["a/../b", "..", "cells://./a", "a/."] {
+            assert!(matches!(RemotePath::parse(text), Err(PathError::DotSegment(..))), "{text}");
+        }
+        assert!(matches!(RemotePath::parse("a\0b"), Err(PathError::Nul(_))));
+        assert_eq!(parse("a/..x/...").as_str(), "a/..x/...");
+    }
+
+    #[test]
+    fn parts_of_a_path() {
+        let path = parse("ws/a/b.txt");
+        assert_eq!((path.workspace(), path.name()), ("ws", "b.txt"));
+        assert_eq!(path.parent(), Some(parse("ws/a")));
+        assert_eq!(parse("ws").parent(), Some(RemotePath::root()));
+        assert_eq!(RemotePath::root().parent(), None);
+        assert!(parse("ws").is_workspace());
+        assert_eq!(path.relative_to(&parse("ws")), Some("a/b.txt"));
+        assert_eq!(path.relative_to(&parse("w")), None);
+        assert_eq!(path.relative_to(&path), Some(""));
+        assert_eq!(RemotePath::root().join("ws/x"), parse("ws/x"));
+    }
+
+    #[test]
+    fn urls_encode_everything_but_unreserved() {
+        assert_eq!(parse("ws/a b+%?#é~_-.").encoded(), "ws/a%20b%2B%25%3F%23%C3%A9~_-.");
+    }
+
+    #[test]
+    fn reads_try_three_forms_and_writes_use_nfc() {
+        let typed = parse("ws/e\u{301}");
+        assert_eq!(typed.nfc().as_str(), "ws/\u{e9}");
+        assert_eq!(typed.read_forms().len(), 2);
+        assert_eq!(parse("ws/plain").read_forms().len(), 1);
+    }
+
+    #[test]
+    fn names_that_the_server_could_not_give_back_are_refused() {
+        assert!(check_name(&"é".repeat(255)).is_ok());
+        assert!(check_name(&"e\u{301}".repeat(255)).is_ok());
+        assert!(check_name(&"é".repeat(256)).is_err());
+        assert!(check_name("back\\slash").is_err());
+        assert!(check_name(".pydio").is_err());
+        assert!(check_name("tab\tnew\nline \u{1}").is_ok());
+    }
+}
