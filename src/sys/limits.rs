@@ -15,6 +15,19 @@ pub fn raise_open_files() {
     }
 }
 
+/// How many files this process may have open; `None` stands for no limit.
+#[cfg(unix)]
+pub fn open_files() -> Option<usize> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+/// Systems that have no such limit.
+#[cfg(not(unix))]
+pub fn open_files() -> Option<usize> {
+    None
+}
+
 /// The new limit, if the present one is too low; `None` stands for no limit.
 #[cfg(unix)]
 fn wanted(current: Option<u64>, maximum: Option<u64>) -> Option<u64> {

@@ -3,6 +3,7 @@
 mod body;
 pub mod error;
 pub mod limit;
+pub mod limiter;
 pub mod look;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
@@ -42,7 +43,7 @@ const REFUSED_PATIENCE: Duration = Duration::from_secs(3);
 const REFUSED_PAUSE: Duration = Duration::from_millis(250);
 
 /// Idle connections kept for reuse: as many as transfers may run at once, and the small requests beside them.
-const POOL_SIZE: usize = 48;
+const POOL_SIZE: usize = limiter::MOST + 48;
 
 /// How long an idle connection is kept: shorter than the server and common proxies keep theirs (60 s and more), so that
 /// a request does not meet a connection that is just being closed.

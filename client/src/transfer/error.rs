@@ -289,6 +289,15 @@ impl TransferError {
         }
     }
 
+    /// Whether the server or the line had too much to do.
+    pub fn is_overload(&self) -> bool {
+        match self {
+            Self::Server(error) => error.is_overload(),
+            Self::Unproven { source: Some(source), .. } => source.is_overload(),
+            _ => false,
+        }
+    }
+
     /// Whether another try later in the run may succeed.
     pub fn is_transient(&self) -> bool {
         match self {

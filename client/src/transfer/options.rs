@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::hash::MEBIBYTE;
+use crate::http::limiter::{Limiter, MOST};
 use crate::http::retry::RetryPolicy;
 use crate::transfer::temporary::Temporaries;
 use crate::walk::local::{LinkPolicy, LocalOptions};
@@ -34,7 +35,7 @@ pub struct Options {
     /// What to do with a target file that exists and differs.
     pub if_exists: IfExists,
     /// How many files move at once.
-    pub transfers: usize,
+    pub transfers: Limiter,
     /// The size of a part in bytes, a multiple of [`PART_STEP`].
     pub part_size: u64,
     /// The size of the first parts of what is read to an unknown end, in bytes, a multiple of [`PART_STEP`].
@@ -68,7 +69,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             if_exists: IfExists::Fail,
-            transfers: 8,
+            transfers: Limiter::adaptive(MOST),
             part_size: 50 * MEBIBYTE,
             stream_part_size: PART_STEP,
             parts_in_flight: 2,

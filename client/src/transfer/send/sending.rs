@@ -77,13 +77,18 @@ impl Sending<'_> {
     pub(in crate::transfer) async fn send_whole(self, outgoing: &Outgoing) -> Result<String, TransferError> {
         let size = outgoing.length();
         let make_body = || outgoing.body();
+        let timer = self.engine.options.transfers.time();
         let answer = self
             .engine
             .unless_cancelled(self.engine.s3.put(self.target, size, &make_body), || outgoing.all_read())
             .await;
         let etag = match answer {
-            Ok(etag) => etag,
+            Ok(etag) => {
+                timer.finished(size);
+                etag
+            }
             Err(error) => {
+                drop(timer);
                 if let Some(fault) = outgoing.fault() {
                     outgoing.uncount();
                     return Err(fault);
@@ -121,7 +126,7 @@ impl Sending<'_> {
             self.progress,
             |number| attempt(number).map_err(move |error| Attempt::of_part(error, number)),
             |number, failed, pause| {
-                self.engine.observer.item_retried(self.item, self.label, number, &failed.error, pause);
+                self.engine.retried(self.item, self.label, number, &failed.error, pause);
             },
         );
         done.await.map_err(|failed| failed.error)
