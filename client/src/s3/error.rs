@@ -1,4 +1,4 @@
-//! What a gateway answer means.
+//! Determines what an answer of the gateway means.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::failure::{Reason, ServerError, ServerErrorKind};
 use crate::http::redact;
 use crate::http::retry::retry_after;
 
-/// How long a lock is left alone before the next try: it lasts as long as the job that holds it.
+/// How long to wait before another attempt at a locked node. The lock lasts until the job that holds it ends.
 const LOCK_PAUSE: Duration = Duration::from_secs(5);
 
-/// Whether an answer may mean a dead token as well as a missing permission.
+/// Whether the error may mean a dead token as well as a missing permission.
 pub(super) fn may_be_token(error: &ServerError) -> bool {
     match (error.status, error.code.as_deref()) {
         (Some(401), _) | (Some(504), Some("TokenTimeMismatch")) => true,
@@ -22,14 +22,14 @@ pub(super) fn may_be_token(error: &ServerError) -> bool {
     }
 }
 
-/// What was asked, as far as it decides what an answer means.
+/// The type of the request, if the meaning of an answer depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// A read: never in doubt.
+    /// A read. Its result is never in doubt.
     Read,
-    /// A write of an object as a whole.
+    /// A write of a complete object.
     Write,
-    /// Something about a multipart upload that was started.
+    /// A change of a multipart upload that was started.
     Multipart,
     /// A read about a multipart upload.
     MultipartRead,
@@ -45,7 +45,7 @@ impl Asked {
     }
 }
 
-/// What an answer that is no success means.
+/// Returns the error that an unsuccessful answer means.
 pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], asked: Asked) -> ServerError {
     let document = Document::parse(body).filter(|document| document.root == "Error");
     let field =
@@ -83,7 +83,8 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// What the gateway's internal errors hide in their message: `cause({"Id":…,"Code":423,…})`, or `cause(some words)`.
+/// The cause that an internal error of the gateway contains in its message: `cause({"Id":…,"Code":423,…})`, or
+/// `cause(some words)`.
 #[derive(Debug)]
 struct Hidden {
     id: String,

@@ -129,7 +129,7 @@ fn what_is_no_such_file_is_refused_without_repeating_it() {
     }
 }
 
-/// Found by fuzzing: a number that no integer type holds lost its last digits with each write.
+/// Found by fuzzing: a number beyond all integer types lost its last digits with each write.
 #[test]
 fn numbers_do_not_drift_from_write_to_write() {
     let text = "{\"ActiveConfigID\": \"\", \"Configs\": {\"a\": {}}, \"future\": [118446744073709551616, 1e23, 0.1]}";

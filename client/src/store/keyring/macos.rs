@@ -7,10 +7,10 @@ use security_framework::passwords::{delete_generic_password, get_generic_passwor
 use super::encoding::{self, SERVICE};
 use super::{Keyring, KeyringError};
 
-/// The status of an item that is not there.
+/// The status for an item that does not exist.
 const NOT_FOUND: i32 = -25300;
 
-/// The status where the user would have to be asked, and cannot be.
+/// The status if the user would have to be asked but cannot be.
 const INTERACTION_NOT_ALLOWED: i32 = -25308;
 
 /// The login keychain.

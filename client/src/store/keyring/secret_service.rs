@@ -1,4 +1,4 @@
-//! The Secret Service of Linux and its kin: GNOME Keyring, KWallet, KeePassXC.
+//! The Secret Service of Linux: GNOME Keyring, KWallet, KeePassXC.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -10,7 +10,7 @@ use secret_service::{EncryptionType, Error};
 use super::encoding::{self, SERVICE};
 use super::{Keyring, KeyringError};
 
-/// How the older client says what its secrets are.
+/// The content type of the older client's secrets.
 const CONTENT_TYPE: &str = "text/plain; charset=utf8";
 
 /// The Secret Service on the session bus.
@@ -34,7 +34,8 @@ impl Keyring for SecretServiceKeyring {
         let bytes = secret.expose_secret().as_bytes();
         if let Some((newest, older)) = items.split_first() {
             newest.set_secret(bytes, CONTENT_TYPE).map_err(told)?;
-            // Two items for one account, in two collections: an outdated one must not be found first by others.
+            // There may be two items for one account, in two collections. Other programs must not find the outdated one
+            // first.
             return older.iter().try_for_each(|item| item.delete().map_err(told));
         }
         let collection = collection(&service)?;
@@ -59,7 +60,7 @@ fn connect() -> Result<SecretService<'static>, KeyringError> {
     })
 }
 
-/// Whether a failed connection means that there is no bus, or no such service on it and none to be started.
+/// Whether a failed connection means that there is no bus, or no such service on it and none that can be started.
 fn nobody_there(error: &Error) -> bool {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(current) = cause {
@@ -78,12 +79,12 @@ fn attributes(user: &str) -> HashMap<&str, &str> {
     HashMap::from([("service", SERVICE), ("username", user)])
 }
 
-/// The items of a user, unlocked, the newest first. Unlocking may have to wait for the user, which is for the caller
-/// to limit.
+/// Returns the items of a user, unlocked, newest first. Unlocking may wait for the user, so the caller must limit the
+/// time.
 fn find<'a>(service: &'a SecretService<'_>, user: &str) -> Result<Vec<Item<'a>>, KeyringError> {
     let found = service.search_items(attributes(user)).map_err(told)?;
     let mut items = found.unlocked;
-    // What is open is enough to be read; an outdated one in a locked collection is nobody's first choice.
+    // Unlocked items are sufficient for reading. Outdated ones in locked collections are the last choice.
     if items.is_empty() {
         for item in found.locked {
             item.unlock().map_err(told)?;
@@ -95,7 +96,7 @@ fn find<'a>(service: &'a SecretService<'_>, user: &str) -> Result<Vec<Item<'a>>,
     Ok(items)
 }
 
-/// Where the older client looks first: the collection `login`, else the default one.
+/// Returns the collection that the older client uses first: `login`, otherwise the default one.
 fn collection<'a>(service: &'a SecretService<'_>) -> Result<Collection<'a>, KeyringError> {
     let all = service.get_all_collections().map_err(told)?;
     let login = all.into_iter().find(|collection| collection.collection_path.as_str().ends_with("/login"));

@@ -10,7 +10,7 @@ use windows_native_keyring_store::Store;
 use super::encoding::{self, SERVICE};
 use super::{Keyring, KeyringError};
 
-/// The generic credentials of the user, on this machine.
+/// The generic credentials of the user on this machine.
 #[derive(Debug)]
 pub(super) struct CredentialManager;
 
@@ -38,7 +38,7 @@ impl Keyring for CredentialManager {
     fn set(&self, user: &str, secret: &SecretString) -> Result<(), KeyringError> {
         let entry = Self::entry(user)?;
         entry.set_secret(secret.expose_secret().as_bytes()).map_err(|error| told(&error))?;
-        // An explicit target leaves the user name empty; the older client writes it.
+        // With an explicit target the user name is empty, but the older client writes it.
         entry.update_attributes(&HashMap::from([("username", user)])).map_err(|error| told(&error))
     }
 

@@ -120,7 +120,7 @@ fn items_of_the_older_client_are_found() {
         let found = find(&place.vault(), id).expect(id);
         assert_eq!((shown(&found).as_str(), &found.place), (expected, &Place::Keyring));
     }
-    // An item without a separator panics the older client.
+    // A value without a separator crashes the older client.
     place.keyring.set("https://files.example.com:8443::alice", &"A".into()).expect("memory");
     assert_eq!(shown(&find(&place.vault(), "alice@files.example.com:8443").expect("found")), "oauth2 A -");
 }
@@ -257,7 +257,7 @@ fn an_account_of_a_very_old_file_gets_the_user_that_the_server_tells() {
             assert_eq!(home.item("http://127.0.0.1:8080::alice").as_deref(), Some("acc__//__ref"));
             assert_eq!(home.item("http://127.0.0.1:8080::"), None);
         }
-        // Another look changes nothing, nor does one at a known account.
+        // Neither a second call nor one for an account with a known user changes anything.
         let text = home.text();
         vault.set_user(id, "bob").expect("nothing");
         vault.set_user("alice@127.0.0.1:8080", "bob").expect("nothing");
