@@ -6,6 +6,7 @@ pub mod events;
 pub mod frontend;
 pub mod idm;
 pub mod jobs;
+mod link_view;
 pub mod meta;
 mod meta_store;
 pub mod page;
@@ -17,7 +18,6 @@ pub mod search;
 pub mod share;
 pub mod tree;
 pub mod update;
-mod visit;
 pub mod watch;
 mod wire;
 
@@ -136,7 +136,7 @@ impl Client {
 
     /// Sends a GET, with retries.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ServerError> {
-        self.again(&Method::GET, path, None, LONGEST_ANSWER, |_| Ok(())).await
+        self.with_retries(&Method::GET, path, None, LONGEST_ANSWER, |_| Ok(())).await
     }
 
     /// Sends a POST that only reads, with retries.
@@ -145,12 +145,12 @@ impl Client {
         path: &str,
         request: &impl Serialize,
     ) -> Result<T, ServerError> {
-        self.again(&Method::POST, path, Some(encode(request)?), LONGEST_ANSWER, |_| Ok(())).await
+        self.with_retries(&Method::POST, path, Some(encode(request)?), LONGEST_ANSWER, |_| Ok(())).await
     }
 
     /// Like [`Client::get`], for an answer that says what it is about; `fits` checks that it belongs to the request.
     async fn get_about<T: DeserializeOwned>(&self, path: &str, fits: impl Fn(&T) -> Fits) -> Result<T, ServerError> {
-        self.again(&Method::GET, path, None, LONGEST_PAGE, fits).await
+        self.with_retries(&Method::GET, path, None, LONGEST_PAGE, fits).await
     }
 
     /// Like [`Client::read`], for an answer that says what it is about; `fits` checks that it belongs to the request.
@@ -160,7 +160,7 @@ impl Client {
         request: &impl Serialize,
         fits: impl Fn(&T) -> Fits,
     ) -> Result<T, ServerError> {
-        self.again(&Method::POST, path, Some(encode(request)?), LONGEST_PAGE, fits).await
+        self.with_retries(&Method::POST, path, Some(encode(request)?), LONGEST_PAGE, fits).await
     }
 
     /// Sends a call that changes something. It is sent again only if the server certainly received nothing.
@@ -216,7 +216,7 @@ impl Client {
         ServerError::new(ServerErrorKind::Unasked, why)
     }
 
-    async fn again<T: DeserializeOwned>(
+    async fn with_retries<T: DeserializeOwned>(
         &self,
         method: &Method,
         path: &str,

@@ -84,7 +84,7 @@ where
     Answer: Future<Output = Result<Option<Page<T>>, E>> + Send + 'static,
     Identity: Fn(&T) -> u128 + Send + 'static,
 {
-    let first = wanted(fetch.clone(), 0, cut.first, total.clone());
+    let first = page_in_turn(fetch.clone(), 0, cut.first, total.clone());
     let (known, mut next) = (total.clone(), cut.first);
     let offsets = stream::iter(std::iter::from_fn(move || {
         let offset = next;
@@ -98,7 +98,7 @@ where
     });
     let rest = pages.buffered(cut.at_once).flat_map(move |(offset, page)| match page.transpose() {
         Some(page) => stream::once(future::ready(page)).left_stream(),
-        None => wanted(fetch.clone(), offset, cut.others, known.clone()).right_stream(),
+        None => page_in_turn(fetch.clone(), offset, cut.others, known.clone()).right_stream(),
     });
     let mut seen = Seen::default();
     first
@@ -118,7 +118,7 @@ where
 }
 
 /// Returns the page whose turn it is, in as many parts as necessary.
-fn wanted<T, E, Fetch, Answer>(
+fn page_in_turn<T, E, Fetch, Answer>(
     fetch: Fetch,
     offset: u64,
     limit: u64,

@@ -206,7 +206,7 @@ impl SearchAnswer {
 
 /// A search in progress, read page by page.
 #[derive(Debug)]
-pub struct Found {
+pub struct SearchResults {
     client: Client,
     search: Search,
     from: u64,
@@ -218,8 +218,8 @@ pub struct Found {
 
 impl Client {
     /// Searches the index, which learns of changes some seconds late.
-    pub fn search(&self, search: Search) -> Found {
-        Found {
+    pub fn search(&self, search: Search) -> SearchResults {
+        SearchResults {
             client: self.clone(),
             search,
             from: 0,
@@ -230,7 +230,7 @@ impl Client {
     }
 }
 
-impl Found {
+impl SearchResults {
     /// Returns the nodes of the next page, each once; `None` after the last page. A page may be empty without being the
     /// last one, because the server removes nodes that the user may not see.
     ///

@@ -162,7 +162,7 @@ impl Node {
 
 impl Node {
     /// Creates a node of which only the path, as the server writes it, and the type are known.
-    pub fn bare(path: &str, kind: NodeKind) -> Self {
+    pub fn of_path(path: &str, kind: NodeKind) -> Self {
         Self {
             path: RemotePath::from_server(path),
             uuid: String::new(),
@@ -459,6 +459,7 @@ impl Client {
     /// so check first. If the index is late, waits until the folders are visible, since their names would look free
     /// otherwise; folders that are not visible within [`SHOWN_WITHIN`] are missing in the result.
     ///
+    /// # Errors
     /// The first failure; all earlier folders, and some of the same call, have been created.
     pub async fn create_folders(&self, paths: &[RemotePath]) -> Result<Vec<Node>, ServerError> {
         let mut made = Vec::with_capacity(paths.len());

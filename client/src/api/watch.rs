@@ -136,12 +136,12 @@ impl Watch {
             tokio::time::sleep_until(deadline).await;
             return None;
         };
-        let told = tokio::select! {
+        let event = tokio::select! {
             biased;
-            told = events.next() => told,
+            event = events.next() => event,
             () = tokio::time::sleep_until(deadline) => return None,
         };
-        let Some(news) = told else {
+        let Some(news) = event else {
             self.link = Link::Closed;
             return None;
         };

@@ -120,7 +120,7 @@ impl Renewal {
     }
 
     /// Waits until no renewal is in progress.
-    pub(super) async fn settle(&self) {
+    pub(super) async fn finish(&self) {
         self.0.with_state(|_| ()).await;
     }
 

@@ -118,7 +118,7 @@ impl TokenSource {
     pub async fn close(&self) {
         match &self.kind {
             Kind::Fixed(_) => {}
-            Kind::OAuth(renewal) => renewal.settle().await,
+            Kind::OAuth(renewal) => renewal.finish().await,
             Kind::Session(_) if self.kept.load(Ordering::SeqCst) => {}
             Kind::Session(session) => session.close().await,
         }
@@ -130,7 +130,7 @@ impl TokenSource {
     }
 
     /// Returns how long to wait for [`TokenSource::close`].
-    pub fn farewell(&self) -> Duration {
+    pub fn close_timeout(&self) -> Duration {
         match &self.kind {
             Kind::Fixed(_) | Kind::Session(_) => Duration::from_secs(2),
             Kind::OAuth(_) => Duration::from_secs(10),

@@ -84,7 +84,7 @@ impl TimedToken {
         Some(self.end?.saturating_duration_since(clock.instant()))
     }
 
-    /// Whether the token is valid, as far as this machine knows.
+    /// Whether the token is valid by this machine's clock.
     pub(super) fn is_alive(&self, clock: &Clock) -> bool {
         self.remaining(clock).is_none_or(|remaining| !remaining.is_zero())
     }

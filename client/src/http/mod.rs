@@ -1,9 +1,9 @@
 //! The shared HTTP client, with the user's proxy, certificates, headers and time-outs; error kinds; retries.
 
 mod body;
+pub mod diagnosis;
 pub mod error;
 pub mod limit;
-pub mod look;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
 pub mod proxy;
@@ -307,7 +307,7 @@ impl Http {
     async fn explain(&self, error: reqwest::Error, url: &Url) -> HttpError {
         let target = self.target(url);
         let is_first = url.scheme() == "http" && !target.reached_before && target.proxy.is_none();
-        if is_first && error::is_no_http(&error) && look::speaks_tls(url).await {
+        if is_first && error::is_no_http(&error) && diagnosis::speaks_tls(url).await {
             return error::tls_port(&target);
         }
         classify(error, &target)

@@ -10,8 +10,8 @@ pub fn redacted(text: &str) {
     let clean = redact::text(text);
     assert_eq!(redact::text(&clean), clean, "{text:?}");
     let token = format!("{}.{}", "a".repeat(43), "B".repeat(43));
-    let told = redact::text(&format!("{text} {token} {text}")).into_owned();
-    assert!(!told.contains(&token), "{told:?}");
+    let redacted = redact::text(&format!("{text} {token} {text}")).into_owned();
+    assert!(!redacted.contains(&token), "{redacted:?}");
 }
 
 /// Reads any text as a Retry-After, with a Date.

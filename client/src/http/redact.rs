@@ -62,9 +62,9 @@ pub fn url(url: &Url) -> String {
 /// Returns the parts of a query that distinguish requests and are never secret; `None` if there are none.
 pub fn query(url: &Url) -> Option<String> {
     const TOLD: [&str; 6] = ["partNumber", "uploadId", "uploads", "list-type", "prefix", "delimiter"];
-    let told: Vec<&str> =
+    let parameters: Vec<&str> =
         url.query()?.split('&').filter(|pair| TOLD.contains(&pair.split('=').next().unwrap_or_default())).collect();
-    (!told.is_empty()).then(|| told.join("&"))
+    (!parameters.is_empty()).then(|| parameters.join("&"))
 }
 
 /// Whether the value of a header is a secret.

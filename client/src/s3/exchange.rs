@@ -10,7 +10,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::Instant;
 
-use super::error::{Asked, classify, is_html, may_be_token};
+use super::error::{RequestKind, classify, is_html, may_be_token};
 use super::{BodyFactory, Client, sign};
 use crate::auth::{ANY_WORKSPACE, AuthError, Token};
 use crate::failure::{Reason, ServerError, ServerErrorKind};
@@ -73,7 +73,7 @@ pub(super) struct Call<'a> {
     pub(super) path: String,
     pub(super) headers: HeaderMap,
     pub(super) payload: Payload<'a>,
-    pub(super) asked: Asked,
+    pub(super) asked: RequestKind,
     pub(super) workspace: &'a str,
     /// The shortest idle time-out for the call.
     pub(super) least_idle: Option<Duration>,
@@ -90,7 +90,7 @@ impl Client {
             let response = self.attempt(call, &token).await?;
             let (status, headers) = (response.status(), response.headers().clone());
             if status.is_success() {
-                if is_html(&headers, b"") && !matches!(call.asked, Asked::Read) {
+                if is_html(&headers, b"") && !matches!(call.asked, RequestKind::Read) {
                     return self.judged(Err(web_page(status.as_u16())));
                 }
                 return Ok(response);
@@ -105,7 +105,8 @@ impl Client {
             if !may_be_token(&error) || renewed || !self.is_dead(call, &token, started).await? {
                 // A public link without remaining downloads refuses in the same words as a missing permission
                 // (docs/protocol.md §6.9).
-                let may_be_used_up = error.kind == ServerErrorKind::Forbidden && matches!(call.asked, Asked::Read);
+                let may_be_used_up =
+                    error.kind == ServerErrorKind::Forbidden && matches!(call.asked, RequestKind::Read);
                 let refusal = if may_be_used_up { self.sender.link_refusal().await } else { None };
                 return Err(refusal.map_or(error, |refusal| AuthError::from(refusal).into()));
             }

@@ -25,7 +25,7 @@ use crate::auth::Sender;
 use crate::failure::{Reason, ServerError, ServerErrorKind};
 use crate::http::{HttpError, HttpErrorKind};
 use crate::path::{RemotePath, View, encode_segment};
-use error::{Asked, classify, is_html};
+use error::{RequestKind, classify, is_html};
 use exchange::{Call, Clock, Payload, web_page};
 use xml::{Document, ListError, ListReader};
 
@@ -131,7 +131,7 @@ impl Client {
         let key = self.server_path(key);
         let call = Call {
             payload: Payload::Streamed { length, make: body },
-            asked: Asked::Write,
+            asked: RequestKind::Write,
             ..Call::about(&key, Method::PUT, "")
         };
         let response = self.exchange(&call).await?;
@@ -202,7 +202,7 @@ impl Client {
         let key = self.server_path(key);
         let mut call = Call {
             payload: Payload::Whole(Bytes::new()),
-            asked: Asked::Write,
+            asked: RequestKind::Write,
             ..Call::about(&key, Method::POST, "uploads=")
         };
         if let Some(size) = size {
@@ -234,7 +234,7 @@ impl Client {
         let query = format!("partNumber={number}&uploadId={}", encode_segment(&upload.0));
         let call = Call {
             payload: Payload::Streamed { length, make: body },
-            asked: Asked::Multipart,
+            asked: RequestKind::Multipart,
             ..Call::about(&key, Method::PUT, &query)
         };
         let response = self.exchange(&call).await?;
@@ -255,7 +255,7 @@ impl Client {
         let key = self.server_path(key);
         let mut call = Call {
             payload: Payload::Whole(Bytes::from(xml::complete_body(parts))),
-            asked: Asked::Multipart,
+            asked: RequestKind::Multipart,
             least_idle: Some(COMPLETE_IDLE),
             ..Call::about(&key, Method::POST, &upload_query(upload))
         };
@@ -277,7 +277,7 @@ impl Client {
             // A slow completion starts with status 200 and may still end with an error.
             "Error" => Err(ServerError {
                 status: Some(status.as_u16()),
-                ..classify(StatusCode::INTERNAL_SERVER_ERROR, &headers, &body, Asked::Multipart)
+                ..classify(StatusCode::INTERNAL_SERVER_ERROR, &headers, &body, RequestKind::Multipart)
             }),
             _ => self.judged(Err(not_the_gateway(status))),
         }
@@ -289,7 +289,7 @@ impl Client {
     /// See [`ServerErrorKind`].
     pub async fn abort_multipart(&self, key: &RemotePath, upload: &UploadId) -> Result<(), ServerError> {
         let key = self.server_path(key);
-        let call = Call { asked: Asked::Multipart, ..Call::about(&key, Method::DELETE, &upload_query(upload)) };
+        let call = Call { asked: RequestKind::Multipart, ..Call::about(&key, Method::DELETE, &upload_query(upload)) };
         match self.exchange(&call).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind == ServerErrorKind::UploadGone => Ok(()),
@@ -305,7 +305,7 @@ impl Client {
     /// See [`ServerErrorKind`].
     pub async fn multipart_alive(&self, key: &RemotePath, upload: &UploadId) -> Result<bool, ServerError> {
         let key = self.server_path(key);
-        let call = Call { asked: Asked::MultipartRead, ..Call::about(&key, Method::GET, &upload_query(upload)) };
+        let call = Call { asked: RequestKind::MultipartRead, ..Call::about(&key, Method::GET, &upload_query(upload)) };
         match self.exchange(&call).await {
             Ok(response) => {
                 let (status, body) = self.small_answer(response).await?;
@@ -396,7 +396,7 @@ impl<'a> Call<'a> {
             path,
             headers: HeaderMap::new(),
             payload: Payload::Nothing,
-            asked: Asked::Read,
+            asked: RequestKind::Read,
             workspace: key.workspace(),
             least_idle: None,
         }
@@ -431,13 +431,14 @@ fn not_the_gateway(status: StatusCode) -> ServerError {
 
 fn object_info(status: StatusCode, headers: &HeaderMap, known: Option<(&str, u64)>) -> Result<ObjectInfo, ServerError> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let told: Option<u64> = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
+    let announced: Option<u64> = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
     // A web page is never the object, even if its size and ETag are known.
-    let known = known.filter(|(_, size)| !is_html(headers, b"") && told.is_none_or(|told| told == *size));
+    let known =
+        known.filter(|(_, size)| !is_html(headers, b"") && announced.is_none_or(|announced| announced == *size));
     let Some(etag) = etag(headers).or_else(|| known.map(|(etag, _)| etag.to_owned())) else {
         return Err(if is_html(headers, b"") { web_page(status.as_u16()) } else { not_the_gateway(status) });
     };
-    let Some(length) = told.or(known.map(|(_, size)| size)) else {
+    let Some(length) = announced.or(known.map(|(_, size)| size)) else {
         // Archives that the server creates on request have no ETag either. They count as missing.
         return Err(ServerError {
             status: Some(status.as_u16()),
@@ -462,16 +463,16 @@ fn check_range(
     headers: &HeaderMap,
     range: &Range<u64>,
 ) -> Result<(), ServerError> {
-    let told = headers.get(CONTENT_RANGE).and_then(|value| {
-        let (told, _) = value.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
-        let (start, last) = told.split_once('-')?;
+    let sent_range = headers.get(CONTENT_RANGE).and_then(|value| {
+        let (sent_range, _) = value.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
+        let (start, last) = sent_range.split_once('-')?;
         Some((start.parse::<u64>().ok()?, last.parse::<u64>().ok()?))
     });
     let is_it = |(start, last): (u64, u64)| {
         start == range.start && last < range.end && last.checked_sub(start).map(|more| more + 1) == Some(info.length)
     };
     let whole = status == StatusCode::OK && range.start == 0 && info.length <= range.end;
-    if told.is_some_and(is_it) || whole {
+    if sent_range.is_some_and(is_it) || whole {
         return Ok(());
     }
     Err(ServerError {

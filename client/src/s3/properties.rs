@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use super::error::{Asked, classify};
+use super::error::{RequestKind, classify};
 use super::xml::{Document, ListReader, complete_body};
 use crate::path::RemotePath;
 
@@ -23,7 +23,7 @@ pub fn answer(status: u16, html: bool, body: &[u8]) {
     if html {
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     }
-    for asked in [Asked::Read, Asked::Write, Asked::Multipart, Asked::MultipartRead] {
+    for asked in [RequestKind::Read, RequestKind::Write, RequestKind::Multipart, RequestKind::MultipartRead] {
         let error = classify(status, &headers, body, asked);
         assert!(!error.message.is_empty());
         assert!(!error.in_doubt || asked.writes(), "a read is never in doubt");

@@ -15,8 +15,8 @@ pub fn config(text: &str) {
         assert_eq!(accounts.named(id), [id.as_str()]);
         assert!(accounts.named(entry.label()).len() <= accounts.entries.len());
         let _ = (entry.headers(), entry.skip_verify(), format!("{entry:?}"));
-        let told = |entry: &Entry| entry.account(id).map_err(|error| error.to_string());
-        let (account, same) = (told(entry), told(&again.entries[id]));
+        let result = |entry: &Entry| entry.account(id).map_err(|error| error.to_string());
+        let (account, same) = (result(entry), result(&again.entries[id]));
         assert_eq!(format!("{account:?}"), format!("{same:?}"));
         match account {
             Ok(account) => assert!(entry.holds_secret() && account.stored_id.as_ref() == Some(id)),

@@ -240,30 +240,30 @@ impl Walker {
             if !self.options.hidden && name.starts_with('.') {
                 continue;
             }
-            let found = self.look(&entry.file_type(), &path, &frame, above);
+            let found = self.examine(&entry.file_type(), &path, &frame, above);
             // A skipped link leads nowhere, so it is not reported as leading out.
             let is_link = entry.file_type().is_ok_and(|file_type| file_type.is_symlink());
-            if is_link && matches!(found, Ok(Found::File(_) | Found::Folder(_))) && self.is_first_out(&path) {
+            if is_link && matches!(found, Ok(Examined::File(_) | Examined::Folder(_))) && self.is_first_out(&path) {
                 self.send(LocalItem::LeadsOut { path: path.clone() })?;
             }
             match found {
-                Ok(Found::Folder(canonical)) => {
+                Ok(Examined::Folder(canonical)) => {
                     let canonical = canonical.unwrap_or_else(|| frame.canonical.join(&name));
                     frame.folders.push((name, canonical));
                 }
                 // The name does not prove that this is a temporary file, so it is never skipped silently.
-                Ok(Found::File(_)) if local_name::is_temporary(&name) => {
+                Ok(Examined::File(_)) if local_name::is_temporary(&name) => {
                     self.send(LocalItem::LeftOut { path, reason: LeftOut::Temporary })?;
                 }
-                Ok(Found::File(_)) if self.is_except(&frame, &name, &path, &entry.file_type()) => {}
-                Ok(Found::File(metadata)) => self.send(LocalItem::File {
+                Ok(Examined::File(_)) if self.is_except(&frame, &name, &path, &entry.file_type()) => {}
+                Ok(Examined::File(metadata)) => self.send(LocalItem::File {
                     folder: number,
                     name,
                     path,
                     size: metadata.len(),
                     modified: metadata.modified().ok(),
                 })?,
-                Ok(Found::LeftOut(reason)) => self.send(LocalItem::LeftOut { path, reason })?,
+                Ok(Examined::LeftOut(reason)) => self.send(LocalItem::LeftOut { path, reason })?,
                 Err(error) => self.send(LocalItem::Failed { path, error })?,
             }
         }
@@ -288,13 +288,13 @@ impl Walker {
         fs::canonicalize(path).is_ok_and(|real| real == *except)
     }
 
-    fn look(
+    fn examine(
         &self,
         file_type: &io::Result<FileType>,
         path: &Path,
         folder: &Frame,
         above: &[Frame],
-    ) -> Result<Found, LocalError> {
+    ) -> Result<Examined, LocalError> {
         let file_type = match file_type {
             // Requested again for the error, since an `io::Error` cannot be cloned.
             Ok(file_type) => *file_type,
@@ -302,36 +302,36 @@ impl Walker {
         };
         if !file_type.is_symlink() {
             return Ok(if file_type.is_dir() {
-                Found::Folder(None)
+                Examined::Folder(None)
             } else if file_type.is_file() {
-                Found::File(fs::symlink_metadata(path)?)
+                Examined::File(fs::symlink_metadata(path)?)
             } else {
-                Found::LeftOut(LeftOut::Special)
+                Examined::LeftOut(LeftOut::Special)
             });
         }
         match self.options.links {
-            LinkPolicy::Skip => return Ok(Found::LeftOut(LeftOut::Link)),
+            LinkPolicy::Skip => return Ok(Examined::LeftOut(LeftOut::Link)),
             LinkPolicy::Error => return Err(LocalError::Link),
             LinkPolicy::Follow => {}
         }
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::LeftOut(LeftOut::Dangling)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Examined::LeftOut(LeftOut::Dangling)),
             // A link to itself, or a loop of links.
-            Err(error) if is_link_ring(&error) => return Ok(Found::LeftOut(LeftOut::Loop)),
+            Err(error) if is_link_ring(&error) => return Ok(Examined::LeftOut(LeftOut::Loop)),
             Err(error) => return Err(error.into()),
         };
         if metadata.is_file() {
-            return Ok(Found::File(metadata));
+            return Ok(Examined::File(metadata));
         }
         if !metadata.is_dir() {
-            return Ok(Found::LeftOut(LeftOut::Special));
+            return Ok(Examined::LeftOut(LeftOut::Special));
         }
         let canonical = fs::canonicalize(path)?;
         // Only folders above the link can form a loop. A link to a folder beside it is followed as often as it appears,
         // as in cp.
         let loops = above.iter().chain([folder]).any(|ancestor| ancestor.canonical.starts_with(&canonical));
-        Ok(if loops { Found::LeftOut(LeftOut::Loop) } else { Found::Folder(Some(canonical)) })
+        Ok(if loops { Examined::LeftOut(LeftOut::Loop) } else { Examined::Folder(Some(canonical)) })
     }
 }
 
@@ -341,7 +341,7 @@ fn is_link_ring(error: &io::Error) -> bool {
     cfg!(unix) && error.raw_os_error() == Some(number)
 }
 
-enum Found {
+enum Examined {
     /// A folder, with its canonical path if a link leads to it.
     Folder(Option<PathBuf>),
     File(Metadata),

@@ -128,7 +128,7 @@ impl OrderedWalk {
         let deep_enough = self.options.depth.is_some_and(|limit| self.stack.len() >= limit);
         let Some(frame) = self.stack.last().filter(|_| !deep_enough) else { return };
         let is_entered = |node: &Node| node.is_folder() && !remote::is_recycle_bin(&node.path);
-        // Only a few in advance: each listing holds pages in memory, and the server handles no more at the same time.
+        // Only a few in advance: each listing keeps pages in memory, and the server handles no more at the same time.
         let next = frame.queue.iter().enumerate().filter(|(_, (node, _))| is_entered(node)).take(LISTINGS_IN_FLIGHT);
         let missing: Vec<_> = next
             .filter(|(_, (_, listing))| listing.is_none())

@@ -99,8 +99,9 @@ impl Listener {
             };
             match accepted {
                 Ok(stream) => {
-                    let door = Door { attempt: Arc::clone(attempt), port: self.port, sender: sender.clone() };
-                    connections.spawn(serve(stream, door));
+                    let server =
+                        CallbackServer { attempt: Arc::clone(attempt), port: self.port, sender: sender.clone() };
+                    connections.spawn(serve(stream, server));
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a connection could not be accepted");
@@ -134,19 +135,19 @@ pub struct Returned {
 
 impl Returned {
     /// Returns the code, and the means to answer the browser.
-    pub fn into_parts(self) -> (Result<Code, OAuthError>, Farewell) {
-        (self.arrival.code, Farewell { page: self.arrival.page, connections: self.connections })
+    pub fn into_parts(self) -> (Result<Code, OAuthError>, WaitingBrowser) {
+        (self.arrival.code, WaitingBrowser { page: self.arrival.page, connections: self.connections })
     }
 }
 
 /// The page that the browser still waits for. If this is dropped, the connection closes.
 #[derive(Debug)]
-pub struct Farewell {
+pub struct WaitingBrowser {
     page: oneshot::Sender<Page>,
     connections: JoinSet<()>,
 }
 
-impl Farewell {
+impl WaitingBrowser {
     /// Sends the page, and waits briefly until it has arrived.
     pub async fn show(mut self, page: Page) {
         if self.page.send(page).is_err() {
@@ -159,17 +160,17 @@ impl Farewell {
 }
 
 /// The state that every connection needs.
-struct Door {
+struct CallbackServer {
     attempt: Arc<Attempt>,
     port: u16,
     sender: mpsc::Sender<Return>,
 }
 
-async fn serve(stream: TcpStream, door: Door) {
-    let door = Arc::new(door);
+async fn serve(stream: TcpStream, server: CallbackServer) {
+    let server = Arc::new(server);
     let service = service_fn(move |request| {
-        let door = Arc::clone(&door);
-        async move { Ok::<_, Infallible>(door.answer(&request).await) }
+        let server = Arc::clone(&server);
+        async move { Ok::<_, Infallible>(server.answer(&request).await) }
     });
     let connection = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service);
     if let Ok(Err(error)) = tokio::time::timeout(CONNECTION_LIMIT, connection).await {
@@ -177,7 +178,7 @@ async fn serve(stream: TcpStream, door: Door) {
     }
 }
 
-impl Door {
+impl CallbackServer {
     async fn answer(&self, request: &Request<Incoming>) -> Response<http_body_util::Full<Bytes>> {
         let host = request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let is_callback = request.method() == Method::GET

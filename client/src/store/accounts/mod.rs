@@ -318,6 +318,7 @@ pub struct Accounts {
 impl Accounts {
     /// Parses config.json, whichever version wrote it. An empty file, an empty list and `{}` contain no account.
     ///
+    /// # Errors
     /// The reason, if the text is not such a file.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim_start_matches('\u{feff}');

@@ -22,7 +22,7 @@ impl Keyring for SecretServiceKeyring {
         let service = connect()?;
         let items = find(&service, user)?;
         let Some(item) = items.first() else { return Ok(None) };
-        let secret = item.get_secret().map_err(told)?;
+        let secret = item.get_secret().map_err(keyring_error)?;
         let text = String::from_utf8(secret)
             .map_err(|_| KeyringError::Failed("its entry for this account is not text".to_owned()))?;
         Ok(Some(SecretString::from(text)))
@@ -33,21 +33,23 @@ impl Keyring for SecretServiceKeyring {
         let items = find(&service, user)?;
         let bytes = secret.expose_secret().as_bytes();
         if let Some((newest, older)) = items.split_first() {
-            newest.set_secret(bytes, CONTENT_TYPE).map_err(told)?;
+            newest.set_secret(bytes, CONTENT_TYPE).map_err(keyring_error)?;
             // There may be two items for one account, in two collections. Other programs must not find the outdated one
             // first.
-            return older.iter().try_for_each(|item| item.delete().map_err(told));
+            return older.iter().try_for_each(|item| item.delete().map_err(keyring_error));
         }
         let collection = collection(&service)?;
         unlock_collection(&collection)?;
-        collection.create_item(&encoding::label(user), attributes(user), bytes, true, CONTENT_TYPE).map_err(told)?;
+        collection
+            .create_item(&encoding::label(user), attributes(user), bytes, true, CONTENT_TYPE)
+            .map_err(keyring_error)?;
         Ok(())
     }
 
     fn remove(&self, user: &str) -> Result<bool, KeyringError> {
         let service = connect()?;
         let items = find(&service, user)?;
-        items.iter().try_for_each(|item| item.delete().map_err(told))?;
+        items.iter().try_for_each(|item| item.delete().map_err(keyring_error))?;
         Ok(!items.is_empty())
     }
 }
@@ -56,7 +58,7 @@ fn connect() -> Result<SecretService<'static>, KeyringError> {
     SecretService::connect(EncryptionType::Dh).map_err(|error| match &error {
         Error::Unavailable => KeyringError::Absent("there is no session bus".to_owned()),
         _ if nobody_there(&error) => KeyringError::Absent("no Secret Service on the session bus".to_owned()),
-        _ => told(error),
+        _ => keyring_error(error),
     })
 }
 
@@ -82,13 +84,13 @@ fn attributes(user: &str) -> HashMap<&str, &str> {
 /// Returns the items of a user, unlocked, newest first. Unlocking may wait for the user, so the caller must limit the
 /// time.
 fn find<'a>(service: &'a SecretService<'_>, user: &str) -> Result<Vec<Item<'a>>, KeyringError> {
-    let found = service.search_items(attributes(user)).map_err(told)?;
+    let found = service.search_items(attributes(user)).map_err(keyring_error)?;
     let mut items = found.unlocked;
     // Unlocked items are sufficient for reading. Outdated ones in locked collections are the last choice.
     if items.is_empty() {
         for item in found.locked {
-            item.unlock().map_err(told)?;
-            item.ensure_unlocked().map_err(told)?;
+            item.unlock().map_err(keyring_error)?;
+            item.ensure_unlocked().map_err(keyring_error)?;
             items.push(item);
         }
     }
@@ -98,25 +100,25 @@ fn find<'a>(service: &'a SecretService<'_>, user: &str) -> Result<Vec<Item<'a>>,
 
 /// Returns the collection that the older client uses first: `login`, otherwise the default one.
 fn collection<'a>(service: &'a SecretService<'_>) -> Result<Collection<'a>, KeyringError> {
-    let all = service.get_all_collections().map_err(told)?;
+    let all = service.get_all_collections().map_err(keyring_error)?;
     let login = all.into_iter().find(|collection| collection.collection_path.as_str().ends_with("/login"));
     match login {
         Some(collection) => Ok(collection),
         None => service.get_any_collection().map_err(|error| match error {
             Error::NoResult => KeyringError::Absent("it has no collection for secrets".to_owned()),
-            error => told(error),
+            error => keyring_error(error),
         }),
     }
 }
 
 fn unlock_collection(collection: &Collection<'_>) -> Result<(), KeyringError> {
-    if collection.is_locked().map_err(told)? {
-        collection.unlock().map_err(told)?;
+    if collection.is_locked().map_err(keyring_error)? {
+        collection.unlock().map_err(keyring_error)?;
     }
-    collection.ensure_unlocked().map_err(told)
+    collection.ensure_unlocked().map_err(keyring_error)
 }
 
-fn told(error: Error) -> KeyringError {
+fn keyring_error(error: Error) -> KeyringError {
     match error {
         Error::Locked | Error::Prompt | Error::PromptDisconnected => KeyringError::Locked,
         error => KeyringError::Failed(error.to_string()),

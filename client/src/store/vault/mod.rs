@@ -51,7 +51,7 @@ pub struct Saved {
 
 /// A stored account.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct StoredAccount {
     /// The account with its secret.
     pub account: Account,
     /// Its entry in config.json.
@@ -167,28 +167,28 @@ impl Vault {
     ///
     /// # Errors
     /// The account does not exist, it has no secret, or the keyring does not return it.
-    pub fn find(&self, accounts: &Accounts, id: &str) -> Result<Found, StoreError> {
+    pub fn find(&self, accounts: &Accounts, id: &str) -> Result<StoredAccount, StoreError> {
         let missing = || StoreError::NoSecret { id: id.to_owned() };
         let entry = accounts.entries.get(id).ok_or_else(missing)?.clone();
         if !entry.is_in_keyring() {
             let account = entry.account(id)?;
-            return Ok(Found { account, entry, place: Place::File(self.file.path()) });
+            return Ok(StoredAccount { account, entry, place: Place::File(self.file.path()) });
         }
-        let told = |source| StoreError::Keyring { id: id.to_owned(), source };
+        let refused = |source| StoreError::Keyring { id: id.to_owned(), source };
         let user = encoding::user(origin(&entry), entry.user());
-        let item = self.keyring.get(&user).map_err(told)?;
+        let item = self.keyring.get(&user).map_err(refused)?;
         let (entry, item) = match item {
             Some(item) => (entry, Some(item)),
             None => {
                 let before = entry.clone();
-                let (entry, item) = self.migrate(entry, &user).map_err(told)?;
+                let (entry, item) = self.migrate(entry, &user).map_err(refused)?;
                 if entry != before {
                     self.file.update(|accounts| accounts.entries.insert(id.to_owned(), entry.clone()))?;
                 }
                 (entry, item)
             }
         };
-        Ok(Found { account: entry.account_of_item(id, item.as_ref())?, entry, place: Place::Keyring })
+        Ok(StoredAccount { account: entry.account_of_item(id, item.as_ref())?, entry, place: Place::Keyring })
     }
 
     /// Finds an item of an old version and renames it. Returns the item, and the entry with its type, if that was
@@ -239,10 +239,10 @@ impl Vault {
         let accounts = self.load()?.accounts;
         if let Some(entry) = accounts.entries.get(id).filter(|entry| entry.is_in_keyring()) {
             let user = encoding::user(origin(entry), entry.user());
-            let told = |source| StoreError::Keyring { id: id.to_owned(), source };
+            let refused = |source| StoreError::Keyring { id: id.to_owned(), source };
             // Writes the present value back, since there is no other way to find out whether the keyring accepts one.
-            if let Some(item) = self.keyring.get(&user).map_err(told)? {
-                self.keyring.set(&user, &item).map_err(told)?;
+            if let Some(item) = self.keyring.get(&user).map_err(refused)? {
+                self.keyring.set(&user, &item).map_err(refused)?;
             }
         }
         Ok(room)
@@ -282,12 +282,12 @@ impl Vault {
         let Some(entry) = accounts.entries.get(id).filter(|entry| entry.user().is_empty()) else { return Ok(()) };
         let (old, new) = (encoding::user(origin(entry), ""), encoding::user(origin(entry), login));
         let in_keyring = entry.is_in_keyring();
-        let told = |source| StoreError::Keyring { id: id.to_owned(), source };
+        let refused = |source| StoreError::Keyring { id: id.to_owned(), source };
         // The new item before the entry, and the old one removed last: in every order of failures, one of them matches
         // the entry.
         if in_keyring
-            && self.keyring.get(&new).map_err(told)?.is_none()
-            && let Some(item) = self.keyring.get(&old).map_err(told)?
+            && self.keyring.get(&new).map_err(refused)?.is_none()
+            && let Some(item) = self.keyring.get(&old).map_err(refused)?
         {
             self.keyring.set(&new, &item).map_err(StoreError::NotKept)?;
         }

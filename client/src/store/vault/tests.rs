@@ -51,11 +51,11 @@ fn oauth() -> Account {
     }))
 }
 
-fn find(vault: &Vault, id: &str) -> Result<Found, StoreError> {
+fn find(vault: &Vault, id: &str) -> Result<StoredAccount, StoreError> {
     vault.find(&vault.load().expect("accounts").accounts, id)
 }
 
-fn shown(found: &Found) -> String {
+fn shown(found: &StoredAccount) -> String {
     match &found.account.credentials {
         Credentials::Token(token) => format!("pat {}", token.expose_secret()),
         Credentials::Password { login, password } => format!("session {login} {}", password.expose_secret()),

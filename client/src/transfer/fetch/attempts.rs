@@ -391,15 +391,15 @@ impl<'a> Attempts<'a> {
         if listed == Some(&found) {
             return Ok(partial);
         }
-        let told = match self.hash_now(&found).await {
-            Ok(told) => told,
+        let latest = match self.hash_now(&found).await {
+            Ok(latest) => latest,
             Err(error) => {
                 // Only the request for the hash failed, so the next attempt must not fetch the content again.
                 self.kept = Some(partial);
                 return Err(error);
             }
         };
-        if told.as_ref() == Some(&found) {
+        if latest.as_ref() == Some(&found) {
             return Ok(partial);
         }
         // Hashing again with unusual part sizes takes time, so it is the last resort.
@@ -408,7 +408,7 @@ impl<'a> Attempts<'a> {
         let guessed = move || partial.has_etag(&etag, &guesses).map(|agrees| (partial, agrees));
         let (partial, agrees) = self.blocking(guessed).await?;
         let path = self.source.path.to_string();
-        match told {
+        match latest {
             None if !agrees && self.is_for_reader() && is_sure => Err(TransferError::NotAsListed(path)),
             None => {
                 if !agrees {
@@ -427,16 +427,16 @@ impl<'a> Attempts<'a> {
     /// Returns the server's present content hash. For a reader, repeats the request for a moment if it is not `found`.
     async fn hash_now(&self, found: &str) -> Result<Option<String>, TransferError> {
         let looks = if self.is_for_reader() && self.source.is_encrypted() { HASH_PAUSES.len() } else { 1 };
-        let mut told = None;
+        let mut latest = None;
         for pause in HASH_PAUSES.iter().take(looks) {
             tokio::time::sleep(*pause).await;
             let mut nodes = self.engine.api.stat_many(std::slice::from_ref(&self.source.path)).await?;
-            told = nodes.pop().and_then(|node| node.hash);
-            if told.as_deref() == Some(found) {
+            latest = nodes.pop().and_then(|node| node.hash);
+            if latest.as_deref() == Some(found) {
                 break;
             }
         }
-        Ok(told)
+        Ok(latest)
     }
 
     /// Returns the error for a content whose hash is not the listed one. The same wrong hash twice is not a

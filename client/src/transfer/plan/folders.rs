@@ -123,7 +123,7 @@ impl FolderMaker {
     /// Starts the maker, which ends with its last clone.
     pub fn start(api: Client, dry_run: bool, observer: Arc<dyn Observer>) -> Self {
         let (sender, mut receiver) = mpsc::channel::<Arc<TargetFolder>>(QUEUE);
-        let told = observer.clone();
+        let reporter = observer.clone();
         tokio::spawn(async move {
             let mut batch = Vec::with_capacity(BATCH);
             // One call at a time: two calls that create the same parents could create them twice.
@@ -131,7 +131,7 @@ impl FolderMaker {
                 let outcomes = if dry_run { batch.iter().map(|_| Ok(())).collect() } else { make(&api, &batch).await };
                 for (folder, outcome) in batch.drain(..).zip(outcomes) {
                     if outcome.is_ok() {
-                        told.folder_made(Direction::Upload, &folder.path.marked());
+                        reporter.folder_made(Direction::Upload, &folder.path.marked());
                     }
                     let _ = folder.made.set(outcome);
                 }

@@ -265,9 +265,11 @@ impl Planner<'_> {
             let state = match above.state().await {
                 FolderState::New => FolderState::New,
                 FolderState::Blocked(error) => FolderState::Blocked(error.clone()),
-                FolderState::Existing(children) => found(&engine, &listings, &folder.path, children.get(&name)).await,
+                FolderState::Existing(children) => {
+                    state_of(&engine, &listings, &folder.path, children.get(&name)).await
+                }
                 FolderState::Unlisted => match engine.api.find(&folder.path).await {
-                    Ok(node) => found(&engine, &listings, &folder.path, node.as_ref()).await,
+                    Ok(node) => state_of(&engine, &listings, &folder.path, node.as_ref()).await,
                     Err(error) => FolderState::Blocked(Arc::new(error.into())),
                 },
             };
@@ -281,7 +283,7 @@ impl Planner<'_> {
 }
 
 /// Returns the state of a folder; `node` is the existing node at its path, if any.
-async fn found(engine: &Engine, listings: &Semaphore, path: &RemotePath, node: Option<&Node>) -> FolderState {
+async fn state_of(engine: &Engine, listings: &Semaphore, path: &RemotePath, node: Option<&Node>) -> FolderState {
     match node {
         None => FolderState::New,
         Some(node) if node.is_folder() => {

@@ -69,7 +69,7 @@ impl Sending<'_> {
     /// Starts a multipart upload; `size` is `None` if unknown. If the answer is lost, the upload remains unused, and
     /// the server removes it after a day. If the run is canceled during the request, the upload is aborted.
     pub(in crate::transfer) async fn begin_parts(self, size: Option<u64>) -> Result<UploadId, TransferError> {
-        let begun = self.again(|_| async move {
+        let begun = self.retried(|_| async move {
             // Pinned outside of the select: if the run is canceled, the request continues, because its answer contains
             // the id that the abort needs.
             let mut create = std::pin::pin!(self.engine.s3.create_multipart(self.target, size));
@@ -103,7 +103,7 @@ impl Sending<'_> {
         number: u32,
     ) -> Result<(u32, String), TransferError> {
         let make_body = &|| outgoing.body();
-        let etag = self.again(|_| async move {
+        let etag = self.retried(|_| async move {
             let put = self.engine.s3.put_part(self.target, upload, number, outgoing.length(), make_body);
             match self.engine.unless_cancelled(put, || false).await {
                 Ok(etag) => self.engine.compare_etag(self.target, outgoing.md5(), etag),
@@ -140,10 +140,10 @@ impl Sending<'_> {
         }
         let expected = etag_of_parts(parts.iter().map(|(_, etag)| etag.as_str()));
         let expected = expected.as_deref();
-        let done = self.again(|number| async move {
+        let done = self.retried(|number| async move {
             // A second request is sent only if the first one was not carried out.
             if number > 1 && matches!(self.engine.s3.multipart_alive(self.target, upload).await, Ok(false)) {
-                return self.gone(size, expected).await;
+                return self.after_upload_gone(size, expected).await;
             }
             if self.engine.cancel.is_cancelled() {
                 return Err(TransferError::Cancelled);
@@ -153,7 +153,7 @@ impl Sending<'_> {
                 Err(error) => error,
             };
             if error.kind == ServerErrorKind::UploadGone {
-                return self.gone(size, expected).await;
+                return self.after_upload_gone(size, expected).await;
             }
             // A proxy that stopped waiting says nothing about the server, which may assemble a large file for minutes.
             let patience = if error.is_too_slow() { self.engine.options.retry.max_backoff * 4 } else { Duration::ZERO };
@@ -170,7 +170,7 @@ impl Sending<'_> {
 
     /// Returns the result of an upload that the server no longer knows: the ETag if it was completed, otherwise an
     /// error.
-    async fn gone(self, size: u64, expected: Option<&str>) -> Result<String, TransferError> {
+    async fn after_upload_gone(self, size: u64, expected: Option<&str>) -> Result<String, TransferError> {
         let seen = self.etag_seen(size, expected, self.engine.options.retry.max_backoff).await;
         seen.ok_or_else(|| TransferError::UploadLost(self.target.to_string()))
     }

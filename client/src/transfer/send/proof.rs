@@ -209,8 +209,8 @@ impl Engine {
         }
     }
 
-    /// Returns the node at a path once no upload to it is in progress, as far as that is visible. Waits for at most
-    /// [`OVERLAP`]. `None` if there is no node or the check fails.
+    /// Returns the node at a path once no upload to it is visible any longer. Waits for at most [`OVERLAP`]. `None` if
+    /// there is no node or the check fails.
     pub(in crate::transfer) async fn at_rest(&self, target: &RemotePath) -> Option<Node> {
         self.seen_until(target, OVERLAP.min(self.options.retry.max_backoff), |node| !node.is_temporary()).await
     }

@@ -117,7 +117,7 @@ impl Sending<'_> {
     }
 
     /// Repeats one request until it succeeds, or another attempt makes no sense.
-    pub(in crate::transfer) async fn again<T, F, Fut>(self, attempt: F) -> Result<T, TransferError>
+    pub(in crate::transfer) async fn retried<T, F, Fut>(self, attempt: F) -> Result<T, TransferError>
     where
         F: Fn(u32) -> Fut,
         Fut: Future<Output = Result<T, TransferError>>,

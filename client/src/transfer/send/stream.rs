@@ -193,7 +193,7 @@ impl Engine {
         let (size, outgoing) = (block.length, self.outgoing(block.chunks).await?.reporting_to(to.progress.clone()));
         let in_doubt = AtomicBool::new(false);
         let (outgoing, doubt, replaced) = (&outgoing, &in_doubt, &replaced);
-        let sent = to.again(|number| async move {
+        let sent = to.retried(|number| async move {
             if number > 1 && !to.replaces {
                 self.at_rest(to.target).await;
             }

@@ -29,7 +29,7 @@ pub fn glob(pattern: &str, name: &str) {
         // The quoted name must match only itself as a part of a pattern, too.
         let segments = compile(&RemotePath::root().join("ws").join(&format!("{quoted}?")), true);
         let Some(Segment::Pattern { alternatives, .. }) = segments.expect("a pattern").pop() else {
-            panic!("{quoted:?} with a question mark is no pattern")
+            panic!("{quoted:?} with a question mark is not a pattern")
         };
         assert!(matches(&alternatives, &format!("{name}x")), "{quoted:?} on {name:?}");
         assert!(!matches(&alternatives, name) && !matches(&alternatives, &format!("{name}xx")), "{quoted:?}");

@@ -27,7 +27,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ServerErrorKind::NotFound`] if the shared node does not (or no longer) exist; any failure of a call.
-    pub async fn visit(&self, name: &str, uuid: &str) -> Result<View, ServerError> {
+    pub async fn link_view(&self, name: &str, uuid: &str) -> Result<View, ServerError> {
         let request = BulkRequest { node_paths: vec!["/*".to_owned()], limit: 0, offset: 0 };
         let answer: BulkAnswer = self.read(super::tree::BULK, &request).await?;
         let mut workspaces = answer.nodes.into_iter().filter(|node| !node.last_name().is_empty());
