@@ -168,6 +168,11 @@ impl ServerError {
         timed_out || matches!(self.status, Some(408 | 504))
     }
 
+    /// Whether the server or the connection was overloaded: 429, 503, or no answer in time.
+    pub fn is_overload(&self) -> bool {
+        self.kind == ServerErrorKind::TooMany || self.status == Some(503) || self.is_too_slow()
+    }
+
     /// Whether the connection was closed before the answer was complete.
     pub fn is_broken_off(&self) -> bool {
         self.http().is_some_and(|error| error.kind == HttpErrorKind::Closed)

@@ -28,6 +28,23 @@ impl Hint {
             hint => hint,
         }
     }
+
+    /// Returns the hint with the URL of a public link in place of its name, if it contains a command line.
+    pub fn naming_link(self, name: &str, url: &str) -> Self {
+        match self {
+            Self::Text(line) if line.contains("cec ") => Self::Text(with_link(&line, name, url)),
+            hint => hint,
+        }
+    }
+}
+
+/// Returns a command line in which the paths of a public link begin with its URL.
+fn with_link(line: &str, name: &str, url: &str) -> String {
+    let mut text = line.to_owned();
+    for (before, after) in [("'", "/"), ("'", "'"), (" ", "/"), (" ", " ")] {
+        text = text.replace(&format!("{before}{name}{after}"), &format!("{before}{url}{after}"));
+    }
+    text
 }
 
 fn with_condition(condition: &str, advice: &str) -> String {

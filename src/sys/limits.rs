@@ -15,6 +15,19 @@ pub fn raise_open_files() {
     }
 }
 
+/// Returns how many files this process may have open; `None` means no limit.
+#[cfg(unix)]
+pub fn open_files() -> Option<usize> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+/// Returns `None`: the system has no such limit.
+#[cfg(not(unix))]
+pub fn open_files() -> Option<usize> {
+    None
+}
+
 /// Returns the new limit if the present one is too low; `None` as an argument means no limit.
 #[cfg(unix)]
 fn raised(current: Option<u64>, maximum: Option<u64>) -> Option<u64> {

@@ -23,7 +23,6 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::error::Hint;
 use crate::settings::{ColorChoice, OutputSettings};
 use cells_client::http::redact::Secrets;
 
@@ -389,17 +388,11 @@ impl Ui {
 
     /// Returns an error with the hint about signing in that applies here.
     pub fn advised(&self, error: &crate::error::CliError) -> crate::error::CliError {
-        let mut error = error.clone().advised(self.sign_in.get().map(String::as_str));
-        if let Some((name, url)) = self.link.get() {
-            for hint in &mut error.hints {
-                if let Hint::Text(line) = hint
-                    && line.contains("cec ")
-                {
-                    *line = with_link(line, name, url);
-                }
-            }
+        let error = error.clone().advised(self.sign_in.get().map(String::as_str));
+        match self.link.get() {
+            Some((name, url)) => error.naming_link(name, url),
+            None => error,
         }
-        error
     }
 
     /// Remembers the public link in use, so that command lines in hints can name it by its URL.
@@ -445,15 +438,6 @@ fn is_unsafe(character: char) -> bool {
         || matches!(character,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}'
             | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
-
-/// Returns a command line in which the paths of a public link begin with its URL.
-fn with_link(line: &str, name: &str, url: &str) -> String {
-    let mut text = line.to_owned();
-    for (before, after) in [("'", "/"), ("'", "'"), (" ", "/"), (" ", " ")] {
-        text = text.replace(&format!("{before}{name}{after}"), &format!("{before}{url}{after}"));
-    }
-    text
 }
 
 /// A part of a result line.

@@ -51,7 +51,7 @@ fn usage_errors_suggest_and_have_their_exit_code() {
     let json = world.signed_out(["--json", "stat"]).run().json_error(2);
     assert_eq!(json["message"], "the following required arguments were not provided: <PATH>...");
     assert_eq!(json["hint"], "usage: cec stat <PATH>...; see 'cec stat --help'");
-    let number = world.signed_out(["scp", "--transfers", "99999999999999999999999", "a", "cells://b"]).run();
+    let number = world.signed_out(["scp", "--parts-concurrency", "99999999999999999999999", "a", "cells://b"]).run();
     assert!(number.code == 2 && number.stderr.contains("the number is too large"), "{number:?}");
     assert!(world.sandbox.requests().is_empty());
 }

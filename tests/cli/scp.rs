@@ -108,7 +108,11 @@ fn what_is_missing_is_named_with_its_own_code() {
     let warning = "warning: CEC_PART_SIZE is 15 MiB, but must be a multiple of 10 MiB: parts have 20 MiB\n";
     assert!(run.stderr.starts_with(warning), "{}", run.stderr);
     let run = world.cec(["scp", "one", "cells://common-files"]).env("CEC_TRANSFERS", "0").run();
-    run.is(2, "", "error: CEC_TRANSFERS is 0, but must be between 1 and 256\n");
+    run.is(
+        2,
+        "",
+        "error: the environment variable CEC_TRANSFERS has an invalid value: must be auto, or a number from 1 to 256\n",
+    );
 }
 
 #[test]

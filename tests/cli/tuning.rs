@@ -91,8 +91,10 @@ fn transfers_says_how_many_files_move_at_once() {
     }
     world.sandbox.faults().add(Fault::on("PUT", "/io/").hang().always());
     in_flight(&world, "tree", "", &[], None, 8);
+    in_flight(&world, "tree", "", &["--transfers", "auto"], None, 8);
     in_flight(&world, "tree", "", &["--transfers", "3"], None, 3);
     in_flight(&world, "tree", "", &[], Some(("CEC_TRANSFERS", "5")), 5);
+    in_flight(&world, "tree", "", &["--transfers", "auto"], Some(("CEC_TRANSFERS", "5")), 8);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cells_client::hash::MEBIBYTE;
+use cells_client::http::limiter::Limiter;
 use cells_client::http::retry::RetryPolicy;
 use cells_client::transfer::{Engine, IfExists, Options, Summary, TransferError};
 
@@ -33,7 +34,7 @@ struct Desk<'a> {
 fn options(if_exists: IfExists) -> Options {
     Options {
         if_exists,
-        transfers: 4,
+        transfers: Limiter::exactly(4),
         part_size: 10 * MEBIBYTE,
         stream_part_size: 10 * MEBIBYTE,
         multipart_threshold: 20 * MEBIBYTE,

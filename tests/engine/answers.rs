@@ -6,6 +6,7 @@ use std::fs;
 use std::sync::Arc;
 
 use cells_client::hash::MEBIBYTE;
+use cells_client::http::limiter::Limiter;
 use cells_client::transfer::{IfExists, Options, TransferError};
 use cells_client::walk::remote::{self, RemoteItem, RemoteOptions};
 use cells_sandbox::{Fault, Kept};
@@ -252,7 +253,7 @@ async fn a_download_that_moves_is_not_given_up() {
 
 #[tokio::test]
 async fn bodies_that_always_break_off_end_the_run_although_small_files_pass() {
-    let house = House::with(Options { transfers: 2, ..options() });
+    let house = House::with(Options { transfers: Limiter::exactly(2), ..options() });
     for number in 0..200_u64 {
         let size = if number % 3 == 0 { 5000 } else { 50 };
         house.sandbox.tree().put(&format!("common-files/tree/{number:03}"), content(size)).expect("a file");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cec::error::Kind;
 use cells_client::hash::MEBIBYTE;
+use cells_client::http::limiter::Limiter;
 use cells_client::http::retry::RetryPolicy;
 use cells_client::transfer::{Options, TransferError};
 use cells_sandbox::{Config, Fault};
@@ -169,7 +170,7 @@ impl cells_client::transfer::Observer for Notices {
 
 #[tokio::test]
 async fn a_folder_that_is_moved_away_during_the_upload_is_told() {
-    let mut house = House::with(Options { transfers: 1, ..options() });
+    let mut house = House::with(Options { transfers: Limiter::exactly(1), ..options() });
     for number in 0..9 {
         house.write(&format!("tree/{number}"), content(1000));
     }

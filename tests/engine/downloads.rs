@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cells_client::hash::MEBIBYTE;
+use cells_client::http::limiter::Limiter;
 use cells_client::transfer::error::Reach;
 use cells_client::transfer::event::{ItemNumber, Notice};
 use cells_client::transfer::{IfExists, Observer, Options, Summary, TransferError};
@@ -496,7 +497,7 @@ async fn a_file_that_appears_meanwhile_is_decided_on_anew() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_folder_that_is_removed_meanwhile_costs_its_files_alone() {
-    let mut house = House::with(Options { transfers: 1, ..options() });
+    let mut house = House::with(Options { transfers: Limiter::exactly(1), ..options() });
     house.sandbox.tree().put("common-files/tree/a/file", content(300_000)).expect("a file");
     house.sandbox.tree().put("common-files/tree/b/file", "x").expect("a file");
     let folder = house.local("tree/a");
@@ -594,7 +595,7 @@ async fn a_clock_that_is_off_by_an_hour_changes_nothing() {
 
 #[tokio::test]
 async fn two_runs_at_once_on_the_same_target_both_end_well() {
-    let house = House::with(Options { transfers: 8, ..options() });
+    let house = House::with(Options { transfers: Limiter::exactly(8), ..options() });
     for number in 0..60_u64 {
         let path = format!("common-files/tree/{}/file-{number}", number % 5);
         house.sandbox.tree().put(&path, content(1000 + number)).expect("a file");

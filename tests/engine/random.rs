@@ -5,6 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use cells_client::hash::MEBIBYTE;
+use cells_client::http::limiter::Limiter;
 use cells_client::transfer::{IfExists, Options};
 use cells_sandbox::Fault;
 use proptest::collection::vec;
@@ -136,7 +137,7 @@ fn tree_with_edges() -> impl Strategy<Value = Tree> {
 fn some_options() -> impl Strategy<Value = Options> {
     (1_usize..5, 1_usize..4, prop::sample::select(vec![0, 10 * MEBIBYTE, 20 * MEBIBYTE])).prop_map(
         |(transfers, parts_in_flight, multipart_threshold)| Options {
-            transfers,
+            transfers: Limiter::exactly(transfers),
             parts_in_flight,
             multipart_threshold,
             ..options()

@@ -8,6 +8,7 @@ use std::time::Duration;
 use cells_client::account::{Account, Credentials, ServerUrl};
 use cells_client::auth::{Sender, TokenSource};
 use cells_client::hash::MEBIBYTE;
+use cells_client::http::limiter::Limiter;
 use cells_client::http::retry::RetryPolicy;
 use cells_client::http::{Http, HttpOptions};
 use cells_client::path::RemotePath;
@@ -25,7 +26,7 @@ pub(crate) struct House {
 pub(crate) fn options() -> Options {
     Options {
         if_exists: IfExists::Fail,
-        transfers: 4,
+        transfers: Limiter::exactly(4),
         part_size: 10 * MEBIBYTE,
         stream_part_size: 10 * MEBIBYTE,
         multipart_threshold: 20 * MEBIBYTE,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cells_client::hash::MEBIBYTE;
+use cells_client::http::limiter::Limiter;
 use cells_client::transfer::{IfExists, Options, TransferError};
 use cells_sandbox::Fault;
 
@@ -261,7 +262,7 @@ async fn a_dead_token_ends_the_run_at_once() {
 
 #[tokio::test]
 async fn fail_fast_stops_at_the_first_failure_and_says_so() {
-    let house = House::with(Options { fail_fast: true, transfers: 1, ..options() });
+    let house = House::with(Options { fail_fast: true, transfers: Limiter::exactly(1), ..options() });
     for number in 0..50 {
         house.write(&format!("tree/{number}"), "x");
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cec::error::Kind;
 use cells_client::hash::MEBIBYTE;
+use cells_client::http::limiter::Limiter;
 use cells_client::transfer::event::{ItemNumber, Observer};
 use cells_client::transfer::{IfExists, Options, Summary, TransferError};
 use cells_sandbox::{Config, Fault};
@@ -319,7 +320,7 @@ async fn an_overwrite_that_stays_in_doubt_is_told_as_such() {
 
 #[tokio::test]
 async fn an_overwrite_in_doubt_is_told_even_where_the_run_is_stopped() {
-    let house = House::with(Options { if_exists: IfExists::Overwrite, transfers: 2, ..options() });
+    let house = House::with(Options { if_exists: IfExists::Overwrite, transfers: Limiter::exactly(2), ..options() });
     for number in 0..40 {
         house.write(&format!("tree/{number}"), "x");
     }
@@ -609,7 +610,7 @@ async fn two_sources_of_one_name_are_refused_before_anything_moves() {
 
 #[tokio::test]
 async fn a_file_that_fails_for_a_passing_reason_has_another_chance_at_the_end() {
-    let house = House::with(Options { transfers: 1, ..options() });
+    let house = House::with(Options { transfers: Limiter::exactly(1), ..options() });
     for name in ["a", "b", "c"] {
         house.write(&format!("tree/{name}"), name);
     }

@@ -1,4 +1,6 @@
-//! What the compiler does not check about the repository: the structure of the code, and what its documents promise.
+//! What the compiler does not check about the repository: the structure of the code, what its documents promise, and its
+//! words.
 
 mod layers;
+mod prose;
 mod reliability;

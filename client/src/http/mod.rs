@@ -4,6 +4,7 @@ mod body;
 pub mod diagnosis;
 pub mod error;
 pub mod limit;
+pub mod limiter;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
 pub mod proxy;
@@ -42,7 +43,7 @@ const REFUSED_PATIENCE: Duration = Duration::from_secs(3);
 const REFUSED_PAUSE: Duration = Duration::from_millis(250);
 
 /// The number of idle connections to keep: as many as transfers may run at a time, and some for small requests.
-const POOL_SIZE: usize = 48;
+const POOL_SIZE: usize = limiter::MOST + 48;
 
 /// How long an idle connection is kept. The server and common proxies keep theirs longer (60 s and more), so a request
 /// never meets a connection that is being closed.

@@ -290,6 +290,15 @@ impl TransferError {
         }
     }
 
+    /// Whether the server or the connection was overloaded.
+    pub fn is_overload(&self) -> bool {
+        match self {
+            Self::Server(error) => error.is_overload(),
+            Self::Unproven { source: Some(source), .. } => source.is_overload(),
+            _ => false,
+        }
+    }
+
     /// Whether another attempt later in the same run may succeed.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -15,6 +15,7 @@ pub mod temporary;
 pub mod verify;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -43,6 +44,14 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Reports an attempt that failed and is repeated after `pause`. An overloaded server gets fewer transfers.
+    fn retried(&self, item: event::ItemNumber, label: &str, attempt: u32, error: &TransferError, pause: Duration) {
+        if error.is_overload() {
+            self.options.transfers.overloaded();
+        }
+        self.observer.item_retried(item, label, attempt, error, pause);
+    }
+
     /// Creates an engine with default options and without an observer. Its fields can be replaced.
     pub fn new(api: api::Client, s3: s3::Client) -> Self {
         Self {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::hash::MEBIBYTE;
+use crate::http::limiter::{Limiter, MOST};
 use crate::http::retry::RetryPolicy;
 use crate::transfer::temporary::Temporaries;
 use crate::walk::local::{LinkPolicy, LocalOptions};
@@ -33,8 +34,8 @@ pub const MAXIMUM_PARTS: u32 = 10_000;
 pub struct Options {
     /// What to do with a target file that exists with another content.
     pub if_exists: IfExists,
-    /// The number of files that are transferred at the same time.
-    pub transfers: usize,
+    /// Limits the number of files that are transferred at the same time.
+    pub transfers: Limiter,
     /// The size of a part in bytes, a multiple of [`PART_STEP`].
     pub part_size: u64,
     /// The size in bytes of the first parts of a stream of unknown length, a multiple of [`PART_STEP`].
@@ -68,7 +69,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             if_exists: IfExists::Fail,
-            transfers: 8,
+            transfers: Limiter::adaptive(MOST),
             part_size: 50 * MEBIBYTE,
             stream_part_size: PART_STEP,
             parts_in_flight: 2,

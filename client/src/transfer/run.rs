@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
 
+use crate::http::limiter::Slot;
 use crate::sys::open;
 use crate::transfer::error::Reach;
 use crate::transfer::event::{Direction, ItemNumber, ItemOutcome, Record};
@@ -107,7 +108,8 @@ impl Finished {
 struct Run<'a> {
     engine: &'a Engine,
     summary: Summary,
-    running: JoinSet<Finished>,
+    /// A transfer keeps its slot until the run has handled its result, which may end the run.
+    running: JoinSet<(Finished, Slot)>,
     /// Confirmed uploads that have yet to be checked, together.
     unproven: Vec<Finished>,
     /// The number of uploads that are checked together.
@@ -249,10 +251,13 @@ impl Run<'_> {
                     self.report(finished.number, finished.record);
                     continue;
                 }
-                while self.running.len() >= self.engine.options.transfers {
-                    self.wait_for_one().await;
-                }
-                self.start(finished.candidate);
+                let slot = loop {
+                    match self.engine.options.transfers.try_start() {
+                        Some(slot) => break slot,
+                        None => self.wait_for_one().await,
+                    }
+                };
+                self.start(finished.candidate, slot);
             }
             while self.is_busy() {
                 self.wait_for_one().await;
@@ -262,9 +267,11 @@ impl Run<'_> {
     }
 
     async fn first_pass(&mut self, steps: &mut mpsc::Receiver<Step>) {
-        let mut open = true;
+        let limiter = self.engine.options.transfers.clone();
+        let (mut open, mut slot) = (true, None);
         while open || self.is_busy() {
-            let room = self.running.len() < self.engine.options.transfers.max(1);
+            let changed = limiter.changed();
+            slot = slot.filter(|_| open).or_else(|| limiter.try_start().filter(|_| open));
             let stopping = self.engine.cancel.is_cancelled();
             // A canceled run starts nothing new, but waits for what cannot be broken off, such as a PUT whose last byte
             // was sent.
@@ -278,10 +285,11 @@ impl Run<'_> {
                 biased;
                 Some(finished) = self.running.join_next() => self.finished(finished),
                 Some(proven) = self.proving.join_next() => self.proven(proven),
-                step = steps.recv(), if open && room => match step {
-                    Some(step) => self.step(step),
+                step = steps.recv(), if open && slot.is_some() => match step {
+                    Some(step) => self.step(step, &mut slot),
                     None => open = false,
                 },
+                () = changed, if open && slot.is_none() => {}
                 // A few files must not wait for a full batch, because the walk or a large transfer may take hours.
                 () = tokio::time::sleep_until((self.unproven_since + PROOF_AFTER).into()), if !self.unproven.is_empty() => {
                     self.prove();
@@ -328,9 +336,14 @@ impl Run<'_> {
         self.stop(TransferError::local("", std::io::Error::other(error)));
     }
 
-    fn step(&mut self, step: Step) {
+    /// Handles a step. A file uses the slot.
+    fn step(&mut self, step: Step, slot: &mut Option<Slot>) {
         match step {
-            Step::File(candidate) => self.start(candidate),
+            Step::File(candidate) => {
+                if let Some(slot) = slot.take() {
+                    self.start(candidate, slot);
+                }
+            }
             Step::Notice { path, notice } => self.engine.observer.notice(&path, notice),
             Step::Refused { direction, source, target, error } => {
                 let number = self.number();
@@ -345,19 +358,23 @@ impl Run<'_> {
         self.next_number
     }
 
-    fn start(&mut self, candidate: Candidate) {
+    fn start(&mut self, candidate: Candidate, slot: Slot) {
         if self.engine.cancel.is_cancelled() {
             return;
         }
         let number = self.number();
-        self.running.spawn(self.engine.clone().transfer(number, candidate));
+        let engine = self.engine.clone();
+        self.running.spawn(async move {
+            let _memory = engine.options.transfers.memory_for(candidate.size()).await;
+            (engine.transfer(number, candidate).await, slot)
+        });
     }
 
-    fn finished(&mut self, finished: Result<Finished, tokio::task::JoinError>) {
+    fn finished(&mut self, finished: Result<(Finished, Slot), tokio::task::JoinError>) {
         match finished {
             Err(error) => self.broke_down(error),
-            Ok(finished) if finished.sent.is_none() => self.conclude(finished),
-            Ok(finished) => {
+            Ok((finished, _slot)) if finished.sent.is_none() => self.conclude(finished),
+            Ok((finished, _slot)) => {
                 if self.unproven.is_empty() {
                     self.unproven_since = Instant::now();
                 }
@@ -420,7 +437,7 @@ impl Run<'_> {
     /// Ends the run after too many failures in a row: a server that has failed that often is down, and a full disk
     /// remains full, so to continue would only take time.
     fn give_up_where_all_fails(&mut self, error: &TransferError) {
-        let limit = (2 * self.engine.options.transfers).max(8);
+        let limit = (2 * self.engine.options.transfers.limit()).max(8);
         // The last pass is short enough to be completed.
         if self.failures_in_a_row >= limit && self.pass == 0 {
             self.stop(TransferError::GaveUp { failures: limit, cause: error.to_string(), reach: error.reach() });

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::ArgPredicate;
 
 use super::choices::{DebugEvents, IfExistsArg, LinksArg};
+use super::tuning::{Transfers, parse_transfers};
 use crate::commands::verb::Completion;
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
@@ -142,9 +143,10 @@ pub struct Args {
     #[arg(long, alias = "multipart_debug_flags", value_name = "EVENTS", hide = true)]
     pub(super) multipart_debug_flags: Option<DebugEvents>,
 
-    /// Number of files to transfer at the same time [default: 8]
-    #[arg(long, value_name = "N", help_heading = "Speed")]
-    pub(super) transfers: Option<usize>,
+    /// Number of files to transfer at the same time, from 1 to 256, or auto: as many as the line and the server carry,
+    /// which changes during the run [default: auto]
+    #[arg(long, value_name = "N|auto", value_parser = parse_transfers, help_heading = "Speed")]
+    pub(super) transfers: Option<Transfers>,
 
     /// Size of a part, in MiB, a multiple of 10 [default: 50; for standard input 10]
     #[arg(long, alias = "part_size", value_name = "MIB", help_heading = "Speed")]

@@ -10,7 +10,9 @@ use crate::context::{Ctx, MOST_ATTEMPTS};
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
 use crate::settings::parse_pause;
+use crate::sys::limits;
 use cells_client::hash::MEBIBYTE;
+use cells_client::http::limiter::{Limiter, MOST};
 use cells_client::http::retry::RetryPolicy;
 use cells_client::transfer::Options;
 use cells_client::transfer::options::{MAXIMUM_PARTS, PART_STEP};
@@ -20,13 +22,56 @@ use cells_client::walk::local::{LocalOptions, real_path};
 /// The maximum size of a part, and of a file sent in one piece, in MiB. The gateway accepts no more.
 const LARGEST_PART: u64 = 5 * 1024;
 
+/// The number of open files that a run needs in addition to its transfers.
+const OTHER_FILES: usize = 48;
+
+/// The number of open files per transfer: the file, its connection, and another one of each while they are exchanged.
+const FILES_OF_ONE: usize = 4;
+
+/// The number of files to transfer at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transfers {
+    /// As many as the connection and the server can handle.
+    Auto,
+    /// Exactly this number.
+    Exactly(usize),
+}
+
+impl Transfers {
+    fn limiter(self) -> Limiter {
+        match self {
+            Self::Exactly(count) => Limiter::exactly(count),
+            Self::Auto => {
+                let files = limits::open_files().unwrap_or(usize::MAX);
+                Limiter::adaptive(files.saturating_sub(OTHER_FILES) / FILES_OF_ONE)
+            }
+        }
+    }
+}
+
+/// Parses the value of `--transfers`.
+///
+/// # Errors
+/// The text is neither `auto` nor a number from 1 to 256.
+pub(super) fn parse_transfers(text: &str) -> Result<Transfers, String> {
+    let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
+    match number {
+        Some(number) => Ok(Transfers::Exactly(number)),
+        None if text == "auto" => Ok(Transfers::Auto),
+        None => Err(format!("must be auto, or a number from 1 to {MOST}")),
+    }
+}
+
 /// Returns the transfer options from the command line and the environment.
 pub(super) fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
     let (environment, usual) = (&ctx.settings.environment, Options::default());
     let part_size = part_size(ctx, args.part_size)?;
     let (flag, variable) = ("--multipart-threshold", env::MULTIPART_THRESHOLD);
     let threshold = number(environment, (flag, variable), args.multipart_threshold, 0, LARGEST_PART)?;
-    let transfers = number(environment, ("--transfers", env::TRANSFERS), args.transfers, 1, 256)?;
+    let transfers = match args.transfers {
+        Some(transfers) => Some(transfers),
+        None => environment.read(env::TRANSFERS, parse_transfers)?,
+    };
     let (flag, variable) = ("--parts-concurrency", env::PARTS_CONCURRENCY);
     let parts_in_flight = number(environment, (flag, variable), args.parts_concurrency, 0, 64)?;
     let (flag, variable) = ("--max-parts-number", env::MAX_PARTS_NUMBER);
@@ -43,7 +88,7 @@ pub(super) fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
     };
     Ok(Options {
         if_exists: args.policy(),
-        transfers: transfers.unwrap_or(usual.transfers),
+        transfers: transfers.unwrap_or(Transfers::Auto).limiter(),
         part_size: part_size.map_or(usual.part_size, |size| size * MEBIBYTE),
         stream_part_size: part_size.map_or(usual.stream_part_size, |size| size * MEBIBYTE),
         // As in the older client, 0 means the default.

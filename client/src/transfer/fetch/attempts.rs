@@ -176,7 +176,7 @@ impl<'a> Attempts<'a> {
             }
         };
         let retried = |attempt, error: &TransferError, pause| {
-            engine.observer.item_retried(item, &label, attempt, error, pause);
+            engine.retried(item, &label, attempt, error, pause);
         };
         retry::run_moving(&engine.options.retry, &engine.cancel, &progress, attempt, retried).await
     }
@@ -207,7 +207,9 @@ impl<'a> Attempts<'a> {
         let partial = match self.kept.take_if(|kept| kept.is_complete()) {
             Some(complete) => complete,
             None => {
+                let timer = self.engine.options.transfers.time();
                 let download = self.open().await?;
+                let length = download.info.length;
                 let begun = match self.kept.take() {
                     Some(kept) => kept,
                     None => self.begin(&download.info).await?,
@@ -217,6 +219,7 @@ impl<'a> Attempts<'a> {
                     self.kept = Some(partial);
                     return Err(error);
                 }
+                timer.finished(length);
                 partial
             }
         };

@@ -259,7 +259,7 @@ impl Engine {
             Err(if in_parts { Attempt::of_parts(error) } else { Attempt::of_request(error, number) })
         };
         let sent = retry::run_moving(&self.options.retry, &self.cancel, &progress, attempt, |number, failed, pause| {
-            self.observer.item_retried(item, label, number, &failed.error, pause);
+            self.retried(item, label, number, &failed.error, pause);
         });
         let sent = sent.await.map_err(|failed| failed.error);
         if replaces && in_doubt.load(Ordering::Relaxed) {

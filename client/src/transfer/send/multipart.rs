@@ -48,6 +48,9 @@ impl Sending<'_> {
             .map(|part| {
                 let (snapshot, observer, upload) = (snapshot.clone(), self.engine.observer.clone(), &upload);
                 async move {
+                    // The first part uses the slot of the file, so that a file never waits for itself.
+                    let is_first = part.number == 1;
+                    let _slot = if is_first { None } else { self.engine.options.transfers.start_another().await };
                     let outgoing = Outgoing::new(snapshot, part.offset, part.length, self.item, observer).await?;
                     self.send_part(&outgoing.reporting_to(self.progress.clone()), upload, part.number).await
                 }
@@ -104,9 +107,13 @@ impl Sending<'_> {
     ) -> Result<(u32, String), TransferError> {
         let make_body = &|| outgoing.body();
         let etag = self.retried(|_| async move {
+            let timer = self.engine.options.transfers.time();
             let put = self.engine.s3.put_part(self.target, upload, number, outgoing.length(), make_body);
             match self.engine.unless_cancelled(put, || false).await {
-                Ok(etag) => self.engine.compare_etag(self.target, outgoing.md5(), etag),
+                Ok(etag) => {
+                    timer.finished(outgoing.length());
+                    self.engine.compare_etag(self.target, outgoing.md5(), etag)
+                }
                 Err(TransferError::Server(error)) if error.kind == ServerErrorKind::UploadGone => {
                     Err(TransferError::UploadLost(self.target.to_string()))
                 }

@@ -79,6 +79,7 @@ impl Sending<'_> {
     pub(in crate::transfer) async fn send_whole(self, outgoing: &Outgoing) -> Result<String, TransferError> {
         let size = outgoing.length();
         let make_body = || outgoing.body();
+        let timer = self.engine.options.transfers.time();
         let answer = self
             .engine
             // Once the last byte is sent the server may replace the file, and giving up before the answer could damage
@@ -86,8 +87,12 @@ impl Sending<'_> {
             .unless_cancelled(self.engine.s3.put(self.target, size, &make_body), || outgoing.all_read())
             .await;
         let etag = match answer {
-            Ok(etag) => etag,
+            Ok(etag) => {
+                timer.finished(size);
+                etag
+            }
             Err(error) => {
+                drop(timer);
                 // The connection only reports that the body failed; the cause is the error of the local file.
                 if let Some(fault) = outgoing.fault() {
                     outgoing.uncount();
@@ -128,7 +133,7 @@ impl Sending<'_> {
             self.progress,
             |number| attempt(number).map_err(move |error| Attempt::of_part(error, number)),
             |number, failed, pause| {
-                self.engine.observer.item_retried(self.item, self.label, number, &failed.error, pause);
+                self.engine.retried(self.item, self.label, number, &failed.error, pause);
             },
         );
         done.await.map_err(|failed| failed.error)
