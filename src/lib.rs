@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_an_error_and_what_it_leaves_is_cleaned_up() {
+    fn a_panic_becomes_an_error_and_values_are_dropped() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let path = file.path().to_owned();
         let error = contained(move || {

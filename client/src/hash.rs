@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn an_etag_tells_its_scheme_or_nothing() {
+    fn an_etag_determines_its_scheme_or_nothing() {
         let digest = "0123456789abcdef0123456789abcdef";
         assert_eq!(Scheme::of_etag(digest, 5), Some(Scheme::Whole));
         assert_eq!(Scheme::of_etag(&format!("{digest}-1"), 0), Some(Scheme::Parts(CELLS_BLOCK)));

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_account_of_the_line_is_heeded() {
+    fn the_account_of_the_line_is_used() {
         let question = ask(&["-u", "https://x", "ls", "--profile", "work", "--json", "-d"], "a");
         assert_eq!(question.globals, ["-u", "https://x", "--profile", "work", "--json"]);
         assert_eq!(question.candidates, Candidates::Paths(Completion::Remote));

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_no_token_and_no_server() {
+    fn a_path_is_neither_a_token_nor_a_server() {
         let token = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_ABCDE.AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_ABCDE";
         for (words, hint) in [
             (&["ls", "-t", "personal-files/x"][..], Some("--sort time")),

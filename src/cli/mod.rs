@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_other_programs_are_typed_behind_commands_and_are_none_of_ours() {
+    fn words_of_other_programs_follow_commands_and_are_not_ours() {
         let mut tree = command();
         tree.build();
         let find = |place: &str| {

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_values_of_the_older_client_are_none() {
+    fn empty_values_of_the_older_client_are_removed() {
         for (line, expected) in [
             ("ls -r --config _", "ls -r"),
             ("ls --url= x", "ls x"),

@@ -321,7 +321,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_is_not_unicode_is_named() {
+    fn an_argument_that_is_not_unicode_is_named() {
         use std::os::unix::ffi::OsStringExt as _;
         let arguments: Vec<OsString> =
             vec!["cec".into(), "ls".into(), "good".into(), OsString::from_vec(b"bad\xff".to_vec())];

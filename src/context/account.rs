@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_are_ids_or_labels_and_unknown_ones_are_told() {
+    fn profiles_are_ids_or_labels_and_unknown_ones_are_reported() {
         let stored = accounts("a2std@127.0.0.1:8080");
         assert_eq!(choose(&stored, None).expect("the active one"), "a2std@127.0.0.1:8080");
         assert_eq!(choose(&stored, Some("bob@10.0.0.5")).expect("by label"), "bob@10.0.0.5:8080");

@@ -273,7 +273,7 @@ fn durations_need_a_meaning() {
 }
 
 #[test]
-fn debug_output_holds_no_secret() {
+fn debug_output_contains_no_secret() {
     let resolved = settings(
         &["--token", "s3cret", "--password", "s3cret", "--header", "X: s3cret", "--proxy", "http://u:s3cret@p"],
         &[("CEC_TOKEN", "s3cret"), ("CELLS_CLIENT_TARGET_USER_PWD", "s3cret")],

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn complaints_say_what_is_wrong() {
+    fn error_messages_name_the_mistake() {
         let complaint = |expression| JsonFilter::compile(expression).err().expect("a complaint");
         assert!(complaint(".[").contains("expected closing bracket"), "{}", complaint(".["));
         assert!(complaint("nosuch").contains("there is no filter 'nosuch'"), "{}", complaint("nosuch"));

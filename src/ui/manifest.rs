@@ -75,7 +75,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_full_disk_is_told_at_the_end() {
+    fn a_full_disk_is_reported_at_the_end() {
         let manifest = Manifest::create(Path::new("/dev/full")).expect("a device");
         manifest.write(&1);
         manifest.end(&2);

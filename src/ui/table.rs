@@ -280,7 +280,7 @@ mod tests {
     ];
 
     #[test]
-    fn columns_are_left_out_by_rank_and_names_are_whole() {
+    fn columns_are_omitted_by_rank_and_names_are_never_cut() {
         let uuid = "18ab830f-439a-4123-ad7a-1fdeb6f705a3";
         let long = "a name that is far too long to stand beside anything else on a narrow screen.txt";
         let hash = "7c9c9bebd585c3e3b6c1a8ae7bbf8a6f";

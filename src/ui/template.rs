@@ -133,13 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_field_is_told_with_those_that_there_are() {
+    fn an_unknown_field_is_reported_with_the_known_ones() {
         let error = filled("{{.Nmae}}").expect_err("unknown");
         assert_eq!(error.to_string(), "there is no field 'Nmae'; the fields are Name, SizeBytes");
     }
 
     #[test]
-    fn what_is_no_template_is_refused() {
+    fn an_invalid_template_is_refused() {
         for template in [
             "{{.Name",
             "{{nosuch .Name}}",

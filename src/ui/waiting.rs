@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_waited_for_shows_after_a_while_in_which_nothing_else_did() {
+    async fn a_wait_is_shown_after_a_time_without_output() {
         let ui = Arc::new(Ui::new(&crate::settings::OutputSettings::default()));
         let (board, later) = (&ui.board, 2 * SHOWN_AFTER);
         assert_eq!(shown(board, later), None);

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_link_is_refused_with_its_reason() {
+    fn texts_that_are_not_links_are_refused_with_a_reason() {
         let refused = |typed: &str| LinkUrl::parse(typed).expect_err(typed);
         for typed in
             ["https://h", "https://h/", "https://h/public", "https://h/public/", "https://h/ws-x", "h/public/x"]
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn only_urls_are_meant_as_links() {
+    fn only_urls_count_as_links() {
         for text in ["https://h/public/x", "HTTP://h", "http://"] {
             assert!(LinkUrl::is_meant(text), "{text}");
         }

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_server_url_is_refused_with_its_reason() {
+    fn texts_that_are_not_server_urls_are_refused_with_a_reason() {
         assert!(matches!(ServerUrl::parse("ftp://h"), Err(UrlError::Scheme(..))));
         assert!(matches!(ServerUrl::parse("https://u:p@h"), Err(UrlError::Credentials)));
         assert!(matches!(ServerUrl::parse("https://h/cells"), Err(UrlError::Path(..))));

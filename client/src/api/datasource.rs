@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_right_is_no_dead_token() {
+    fn a_missing_permission_is_not_a_dead_token() {
         assert_eq!(classify(&answer("55-datasource-alice")).kind, ServerErrorKind::Forbidden);
         assert_eq!(classify(&answer("56-datasource-missing")).kind, ServerErrorKind::NotFound);
     }

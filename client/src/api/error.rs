@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_words_say_beyond_the_kind_is_a_reason() {
+    fn words_beyond_the_kind_become_a_reason() {
         for (name, reason) in [
             ("08-stat-missing-workspace", None),
             ("11-stat-root", Some(Reason::NoSuchCall)),
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_servers_speak_in_codes_and_mean_their_status() {
+    fn codes_of_newer_servers_keep_the_meaning_of_the_status() {
         use ServerErrorKind::{BadRequest, Conflict, Forbidden, Locked, NotFound, Quota, Server, Unauthenticated};
         let codes = |title: &str, detail: &str| format!("{{\"Title\":\"{title}\",\"Detail\":\"{detail}\"}}");
         for (status, title, detail, kind) in [
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_a_proxy_are_told_from_pages_of_a_wrong_address() {
+    fn pages_of_a_proxy_differ_from_pages_of_a_wrong_address() {
         for (status, kind, advice) in [
             (502, ServerErrorKind::Server, Advice::Retry),
             (504, ServerErrorKind::Server, Advice::Retry),

@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_state_without_a_user_means_a_token_that_is_not_valid() {
+    async fn a_state_without_a_user_means_an_invalid_token() {
         assert_eq!(read_user(&b"<pydio_registry><a/></pydio_registry>"[..]).await.expect("a state"), None);
         assert_eq!(read_user(&b""[..]).await.expect_err("nothing").kind, ServerErrorKind::NotCells);
     }

@@ -675,7 +675,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_repeats_itself_is_not_asked_for_ever() {
+    async fn a_server_that_repeats_a_page_is_not_asked_again() {
         let fetch = async |_: u64| {
             Ok(Page { items: (0..PAGE).map(|number| number.to_string()).collect(), total: Some(100_000) })
         };

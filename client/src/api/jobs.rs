@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_in_their_own_words() {
+    fn job_errors_are_reported_in_their_own_words() {
         let json = r#"{"Id":"object.not.found","Code":404,"Detail":"object was not found","Status":"Not Found"}"#;
         for (message, words) in [
             (format!("Error: {json}"), "object was not found"),

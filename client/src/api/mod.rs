@@ -303,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_that_is_no_object_does_not_mean_none() {
+    fn an_answer_that_is_not_an_object_is_refused() {
         for body in ["[]", "null", "\"x\"", " [{}]", "0", "true"] {
             let error = parse::<wire::BulkAnswer>(body.as_bytes()).expect_err(body);
             assert_eq!(error.kind, ServerErrorKind::NotCells, "{body}");

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn overlapping_pages_give_each_child_once_and_none_is_lost() {
+    async fn overlapping_pages_return_each_child_exactly_once() {
         static NAMES: [&str; 14] = [".a", ".b", ".c", "d", "e", ".f", ".g", "h", "i", "j", "k", ".l", "m", "n"];
         for first in 1..16 {
             for others in 1..16 {
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_exact_multiple_of_the_limit_is_listed_whole() {
+    async fn an_exact_multiple_of_the_limit_is_listed_completely() {
         static NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
         let (all, offsets) = listed(&NAMES, even(3)).await;
         assert_eq!(all, NAMES);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_there_is_no_memory_for_comes_in_smaller_parts_and_in_its_turn() {
+    async fn a_page_without_memory_is_requested_in_smaller_parts_in_its_turn() {
         static NAMES: [&str; 14] = [".a", ".b", ".c", "d", "e", ".f", ".g", "h", "i", "j", "k", ".l", "m", "n"];
         for (cut, most) in [(4, 1), (4, 3), (6, 2), (14, 5), (20, 1), (3, 3)] {
             let asked = Arc::new(Mutex::new(Vec::new()));
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_come_again_is_remembered() {
+    fn only_items_that_may_be_repeated_are_remembered() {
         let mut seen = Seen::default();
         for page in 0..100_u128 {
             let items: Vec<u128> = (page * 10..page * 10 + 10).collect();

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_ids_are_sent() {
+    fn only_complete_ids_are_sent() {
         for (text, whole) in [
             ("eeb9cac9-5d30-42e8-9e7f-f96aea8c22e4", true),
             ("eeb9cac9", false),

@@ -344,14 +344,14 @@ mod tests {
     }
 
     #[test]
-    fn a_recorded_answer_tells_its_hits_by_facets() {
+    fn the_facets_of_a_recorded_answer_add_up_to_its_hits() {
         let answer: SearchAnswer = serde_json::from_slice(&answer("121-search-hit").body).expect("an answer");
         assert_eq!((answer.hits(), answer.results.len()), (1, 1));
         assert_eq!(answer.results[0].path, "common-files/A1/sh/pic.jpg");
     }
 
     #[test]
-    fn a_text_of_several_words_is_asked_for_by_one_and_compared_whole() {
+    fn a_text_of_several_words_is_searched_by_one_and_compared_completely() {
         for (text, word, fitting, other) in [
             ("years-2031", "years", "My-YEARS-2031.pdf", "2031-years.pdf"),
             ("rep*.PDF", "PDF", "a report.pdf", "pdf.rep"),

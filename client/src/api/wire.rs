@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_values_do_no_harm() {
+    fn unusual_values_are_read_as_defaults() {
         let text = r#"{"Path":"ws/a","Type":"LEAF","Size":12,"MTime":"x","New":{"a":1},
             "MetaStore":{"hashing_version":"\"v3\"","x-cells-hash":"\"abc\"","contentType":"text/javascript","n":"42","list":"[1]"}}"#;
         let node: WireNode = serde_json::from_str(text).expect("a node");
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_of_no_cells_server_is_not_taken_for_one_that_is_not_there() {
+    fn a_node_of_another_server_does_not_count_as_missing() {
         let node = |text: &str| serde_json::from_str::<WireNode>(text).expect("JSON");
         for good in [
             r#"{"Path":"ws/a","Type":"LEAF"}"#,

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_life_without_measure_is_a_year() {
+    fn a_life_beyond_the_limit_is_a_year() {
         let clock = Clock::default();
         for life in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1 << 62)] {
             let left = clock.end_of(life).duration_since(clock.instant());

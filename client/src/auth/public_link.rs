@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_told_apart() {
+    fn refusals_have_different_reasons() {
         let refusal = |text: &str| match read(StatusCode::NOT_FOUND, text) {
             Err(AuthError::Link(refusal)) => Some(refusal),
             Err(AuthError::NotCells(_)) => None,

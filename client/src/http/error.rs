@@ -480,7 +480,7 @@ mod tests {
     struct UnsupportedCertVersion;
 
     #[test]
-    fn faults_of_certificates_are_words() {
+    fn faults_of_certificates_are_described_in_words() {
         use rustls::CertificateError as Certificate;
         for (fault, words) in [
             (Certificate::BadEncoding, "is damaged"),

@@ -166,7 +166,7 @@ mod tests {
     use tokio::io::AsyncReadExt as _;
 
     #[test]
-    fn values_weigh_more_than_their_text() {
+    fn values_need_more_memory_than_their_text() {
         assert_eq!(weight(b"{}"), 2 + CONTAINER);
         assert_eq!(weight(br#"["a,\"[{","b"]"#), 14 + CONTAINER + VALUE);
         let bomb = format!("[{}]", "{},".repeat(200_000));
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_piece_ends_where_it_may_and_the_next_goes_on() {
+    async fn a_piece_ends_at_its_limit_and_the_next_continues() {
         let mut pieces = Pieces::new(&b"abcdefgh"[..]);
         let mut three = [0; 3];
         pieces.begin(4);

@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_the_server_asks_for_is_waited_but_not_for_ever() {
+    async fn a_requested_pause_is_honored_up_to_the_limit() {
         let (_, heard) = pauses(&policy(2, 1, 1000), 0.0, Advice::After(Duration::from_secs(7))).await;
         assert_eq!(heard, [Duration::from_secs(7)]);
         let long = Advice::After(Duration::from_secs(9999));
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_kept_gives_the_attempts_back() {
+    async fn lasting_progress_restores_the_attempts() {
         assert_eq!(long_attempts(Progress::kept).await, 40);
     }
 

@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_the_server_could_not_give_back_are_refused() {
+    fn names_that_the_server_cannot_return_are_refused() {
         assert!(check_name(&"é".repeat(255)).is_ok());
         assert!(check_name(&"e\u{301}".repeat(255)).is_ok());
         assert!(check_name(&"é".repeat(256)).is_err());

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn several_of_one_name_are_told_apart() {
+    fn several_nodes_with_one_name_get_different_names() {
         let view = View::new("1f0c6a3b9d20", "two", None, false)
             .with_entries([("a".to_owned(), "01-a".to_owned()), ("a".to_owned(), "02-a".to_owned())]);
         assert_eq!(view.to_server(&path("1f0c6a3b9d20")), path("two"));

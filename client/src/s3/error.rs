@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn recorded_refusals_are_told_apart() {
+    fn recorded_refusals_have_different_kinds() {
         use RequestKind::{Multipart, MultipartRead, Read, Write};
         use ServerErrorKind::{
             BadRequest, Conflict, Forbidden, Locked, NotFound, Quota, Range, Server, Signature, UploadGone,
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_refusal_is_told_from_one_with_words() {
+    fn a_refusal_without_words_has_its_own_reason() {
         let refused = |body: &[u8]| classify(StatusCode::BAD_GATEWAY, &HeaderMap::new(), body, RequestKind::Multipart);
         assert!(refused(b"").is(Reason::Wordless));
         assert!(!refused(b"<html></html>").is(Reason::Wordless));

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_listing_of_another_folder_is_none() {
+    async fn a_listing_of_another_folder_is_an_error() {
         let body = |prefix: &str| {
             format!(
                 "<ListBucketResult><Prefix>{prefix}</Prefix><Contents><Key>ws/d/x</Key></Contents></ListBucketResult>"
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_cut_or_no_listing_is_an_error() {
+    async fn a_cut_listing_or_another_document_is_an_error() {
         assert!(matches!(
             listed("<ListBucketResult><Contents>", "ws").await,
             Err(ListError::Cut | ListError::NotAListing(_))

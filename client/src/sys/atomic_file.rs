@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_made_and_mended_private() {
+    fn folders_are_created_and_made_private() {
         let base = tempfile::tempdir().expect("a folder");
         let path = base.path().join("a/b");
         assert!(create_private_folder(&path).expect("made"));

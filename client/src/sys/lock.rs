@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_one_holds_it_at_a_time() {
+    fn only_one_process_has_the_lock() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("lock");
         let held = acquire(&path, Duration::ZERO).expect("a lock");

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_grow_in_steps_once_there_would_be_too_many() {
+    fn parts_grow_in_steps_if_there_would_be_too_many() {
         let options = Options::default();
         assert_eq!(options.part_size_for(200 * MEBIBYTE), 50 * MEBIBYTE);
         assert_eq!(options.part_size_for(5000 * 50 * MEBIBYTE), 50 * MEBIBYTE);

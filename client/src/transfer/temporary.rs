@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_run_has_left_is_removed_by_the_next_and_nothing_else() {
+    fn the_next_run_removes_the_files_of_a_killed_run_and_nothing_else() {
         let (folder, kept) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
         let records = kept.path().to_owned();
         let left = killed(&records, &folder.path().join("file"));
@@ -412,7 +412,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_record_is_no_way_to_have_other_files_removed() {
+    fn a_record_cannot_make_a_run_remove_other_files() {
         let (folder, records) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
         let victim = folder.path().join("victim");
         fs::write(&victim, "mine").expect("a file");
@@ -449,7 +449,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn only_what_was_written_gets_the_name_and_nobody_else_reads_it_before() {
+    fn only_the_written_file_gets_the_name_and_it_is_private_before() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().expect("a folder");
         let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o7777;

@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn folders_come_before_what_they_hold_and_leftovers_are_told() {
+    async fn folders_come_before_their_content_and_skipped_entries_are_reported() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir_all(folder.path().join("a/b")).expect("folders");
         fs::write(folder.path().join("a/b/x"), "123").expect("a file");
@@ -428,7 +428,7 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn the_first_link_that_leads_out_is_told() {
+    async fn the_first_link_that_leads_out_is_reported() {
         use std::os::unix::fs::symlink;
         let (folder, elsewhere) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
         let root = folder.path();
@@ -447,7 +447,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn names_that_are_not_unicode_are_failures_and_the_rest_goes_on() {
+    async fn names_that_are_not_unicode_fail_and_the_rest_continues() {
         use std::os::unix::ffi::OsStrExt;
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join(std::ffi::OsStr::from_bytes(b"bad\xff")), "1").expect("a file");

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_bash_keeps_is_left_out() {
+    fn the_part_that_bash_keeps_is_omitted() {
         assert_eq!(give_back("cec scp cells://ws/a", "cells://ws/ab:c"), "//ws/ab:c ");
         assert_eq!(give_back("cec scp 'cells://ws/a", "cells://ws/ab"), "cells://ws/ab' ");
         assert_eq!(give_back("cec ls --sort=s", "--sort=size"), "size ");

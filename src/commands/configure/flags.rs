@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_no_servers() {
+    fn single_words_are_not_servers() {
         for (text, hint) in [
             ("tokn", "did you mean 'token'?"),
             ("Tokens", "did you mean 'token'?"),

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn mistakes_are_reported() {
         for (filter, why) in [
             ("no JSON", "expected"),
             (r#"{"id":{"op":"eq","value":"x"}}"#, "not a field"),

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_told_from_a_workspace_and_goes_by_its_root_folder() {
+    fn a_cell_has_its_own_type_and_the_uuid_of_its_root_folder() {
         let mut node = Node { uuid: "root".to_owned(), ..Node::of_path("team", NodeKind::Workspace) };
         node.meta.insert("ws_uuid".to_owned(), "workspace".into());
         for (scope, kind) in [("ROOM", "Cell"), ("ADMIN", "Workspace")] {

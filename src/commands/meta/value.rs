@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn values_of_another_type_are_refused() {
         let text = |text: &str| TypedValue::Text(text.to_owned());
         let json_text = |text: &str| TypedValue::Json(text.to_owned());
         for (kind, given) in [

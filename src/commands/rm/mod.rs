@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_covered_by_another_is_left_out() {
+    fn nodes_inside_other_nodes_are_omitted() {
         let kept = outermost(nodes(&["w/a/b", "w/a", "w/ab", "w/a", "w/c", "w/c/d/e"]));
         let kept: Vec<_> = kept.iter().map(|node| node.path.as_str()).collect();
         assert_eq!(kept, ["w/a", "w/ab", "w/c"]);

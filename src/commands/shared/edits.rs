@@ -41,7 +41,7 @@ mod tests {
     use std::cell::RefCell;
 
     #[tokio::test(start_paused = true)]
-    async fn a_change_that_another_writes_over_is_made_again() {
+    async fn a_change_that_was_overwritten_is_repeated() {
         let stored = RefCell::new(vec!["a"]);
         let rounds = RefCell::new(0);
         let kept = keep(async || {
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_there_already_is_not_changed_and_what_is_lost_for_ever_is_a_failure() {
+    async fn a_change_that_exists_is_not_repeated_and_one_that_never_persists_fails() {
         assert_eq!(keep(async || Ok(Some(1))).await.expect("kept"), 1);
         let error = keep(async || Ok(None::<()>)).await.expect_err("lost");
         assert_eq!(error.kind, Kind::Failure);

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_everything_is_handed_on() {
+    fn an_error_that_ends_everything_is_returned() {
         assert_eq!(outcome(&[Some(Kind::Auth), None]).expect_err("an error").kind, Kind::Auth);
         assert_eq!(outcome(&[None, Some(Kind::Auth)]).expect_err("an error").kind, Kind::Partial);
         let ui = Ui::new(&OutputSettings { json: true, ..OutputSettings::default() });

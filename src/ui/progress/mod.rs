@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_need_not_move_makes_no_speed_and_what_was_interrupted_no_failure() {
+    async fn skipped_bytes_do_not_count_as_speed_nor_canceled_items_as_failures() {
         let show = Show {
             mode: ProgressMode::None,
             verbose: false,

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_narrow_line_keeps_what_tells_most() {
+    fn a_narrow_line_keeps_the_most_important_parts() {
         let snapshot = Snapshot {
             files: 60,
             found_files: 122,

@@ -85,7 +85,7 @@ fn secrets_go_to_the_keyring_and_never_to_the_file() {
 }
 
 #[test]
-fn without_a_keyring_the_secret_goes_to_the_file_and_the_reason_is_told() {
+fn without_a_keyring_the_secret_goes_to_the_file_and_the_reason_is_reported() {
     let place = Home::new();
     let none = Vault::new(place.file(), Arc::new(NoKeyring::because("a test")), false);
     let saved = none.save(&oauth(), "carl", false).expect("saved");
@@ -203,7 +203,7 @@ fn there_is_no_room_where_the_keyring_takes_nothing() {
 }
 
 #[test]
-fn removing_works_without_the_keyring_and_tells_what_stays() {
+fn removing_works_without_the_keyring_and_reports_what_remains() {
     let place = Home::new();
     place.install("multi-mixed");
     let none = Vault::new(place.file(), Arc::new(NoKeyring::because("a test")), false);
@@ -231,7 +231,7 @@ fn clearing_removes_the_items_and_a_file_that_cannot_be_understood() {
 }
 
 #[test]
-fn an_account_of_a_very_old_file_gets_the_user_that_the_server_tells() {
+fn an_account_of_a_very_old_file_gets_the_user_from_the_server() {
     for in_keyring in [false, true] {
         let home = Home::new();
         home.install("legacy-single-oauth-v2");

@@ -133,7 +133,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn what_is_open_here_is_no_file_to_be_replaced() {
+    fn an_open_descriptor_is_never_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
         let (file, link) = (folder.path().join("file"), folder.path().join("link"));
         std::fs::write(&file, "").expect("a file");

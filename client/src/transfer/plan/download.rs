@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_are_one_here_are_taken_once_in_each_folder() {
+    fn names_that_are_equal_locally_are_used_once_per_folder() {
         let mut taken = Taken::default();
         let mut is_taken = |path: &str| taken.is_taken(&RemotePath::from_server(path));
         assert!(!is_taken("ws/a/Report") && !is_taken("ws/a/caf\u{e9}"));

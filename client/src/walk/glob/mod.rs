@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_are_told_from_names() {
+    fn patterns_and_names_are_distinguished() {
         let is_pattern = |text: &str, percent| Reading { percent, ..Reading::default() }.is_pattern(&parse(text));
         for text in ["ws/*", "ws/a?", "ws/[ab]/c", "ws/{a,b}", "ws/**/x", r"ws/\*", r"ws/a\{/b"] {
             assert!(is_pattern(text, false), "{text}");

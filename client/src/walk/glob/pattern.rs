@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_match_whole_names_by_characters() {
+    fn patterns_match_complete_names_by_characters() {
         for (pattern, name) in [
             ("", ""),
             ("*", "anything"),
