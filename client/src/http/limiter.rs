@@ -544,7 +544,7 @@ mod tests {
             sleep(SERVICE * (12 + (number * 7 % 5) as u32) / 14).await;
             drop(worker);
             sleep(self.round_trip / 2).await;
-            self.refuses.is_none_or(|every| number % every != 0)
+            self.refuses.is_none_or(|every| !number.is_multiple_of(every))
         }
 
         /// Returns the smallest number in flight that uses all of the server.
