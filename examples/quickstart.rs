@@ -1,8 +1,8 @@
-//! The main job on the embedded sandbox, narrated: an account, a real tree of thousands of files and one file of 1 GiB
-//! go up and come back, and every byte is compared.
+//! The main job on the embedded sandbox, step by step: creates an account, uploads and downloads a real tree of
+//! thousands of files and one file of 1 GiB, and compares every byte.
 //!
-//! `cargo run --release --example quickstart`. The example executes itself again as `cec`, through the library's entry
-//! point, so that what is shown is what a user types and sees. It leaves nothing behind.
+//! `cargo run --release --example quickstart`. The example runs itself again as `cec`, through the library's entry
+//! point, so that it shows what a user types and sees. It leaves nothing behind.
 
 #![allow(clippy::disallowed_methods, reason = "the rules for streams and the environment are for the program")]
 #![allow(clippy::print_stdout, clippy::exit, reason = "it narrates")]
@@ -16,13 +16,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use cells_sandbox::{Config, Sandbox};
 
-/// Set in the environment of the process that plays `cec`.
+/// Set in the environment of the process that runs as `cec`.
 const ROLE: &str = "CEC_QUICKSTART_PLAYS_CEC";
 /// The size of the large file, in bytes.
 const LARGE: u64 = 1 << 30;
-/// The tree is made of real sources up to about this many files.
+/// The maximum number of files in the tree of real sources, approximately.
 const FILES: usize = 6_000;
-/// And at least this many, made up where there are not enough real ones.
+/// The minimum number; missing files are generated.
 const LEAST_FILES: usize = 2_000;
 
 fn main() -> ExitCode {
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Where everything happens; gone at the end.
+/// The temporary folder of the example.
 struct Stage {
     folder: tempfile::TempDir,
     sandbox: Sandbox,
@@ -88,7 +88,7 @@ fn narrate() -> anyhow::Result<()> {
 }
 
 impl Stage {
-    /// Runs one command as a user would, in the stage's folder, shows it and what it prints.
+    /// Runs one command as a user would, in the temporary folder, and prints it with its output.
     fn cec(&mut self, arguments: &[&str]) -> anyhow::Result<()> {
         let secret = self.sandbox.token("admin");
         let shown: Vec<&str> = arguments.iter().map(|text| if **text == *secret { "$TOKEN" } else { text }).collect();
@@ -122,14 +122,14 @@ impl Stage {
     }
 }
 
-/// The most memory that a process has used so far, in KiB, where the system tells (Linux).
+/// Returns the peak memory of a process in KiB, if the system reports it (Linux).
 fn peak_memory(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Copies sources of this project's own dependencies, as cargo keeps them; gives files and bytes.
+/// Copies the sources of this project's dependencies from cargo's registry. Returns the number of files and bytes.
 fn gather_tree(target: &Path) -> anyhow::Result<(usize, u64)> {
     fs::create_dir(target)?;
     let (mut files, mut bytes) = (0, 0);
@@ -181,7 +181,7 @@ fn copy_tree(source: &Path, target: &Path, files: &mut usize, bytes: &mut u64) -
     Ok(())
 }
 
-/// A file that does not compress and repeats nowhere.
+/// Creates an incompressible file without repetitions.
 fn make_large(path: &Path) -> anyhow::Result<()> {
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -194,7 +194,7 @@ fn make_large(path: &Path) -> anyhow::Result<()> {
     Ok(file.flush()?)
 }
 
-/// Compares two trees; gives how many files they hold.
+/// Compares two trees. Returns the number of files in them.
 fn compare(left: &Path, right: &Path) -> anyhow::Result<usize> {
     let names = |folder: &Path| -> anyhow::Result<Vec<_>> {
         let mut names: Vec<_> =

@@ -1,6 +1,6 @@
-//! Keeps a Cells server running to play with, until Ctrl-C: `cargo run --release --example sandbox`.
+//! Runs a Cells server for experiments, until Ctrl-C: `cargo run --release --example sandbox`.
 //!
-//! It says how to reach it. Options: `cargo run --release --example sandbox -- --help`.
+//! It prints how to reach it. Options: `cargo run --release --example sandbox -- --help`.
 
 #![allow(clippy::disallowed_methods, reason = "the rules for streams and the environment are for the program")]
 

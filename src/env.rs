@@ -1,5 +1,5 @@
-//! The environment variables that cec reads, each as a documented constant, and a copy of the environment that
-//! settings and commands read them from. Nothing destructive (`--force`, `--permanently`, `--delete`) has one.
+//! The environment variables that cec reads, each as a documented constant, and a copy of the environment for settings
+//! and commands. Nothing destructive (`--force`, `--permanently`, `--delete`) has a variable.
 
 #![expect(clippy::disallowed_methods, reason = "the environment is read here")]
 
@@ -14,7 +14,7 @@ pub const CONFIG: &str = "CEC_CONFIG";
 pub const URL: &str = "CEC_URL";
 /// A personal access token (`--token`).
 pub const TOKEN: &str = "CEC_TOKEN";
-/// A file that holds the token (`--token-file`).
+/// A file that contains the token (`--token-file`).
 pub const TOKEN_FILE: &str = "CEC_TOKEN_FILE";
 /// A shell command that prints the token.
 pub const TOKEN_COMMAND: &str = "CEC_TOKEN_COMMAND";
@@ -24,68 +24,68 @@ pub const LOGIN: &str = "CEC_LOGIN";
 pub const PASSWORD: &str = "CEC_PASSWORD";
 /// The id or label of a stored account (`--profile`).
 pub const PROFILE: &str = "CEC_PROFILE";
-/// The URL of a public link that takes the place of the account (`--link`).
+/// The URL of a public link to use instead of the account (`--link`).
 pub const LINK: &str = "CEC_LINK";
 /// The password of a public link.
 pub const LINK_PASSWORD: &str = "CEC_LINK_PASSWORD";
 /// Accept any certificate (`--skip-verify`).
 pub const SKIP_VERIFY: &str = "CEC_SKIP_VERIFY";
-/// A PEM file of further certificate authorities (`--ca-cert`).
+/// A PEM file with additional certificate authorities (`--ca-cert`).
 pub const CA_CERT: &str = "CEC_CA_CERT";
-/// A PEM file of a client certificate (`--client-cert`).
+/// A PEM file with a client certificate (`--client-cert`).
 pub const CLIENT_CERT: &str = "CEC_CLIENT_CERT";
-/// The PEM file of its key (`--client-key`).
+/// A PEM file with the key of the client certificate (`--client-key`).
 pub const CLIENT_KEY: &str = "CEC_CLIENT_KEY";
-/// Further request headers, one a line (`--header`).
+/// Additional request headers, one per line (`--header`).
 pub const HEADER: &str = "CEC_HEADER";
 /// A proxy for all requests (`--proxy`).
 pub const PROXY: &str = "CEC_PROXY";
 /// Keep secrets in config.json (`--skip-keyring`).
 pub const SKIP_KEYRING: &str = "CEC_SKIP_KEYRING";
-/// `none` takes the system keyring for missing, `system` is the default.
+/// The keyring: `none` uses no keyring; `system` is the default.
 pub const KEYRING: &str = "CEC_KEYRING";
-/// The least severe level that is logged (`--log`).
+/// The minimum level of log messages (`--log`).
 pub const LOG: &str = "CEC_LOG";
-/// A file that the log goes to (`--log-file`).
+/// The log file (`--log-file`).
 pub const LOG_FILE: &str = "CEC_LOG_FILE";
 /// No status lines (`--quiet`).
 pub const QUIET: &str = "CEC_QUIET";
-/// Colours: auto, always, never (`--color`).
+/// The use of colors: auto, always, never (`--color`).
 pub const COLOR: &str = "CEC_COLOR";
 /// All columns of tables (`--wide`).
 pub const WIDE: &str = "CEC_WIDE";
-/// Never ask (`--no-input`).
+/// Never prompt (`--no-input`).
 pub const NO_INPUT: &str = "CEC_NO_INPUT";
 /// Results as JSON (`--json`).
 pub const JSON: &str = "CEC_JSON";
-/// A jq expression for the JSON results (`--jq`).
+/// A jq expression for JSON results (`--jq`).
 pub const JQ: &str = "CEC_JQ";
-/// Keep no listings between completions (`--no-cache`).
+/// Do not cache listings for completion (`--no-cache`).
 pub const NO_CACHE: &str = "CEC_NO_CACHE";
-/// Where `cec update` asks, instead of the place set when the program was built.
+/// The update server, instead of the one set at build time.
 pub const UPDATE_URL: &str = "CEC_UPDATE_URL";
-/// The PEM file of the public key that updates must be signed with, instead of the key set when the program was built.
+/// A PEM file with the public key for updates, instead of the one set at build time.
 pub const UPDATE_KEY: &str = "CEC_UPDATE_KEY";
-/// How long a connection may stay silent (`--timeout`).
+/// How long a connection may be silent (`--timeout`).
 pub const TIMEOUT: &str = "CEC_TIMEOUT";
-/// How long a connection may take to be made (`--connect-timeout`).
+/// The time limit for opening a connection (`--connect-timeout`).
 pub const CONNECT_TIMEOUT: &str = "CEC_CONNECT_TIMEOUT";
 
-/// How many files move at once (`scp --transfers`).
+/// The number of files to transfer at the same time (`scp --transfers`).
 pub const TRANSFERS: &str = "CEC_TRANSFERS";
 /// The size of a part in MiB (`scp --part-size`).
 pub const PART_SIZE: &str = "CEC_PART_SIZE";
-/// How many parts of one file move at once (`scp --parts-concurrency`).
+/// The number of parts of one file in flight (`scp --parts-concurrency`).
 pub const PARTS_CONCURRENCY: &str = "CEC_PARTS_CONCURRENCY";
-/// The size in MiB above which files go in parts (`scp --multipart-threshold`).
+/// The size in MiB above which files are sent in parts (`scp --multipart-threshold`).
 pub const MULTIPART_THRESHOLD: &str = "CEC_MULTIPART_THRESHOLD";
-/// The most parts of one file (`scp --max-parts-number`).
+/// The maximum number of parts of one file (`scp --max-parts-number`).
 pub const MAX_PARTS_NUMBER: &str = "CEC_MAX_PARTS_NUMBER";
 /// Do not compare hashes (`scp --skip-md5`).
 pub const SKIP_MD5: &str = "CEC_SKIP_MD5";
-/// How often a request is tried, of any command (`scp --retry-max-attempts`).
+/// The maximum number of attempts per request, for all commands (`scp --retry-max-attempts`).
 pub const RETRY_MAX_ATTEMPTS: &str = "CEC_RETRY_MAX_ATTEMPTS";
-/// The longest pause between two attempts, of any command (`scp --retry-max-backoff`).
+/// The longest pause between two attempts, for all commands (`scp --retry-max-backoff`).
 pub const RETRY_MAX_BACKOFF: &str = "CEC_RETRY_MAX_BACKOFF";
 
 /// Show no progress (`scp --no-progress`).
@@ -94,7 +94,7 @@ pub const NO_PROGRESS: &str = "CEC_NO_PROGRESS";
 pub const VERBOSE: &str = "CEC_VERBOSE";
 /// Log every request as well (`scp --very-verbose`).
 pub const VERY_VERBOSE: &str = "CEC_VERY_VERBOSE";
-/// What the older client logs of uploads in parts (`scp --multipart-debug-flags`).
+/// The older client's debug options for multipart uploads (`scp --multipart-debug-flags`).
 pub const MULTIPART_DEBUG_FLAGS: &str = "CEC_MULTIPART_DEBUG_FLAGS";
 
 /// The older client's name for [`URL`], read if that is not set.
@@ -106,79 +106,79 @@ pub const LEGACY_PASSWORD: &str = "CELLS_CLIENT_TARGET_USER_PWD";
 /// The older client's name for [`SKIP_VERIFY`], read if that is not set.
 pub const LEGACY_SKIP_VERIFY: &str = "CELLS_CLIENT_TARGET_SKIP_VERIFY";
 
-/// A PEM file of the certificate authorities to trust, by convention of OpenSSL.
+/// A PEM file with the certificate authorities to trust; a convention of OpenSSL.
 pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
-/// Set to anything: no colours, by convention (no-color.org).
+/// If set, disables colors; a convention (no-color.org).
 pub const NO_COLOR: &str = "NO_COLOR";
-/// Set to anything but 0: colours even in a pipe, by convention.
+/// If set to anything but 0, enables colors even in a pipe; a convention.
 pub const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
-/// The kind of terminal; `dumb` has no colours.
+/// The type of the terminal; `dumb` has no colors.
 pub const TERM: &str = "TERM";
-/// Set by most CI services: nobody can answer a question.
+/// Set by most CI services, in which nobody can answer a prompt.
 pub const CI: &str = "CI";
-/// Set in SSH sessions: a browser would open on the wrong machine.
+/// Set in SSH sessions, in which a browser would open on the wrong machine.
 pub const SSH_CONNECTION: &str = "SSH_CONNECTION";
 /// Set in SSH sessions with a terminal.
 pub const SSH_TTY: &str = "SSH_TTY";
-/// The X server, without which no browser opens on Linux.
+/// The X server, required to open a browser on Linux.
 pub const DISPLAY: &str = "DISPLAY";
-/// The Wayland server, without which no browser opens on Linux.
+/// The Wayland server, required to open a browser on Linux.
 pub const WAYLAND_DISPLAY: &str = "WAYLAND_DISPLAY";
-/// Set in the Windows Subsystem for Linux, where browsers open on Windows.
+/// Set in the Windows Subsystem for Linux, which opens browsers on Windows.
 pub const WSL_DISTRO_NAME: &str = "WSL_DISTRO_NAME";
-/// The user's browser: set, there is one whatever else seems.
+/// The user's browser. If set, a browser is assumed to exist.
 pub const BROWSER: &str = "BROWSER";
 /// The user's home folder.
 pub const HOME: &str = "HOME";
-/// Where configuration goes on Linux, instead of ~/.config.
+/// The folder for configuration on Linux, by default ~/.config.
 pub const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
-/// Where what may be lost goes on Linux, instead of ~/.cache.
+/// The folder for caches on Linux, by default ~/.cache.
 pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
-/// Where what may be lost goes on Windows.
+/// The folder for caches on Windows.
 pub const LOCALAPPDATA: &str = "LOCALAPPDATA";
-/// What bash tells the completion: the characters at which it begins a new word.
+/// Set by the bash completion script: the characters at which bash begins a new word.
 pub const COMPLETE_BREAKS: &str = "CEC_COMPLETE_BREAKS";
-/// Where configuration goes on Windows.
+/// The folder for configuration on Windows.
 pub const APPDATA: &str = "APPDATA";
 
-/// A variable whose value cannot be used. The value itself is not told: it may be a secret.
+/// The value of a variable is not valid. The value itself is omitted, because it may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the environment variable {name} {reason}")]
 pub struct EnvError {
-    /// The variable.
+    /// The name of the variable.
     pub name: String,
-    /// What is wrong with its value.
+    /// What is not valid.
     pub reason: String,
 }
 
-/// The proxy for http://, in the two spellings that programs know.
+/// The proxy for http://, in the two usual spellings.
 pub const HTTP_PROXY: [&str; 2] = ["http_proxy", "HTTP_PROXY"];
 /// The proxy for https://.
 pub const HTTPS_PROXY: [&str; 2] = ["https_proxy", "HTTPS_PROXY"];
 /// The proxy for both.
 pub const ALL_PROXY: [&str; 2] = ["all_proxy", "ALL_PROXY"];
-/// The hosts that are reached without a proxy.
+/// Hosts that need no proxy.
 pub const EXCEPT_PROXY: [&str; 2] = ["no_proxy", "NO_PROXY"];
-/// Set if a web server runs this program (CGI); then HTTP_PROXY is what a stranger sent as a header.
+/// Set if a web server runs this program (CGI). Then HTTP_PROXY comes from a request header, so it is not trusted.
 pub const REQUEST_METHOD: &str = "REQUEST_METHOD";
 
-/// The variables that hold secrets, which programs that are started here have no need of.
+/// The variables that contain secrets. They are not passed on to other programs.
 pub const SECRETS: [&str; 6] = [TOKEN, PASSWORD, LINK_PASSWORD, HEADER, PROXY, LEGACY_PASSWORD];
 
-/// A copy of the environment. Debug shows names only.
+/// A copy of the environment. Debug output contains only names.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, OsString>);
 
 impl Environment {
-    /// The environment of this process.
+    /// Copies the environment of this process.
     pub fn of_process() -> Self {
         Self(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect())
     }
 
-    /// The value of a variable; one that is set to nothing counts as not set.
+    /// Returns the value of a variable. An empty value counts as not set.
     ///
     /// # Errors
-    /// A value that is not UTF-8.
+    /// The value is not valid UTF-8.
     pub fn text(&self, name: &str) -> Result<Option<&str>, EnvError> {
         match self.0.get(name) {
             None => Ok(None),
@@ -190,10 +190,10 @@ impl Environment {
         }
     }
 
-    /// The value of a variable, read as a `T`.
+    /// Returns the value of a variable, parsed as a `T`.
     ///
     /// # Errors
-    /// A value that is not a `T`; the error names the variable.
+    /// The value is not a `T`. The error names the variable.
     pub fn value<T>(&self, name: &str) -> Result<Option<T>, EnvError>
     where
         T: FromStr,
@@ -202,18 +202,18 @@ impl Environment {
         self.read(name, |text| text.parse::<T>().map_err(|error| plain_words(&error.to_string())))
     }
 
-    /// The value of a switch: true, 1, yes, on, or their opposites, in any case.
+    /// Returns the value of a switch: true, 1, yes, on, or their opposites, in any case.
     ///
     /// # Errors
-    /// Any other value.
+    /// The value is anything else.
     pub fn switch(&self, name: &str) -> Result<Option<bool>, EnvError> {
         self.read(name, parse_switch)
     }
 
-    /// The value of a variable, read by `parse`.
+    /// Returns the value of a variable, parsed with `parse`.
     ///
     /// # Errors
-    /// What `parse` refuses; the error names the variable.
+    /// `parse` refuses the value. The error names the variable.
     pub fn read<T>(&self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, EnvError> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         match parse(text.trim()) {
@@ -222,12 +222,12 @@ impl Environment {
         }
     }
 
-    /// A variable that holds a path; it need not be UTF-8.
+    /// Returns the value of a variable that is a path, which need not be UTF-8.
     pub fn path(&self, name: &str) -> Option<std::path::PathBuf> {
         self.0.get(name).filter(|value| !value.is_empty()).map(std::path::PathBuf::from)
     }
 
-    /// Whether a variable is set to anything at all, as NO_COLOR and its like are read.
+    /// Whether a variable is set to anything at all, as NO_COLOR and similar ones are interpreted.
     pub fn is_set(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|value| !value.is_empty())
     }
@@ -245,7 +245,7 @@ impl<N: Into<String>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
     }
 }
 
-/// A complaint about a number in plain words instead of those of the standard library.
+/// Replaces the standard library's messages about numbers by clearer ones.
 pub fn plain_words(text: &str) -> String {
     text.replace("invalid digit found in string", "expected a whole number")
         .replace("cannot parse integer from empty string", "expected a whole number")
@@ -253,10 +253,10 @@ pub fn plain_words(text: &str) -> String {
         .replace("number too small to fit in target type", "the number is too small")
 }
 
-/// Reads a switch as people write it.
+/// Parses a switch.
 ///
 /// # Errors
-/// Anything but true, t, 1, yes, y, on, false, f, 0, no, n, off, in any case.
+/// The text is not one of true, t, 1, yes, y, on, false, f, 0, no, n, off, in any case.
 pub fn parse_switch(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "t" | "1" | "yes" | "y" | "on" => Ok(true),

@@ -1,7 +1,7 @@
-//! The command-line client of Pydio Cells servers. A library for its own binary, tests and examples only; what other
-//! programs can use is in the crate `cells-client`.
+//! The command-line client of Pydio Cells servers. This library exists for the program, its tests and examples only;
+//! other programs can use the crate `cells-client`.
 
-// The rooms are private, so that the compiler finds what nothing uses; `pub` in them means: for other rooms.
+// The modules are private, so that the compiler finds unused code; `pub` in them means: for other modules.
 #![allow(unreachable_pub)]
 
 mod cli;
@@ -15,7 +15,7 @@ mod shell;
 mod sys;
 mod ui;
 
-/// What the targets in fuzz/ check.
+/// Entry points for the targets in fuzz/.
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing {
     pub use crate::settings::properties::values;
@@ -45,8 +45,8 @@ use ui::jq::JsonFilter;
 /// How long tasks may take to clean up after a panic.
 const CLEANING: Duration = Duration::from_secs(1);
 
-/// The whole program: the arguments, the program's name first → its exit code. The environment and the standard
-/// streams are those of the process.
+/// Runs the program with its arguments, of which the first is the program's name. Uses the environment and the standard
+/// streams of the process.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     sys::limits::raise_open_files();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -76,15 +76,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = cli.refuse_misread(&arguments).and_then(|()| contained(|| run_command(cli, &environment, &ui))?);
     let code = report(&ui, result);
     tracing::info!(command = name, code, seconds = begun.elapsed().as_secs_f64(), "ended");
-    // A shell ends its loop only if what it ran has died of the signal.
+    // A shell ends its loop only if the program was ended by the signal itself.
     match Signal::of_exit_code(code) {
         Some(signal) => signal.die(),
         None => ExitCode::from(code),
     }
 }
 
-/// Notes a panic in the log, in place of the lines that Rust writes to standard error: what it means for the user is
-/// said where it is contained.
+/// Writes a panic to the log instead of standard error. The user sees the error that it is converted into.
 pub fn note_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!(place, "crashed: {}", words_of(panic.payload()));
@@ -95,10 +94,10 @@ fn words_of(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown reason")
 }
 
-/// Runs what may panic: on the way out it cleans up after itself, and the panic is an error like others.
+/// Runs a function that may panic. Values are dropped, and the panic becomes an error.
 ///
 /// # Errors
-/// It panicked.
+/// The function panicked.
 fn contained<T>(run: impl FnOnce() -> T) -> Result<T, CliError> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
         let words = words_of(panic.as_ref());
@@ -112,8 +111,8 @@ fn contained<T>(run: impl FnOnce() -> T) -> Result<T, CliError> {
     })
 }
 
-/// Whether the system gives a thread for each processor and one more. A runtime that gets only some of them would wait
-/// for the others.
+/// Whether the system can start one thread per processor and one more. A runtime with fewer threads than it expects
+/// would wait forever.
 fn threads_can_be_had() -> bool {
     let wanted = std::thread::available_parallelism().map_or(1, usize::from) + 1;
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
@@ -131,7 +130,7 @@ fn threads_can_be_had() -> bool {
     count == wanted
 }
 
-/// The runtime of threads; if there are no threads to be had, one that needs none.
+/// Creates the runtime: with threads if possible, otherwise on the present thread.
 fn runtime() -> Result<Runtime, CliError> {
     let built = |mut builder: Builder| contained(|| builder.enable_all().build());
     if threads_can_be_had()
@@ -142,11 +141,11 @@ fn runtime() -> Result<Runtime, CliError> {
     built(Builder::new_current_thread())?.map_err(|error| CliError::from(error).during("starting"))
 }
 
-/// Runs what the command line says.
+/// Runs the parsed command line.
 fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outcome, CliError> {
     let exposed = cli.exposed;
     let command = match cli.command {
-        // No runtime, no TLS, no file of settings.
+        // Offline commands need no runtime, no TLS and no settings file.
         AnyCommand::Offline(command) => {
             begin_log(&OutputSettings::resolve(&cli.globals, environment)?, &cli.name, ui)?;
             let quiet = cli.globals.quiet == Some(true);
@@ -177,12 +176,12 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
     });
     match result {
         Ok(result) => {
-            // A read of standard input that nobody waits for any more must not keep the program.
+            // A read of standard input may never end, so the runtime does not wait for it.
             runtime.shutdown_background();
             result
         }
         Err(panic) => {
-            // What other threads hold, such as temporary files, goes with their tasks.
+            // Drops the tasks on other threads, so that they remove their temporary files.
             runtime.shutdown_timeout(CLEANING);
             ui.clear();
             Err(panic)
@@ -190,16 +189,16 @@ fn run_command(cli: Cli, environment: &Environment, ui: &Arc<Ui>) -> Result<Outc
     }
 }
 
-/// Starts the log with what is run. Arguments could hold secrets, and are left out.
+/// Starts the log with the name of the command. Arguments are omitted, because they could contain secrets.
 fn begin_log(settings: &OutputSettings, command: &str, ui: &Ui) -> Result<(), CliError> {
     cli::log::start(settings, ui.secrets())?;
     tracing::info!(command, version = env!("CARGO_PKG_VERSION"), "began");
     Ok(())
 }
 
-/// Shows how a command ended, and gives the exit code.
+/// Prints the outcome of a command, and returns the exit code.
 fn report(ui: &Ui, result: Result<Outcome, CliError>) -> u8 {
-    // What is still in the buffer is part of the result.
+    // Buffered output is part of the result.
     let result = result.and_then(|outcome| Ok(ui.flush().map(|()| outcome)?));
     match result {
         Ok(outcome) => outcome.code(),
@@ -217,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_an_error_and_what_it_leaves_is_cleaned_up() {
+    fn a_panic_becomes_an_error_and_values_are_dropped() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let path = file.path().to_owned();
         let error = contained(move || {

@@ -1,10 +1,10 @@
-//! Command lines that are shown to be pasted into a shell. Names in them may be somebody else's.
+//! Command lines for the user to paste into a shell. Names in them may come from somebody else.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// A word as a POSIX shell reads it back: the same word, and nothing else. Control characters are written as bash, zsh
-/// and ksh know them (`$'\n'`).
+/// Quotes a word so that a POSIX shell reads exactly that word. Control characters are written in the form of bash, zsh
+/// and ksh (`$'\n'`).
 pub fn quoted(word: &str) -> Cow<'_, str> {
     let is_plain = |character: char| character.is_alphanumeric() || "_-./:@%+=,".contains(character);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -19,7 +19,7 @@ pub fn quoted(word: &str) -> Cow<'_, str> {
             '\n' => text.push_str("\\n"),
             '\t' => text.push_str("\\t"),
             '\'' | '\\' => text.extend(['\\', character]),
-            // Three octal digits for each byte: what follows cannot be taken for a part of it.
+            // Three octal digits for each byte, so that following digits are not read as part of it.
             character if character.is_control() => {
                 for byte in character.encode_utf8(&mut [0; 4]).bytes() {
                     // Writing to a String cannot fail.
@@ -33,8 +33,8 @@ pub fn quoted(word: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// A command line: `start`, such as `cec mv`, and the words that follow it, quoted. A word that begins with a dash is
-/// kept from being read as an option.
+/// Returns a command line: `start`, such as `cec mv`, followed by quoted words. A word that begins with a dash is not
+/// read as an option.
 pub fn command_line(start: &str, words: &[&str]) -> String {
     let mut line = start.to_owned();
     if words.iter().any(|word| word.starts_with('-')) {

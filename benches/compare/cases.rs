@@ -1,4 +1,4 @@
-//! What is compared: each case gives every tool its turn, round after round, on the same data.
+//! The comparison: each case runs every tool in turn, round after round, on the same data.
 
 use std::fs;
 use std::path::Path;
@@ -10,30 +10,30 @@ use anyhow::{bail, ensure};
 use crate::measure::{self, Cost};
 use crate::settings::Settings;
 use crate::stage::{FILES_A_FOLDER, Stage, folder_name};
-use crate::tools::{Hand, Tool};
+use crate::tools::{Tool, ToolRunner};
 
-/// Something to compare.
+/// A case of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Case {
-    /// One large file to the server.
+    /// Upload one large file.
     Up,
-    /// One large file from the server.
+    /// Download one large file.
     Down,
-    /// The same, from standard input.
+    /// Upload one large file from standard input.
     Stream,
-    /// A tree of small files to the server.
+    /// Upload a tree of small files.
     SmallUp,
-    /// A tree of small files from the server.
+    /// Download a tree of small files.
     SmallDown,
-    /// A folder of many children.
+    /// List a folder with many children.
     List,
 }
 
 impl Case {
-    /// All, in the order in which they run.
+    /// All cases, in order.
     pub(crate) const ALL: [Self; 6] = [Self::Up, Self::Down, Self::Stream, Self::SmallUp, Self::SmallDown, Self::List];
 
-    /// Its name in `CEC_BENCH_CASES`.
+    /// Returns the name in `CEC_BENCH_CASES`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Up => "up",
@@ -45,7 +45,7 @@ impl Case {
         }
     }
 
-    /// What it does, for the heading.
+    /// Returns the heading.
     pub(crate) fn title(self, settings: &Settings) -> String {
         let mebibytes = settings.large >> 20;
         match self {
@@ -70,36 +70,36 @@ impl FromStr for Case {
     }
 }
 
-/// One tool in one case.
+/// The results of one tool in one case.
 #[derive(Debug)]
 pub(crate) struct Row {
     /// The tool's name.
     pub(crate) name: &'static str,
-    /// What its turns took.
+    /// The costs of its runs.
     pub(crate) costs: Vec<Cost>,
-    /// Why it has no further turns.
+    /// Why there are no more runs, if it failed.
     pub(crate) failure: Option<String>,
 }
 
 /// The result of a case.
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// What was compared.
+    /// The case.
     pub(crate) case: Case,
     /// Its heading.
     pub(crate) title: String,
-    /// The tools, cec first.
+    /// The results, cec first.
     pub(crate) rows: Vec<Row>,
-    /// Bytes hashed once by md5sum and what that took, where the case is one of large files.
+    /// The cost of hashing the same bytes once with md5sum, for cases with large files.
     pub(crate) md5sum: Option<Cost>,
 }
 
 /// Runs a case.
 ///
 /// # Errors
-/// What is not measured fails: the preparation, the removal of what was sent.
+/// The preparation or the cleanup fails, which are not measured.
 pub(crate) fn run(case: Case, settings: &Settings, stage: &Stage) -> anyhow::Result<Table> {
-    let ground = Ground::prepare(case, settings, stage)?;
+    let ground = CaseData::prepare(case, settings, stage)?;
     let tools = || std::iter::once((Tool::Cec, &settings.cec)).chain(settings.tools.iter().map(|(t, p)| (*t, p)));
     let mut rows: Vec<Row> = Vec::new();
     for (tool, _) in tools().filter(|(tool, _)| ground.can(*tool)) {
@@ -111,7 +111,7 @@ pub(crate) fn run(case: Case, settings: &Settings, stage: &Stage) -> anyhow::Res
             let Some(row) = rows.iter_mut().find(|row| row.name == tool.name() && row.failure.is_none()) else {
                 continue;
             };
-            let hand = Hand { tool, program, stage, scp_options: &settings.scp_options };
+            let hand = ToolRunner { tool, program, stage, scp_options: &settings.scp_options };
             match ground.turn(&hand, round)? {
                 Ok(cost) => row.costs.push(cost),
                 Err(error) => row.failure = Some(error.to_string()),
@@ -126,20 +126,20 @@ pub(crate) fn run(case: Case, settings: &Settings, stage: &Stage) -> anyhow::Res
     Ok(Table { case, title: case.title(settings), rows, md5sum: measure::median(&sums) })
 }
 
-/// The data of a case, in place.
-struct Ground<'a> {
+/// The data of a case.
+struct CaseData<'a> {
     case: Case,
     settings: &'a Settings,
     stage: &'a Stage,
-    /// The local data that goes up.
+    /// The local data to upload.
     local: String,
-    /// The remote data that comes down or is listed.
+    /// The remote data to download or list.
     remote: String,
-    /// Whether the remote data was put there for this case.
+    /// Whether the remote data was created for this case.
     temporary: bool,
 }
 
-impl<'a> Ground<'a> {
+impl<'a> CaseData<'a> {
     fn prepare(case: Case, settings: &'a Settings, stage: &'a Stage) -> anyhow::Result<Self> {
         let mut remote = format!("{}/{}", stage.folder, case.name());
         stage.cec(&["mkdir", "-p", &remote])?;
@@ -193,8 +193,8 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// One turn of one tool. The inner error is the tool's, the outer one that of the surroundings.
-    fn turn(&self, hand: &Hand<'_>, round: usize) -> anyhow::Result<anyhow::Result<Cost>> {
+    /// Runs one tool once. The inner error is the tool's, the outer one is any other.
+    fn turn(&self, hand: &ToolRunner<'_>, round: usize) -> anyhow::Result<anyhow::Result<Cost>> {
         let log = self.stage.scratch.path().join("log");
         let turn = format!("{}-{round}", hand.tool.name());
         let (place, target) = (format!("{}/{turn}", self.remote), self.stage.local(&format!("targets/{turn}")));
@@ -225,11 +225,12 @@ impl<'a> Ground<'a> {
         } else if self.case == Case::Down {
             fs::remove_dir_all(&target)?;
         }
-        // Trees that came stay until the end: a file system is slow to make files where many were just removed.
+        // Downloaded trees are removed at the end only: file systems are slow to create files where many were just
+        // removed.
         Ok(outcome)
     }
 
-    /// Whether it is all there: some clients say nothing of what they did not do.
+    /// Checks that everything was transferred, because some clients do not report what they skipped.
     fn check(&self, place: &str, target: &Path, tool: Tool, log: &Path) -> anyhow::Result<()> {
         match self.case {
             Case::Up | Case::Stream => self.stage.cec(&["stat", &format!("{place}/large.bin")]),

@@ -1,8 +1,8 @@
-//! `just bench`: cec beside whichever of curl, rclone, s5cmd, aws and the older client are installed, on the same server
-//! with the same data, turn about; wall, CPU and peak memory as a table.
+//! `just bench`: compares cec with curl, rclone, s5cmd, aws and the older client, as far as they are installed, on the
+//! same server with the same data, in turn. Prints wall time, CPU time and peak memory as a table.
 //!
-//! Without `CEC_BENCH_URL` the server is the sandbox, in a process of its own. docs/performance.md tells the method and
-//! every variable.
+//! Without `CEC_BENCH_URL` the server is the sandbox, in its own process. docs/performance.md describes the method and
+//! all variables.
 
 #![allow(clippy::disallowed_methods, reason = "the rules for streams and the environment are for the program")]
 #![allow(clippy::print_stdout, reason = "it prints a table")]

@@ -1,4 +1,4 @@
-//! Running a program and seeing what it took.
+//! Runs a program and measures its cost.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,21 +8,21 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use wait4::Wait4;
 
-/// What one run took, all processes of it together.
+/// The cost of one run, including all child processes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Cost {
-    /// From start to end.
+    /// The wall time.
     pub(crate) wall: Duration,
-    /// Of the program and in the kernel.
+    /// The CPU time in user and kernel mode.
     pub(crate) cpu: Duration,
     /// The largest resident set of any of its processes, in bytes.
     pub(crate) peak: u64,
 }
 
-/// Runs a command to its end. Its output goes into `log`.
+/// Runs a command to its end, and writes its output to `log`.
 ///
 /// # Errors
-/// It cannot be started, or it fails: then with the end of its output.
+/// The command cannot be started, or fails; the error contains the end of its output.
 pub(crate) fn run(command: &mut Command, log: &Path) -> anyhow::Result<Cost> {
     let output = File::create(log)?;
     command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
@@ -36,7 +36,7 @@ pub(crate) fn run(command: &mut Command, log: &Path) -> anyhow::Result<Cost> {
     Ok(Cost { wall, cpu: used.rusage.utime + used.rusage.stime, peak: used.rusage.maxrss })
 }
 
-/// The last line of an output that says something, shortened.
+/// Returns the last meaningful line of an output, shortened.
 fn tail(log: &Path) -> String {
     let bytes = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
@@ -44,7 +44,7 @@ fn tail(log: &Path) -> String {
     last.trim().chars().take(160).collect()
 }
 
-/// The middle of some runs, each figure for itself; the larger of the two in the middle where there is no middle.
+/// Returns the median of the runs, for each figure separately; for an even number, the larger of the two in the middle.
 pub(crate) fn median(costs: &[Cost]) -> Option<Cost> {
     fn middle<T: Ord + Copy>(costs: &[Cost], figure: impl Fn(&Cost) -> T) -> Option<T> {
         let mut figures: Vec<T> = costs.iter().map(figure).collect();
@@ -54,7 +54,7 @@ pub(crate) fn median(costs: &[Cost]) -> Option<Cost> {
     Some(Cost {
         wall: middle(costs, |cost| cost.wall)?,
         cpu: middle(costs, |cost| cost.cpu)?,
-        // Memory is judged by its worst.
+        // For memory, the worst run counts.
         peak: costs.iter().map(|cost| cost.peak).max()?,
     })
 }

@@ -7,7 +7,7 @@ use crate::measure::{self, Cost};
 use crate::settings::Settings;
 use crate::stage::Stage;
 
-/// What was compared, with which programs, on what machine.
+/// Prints the programs and the machine of the comparison.
 pub(crate) fn head(settings: &Settings, stage: &Stage) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let server = if settings.server.is_some() { stage.url.as_str() } else { "the sandbox, on the same machine" };
@@ -21,19 +21,19 @@ pub(crate) fn head(settings: &Settings, stage: &Stage) {
     println!("Programs: {}.", names.join(", "));
 }
 
-/// The load at the end, which says how far the figures can be trusted.
+/// Prints the load at the end, which shows whether the figures are reliable.
 pub(crate) fn foot() {
     println!("\nAt the end: {}.", load());
 }
 
-/// The load of the last minute, where the system tells it.
+/// Returns the load of the last minute, if the system reports it.
 fn load() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let first = text.split_whitespace().next().unwrap_or("unknown");
     format!("load {first}")
 }
 
-/// One case, with what is to be reached.
+/// Prints one case with its targets.
 pub(crate) fn table(table: &Table) {
     println!("\n### {}\n", table.title);
     println!("| | wall s | CPU s | peak MiB | wall, cec = 1 | CPU, cec = 1 |");
@@ -86,7 +86,7 @@ fn seconds(duration: Duration) -> f64 {
     duration.as_secs_f64()
 }
 
-/// What is to be reached, each with the figure and a verdict.
+/// Returns each target with its figure and a verdict.
 fn targets(table: &Table) -> Vec<String> {
     let Some(cec) = cost(table, "cec") else {
         return vec!["cec failed".to_owned()];

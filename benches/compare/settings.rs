@@ -1,4 +1,4 @@
-//! What is compared, and how often: all from the environment.
+//! The settings of the comparison, from the environment.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,41 +8,41 @@ use anyhow::{Context, bail};
 use crate::cases::Case;
 use crate::tools::Tool;
 
-/// A server other than the sandbox.
+/// A server to use instead of the sandbox.
 #[derive(Debug, Clone)]
 pub(crate) struct RealServer {
     /// Scheme, host and port.
     pub(crate) url: String,
     /// A personal access token.
     pub(crate) token: String,
-    /// Whose it is; the older client wants to know.
+    /// The login of its user, which the older client requires.
     pub(crate) login: String,
 }
 
-/// What is compared, and how often.
+/// The settings of the comparison.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// The server; the sandbox where there is none.
+    /// The server; `None` for the sandbox.
     pub(crate) server: Option<RealServer>,
-    /// The folder on the server in which a folder is made for this run.
+    /// The remote folder in which a folder is created for this run.
     pub(crate) folder: String,
-    /// Where the local data goes: it needs room for some GiB.
+    /// The folder for local data, which requires some GiB.
     pub(crate) scratch: PathBuf,
-    /// How often each tool has its turn.
+    /// The number of runs of each tool.
     pub(crate) rounds: usize,
-    /// What is compared, in this order.
+    /// The cases, in order.
     pub(crate) cases: Vec<Case>,
-    /// The tools beside cec, with where they are.
+    /// The tools other than cec, with their paths.
     pub(crate) tools: Vec<(Tool, PathBuf)>,
-    /// cec itself.
+    /// The path of cec.
     pub(crate) cec: PathBuf,
     /// The size of the large file in bytes.
     pub(crate) large: u64,
-    /// How many small files there are.
+    /// The number of small files.
     pub(crate) files: usize,
-    /// How many children the folder that is listed has.
+    /// The number of children in the listed folder.
     pub(crate) children: usize,
-    /// Further options for every `cec scp`.
+    /// Additional options for every `cec scp`.
     pub(crate) scp_options: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ impl Settings {
     /// Reads the environment.
     ///
     /// # Errors
-    /// A variable that cannot be understood.
+    /// A variable is not valid.
     pub(crate) fn read() -> anyhow::Result<Self> {
         let server = match (text("CEC_BENCH_URL"), text("CEC_BENCH_TOKEN")) {
             (Some(url), Some(token)) => {
@@ -80,7 +80,7 @@ impl Settings {
     }
 }
 
-/// A variable that is set and not empty.
+/// Returns a variable that is set and not empty.
 pub(crate) fn text(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

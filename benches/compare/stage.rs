@@ -11,15 +11,15 @@ use tempfile::TempDir;
 
 use crate::settings::Settings;
 
-/// Set in the environment of the process that plays the server: one of its own, so that its memory is not taken for
-/// that of the programs that are started, and so that it ends with this one.
+/// Set in the environment of the process that runs the server. It has its own process, so that its memory does not
+/// count as that of the measured programs, and so that it ends with this one.
 pub(crate) const SERVER_ROLE: &str = "CEC_BENCH_SERVES";
 
-/// How many files a folder of the tree of small files holds: no multiple of a hundred, which the older client cannot
-/// fetch.
+/// The number of files in each folder of the tree of small files. Not a multiple of a hundred, because the older client
+/// cannot download such folders.
 pub(crate) const FILES_A_FOLDER: usize = 125;
 
-/// What a folder of that tree is called.
+/// Returns the name of a folder in that tree.
 pub(crate) fn folder_name(number: usize) -> String {
     format!("folder-{number:03}")
 }
@@ -27,19 +27,19 @@ pub(crate) fn folder_name(number: usize) -> String {
 /// The size of a small file in bytes.
 const SMALL: usize = 4096;
 
-/// The server and the local data. All of it goes when this is dropped.
+/// The server and the local data. Both are removed when this is dropped.
 pub(crate) struct Stage {
-    /// Where the server is.
+    /// The URL of the server.
     pub(crate) url: String,
-    /// A token for it.
+    /// A token for the server.
     pub(crate) token: String,
-    /// Whose token it is.
+    /// The login of the token's user.
     pub(crate) login: String,
-    /// The folder of this run on the server.
+    /// The remote folder of this run.
     pub(crate) folder: String,
-    /// The local folder that everything is in.
+    /// The local folder for all data.
     pub(crate) scratch: TempDir,
-    /// The folder on the server that is listed, if the sandbox has one ready.
+    /// The remote folder to list, if the sandbox has one ready.
     pub(crate) listed: Option<String>,
     cec: PathBuf,
     server: Option<Child>,
@@ -47,7 +47,7 @@ pub(crate) struct Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        // Whatever fails here, there is nobody left to tell.
+        // If this fails, the error cannot be reported anywhere.
         let _ = self.erase(&self.folder);
         if let Some(server) = &mut self.server {
             drop(server.stdin.take());
@@ -57,7 +57,7 @@ impl Drop for Stage {
 }
 
 impl Stage {
-    /// Starts the server, or takes the one that was named, and makes the local data.
+    /// Starts the server or connects to the given one, and creates the local data.
     ///
     /// # Errors
     /// The server does not answer; the disk is full.
@@ -77,10 +77,10 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Runs cec for what is not measured.
+    /// Runs cec for steps that are not measured.
     ///
     /// # Errors
-    /// It fails; the error has its words.
+    /// cec fails; the error contains its message.
     pub(crate) fn cec(&self, arguments: &[&str]) -> anyhow::Result<()> {
         let mut command = Command::new(&self.cec);
         command.args(arguments).env("CEC_URL", &self.url).env("CEC_TOKEN", &self.token).stdin(Stdio::null());
@@ -90,20 +90,20 @@ impl Stage {
         Ok(())
     }
 
-    /// Removes something on the server for good.
+    /// Permanently removes something on the server.
     ///
     /// # Errors
-    /// cec says why.
+    /// cec fails; the error contains its message.
     pub(crate) fn erase(&self, remote: &str) -> anyhow::Result<()> {
         self.cec(&["rm", "-p", "-f", remote])
     }
 
-    /// A path in the local folder.
+    /// Returns a path in the local folder.
     pub(crate) fn local(&self, name: &str) -> String {
         self.scratch.path().join(name).to_string_lossy().into_owned()
     }
 
-    /// The large file, made when first asked for, and in the page cache.
+    /// Returns the large file, which is created on first use and is in the page cache.
     ///
     /// # Errors
     /// The disk is full.
@@ -121,7 +121,7 @@ impl Stage {
         Ok(path)
     }
 
-    /// The tree of small files, made when first asked for.
+    /// Returns the tree of small files, which is created on first use.
     ///
     /// # Errors
     /// The disk is full.
@@ -144,7 +144,7 @@ impl Stage {
     }
 }
 
-/// The folder of the sandbox that is listed.
+/// The folder to list in the sandbox.
 const LISTED: &str = "common-files/listed";
 
 fn start_sandbox(children: usize) -> anyhow::Result<(Child, String, String)> {
@@ -157,13 +157,14 @@ fn start_sandbox(children: usize) -> anyhow::Result<(Child, String, String)> {
     Ok((child, url, token))
 }
 
-/// Plays the server until standard input ends.
+/// Runs the server until standard input ends.
 ///
 /// # Errors
-/// It cannot start.
+/// The server cannot start.
 pub(crate) fn serve() -> anyhow::Result<()> {
     let children = std::env::var(SERVER_ROLE)?.parse()?;
-    // As the servers do that the other programs work with: checked in full, their lists of the bucket are refused.
+    // Like the servers that the other programs support: with complete checks, their listings of the bucket would be
+    // refused.
     let sandbox = Sandbox::start(Config { strict_signatures: false, ..Config::default() })?;
     sandbox.tree().generate(LISTED, children, 20)?;
     println!("{}\n{}", sandbox.url(), sandbox.token("admin"));
@@ -172,7 +173,7 @@ pub(crate) fn serve() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Bytes that do not compress: a splitmix generator.
+/// Generates incompressible bytes (splitmix).
 struct Noise(u64);
 
 impl Noise {

@@ -1,4 +1,4 @@
-//! The programs that cec is compared with.
+//! The programs to compare.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,12 +9,12 @@ use anyhow::bail;
 use crate::settings::text;
 use crate::stage::{Stage, folder_name};
 
-/// A program beside cec.
+/// A program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tool {
     /// cec itself.
     Cec,
-    /// curl, the plainest transfer there is.
+    /// curl, the simplest transfer.
     Curl,
     /// rclone.
     Rclone,
@@ -22,15 +22,15 @@ pub(crate) enum Tool {
     S5cmd,
     /// The AWS command line.
     Aws,
-    /// The older client of the same name; only where `CEC_BENCH_OLDER` says where it is.
+    /// The older client with the same name, if `CEC_BENCH_OLDER` contains its path.
     Older,
 }
 
 impl Tool {
-    /// All but cec.
+    /// All programs except cec.
     pub(crate) const OTHERS: [Self; 5] = [Self::Curl, Self::Rclone, Self::S5cmd, Self::Aws, Self::Older];
 
-    /// Its name in tables and in `CEC_BENCH_TOOLS`.
+    /// Returns the name in tables and in `CEC_BENCH_TOOLS`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Cec => "cec",
@@ -42,18 +42,18 @@ impl Tool {
         }
     }
 
-    /// Where it is: as its variable says, or on the PATH.
+    /// Returns the path, from its variable or the PATH.
     pub(crate) fn find(self) -> Option<PathBuf> {
         if let Some(path) = text(&format!("CEC_BENCH_{}", self.name().to_uppercase())) {
             return Some(PathBuf::from(path));
         }
-        // The older client is called cec as well: whichever that is on the PATH, it is not meant.
+        // The older client is also called cec, so the one on the PATH may be either.
         let name = (self != Self::Older).then(|| self.name())?;
         let path = std::env::var_os("PATH")?;
         std::env::split_paths(&path).map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
     }
 
-    /// What it calls itself.
+    /// Returns the version that the program prints.
     pub(crate) fn version(self, program: &Path) -> String {
         let word = if matches!(self, Self::Curl | Self::Aws) { "--version" } else { "version" };
         let said = Command::new(program).arg(word).output().map(|output| output.stdout).unwrap_or_default();
@@ -74,16 +74,16 @@ impl FromStr for Tool {
     }
 }
 
-/// One tool on one stage: makes its command lines.
-pub(crate) struct Hand<'a> {
+/// A program on a stage: creates its command lines.
+pub(crate) struct ToolRunner<'a> {
     pub(crate) tool: Tool,
     pub(crate) program: &'a Path,
     pub(crate) stage: &'a Stage,
     pub(crate) scp_options: &'a [String],
 }
 
-impl Hand<'_> {
-    /// A shell that gets the program as `$1` and these arguments after it. A turn that takes ten minutes is ended.
+impl ToolRunner<'_> {
+    /// Returns a shell that receives the program as `$1`, followed by the arguments. A run is ended after ten minutes.
     fn shell(&self, script: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new("timeout");
         command.args(["--kill-after=5", "600", "sh", "-c", script, "sh"]).arg(self.program).args(arguments);
@@ -91,7 +91,7 @@ impl Hand<'_> {
         command
     }
 
-    /// The server and the credentials as the tool wants them, and none of the user's own settings.
+    /// Sets the server and the credentials in the form that the tool requires, without any of the user's own settings.
     fn sealed(&self, command: &mut Command) {
         let (stage, home) = (self.stage, self.stage.scratch.path().join("home"));
         for (name, _) in std::env::vars().filter(|(name, _)| {
@@ -128,7 +128,7 @@ impl Hand<'_> {
         format!("\"$1\" scp --no-progress {} -f", words.join(" "))
     }
 
-    /// curl's words for a signed request; the URL and the rest follow.
+    /// Returns curl's options for a signed request. The URL and the rest follow.
     fn curl_words(&self) -> String {
         format!(
             "\"$1\" -sS -f --aws-sigv4 aws:amz:us-east-1:s3 --user '{}:gatewaysecret' \
@@ -137,13 +137,13 @@ impl Hand<'_> {
         )
     }
 
-    /// Sends one file to a path that does not exist. `None` where the tool cannot.
+    /// Uploads one file to a path that does not exist.
     pub(crate) fn put(&self, file: &str, remote: &str) -> Command {
         let key = &format!("s3://io/{remote}");
         match self.tool {
             Tool::Cec => self.shell(&format!("{} \"$2\" \"$3\"", self.scp()), &[file, &format!("cells://{remote}")]),
             Tool::Older => {
-                // It knows no target name: the file goes into the folder, under its own.
+                // The tool cannot choose a target name: the file keeps its own in the folder.
                 let folder = remote.rsplit_once('/').map_or(remote, |(folder, _)| folder);
                 self.shell("\"$1\" scp -n -q -f \"$2\" \"$3\"", &[file, &format!("cells://{folder}/")])
             }
@@ -163,7 +163,7 @@ impl Hand<'_> {
         }
     }
 
-    /// Fetches one file to a path that does not exist. Like cec's, curl's file is on the disk when it ends.
+    /// Downloads one file to a path that does not exist. curl's file is flushed to the disk like cec's.
     pub(crate) fn get(&self, remote: &str, file: &str) -> Command {
         let key = &format!("s3://io/{remote}");
         match self.tool {
@@ -188,7 +188,7 @@ impl Hand<'_> {
         }
     }
 
-    /// Sends a tree into a folder that exists and does not hold it. `None` where the tool has no way.
+    /// Uploads a tree into an existing folder that does not contain it. `None` if the tool cannot.
     pub(crate) fn put_tree(&self, tree: &str, remote: &str) -> Option<Command> {
         let name = tree.rsplit_once('/').map_or(tree, |(_, name)| name);
         Some(match self.tool {
@@ -213,7 +213,7 @@ impl Hand<'_> {
         })
     }
 
-    /// Fetches a tree of so many folders into a local folder that is empty. `None` where the tool has no way.
+    /// Downloads a tree with this number of folders into an empty local folder. `None` if the tool cannot.
     pub(crate) fn get_tree(&self, remote: &str, folder: &str, folders: usize) -> Option<Command> {
         Some(match self.tool {
             Tool::Curl => return None,
@@ -227,7 +227,7 @@ impl Hand<'_> {
                 self.shell(script, &[&format!("cells:io/{remote}"), folder])
             }
             Tool::S5cmd => {
-                // Folder by folder: a listing ends without a word at 4,500 entries.
+                // Folder by folder, because a listing is silently cut after 4,500 entries.
                 let copy = |number| {
                     let name = folder_name(number);
                     format!("cp \"s3://io/{remote}/{name}/*\" \"{folder}/{name}/\"\n")
@@ -244,7 +244,7 @@ impl Hand<'_> {
         })
     }
 
-    /// Sends a file through a pipe. `None` where the tool reads no standard input.
+    /// Uploads a file through a pipe. `None` if the tool reads no standard input.
     pub(crate) fn put_stream(&self, file: &str, remote: &str) -> Option<Command> {
         let key = &format!("s3://io/{remote}");
         Some(match self.tool {
@@ -265,8 +265,8 @@ impl Hand<'_> {
         })
     }
 
-    /// Lists a folder of so many children. curl asks for the pages that cec asks for, as many at once: what it takes
-    /// is the server's own time.
+    /// Lists a folder with this number of children. curl requests the same pages as cec, as many at a time, so its time
+    /// is the server's own.
     pub(crate) fn list(&self, remote: &str, children: usize) -> Option<Command> {
         Some(match self.tool {
             Tool::Cec | Tool::Older => self.shell("\"$1\" ls \"$2\"", &[remote]),

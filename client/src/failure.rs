@@ -1,5 +1,5 @@
-//! The failure of a call to the server, the same for REST and for the gateway. What an answer means is read from it in
-//! one place for each of the two (`api::error`, `s3::error`); everybody else goes by the kind and the reason.
+//! The failure of a call to the server, the same type for REST and for the gateway. `api::error` and `s3::error` create
+//! it from answers; all other code depends on its kind and reason only.
 
 use std::time::Duration;
 
@@ -7,72 +7,72 @@ use crate::auth::AuthError;
 use crate::http::retry::{Advice, Retryable};
 use crate::http::{HttpError, HttpErrorKind};
 
-/// What a failure means, whatever the HTTP status of its answer.
+/// The meaning of a failure, whatever the HTTP status of the answer was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerErrorKind {
     /// The token is not valid and could not be renewed.
     Unauthenticated,
-    /// The user has not the permission, or someone holds a content lock.
+    /// The user lacks a permission, or another user holds a content lock.
     Forbidden,
     /// The node, workspace, object or other thing does not exist.
     NotFound,
     /// The multipart upload is finished, aborted or expired (NoSuchUpload, or its temporary node is gone).
     UploadGone,
-    /// Something of that name is in the way.
+    /// Something with that name is in the way.
     Conflict,
-    /// Another upload of the same new name is running (docs/protocol.md §5.4); worth another try after a stat.
+    /// Another upload of the same new name is in progress (docs/protocol.md §5.4). Worth another attempt after a stat.
     NameInUse,
-    /// A job or another user holds a lock; worth another try after a pause.
+    /// A job or another user holds a lock. Worth another attempt after a pause.
     Locked,
     /// The quota is used up.
     Quota,
-    /// The server refuses the request as it is.
+    /// The server refuses the request in this form.
     BadRequest,
-    /// The range is outside the object, or the answer is not the one that was asked for.
+    /// The range is outside the object, or the answer contains another range.
     Range,
-    /// A proxy limits the size of a body.
+    /// A proxy limits the size of bodies.
     TooLarge,
-    /// Too many requests.
+    /// Too many requests in a short time.
     TooMany,
     /// The signature was refused: a proxy changes the path or the host, or the clock is wrong.
     Signature,
-    /// The server, its storage or a service behind it failed or is away.
+    /// The server, its storage or a service behind it failed or is unavailable.
     Server,
-    /// An answer to another request than the one that was sent: a proxy mixes them up.
+    /// The answer belongs to another request: a proxy mixes answers up.
     Unasked,
-    /// HTML, or anything else that no Cells server answers with.
+    /// HTML, or anything else that a Cells server never sends.
     NotCells,
-    /// No usable answer, or a body that ended early: see the source.
+    /// There is no usable answer, or the body ended early; see the source.
     Transport,
-    /// No token could be had: see the source.
+    /// No token could be obtained; see the source.
     Auth,
-    /// The local end of the body failed.
+    /// The body of the request could not be read locally.
     Body,
 }
 
-/// What the server's words say beyond the kind, if something depends on it.
+/// Details from the server's words, if something depends on more than the kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// A node cannot be read or written. The server also says so for a moment: while a node is being removed, while its
+    /// A node cannot be read or written. The server also says so temporarily: while a node is being removed, while its
     /// caches are empty, or if it is too busy to find the user's permissions (docs/protocol.md §4.2).
     NoAccess,
     /// This server does not have the call.
     NoSuchCall,
     /// A success without a body.
     Empty,
-    /// A refusal without a word of its own.
+    /// A refusal without any message.
     Wordless,
-    /// Something of that name already exists.
+    /// Something with that name already exists.
     NameTaken,
-    /// The password that was given is not the present one.
+    /// The given password is not the present one.
     WrongPassword,
     /// A value is longer than its column in the database.
     TooLong,
-    /// The server does not know where a deleted node was.
+    /// The server does not know the original place of a deleted node.
     NoOrigin,
     /// The node is locked.
     Locked,
-    /// The server's clock and this machine's are too far apart.
+    /// The clocks of the server and of this machine differ too much.
     Clock,
 }
 
@@ -80,9 +80,9 @@ pub enum Reason {
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct ServerError {
-    /// What it means.
+    /// The meaning.
     pub kind: ServerErrorKind,
-    /// What the server's words say beyond that.
+    /// Details from the server's words, if any.
     pub reason: Option<Reason>,
     /// The cause in words.
     pub message: String,
@@ -92,30 +92,30 @@ pub struct ServerError {
     pub code: Option<String>,
     /// X-Amz-Request-Id, if the answer had one.
     pub request_id: Option<String>,
-    /// How long to pause before another try, if the answer or its kind says so.
+    /// The pause before another attempt, if the answer or the kind requires one.
     pub retry_after: Option<Duration>,
-    /// Whether a write may have been carried out although no success was heard (docs/protocol.md §5.3).
+    /// Whether a write may have been carried out although no success was received (docs/protocol.md §5.3).
     pub in_doubt: bool,
-    /// Whether right answers came before it, so that [`ServerErrorKind::NotCells`] may pass.
+    /// Whether valid answers came before, so that [`ServerErrorKind::NotCells`] may be temporary.
     pub passing: bool,
-    /// The failure below, if the kind is Transport, Auth or Unauthenticated.
+    /// The underlying failure, if the kind is Transport, Auth or Unauthenticated.
     #[source]
     pub source: Option<Cause>,
 }
 
-/// What is below a [`ServerError`].
+/// The cause of a [`ServerError`].
 #[derive(Debug, thiserror::Error)]
 pub enum Cause {
-    /// No usable answer.
+    /// There is no usable answer.
     #[error(transparent)]
     Http(HttpError),
-    /// No token.
+    /// There is no token.
     #[error(transparent)]
     Auth(AuthError),
 }
 
 impl ServerError {
-    /// A failure without an answer behind it.
+    /// Creates a failure that has no answer.
     pub fn new(kind: ServerErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -131,19 +131,19 @@ impl ServerError {
         }
     }
 
-    /// The same with what the server's words say beyond the kind.
+    /// Adds a reason.
     #[must_use]
     pub fn because(mut self, reason: Reason) -> Self {
         self.reason = Some(reason);
         self
     }
 
-    /// Whether the server's words say that.
+    /// Whether the failure has this reason.
     pub fn is(&self, reason: Reason) -> bool {
         self.reason == Some(reason)
     }
 
-    /// The failure of the HTTP core, if there was no usable answer.
+    /// Returns the failure of the HTTP client, if there was no usable answer.
     pub fn http(&self) -> Option<&HttpError> {
         match &self.source {
             Some(Cause::Http(error)) => Some(error),
@@ -151,23 +151,24 @@ impl ServerError {
         }
     }
 
-    /// Whether it is certain that the server got nothing of the request.
+    /// Whether the server certainly received nothing of the request.
     pub fn is_unsent(&self) -> bool {
         self.http().map_or(matches!(self.source, Some(Cause::Auth(_))), |error| error.unsent)
     }
 
-    /// Whether this is a refusal that the server also gives for a moment: see [`Reason::NoAccess`].
+    /// Whether the refusal may be temporary; see [`Reason::NoAccess`].
     pub fn may_pass(&self) -> bool {
         matches!(self.kind, ServerErrorKind::Forbidden | ServerErrorKind::NotFound) && self.is(Reason::NoAccess)
     }
 
-    /// Whether it took longer than the server, a proxy or this program waits, so that the server may still be at work.
+    /// Whether the call exceeded a time limit of the server, a proxy or this program, so that the server may still be
+    /// at work.
     pub fn is_too_slow(&self) -> bool {
         let timed_out = self.http().is_some_and(|error| error.kind == HttpErrorKind::Timeout && !error.unsent);
         timed_out || matches!(self.status, Some(408 | 504))
     }
 
-    /// Whether the server or the line had too much to do: 429, 503, or no answer in time.
+    /// Whether the server or the connection was overloaded: 429, 503, or no answer in time.
     pub fn is_overload(&self) -> bool {
         self.kind == ServerErrorKind::TooMany || self.status == Some(503) || self.is_too_slow()
     }
@@ -182,7 +183,7 @@ impl ServerError {
         matches!(&self.source, Some(Cause::Http(error)) if error.kind == HttpErrorKind::TooLarge)
     }
 
-    /// Whether the answer was lost, so that nobody knows whether the request was carried out.
+    /// Whether the answer was lost, so that the request may have been carried out.
     pub fn is_answer_lost(&self) -> bool {
         let gateway = matches!(self.status, Some(502..=504)) && self.kind == ServerErrorKind::Server;
         gateway || (self.kind == ServerErrorKind::Transport && !self.is_unsent())

@@ -1,6 +1,6 @@
 //! The hashes of a Cells server: ETags, which are MD5 sums, and x-cells-hash, an MD5 over 10 MiB blocks.
 //!
-//! Both are computable from the content alone, which is what lets every transfer be verified without reading back.
+//! Both can be computed from the content alone, so a transfer can be verified without reading the content back.
 
 use md5::{Digest, Md5};
 
@@ -10,15 +10,15 @@ pub const MEBIBYTE: u64 = 1024 * 1024;
 /// The block size of x-cells-hash, in bytes.
 pub const CELLS_BLOCK: u64 = 10 * MEBIBYTE;
 
-/// Part sizes that clients are known to use, in MiB, likeliest first: they let a multipart ETag be checked without
-/// knowing who uploaded the file.
+/// Part sizes of known clients in MiB, most likely first. With them, a multipart ETag can be verified without knowing
+/// which client uploaded the file.
 const KNOWN_PART_SIZES: [u64; 13] = [50, 10, 100, 20, 30, 40, 60, 5, 8, 16, 64, 15, 25];
 
-/// How many unlikely part sizes are tried at most, and how many bytes are hashed for them in all.
+/// The maximum number of unlikely part sizes to try, and the maximum number of bytes to hash for all of them.
 const MOST_GUESSES: u64 = 64;
 const MOST_HASHED: u64 = 16 * 1024 * MEBIBYTE;
 
-/// Lower-case hexadecimal.
+/// Returns bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -28,23 +28,23 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The MD5 sum of some bytes.
+/// Returns the MD5 of some bytes.
 pub fn md5(bytes: &[u8]) -> [u8; 16] {
     Md5::digest(bytes).into()
 }
 
-/// How a content is hashed.
+/// A scheme for hashing a content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
-    /// The MD5 of the whole: the ETag of an object sent in one piece.
+    /// The MD5 of the complete content: the ETag of an object sent in one piece.
     Whole,
     /// The MD5 of the MD5s of parts of this many bytes: a multipart ETag, and x-cells-hash with [`CELLS_BLOCK`].
     Parts(u64),
 }
 
 impl Scheme {
-    /// How to hash a content of `size` bytes so that the result can be compared with `etag`; `None` where the ETag
-    /// does not tell (an unknown part size, or no MD5 at all).
+    /// Returns the scheme whose result can be compared with `etag` for a content of `size` bytes; `None` if the ETag is
+    /// not sufficient (an unknown part size, or not an MD5).
     pub fn of_etag(etag: &str, size: u64) -> Option<Self> {
         let (digest, count) = match etag.split_once('-') {
             Some((digest, count)) => (digest, Some(count)),
@@ -61,14 +61,15 @@ impl Scheme {
             return None;
         }
         if count == 1 {
-            // One part holds everything, whatever its size was meant to be; the empty object is written so too.
+            // A single part contains everything, so its intended size does not matter. The empty object has this form
+            // too.
             return Some(Self::Parts(size.max(CELLS_BLOCK)));
         }
         known_part_sizes(size, count).next().map(Self::Parts)
     }
 
-    /// The ways in which a content of `size` bytes may have been hashed for a multipart `etag` that tells how many
-    /// parts there were: those of known clients, likeliest first. Empty for any other ETag.
+    /// Returns the schemes of known clients that fit `size` and the number of parts in a multipart `etag`, most likely
+    /// first. Empty for other ETags.
     pub fn likely(etag: &str, size: u64) -> Vec<Self> {
         match parts_of(etag) {
             Some(count) => known_part_sizes(size, count).map(Self::Parts).collect(),
@@ -76,7 +77,8 @@ impl Scheme {
         }
     }
 
-    /// Further ways beyond [`Scheme::likely`]: parts of any whole number of MiB. As many as are worth the time.
+    /// Returns further schemes beyond [`Scheme::likely`]: parts of any whole number of MiB, limited to a reasonable
+    /// amount of work.
     pub fn unlikely(etag: &str, size: u64) -> Vec<Self> {
         let Some(count) = parts_of(etag) else { return Vec::new() };
         let least = size.div_ceil(count).div_ceil(MEBIBYTE).max(1);
@@ -92,7 +94,7 @@ impl Scheme {
     }
 }
 
-/// How many parts a multipart ETag tells of, where that is more than one.
+/// Returns the number of parts in a multipart ETag, if there is more than one.
 fn parts_of(etag: &str) -> Option<u64> {
     let (digest, count) = etag.split_once('-')?;
     let count = count.parse().ok().filter(|count| *count > 1)?;
@@ -104,7 +106,7 @@ fn known_part_sizes(size: u64, count: u64) -> impl Iterator<Item = u64> {
     sizes.filter(move |part| size.div_ceil(*part) == count)
 }
 
-/// Hashes a content as it passes, in one pass.
+/// Hashes a content in one pass.
 #[derive(Debug, Clone)]
 pub struct Hasher {
     scheme: Scheme,
@@ -115,12 +117,12 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    /// A hasher for one of the schemes.
+    /// Creates a hasher for a scheme.
     pub fn new(scheme: Scheme) -> Self {
         Self { scheme, current: Md5::new(), filled: 0, digests: Md5::new(), parts: 0 }
     }
 
-    /// Takes the next bytes.
+    /// Adds the next bytes.
     pub fn update(&mut self, mut bytes: &[u8]) {
         let Scheme::Parts(size) = self.scheme else {
             self.current.update(bytes);
@@ -145,7 +147,8 @@ impl Hasher {
         self.filled = 0;
     }
 
-    /// The digest in hexadecimal and, for [`Scheme::Parts`], the number of parts (one for an empty content).
+    /// Returns the digest in hexadecimal digits and, for [`Scheme::Parts`], the number of parts (one for an empty
+    /// content).
     fn finish(mut self) -> (String, Option<u64>) {
         match self.scheme {
             Scheme::Whole => (hex(&self.current.finalize()), None),
@@ -158,7 +161,7 @@ impl Hasher {
         }
     }
 
-    /// The ETag of what has passed.
+    /// Returns the ETag of the content.
     pub fn etag(self) -> String {
         match self.finish() {
             (digest, None) => digest,
@@ -166,18 +169,18 @@ impl Hasher {
         }
     }
 
-    /// The x-cells-hash of what has passed, if the scheme is that of x-cells-hash.
+    /// Returns the x-cells-hash of the content, if the scheme is that of x-cells-hash.
     pub fn cells_hash(self) -> Option<String> {
         (self.scheme == Scheme::Parts(CELLS_BLOCK)).then(|| self.finish().0)
     }
 }
 
-/// The ETag that the server gives an object of one PUT whose MD5 is `whole`, which differs for the empty one.
+/// Returns the ETag of an object sent in one PUT whose MD5 is `whole`. It differs from the MD5 for an empty object.
 pub fn etag_of_put(size: u64, whole: &str) -> String {
     if size == 0 { Hasher::new(Scheme::Parts(CELLS_BLOCK)).etag() } else { whole.to_owned() }
 }
 
-/// The ETag of a multipart object from the ETags of its parts in order; `None` if one of them is no MD5.
+/// Returns the ETag of a multipart object from the ETags of its parts, in order; `None` if one of them is not an MD5.
 pub fn etag_of_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut digests = Md5::new();
     let mut count = 0_u64;
@@ -203,7 +206,7 @@ fn decode_md5(text: &str) -> Option<[u8; 16]> {
 mod tests {
     use super::*;
 
-    /// The content of the recorded vectors: byte i is (i*31+7) mod 251.
+    /// Creates the content of the recorded vectors: byte i is (i*31+7) mod 251.
     fn content(size: usize) -> Vec<u8> {
         (0..size).map(|index| ((index * 31 + 7) % 251) as u8).collect()
     }
@@ -240,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn an_etag_tells_its_scheme_or_nothing() {
+    fn an_etag_determines_its_scheme_or_nothing() {
         let digest = "0123456789abcdef0123456789abcdef";
         assert_eq!(Scheme::of_etag(digest, 5), Some(Scheme::Whole));
         assert_eq!(Scheme::of_etag(&format!("{digest}-1"), 0), Some(Scheme::Parts(CELLS_BLOCK)));

@@ -1,7 +1,7 @@
 //! Client library for Pydio Cells servers: sign-in, the REST API, the S3 gateway, and transfers that are verified.
 //!
-//! Start with a [`Connection`]: it has a client for each of the two protocols. [`transfer::Engine`] moves files and
-//! whole trees with them. The example `transfer` shows all of it. The modules, from the ground up:
+//! Start with a [`Connection`], which has a client for each of the two protocols. [`transfer::Engine`] moves files and
+//! complete trees with them. The example `transfer` shows how. The modules, from the ground up:
 //!
 //! - [`account`], [`path`]: servers, credentials and remote paths, parsed.
 //! - [`http`]: one HTTP client with TLS, proxies, time-outs, retries and redacted secrets.
@@ -30,7 +30,7 @@ pub mod walk;
 
 use std::sync::Arc;
 
-/// The clients of an account. They share connections and tokens; clones are cheap.
+/// The clients of an account. They share connections and tokens. Clones are cheap.
 #[derive(Debug, Clone)]
 pub struct Connection {
     /// The REST API.
@@ -40,10 +40,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Clients for an account. Nothing is sent yet.
+    /// Creates the clients for an account. Nothing is sent.
     ///
     /// # Errors
-    /// [`http::HttpErrorKind::Request`] for a certificate file, header or proxy that cannot be used.
+    /// [`http::HttpErrorKind::Request`] if a certificate file, a header or a proxy cannot be used.
     pub fn open(account: &account::Account, options: &http::HttpOptions) -> Result<Self, http::HttpError> {
         let http = http::Http::new(options)?;
         let tokens = auth::TokenSource::new(http.clone(), account);

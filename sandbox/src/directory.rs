@@ -11,7 +11,7 @@ use crate::world::{RootKind, USERS, WORKSPACES};
 pub(crate) struct UserRecord {
     pub(crate) uuid: String,
     pub(crate) login: String,
-    /// Where the user stands, with a slash at both ends.
+    /// The path of the user's group, with a slash at both ends.
     pub(crate) group_path: String,
     pub(crate) attributes: BTreeMap<String, String>,
     /// Roles beside those of the user and of the groups.
@@ -151,7 +151,7 @@ impl State {
         group
     }
 
-    /// Adds a right; one that exists already is refused.
+    /// Adds a permission. Returns `None` if it already exists.
     pub(crate) fn add_acl(&mut self, mut acl: Acl) -> Option<u64> {
         let is_same = |known: &Acl| Acl { id: 0, ..known.clone() } == Acl { id: 0, ..acl.clone() };
         if self.acls.iter().any(is_same) {
@@ -169,7 +169,7 @@ impl State {
         self.users.retain(|user| path == "/" || !user.group_path.starts_with(path));
     }
 
-    /// Removes a user, with the role and the rights that go with it; false where there is none.
+    /// Removes a user, with its role and permissions. Returns false if there is none.
     pub(crate) fn remove_user(&mut self, login: &str) -> bool {
         let Some(index) = self.users.iter().position(|user| user.login == login) else { return false };
         let user = self.users.remove(index);

@@ -1,4 +1,4 @@
-//! `/ws/event`: the websocket on which a user hears at once of the tasks that he has set off.
+//! `/ws/event`: the websocket that reports to a user at once what becomes of the tasks that the user has started.
 
 use std::sync::Arc;
 
@@ -30,8 +30,8 @@ struct Wish {
     jwt: String,
 }
 
-/// Answers the request that opens the websocket, and serves it from then on. Nobody is asked for a token here: the
-/// first frame brings it.
+/// Answers the request that opens the websocket, and serves it from then on. No token is required here, because the
+/// first frame contains it.
 pub(crate) fn upgrade(shared: &Arc<Shared>, mut request: Request) -> Response {
     let headers = request.headers();
     let key = header(headers, "sec-websocket-key").unwrap_or_default().to_owned();
@@ -68,7 +68,7 @@ async fn serve(shared: &Shared, connection: impl tokio::io::AsyncRead + tokio::i
                 Some(Ok(Message::Text(text))) => {
                     let Ok(wish) = serde_json::from_str::<Wish>(&text) else { continue };
                     match wish.kind.as_str() {
-                        // Without a token the connection is closed; with a wrong one nothing is ever said.
+                        // Without a token the connection is closed. With a wrong one, nothing is ever sent.
                         "subscribe" if wish.jwt.is_empty() => return,
                         "subscribe" => login = shared.tokens.check(&wish.jwt).map(|caller| caller.login),
                         _ => {}

@@ -1,4 +1,4 @@
-//! Background jobs: their effect comes soon, the news of it late.
+//! Background jobs. Their effect is soon visible, but their state is reported late.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 
 use crate::clock::Clock;
 
-/// How many pieces of news a slow listener may be behind before it misses some.
+/// The number of events that a slow listener may be behind before it misses some.
 const NEWS_KEPT: usize = 1024;
 
 /// What a job was asked to do, as the job record shows it.
@@ -28,7 +28,7 @@ pub(crate) struct Order {
     pub(crate) label: String,
     /// Who owns the job.
     pub(crate) owner: String,
-    /// Who set it off: the listener who hears of it.
+    /// The login of the user who started the job, and who receives its events.
     pub(crate) trigger: String,
     pub(crate) action: Action,
     /// What the task reports while it runs.
@@ -62,11 +62,11 @@ pub(crate) struct TaskView {
     pub(crate) ended: Option<i64>,
 }
 
-/// What listeners are told at once: a job with its task as it is, not as the late store shows it.
+/// An event, sent to listeners at once: a job with the present state of its task, not the late stored one.
 #[derive(Clone, Debug)]
 pub(crate) struct News {
     pub(crate) job: JobView,
-    /// When the task was in this state, in nanoseconds since the Unix epoch. News may overtake each other.
+    /// The time of this state, in nanoseconds since the Unix epoch. Events may arrive out of order.
     pub(crate) nanoseconds: i128,
 }
 
@@ -139,7 +139,7 @@ pub(crate) struct Jobs {
     clock: Clock,
     effect_delay: Duration,
     status_delay: Duration,
-    /// Whether the service has crashed: it then answers nobody any more.
+    /// Whether the service has crashed, so that it no longer answers.
     crashed: Arc<AtomicBool>,
     news: broadcast::Sender<News>,
 }
@@ -152,19 +152,19 @@ impl Jobs {
         Self { jobs: Arc::new(Mutex::new(jobs)), clock, effect_delay, status_delay, crashed: Arc::default(), news }
     }
 
-    /// All news from now on, everybody's.
+    /// Returns all events from now on, of all users.
     pub(crate) fn listen(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
     }
 
-    /// Starts a job and gives its id. `work` is done after the effect delay; its error is what
-    /// the task reports. Must be called on the server's runtime.
+    /// Starts a job and returns its id. `work` runs after the effect delay, and its error is what the task reports.
+    /// Must be called on the server's runtime.
     pub(crate) fn start(&self, order: Order, work: impl FnOnce() -> Result<(), String> + Send + 'static) -> String {
         let id = format!("{}-{}", order.prefix, crate::random::uuid());
         self.start_as(id, order, work)
     }
 
-    /// As [`Jobs::start`], for work that gives what is to be written down of it.
+    /// Like [`Jobs::start`], for work that returns lines for its log.
     pub(crate) fn start_with_log(
         &self,
         order: Order,
@@ -174,7 +174,7 @@ impl Jobs {
         self.run(id, order, work)
     }
 
-    /// Starts a job under an id of its own; one that has it already runs anew.
+    /// Starts a job with a fixed id. An existing job with this id runs again.
     pub(crate) fn start_as(
         &self,
         id: String,
@@ -263,7 +263,7 @@ impl Jobs {
         }
     }
 
-    /// The service dies of a bad request.
+    /// Crashes the service, as a certain bad request does.
     pub(crate) fn crash(&self) {
         self.crashed.store(true, Ordering::Relaxed);
     }
@@ -288,7 +288,7 @@ impl Jobs {
             job.end = Some(End { at: Instant::now(), time, error });
         }
         self.tell(id, status, &message);
-        // What was said last of the work itself comes after the end, as it often does on the real server.
+        // The last message of the work is sent after the end, as it often is on the real server.
         self.tell_at(id, TaskStatus::Running, None, began);
     }
 
@@ -310,12 +310,12 @@ impl Jobs {
             });
             view
         };
-        // There may be nobody who listens.
+        // There may be no listener.
         let _ = self.news.send(News { job, nanoseconds });
     }
 
     fn view(&self, job: &Job) -> JobView {
-        // The store of tasks is written with delay: first there is none, then one that runs.
+        // The store of tasks is late: at first there is no task, then one that runs.
         let task_is_stored = job.began.elapsed() >= 2 * self.effect_delay;
         let end = job.end.as_ref().filter(|end| end.at.elapsed() >= self.status_delay);
         let shown = (task_is_stored || end.is_some()) && !job.task_deleted;

@@ -17,12 +17,12 @@ pub(crate) struct Link {
     pub(crate) description: String,
     /// The slug of its workspace.
     pub(crate) slug: String,
-    /// What it opens; the server does not mind an empty list.
+    /// What it opens; the server accepts an empty list.
     pub(crate) node_uuids: Vec<String>,
     /// `Preview`, `Download`, `Upload`.
     pub(crate) permissions: Vec<&'static str>,
     pub(crate) password: Option<String>,
-    /// Seconds since the Unix epoch; 0 for ever.
+    /// Seconds since the Unix epoch; 0 for no end.
     pub(crate) access_end: i64,
     /// 0 for any number.
     pub(crate) max_downloads: i64,
@@ -58,17 +58,17 @@ impl Link {
         }
     }
 
-    /// Whether visitors are still let in. Those who are in may go on.
+    /// Whether visitors are still admitted. Open sessions continue.
     pub(crate) fn is_open(&self, now: i64) -> bool {
         self.access_end == 0 || now < self.access_end
     }
 
-    /// Whether it was downloaded as often as it allows.
+    /// Whether the allowed number of downloads is used up.
     pub(crate) fn is_used_up(&self) -> bool {
         self.max_downloads > 0 && self.downloads >= self.max_downloads
     }
 
-    /// What visitors may do, as permissions of the workspace. One that may only be looked at is read like any other.
+    /// What visitors may do, as permissions of the workspace. A link for previews can be read like any other.
     pub(crate) fn right(&self) -> Option<Right> {
         let reads = self.permissions.contains(&"Preview") || self.permissions.contains(&"Download");
         match (reads, self.permissions.contains(&"Upload")) {
@@ -79,7 +79,7 @@ impl Link {
         }
     }
 
-    /// The password of its hidden user: its own, or what the server makes up.
+    /// Returns the password of the hidden user: the link's own, or the one that follows from the login.
     pub(crate) fn visitors_password(&self) -> String {
         self.password.clone().unwrap_or_else(|| format!("{}#$!Az1", self.user_login))
     }
@@ -100,7 +100,7 @@ pub(crate) struct Orphan {
 struct State {
     links: Vec<Link>,
     orphans: Vec<Orphan>,
-    /// The hidden users of links that are gone: their tokens live on, and reach nothing.
+    /// The hidden users of removed links. Their tokens stay alive, but reach nothing.
     former_users: HashSet<String>,
 }
 
@@ -132,7 +132,7 @@ impl Links {
         state.former_users.contains(login) || state.links.iter().any(|link| link.user_login == login)
     }
 
-    /// Counts a download by that user; false where the link allows no more. Users of no link download as they like.
+    /// Counts a download by this user. Returns false if the link allows no more. Users without a link have no limit.
     pub(crate) fn count_download(&self, login: &str) -> bool {
         let mut state = self.lock();
         let Some(link) = state.links.iter_mut().find(|link| link.user_login == login) else { return true };

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::Shared;
 use crate::transport::{Response, chunked, full, respond};
 
-/// The page of the link with that hash; one that is gone or over is 404, as a page as well.
+/// Returns the page of the link with this hash. For a link that was removed or has ended, the page has status 404.
 pub(crate) fn page(shared: &Shared, path: &str) -> Response {
     let hash = path.trim_end_matches('/');
     let (html, page_type) = ("text/html; charset=utf-8", "text/html; charset=utf8");

@@ -1,4 +1,4 @@
-//! What was asked of the server, for tests to look at.
+//! The requests that the server has received, for tests.
 
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,7 +62,7 @@ impl RequestLog {
         progress
     }
 
-    /// The records as they stand now.
+    /// Returns the present records.
     pub(crate) fn snapshot(&self) -> Vec<RequestRecord> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries
@@ -75,7 +75,7 @@ impl RequestLog {
             .collect()
     }
 
-    /// Forgets all of them.
+    /// Removes all records.
     pub(crate) fn clear(&self) {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -171,7 +171,7 @@ impl Sandbox {
         self.ca_pem.as_deref()
     }
 
-    /// A personal access token of that user, the same one each time, good for a year.
+    /// Returns a personal access token of this user, the same one each time, valid for a year.
     pub fn token(&self, login: &str) -> String {
         let issue = || self.issue_token(login, TokenKind::Hard(LONG_LIVED));
         self.long_lived
@@ -208,7 +208,7 @@ impl Sandbox {
         }
     }
 
-    /// Makes a standard user with a role and a right on the common files; nothing more than lists knows of it.
+    /// Creates a standard user with a role and a permission on the common files. Only lists show the user.
     pub fn add_user(&self, login: &str) {
         let uuid = random::uuid();
         self.shared.directory.with(|state| {
@@ -287,14 +287,14 @@ impl Sandbox {
         self.shared.steps.clone()
     }
 
-    /// Changes answers from now on, or no more.
+    /// Sets or removes the changes to answers.
     pub fn lie(&self, malice: Option<Malice>) {
         self.shared.hostility.set(malice);
     }
 
-    /// Which answers were changed so far, and how.
+    /// Returns the changed answers so far, with descriptions.
     pub fn lies_told(&self) -> Vec<String> {
-        self.shared.hostility.told()
+        self.shared.hostility.changes()
     }
 
     /// All requests so far, in the order of arrival.
@@ -329,7 +329,7 @@ impl Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // The thread may have ended already; then there is nobody to tell.
+            // The thread may have ended already, and then the receiver is gone.
             let _ = stop.send(());
         }
         if let Some(thread) = self.thread.take() {

@@ -1,4 +1,4 @@
-//! The front of the server: accepts connections, meets faults, routes, and finishes answers.
+//! The front of the server: accepts connections, applies faults, routes, and completes answers.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -24,14 +24,14 @@ use crate::steps::Stage;
 use crate::transport::{Answer, Dropped, Request, Response, decode, full, header, respond, web_page};
 use crate::{Shared, events, oauth, path_rules, public, rest, s3, tokens, updates};
 
-/// Accepts connections for ever.
+/// Accepts connections forever.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
         shared.connections.fetch_add(1, Ordering::Relaxed);
-        // Without it a small answer may wait for the acknowledgement of the one before.
+        // Otherwise a small answer may wait for the acknowledgement of the previous one.
         let _ = stream.set_nodelay(true);
         let (tls, shared) = (tls.clone(), Arc::clone(&shared));
         tokio::spawn(async move {
@@ -57,8 +57,8 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
         let (method, path) = (request.method(), request.uri().path());
         let outlives = s3::outlives_client(method, path) || oauth::outlives_client(method, path);
         let work = async move { answer(&shared, request, hang_up).await };
-        // Begun here and not when it is first polled: a client that is gone by then has its
-        // request carried out all the same.
+        // Started here and not at the first poll: the request of a client that disconnects before that must be carried
+        // out too.
         let work = if outlives {
             Either::Left(tokio::spawn(work).map(|done| done.unwrap_or(Err(Dropped))))
         } else {
@@ -153,7 +153,7 @@ async fn perform(shared: &Arc<Shared>, request: Request, plan: &Plan) -> Answer 
         return Err(Dropped);
     }
     if plan.hang {
-        // The rest of the body is read so that the end of the connection can be noticed.
+        // The rest of the body is read, in order to notice the end of the connection.
         let mut body = request.into_body();
         while let Some(Ok(_)) = body.frame().await {}
         return std::future::pending().await;

@@ -1,5 +1,5 @@
-//! What comes out of a login: a short-lived access token, and a refresh token that is used once. Password sessions of
-//! the web page and clients of the authorization server alike.
+//! The results of a sign-in: a short-lived access token, and a refresh token for one use. The same for password
+//! sessions of the web page and for clients of the authorization server.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -17,10 +17,10 @@ use crate::world;
 /// The client that the sessions of the web page belong to.
 pub(crate) const FRONTEND: &str = "cells-frontend";
 
-/// All that a session of the web page may ask for.
+/// All scopes that a session of the web page may have.
 pub(crate) const ALL_SCOPES: &str = "openid email profile pydio offline";
 
-/// How long what a login yields is good for.
+/// How long the results of a sign-in are valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
     /// Of an access token. Ten minutes by default, as on the real server; answers announce a second less.
@@ -52,7 +52,7 @@ pub enum Race {
     OthersRefused,
     /// All get tokens, but only those of the last are alive. Using a dead refresh token kills those too.
     OnePairAlive,
-    /// The second use is taken for a theft: all tokens of the login die.
+    /// The second use counts as theft: all tokens of the session are revoked.
     AllDead,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct Grant {
     /// A JWT about the user; no endpoint takes it as a token.
     pub(crate) identity: String,
     pub(crate) refresh: String,
-    /// Seconds for which the access token is good, as announced.
+    /// For how many seconds the access token is valid, as announced.
     pub(crate) lifetime: i64,
     /// Seconds since the Unix epoch.
     pub(crate) expires: i64,
@@ -94,7 +94,7 @@ pub(crate) struct Identity {
     session: String,
 }
 
-/// All tokens that came out of one login.
+/// All tokens of one sign-in.
 #[derive(Debug)]
 struct Family {
     identity: Identity,
@@ -142,7 +142,7 @@ impl Sessions {
         self.lock().lifetimes
     }
 
-    /// What a race does, and how long a refresh takes: all that arrive within that time race with each other.
+    /// Sets the result of a race, and the duration of a refresh: all uses within that time race with each other.
     pub(crate) fn set_race(&self, race: Race, window: Duration) {
         let mut state = self.lock();
         state.race = race;
@@ -164,9 +164,9 @@ impl Sessions {
         self.grant(&mut state, index, tokens)
     }
 
-    /// Trades a refresh token for new tokens; the access token before dies at once.
+    /// Exchanges a refresh token for new tokens. The previous access token dies at once.
     ///
-    /// If it was used before, all tokens of its session die: somebody has stolen one.
+    /// If the refresh token was used before, all tokens of its session are revoked, because one must have been stolen.
     pub(crate) async fn refresh(&self, refresh: &str, client: &str, tokens: &Tokens) -> Result<Grant, Refusal> {
         let (others, window, race) = self.take_off(refresh);
         if others && race == Race::OthersRefused {
@@ -190,7 +190,7 @@ impl Sessions {
         let count = *count;
         let first_used = *state.first_used.entry(refresh.to_owned()).or_insert_with(Instant::now);
         let others = match state.race {
-            // Nobody has to wait for the others to come: who asks later gets the tokens that live.
+            // Nobody has to wait for the others: later requests get the tokens that are alive.
             Race::OnePairAlive => first_used.elapsed() < state.window,
             Race::OthersRefused | Race::AllDead => count > 1,
         };
@@ -301,7 +301,7 @@ impl Sessions {
         )
     }
 
-    /// What is told about a user who has signed in.
+    /// Returns the claims about a signed-in user.
     pub(crate) fn claims(&self, identity: &Identity) -> serde_json::Value {
         serde_json::json!({
             "aud": [identity.client],

@@ -1,5 +1,5 @@
-//! Writes in steps: each one stops where another client could come between, until a test lets it go on. So all orders
-//! of a few steps can be had.
+//! Writes in steps: each one stops where another client could act in between, until a test lets it continue. So every
+//! order of a few steps is possible.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,16 +22,16 @@ const CLIENT: &str = "x-steps-client";
 pub enum Stage {
     /// It has arrived, and nothing has been done.
     Arrived,
-    /// It is begun, and half of its body is there.
+    /// It has begun, and half of its body has arrived.
     Half,
-    /// It is done, and not answered.
+    /// It is complete, but not answered.
     Done,
 }
 
 /// A write that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
-    /// Who has sent it, by the header `x-steps-client`.
+    /// The client, from the header `x-steps-client`.
     pub client: String,
     /// Its method and path.
     pub request: String,
@@ -39,7 +39,7 @@ pub struct Stop {
     pub stage: Stage,
 }
 
-/// The writes that wait. Copies are the same.
+/// The waiting writes. Copies are the same.
 #[derive(Clone, Debug, Default)]
 pub struct Steps(Arc<Mutex<Waiting>>);
 
@@ -51,32 +51,32 @@ struct Waiting {
 }
 
 impl Steps {
-    /// From now on writes stop.
+    /// Makes writes stop from now on.
     pub fn begin(&self) {
         self.lock().is_on = true;
     }
 
-    /// Lets all go on, and none stops any more.
+    /// Lets all writes continue, without further stops.
     pub fn end(&self) {
         let mut waiting = self.lock();
         waiting.is_on = false;
-        // Those whose gate is gone go on.
+        // Writes continue when their gate is dropped.
         waiting.stops.clear();
     }
 
-    /// Those that wait, in the order in which they have come.
+    /// Returns the waiting writes, in the order of their arrival.
     pub fn waiting(&self) -> Vec<Stop> {
         self.lock().stops.values().map(|(stop, _)| stop.clone()).collect()
     }
 
-    /// Lets the first one of a client go on; says whether there was one.
+    /// Lets the first write of a client continue. Returns whether there was one.
     pub fn go(&self, client: &str) -> bool {
         let mut waiting = self.lock();
         let first = waiting.stops.iter().find(|(_, (stop, _))| stop.client == client).map(|(number, _)| *number);
         first.and_then(|number| waiting.stops.remove(&number)).is_some()
     }
 
-    /// The steps of a request, if it is a write of a client that says who it is.
+    /// Returns the steps of a request, if it is a write of a client that identifies itself.
     pub(crate) fn of(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Walker> {
         let client = header(headers, CLIENT).filter(|_| self.lock().is_on && is_write(method, path))?;
         let (client, request) = (client.to_owned(), format!("{method} {path}"));
@@ -89,7 +89,7 @@ impl Steps {
     }
 }
 
-/// What changes something on the server.
+/// Whether a request changes something on the server.
 fn is_write(method: &Method, path: &str) -> bool {
     const CALLS: [&str; 3] = ["/a/tree/create", "/a/tree/delete", "/a/tree/restore"];
     match *method {
@@ -109,7 +109,7 @@ pub(crate) struct Walker {
 }
 
 impl Walker {
-    /// Waits until a test lets it go on.
+    /// Waits until a test lets the write continue.
     pub(crate) async fn stop(&self, stage: Stage) {
         let (give, take) = oneshot::channel();
         let number = {
@@ -124,7 +124,7 @@ impl Walker {
             number
         };
         let _gone = Gone { steps: self.steps.clone(), number };
-        // That the other end is gone is the sign to go on.
+        // A dropped receiver is the signal to continue.
         let _ = take.await;
     }
 
@@ -151,7 +151,7 @@ impl Walker {
     }
 }
 
-/// Takes a stop away when its request is given up.
+/// Removes a stop when its request is given up.
 struct Gone {
     steps: Steps,
     number: u64,

@@ -1,4 +1,4 @@
-//! TLS with a private authority that is made anew for each sandbox.
+//! TLS with a private authority that is created for each sandbox.
 
 use std::net::IpAddr;
 use std::sync::Arc;

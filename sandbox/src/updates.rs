@@ -13,7 +13,7 @@ use crate::transport::{Answer, Request, Response, full, respond};
 /// Where it is.
 pub(crate) const PATH: &str = "/a/update-server/";
 
-/// A program on offer. What the list says of it is up to the test, wrong or right.
+/// An offered program. A test decides whether its list entry is right or wrong.
 #[derive(Clone, Debug, Default)]
 pub struct Release {
     /// `stable` or `dev`; a question for `dev` is answered with both.
@@ -62,7 +62,7 @@ pub(crate) async fn handle(shared: &Shared, request: Request) -> Answer {
 
 fn list(shared: &Shared, body: &Bytes) -> Response {
     let Ok(question) = serde_json::from_slice::<Value>(body) else {
-        return failure(StatusCode::INTERNAL_SERVER_ERROR, "the question is no JSON");
+        return failure(StatusCode::INTERNAL_SERVER_ERROR, "the question is not JSON");
     };
     if question["PackageName"] != "CellsClient" {
         return failure(StatusCode::INTERNAL_SERVER_ERROR, "there is no such package");

@@ -59,7 +59,7 @@ impl Namespaces {
         self.lock().iter().any(|namespace| namespace.name == name)
     }
 
-    /// Defines a namespace, or defines it anew.
+    /// Defines a namespace, or replaces its definition.
     pub(crate) fn put(&self, name: &str, label: &str, definition: &str) {
         self.remove(name);
         self.lock().push(Namespace {
@@ -73,13 +73,13 @@ impl Namespaces {
         self.lock().retain(|namespace| namespace.name != name);
     }
 
-    /// The Uuid of the value that a node has or gets under a name.
+    /// Returns the UUID of the value of a node under a name. Creates one if necessary.
     pub(crate) fn value(&self, node: &str, namespace: &str) -> String {
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         values.entry((node.to_owned(), namespace.to_owned())).or_insert_with(random::uuid).clone()
     }
 
-    /// Forgets a value.
+    /// Removes a value.
     pub(crate) fn forget(&self, node: &str, namespace: &str) {
         self.values.lock().unwrap_or_else(PoisonError::into_inner).remove(&(node.to_owned(), namespace.to_owned()));
     }

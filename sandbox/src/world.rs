@@ -21,12 +21,12 @@ pub(crate) struct User {
 pub(crate) enum Right {
     Read,
     ReadWrite,
-    /// To put things somewhere without seeing what is there: only links give it.
+    /// To upload without seeing the existing content. Only links have it.
     Write,
 }
 
 impl Right {
-    /// As workspaces tell it.
+    /// Returns the permissions in the form of workspaces.
     pub(crate) fn permissions(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -35,7 +35,7 @@ impl Right {
         }
     }
 
-    /// As the state of the web page tells it.
+    /// Returns the permissions in the form of the web page's state.
     pub(crate) fn letters(self) -> &'static str {
         match self {
             Self::Read => "r",
@@ -165,7 +165,7 @@ pub(crate) enum PasswordCheck {
     Locked,
 }
 
-/// What the server knows of a user's logins.
+/// The state of a user's sign-ins.
 #[derive(Clone, Copy, Debug, Default)]
 struct Standing {
     failures: u32,
@@ -173,7 +173,7 @@ struct Standing {
     must_change_password: bool,
 }
 
-/// Counts wrong passwords for each user, and keeps who may not log in.
+/// Counts wrong passwords for each user, and knows who may not sign in.
 #[derive(Debug, Default)]
 pub(crate) struct LoginGuard {
     standings: Mutex<HashMap<String, Standing>>,
@@ -228,7 +228,7 @@ impl LoginGuard {
         self.change(login, |standing| standing.locked)
     }
 
-    /// Locks a user, or takes the lock away together with the count.
+    /// Locks a user, or unlocks one and resets the count.
     pub(crate) fn set_locked(&self, login: &str, locked: bool) {
         self.change(login, |standing| {
             standing.locked = locked;
@@ -236,7 +236,7 @@ impl LoginGuard {
         });
     }
 
-    /// Whether the user is to change the password in the browser first; only the state says so.
+    /// Whether the user should change the password in the browser first. Only the state shows it.
     pub(crate) fn must_change_password(&self, login: &str) -> bool {
         self.change(login, |standing| standing.must_change_password)
     }

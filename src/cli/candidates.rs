@@ -1,4 +1,4 @@
-//! The answer to a shell that asks what could stand at the cursor.
+//! The answer to a shell that requests completion candidates.
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::settings::Settings;
 use crate::ui::Ui;
 use cells_client::path::RemotePath;
 
-/// Says what could stand at the cursor, a candidate a line. What goes wrong is not told: somebody is typing.
+/// Prints the candidates at the cursor, one per line. Failures are not reported, because the user is still typing.
 ///
 /// # Errors
-/// Standard output takes no more.
+/// Standard output cannot be written.
 pub fn print(arguments: &CompleteArgs, environment: &Environment, ui: &Arc<Ui>) -> Result<Outcome, CliError> {
     let mut words = arguments.words.clone();
     let current = words.pop().unwrap_or_default();
@@ -59,7 +59,7 @@ fn plain(values: Vec<String>) -> Vec<Candidate> {
     values.into_iter().map(|value| (value, String::new())).collect()
 }
 
-/// The paths on the server, for the account that the line names.
+/// Returns candidate paths on the server, for the account that the command line names.
 fn remote_candidates(question: &Question, environment: &Environment, ui: &Arc<Ui>) -> Vec<String> {
     let line = ["cec"].into_iter().map(OsString::from).chain(question.globals.iter().map(OsString::from));
     let line: Vec<OsString> = line.chain([OsString::from("info")]).collect();

@@ -1,35 +1,35 @@
-//! What is wanted at the cursor: a pure function of the command tree and the words typed so far.
+//! Determines what can be completed at the cursor: a pure function of the command tree and the words typed so far.
 
 use clap::{Arg, Command};
 
 use crate::commands::verb::Completion;
 
-/// A candidate and what it is for.
+/// A candidate and its description.
 pub type Candidate = (String, String);
 
-/// What could stand at the cursor.
+/// The possible candidates at the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Candidates {
-    /// One of these.
+    /// These words.
     Words(Vec<Candidate>),
-    /// What an argument is completed with.
+    /// Paths of this kind.
     Paths(Completion),
 }
 
-/// What a command line up to the cursor asks for.
+/// The analysis of a command line up to the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// What could stand at the cursor.
+    /// The possible candidates.
     pub candidates: Candidates,
-    /// What stands before the value that is completed, in the same word: `--sort=`.
+    /// The part of the word before the completed value, such as `--sort=`.
     pub before: String,
     /// The value so far.
     pub typed: String,
-    /// The global options of the line: whose account the paths are of.
+    /// The global options of the command line, which determine the account.
     pub globals: Vec<String>,
 }
 
-/// Reads the words before the cursor, without the program's name, and the one under it.
+/// Analyzes the words before the cursor, without the program's name, and the word at the cursor.
 pub fn question(tree: &Command, words: &[String], current: &str) -> Question {
     let mut tree = tree.clone();
     tree.build();
@@ -43,9 +43,9 @@ pub fn question(tree: &Command, words: &[String], current: &str) -> Question {
 struct Reader<'a> {
     command: &'a Command,
     positionals: usize,
-    /// The option whose value the next word is.
+    /// The option that the next word is the value of.
     value_of: Option<&'a Arg>,
-    /// After `--`.
+    /// Whether `--` came before.
     only_operands: bool,
     globals: Vec<String>,
 }
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The first line of a help text.
+/// Returns the first line of a help text.
 fn first_line(help: Option<&clap::builder::StyledStr>) -> String {
     help.map(ToString::to_string).and_then(|text| text.lines().next().map(str::to_owned)).unwrap_or_default()
 }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_account_of_the_line_is_heeded() {
+    fn the_account_of_the_line_is_used() {
         let question = ask(&["-u", "https://x", "ls", "--profile", "work", "--json", "-d"], "a");
         assert_eq!(question.globals, ["-u", "https://x", "--profile", "work", "--json"]);
         assert_eq!(question.candidates, Candidates::Paths(Completion::Remote));

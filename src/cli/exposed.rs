@@ -1,5 +1,5 @@
-//! Secrets that stand on the command line itself, where other users of the machine can see them: the values of all
-//! options that take a `SecretString`.
+//! Finds secrets on the command line, where other users of the machine can see them: the values of all options that
+//! take a `SecretString`.
 
 use std::any::TypeId;
 
@@ -9,12 +9,12 @@ use secrecy::{ExposeSecret, SecretString};
 
 use cells_client::http::redact;
 
-/// The options of a command line that show a secret, those of every command first.
+/// Returns the options on a command line that contain a secret, global ones first.
 pub(super) fn flags(tree: &Command, matches: &ArgMatches) -> Vec<String> {
     let mut flags = Vec::new();
     let mut level = Some((tree, matches));
     while let Some((command, matches)) = level {
-        // The options of every command are in the matches of each level.
+        // Global options appear in the matches of each level, so only the root's count.
         let own = command.get_arguments().filter(|argument| std::ptr::eq(command, tree) || !argument.is_global_set());
         let exposed = own.filter(|argument| shows_secret(argument, matches));
         flags.extend(exposed.filter_map(|argument| Some(format!("--{}", argument.get_long()?))));
@@ -33,7 +33,7 @@ fn shows_secret(argument: &Arg, matches: &ArgMatches) -> bool {
     match id {
         "header" => values.any(is_secret_header),
         "proxy" => values.any(has_password),
-        // A dash stands for standard input.
+        // A dash means standard input.
         _ => values.any(|value| value != "-"),
     }
 }
@@ -43,7 +43,7 @@ fn is_secret_header(header: &str) -> bool {
     name.parse().is_ok_and(|name| redact::is_secret(&name))
 }
 
-/// Whether the URL of a proxy has `user:password@` before its host.
+/// Whether the URL of a proxy contains `user:password@`.
 fn has_password(url: &str) -> bool {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
     let user = authority.split(['/', '?', '#']).next().and_then(|authority| authority.rsplit_once('@'));

@@ -1,23 +1,23 @@
-//! How help looks: what a command is for, examples, usage, flags on a line each, notes.
+//! The layout of help: purpose, examples, usage, options with a line each, notes.
 
 use clap::builder::{Resettable, StyledStr};
 
-/// The long tree, for `--help` and `help`, tells every flag; the short one, for `-h`, the common ones.
+/// The size of help: `--help` and `help` show every option, `-h` only the common ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HelpSize {
     Short,
     Long,
 }
 
-/// The layout of the first command: what to do next stands at the end.
+/// The layout for the root command, with the next step at the end.
 const ROOT_TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
-/// The layout of all others: what there is to know stands before the options.
+/// The layout for all other commands, with explanations before the options.
 const TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}{after-help}\n\n{all-args}\n\n\
     Options of every command, such as --json, --profile and -q: cec help options";
 
-/// Lays out the help of a command and of those below it. No text is left that only clap's own long help would show,
-/// so that both sizes have their flags on a line each.
+/// Applies the layout to a command and its subcommands. Removes texts that would make clap switch to its own long help,
+/// so that both sizes have one line per option.
 pub(super) fn lay_out(command: clap::Command, size: HelpSize) -> clap::Command {
     let text = |text: Option<&StyledStr>| text.map(ToString::to_string);
     let about = text(command.get_about()).unwrap_or_default();
@@ -47,7 +47,7 @@ fn filled(text: String) -> Resettable<StyledStr> {
     if text.is_empty() { Resettable::Reset } else { Resettable::Value(text.into()) }
 }
 
-/// A paragraph whose lines are the terminal's affair; one with indented lines stays as it is.
+/// Joins the lines of a paragraph, so that the terminal wraps them. A paragraph with indented lines is not changed.
 fn flowing(paragraph: &str) -> String {
     if paragraph.contains("\n ") { paragraph.to_owned() } else { paragraph.replace('\n', " ") }
 }
@@ -68,7 +68,7 @@ fn lay_out_argument(argument: clap::Arg, size: HelpSize) -> clap::Arg {
     } else if descriptions.is_empty() {
         argument
     } else {
-        // Without the help of each value, which clap would take for a reason to show its long help.
+        // Without help texts for each value, which would make clap switch to its long help.
         let names = values.iter().map(clap::builder::PossibleValue::get_name).collect::<Vec<_>>().join(", ");
         argument.help(format!("{help} [possible values: {names}]")).hide_possible_values(true)
     };

@@ -1,4 +1,4 @@
-//! The log that `--log` asks for.
+//! The log for `--log`.
 
 #![expect(clippy::disallowed_methods, reason = "the log goes to standard error, escaped")]
 
@@ -14,11 +14,11 @@ use crate::error::{CliError, Kind};
 use crate::settings::{LogLevel, OutputSettings};
 use cells_client::http::redact::Secrets;
 
-/// Starts the log if one is wanted; `secrets` are masked in it. Only the lines of this program and of its client library are taken: those of
-/// libraries could hold headers, and so tokens.
+/// Starts the log if it is enabled, with `secrets` masked. Records only messages of this program and its client
+/// library, because those of other libraries could contain headers, and so tokens.
 ///
 /// # Errors
-/// A log file that cannot be opened.
+/// The log file cannot be opened.
 pub fn start(settings: &OutputSettings, secrets: &Secrets) -> Result<(), CliError> {
     let Some(level) = settings.log else { return Ok(()) };
     let level = match level {
@@ -49,20 +49,19 @@ pub fn start(settings: &OutputSettings, secrets: &Secrets) -> Result<(), CliErro
             lines.with_writer(move || LogLine { to: Arc::clone(&file), secrets: secrets.clone() }).boxed()
         }
     };
-    // A second call within one process keeps the first log.
+    // A second call in the same process keeps the first log.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer.with_filter(own)));
     Ok(())
 }
 
-/// Writes a line of the log. Parts of it may come from a server: it stays one line, acts on no terminal, and shows no
-/// secret.
+/// Writes lines of the log. Parts of them may come from a server, so control characters are escaped and secrets masked.
 struct LogLine<W> {
     to: W,
     secrets: Secrets,
 }
 
 impl<W: Write> Write for LogLine<W> {
-    /// Takes one whole line, with its end.
+    /// Writes one complete line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
         let masked = self.secrets.mask(text.strip_suffix('\n').unwrap_or(&text));

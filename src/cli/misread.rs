@@ -1,4 +1,4 @@
-//! What could be read, but hardly as it was meant.
+//! Detects arguments that can be parsed, but probably not as they were meant.
 
 use std::ffi::OsString;
 
@@ -9,11 +9,11 @@ use crate::commands::verb::{Choice as _, OtherPassword};
 use crate::error::{CliError, Kind};
 
 impl Cli {
-    /// Refuses what was read in another way than it was most likely meant, where that would do harm.
+    /// Refuses arguments that were probably meant otherwise, if the misunderstanding would do harm.
     ///
     /// # Errors
-    /// A `--password` that could be meant for a link or another user; a `-t` or `-u` of other programs, and a long flag
-    /// with one dash only, which were read as a token or a URL.
+    /// A `--password` that may be meant for a link or another user; `-t` or `-u` of another program, or a long flag
+    /// with a single dash, that was read as a token or a URL.
     pub fn refuse_misread(&self, arguments: &[OsString]) -> Result<(), CliError> {
         let other_password = match &self.command {
             AnyCommand::Online(command) => command.about().other_password,
@@ -31,7 +31,7 @@ impl Cli {
             return Err(refused);
         }
         let read_as_value = |typed: &str| typed.starts_with("-t") || typed.starts_with("-u");
-        // Hardly any line has such a word, and the tree of all commands takes time to build.
+        // A quick check first: such words are rare, and building the command tree takes time.
         if !own(arguments).any(read_as_value) {
             return Ok(());
         }
@@ -49,25 +49,25 @@ fn own(arguments: &[OsString]) -> impl Iterator<Item = &str> {
     own.map(|argument| argument.to_str().unwrap_or_default())
 }
 
-/// What `-t` and `-u` mean here, for commands that other programs have without these flags.
+/// The meaning of `-t` and `-u` in this program, for commands that have other meanings for them in other programs.
 const SHORT_GLOBALS: &[(char, &str)] = &[
     ('t', "-t is --token; if this is a token, write --token"),
     ('u', "-u is --url; if this is a server, write its URL: https://files.example.com"),
 ];
 
-/// The commands whose short flags are typed in groups (`ls -lt`), and these flags, as far as they take no value.
+/// Commands whose short flags users combine (`ls -lt`), and those of their flags that take no value.
 const GROUPING: &[&str] = &["ls", "cp", "mv", "rm", "scp"];
 const GROUPED: &str = "adlrRfnpvwqhS01";
 
-/// Refuses `-t` and `-u` behind the command's name where what follows can be no token and no URL: it would be sent as
+/// Refuses `-t` and `-u` after the name of a command if their value is neither a token nor a URL. It would be sent as
 /// one, or taken away from the command's own arguments.
 pub(super) fn short_global(arguments: &[OsString]) -> Option<CliError> {
-    // Hardly any line has them, and the tree of all commands takes time to build.
+    // A quick check first: such words are rare, and building the command tree takes time.
     if !own(arguments).any(|word| short_flag(word).is_some()) {
         return None;
     }
     let mut words = behind_command(arguments);
-    // To sign in, both are what they are here.
+    // In these commands `-t` and `-u` have their meaning of this program.
     let verb = words.next().filter(|verb| !matches!(*verb, "configure" | "config"))?;
     while let Some(word) = words.next() {
         let Some((flag, rest)) = short_flag(word) else { continue };
@@ -84,7 +84,7 @@ pub(super) fn short_global(arguments: &[OsString]) -> Option<CliError> {
             let known = foreign_flag(&format!("-{flag}"), &format!("cec {verb}"), |flag, known| flag == known);
             let usual = || SHORT_GLOBALS.iter().find(|(known, _)| *known == flag).map_or("", |(_, hint)| hint);
             let hint = known.unwrap_or_else(usual);
-            // What was typed could still be a secret.
+            // The value is not repeated, because it could be a secret after all.
             let what = if flag == 't' { "a token" } else { "the URL of a server" };
             return Some(CliError::new(Kind::Usage, format!("the value of -{flag} is not {what}")).hint(hint));
         }
@@ -92,8 +92,8 @@ pub(super) fn short_global(arguments: &[OsString]) -> Option<CliError> {
     None
 }
 
-/// The flag of [`SHORT_GLOBALS`] that a word is, or that a group of flags ends with, and what stands behind it in the
-/// group. A flag with its value in one word is none: that may be a long flag with one dash.
+/// Returns the flag of [`SHORT_GLOBALS`] that a word is or ends with, and the flags before it. A flag with its value in
+/// the same word does not count, because it may be a long flag with a single dash.
 fn short_flag(word: &str) -> Option<(char, &str)> {
     let letters = word.strip_prefix('-').filter(|letters| !letters.starts_with('-'))?;
     let at = letters.find(['t', 'u'])?;
@@ -102,25 +102,25 @@ fn short_flag(word: &str) -> Option<(char, &str)> {
     is_it.then(|| (if letters[at..].starts_with('t') { 't' } else { 'u' }, rest))
 }
 
-/// Whether a text has the form of a token: letters, digits and a few signs, and many of them.
+/// Whether a text has the form of a token: a long sequence of letters, digits and a few symbols.
 fn is_token(text: &str) -> bool {
-    // What holds blanks is neither a token nor a path, and is refused as what it was given as.
+    // With blanks it is neither a token nor a path, and is refused later as the token that it was given as.
     text.contains(char::is_whitespace)
         || (text.len() >= SHORTEST_TOKEN
             && text.chars().all(|one| one.is_ascii_alphanumeric() || "-_.~+=".contains(one)))
 }
 
-/// No server gives shorter ones.
+/// The minimum length of a server's tokens.
 const SHORTEST_TOKEN: usize = 20;
 
-/// Whether a text has the form of a URL, with or without its scheme, and is no file here.
+/// Whether a text has the form of a URL, with or without a scheme, and is not the name of a local file.
 fn is_url(text: &str) -> bool {
     let host = text.split('/').next().unwrap_or_default();
     let is_host = host == "localhost" || host.trim_matches('.').contains(['.', ':']);
     text.contains("://") || (is_host && !std::path::Path::new(text).exists())
 }
 
-/// The words of the command line from the command's name on.
+/// Returns the words of the command line after the command's name.
 fn behind_command(arguments: &[OsString]) -> impl Iterator<Item = &str> {
     let tree = sized_command(HelpSize::Short);
     let mut words = own(arguments);
@@ -144,12 +144,12 @@ fn takes_value(tree: &clap::Command, word: &str) -> bool {
     })
 }
 
-/// Whether `--password` stands behind the command's name.
+/// Whether `--password` comes after the command's name.
 fn password_follows_command(arguments: &[OsString]) -> bool {
     behind_command(arguments).skip(1).any(|word| word == "--password" || word.starts_with("--password="))
 }
 
-/// The first long flag that was typed with one dash, and what is said of it.
+/// Returns the first long flag with a single dash, and a hint about it.
 pub(super) fn single_dashed(arguments: &[OsString], command: &str) -> Option<(String, String)> {
     let mut tree = sized_command(HelpSize::Long);
     tree.build();
@@ -169,7 +169,8 @@ pub(super) fn single_dashed(arguments: &[OsString], command: &str) -> Option<(St
     })
 }
 
-/// The group of short flags with an `h` in it that help was shown for, where nobody asked for help by itself.
+/// Returns the group of short flags with an `h` in it that caused help to be shown, if help was not requested
+/// otherwise.
 pub(super) fn grouped_help(arguments: &[OsString]) -> Option<String> {
     if own(arguments).any(|word| matches!(word, "-h" | "--help")) || own(arguments).next() == Some("help") {
         return None;
@@ -178,7 +179,7 @@ pub(super) fn grouped_help(arguments: &[OsString]) -> Option<String> {
     own(arguments).find(is_group).map(str::to_owned)
 }
 
-/// All `--header` flags moved to the front. They stand for every command, and clap keeps only those of one level.
+/// Moves all `--header` flags to the front. They are global, but clap keeps only those of one level.
 pub(super) fn headers_first(arguments: &[OsString]) -> Vec<OsString> {
     let (mut first, mut rest) = (Vec::new(), Vec::new());
     let mut left = arguments.iter().cloned();
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_no_token_and_no_server() {
+    fn a_path_is_neither_a_token_nor_a_server() {
         let token = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_ABCDE.AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_ABCDE";
         for (words, hint) in [
             (&["ls", "-t", "personal-files/x"][..], Some("--sort time")),
@@ -255,7 +256,7 @@ mod tests {
             (&["ls", "--", "-t", "x"], None),
             (&["configure", "token", "-u", "files", "-t", "x"], None),
         ] {
-            let hints = short_global(&line(words)).map(|error| error.hints.join("\n"));
+            let hints = short_global(&line(words)).map(|error| error.hint_text().unwrap_or_default());
             assert_eq!(hints.is_some(), hint.is_some(), "{words:?} {hints:?}");
             assert!(hint.is_none_or(|hint| hints.unwrap_or_default().contains(hint)), "{words:?}");
         }

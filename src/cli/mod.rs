@@ -1,4 +1,4 @@
-//! The command line: what can be typed, and what is said about what cannot.
+//! The command line: its commands and options, and the messages for arguments that are not valid.
 
 use std::ffi::OsString;
 
@@ -36,16 +36,16 @@ pub use usage::report as report_usage;
     after_long_help = LONG_END
 )]
 pub struct Cli {
-    /// The flags of every command.
+    /// The global options.
     #[command(flatten)]
     pub globals: GlobalArgs,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: AnyCommand,
-    /// The command's name: `share ls`.
+    /// The name of the command, such as `share ls`.
     #[arg(skip)]
     pub name: String,
-    /// The flags whose values are secrets that other users of this machine can see.
+    /// The options that contain secrets which other users of this machine can see.
     #[arg(skip)]
     pub exposed: Vec<String>,
 }
@@ -81,10 +81,10 @@ Start with 'cec configure', or set CEC_URL and CEC_TOKEN.";
 /// All commands.
 #[derive(Debug, Subcommand)]
 pub enum AnyCommand {
-    /// Those that may talk to a server.
+    /// Commands that may contact a server.
     #[command(flatten)]
     Online(Command),
-    /// Those that never do.
+    /// Commands that never do.
     #[command(flatten)]
     Offline(OfflineCommand),
     /// Print the candidates at the cursor of a command line; for the scripts of `cec completion`
@@ -92,7 +92,7 @@ pub enum AnyCommand {
     Complete(CompleteArgs),
 }
 
-/// What a shell knows when it asks for candidates.
+/// The arguments of a completion request from a shell.
 #[derive(Debug, clap::Args)]
 pub struct CompleteArgs {
     /// Shell that asks, which decides the output format: bash, zsh or fish
@@ -102,8 +102,7 @@ pub struct CompleteArgs {
     pub words: Vec<String>,
 }
 
-/// What the command line may hold, laid out as `--help` shows it: what a command is for, examples, usage, flags on a
-/// line each, notes.
+/// Returns the command tree with the layout of `--help`: purpose, examples, usage, options with a line each, notes.
 pub fn command() -> clap::Command {
     sized_command(HelpSize::Long)
 }
@@ -112,10 +111,10 @@ fn sized_command(size: HelpSize) -> clap::Command {
     lay_out(<Cli as clap::CommandFactory>::command(), size).args_override_self(true)
 }
 
-/// Reads the command line.
+/// Parses the command line.
 ///
 /// # Errors
-/// What cannot be read, and the wish for help.
+/// The arguments are not valid, or help was requested.
 pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Cli, clap::Error> {
     let own = || arguments.iter().skip(1).take_while(|argument| *argument != "--");
     let long = own().any(|argument| argument == "--help" || argument == "help");
@@ -127,7 +126,7 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Cli, c
     };
     let read = |arguments: &[OsString]| {
         let mut command = sized_command(size).color(color);
-        // In help they stand with the first command alone.
+        // In help, global options are accepted only by the root command.
         let arguments = misread::headers_first(&without_flags_of_help(arguments));
         if names_command(&command, &arguments) {
             command =
@@ -145,19 +144,19 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Cli, c
         Ok(cli)
     };
     read(arguments).map_err(|error| {
-        // The complaint repeats what was typed: it must not act on the terminal.
+        // The error message repeats the arguments, so their control characters are escaped.
         let shown: Vec<OsString> = arguments.iter().map(escaped).collect();
         if shown == arguments { error } else { read(&shown).err().unwrap_or(error) }
     })
 }
 
-/// Whether the command line has the name of a command in it.
+/// Whether the command line contains the name of a command.
 fn names_command(tree: &clap::Command, arguments: &[OsString]) -> bool {
     let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
     words.any(|word| tree.find_subcommand(word).is_some())
 }
 
-/// `cec help` takes names alone; who adds a flag, such as --json out of habit, wants the help all the same.
+/// Removes flags from `cec help`, which accepts only names: users add flags such as --json out of habit.
 fn without_flags_of_help(arguments: &[OsString]) -> Vec<OsString> {
     let is_help = arguments.get(1).is_some_and(|argument| argument == "help");
     let is_flag = |argument: &OsString| argument.to_str().is_some_and(|text| text.starts_with('-'));
@@ -168,7 +167,7 @@ fn escaped(argument: &OsString) -> OsString {
     argument.to_str().map_or_else(|| argument.clone(), |text| crate::ui::escape(text).into_owned().into())
 }
 
-/// The colours of help and of complaints about the command line, which are due before that could be read.
+/// Returns the color choice for help and usage errors, which are printed before the command line is parsed.
 fn wanted_color(arguments: &[OsString], environment: &Environment) -> ColorChoice {
     let mut texts = arguments.iter().map_while(|argument| Some(argument.to_str().unwrap_or_default()));
     let mut flag = None;
@@ -228,7 +227,7 @@ mod tests {
                     assert!(help.ends_with(": cec help options\n"), "{path:?}: {help}");
                 }
             }
-            // What only programs call needs no examples.
+            // Commands that only programs call need no examples.
             for command in command.get_subcommands().filter(|command| !command.get_name().starts_with("__")) {
                 check(command, &[path, &[command.get_name()]].concat());
             }
@@ -236,7 +235,7 @@ mod tests {
         check(&command(), &[]);
     }
 
-    /// All commands below one, without groups that cannot be run themselves.
+    /// Collects all commands below one, except for groups that cannot be run.
     fn commands(command: &clap::Command, path: &[&str], found: &mut Vec<(Vec<String>, clap::Command)>) {
         for child in command.get_subcommands().filter(|child| child.get_name() != "help") {
             let path = [path, &[child.get_name()]].concat();
@@ -254,7 +253,7 @@ mod tests {
         found
     }
 
-    /// A command line with a path for each argument that is completed with one, and the paths.
+    /// Returns a command line with a path for each argument that completes paths, and these paths.
     fn line_with_paths(command: &clap::Command) -> (Vec<String>, Vec<String>) {
         let (mut words, mut paths) = (Vec::new(), Vec::new());
         for argument in command.get_arguments().filter(|argument| !argument.is_global_set()) {
@@ -299,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_other_programs_are_typed_behind_commands_and_are_none_of_ours() {
+    fn words_of_other_programs_follow_commands_and_are_not_ours() {
         let mut tree = command();
         tree.build();
         let find = |place: &str| {
@@ -345,9 +344,9 @@ mod tests {
             (&["extract", "a/c.zip"], "waiting for the server", true),
             (&["trash", "ls"], "listing recycle bins", false),
             (&["trash", "empty"], "listing recycle bins", true),
-            (&["idm", "user", "get", "alice"], "asking for users and permissions", false),
-            (&["share", "a/b"], "asking for public links", false),
-            (&["share", "ls"], "asking for public links", false),
+            (&["idm", "user", "get", "alice"], "requesting users and permissions", false),
+            (&["share", "a/b"], "requesting public links", false),
+            (&["share", "ls"], "requesting public links", false),
         ] {
             let cli = parsed(line).expect("a command line");
             let AnyCommand::Online(command) = &cli.command else { panic!("{line:?} is offline") };
@@ -361,7 +360,7 @@ mod tests {
         for (path, command) in all_commands() {
             let is_remote = |argument: &clap::Arg| Completion::of(argument) == Some(Completion::Remote);
             match path.join(" ").as_str() {
-                // Paths of REST and of groups of users.
+                // Their paths belong to REST calls and to groups of users.
                 "api" | "idm user create" | "idm user update" => {
                     assert!(!command.get_arguments().any(is_remote), "{path:?}");
                 }

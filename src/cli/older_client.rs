@@ -1,5 +1,5 @@
-//! What command lines written for the older client say differently: `--switch=false`, and empty values that stand for
-//! none. Both are put into this program's form before the line is read, by what the tree of commands knows of each flag.
+//! Translates command lines of the older client: `--switch=false`, and empty values that mean "not given". Uses the
+//! command tree to distinguish between switches and other options, before the command line is parsed.
 
 use std::ffi::OsString;
 
@@ -7,11 +7,11 @@ use clap::{Arg, ArgAction, Command};
 
 use crate::env;
 
-/// The global options of the older client, whose empty values mean that they are not given.
+/// Global options of the older client; an empty value means "not given".
 const GLOBALS_MAY_BE_EMPTY: [&str; 6] = ["config", "log", "login", "password", "token", "url"];
 
-/// The same options of single commands. A new option with an empty value is left to its command: taking
-/// `find --name ""` for a search without a name would find too much.
+/// The same for options of single commands. Empty values of new options are passed on: `find --name ""` would find too
+/// much if it were treated as a search without a name.
 const MAY_BE_EMPTY: &[(&str, &[&str])] = &[
     ("config add oauth", &["id_token"]),
     ("configure oauth", &["id_token"]),
@@ -24,8 +24,8 @@ const MAY_BE_EMPTY: &[(&str, &[&str])] = &[
     ("version", &["format"]),
 ];
 
-/// The command line with every `--switch=true` as `--switch`, without switches that are set to false, and without empty
-/// values that mean nothing. What cannot be read is left for the parser to complain of.
+/// Returns the command line with `--switch` in place of every `--switch=true`, without switches that are set to false,
+/// and without empty values that mean nothing. Anything else is left to the parser.
 pub(super) fn in_own_form(arguments: Vec<OsString>, tree: &Command) -> Vec<OsString> {
     let mut reader =
         Reader { tree, command: tree, path: String::new(), operands: 0, words: Vec::new(), on: Vec::new() };
@@ -54,22 +54,22 @@ pub(super) fn in_own_form(arguments: Vec<OsString>, tree: &Command) -> Vec<OsStr
     reader.words.into_iter().flatten().chain(left).collect()
 }
 
-/// What becomes of the word behind an option.
+/// How to treat the word after an option.
 enum Next {
     /// It is the option's value.
     Value,
-    /// It is an empty value, and goes with the option.
+    /// It is an empty value, which is removed together with the option.
     Nothing,
 }
 
 struct Reader<'a> {
     tree: &'a Command,
     command: &'a Command,
-    /// The names of the command: `jobs get`.
+    /// The command's full name, such as `jobs get`.
     path: String,
     operands: usize,
     words: Vec<Option<OsString>>,
-    /// The switches that are on: which, the word, and its letter in a group.
+    /// The switches that are on: the option, the index of the word, and the letter in a group.
     on: Vec<(&'a Arg, usize, Option<char>)>,
 }
 
@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
         self.words.push(Some(word.clone()));
     }
 
-    /// A word that begins with two dashes.
+    /// Handles a word that begins with two dashes.
     fn long(&mut self, word: &OsString, flag: &str, next: Option<&OsString>) -> Option<Next> {
         let (name, value) = flag.split_once('=').map_or((flag, None), |(name, value)| (name, Some(value)));
         let is_it = |option: &&Arg| {
@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
         takes_next.then_some(Next::Value)
     }
 
-    /// Short flags in one word.
+    /// Handles a word with short flags.
     fn group(&mut self, word: &OsString, text: &str, next: Option<&OsString>) -> Option<Next> {
         let position = self.words.len();
         self.words.push(Some(word.clone()));
@@ -157,13 +157,13 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// The options of the command, and the global ones.
+    /// Returns the options of the command, including global ones.
     fn options(&self) -> impl Iterator<Item = &'a Arg> + use<'a> {
         let globals = self.tree.get_arguments().filter(|argument| argument.is_global_set());
         self.command.get_arguments().filter(|argument| !argument.is_positional()).chain(globals)
     }
 
-    /// Takes a switch back wherever it was given.
+    /// Removes a switch from everything before.
     fn switch_off(&mut self, option: &Arg) {
         for (on, position, letter) in &self.on {
             if on.get_id() != option.get_id() {
@@ -190,7 +190,7 @@ fn is_switch(option: &Arg) -> bool {
     matches!(option.get_action(), ArgAction::SetTrue)
 }
 
-/// Whether the next word is an option's value; those that can do without one have theirs behind `=`.
+/// Whether the next word is the option's value. Options with an optional value require `=`.
 fn takes_value(option: &Arg) -> bool {
     option.get_action().takes_values() && !option.is_require_equals_set()
 }
@@ -223,7 +223,7 @@ mod tests {
             ("jobs delete --dry-run=TRUE --job-id x", "jobs delete --dry-run --job-id x"),
             ("meta get --all=true", "meta get --all"),
             ("update --dry_run=true", "update --dry_run"),
-            // What is no switch, or no value of one, is not touched.
+            // Anything but a switch with a valid value is not changed.
             ("ls --raw=perhaps x", "ls --raw=perhaps x"),
             ("ls --json=false x", "ls --json=false x"),
             ("ls -- --raw=true", "ls -- --raw=true"),
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_values_of_the_older_client_are_none() {
+    fn empty_values_of_the_older_client_are_removed() {
         for (line, expected) in [
             ("ls -r --config _", "ls -r"),
             ("ls --url= x", "ls x"),
@@ -267,7 +267,7 @@ mod tests {
             ("version -f _", "version"),
             ("ls --log= --url _", "ls"),
             ("ls --profile= --jq _", "ls --profile= --jq _"),
-            // An operand that is empty is one, and so is a value that is not.
+            // Empty operands, and values that are not empty, are kept.
             ("ls _", "ls _"),
             ("find x --name _", "find x --name _"),
             ("idm user update carol --email _", "idm user update carol --email _"),

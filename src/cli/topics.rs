@@ -1,12 +1,12 @@
-//! What `cec help` says of things that are no command.
+//! The texts of `cec help` for topics that are not commands.
 
 /// The topics.
 pub(super) const NAMES: &[&str] = &["exit-codes", "environment", "paths"];
 
-/// One more, whose text is that of the first command's help.
+/// Another topic; its text comes from the help of the root command.
 pub(super) const OPTIONS: &str = "options";
 
-/// The text of a topic.
+/// Returns the text of a topic.
 pub(super) fn text(topic: &str) -> Option<&'static str> {
     match topic {
         "exit-codes" => Some(EXIT_CODES),

@@ -1,4 +1,4 @@
-//! What is said about a command line that cannot be read, and the help that was asked for.
+//! Messages for command lines that are not valid, and the output of help.
 
 #![expect(clippy::disallowed_methods, reason = "help and usage errors, escaped here, come before there is a screen")]
 
@@ -17,19 +17,19 @@ use crate::settings::{ColorChoice, OutputSettings};
 use crate::ui::Ui;
 use crate::ui::near::{is_near, nearest};
 
-/// Flags of other programs that mean the same with every command, and what to use here.
+/// Flags of other programs that mean the same with every command, and their replacements here.
 const FOREIGN_FLAGS: &[(&[&str], &str)] = &[
     (&["--output", "--format"], "use --json for results as JSON, --jq EXPRESSION for a part of them"),
     (&["-y", "--yes"], "if the command asks a question, -f (--force) answers yes"),
 ];
 
-/// Commands of other programs that nothing here stands for.
+/// Commands of other programs without a counterpart here.
 const FOREIGN_COMMANDS: &[Foreign] = &[
     Foreign::new("cec", &["history", "versions"], "earlier versions of a file are not supported yet"),
     Foreign::new("cec", &["alias"], "use an alias of your shell instead"),
 ];
 
-/// Says what is wrong with the command line, or gives the help that was asked for. Gives the exit code.
+/// Prints the error or the requested help. Returns the exit code.
 pub fn report(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
     if error.kind() == ErrorKind::DisplayHelp
         && let Some(group) = misread::grouped_help(arguments)
@@ -50,7 +50,7 @@ pub fn report(error: &clap::Error, arguments: &[OsString], environment: &Environ
     let json = wants_json(arguments, environment);
     let color = wanted_color(arguments, environment);
     let rendered = match error.kind() {
-        // Flags alone: the same as nothing at all.
+        // Only options were given, which is treated like no arguments.
         ErrorKind::MissingSubcommand if command_of(error, arguments) == "cec" => {
             sized_command(HelpSize::Short).render_help()
         }
@@ -65,7 +65,7 @@ pub fn report(error: &clap::Error, arguments: &[OsString], environment: &Environ
     Kind::Usage.code()
 }
 
-/// `-sh` of other programs: -h is no flag that others go with.
+/// Creates the error for `-sh` and similar groups of other programs: here -h means help and cannot be combined.
 fn help_in_group(group: &str, arguments: &[OsString]) -> CliError {
     let command = command_typed(arguments);
     let rest = group.replace('h', "");
@@ -78,7 +78,7 @@ fn help_in_group(group: &str, arguments: &[OsString]) -> CliError {
         .hint(format!("see '{command} --help'"))
 }
 
-/// The exit code of help: where it cannot be written, that is a failure, but for a reader that has gone.
+/// Returns the exit code of help: a failed write is an error, unless the reader has gone.
 fn exit_code_of_help(result: std::io::Result<()>) -> u8 {
     let Err(error) = result else { return 0 };
     let error = CliError::from(crate::ui::OutputError::from(error));
@@ -101,7 +101,7 @@ fn print_complaint(error: &CliError, json: bool, color: ColorChoice) -> u8 {
     Kind::Usage.code()
 }
 
-/// What `cec help` was asked about that is no command.
+/// Returns the topic that `cec help` was called with, if it is not a command.
 fn topic(arguments: &[OsString]) -> Option<String> {
     let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
     words.next().filter(|word| *word == "help")?;
@@ -109,7 +109,7 @@ fn topic(arguments: &[OsString]) -> Option<String> {
     if topic == topics::OPTIONS { Some(global_options()) } else { topics::text(topic).map(str::to_owned) }
 }
 
-/// The options that every command takes.
+/// Returns the help for global options.
 fn global_options() -> String {
     let help = sized_command(HelpSize::Long).render_help().to_string();
     let (_, options) = help.split_once("Global options:\n").unwrap_or_default();
@@ -119,7 +119,7 @@ fn global_options() -> String {
     )
 }
 
-/// The command that a complaint is about: by its usage line, or where it has none by what was typed.
+/// Returns the command that an error is about: from its usage line, or from the arguments if there is none.
 fn command_of(error: &clap::Error, arguments: &[OsString]) -> String {
     let text = error.render().to_string();
     let Some((_, usage)) = text.split_once("Usage: ") else { return command_typed(arguments) };
@@ -134,7 +134,7 @@ pub(super) fn command_typed(arguments: &[OsString]) -> String {
     for word in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
         match found.find_subcommand(word) {
             Some(child) => found = child,
-            // Before the first command may stand the values of flags, after it its own arguments.
+            // Values of options may come before the first command, and arguments after it.
             None if found.get_name() == tree.get_name() || word.starts_with('-') => {}
             None => break,
         }
@@ -154,7 +154,7 @@ fn wants_json(arguments: &[OsString], environment: &Environment) -> bool {
     })
 }
 
-/// What clap says on several lines, as an error of ours: one sentence, and what can be done.
+/// Converts clap's error, which has several lines, to one sentence with hints.
 fn usage_error(error: &clap::Error, arguments: &[OsString]) -> CliError {
     let command = command_of(error, arguments);
     let help = format!("see '{command} --help'");
@@ -179,7 +179,7 @@ fn usage_error(error: &clap::Error, arguments: &[OsString]) -> CliError {
     let refusal = match suggestion(error, &command, arguments) {
         Some(suggestion) => refusal.hint(suggestion),
         None => {
-            // What clap finds similar and we do not is left out.
+            // Similar names that clap finds but we do not are omitted.
             let tips = tips.iter().map(|tip| tip.trim_start_matches("tip: ")).filter(|tip| !tip.contains("similar "));
             tips.filter(|tip| !tip.contains("as a value") || names_file(error)).fold(refusal, CliError::hint)
         }
@@ -192,7 +192,7 @@ fn usage_error(error: &clap::Error, arguments: &[OsString]) -> CliError {
     refusal.hint(help)
 }
 
-/// A complaint in our own words, where those of the parser lead astray.
+/// Returns a clearer message for some errors of the parser.
 fn own_words(kind: ErrorKind, command: &str, arguments: &[OsString]) -> Option<String> {
     if kind == ErrorKind::ArgumentConflict {
         let word = word_behind(command, arguments).filter(|word| foreign_command(command, word).is_some())?;
@@ -203,14 +203,14 @@ fn own_words(kind: ErrorKind, command: &str, arguments: &[OsString]) -> Option<S
     own.map(|own| own.message.to_owned())
 }
 
-/// The argument that was taken for flags, where it is the name of a file here.
+/// Returns the argument that was parsed as flags but is the name of a local file.
 fn dashed_file<'a>(flag: &str, arguments: &'a [OsString]) -> Option<&'a str> {
     let texts = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
     let mut dashed = texts.filter(|text| text.starts_with('-') && !text.starts_with("--") && text.len() > 2);
     dashed.find(|text| text.starts_with(flag) && std::path::Path::new(text).exists())
 }
 
-/// Whether what was taken for a flag is the name of a file here.
+/// Whether something that was parsed as a flag is the name of a local file.
 fn names_file(error: &clap::Error) -> bool {
     match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(text)) => std::path::Path::new(text).exists(),
@@ -218,12 +218,12 @@ fn names_file(error: &clap::Error) -> bool {
     }
 }
 
-/// The first argument that is not UTF-8.
+/// Returns the first argument that is not valid UTF-8.
 fn not_unicode(arguments: &[OsString]) -> Option<&OsString> {
     arguments.iter().skip(1).find(|argument| argument.to_str().is_none())
 }
 
-/// The nearest to what was typed, if it is near at all.
+/// Returns the closest match to what was typed, if there is one.
 fn suggestion(error: &clap::Error, command: &str, arguments: &[OsString]) -> Option<String> {
     let typed = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
@@ -269,7 +269,7 @@ fn suggestion(error: &clap::Error, command: &str, arguments: &[OsString]) -> Opt
     }
 }
 
-/// The word behind the last name of a command, unless it is a flag.
+/// Returns the word after the last name of a command, unless it is a flag.
 fn word_behind<'a>(command: &str, arguments: &'a [OsString]) -> Option<&'a str> {
     let mut words = arguments.iter().skip(1).filter_map(|word| word.to_str());
     let last = command.split(' ').next_back()?;
@@ -277,20 +277,20 @@ fn word_behind<'a>(command: &str, arguments: &'a [OsString]) -> Option<&'a str> 
     words.next().filter(|word| !word.starts_with('-'))
 }
 
-/// The hint for the name that a command has in other programs.
+/// Returns the hint for the name that a command has in other programs.
 fn foreign_command(command: &str, word: &str) -> Option<&'static str> {
     let foreign = idioms().foreign;
     let mut all = foreign.into_iter().chain(FOREIGN_COMMANDS);
     all.find(|foreign| foreign.place == command && foreign.typed.contains(&word)).map(|foreign| foreign.hint)
 }
 
-/// The hint for any other word behind a command.
+/// Returns the hint for any other word after a command.
 fn any_word(command: &str) -> Option<&'static str> {
     let foreign = idioms().foreign;
     foreign.iter().find(|foreign| foreign.place == command && foreign.typed.is_empty()).map(|foreign| foreign.hint)
 }
 
-/// The hint for a flag of other programs; `is_it` says whether what was typed is one.
+/// Returns the hint for a flag of other programs; `is_it` compares it with what was typed.
 pub(super) fn foreign_flag(flag: &str, command: &str, is_it: fn(&str, &str) -> bool) -> Option<&'static str> {
     let foreign = idioms().foreign;
     let own = foreign.iter().filter(|foreign| foreign.place == command).map(|foreign| (foreign.typed, foreign.hint));
@@ -298,7 +298,7 @@ pub(super) fn foreign_flag(flag: &str, command: &str, is_it: fn(&str, &str) -> b
     all.find(|(flags, _)| flags.iter().any(|known| is_it(flag, known))).map(|(_, hint)| hint)
 }
 
-/// The names of what is below a command, and below the first one the topics of `help` as well.
+/// Returns the names below a command; for the root, also the topics of `help`.
 fn names_below(command: &str) -> Vec<String> {
     let mut tree = sized_command(HelpSize::Short);
     tree.build();
@@ -317,10 +317,11 @@ fn names_below(command: &str) -> Vec<String> {
 mod tests {
     use super::super::parse;
     use super::*;
+    use crate::error::Hint;
 
     #[cfg(unix)]
     #[test]
-    fn what_is_not_unicode_is_named() {
+    fn an_argument_that_is_not_unicode_is_named() {
         use std::os::unix::ffi::OsStringExt as _;
         let arguments: Vec<OsString> =
             vec!["cec".into(), "ls".into(), "good".into(), OsString::from_vec(b"bad\xff".to_vec())];
@@ -381,7 +382,8 @@ mod tests {
             let error = parse(&arguments, &Environment::default()).expect_err("no command line");
             let error = usage_error(&error, &arguments);
             assert_eq!(error.message, message);
-            assert_eq!(error.hints, hints, "{arguments:?}");
+            let expected: Vec<Hint> = hints.iter().map(|hint| (*hint).into()).collect();
+            assert_eq!(error.hints, expected, "{arguments:?}");
         }
     }
 }

@@ -41,10 +41,10 @@ impl Verb for Args {
         RemotePaths::each(&self.workspaces)
     }
 
-    /// Shows how much workspaces hold, and may hold.
+    /// Shows the size and the quota of workspaces.
     ///
     /// # Errors
-    /// What ends the whole command; failures of single workspaces are told and counted.
+    /// The command cannot continue. Failures of single workspaces are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let mut operands = Operands::new(&ctx.ui);
         let api = ctx.api().await?;
@@ -95,7 +95,7 @@ async fn find_workspace(ctx: &Ctx, typed: &str, listed: &[Node]) -> Result<Remot
     Err(nodes::missing(ctx, &path).await)
 }
 
-/// A number among the metadata of a workspace's root; zero stands for none.
+/// Returns a number from the metadata of a workspace's root; `None` for zero.
 fn number(root: &Node, name: &str) -> Option<u64> {
     let value = root.meta.get(name)?;
     value.as_u64().or_else(|| value.as_str()?.parse().ok())

@@ -38,10 +38,10 @@ impl Verb for Args {
         RemotePaths::each(&self.paths)
     }
 
-    /// Writes the content of files, one after the other.
+    /// Prints the content of files, one after the other.
     ///
     /// # Errors
-    /// What ends the whole command; failures of single operands are told and counted.
+    /// The command cannot continue. Failures of single operands are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let options = Options { retry: ctx.retry_policy()?, ..Options::default() };
         let engine = engine(ctx, options).await?;
@@ -68,7 +68,7 @@ impl Verb for Args {
     }
 }
 
-/// The bytes of a file that are asked for.
+/// Returns the requested range of a file.
 fn byte_range(size: u64, arguments: &Args) -> Range<u64> {
     let start = arguments.offset.min(size);
     let end = arguments.count.map_or(size, |count| start.saturating_add(count).min(size));

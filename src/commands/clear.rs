@@ -22,14 +22,15 @@ impl Verb for Args {
         RemotePaths::None
     }
 
-    /// Removes config.json.
+    /// Removes all stored accounts.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] where nothing is stored; [`Kind::Usage`] where nobody can be asked; [`Kind::Failure`] after a No.
+    /// [`Kind::NotFound`] if nothing is stored; [`Kind::Usage`] if nobody can be asked; [`Kind::Failure`] if the answer
+    /// is No.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let vault = ctx.vault()?;
         let path = vault.file().path();
-        // A file that cannot be understood can be removed all the same.
+        // A file that cannot be parsed can still be removed.
         let accounts = vault.load().map(|loaded| loaded.accounts).unwrap_or_default();
         if std::fs::symlink_metadata(&path).is_err() {
             return Err(CliError::new(Kind::NotFound, format!("no account is stored in {}", path.display())));
@@ -46,7 +47,7 @@ impl Verb for Args {
                 return Err(CliError::new(Kind::Failure, "nothing was removed"));
             }
         }
-        // The sessions are ended all at once: a server that is gone holds nobody up for long.
+        // All sessions are ended at the same time, so that unreachable servers cause only one delay.
         let revoking = accounts.entries.keys().map(|id| revoke(ctx, &vault, &accounts, id));
         let revoked = futures_util::future::join_all(revoking).await;
         let removed = waiting(move || vault.clear()).await??;

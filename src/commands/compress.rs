@@ -48,10 +48,10 @@ impl Verb for Args {
         RemotePaths::each(&self.paths)
     }
 
-    /// Makes an archive on the server.
+    /// Creates an archive on the server.
     ///
     /// # Errors
-    /// Anything that stands against it; a source that is missing, among others too: an archive is made whole or not at all.
+    /// Anything that prevents it. A single missing source is an error, because an archive must be complete.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let Some((typed, sources)) = self.paths.split_last() else { return Ok(Outcome::Done) };
         let (archive, format) = archive::to_make(self.format, &nodes::parse(ctx, typed)?)?;
@@ -64,7 +64,7 @@ impl Verb for Args {
         let mut jobs = ServerJobs::open(ctx).await?;
         let api = ctx.api().await?;
         let paths: Vec<&RemotePath> = nodes.iter().map(|node| &node.path).collect();
-        let what = format!("making {archive}");
+        let what = format!("creating {archive}");
         let failed = |error: CliError| error.during(what.clone()).about(&archive);
         let id = match jobs.start(api.compress(&paths, &archive, format.name())).await.map_err(failed)? {
             Started::Job(id) => id,
@@ -89,7 +89,7 @@ impl Verb for Args {
         }
         let made = tokio::select! {
             made = ctx.api().await?.find_made(&archive) => made,
-            () = ctx.cancel.cancelled() => return Err(failed(CliError::new(Kind::Interrupted, "interrupted"))),
+            () = ctx.cancel.cancelled() => return Err(failed(CliError::interrupted())),
         };
         let Some(made) = made.map_err(|error| failed(error.into()))? else {
             let message = format!("the server's job finished, but '{archive}' does not exist");
@@ -103,7 +103,7 @@ impl Verb for Args {
     }
 }
 
-/// The sources, and where the archive goes.
+/// Resolves the sources and the target.
 async fn prepare(
     ctx: &Ctx,
     sources: &[String],
@@ -133,7 +133,7 @@ async fn prepare(
     Ok((found, target))
 }
 
-/// The path of something new, with everything above it there.
+/// Returns the path of a new node. Its parent folder must exist.
 pub(super) async fn new_place(ctx: &Ctx, path: &RemotePath) -> Result<RemotePath, CliError> {
     if path.is_root() || path.is_workspace() {
         return Err(CliError::new(Kind::Usage, format!("'{path}' is a workspace")).about(path));

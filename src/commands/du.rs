@@ -42,10 +42,10 @@ impl Verb for Args {
         RemotePaths::each(&self.paths)
     }
 
-    /// Adds up sizes.
+    /// Adds up the sizes of files.
     ///
     /// # Errors
-    /// What ends the whole command; failures of single folders are told and counted.
+    /// The command cannot continue. Failures of single folders are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let mut usage =
             Usage { ctx, summarize: self.summarize, operands: Operands::new(&ctx.ui), total: Tally::default() };
@@ -95,7 +95,7 @@ impl Usage<'_> {
     async fn of_folder(&mut self, root: &RemotePath) -> Result<(), CliError> {
         let options = OrderedOptions { hidden: true, depth: None };
         let mut walk = ordered::walk(self.ctx.api().await?, self.ctx.s3().await?, root, options);
-        // One sum for each folder on the way down to where the walk is.
+        // One sum for each folder from the root to the present position.
         let mut sums = vec![Tally::default()];
         while let Some(step) = walk.next().await {
             match step {

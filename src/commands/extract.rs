@@ -42,10 +42,10 @@ impl Verb for Args {
         RemotePaths::each(self.target.iter().chain([&self.archive]))
     }
 
-    /// Unpacks an archive on the server.
+    /// Extracts an archive on the server.
     ///
     /// # Errors
-    /// Anything that stands against it.
+    /// Anything that prevents it.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let typed = nodes::parse(ctx, &self.archive)?;
         let format = Format::of(self.format, &typed)?;
@@ -82,7 +82,7 @@ impl Verb for Args {
         }
         let made = tokio::select! {
             made = ctx.api().await?.find_made(&target) => made,
-            () = ctx.cancel.cancelled() => return Err(failed(CliError::new(Kind::Interrupted, "interrupted"))),
+            () = ctx.cancel.cancelled() => return Err(failed(CliError::interrupted())),
         };
         if made.map_err(|error| failed(error.into()))?.is_none() {
             let message = format!("the server's job finished, but '{target}' does not exist: the archive may be empty");
@@ -96,7 +96,7 @@ impl Verb for Args {
     }
 }
 
-/// The archive, and the folder that it is unpacked into.
+/// Resolves the archive and the target folder.
 async fn prepare(ctx: &Ctx, typed: &RemotePath, target: Option<&str>) -> Result<(RemotePath, RemotePath), CliError> {
     let found = nodes::resolve(ctx, typed, true).await?;
     let Some(archive) = found.into_iter().next() else { return Err(CliError::not_found(typed)) };

@@ -60,7 +60,7 @@ pub struct Args {
     no_glob: bool,
 }
 
-/// What a node is.
+/// The type of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Kind {
     /// File
@@ -71,7 +71,7 @@ enum Kind {
     Folder,
 }
 
-/// What must hold.
+/// The conditions, all of which must match.
 struct Conditions<'a> {
     arguments: &'a Args,
     names: Vec<NamePattern>,
@@ -99,7 +99,7 @@ impl<'a> Conditions<'a> {
         kind && self.names.iter().all(|pattern| pattern.is_match(node.name())) && self.size(node) && self.age(node)
     }
 
-    /// Folders have no size of their own.
+    /// Whether the size of a file matches. Folders have no size of their own.
     fn size(&self, node: &Node) -> bool {
         let (least, most) = (self.arguments.min_size, self.arguments.max_size);
         let fits = least.is_none_or(|least| node.size >= least) && most.is_none_or(|most| node.size <= most);
@@ -111,7 +111,7 @@ impl<'a> Conditions<'a> {
         if least.is_none() && most.is_none() {
             return true;
         }
-        // What is as old as nobody knows is neither old nor young. What lies ahead of this machine's clock is new.
+        // A node of unknown age matches neither condition. A time in the future counts as now.
         let Some(modified) = node.modified else { return false };
         let seconds = u64::try_from(self.now.as_second() - modified.as_second()).unwrap_or(0);
         let age = Duration::from_secs(seconds);
@@ -119,7 +119,7 @@ impl<'a> Conditions<'a> {
     }
 }
 
-/// Shows what it finds.
+/// Prints the matches.
 struct Finder<'a> {
     ctx: &'a Ctx,
     conditions: Conditions<'a>,
@@ -143,12 +143,12 @@ impl Verb for Args {
         RemotePaths::each(&self.paths)
     }
 
-    /// Looks through trees.
+    /// Searches trees.
     ///
     /// # Errors
-    /// A pattern that cannot be read; what ends the whole command. Failures of single folders are told and counted.
+    /// A pattern is not valid; the command cannot continue. Failures of single folders are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
-        // No workspace is called like that: it is what find(1) takes behind -name.
+        // No workspace has such a name: users of find(1) type it after -name.
         let is_name = |typed: &&String| typed.contains(['*', '?']) && typed.contains('.') && !typed.contains('/');
         if let Some(typed) = self.paths.iter().find(is_name) {
             let message = format!("'{typed}' is a name pattern, but a path is required");

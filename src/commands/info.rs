@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::{Ctx, waiting};
-use crate::error::{CliError, Kind, Outcome, SIGN_IN};
+use crate::error::{CliError, Hint, Kind, Outcome};
 use crate::ui::table;
 use cells_client::account::{Account, Credentials};
 use cells_client::api::frontend::{ServerInfo, User};
@@ -16,7 +16,7 @@ use cells_client::api::share::Link;
 #[command(after_help = "Examples:\n  cec info\n  cec info --json --profile alice@files.example.com")]
 pub struct Args {}
 
-/// Who is signed in where.
+/// The signed-in user, and the server.
 #[derive(Debug, Serialize)]
 struct Record {
     user: String,
@@ -27,20 +27,20 @@ struct Record {
     server_version: Option<String>,
     server_product: Option<String>,
     credentials: &'static str,
-    /// When they end, where that is known and they do not renew themselves.
+    /// When the credentials expire, if known and if they do not renew themselves.
     #[serde(serialize_with = "super::config::as_text")]
     expires_at: Option<Timestamp>,
-    /// Whether they renew themselves.
+    /// Whether the credentials renew themselves.
     renews: bool,
     account_id: Option<String>,
     stored_in: Option<String>,
-    /// The flag or variable that gave them.
+    /// The option or variable that the credentials come from.
     given_by: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<LinkRecord>,
 }
 
-/// The public link that takes the place of an account.
+/// The public link in use.
 #[derive(Debug, Serialize)]
 struct LinkRecord {
     url: String,
@@ -81,26 +81,26 @@ impl Verb for Args {
         RemotePaths::None
     }
 
-    /// Asks the server who is signed in, and shows it.
+    /// Asks the server who is signed in, and prints it.
     ///
     /// # Errors
-    /// [`Kind::Auth`] where the credentials are not valid.
+    /// [`Kind::Auth`] if the credentials are not valid.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let account = ctx.account().await?;
         let api = ctx.api().await?;
-        let asking = |error| CliError::from(error).during(format!("asking {} who is signed in", account.url));
+        let asking = |error| CliError::from(error).during(format!("checking who is signed in to {}", account.url));
         let Some(user) = api.user().await.map_err(asking)? else {
             let who = account.login.as_deref().map(|login| format!(" for {login}")).unwrap_or_default();
             return Err(CliError::new(
                 Kind::Auth,
                 format!("the {}{who} is not valid on {}, or has expired", account.credentials.kind(), account.url),
             )
-            .hint(SIGN_IN));
+            .hint(Hint::SignIn));
         };
-        // The version is a courtesy: where the server does not tell it, all else still stands.
+        // The version is optional information: if the server does not report it, everything else is still printed.
         let server = api.server_info().await.unwrap_or_default();
         let record = record(ctx, user, server).await?;
-        // Last of all: renewals look for the account under the id that it was opened with.
+        // Last, because a renewal in progress looks for the account under its previous id.
         name(ctx, account, &record.user).await;
         if ctx.ui.is_json() {
             ctx.ui.json_document(&record)?;
@@ -111,11 +111,11 @@ impl Verb for Args {
     }
 }
 
-/// A stored account that does not know its user, as the oldest ones, learns it.
+/// Adds the user to a stored account from a very old file, which does not contain it.
 async fn name(ctx: &Ctx, account: &Account, login: &str) {
     let (None, Some(id), Ok(vault)) = (&account.login, account.stored_id.clone(), ctx.vault()) else { return };
     let login = login.to_owned();
-    // It is a courtesy, too.
+    // This is optional too.
     if let Ok(Err(error)) = waiting(move || vault.set_user(&id, &login)).await {
         tracing::warn!(%error, "the name of the user could not be stored");
     }
@@ -123,17 +123,17 @@ async fn name(ctx: &Ctx, account: &Account, login: &str) {
 
 async fn record(ctx: &Ctx, user: User, server: ServerInfo) -> Result<Record, CliError> {
     let account = ctx.account().await?;
-    let link = match ctx.visited().await? {
+    let link = match ctx.link_in_use().await? {
         Some((link, page)) => {
             let known = ctx.api().await?.link(&page.uuid).await;
-            let known = known.map_err(|error| CliError::from(error).during(format!("asking about {link}")))?;
+            let known = known.map_err(|error| CliError::from(error).during(format!("checking {link}")))?;
             Some(LinkRecord::new(link.to_string(), &known))
         }
         None => None,
     };
     let (credentials, expires_at) = match &account.credentials {
         Credentials::Token(_) => ("token", None),
-        // A session is opened and closed by each run: when it would end says nothing.
+        // Each run opens and ends its own session, so its expiry means nothing.
         Credentials::Password { .. } => (if link.is_some() { "link" } else { "password" }, None),
         Credentials::OAuth { .. } => ("oauth", ctx.sender().await?.tokens.expires_at()),
     };
@@ -151,7 +151,7 @@ async fn record(ctx: &Ctx, user: User, server: ServerInfo) -> Result<Record, Cli
         credentials,
         expires_at: expires_at.filter(|_| !renews),
         renews,
-        // What the account is called from now on, even where it did not know its user before.
+        // The new id, if the account did not contain its user before.
         account_id: account.stored_id.as_ref().map(|id| match &account.login {
             Some(_) => id.clone(),
             None => account.url.account_id(&login),

@@ -11,7 +11,7 @@ use crate::ui::json::NodeRecord;
 use cells_client::api::Node;
 use cells_client::path::{RemotePath, check_folder_name, check_name};
 
-/// How many operands are made by one call.
+/// The number of folders per call.
 const BATCH: usize = 100;
 
 /// Arguments of `cec mkdir`.
@@ -26,7 +26,7 @@ pub struct Args {
     parents: bool,
 }
 
-/// What became of one operand.
+/// The outcome for one operand.
 enum FolderOutcome {
     New(Node),
     Kept(Node),
@@ -39,10 +39,10 @@ impl Verb for Args {
         RemotePaths::each(&self.paths)
     }
 
-    /// Makes folders.
+    /// Creates folders.
     ///
     /// # Errors
-    /// What ends the whole command; failures of single operands are told and counted.
+    /// The command cannot continue. Failures of single operands are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let mut operands = Operands::new(&ctx.ui);
         let mut records = Vec::new();
@@ -50,7 +50,7 @@ impl Verb for Args {
             let mut at_once = match together(ctx, batch, self.parents).await {
                 Ok(made) => made,
                 Err(error) if error.ends_everything() => return Err(error),
-                // It is told again of the operand that it concerns.
+                // The request for each operand reports the failure again.
                 Err(_) => HashMap::new(),
             };
             for typed in batch {
@@ -84,7 +84,7 @@ impl Verb for Args {
 
 async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<FolderOutcome, CliError> {
     let path = nodes::parse(ctx, typed)?;
-    let during = |error: CliError| error.during(format!("making {path}")).about(&path);
+    let during = |error: CliError| error.during(format!("creating {path}")).about(&path);
     if path.is_root() {
         return Err(CliError::new(Kind::Usage, "folders can only be made inside a workspace").about(path));
     }
@@ -107,7 +107,7 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<FolderOutcome, Cl
     for name in above.chain(rest) {
         check_name(&name).and_then(|()| check_folder_name(&name)).map_err(|error| during(error.into()))?;
     }
-    // Everything is written in NFC, the folders above included: what is sent over S3 ends up there as well.
+    // All paths are written in NFC, including the parents, because uploads through the gateway use NFC as well.
     let target = path.nfc();
     let made = api.create_folders(std::slice::from_ref(&target)).await.map_err(|error| during(error.into()))?;
     match made.into_iter().next() {
@@ -116,8 +116,8 @@ async fn make(ctx: &Ctx, typed: &str, parents: bool) -> Result<FolderOutcome, Cl
     }
 }
 
-/// Makes those of several folders by one call that are plain: nothing is there, what is above is a folder, and none of
-/// them is below another. What else there is to say of the rest, [`make`] says of each.
+/// Creates the simple ones of several folders with one call: nothing exists at the path, the parent is a folder, and
+/// none is below another. [`make`] handles the others one by one.
 async fn together<'a>(
     ctx: &Ctx,
     typed: &'a [String],

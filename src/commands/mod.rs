@@ -1,5 +1,5 @@
-//! The commands, a file or a folder each: what they take (the doc comments are the help), what they say of themselves
-//! ([`verb::Verb`]), and what they do. Here is the one list of them.
+//! The commands, with a file or a folder each: their arguments (the doc comments are the help), their description of
+//! themselves ([`verb::Verb`]), and their actions. The only list of them is here.
 
 pub mod about;
 pub mod api;
@@ -131,17 +131,17 @@ offline_verbs! {
     }
 }
 
-/// What the command line must know of all commands before it can be read.
+/// Returns what the parser must know about all commands.
 pub fn idioms() -> Idioms {
     let mut idioms = Idioms::default();
     Command::collect_idioms(&mut idioms);
     idioms
 }
 
-/// Runs a command until it ends or a signal ends it.
+/// Runs a command until it completes or is stopped by a signal.
 ///
 /// # Errors
-/// The command's; [`Kind::Interrupted`], [`Kind::Terminated`] and [`Kind::HungUp`] after a signal.
+/// The command's error; [`Kind::Interrupted`], [`Kind::Terminated`] or [`Kind::HungUp`] after a signal.
 pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
     let ui = ctx.ui.clone();
     let signals = signal::watch(ctx.cancel.clone(), move || ui.clear())
@@ -149,7 +149,7 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
     let About { activity, stops_itself, .. } = command.about();
     let waiting = Waiting::on_terminal(&ctx.ui, activity);
     let result = tokio::select! {
-        // A command that has ended has ended, whatever was signalled in its last moment.
+        // If a command completes at the moment of a signal, its result counts.
         biased;
         result = run(ctx, command) => result.map_err(|error| links::explain(ctx, error)),
         () = ctx.cancel.cancelled(), if !stops_itself => Ok(Outcome::Done),
@@ -161,11 +161,11 @@ pub async fn dispatch(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> 
         Some(Signal::Hangup) => (Kind::HungUp, "the terminal was closed"),
         None => return result,
     };
-    // What an interrupted command has to say of how far it came and how to go on is kept.
+    // Keeps what an interrupted command reports about its progress and how to continue.
     let Some(report) = result.err().filter(|error| error.kind == Kind::Interrupted) else {
         return Err(CliError::new(kind, message));
     };
-    let how_far = if report.message == "interrupted" { String::new() } else { format!(": {}", report.message) };
+    let how_far = if report.says_how_far { format!(": {}", report.message) } else { String::new() };
     Err(CliError { hints: report.hints, ..CliError::new(kind, format!("{message}{how_far}")) })
 }
 
@@ -173,7 +173,7 @@ async fn run(ctx: &Ctx, command: Command) -> Result<Outcome, CliError> {
     let paths = command.about().remote_paths;
     tokio::select! {
         opened = links::open(ctx, &paths) => opened?,
-        () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "interrupted")),
+        () = ctx.cancel.cancelled() => return Err(CliError::interrupted()),
     }
     command.run(ctx).await
 }

@@ -1,4 +1,4 @@
-//! `cec restore`, which is `cec trash restore` as well.
+//! `cec restore`, which is also `cec trash restore`.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use cells_client::path::RemotePath;
 use cells_client::walk::glob::Reading;
 use cells_client::walk::remote::{depth_of_recycle_bin, is_in_recycle_bin, is_recycle_bin};
 
-/// How many of the server's other names are looked for where the old one is taken.
+/// The number of alternative names to check if the original name is in use.
 const NAMES_INSTEAD: usize = 10;
 
 /// Arguments of `cec restore`.
@@ -49,10 +49,10 @@ impl Verb for Args {
         RemotePaths::OfAccount
     }
 
-    /// Restores.
+    /// Restores nodes.
     ///
     /// # Errors
-    /// What ends the whole command; failures of single nodes are told and counted.
+    /// The command cannot continue. Failures of single nodes are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let mut operands = Operands::new(&ctx.ui);
         let mut found = Vec::new();
@@ -67,7 +67,7 @@ impl Verb for Args {
         }
         let mut jobs = ServerJobs::open(ctx).await?;
         jobs.watch().ready().await;
-        // All are started before any is waited for.
+        // All jobs are started before the first one is waited for.
         let mut started: Vec<(Node, JobId)> = Vec::new();
         for node in found {
             match ctx.api().await?.restore(&node.path).await {
@@ -97,10 +97,10 @@ impl Verb for Args {
     }
 }
 
-/// Where something is again.
+/// The place of a restored node.
 struct Place {
     path: RemotePath,
-    /// Its old name, where the server had to choose another.
+    /// The original name, if the server had to choose another one.
     instead_of: Option<RemotePath>,
 }
 
@@ -143,8 +143,8 @@ fn refused(path: &RemotePath, error: ServerError) -> CliError {
         .hint("move it with 'cec mv'")
 }
 
-/// Where a node is now. The job names the place in the server's own tree, which begins with a data source; what it is
-/// for the user is found by its UUID.
+/// Finds the place of a restored node. The job contains a path in the server's own tree, which begins with a data
+/// source; the path for the user is found with the node's UUID.
 async fn back_at(ctx: &Ctx, node: &Node, job: Option<Job>) -> Result<Option<Place>, CliError> {
     let Some(target) = job.and_then(|job| job.target) else { return Ok(None) };
     let names: Vec<&str> = target.split('/').filter(|name| !name.is_empty()).collect();
@@ -163,7 +163,7 @@ async fn back_at(ctx: &Ctx, node: &Node, job: Option<Job>) -> Result<Option<Plac
     Ok(Some(Place { path: found.path, instead_of }))
 }
 
-/// Says where a node is again; gives its record.
+/// Reports the place of a restored node. Returns its record.
 fn report(ctx: &Ctx, node: &Node, place: Option<&Place>) -> Value {
     match place {
         Some(Place { path, instead_of: None }) => ctx.ui.status(&format!("restored {path}")),

@@ -56,10 +56,10 @@ impl Verb for Args {
         RemotePaths::each(&self.below)
     }
 
-    /// Searches. That nothing is found is no failure.
+    /// Searches. It is not a failure if there are no results.
     ///
     /// # Errors
-    /// [`crate::error::Kind::NotFound`] where the folder to search does not exist; any failure of a call.
+    /// [`crate::error::Kind::NotFound`] if the folder to search does not exist; any failure of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let ui = &ctx.ui;
         let below = match &self.below {

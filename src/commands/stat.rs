@@ -32,10 +32,10 @@ impl Verb for Args {
         RemotePaths::each(&self.paths)
     }
 
-    /// Shows all that is known of each node.
+    /// Shows all details of each node.
     ///
     /// # Errors
-    /// What ends the whole command; failures of single operands are told and counted.
+    /// The command cannot continue. Failures of single operands are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let mut operands = Operands::new(&ctx.ui);
         let mut records = Vec::new();
@@ -67,18 +67,18 @@ impl Verb for Args {
     }
 }
 
-/// The nodes with what only bulk answers tell: hashes and child counts.
+/// Returns the nodes with the details that only bulk answers contain: hashes and child counts.
 async fn nodes_with_details(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, CliError> {
     let path = nodes::parse(ctx, typed)?;
     let found = nodes::resolve(ctx, &path, literal).await?;
     let paths: Vec<_> = found.iter().map(|node| node.path.clone()).collect();
-    let failed = |error| CliError::from(error).during(format!("looking at {path}")).about(&path);
+    let failed = |error| CliError::from(error).during(format!("reading {path}")).about(&path);
     let api = ctx.api().await?;
     let detailed = api.stat_many(&paths).await.map_err(failed)?;
-    // One that went away in between is still shown as it was.
+    // If a node has disappeared in between, its earlier state is shown.
     let mut nodes = if detailed.len() == found.len() { detailed } else { found };
     if nodes.iter().any(|node| node.kind == NodeKind::Workspace) {
-        // What a workspace is called, and its own UUID, only the list of all tells.
+        // Only the list of workspaces contains their labels and their own UUIDs.
         let listed = api.workspaces().await.map_err(failed)?;
         for node in &mut nodes {
             let more = listed.iter().filter(|listed| listed.path == node.path).flat_map(|listed| &listed.meta);

@@ -51,7 +51,7 @@ impl Verb for Args {
     /// Draws trees.
     ///
     /// # Errors
-    /// What ends the whole command; failures of single folders are told and counted.
+    /// The command cannot continue. Failures of single folders are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let operands = Operands::new(&ctx.ui);
         let mut drawing = Drawing { ctx, arguments: &self, operands, tally: Tally::default() };
@@ -104,7 +104,7 @@ impl Drawing<'_> {
         if !self.ctx.ui.is_json() {
             self.ctx.ui.line(&self.ctx.ui.shown(&root.to_string()))?;
         }
-        // Whether the nodes on the way down are the last of their folders.
+        // For each folder on the way to the present node: whether it is the last one in its parent.
         let mut lasts: Vec<bool> = Vec::new();
         while let Some(step) = walk.next().await {
             match step {

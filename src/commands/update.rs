@@ -21,13 +21,13 @@ use crate::ui::table::{Column, Table};
 use cells_client::account::ServerUrl;
 use cells_client::api::update::{Offer, PublicKey, UpdateServer};
 
-/// How long the new program may take to say its version.
+/// How long the new program may take to print its version.
 const TRIAL: Duration = Duration::from_secs(20);
 
-/// How the name of a program that is not whole yet begins.
+/// The start of the name of an incomplete program.
 const TEMPORARY: &str = ".cec-update-";
 
-/// How old such a file is that no update writes to any more.
+/// The age from which an incomplete program belongs to no running update.
 const LEFT_BEHIND: Duration = Duration::from_secs(3600);
 
 const EXAMPLES: &str = "\
@@ -77,7 +77,7 @@ impl FromStr for WantedVersion {
 
 const COLUMNS: [Column; 3] = [Column::text("VERSION"), Column::text("PACKAGE"), Column::text("DESCRIPTION")];
 
-/// What `update` did.
+/// The result of `update`.
 #[derive(Debug, Serialize)]
 struct Record {
     current: &'static str,
@@ -88,18 +88,18 @@ struct Record {
 }
 
 impl Verb for Args {
-    const ACTIVITY: &'static str = "asking for a newer version";
+    const ACTIVITY: &'static str = "looking for a newer version";
 
     fn remote_paths(&self) -> RemotePaths<'_> {
         RemotePaths::None
     }
 
-    /// Looks for a newer program and puts it in this one's place.
+    /// Finds a newer program and replaces this one with it.
     ///
     /// # Errors
-    /// [`Kind::Failure`] where no channel is set; [`Kind::NotFound`] where the wanted version is not offered;
-    /// [`Kind::Permission`] where this program's folder cannot be written to; [`Kind::Integrity`] where the new program is
-    /// not what it should be.
+    /// [`Kind::Failure`] if no update server is configured; [`Kind::NotFound`] if the requested version is not offered;
+    /// [`Kind::Permission`] if the program's folder is not writable; [`Kind::Integrity`] if the new program does not
+    /// match its offer.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let (url, key) = channel(ctx)?;
         let server = UpdateServer::new(ctx.http(Destination::Elsewhere, false, &[])?, &url)?;
@@ -164,7 +164,7 @@ fn finish(ctx: &Ctx, record: &Record) -> Result<Outcome, CliError> {
     Ok(Outcome::Done)
 }
 
-/// Shows which versions are newer.
+/// Lists the newer versions.
 fn list(ctx: &Ctx, offers: &[(Version, Offer)], record: &Record) -> Result<Outcome, CliError> {
     if ctx.ui.is_json() {
         return finish(ctx, record);
@@ -185,7 +185,7 @@ fn list(ctx: &Ctx, offers: &[(Version, Offer)], record: &Record) -> Result<Outco
     Ok(Outcome::Done)
 }
 
-/// Where to ask, and whom to trust.
+/// Returns the URL of the update server, and the key for its signatures.
 fn channel(ctx: &Ctx) -> Result<(String, PublicKey), CliError> {
     let environment = &ctx.settings.environment;
     let url = environment.text(env::UPDATE_URL)?.or(option_env!("CEC_UPDATE_URL"));
@@ -206,7 +206,7 @@ fn channel(ctx: &Ctx) -> Result<(String, PublicKey), CliError> {
     }
 }
 
-/// What is offered, the newest last.
+/// Returns the offers, newest last.
 fn sorted(offers: Vec<Offer>) -> Vec<(Version, Offer)> {
     let read = |offer: Offer| Some((Version::parse(offer.version.trim_start_matches('v')).ok()?, offer));
     let mut offers: Vec<(Version, Offer)> = offers.into_iter().filter_map(read).collect();
@@ -214,7 +214,7 @@ fn sorted(offers: Vec<Offer>) -> Vec<(Version, Offer)> {
     offers
 }
 
-/// What is newer than this program.
+/// Returns the offers that are newer than this program.
 fn newer(mut offers: Vec<(Version, Offer)>) -> Result<Vec<(Version, Offer)>, CliError> {
     let current = Version::parse(env!("CARGO_PKG_VERSION"))
         .map_err(|error| CliError::new(Kind::Failure, format!("this program's own version cannot be read: {error}")))?;
@@ -227,19 +227,19 @@ fn described(offer: &Offer) -> String {
     if text.is_empty() { String::new() } else { format!(" ({text})") }
 }
 
-/// An empty file beside the program. Whether the program can be replaced at all is known before anything is fetched.
+/// Creates an empty file beside the program, to find out whether it can be replaced before anything is downloaded.
 fn beside(program: &Path) -> Result<NamedTempFile, CliError> {
     let folder = program.parent().unwrap_or(Path::new("."));
     remove_leftovers(folder);
     tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(|error| {
-        // The error names a file that is not there.
+        // The original error names a file that no longer exists.
         let error = std::io::Error::from(error.kind());
         CliError::new(Kind::Permission, format!("cannot write to {}: {error}", folder.display()))
             .hint("run the update as a user with write access, or reinstall the program the way it was installed")
     })
 }
 
-/// Removes what updates have left that were killed, once none of them can still be running.
+/// Removes the files of killed updates, if they are old enough not to belong to a running one.
 fn remove_leftovers(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let age = entry.metadata().ok().and_then(|found| found.modified().ok()?.elapsed().ok());
@@ -249,7 +249,7 @@ fn remove_leftovers(folder: &Path) {
     }
 }
 
-/// The program on the disk, closed, so that it can be started.
+/// Writes the program to the disk and closes it, so that it can be started.
 fn fill(mut file: NamedTempFile, content: &[u8]) -> Result<tempfile::TempPath, CliError> {
     file.write_all(content)?;
     #[cfg(unix)]
@@ -258,7 +258,7 @@ fn fill(mut file: NamedTempFile, content: &[u8]) -> Result<tempfile::TempPath, C
     Ok(file.into_temp_path())
 }
 
-/// Starts the new program once: it must say that it is the version that it is meant to be.
+/// Starts the new program once. It must print the expected version.
 async fn try_out(program: &Path, version: &Version) -> Result<(), CliError> {
     let refused = |why: String| {
         CliError::new(Kind::Integrity, format!("the new program is refused: {why}")).hint("nothing was changed")
@@ -282,7 +282,7 @@ async fn try_out(program: &Path, version: &Version) -> Result<(), CliError> {
     }
 }
 
-/// Copies the present program to where the old ones are kept.
+/// Copies the present program to the folder for old ones.
 fn keep(ctx: &Ctx, program: &Path, version: &str) -> Result<PathBuf, CliError> {
     let folder = ctx.settings.config_folder.clone().ok_or(cells_client::store::StoreError::NoFolder)?;
     cells_client::sys::atomic_file::create_private_folder(&folder)?;
@@ -292,7 +292,7 @@ fn keep(ctx: &Ctx, program: &Path, version: &str) -> Result<PathBuf, CliError> {
     Ok(kept)
 }
 
-/// Copies a program to a name that others may know: whatever is there already is replaced, and not written to.
+/// Copies a program to a name that others may know. An existing file is replaced and never written to.
 fn copy(program: &Path, to: &Path) -> std::io::Result<()> {
     let mut copy = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(to.parent().unwrap_or(Path::new(".")))?;
     std::io::copy(&mut fs::File::open(program)?, copy.as_file_mut())?;

@@ -1,4 +1,4 @@
-//! What a command says of itself, and how a list of commands becomes a choice of the command line.
+//! The descriptions that commands give of themselves, and lists of commands as subcommands.
 
 use std::future::Future;
 
@@ -11,139 +11,140 @@ use crate::env::Environment;
 use crate::error::{CliError, Outcome};
 use crate::ui::Ui;
 
-/// A command. It is implemented for the command's arguments: their doc comments are its help, their `after_help` holds
-/// its examples, and each argument says what a shell completes it with ([`Completion`]). A secret is an argument of the
-/// type `SecretString`.
+/// A command. The trait is implemented for its arguments: their doc comments are the help, `after_help` contains the
+/// examples, and each argument states how a shell completes it ([`Completion`]). A secret is an argument of the type
+/// `SecretString`.
 ///
-/// What has a default is right for most commands, and does no harm if it is forgotten.
+/// The defaults are right for most commands, and harmless if an implementation is forgotten.
 pub trait Verb: clap::Args {
-    /// What it does while it shows nothing.
+    /// What the command does until it prints something.
     const ACTIVITY: &'static str = "waiting for the server";
 
-    /// Whether it ends by itself after a signal, because it must wait for the server or say how far it came. All others
-    /// are dropped.
+    /// Whether the command ends by itself after a signal, because it must wait for the server or report its progress.
+    /// All others are dropped.
     const STOPS_ITSELF: bool = false;
 
-    /// What users of other programs type instead of it or with it.
+    /// Words that users of other programs type instead of this command or with it.
     const FOREIGN: &'static [Foreign] = &[];
 
-    /// What is wrong with its command line, if the parser's own words mislead.
+    /// Clearer messages for invalid command lines, if the parser's own are misleading.
     const COMPLAINTS: &'static [Complaint] = &[];
 
-    /// The paths on the server that it was given. There is no default: a public link among them would not work.
+    /// Returns the paths on the server in the arguments. There is no default, because public links among them would not
+    /// work.
     fn remote_paths(&self) -> RemotePaths<'_>;
 
-    /// The password that could be meant by `--password` instead of that for signing in.
+    /// Returns the password that could be meant by `--password`, apart from that for signing in.
     fn other_password(&self) -> Option<OtherPassword> {
         None
     }
 
-    /// Whether it logs its requests although no `--log` says so.
+    /// Whether to log requests although `--log` is not given.
     ///
     /// # Errors
-    /// A variable with an invalid value.
+    /// The value of a variable is not valid.
     fn wants_log(&self, _environment: &Environment) -> Result<bool, CliError> {
         Ok(false)
     }
 
-    /// Does what it is for.
+    /// Runs the command.
     ///
     /// # Errors
-    /// What ends the whole command.
+    /// The command cannot continue.
     fn run(self, ctx: &Ctx) -> impl Future<Output = Result<Outcome, CliError>>;
 }
 
-/// A command that needs neither a server nor an account.
+/// A command that requires neither a server nor an account.
 pub trait OfflineVerb {
-    /// Does what it is for.
+    /// Runs the command.
     ///
     /// # Errors
-    /// What ends the command.
+    /// The command cannot continue.
     fn run(self, stage: &Offline<'_>) -> Result<Outcome, CliError>;
 }
 
-/// What an offline command works with.
+/// The context of an offline command.
 pub struct Offline<'a> {
     /// The screen.
     pub ui: &'a Ui,
-    /// Whether -q was typed. CEC_QUIET does not count.
+    /// Whether -q was given. CEC_QUIET does not count.
     pub quiet: bool,
     /// Builds the tree of all commands.
     pub tree: fn() -> clap::Command,
 }
 
-/// The paths on the server that a command was given, as typed.
+/// The paths on the server in a command's arguments, as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RemotePaths<'a> {
-    /// It has nothing to do with paths on the server.
+    /// The command has no paths on the server.
     None,
-    /// Its paths are only those of an account: a public link cannot do what it does.
+    /// The paths require an account: the command is not possible with a public link.
     OfAccount,
-    /// Paths that are worked on one by one. Without any, a link can still be named by a flag or the environment.
+    /// Independent paths. If there are none, an option or the environment may still name a link.
     Each(Vec<&'a str>),
-    /// Paths with content that is copied from one to the other.
+    /// Paths between which content is copied.
     Between(Vec<&'a str>),
 }
 
 impl<'a> RemotePaths<'a> {
-    /// Paths that are worked on one by one.
+    /// Creates independent paths.
     pub fn each(paths: impl IntoIterator<Item = &'a String>) -> Self {
         Self::Each(paths.into_iter().map(String::as_str).collect())
     }
 
-    /// Paths with content that is copied from one to the other.
+    /// Creates paths between which content is copied.
     pub fn between(paths: impl IntoIterator<Item = &'a String>) -> Self {
         Self::Between(paths.into_iter().map(String::as_str).collect())
     }
 }
 
-/// A password that is not the one for signing in.
+/// A password other than that for signing in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OtherPassword {
-    /// Whose it is: `the link's`.
+    /// The owner, such as `the link's`.
     pub owner: &'static str,
-    /// How it is given.
+    /// How to pass the password.
     pub hint: &'static str,
 }
 
 /// Words of other programs, and what to use here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Foreign {
-    /// The command that they are typed behind: for the name of a command the one above it.
+    /// The command after which they are typed; for the name of a command, its parent.
     pub place: &'static str,
-    /// Names of commands, or flags with their dashes. None: any word that no other entry has.
+    /// Names of commands, or flags with their dashes. If empty, all words without another entry.
     pub typed: &'static [&'static str],
     /// What to use here.
     pub hint: &'static str,
 }
 
 impl Foreign {
-    /// What is typed behind the command `place`, and what to use here.
+    /// Creates an entry.
     pub const fn new(place: &'static str, typed: &'static [&'static str], hint: &'static str) -> Self {
         Self { place, typed, hint }
     }
 }
 
-/// What is wrong with a command line that the parser refuses.
+/// A clearer message for a command line that the parser refuses.
 #[derive(Debug, Clone, Copy)]
 pub struct Complaint {
-    /// The command, as its usage line begins.
+    /// The command, as at the start of its usage line.
     pub command: &'static str,
-    /// The parser's reasons that mean it.
+    /// The parser's errors that this message replaces.
     pub kinds: &'static [ErrorKind],
-    /// The message instead of the parser's.
+    /// The message.
     pub message: &'static str,
 }
 
-/// What a shell completes an argument with, as in `#[arg(value_hint = Completion::Remote)]`. An argument without it is
-/// completed with its possible values; if it takes a `PathBuf`, with local files.
+/// How a shell completes an argument, as in `#[arg(value_hint = Completion::Remote)]`. An argument without it is
+/// completed with its possible values, or with local files if it is a `PathBuf`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completion {
     /// Paths on the server.
     Remote,
-    /// Paths on the server that are marked as such, and local ones.
+    /// Marked paths on the server, and local ones.
     RemoteOrLocal,
-    /// Local files, and folders on the way to them.
+    /// Local files, and the folders that lead to them.
     LocalFile,
     /// Local folders.
     LocalFolder,
@@ -151,7 +152,7 @@ pub enum Completion {
 
 impl IntoResettable<ValueHint> for Completion {
     fn into_resettable(self) -> Resettable<ValueHint> {
-        // The parser has no hint for a server of ours: these two say that no shell can complete it by itself.
+        // The parser has no hint for remote paths. These two mean that no shell can complete the argument by itself.
         Resettable::Value(match self {
             Self::Remote => ValueHint::Other,
             Self::RemoteOrLocal => ValueHint::Url,
@@ -162,7 +163,7 @@ impl IntoResettable<ValueHint> for Completion {
 }
 
 impl Completion {
-    /// What an argument is completed with, apart from its possible values.
+    /// Returns how an argument is completed, apart from its possible values.
     pub fn of(argument: &clap::Arg) -> Option<Self> {
         match argument.get_value_hint() {
             ValueHint::Other => Some(Self::Remote),
@@ -174,7 +175,7 @@ impl Completion {
     }
 }
 
-/// All that is known of a command line before it runs.
+/// The description of a command line before it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About<'a> {
     /// As [`Verb::ACTIVITY`].
@@ -187,31 +188,30 @@ pub struct About<'a> {
     pub other_password: Option<OtherPassword>,
 }
 
-/// What the command line must know of commands before it can be read.
+/// What the parser must know about commands.
 #[derive(Debug, Default)]
 pub struct Idioms {
-    /// As [`Verb::FOREIGN`], of all of them.
+    /// See [`Verb::FOREIGN`], for all commands.
     pub foreign: Vec<&'static Foreign>,
-    /// As [`Verb::COMPLAINTS`], of all of them.
+    /// See [`Verb::COMPLAINTS`], for all commands.
     pub complaints: Vec<&'static Complaint>,
 }
 
-/// A choice of commands, of which one was typed; a single command is a choice of one. Lists of commands get it by
-/// `verbs!`.
+/// A list of commands, of which one was typed; a single command is a list of one. `verbs!` implements it.
 pub trait Choice {
-    /// What the command that was typed says of itself.
+    /// Returns the description of the typed command.
     fn about(&self) -> About<'_>;
 
-    /// As [`Verb::wants_log`].
+    /// See [`Verb::wants_log`].
     ///
     /// # Errors
     /// As [`Verb::wants_log`].
     fn wants_log(&self, environment: &Environment) -> Result<bool, CliError>;
 
-    /// Adds what all commands of the choice say before one is typed.
+    /// Adds the idioms of all commands in the list.
     fn collect_idioms(idioms: &mut Idioms);
 
-    /// Runs the command that was typed.
+    /// Runs the typed command.
     ///
     /// # Errors
     /// As [`Verb::run`].
@@ -242,7 +242,7 @@ impl<V: Verb> Choice for V {
     }
 }
 
-/// Declares an enum of commands, each with its arguments, and makes it a [`Choice`].
+/// Declares an enum of commands with their arguments, and implements [`Choice`] for it.
 macro_rules! verbs {
     (
         $(#[$list:meta])*
@@ -253,7 +253,7 @@ macro_rules! verbs {
         #[derive(Debug, clap::Subcommand)]
         $(#[$list])*
         $visibility enum $name {
-            // Arguments differ much in size, and one of them is kept once.
+            // Arguments differ greatly in size, and only one of them is ever stored.
             $($(#[$help])* $verb(Box<$arguments>),)+
         }
 
@@ -288,7 +288,7 @@ macro_rules! verbs {
     };
 }
 
-/// Declares an enum of offline commands, each with its arguments.
+/// Declares an enum of offline commands with their arguments.
 macro_rules! offline_verbs {
     (
         $(#[$list:meta])*

@@ -34,7 +34,7 @@ pub struct Args {
     /// GoVersion
     #[arg(short, long, value_name = "TEMPLATE", conflicts_with_all = ["json", "jq"])]
     format: Option<String>,
-    /// What older clients had here.
+    /// The names of older clients for other commands.
     #[command(subcommand)]
     older: Option<Older>,
 }
@@ -59,7 +59,7 @@ enum Older {
 }
 
 impl Older {
-    /// Does what is done by another name now, and says that name.
+    /// Runs the present command, and prints its name.
     fn run(self, stage: &Offline<'_>) -> Result<Outcome, CliError> {
         let (name, question) = match self {
             Self::IsValid(one) => ("isvalid", Question::Valid(one)),
@@ -76,10 +76,10 @@ impl Older {
     }
 }
 
-/// The names that templates know, which are those of the older client.
+/// The names for templates, which are those of the older client.
 const FIELDS: &[&str] = &["PackageLabel", "Version", "GitCommit", "GitTime", "OS", "Arch", "GoVersion"];
 
-/// What the program knows of itself.
+/// The version information.
 #[derive(Debug, Serialize)]
 struct Record {
     name: &'static str,
@@ -92,7 +92,7 @@ struct Record {
 }
 
 impl Record {
-    /// The values of [`FIELDS`]; what is not known is an empty text.
+    /// Returns the values of [`FIELDS`]; an empty text if unknown.
     fn values(&self) -> [String; 7] {
         let compiler = self.rust_version.map(|version| format!("rust{version}")).unwrap_or_default();
         let [commit, time] = [self.commit, self.commit_time].map(|text| text.unwrap_or_default().to_owned());
@@ -101,7 +101,7 @@ impl Record {
     }
 }
 
-/// The operating system and the processor under the names that the older client gives them.
+/// Returns the operating system and the processor, under the older client's names.
 pub(super) fn platform() -> (&'static str, &'static str) {
     let os = match std::env::consts::OS {
         "macos" => "darwin",
@@ -117,10 +117,10 @@ pub(super) fn platform() -> (&'static str, &'static str) {
 }
 
 impl OfflineVerb for Args {
-    /// Shows the version. Nothing is read or opened for it.
+    /// Prints the version. Reads no files.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Usage`] for a template that cannot be used; standard output takes no more.
+    /// [`crate::error::Kind::Usage`] if the template is not valid; standard output cannot be written.
     fn run(self, stage: &Offline<'_>) -> Result<Outcome, CliError> {
         let ui = stage.ui;
         if let Some(older) = self.older {
@@ -138,7 +138,7 @@ impl OfflineVerb for Args {
         };
         if let Some(template) = self.format {
             let text = Format::parse(&template, FIELDS)?.fill(record.values())?;
-            // The older client ends it with nothing, which a prompt would then stand behind.
+            // The older client prints no newline, but on a terminal the prompt would follow directly.
             let end = if ui.stdout_is_terminal() { "\n" } else { "" };
             ui.bytes(format!("{text}{end}").as_bytes())?;
             return Ok(Outcome::Done);

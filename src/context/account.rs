@@ -1,4 +1,4 @@
-//! The account in use: given by flags or the environment, that of a public link, or a stored one.
+//! The account in use: from options or the environment, from a public link, or from the store.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::{Ctx, Destination};
 use crate::credentials::{cannot_read, read_password, read_token};
 use crate::env;
 use crate::error::{CliError, Kind};
-use crate::settings::{Claim, GivenSecret, Selection};
+use crate::settings::{Claim, Selection, UnstoredSecret};
 use crate::shell::command_line;
 use cells_client::account::{Account, Credentials, LinkUrl};
 use cells_client::auth::AuthError;
@@ -17,28 +17,28 @@ use cells_client::auth::public_link::LinkPage;
 use cells_client::store::keyring::{self, Keyring, NoKeyring};
 use cells_client::store::{Accounts, ConfigFile, Place, Saved, Vault};
 
-/// An account ready for use, with what its entry says about connections.
+/// An opened account, with its connection settings.
 #[derive(Debug)]
 pub struct Opened {
     /// The account.
     pub account: Account,
-    /// Whether its entry accepts any certificate.
+    /// Whether any certificate is accepted according to its entry.
     pub skip_verify: bool,
-    /// The headers that its entry adds.
+    /// The headers in its entry.
     pub headers: Vec<(String, String)>,
-    /// Where its secret is stored, if it is.
+    /// The place of its secret, if stored.
     pub place: Option<Place>,
-    /// The flag or variable that gave it, if one did.
+    /// The option or variable that it comes from, if any.
     pub source: Option<&'static str>,
-    /// The public link that it is, with what its page tells.
+    /// The public link and its page, if the account is that of a visitor.
     pub visited: Option<(LinkUrl, LinkPage)>,
 }
 
 impl Ctx {
-    /// The account in use.
+    /// Returns the account in use, and opens it first if necessary.
     ///
     /// # Errors
-    /// Nobody is signed in, or what was given does not go together.
+    /// Nobody is signed in, or the options contradict each other.
     pub async fn account(&self) -> Result<&Account, CliError> {
         Ok(&self.opened().await?.account)
     }
@@ -49,17 +49,17 @@ impl Ctx {
 
     async fn open(&self) -> Result<Opened, CliError> {
         let selection = match self.named_link.get() {
-            Some(link) => self.settings.visit(link)?,
+            Some(link) => self.settings.select_link(link)?,
             None => self.settings.selection()?,
         };
         let opened = match selection {
-            Selection::Given { url, login, secret, source } => {
+            Selection::Unstored { url, login, secret, source } => {
                 self.ui.keep_advice(advice_for(source));
                 self.warn_of_plain_http(&url);
                 let credentials = match secret {
-                    GivenSecret::Token(origin) => Credentials::Token(read_token(&self.ui, &origin).await?),
-                    GivenSecret::Password(password) => {
-                        // A password is only ever selected together with a login name.
+                    UnstoredSecret::Token(origin) => Credentials::Token(read_token(&self.ui, &origin).await?),
+                    UnstoredSecret::Password(password) => {
+                        // A selection contains a password only together with a login name.
                         let password = read_password(&self.ui, &password).await?;
                         Credentials::Password { login: login.clone().unwrap_or_default(), password }
                     }
@@ -73,7 +73,7 @@ impl Ctx {
         Ok(opened)
     }
 
-    /// Signs a visitor of a public link in, as the page of the link says.
+    /// Opens a public link for a visitor, according to its page.
     async fn open_link(&self, link: LinkUrl, password: Option<SecretString>) -> Result<Opened, CliError> {
         let failed = |error: AuthError| CliError::from(error).during(format!("opening {link}")).about(&link);
         if !link.server().is_https() && !link.server().is_loopback() {
@@ -97,7 +97,7 @@ impl Ctx {
         Ok(Opened { visited: Some((link, page)), ..unstored(account) })
     }
 
-    /// Remembers the secrets of credentials, so that no message can show them.
+    /// Registers the secrets of credentials, so that no message shows them.
     pub fn keep_secrets(&self, credentials: &Credentials) {
         match credentials {
             Credentials::Token(secret) => self.ui.secrets().keep(secret),
@@ -152,7 +152,7 @@ impl Ctx {
         })
     }
 
-    /// The stored accounts with their secrets. What it does may wait: see [`waiting`].
+    /// Returns the stored accounts with their secrets. Its methods may block; see [`waiting`].
     ///
     /// # Errors
     /// As [`Ctx::config_file`].
@@ -164,16 +164,17 @@ impl Ctx {
         Ok(Vault::new(self.config_file()?, keyring, self.settings.skip_keyring))
     }
 
-    /// Stores an account as the active one, its secret in the keyring or in config.json.
+    /// Stores an account and makes it the active one. Its secret is stored in the keyring or in config.json.
     ///
     /// # Errors
-    /// A keyring that is there but takes nothing; a file that cannot be written.
+    /// The keyring exists but does not accept the secret; the file cannot be written.
     pub async fn save_account(&self, account: &Account, login: &str, skip_verify: bool) -> Result<Saved, CliError> {
         let (vault, account, login) = (self.vault()?, account.clone(), login.to_owned());
         Ok(waiting(move || vault.save(&account, &login, skip_verify)).await??)
     }
 
-    /// Where the secret of the account in use is stored; `None` where it was given by flags or environment.
+    /// Returns the place of the secret of the account in use; `None` if the account comes from options or the
+    /// environment.
     ///
     /// # Errors
     /// As [`Ctx::account`].
@@ -181,7 +182,7 @@ impl Ctx {
         Ok(self.opened().await?.place.as_ref())
     }
 
-    /// The flag or variable that gave the account in use; `None` where it is stored.
+    /// Returns the option or variable that the account in use comes from; `None` if it is stored.
     ///
     /// # Errors
     /// As [`Ctx::account`].
@@ -189,31 +190,31 @@ impl Ctx {
         Ok(self.opened().await?.source)
     }
 
-    /// Where accounts are stored.
+    /// Returns the file of stored accounts.
     ///
     /// # Errors
-    /// Neither flags nor environment name a place.
+    /// Neither options nor the environment define a folder.
     pub fn config_file(&self) -> Result<ConfigFile, CliError> {
         let folder: PathBuf = self.settings.config_folder.clone().ok_or(cells_client::store::StoreError::NoFolder)?;
         Ok(ConfigFile::in_folder(folder))
     }
 
-    /// The public link that the account is, with what its page tells.
+    /// Returns the public link in use, if any, with its page.
     ///
     /// # Errors
     /// As [`Ctx::account`].
-    pub async fn visited(&self) -> Result<Option<&(LinkUrl, LinkPage)>, CliError> {
+    pub async fn link_in_use(&self) -> Result<Option<&(LinkUrl, LinkPage)>, CliError> {
         Ok(self.opened().await?.visited.as_ref())
     }
 }
 
-/// An account that was given, and is stored nowhere.
+/// Creates an account that is not stored.
 fn unstored(account: Account) -> Opened {
     let (headers, place, source) = (Vec::new(), None, None);
     Opened { account, skip_verify: false, headers, place, source, visited: None }
 }
 
-/// What to do where the credentials that a flag or variable gave are not good (any more).
+/// Returns the hint for credentials from an option or variable that are not (or no longer) valid.
 fn advice_for(source: &str) -> String {
     let from = match source {
         env::TOKEN_FILE | "--token-file" => {
@@ -230,17 +231,17 @@ fn advice_for(source: &str) -> String {
     format!("{from}, or unset {source}, which overrides the accounts of 'cec configure'")
 }
 
-/// Runs on a thread that may wait, for a lock or for the keyring.
+/// Runs a function on a thread that may block, for example on a lock or the keyring.
 ///
 /// # Errors
-/// What was run broke down.
+/// The function panicked.
 pub async fn waiting<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> Result<T, CliError> {
     tokio::task::spawn_blocking(what)
         .await
         .map_err(|error| CliError::new(Kind::Failure, format!("the accounts could not be accessed: {error}")))
 }
 
-/// The id of the account that is used.
+/// Returns the id of the account to use.
 fn choose<'a>(accounts: &'a Accounts, profile: Option<&str>) -> Result<&'a str, CliError> {
     let known = || accounts.entries.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
     if accounts.entries.is_empty() {
@@ -249,7 +250,7 @@ fn choose<'a>(accounts: &'a Accounts, profile: Option<&str>) -> Result<&'a str, 
             None => "not signed in: no account is stored".to_owned(),
         };
         let kind = if profile.is_some() { Kind::NotFound } else { Kind::Auth };
-        return Err(CliError::new(kind, message).hint(crate::error::SIGN_IN));
+        return Err(CliError::new(kind, message).hint(crate::error::Hint::SignIn));
     }
     let Some(name) = profile else {
         return accounts.active_id().ok_or_else(|| {
@@ -278,13 +279,13 @@ mod tests {
     }
 
     #[test]
-    fn profiles_are_ids_or_labels_and_unknown_ones_are_told() {
+    fn profiles_are_ids_or_labels_and_unknown_ones_are_reported() {
         let stored = accounts("a2std@127.0.0.1:8080");
         assert_eq!(choose(&stored, None).expect("the active one"), "a2std@127.0.0.1:8080");
         assert_eq!(choose(&stored, Some("bob@10.0.0.5")).expect("by label"), "bob@10.0.0.5:8080");
         let error = choose(&stored, Some("nobody")).expect_err("unknown");
         assert_eq!(error.kind, Kind::NotFound);
-        assert!(error.hints[0].contains("bob@10.0.0.5:8080"), "{error:?}");
+        assert!(error.hints[0].to_string().contains("bob@10.0.0.5:8080"), "{error:?}");
         assert_eq!(choose(&accounts("gone"), None).expect_err("no active one").kind, Kind::Auth);
         assert_eq!(choose(&Accounts::default(), None).expect_err("none").kind, Kind::Auth);
     }

@@ -1,4 +1,4 @@
-//! HTTP cores as the settings want them, each for one destination.
+//! HTTP clients with the user's settings, each for one destination.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -9,23 +9,23 @@ use cells_client::account::{LinkUrl, ServerUrl};
 use cells_client::http::proxy::{self, ProxyVariables};
 use cells_client::http::{Http, HttpOptions};
 
-/// Where requests of an HTTP core go, which decides what of the environment may go along.
+/// The destination of an HTTP client, which determines what from the environment may be sent.
 #[derive(Debug, Clone, Copy)]
 pub enum Destination<'a> {
-    /// To the server of an account, stored or given.
+    /// The server of an account.
     Account(&'a ServerUrl),
-    /// To the server of a public link.
+    /// The server of a public link.
     Link(&'a LinkUrl),
-    /// To one that is nobody's: that of updates.
+    /// A server without an account: the update server.
     Elsewhere,
 }
 
 impl Ctx {
-    /// An HTTP core for one destination, as the settings want it; `stored_skip_verify` and `stored_headers` are what an
-    /// account's entry adds.
+    /// Creates an HTTP client for a destination. `stored_skip_verify` and `stored_headers` come from the account's
+    /// entry.
     ///
     /// # Errors
-    /// A certificate, proxy or header that cannot be used.
+    /// A certificate, a proxy or a header cannot be used.
     pub fn http(
         &self,
         to: Destination<'_>,
@@ -35,7 +35,7 @@ impl Ctx {
         let connection = &self.settings.connection;
         let may_go = self.environment_goes(to)?;
         let identity = connection.client_identity.clone();
-        // Later ones of the same name win with receivers that take the last.
+        // Servers that use the last of several headers with the same name see the user's own.
         let own = if may_go { &connection.environment_headers[..] } else { &[] };
         let own: Vec<_> = own.iter().chain(&connection.headers).collect();
         for (_, value) in &own {
@@ -57,7 +57,7 @@ impl Ctx {
         })?)
     }
 
-    /// The proxies of the environment. One that is not usable is not used, and that is said.
+    /// Returns the proxies of the environment, without unusable ones, about which it warns.
     fn proxy_variables(&self) -> ProxyVariables {
         let connection = &self.settings.connection;
         let is_due = connection.proxy.is_none() && self.warnings.proxies.is_due();
@@ -79,8 +79,9 @@ impl Ctx {
         }
     }
 
-    /// Whether the headers and the client certificate of the environment go to a destination: they are for the server
-    /// that the environment names; if it names none, for that of the account. If some are kept back, that is said.
+    /// Whether the headers and the client certificate of the environment may be sent to a destination. They belong to
+    /// the server that the environment names; if it names none, to that of the account. Prints a warning if something
+    /// is not sent.
     fn environment_goes(&self, to: Destination<'_>) -> Result<bool, CliError> {
         let parts = &self.settings.account;
         let (server, goes) = match to {

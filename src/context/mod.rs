@@ -1,5 +1,5 @@
-//! What a command works with: settings, the screen, the wish to stop, and the account with its clients, each opened
-//! when it is first asked for.
+//! The context of a command: settings, screen, cancellation, and the account with its clients, each opened when it is
+//! first needed.
 
 mod account;
 mod connection;
@@ -24,18 +24,18 @@ pub use account::{Opened, waiting};
 pub use connection::Destination;
 use warnings::Warnings;
 
-/// How often a request may be tried at most.
+/// The maximum number of attempts that a user can set.
 pub const MOST_ATTEMPTS: u32 = 1000;
 
-/// What a command works with.
+/// The context of a command.
 pub struct Ctx {
-    /// What flags and environment say.
+    /// The settings from options and environment.
     pub settings: Settings,
     /// The screen.
     pub ui: Arc<Ui>,
-    /// Cancelled when the user wants the command to stop.
+    /// Canceled when the user stops the command.
     pub cancel: CancellationToken,
-    /// The public link that the command is about, beside what settings say.
+    /// The public link in the command's arguments, in addition to the settings.
     named_link: OnceLock<LinkUrl>,
     warnings: Warnings,
     opened: OnceCell<Opened>,
@@ -46,7 +46,7 @@ pub struct Ctx {
 }
 
 impl Ctx {
-    /// A context in which nothing is opened yet.
+    /// Creates a context. Nothing is opened.
     pub fn new(settings: Settings, ui: Arc<Ui>, cancel: CancellationToken) -> Self {
         Self {
             settings,
@@ -62,16 +62,16 @@ impl Ctx {
         }
     }
 
-    /// Makes the command one about a public link, which takes the place of the account.
+    /// Sets the public link in the command's arguments, which replaces the account.
     pub fn name_link(&self, link: LinkUrl) {
-        // The first one counts; the dispatcher sees to it that there is no other.
+        // The dispatcher has checked that there is only one.
         let _ = self.named_link.set(link);
     }
 
-    /// The public link that takes the place of the account.
+    /// Returns the public link that replaces the account.
     ///
     /// # Errors
-    /// An account by flag besides it.
+    /// An option also names an account.
     pub fn link(&self) -> Result<Option<&LinkUrl>, CliError> {
         match self.named_link.get() {
             Some(link) => Ok(Some(link)),
@@ -79,7 +79,7 @@ impl Ctx {
         }
     }
 
-    /// The authenticated sender of the account in use.
+    /// Returns the authenticated sender of the account in use.
     ///
     /// # Errors
     /// As [`Ctx::account`] and [`Ctx::http`].
@@ -109,7 +109,7 @@ impl Ctx {
             .await
     }
 
-    /// The REST client.
+    /// Returns the REST client.
     ///
     /// # Errors
     /// As [`Ctx::sender`].
@@ -123,10 +123,10 @@ impl Ctx {
             .await
     }
 
-    /// How small requests are tried again, as the environment says.
+    /// Returns the retry policy for small requests.
     ///
     /// # Errors
-    /// A variable with a bad value.
+    /// The value of a variable is not valid.
     pub fn retry_policy(&self) -> Result<RetryPolicy, CliError> {
         let environment = &self.settings.environment;
         let usual = RetryPolicy::default();
@@ -139,20 +139,20 @@ impl Ctx {
         Ok(RetryPolicy { max_backoff, ..usual }.with_attempts(max_attempts))
     }
 
-    /// How the paths of a public link are shown, where the account is one.
+    /// Returns the path view of the public link in use, if any.
     async fn view(&self) -> Result<&Option<Arc<View>>, CliError> {
         self.view
             .get_or_try_init(async || {
                 let Some((link, page)) = &self.opened().await?.visited else { return Ok(None) };
                 let client = api::Client::new(Arc::clone(self.sender().await?));
-                let view = client.visit(link.hash(), &page.uuid).await;
+                let view = client.link_view(link.hash(), &page.uuid).await;
                 let failed = |error| CliError::from(error).during(format!("opening {link}")).about(link);
                 Ok(Some(Arc::new(view.map_err(failed)?)))
             })
             .await
     }
 
-    /// The client of the S3 gateway.
+    /// Returns the client of the S3 gateway.
     ///
     /// # Errors
     /// As [`Ctx::sender`].
@@ -165,11 +165,11 @@ impl Ctx {
             .await
     }
 
-    /// Ends what was opened on the server: a password session, where there is one.
+    /// Ends the password session on the server, if one was opened.
     pub async fn close(&self) {
         if let Some(sender) = self.sender.get() {
-            // A server that does not answer must not keep the program.
-            let _ = tokio::time::timeout(sender.tokens.farewell(), sender.tokens.close()).await;
+            // A server that does not answer must not block the end of the program.
+            let _ = tokio::time::timeout(sender.tokens.close_timeout(), sender.tokens.close()).await;
         }
     }
 }

@@ -1,41 +1,41 @@
-//! Warnings about the connection to a server. Some are printed once, however many clients are made.
+//! Warnings about the connection to a server. Some are printed only once, whatever the number of clients.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Ctx;
 use cells_client::account::ServerUrl;
 
-/// A warning that is printed once.
+/// A warning that is printed only once.
 #[derive(Debug, Default)]
 pub(super) struct Once(AtomicBool);
 
 impl Once {
-    /// Whether the warning is still to be printed; from now on it is not.
+    /// Whether the warning must be printed now. Returns true only once.
     pub(super) fn is_due(&self) -> bool {
         !self.0.swap(true, Ordering::Relaxed)
     }
 }
 
-/// The warnings that are printed once.
+/// The warnings that are printed only once.
 #[derive(Debug, Default)]
 pub(super) struct Warnings {
     /// Certificates are not checked.
     skip_verify: Once,
-    /// A proxy of the environment cannot be used.
+    /// A proxy of the environment is not usable.
     pub(super) proxies: Once,
-    /// Something of the environment is not sent.
+    /// Something from the environment is not sent.
     pub(super) kept: Once,
 }
 
 impl Ctx {
-    /// Warns where what goes to a server can be read on the way.
+    /// Warns if the connection to a server is not encrypted.
     pub fn warn_of_plain_http(&self, url: &ServerUrl) {
         if !url.is_https() && !url.is_loopback() {
             self.ui.warn(&format!("the connection to {url} is not encrypted: others can read secrets and files"));
         }
     }
 
-    /// Warns, once, where the certificate of a server is not checked; `stored` is what the account's entry says.
+    /// Warns, once, if the certificate of a server is not checked; `stored` is the setting in the account's entry.
     pub fn warn_of_skip_verify(&self, url: &ServerUrl, stored: bool) {
         let flag = self.settings.connection.skip_verify;
         if !flag.unwrap_or(stored) || !url.is_https() {

@@ -1,4 +1,4 @@
-//! The command in CEC_TOKEN_COMMAND, which prints a token.
+//! Runs the command in CEC_TOKEN_COMMAND, which prints a token.
 
 use std::time::{Duration, Instant};
 
@@ -6,13 +6,13 @@ use super::read_limited;
 use crate::env;
 use crate::error::{CliError, Kind};
 
-/// How long the command in CEC_TOKEN_COMMAND may take.
+/// The time limit of the command.
 pub(super) const LIMIT: Duration = Duration::from_secs(30);
 
-/// Runs it in a shell, and gives what it prints.
+/// Runs a command in a shell and returns its output.
 ///
 /// # Errors
-/// [`Kind::Auth`] if it cannot be run, fails, or does not end within `limit`.
+/// [`Kind::Auth`] if it cannot be run, fails, or exceeds `limit`.
 pub(super) async fn run(command: &str, limit: Duration) -> Result<String, CliError> {
     let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let cannot = |error: std::io::Error| {
@@ -20,7 +20,7 @@ pub(super) async fn run(command: &str, limit: Duration) -> Result<String, CliErr
     };
     let ended = Instant::now() + limit;
     let mut process = std::process::Command::new(shell);
-    // One that runs this program again would run itself without end.
+    // Otherwise a command that runs this program again would start itself without end.
     process.arg(flag).arg(command).env_remove(env::TOKEN_COMMAND);
     process.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped());
     let mut child = process.spawn().map_err(cannot)?;
@@ -35,7 +35,7 @@ pub(super) async fn run(command: &str, limit: Duration) -> Result<String, CliErr
         }
     };
     let (Some(status), Ok(read)) = (status, read) else {
-        // One that has ended in this moment needs no ending.
+        // The command may have ended at this moment.
         let _ = child.kill();
         let _ = child.try_wait();
         let message = format!("the command in CEC_TOKEN_COMMAND did not end within {} seconds", limit.as_secs());

@@ -1,5 +1,4 @@
-//! Tokens and passwords, read from where the user keeps them: an option, a file, standard input, the terminal, or what a
-//! command prints.
+//! Reads tokens and passwords from an option, a file, standard input, the terminal, or the output of a command.
 
 mod command;
 
@@ -15,13 +14,13 @@ use crate::ui::prompt::Extent;
 use cells_client::auth::Token;
 use cells_client::sys::atomic_file::is_readable_by_others;
 
-/// The longest token file that is read.
+/// The longest token file that is read, in bytes.
 const LONGEST_TOKEN: u64 = 64 * 1024;
 
-/// Reads a token from where it is. What is typed on a terminal is not shown.
+/// Reads a token from its origin. Input on a terminal is not shown.
 ///
 /// # Errors
-/// It cannot be read, is empty, or holds what no token holds.
+/// The token cannot be read, is empty, or contains characters that tokens never have.
 pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, CliError> {
     let given = || "the given token".to_owned();
     let (text, name) = match origin {
@@ -48,7 +47,7 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
             )
         }
         TokenOrigin::Command(command) => {
-            // It may ask something itself.
+            // The command may prompt on the terminal.
             let held = ui.hold_waiting();
             let printed = command::run(command, command::LIMIT).await?;
             drop(held);
@@ -62,7 +61,7 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
     if token.is_empty() {
         return Err(CliError::new(Kind::Usage, format!("{name} is empty")));
     }
-    // A path must not go out as a token: the tokens of a server contain no slash.
+    // A path that was passed by mistake must not be sent as a token. Tokens of a server contain no slash.
     if Token::new(token).is_none() || token.contains('/') {
         let message =
             format!("{name} is not a valid token: it contains a space, line break, slash or other invalid character");
@@ -71,10 +70,10 @@ pub async fn read_token(ui: &Ui, origin: &TokenOrigin) -> Result<SecretString, C
     Ok(SecretString::from(token))
 }
 
-/// A password as it was given; `-` reads a line of standard input. What is typed on a terminal is not shown.
+/// Returns a password; `-` means a line of standard input. Input on a terminal is not shown.
 ///
 /// # Errors
-/// It cannot be read, or is empty.
+/// The password cannot be read, or is empty.
 pub async fn read_password(ui: &Ui, given: &SecretString) -> Result<SecretString, CliError> {
     let password = match given.expose_secret() {
         "-" => {
@@ -89,7 +88,7 @@ pub async fn read_password(ui: &Ui, given: &SecretString) -> Result<SecretString
     Ok(password)
 }
 
-/// The failure to read a secret.
+/// Creates the error for a secret that cannot be read.
 pub fn cannot_read(what: &str, place: &str, error: &std::io::Error) -> CliError {
     CliError::new(Kind::Failure, format!("cannot read {what} from {place}: {error}"))
 }

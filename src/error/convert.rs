@@ -1,9 +1,9 @@
-//! What the failures of the lower rooms mean for a command.
+//! Converts the errors of the client library into those of commands.
 
 use std::io;
 
-use super::advice::{self, NO_PASSWORD_IN_URL, NOT_CELLS, SERVER, SIGN_IN, TOO_MANY_FILES, UNLOCK};
-use super::{CliError, Kind, causes};
+use super::advice::{self, NO_PASSWORD_IN_URL, NOT_CELLS, SERVER, TOO_MANY_FILES, UNLOCK};
+use super::{CliError, Hint, Kind, causes};
 use crate::env::EnvError;
 use crate::settings::SettingsError;
 use crate::shell::command_line;
@@ -28,7 +28,7 @@ impl From<HttpError> for CliError {
         };
         let converted = Self::new(kind, error.message.clone());
         let converted = match error.kind {
-            // One request may be slower than another, and one connection break where another holds.
+            // A time-out or a broken connection may concern one request only, so other items may still succeed.
             HttpErrorKind::Timeout if !error.unsent => converted,
             HttpErrorKind::Closed | HttpErrorKind::Redirect | HttpErrorKind::TooLarge => converted,
             _ => converted.concerning_all(),
@@ -56,12 +56,12 @@ impl From<AuthError> for CliError {
             AuthError::Link(refusal) => of_link(refusal),
             AuthError::Locked => Self::new(Kind::Auth, message).hint("ask an administrator of the server to unlock it"),
             AuthError::SessionLost | AuthError::NotStored(_) => {
-                Self::new(Kind::Auth, message).hint(SIGN_IN).caused_by(causes)
+                Self::new(Kind::Auth, message).hint(Hint::SignIn).caused_by(causes)
             }
             AuthError::Store(cause) => {
                 of_store(&cause, message).hint("nothing was lost: fix that and run it again").caused_by(causes)
             }
-            AuthError::Expired => Self { http_status: Some(401), ..Self::new(Kind::Auth, message).hint(SIGN_IN) },
+            AuthError::Expired => Self { http_status: Some(401), ..Self::new(Kind::Auth, message).hint(Hint::SignIn) },
             AuthError::FurtherStep(_) => {
                 Self::new(Kind::Auth, message).hint("sign in with the browser: cec configure oauth")
             }
@@ -95,14 +95,17 @@ impl From<OAuthError> for CliError {
             OAuthError::NotCells(_) => Self::new(Kind::Unreachable, message)
                 .hint("check the URL, or use a personal access token: cec configure token"),
             OAuthError::Refused { status, code, .. } => {
-                let hint = match code.as_str() {
-                    "access_denied" => "run it again to return to the sign-in page: it was declined in the browser",
-                    "invalid_grant" => "run it again for a new code: each is valid once, for ten minutes",
+                let hint: Hint = match code.as_str() {
+                    "access_denied" => {
+                        "run it again to return to the sign-in page: it was declined in the browser".into()
+                    }
+                    "invalid_grant" => "run it again for a new code: each is valid once, for ten minutes".into(),
                     "invalid_client" | "invalid_request" => {
                         "use the address that the server is configured with, or a personal access token (cec \
                          configure token)"
+                            .into()
                     }
-                    _ => SIGN_IN,
+                    _ => Hint::SignIn,
                 };
                 let message = match code.as_str() {
                     "invalid_grant" => {
@@ -131,7 +134,7 @@ impl From<ServerError> for CliError {
         converted.reason = error.reason;
         converted.http_status = error.status;
         converted.request_id = error.request_id;
-        converted.hints.extend(hint.map(str::to_owned));
+        converted.hints.extend(hint);
         converted
     }
 }
@@ -208,7 +211,7 @@ impl From<StoreError> for CliError {
     }
 }
 
-/// What such a failure means, told in these words.
+/// Converts an error of the store, with this message.
 fn of_store(error: &StoreError, message: String) -> CliError {
     match error {
         StoreError::Keyring { source, .. } => {
@@ -229,7 +232,7 @@ fn of_store(error: &StoreError, message: String) -> CliError {
             }
             .hint("add --skip-keyring to keep the secret in config.json, readable by you only")
         }
-        StoreError::NoSecret { .. } | StoreError::Type { .. } => CliError::new(Kind::Auth, message).hint(SIGN_IN),
+        StoreError::NoSecret { .. } | StoreError::Type { .. } => CliError::new(Kind::Auth, message).hint(Hint::SignIn),
         StoreError::Url { .. } => CliError::new(Kind::Usage, message),
         StoreError::Format { .. } => CliError::new(Kind::Failure, message)
             .hint("fix the file, or remove it with 'cec clear' (with the same --config, if any) and sign in again"),
@@ -258,9 +261,9 @@ impl From<FormatError> for CliError {
     }
 }
 
-/// Whether the process, or the system, has as many files open as it may.
+/// Whether the process or the system has reached its limit of open files.
 fn too_many_files(error: &io::Error) -> bool {
-    // EMFILE and ENFILE, the same on all of Unix.
+    // EMFILE and ENFILE, which are the same on all Unix systems.
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }
 

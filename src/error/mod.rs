@@ -1,4 +1,4 @@
-//! The errors of commands: kind, cause, context and hints; the exit codes; the one place that renders errors.
+//! The errors of commands: kind, cause, context and hints; the exit codes; the only place that renders errors.
 
 use std::fmt;
 
@@ -8,16 +8,18 @@ use cells_client::failure::Reason;
 
 mod advice;
 mod convert;
+mod hint;
 mod transfer;
 
-pub(crate) use advice::{AFTER_UPGRADE, SIGN_IN};
+pub(crate) use advice::AFTER_UPGRADE;
+pub use hint::Hint;
 
-/// What kind of failure it is, which decides the exit code.
+/// The kind of a failure, which determines the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Any other failure, local I/O, a question answered No: 1.
+    /// Any other failure, such as local I/O, or a prompt answered No: 1.
     Failure,
-    /// Wrong usage, or a confirmation that nobody can give: 2.
+    /// Wrong usage, or a confirmation without anybody to ask: 2.
     Usage,
     /// Something does not exist: 3.
     NotFound,
@@ -25,13 +27,13 @@ pub enum Kind {
     Auth,
     /// Permission denied, read-only, quota: 5.
     Permission,
-    /// Server unreachable, time-out, 5xx after retries, not a Cells server, TLS refused, a lock that stays: 6.
+    /// Server unreachable, time-out, 5xx after retries, not a Cells server, TLS failure, a lasting lock: 6.
     Unreachable,
     /// Some items failed: 7.
     Partial,
     /// The target exists: 8.
     Exists,
-    /// Bytes differ from what they should be: 9.
+    /// Content differs from the expected one: 9.
     Integrity,
     /// A server job failed: 10.
     JobFailed,
@@ -41,12 +43,12 @@ pub enum Kind {
     Terminated,
     /// SIGHUP: 129.
     HungUp,
-    /// The reader of standard output is gone and wants no more: a quiet 0.
+    /// The reader of standard output has gone: 0, without a message.
     ClosedPipe,
 }
 
 impl Kind {
-    /// The exit code.
+    /// Returns the exit code.
     pub fn code(self) -> u8 {
         match self {
             Self::ClosedPipe => 0,
@@ -66,7 +68,7 @@ impl Kind {
         }
     }
 
-    /// The name in JSON.
+    /// Returns the name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::ClosedPipe => "closed_pipe",
@@ -86,7 +88,7 @@ impl Kind {
         }
     }
 
-    /// Whether failures of that kind always concern all items: the user or the reader has gone, or nobody is signed in.
+    /// Whether failures of this kind always affect all items: the user or the reader has gone, or nobody is signed in.
     pub fn ends_everything(self) -> bool {
         matches!(self, Self::Auth | Self::Interrupted | Self::Terminated | Self::HungUp | Self::ClosedPipe)
     }
@@ -95,30 +97,33 @@ impl Kind {
 /// The failure of a command.
 #[derive(Debug, Clone)]
 pub struct CliError {
-    /// What kind of failure it is.
+    /// The kind of the failure.
     pub kind: Kind,
-    /// The true cause, one sentence without a full stop.
+    /// The cause, as one sentence without a full stop.
     pub message: String,
-    /// What was being done, outermost last.
+    /// The steps during which it failed, innermost first.
     pub context: Vec<String>,
-    /// What the user can do.
-    pub hints: Vec<String>,
-    /// The HTTP status behind it.
+    /// What the user can do about it.
+    pub hints: Vec<Hint>,
+    /// The HTTP status, if there was an answer.
     pub http_status: Option<u16>,
     /// The server's request id.
     pub request_id: Option<String>,
-    /// The path it is about.
+    /// The path that the failure is about.
     pub path: Option<String>,
-    /// What the server's words say beyond the kind.
+    /// Details from the server's words, beyond the kind.
     pub reason: Option<Reason>,
-    /// The failures below, the nearest one first: for the log.
+    /// The underlying errors, nearest first, for the log.
     pub causes: Vec<String>,
-    /// Whether anything else would fail alike: nothing answers there, or what was said about the account makes no sense.
+    /// Whether every other item would fail in the same way: the server is unreachable, or the account settings
+    /// contradict each other.
     pub concerns_all: bool,
+    /// Whether the message of an interruption says how far the command came.
+    pub says_how_far: bool,
 }
 
 impl CliError {
-    /// A failure with its cause.
+    /// Creates a failure.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -131,79 +136,97 @@ impl CliError {
             reason: None,
             causes: Vec::new(),
             concerns_all: false,
+            says_how_far: true,
         }
     }
 
-    /// Says that anything else would fail alike.
+    /// Creates the failure of a command that was interrupted and has nothing to report about its progress.
+    pub fn interrupted() -> Self {
+        Self { says_how_far: false, ..Self::new(Kind::Interrupted, "interrupted") }
+    }
+
+    /// Returns all hints as one text, if there are any.
+    pub fn hint_text(&self) -> Option<String> {
+        let hints: Vec<String> = self.hints.iter().map(Hint::to_string).collect();
+        (!hints.is_empty()).then(|| hints.join("; "))
+    }
+
+    /// Marks the failure as one that affects all items.
     #[must_use]
     pub fn concerning_all(mut self) -> Self {
         self.concerns_all = true;
         self
     }
 
-    /// Whether trying the next item would be of no use.
+    /// Whether it makes no sense to continue with the next item.
     pub fn ends_everything(&self) -> bool {
         self.concerns_all || self.kind.ends_everything()
     }
 
-    /// Notes the failures below it for the log.
+    /// Adds the underlying errors for the log.
     #[must_use]
     fn caused_by(mut self, causes: Vec<String>) -> Self {
         self.causes = causes;
         self
     }
 
-    /// Writes the failures below it to the log.
+    /// Writes the underlying errors to the log.
     pub(crate) fn log_causes(&self) {
         for cause in &self.causes {
             tracing::debug!(kind = self.kind.name(), "caused by: {cause}");
         }
     }
 
-    /// Adds what was being done: `listing common-files/D`.
+    /// Adds the step during which it failed, such as `listing common-files/D`.
     #[must_use]
     pub fn during(mut self, what: impl Into<String>) -> Self {
         self.context.push(what.into());
         self
     }
 
-    /// Adds what the user can do.
+    /// Adds a hint.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(clipped(hint.into()));
+    pub fn hint(mut self, hint: impl Into<Hint>) -> Self {
+        self.hints.push(hint.into());
         self
     }
 
-    /// The same with what is known of how to sign in here, in place of the advice for everybody.
+    /// Replaces the general hint about signing in by a specific one, if known.
     #[must_use]
     pub fn advised(mut self, how: Option<&str>) -> Self {
         let Some(how) = how else { return self };
-        for hint in self.hints.iter_mut().filter(|hint| *hint == SIGN_IN) {
-            how.clone_into(hint);
+        for hint in self.hints.iter_mut().filter(|hint| **hint == Hint::SignIn) {
+            *hint = how.into();
         }
         self
     }
 
-    /// Adds the path it is about.
+    /// Replaces the name of the public link in use by its URL in all command lines of the hints.
+    #[must_use]
+    pub fn naming_link(mut self, name: &str, url: &str) -> Self {
+        self.hints = self.hints.into_iter().map(|hint| hint.naming_link(name, url)).collect();
+        self
+    }
+
+    /// Adds the path that the failure is about.
     #[must_use]
     pub fn about(mut self, path: impl fmt::Display) -> Self {
         self.path = Some(path.to_string());
         self
     }
 
-    /// A path that names nothing on the server.
+    /// Creates the failure of a path that does not exist on the server.
     pub fn not_found(path: impl fmt::Display) -> Self {
         Self::new(Kind::NotFound, format!("'{path}' does not exist")).about(path)
     }
 
-    /// A path of no characters.
+    /// Creates the failure of an empty path.
     pub fn empty_path() -> Self {
         Self::new(Kind::Usage, "a path is empty")
             .hint("check for an unset variable; the root of the server, which contains the workspaces, is written /")
     }
 
-    /// The error as it is shown: a block of lines ending in a newline, or one line of JSON. Control characters are
-    /// escaped.
+    /// Renders the error as a block of lines with a final newline, or as one line of JSON. Escapes control characters.
     pub fn render(&self, json: bool, color: bool) -> String {
         if json { self.render_json() } else { self.render_text(color) }
     }
@@ -219,7 +242,7 @@ impl CliError {
             line("while", context);
         }
         for hint in &self.hints {
-            line("hint", hint);
+            line("hint", &hint.to_string());
         }
         if let Some(id) = &self.request_id {
             line("request-id", id);
@@ -244,12 +267,12 @@ impl CliError {
             code: self.kind.code(),
             kind: self.kind.name(),
             message: &self.message,
-            hint: (!self.hints.is_empty()).then(|| self.hints.join("; ")),
+            hint: self.hint_text(),
             path: self.path.as_deref(),
             http: self.http_status,
             request_id: self.request_id.as_deref(),
         };
-        // A record of texts and numbers always serialises.
+        // A struct of texts and numbers can always be serialized.
         let text = serde_json::to_string(&record).unwrap_or_default();
         let mut text = crate::ui::json_safe(&text).into_owned();
         text.push('\n');
@@ -257,12 +280,12 @@ impl CliError {
     }
 }
 
-/// The failures below an error, the nearest one first.
+/// Returns the underlying errors, nearest first.
 fn causes(error: &dyn std::error::Error) -> Vec<String> {
     std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect()
 }
 
-/// The longest sentence that is shown, in bytes: a server can send any number.
+/// The longest sentence that is printed, in bytes. A server can send any amount.
 const LONGEST_SENTENCE: usize = 4096;
 
 fn clipped(mut sentence: String) -> String {
@@ -273,7 +296,7 @@ fn clipped(mut sentence: String) -> String {
     sentence
 }
 
-/// The system's words for a failure, without the number behind them that only programmers know.
+/// Removes the error number, which only helps programmers, from a message of the system.
 fn without_code(message: String) -> String {
     let Some((before, rest)) = message.split_once(" (os error ") else { return message };
     match rest.split_once(')') {
@@ -290,21 +313,21 @@ impl fmt::Display for CliError {
 
 impl std::error::Error for CliError {}
 
-/// How a command ended without an error.
+/// How a command ended if not with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// All done: 0.
+    /// Everything succeeded: 0.
     Done,
-    /// Some items failed, already reported: 7.
+    /// Some items failed, and were reported: 7.
     Partial,
     /// Differences were found: 1.
     Differences,
-    /// All items failed alike, already reported: that kind's code.
+    /// All items failed in the same way, and were reported: the code of this kind.
     Failed(Kind),
 }
 
 impl Outcome {
-    /// The exit code.
+    /// Returns the exit code.
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -320,7 +343,7 @@ mod tests {
     use super::*;
 
     fn sample() -> CliError {
-        let mut error = CliError::new(Kind::Auth, "the token is not valid any more (HTTP 401)")
+        let mut error = CliError::new(Kind::Auth, "the token is no longer valid (HTTP 401)")
             .during("listing common-files/D")
             .hint("run 'cec configure token'")
             .hint("or set CEC_TOKEN")
@@ -334,7 +357,7 @@ mod tests {
     fn an_error_is_one_block() {
         assert_eq!(
             sample().render(false, false),
-            "error: the token is not valid any more (HTTP 401)\n  while: listing common-files/D\n  \
+            "error: the token is no longer valid (HTTP 401)\n  while: listing common-files/D\n  \
              hint: run 'cec configure token'\n  hint: or set CEC_TOKEN\n  request-id: 18EAB9EBF3250E10\n"
         );
         assert!(sample().render(false, true).starts_with("\u{1b}[1;31merror\u{1b}[0m"));
@@ -344,7 +367,7 @@ mod tests {
     fn a_sentence_has_an_end_whatever_a_server_says() {
         let error = CliError::new(Kind::Failure, "é".repeat(1_000_000)).hint("x".repeat(1_000_000));
         assert!(error.message.len() < 4100 && error.message.ends_with("é…"), "{}", error.message.len());
-        assert!(error.hints[0].len() < 4100);
+        assert!(error.hints[0].to_string().len() < 4100);
     }
 
     #[test]
@@ -359,7 +382,7 @@ mod tests {
         assert_eq!(
             sample().render(true, true),
             "{\"type\":\"error\",\"code\":4,\"kind\":\"auth\",\
-             \"message\":\"the token is not valid any more (HTTP 401)\",\
+             \"message\":\"the token is no longer valid (HTTP 401)\",\
              \"hint\":\"run 'cec configure token'; or set CEC_TOKEN\",\"path\":\"common-files/D\",\"http\":401,\
              \"request_id\":\"18EAB9EBF3250E10\"}\n"
         );

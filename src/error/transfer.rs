@@ -1,4 +1,4 @@
-//! What a failed transfer means for a command.
+//! Converts transfer errors into those of commands.
 
 use std::io;
 
@@ -60,7 +60,7 @@ impl From<TransferError> for CliError {
     }
 }
 
-/// What failed, by the names that the command line has for it.
+/// Returns the message, with the names that the command line uses.
 fn message(error: &TransferError) -> String {
     match error {
         TransferError::LocalEntry { path, source: LocalError::Link } => {
@@ -71,7 +71,7 @@ fn message(error: &TransferError) -> String {
 }
 
 impl Kind {
-    /// The kind of a failed transfer.
+    /// Returns the kind of a failed transfer.
     pub fn of_transfer(error: &TransferError) -> Self {
         match error {
             TransferError::Server(error) | TransferError::Walk(WalkError::Server(error)) => {
@@ -119,7 +119,7 @@ impl Kind {
     }
 }
 
-/// What the user can do.
+/// Returns a hint.
 fn hint(error: &TransferError) -> Option<&'static str> {
     Some(match error {
         TransferError::Local { .. } if error.reach() == Reach::Disk => "free some disk space and run the command again",

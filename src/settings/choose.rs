@@ -1,79 +1,79 @@
-//! Which account is used: a public link that the command is about, then credentials by flags, then a profile by flag,
-//! then the environment's link, then its credentials, then its profile, then the active account of config.json.
+//! Selects the account: a public link in the command's arguments, then credentials from options, then a profile option,
+//! then the environment's link, its credentials and its profile, then the active account in config.json.
 
 use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use super::{Given, Settings, SettingsError, parse_given_url};
+use super::{Settings, SettingsError, WithOrigin, parse_given_url};
 use cells_client::account::{LinkUrl, ServerUrl};
 
-/// Where a given token is.
+/// The origin of a token.
 #[derive(Debug, Clone)]
 pub enum TokenOrigin {
-    /// Here.
+    /// The token itself.
     Inline(SecretString),
     /// On standard input.
     StandardInput,
-    /// In a file.
+    /// A file.
     File(PathBuf),
-    /// What a shell command prints.
+    /// The output of a shell command.
     Command(String),
 }
 
-/// A secret given by flag or environment.
+/// A secret from an option or the environment.
 #[derive(Debug, Clone)]
-pub enum GivenSecret {
+pub enum UnstoredSecret {
     /// A token.
     Token(TokenOrigin),
-    /// A password; the login is given too.
+    /// A password, together with a login.
     Password(SecretString),
 }
 
-/// The account that is used.
+/// The selected account.
 #[derive(Debug, Clone)]
 pub enum Selection {
-    /// Credentials given by flags or environment; neither config.json nor the keyring is touched.
-    Given {
+    /// Credentials from options or the environment. Neither config.json nor the keyring is read.
+    Unstored {
         /// The server.
         url: ServerUrl,
-        /// The login name, where given.
+        /// The login name, if given.
         login: Option<String>,
         /// The secret.
-        secret: GivenSecret,
-        /// The flag or variable that gave it.
+        secret: UnstoredSecret,
+        /// The option or variable that the secret comes from.
         source: &'static str,
     },
-    /// A public link, whose visitors need no account.
+    /// A public link, which requires no account.
     Link {
         /// The link.
         link: LinkUrl,
-        /// Its password, where one is given.
+        /// The password of the link, if given.
         password: Option<SecretString>,
     },
-    /// An account of config.json.
+    /// An account in config.json.
     Stored {
-        /// Its id or label; `None` for the active one.
+        /// The id or label; `None` for the active account.
         profile: Option<String>,
-        /// What else was said about it and must be true of it.
+        /// Other options about the account, which must match it.
         claim: Claim,
     },
 }
 
-/// What was said about a stored account without being enough to sign in.
+/// Options about a stored account that are not sufficient to sign in.
 #[derive(Debug, Clone, Default)]
 pub struct Claim {
-    /// The server, which must be the account's.
-    pub url: Option<Given<ServerUrl>>,
-    /// The login name, which must be the account's.
-    pub login: Option<Given<String>>,
+    /// The server, which must match.
+    pub url: Option<WithOrigin<ServerUrl>>,
+    /// The login name, which must match.
+    pub login: Option<WithOrigin<String>>,
 }
 
 impl Settings {
-    /// The public link that takes the place of an account, without one that the command is about.
+    /// Returns the public link to use instead of an account, apart from one in the command's arguments.
     ///
     /// # Errors
-    /// An account by flag besides that of a flag.
+    /// Options name both an account and a link.
     pub fn link(&self) -> Result<Option<&LinkUrl>, SettingsError> {
         let Some(link) = &self.account.link else { return Ok(None) };
         match self.account_flag() {
@@ -83,21 +83,21 @@ impl Settings {
         }
     }
 
-    /// The selection of a link that the command itself is about.
+    /// Returns the selection for a link in the command's arguments.
     ///
     /// # Errors
-    /// An account by flag besides it.
-    pub fn visit(&self, link: &LinkUrl) -> Result<Selection, SettingsError> {
+    /// An option also names an account.
+    pub fn select_link(&self, link: &LinkUrl) -> Result<Selection, SettingsError> {
         if let Some(flag) = self.account_flag() {
             return Err(excluded(flag, "the URL of a public link"));
         }
-        // A password of the environment belongs to the environment's link, where that names one.
+        // If the environment names a link, its link password belongs to that link only.
         let owner = self.account.link_variable.as_ref();
         let password = self.account.link_password.clone().filter(|_| owner.is_none_or(|owner| owner == link));
         Ok(Selection::Link { link: link.clone(), password })
     }
 
-    /// The first flag that names an account, or a part of one.
+    /// Returns the first option that names an account, or a part of one.
     fn account_flag(&self) -> Option<&'static str> {
         let parts = &self.account;
         [
@@ -112,18 +112,18 @@ impl Settings {
         .find_map(|(by_flag, name)| by_flag.then_some(name))
     }
 
-    /// Decides which account is used.
+    /// Selects the account.
     ///
     /// # Errors
-    /// Credentials that are incomplete, or that would go to a server other than the one they were given for.
+    /// Credentials are incomplete, or would be sent to another server than the one they were given for.
     pub fn selection(&self) -> Result<Selection, SettingsError> {
         if let Some(link) = self.link()? {
-            return self.visit(link);
+            return self.select_link(link);
         }
         let parts = &self.account;
         let secret_by_flag = self.secret(true);
         let profile_flag = parts.profile.as_ref().filter(|profile| profile.by_flag);
-        // Credentials that a flag has a part in, the rest being filled in from the environment.
+        // At least a part of the credentials comes from options; the rest comes from the environment.
         if let (Some(_), Some(secret)) = (&parts.url_flag, &secret_by_flag) {
             return self.given(secret);
         }
@@ -156,19 +156,19 @@ impl Settings {
         }
     }
 
-    /// The secret that flags give, or else (`by_flag` false) the environment: a token before a password.
-    fn secret(&self, by_flag: bool) -> Option<Given<GivenSecret>> {
+    /// Returns the secret from options, or from the environment if not `by_flag`. A token has priority over a password.
+    fn secret(&self, by_flag: bool) -> Option<WithOrigin<UnstoredSecret>> {
         let parts = &self.account;
         if let Some(token) = parts.token.as_ref().filter(|token| token.by_flag == by_flag) {
-            let value = GivenSecret::Token(token.value.clone());
-            return Some(Given { value, name: token.name, by_flag });
+            let value = UnstoredSecret::Token(token.value.clone());
+            return Some(WithOrigin { value, name: token.name, by_flag });
         }
         let password = parts.password.as_ref().filter(|password| password.by_flag == by_flag)?;
         parts.login.as_ref()?;
-        Some(Given { value: GivenSecret::Password(password.value.clone()), name: password.name, by_flag })
+        Some(WithOrigin { value: UnstoredSecret::Password(password.value.clone()), name: password.name, by_flag })
     }
 
-    /// The variables that win over the active account of config.json, where they do.
+    /// Returns the variables that have priority over the active account in config.json.
     pub fn overriding(&self) -> Vec<&'static str> {
         let parts = &self.account;
         let url = parts.url_variable.as_ref().map(|url| url.name);
@@ -181,14 +181,14 @@ impl Settings {
         parts.profile.iter().filter(|profile| !profile.by_flag).map(|profile| profile.name).collect()
     }
 
-    fn given(&self, secret: &Given<GivenSecret>) -> Result<Selection, SettingsError> {
+    fn given(&self, secret: &WithOrigin<UnstoredSecret>) -> Result<Selection, SettingsError> {
         let parts = &self.account;
         let Some(url) = parts.url()? else {
             return Err(SettingsError::new("the URL of the server is missing"));
         };
         parts.check_destination(secret, &url)?;
         let login = parts.login.as_ref().map(|login| login.value.clone());
-        Ok(Selection::Given { url: url.value, login, secret: secret.value.clone(), source: secret.name })
+        Ok(Selection::Unstored { url: url.value, login, secret: secret.value.clone(), source: secret.name })
     }
 }
 

@@ -1,5 +1,5 @@
-//! Global flags and environment → settings. What wins over what is decided here only; nothing here reads a file,
-//! the process environment or the terminal.
+//! Resolves global options and environment variables to settings. Priorities are defined only here. Nothing here reads
+//! files, the process environment or the terminal.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -17,14 +17,14 @@ pub mod properties;
 mod proxies;
 mod values;
 
-pub use choose::{Claim, GivenSecret, Selection, TokenOrigin};
+pub use choose::{Claim, Selection, TokenOrigin, UnstoredSecret};
 pub use proxies::ProxyTexts;
 pub use values::{parse_age, parse_bytes, parse_duration, parse_pause};
 
-/// The heading of the global flags in help texts.
+/// The heading of global options in help.
 const HEADING: &str = "Global options";
 
-/// The flags that every command takes, before or after its name.
+/// The options of every command, before or after its name.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = HEADING)]
 pub struct GlobalArgs {
@@ -136,10 +136,10 @@ pub struct GlobalArgs {
     pub connect_timeout: Option<Duration>,
 }
 
-/// When colours are used.
+/// When to use colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum ColorChoice {
-    /// On a terminal.
+    /// If the output is a terminal.
     #[default]
     Auto,
     /// Always.
@@ -156,7 +156,7 @@ impl FromStr for ColorChoice {
     }
 }
 
-/// How severe a log line must be.
+/// The minimum level of log messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogLevel {
     /// Failures.
@@ -165,10 +165,10 @@ pub enum LogLevel {
     /// Unusual events.
     #[value(alias = "warning")]
     Warn,
-    /// What the program does.
+    /// What the program is doing.
     #[value(alias = "information", alias = "production")]
     Info,
-    /// Details of what it does.
+    /// Details.
     #[value(alias = "development")]
     Debug,
     /// Everything.
@@ -184,13 +184,13 @@ impl FromStr for LogLevel {
     }
 }
 
-/// Settings that contradict each other or cannot be read. Always a matter of usage.
+/// Settings contradict each other or are not valid. Always a usage error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct SettingsError {
-    /// What is wrong, without secrets.
+    /// What is not valid, without secrets.
     pub message: String,
-    /// What the user can do.
+    /// What the user can do about it.
     pub hint: Option<String>,
 }
 
@@ -210,34 +210,34 @@ impl From<EnvError> for SettingsError {
     }
 }
 
-/// How results and messages are shown.
+/// The output settings.
 #[derive(Debug, Clone, Default)]
 pub struct OutputSettings {
-    /// Results as JSON.
+    /// Print results as JSON.
     pub json: bool,
-    /// A jq expression that they go through; implies `json`.
+    /// A jq expression for JSON results; implies `json`.
     pub jq: Option<String>,
-    /// No status lines.
+    /// Print no status lines.
     pub quiet: bool,
-    /// When to use colors, the conventions of the environment taken in.
+    /// When to use colors, with the conventions of the environment applied.
     pub color: ColorChoice,
-    /// Tables with all their columns, whatever the width of the terminal.
+    /// Print all columns of tables, whatever the terminal's width.
     pub wide: bool,
-    /// Nothing moves on the terminal: what is shown there is kept as a log, or it cannot move the cursor.
+    /// Draw nothing that moves: the terminal is recorded, or cannot move the cursor.
     pub still: bool,
-    /// Never ask.
+    /// Never prompt.
     pub no_input: bool,
-    /// What is logged; `None`: nothing.
+    /// The minimum level of log messages; `None` for no log.
     pub log: Option<LogLevel>,
-    /// Where the log goes instead of standard error.
+    /// The log file; `None` for standard error.
     pub log_file: Option<PathBuf>,
 }
 
 impl OutputSettings {
-    /// Flags over environment.
+    /// Resolves options, with the environment as the fallback.
     ///
     /// # Errors
-    /// An environment variable with a bad value.
+    /// The value of an environment variable is not valid.
     pub fn resolve(flags: &GlobalArgs, environment: &Environment) -> Result<Self, SettingsError> {
         let log_file = flags.log_file.clone().or_else(|| environment.path(env::LOG_FILE));
         let log = match flags.log {
@@ -251,7 +251,7 @@ impl OutputSettings {
         let ci = matches!(environment.switch(env::CI), Ok(Some(true)));
         let jq = match &flags.jq {
             Some(expression) => Some(expression.clone()),
-            // An expression of the environment does not turn a plain listing into JSON against a flag.
+            // An expression in the environment must not override `--json=false`.
             None => environment.text(env::JQ)?.filter(|_| flags.json != Some(false)).map(str::to_owned),
         };
         Ok(Self {
@@ -271,7 +271,7 @@ impl OutputSettings {
     }
 }
 
-/// What NO_COLOR, CLICOLOR_FORCE and TERM say.
+/// Returns the color choice from NO_COLOR, CLICOLOR_FORCE and TERM.
 fn conventional_color(environment: &Environment) -> ColorChoice {
     if environment.is_set(env::NO_COLOR) {
         return ColorChoice::Never;
@@ -285,31 +285,32 @@ fn conventional_color(environment: &Environment) -> ColorChoice {
     ColorChoice::Auto
 }
 
-/// Whether the terminal knows no escape sequences.
+/// Whether the terminal does not support escape sequences.
 fn is_dumb(environment: &Environment) -> bool {
     matches!(environment.text(env::TERM), Ok(Some("dumb")))
 }
 
-/// How connections are made.
+/// The connection settings.
 #[derive(Debug, Clone)]
 pub struct ConnectionSettings {
-    /// Accept any certificate; `None` where only the stored account can say.
+    /// Accept any certificate; `None` if only the stored account can decide.
     pub skip_verify: Option<bool>,
-    /// A PEM file of further certificate authorities.
+    /// A PEM file with additional certificate authorities.
     pub ca_cert: Option<PathBuf>,
-    /// PEM files of a client certificate and its key.
+    /// PEM files with a client certificate and its key.
     pub client_identity: Option<(PathBuf, PathBuf)>,
-    /// The variable that names the client certificate, if a variable does.
+    /// The variable that names the client certificate, if any.
     pub identity_variable: Option<&'static str>,
-    /// Further request headers of flags. Their values may be secret.
+    /// Additional request headers from options. Their values may be secret.
     pub headers: Vec<(String, SecretString)>,
-    /// Those of the environment, which are for the environment's server: see [`AccountParts::is_of_environment`].
+    /// Request headers from the environment, which belong to the environment's server: see
+    /// [`AccountParts::is_of_environment`].
     pub environment_headers: Vec<(String, SecretString)>,
-    /// A proxy for all requests. Its URL may hold a password; an empty one stands for no proxy at all.
+    /// A proxy for all requests. Its URL may contain a password. An empty one means no proxy.
     pub proxy: Option<SecretString>,
-    /// The proxies of the environment, each by the name of its variable.
+    /// The proxies of the environment, with the names of their variables.
     pub proxy_variables: ProxyTexts,
-    /// How long a connection may stay silent.
+    /// How long a connection may be silent.
     pub idle_timeout: Duration,
     /// Time limit for opening a connection.
     pub connect_timeout: Duration,
@@ -367,19 +368,19 @@ fn headers<'a>(name: &str, lines: impl Iterator<Item = &'a str>) -> Result<Vec<(
         .collect()
 }
 
-/// A value that was given, and how.
+/// A value with its origin.
 #[derive(Debug, Clone)]
-pub struct Given<T> {
+pub struct WithOrigin<T> {
     /// The value.
     pub value: T,
-    /// The flag or variable that gave it, for messages.
+    /// The option or variable that it comes from, for messages.
     pub name: &'static str,
-    /// Whether a flag gave it.
+    /// Whether it comes from an option.
     pub by_flag: bool,
 }
 
-impl<T> Given<T> {
-    /// A value given by a flag or another argument.
+impl<T> WithOrigin<T> {
+    /// Creates a value from an option or another argument.
     pub fn flag(value: T, name: &'static str) -> Self {
         Self { value, name, by_flag: true }
     }
@@ -389,24 +390,24 @@ impl<T> Given<T> {
     }
 }
 
-/// What flags and environment say about the account, each value for itself.
+/// The parts of an account in options and environment.
 #[derive(Debug, Clone, Default)]
 pub struct AccountParts {
-    /// The server, as typed, by flag.
-    url_flag: Option<Given<String>>,
-    /// The server, as set in the environment.
-    url_variable: Option<Given<String>>,
-    /// Where the token is.
-    pub token: Option<Given<TokenOrigin>>,
+    /// The server from an option, as typed.
+    url_flag: Option<WithOrigin<String>>,
+    /// The server from the environment, as set.
+    url_variable: Option<WithOrigin<String>>,
+    /// The origin of the token.
+    pub token: Option<WithOrigin<TokenOrigin>>,
     /// The login name.
-    pub login: Option<Given<String>>,
+    pub login: Option<WithOrigin<String>>,
     /// The password.
-    pub password: Option<Given<SecretString>>,
+    pub password: Option<WithOrigin<SecretString>>,
     /// The stored account to use.
-    pub profile: Option<Given<String>>,
-    /// The public link that takes the place of an account.
-    pub link: Option<Given<LinkUrl>>,
-    /// The public link of the environment, which its password belongs to.
+    pub profile: Option<WithOrigin<String>>,
+    /// The public link to use instead of an account.
+    pub link: Option<WithOrigin<LinkUrl>>,
+    /// The public link in the environment, which the link password in the environment belongs to.
     link_variable: Option<LinkUrl>,
     /// The password of a public link.
     pub link_password: Option<SecretString>,
@@ -414,16 +415,16 @@ pub struct AccountParts {
 
 impl AccountParts {
     fn resolve(flags: &GlobalArgs, environment: &Environment) -> Result<Self, SettingsError> {
-        // The first of these names that is set.
+        // Returns the first of these variables that is set.
         let text = |names: &[&'static str]| -> Result<_, EnvError> {
             for &name in names {
                 if let Some(value) = environment.text(name)? {
-                    return Ok(Some(Given::variable(value.to_owned(), name)));
+                    return Ok(Some(WithOrigin::variable(value.to_owned(), name)));
                 }
             }
             Ok(None)
         };
-        let flag = |value: &Option<String>, name| value.clone().map(|value| Given::flag(value, name));
+        let flag = |value: &Option<String>, name| value.clone().map(|value| WithOrigin::flag(value, name));
         let link_variable = text(&[env::LINK])?.as_ref().map(parse_given_link).transpose()?;
         Ok(Self {
             link_variable: link_variable.as_ref().map(|given| given.value.clone()),
@@ -435,9 +436,9 @@ impl AccountParts {
                 None => text(&[env::LOGIN, env::LEGACY_LOGIN])?,
             },
             password: match &flags.password {
-                Some(password) => Some(Given::flag(password.clone(), "--password")),
+                Some(password) => Some(WithOrigin::flag(password.clone(), "--password")),
                 None => text(&[env::PASSWORD, env::LEGACY_PASSWORD])?
-                    .map(|given| Given::variable(SecretString::from(given.value), given.name)),
+                    .map(|given| WithOrigin::variable(SecretString::from(given.value), given.name)),
             },
             profile: match flag(&flags.profile, "--profile") {
                 Some(profile) => Some(profile),
@@ -451,18 +452,18 @@ impl AccountParts {
         })
     }
 
-    /// The server that a flag names, else the environment.
+    /// Returns the server from an option or the environment.
     ///
     /// # Errors
-    /// A text that is no server's URL.
-    pub fn url(&self) -> Result<Option<Given<ServerUrl>>, SettingsError> {
+    /// The text is not the URL of a server.
+    pub fn url(&self) -> Result<Option<WithOrigin<ServerUrl>>, SettingsError> {
         self.url_flag.as_ref().or(self.url_variable.as_ref()).map(parse_given_url).transpose()
     }
 
-    /// Whether a server is one that the environment names, by its URL or by a public link; `None` if it names none.
+    /// Whether the environment names this server, by its URL or by a public link; `None` if it names no server.
     ///
     /// # Errors
-    /// A text that is no server's URL.
+    /// The text is not the URL of a server.
     pub fn is_of_environment(&self, server: &ServerUrl) -> Result<Option<bool>, SettingsError> {
         let own = self.url_variable.as_ref().map(parse_given_url).transpose()?.map(|url| url.value);
         let of_link = self.link_variable.as_ref().map(|link| link.server().clone());
@@ -470,12 +471,16 @@ impl AccountParts {
         Ok((!named.is_empty()).then(|| named.contains(server)))
     }
 
-    /// Checks that a secret may be sent to a server: one of the environment belongs to the environment's server,
-    /// where that names one.
+    /// Checks that a secret may be sent to a server. If the environment names a server, its secrets belong to that
+    /// server.
     ///
     /// # Errors
     /// The environment names another server.
-    pub fn check_destination<T>(&self, secret: &Given<T>, url: &Given<ServerUrl>) -> Result<(), SettingsError> {
+    pub fn check_destination<T>(
+        &self,
+        secret: &WithOrigin<T>,
+        url: &WithOrigin<ServerUrl>,
+    ) -> Result<(), SettingsError> {
         let (false, true, Some(variable)) = (secret.by_flag, url.by_flag, &self.url_variable) else { return Ok(()) };
         let own = parse_given_url(variable)?;
         if own.value == url.value {
@@ -488,8 +493,8 @@ impl AccountParts {
     }
 }
 
-/// A token by flag, else by environment: the token itself, a file, a command.
-fn token(flags: &GlobalArgs, environment: &Environment) -> Result<Option<Given<TokenOrigin>>, SettingsError> {
+/// Returns the token from an option or the environment: the token itself, a file, or a command.
+fn token(flags: &GlobalArgs, environment: &Environment) -> Result<Option<WithOrigin<TokenOrigin>>, SettingsError> {
     let inline = |text: &str| match text {
         "-" => TokenOrigin::StandardInput,
         text => TokenOrigin::Inline(SecretString::from(text)),
@@ -498,29 +503,29 @@ fn token(flags: &GlobalArgs, environment: &Environment) -> Result<Option<Given<T
         return Err(SettingsError::new("--token and --token-file cannot be used together"));
     }
     if let Some(token) = &flags.token {
-        return Ok(Some(Given::flag(inline(token.expose_secret()), "--token")));
+        return Ok(Some(WithOrigin::flag(inline(token.expose_secret()), "--token")));
     }
     if let Some(file) = &flags.token_file {
-        return Ok(Some(Given::flag(TokenOrigin::File(file.clone()), "--token-file")));
+        return Ok(Some(WithOrigin::flag(TokenOrigin::File(file.clone()), "--token-file")));
     }
     if let Some(token) = environment.text(env::TOKEN)? {
-        return Ok(Some(Given::variable(inline(token), env::TOKEN)));
+        return Ok(Some(WithOrigin::variable(inline(token), env::TOKEN)));
     }
     if let Some(file) = environment.path(env::TOKEN_FILE) {
-        return Ok(Some(Given::variable(TokenOrigin::File(file), env::TOKEN_FILE)));
+        return Ok(Some(WithOrigin::variable(TokenOrigin::File(file), env::TOKEN_FILE)));
     }
     let command = environment.text(env::TOKEN_COMMAND)?;
-    Ok(command.map(|command| Given::variable(TokenOrigin::Command(command.to_owned()), env::TOKEN_COMMAND)))
+    Ok(command.map(|command| WithOrigin::variable(TokenOrigin::Command(command.to_owned()), env::TOKEN_COMMAND)))
 }
 
-fn parse_given_url(given: &Given<String>) -> Result<Given<ServerUrl>, SettingsError> {
+fn parse_given_url(given: &WithOrigin<String>) -> Result<WithOrigin<ServerUrl>, SettingsError> {
     match parse_url(&given.value) {
-        Ok(value) => Ok(Given { value, name: given.name, by_flag: given.by_flag }),
+        Ok(value) => Ok(WithOrigin { value, name: given.name, by_flag: given.by_flag }),
         Err(error) => Err(SettingsError { message: format!("{}: {}", given.name, error.message), ..error }),
     }
 }
 
-fn parse_given_link(given: &Given<String>) -> Result<Given<LinkUrl>, SettingsError> {
+fn parse_given_link(given: &WithOrigin<String>) -> Result<WithOrigin<LinkUrl>, SettingsError> {
     let (value, below) = parse_link(&given.value)?;
     if !below.is_empty() {
         return Err(SettingsError::with_hint(
@@ -528,13 +533,13 @@ fn parse_given_link(given: &Given<String>) -> Result<Given<LinkUrl>, SettingsErr
             "give only the link here, and the path as an argument of the command",
         ));
     }
-    Ok(Given { value, name: given.name, by_flag: given.by_flag })
+    Ok(WithOrigin { value, name: given.name, by_flag: given.by_flag })
 }
 
-/// Reads the URL of a public link, with the path below it.
+/// Parses the URL of a public link. Returns it with the path below it.
 ///
 /// # Errors
-/// A text that is no such URL; one that may hold a password is not repeated.
+/// The text is not such a URL. If it may contain a password, the error does not repeat it.
 pub fn parse_link(text: &str) -> Result<(LinkUrl, String), SettingsError> {
     LinkUrl::parse(text).map_err(|error| match error {
         LinkUrlError::Server(error) => refused_url(text, error),
@@ -549,10 +554,10 @@ pub fn parse_link(text: &str) -> Result<(LinkUrl, String), SettingsError> {
     })
 }
 
-/// Reads a server's URL. A text that may hold a password is not repeated in the error.
+/// Parses the URL of a server. If the text may contain a password, the error does not repeat it.
 ///
 /// # Errors
-/// A text that is no server's URL.
+/// The text is not the URL of a server.
 pub fn parse_url(text: &str) -> Result<ServerUrl, SettingsError> {
     ServerUrl::parse(text).map_err(|error| refused_url(text, error))
 }
@@ -571,32 +576,32 @@ fn refused_url(text: &str, error: UrlError) -> SettingsError {
     }
 }
 
-/// Everything that flags and environment say.
+/// All settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How results and messages are shown.
+    /// The output settings.
     pub output: OutputSettings,
-    /// How connections are made.
+    /// The connection settings.
     pub connection: ConnectionSettings,
-    /// What is said about the account; [`Settings::selection`] decides which is used.
+    /// The parts of the account; [`Settings::selection`] selects the account from them.
     pub account: AccountParts,
-    /// The folder of config.json; `None` where none is given and the environment names no home.
+    /// The folder of config.json; `None` if neither given nor defined by the environment.
     pub config_folder: Option<PathBuf>,
-    /// Whether secrets go to config.json rather than the system keyring.
+    /// Whether to store secrets in config.json instead of the system keyring.
     pub skip_keyring: bool,
-    /// Whether the system keyring counts as missing.
+    /// Whether to behave as if there were no system keyring.
     pub no_keyring: bool,
-    /// Whether listings are asked for anew at every completion.
+    /// Whether to request listings again for each completion.
     pub no_cache: bool,
-    /// The environment, for the tuning variables of single commands.
+    /// The environment, for the variables of single commands.
     pub environment: Environment,
 }
 
 impl Settings {
-    /// Flags over environment over defaults.
+    /// Resolves options, with the environment and then defaults as the fallback.
     ///
     /// # Errors
-    /// An environment variable with a bad value, or flags that contradict each other.
+    /// The value of an environment variable is not valid, or options contradict each other.
     pub fn resolve(flags: &GlobalArgs, environment: &Environment) -> Result<Self, SettingsError> {
         Ok(Self {
             output: OutputSettings::resolve(flags, environment)?,
@@ -606,7 +611,7 @@ impl Settings {
                 .config
                 .clone()
                 .or_else(|| environment.path(env::CONFIG))
-                .or_else(|| default_config_folder(environment, Platform::here())),
+                .or_else(|| default_config_folder(environment, Platform::current())),
             skip_keyring: match flags.skip_keyring {
                 Some(flag) => flag,
                 None => environment.switch(env::SKIP_KEYRING)?.unwrap_or(false),
@@ -621,7 +626,7 @@ impl Settings {
     }
 }
 
-/// Reads which keyring there is: whether it is none.
+/// Parses the choice of a keyring. Returns true for none.
 fn parse_keyring(text: &str) -> Result<bool, String> {
     match text {
         "none" => Ok(true),
@@ -630,7 +635,7 @@ fn parse_keyring(text: &str) -> Result<bool, String> {
     }
 }
 
-/// Whose customs decide where configuration is kept.
+/// The platform whose conventions determine the configuration folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Platform {
     Unix,
@@ -639,7 +644,7 @@ enum Platform {
 }
 
 impl Platform {
-    fn here() -> Self {
+    fn current() -> Self {
         if cfg!(windows) {
             Self::Windows
         } else if cfg!(target_os = "macos") {
@@ -650,7 +655,7 @@ impl Platform {
     }
 }
 
-/// Where the older client keeps config.json, and so do we.
+/// Returns the default folder of config.json, which is that of the older client.
 fn default_config_folder(environment: &Environment, platform: Platform) -> Option<PathBuf> {
     let home = || environment.path(env::HOME);
     let (base, vendor) = match platform {

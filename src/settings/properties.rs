@@ -1,10 +1,10 @@
-//! What holds for any text as a value of a setting: for the property tests here and for the fuzz target.
+//! Properties of all texts as values of settings, for property tests and the fuzz target.
 
 use super::{parse_duration, parse_link, parse_url};
 use crate::env::parse_switch;
 use cells_client::account::{LinkUrl, ServerUrl};
 
-/// Reads any text as a duration, a switch, a URL and a public link.
+/// Parses any text as a duration, a switch, a URL and a public link.
 pub fn values(text: &str) {
     if let Ok(duration) = parse_duration(text) {
         assert!(!duration.is_zero(), "{text:?}");

@@ -5,21 +5,21 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::SettingsError;
 use crate::env::{self, EnvError, Environment};
 
-/// What the environment says of proxies: the variable that is set, and its value.
+/// The proxy variables of the environment, with the name of the variable that is set.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyTexts {
     /// For http://.
     pub http: Option<(&'static str, SecretString)>,
     /// For https://.
     pub https: Option<(&'static str, SecretString)>,
-    /// For both, unless the one above is set.
+    /// For both, unless the specific one is set.
     pub all: Option<(&'static str, SecretString)>,
-    /// The hosts that are reached without a proxy.
+    /// Hosts that need no proxy.
     pub none: String,
 }
 
 impl ProxyTexts {
-    /// Of two spellings the first one that is not empty counts.
+    /// Reads the variables. Of two spellings, the first one that is not empty counts.
     pub(super) fn resolve(environment: &Environment) -> Result<Self, SettingsError> {
         let first = |names: [&'static str; 2]| -> Result<Option<(&'static str, SecretString)>, EnvError> {
             for name in names {

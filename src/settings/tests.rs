@@ -14,7 +14,7 @@ fn settings(flags: &[&str], variables: &[(&str, &str)]) -> Result<Settings, Sett
     Settings::resolve(&harness.globals, &variables.iter().copied().collect())
 }
 
-/// The selection as one line.
+/// Returns the selection as one line.
 fn selected(flags: &[&str], variables: &[(&str, &str)]) -> String {
     let selection = match settings(flags, variables).and_then(|settings| settings.selection()) {
         Ok(selection) => selection,
@@ -24,13 +24,13 @@ fn selected(flags: &[&str], variables: &[(&str, &str)]) -> String {
         Selection::Link { link, password } => {
             format!("link {link} {}", if password.is_some() { "with" } else { "without" })
         }
-        Selection::Given { url, login, secret, .. } => {
+        Selection::Unstored { url, login, secret, .. } => {
             let secret = match secret {
-                GivenSecret::Token(TokenOrigin::Inline(token)) => format!("token {}", token.expose_secret()),
-                GivenSecret::Token(TokenOrigin::StandardInput) => "token from input".to_owned(),
-                GivenSecret::Token(TokenOrigin::File(file)) => format!("token in {}", file.display()),
-                GivenSecret::Token(TokenOrigin::Command(command)) => format!("token by {command}"),
-                GivenSecret::Password(password) => format!("password {}", password.expose_secret()),
+                UnstoredSecret::Token(TokenOrigin::Inline(token)) => format!("token {}", token.expose_secret()),
+                UnstoredSecret::Token(TokenOrigin::StandardInput) => "token from input".to_owned(),
+                UnstoredSecret::Token(TokenOrigin::File(file)) => format!("token in {}", file.display()),
+                UnstoredSecret::Token(TokenOrigin::Command(command)) => format!("token by {command}"),
+                UnstoredSecret::Password(password) => format!("password {}", password.expose_secret()),
             };
             format!("{url} {} {secret}", login.as_deref().unwrap_or("?"))
         }
@@ -52,10 +52,10 @@ fn a_link_takes_the_place_of_an_account() {
         (&["--link", LINK][..], &account[..], "link https://h/public/1f0c6a3b9d20 without".to_owned()),
         (&[], &with_link, format!("link {LINK} with")),
         (&["--link", LINK], &with_link, format!("link {LINK} with")),
-        // The password of the environment is that of the environment's link.
+        // The link password in the environment belongs to the environment's link.
         (&["--link", OTHER], &with_link, format!("link {OTHER} without")),
         (&["--link", OTHER], &[("CEC_LINK_PASSWORD", "lp")], format!("link {OTHER} with")),
-        // A flag that names an account wins over the environment's link.
+        // An option that names an account has priority over the environment's link.
         (&["--profile", "fp"], &with_link, "stored fp".to_owned()),
         (&["--url", "https://f", "--token", "FT"], &with_link, "https://f ? token FT".to_owned()),
         (&["--link", LINK, "--token", "FT"], &[], "error: --token and --link cannot be used together".to_owned()),
@@ -88,13 +88,13 @@ fn the_first_that_applies_is_used() {
         (&["--url", "https://f", "--login", "l", "--password", "p"], ENV, "https://f l password p"),
         (&["--url", "https://f", "--login", "l", "--password", "p", "-t", "T"], ENV, "https://f l token T"),
         (&["-u", "https://f", "-t", "-"], &[], "https://f ? token from input"),
-        // One token in 64 starts like this.
+        // One in 64 tokens starts with a dash.
         (&["-u", "https://f", "-t", "-Yx_"], &[], "https://f ? token -Yx_"),
         (&["-u", "https://f", "--login", "l", "--password", "--p"], &[], "https://f l password --p"),
         (&["-u", "https://f", "--token-file", "/t"], &[("CEC_TOKEN", "x")], "https://f ? token in /t"),
         (&[], &[("CEC_URL", "https://e"), ("CEC_TOKEN_FILE", "/t")], "https://e ? token in /t"),
         (&[], &[("CEC_URL", "https://e"), ("CEC_TOKEN_COMMAND", "pass x")], "https://e ? token by pass x"),
-        // Values are filled in one by one: a flag over its variable.
+        // Each value is resolved by itself: an option has priority over its variable.
         (&["--token", "FT"], ENV, "https://e ? token FT"),
         (&["--url", "https://f"], &[("CEC_TOKEN", "ET")], "https://f ? token ET"),
         (&["--login", "l", "--password", "p"], ENV, "https://e l password p"),
@@ -273,7 +273,7 @@ fn durations_need_a_meaning() {
 }
 
 #[test]
-fn debug_output_holds_no_secret() {
+fn debug_output_contains_no_secret() {
     let resolved = settings(
         &["--token", "s3cret", "--password", "s3cret", "--header", "X: s3cret", "--proxy", "http://u:s3cret@p"],
         &[("CEC_TOKEN", "s3cret"), ("CELLS_CLIENT_TARGET_USER_PWD", "s3cret")],

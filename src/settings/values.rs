@@ -1,11 +1,11 @@
-//! Durations, ages and sizes as people write them.
+//! Durations, ages and sizes in the forms that people write.
 
 use std::time::Duration;
 
-/// Reads a duration: seconds as a number, or with units as in `90s`, `2m`, `1h 30m`, `500ms`.
+/// Parses a duration: a number of seconds, or with units as in `90s`, `2m`, `1h 30m`, `500ms`.
 ///
 /// # Errors
-/// Anything else, and nothing or less.
+/// The text has another form, or the duration is not positive.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration = parse_any_duration(text).filter(|duration| !duration.is_zero());
     duration.ok_or_else(|| "expected a duration such as 90s, 2m or 500ms".to_owned())
@@ -19,22 +19,22 @@ fn parse_any_duration(text: &str) -> Option<Duration> {
     }
 }
 
-/// Reads the longest pause between two attempts: as [`parse_duration`], or 0 for none.
+/// Parses the longest pause between two attempts, like [`parse_duration`]; 0 means none.
 ///
 /// # Errors
-/// Anything else, and less than nothing.
+/// The text has another form, or the duration is negative.
 pub fn parse_pause(text: &str) -> Result<Duration, String> {
     match parse_any_duration(text) {
-        // Attempts without number and without pauses would keep the processor and the server busy.
+        // Unlimited attempts without pauses would keep the processor and the server busy.
         Some(pause) => Ok(pause.max(Duration::from_millis(1))),
         None => Err("expected a duration such as 30s, 2m or 500ms".to_owned()),
     }
 }
 
-/// Reads how old something is: as [`parse_duration`], or days and weeks as in `7d` and `2w`.
+/// Parses an age, like [`parse_duration`], or with days and weeks as in `7d` and `2w`.
 ///
 /// # Errors
-/// Anything else, and nothing or less.
+/// The text has another form, or the age is not positive.
 pub fn parse_age(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     let days = text.strip_suffix('d').map(|days| (days, 1.0)).or(text.strip_suffix('w').map(|weeks| (weeks, 7.0)));
@@ -46,10 +46,10 @@ pub fn parse_age(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads a number of bytes: `1048576`, or with a unit of 1024 as in `10k`, `1.5M`, `2GiB`.
+/// Parses a number of bytes: `1048576`, or with a binary unit as in `10k`, `1.5M`, `2GiB`.
 ///
 /// # Errors
-/// Anything else.
+/// The text has another form.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let expected = || "expected a size such as 500, 10k, 1.5M or 2GiB".to_owned();
     let lower = text.trim().to_ascii_lowercase();

@@ -3,8 +3,8 @@
 use std::io;
 use std::process::{Command, Stdio};
 
-/// Opens an address in a browser: one that `commands` names, in the form of `$BROWSER`, else the system's. Its
-/// environment is this process's without the variables in `without`, and it stays open when this process ends.
+/// Opens an address in a browser: one that `commands` names, in the form of `$BROWSER`, otherwise the system's. Its
+/// environment is that of this process without the variables in `without`. It stays open when this process ends.
 ///
 /// # Errors
 /// No browser can be started.
@@ -18,7 +18,7 @@ pub fn open(address: &str, commands: Option<&str>, without: &[&str]) -> io::Resu
         for name in without {
             command.env_remove(name);
         }
-        // Ctrl-C here is not meant for it.
+        // Ctrl-C in this terminal must not end the browser.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         match command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn() {
@@ -29,8 +29,8 @@ pub fn open(address: &str, commands: Option<&str>, without: &[&str]) -> io::Resu
     Err(last)
 }
 
-/// The commands of `$BROWSER`. Colons separate them (semicolons on Windows); `%s` in a command is the address, else the
-/// address is its last argument.
+/// Parses `$BROWSER`. Commands are separated by colons (semicolons on Windows). The address replaces `%s`, or is
+/// appended as the last argument.
 fn named(commands: &str, address: &str) -> Vec<Command> {
     let separator = if cfg!(windows) { ';' } else { ':' };
     let mut named = Vec::new();

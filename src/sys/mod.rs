@@ -1,4 +1,4 @@
-//! What differs between operating systems, and what touches them directly.
+//! Operating system interfaces, and the differences between systems.
 
 pub mod browser;
 pub mod limits;

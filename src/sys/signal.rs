@@ -1,5 +1,5 @@
-//! SIGINT, SIGTERM and SIGHUP: the first asks the command to stop, the second one ends the process. Either way the
-//! process dies of its signal, as a shell expects: bash ends a loop only if what ran in it died of SIGINT.
+//! SIGINT, SIGTERM and SIGHUP: the first signal asks the command to stop, the second one ends the process. In both
+//! cases the process dies from its signal, as a shell expects: bash ends a loop only if its command died from SIGINT.
 
 #![expect(clippy::disallowed_methods, reason = "the program ends as if the signal had killed it")]
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// Which signal came first.
+/// A signal that stops the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// SIGINT, or Ctrl-C on any system.
@@ -22,7 +22,7 @@ pub enum Signal {
 }
 
 impl Signal {
-    /// The exit code by custom.
+    /// Returns the conventional exit code.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Interrupt => 130,
@@ -31,13 +31,13 @@ impl Signal {
         }
     }
 
-    /// The signal that an exit code stands for.
+    /// Returns the signal that an exit code represents.
     pub fn of_exit_code(code: u8) -> Option<Self> {
         [Self::Interrupt, Self::Terminate, Self::Hangup].into_iter().find(|signal| signal.exit_code() == code)
     }
 
-    /// Ends the process by this signal's default action, so that who waits for it sees that it died of the signal;
-    /// with [`Signal::exit_code`] if the system knows no signals. Nothing is cleaned up.
+    /// Ends the process with this signal's default action, so that its parent sees the signal; with
+    /// [`Signal::exit_code`] if the system has no signals. Nothing is cleaned up.
     pub fn die(self) -> ! {
         #[cfg(unix)]
         {
@@ -47,19 +47,19 @@ impl Signal {
                 Self::Terminate => SIGTERM,
                 Self::Hangup => SIGHUP,
             };
-            // If that fails, the exit code tells the same.
+            // If this fails, the exit code has the same meaning.
             let _ = signal_hook::low_level::emulate_default_handler(number);
         }
         std::process::exit(i32::from(self.exit_code()))
     }
 }
 
-/// What has been received so far.
+/// The signals received so far.
 #[derive(Debug, Clone, Default)]
 pub struct Signals(Arc<AtomicU8>);
 
 impl Signals {
-    /// The first signal that came, if any did.
+    /// Returns the first signal received, if any.
     pub fn first(&self) -> Option<Signal> {
         match self.0.load(Ordering::Acquire) {
             0 => None,
@@ -68,14 +68,14 @@ impl Signals {
     }
 }
 
-/// How long the terminal may take to be cleared: one that takes nothing more must not keep the process.
+/// How long clearing the terminal may take. A blocked terminal must not keep the process alive.
 const CLEARING: Duration = Duration::from_millis(300);
 
-/// Cancels `cancel` at the first signal and ends the process at the second, once `clear` has cleared the terminal. Call
-/// it inside the runtime.
+/// Cancels `cancel` at the first signal, and ends the process at the second one, after `clear` has cleared the
+/// terminal. Call it inside the runtime.
 ///
 /// # Errors
-/// Handlers that cannot be installed.
+/// The signal handlers cannot be installed.
 pub fn watch(cancel: CancellationToken, clear: impl FnOnce() + Send + 'static) -> std::io::Result<Signals> {
     let signals = Signals::default();
     let received = signals.clone();
@@ -88,7 +88,7 @@ pub fn watch(cancel: CancellationToken, clear: impl FnOnce() + Send + 'static) -
         let (cleared, is_cleared) = mpsc::channel();
         let clearing = std::thread::Builder::new().spawn(move || {
             clear();
-            // It may be too late.
+            // The receiver may have stopped waiting.
             let _ = cleared.send(());
         });
         if clearing.is_ok() {
@@ -103,7 +103,7 @@ pub fn watch(cancel: CancellationToken, clear: impl FnOnce() + Send + 'static) -
 struct Source {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    /// The terminal is gone; absent where that is to be ignored (nohup).
+    /// The hangup of the terminal; `None` if it must be ignored (nohup).
     hangup: Option<tokio::signal::unix::Signal>,
 }
 
@@ -130,13 +130,13 @@ impl Source {
     }
 }
 
-/// Whether this process was started with SIGHUP ignored, as nohup does; true where the system does not tell.
+/// Whether this process was started with SIGHUP ignored, as nohup does; true if unknown.
 #[cfg(unix)]
 fn ignores_hangup() -> bool {
     std::fs::read_to_string("/proc/self/status").map_or(true, |status| ignored_signals(&status) & 1 == 1)
 }
 
-/// The mask of ignored signals, the first being bit 0, in the words of /proc/self/status.
+/// Returns the mask of ignored signals in /proc/self/status; bit 0 is the first signal.
 #[cfg(unix)]
 fn ignored_signals(status: &str) -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,16 +1,16 @@
-//! Whether there is a standard input at all.
+//! Detects a missing standard input.
 
-/// Whether this process was started without a standard input (`<&-`), so far as the system tells (Linux).
+/// Whether this process was started without a standard input (`<&-`), if that can be detected (only on Linux).
 ///
-/// What stands in its place then, before any code of ours runs, is `/dev/null`, open for writing as well. A shell's
-/// `</dev/null` is open for reading only. Whoever hands over `/dev/null` open for both is taken for one that gives none.
+/// In that case the Rust runtime opens `/dev/null` for reading and writing before any other code runs. A shell's
+/// `</dev/null` is open for reading only. A `/dev/null` that is open for both counts as missing.
 pub fn was_closed() -> bool {
     let leads_nowhere =
         std::fs::read_link("/proc/self/fd/0").is_ok_and(|path| path == std::path::Path::new("/dev/null"));
     leads_nowhere && std::fs::read_to_string("/proc/self/fdinfo/0").is_ok_and(|about| is_for_both(&about))
 }
 
-/// Whether a file is open for reading and writing, in the words of /proc/self/fdinfo: the last octal digit of the flags.
+/// Whether a file is open for reading and writing according to /proc/self/fdinfo: the last octal digit of the flags.
 fn is_for_both(about: &str) -> bool {
     about.lines().find_map(|line| line.strip_prefix("flags:")).is_some_and(|flags| flags.trim().ends_with('2'))
 }

@@ -1,4 +1,4 @@
-//! Typing that is not shown.
+//! Input on a terminal without echo.
 
 #[cfg(unix)]
 pub use unix::Hidden;
@@ -10,8 +10,8 @@ mod unix {
 
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-    /// While it lives, a terminal does not show what is typed. Ctrl-C stays a signal, and however
-    /// the wait for input ends, the terminal is as before.
+    /// Disables the echo of a terminal until it is dropped. Ctrl-C remains a signal. The previous mode is restored
+    /// however the input ends.
     #[derive(Debug)]
     pub struct Hidden<T: AsFd> {
         terminal: T,
@@ -19,10 +19,10 @@ mod unix {
     }
 
     impl<T: AsFd> Hidden<T> {
-        /// Stops showing what is typed. To be called before the question is shown: an answer may come at once.
+        /// Disables the echo. Call it before the prompt is shown, because the answer may come at once.
         ///
         /// # Errors
-        /// It is no terminal, or cannot be switched.
+        /// The file is not a terminal, or its mode cannot be changed.
         pub fn start(terminal: T) -> io::Result<Self> {
             let before = tcgetattr(&terminal)?;
             let mut hidden = before.clone();
@@ -34,7 +34,7 @@ mod unix {
 
     impl<T: AsFd> Drop for Hidden<T> {
         fn drop(&mut self) {
-            // A terminal that is gone needs no mending.
+            // This fails only if the terminal is gone.
             let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
         }
     }

@@ -1,10 +1,10 @@
-//! Sizes and times for people.
+//! Sizes and times for human readers.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// Bytes with a unit: `4 B`, `41.2 MiB`, `118 GiB`.
+/// Returns a size with a unit: `4 B`, `41.2 MiB`, `118 GiB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if count < 1024 {
@@ -13,7 +13,7 @@ pub fn bytes(count: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let mut value = count as f64;
     let mut unit = 0;
-    // What would be shown as 1024 of a unit is 1.0 of the next.
+    // A value that would be rounded to 1024 becomes 1.0 of the next unit.
     while value >= 1023.5 && unit + 1 < UNITS.len() {
         value /= 1024.0;
         unit += 1;
@@ -21,7 +21,7 @@ pub fn bytes(count: u64) -> String {
     if value < 99.95 { format!("{value:.1} {}", UNITS[unit]) } else { format!("{value:.0} {}", UNITS[unit]) }
 }
 
-/// A number with its thousands apart: `310,344`.
+/// Returns a number with separated thousands: `310,344`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -34,7 +34,7 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// How long something takes: `0.4s`, `38s`, `24m10s`, `3h05m`, `2d4h`.
+/// Returns a duration: `0.4s`, `38s`, `24m10s`, `3h05m`, `2d4h`.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -46,10 +46,10 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// How long ago something was: `now`, `3 minutes ago`, `2 years ago`; `in 5 minutes` for what lies ahead.
+/// Returns a time relative to now: `now`, `3 minutes ago`, `2 years ago`; `in 5 minutes` for the future.
 pub fn ago(time: Timestamp, now: Timestamp) -> String {
     let seconds = now.as_second() - time.as_second();
-    // What ends in seven days is not shown as six because a moment of them has gone by.
+    // Something that expires in seven days must not be shown as six just because a moment has passed.
     let slack = if seconds < -3600 { 60 } else { 0 };
     let span = span(seconds.unsigned_abs() + slack);
     match (span, seconds) {

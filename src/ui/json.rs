@@ -1,4 +1,4 @@
-//! The JSON shapes that several commands share. They are a contract: fields are only ever added.
+//! The JSON objects that several commands use. They are a contract: fields are only ever added.
 
 use std::collections::BTreeMap;
 
@@ -9,50 +9,50 @@ use cells_client::api::{Node, NodeKind};
 /// A node.
 #[derive(Debug, Serialize)]
 pub struct NodeRecord<'a> {
-    /// Workspace and path.
+    /// The path, beginning with the workspace.
     path: &'a str,
-    /// The last name of the path.
+    /// The last segment of the path.
     name: &'a str,
     /// `file`, `folder` or `workspace`.
     r#type: &'static str,
-    /// Bytes; for folders the sum of what is below, as far as the server knows it. Listings do not know that of
-    /// workspaces.
+    /// The size in bytes; for folders the sum of everything below, if the server knows it. Listings do not contain it
+    /// for workspaces.
     size: Option<u64>,
-    /// When it was last written.
+    /// The time of the last write.
     mtime: Option<String>,
-    /// Its UUID; of a workspace its own, not that of its root folder.
+    /// The UUID; for a workspace its own, not that of its root folder.
     uuid: Option<&'a str>,
-    /// The server's own content hash (x-cells-hash).
+    /// The content hash (x-cells-hash).
     hash: Option<&'a str>,
-    /// The entity tag.
+    /// The ETag.
     etag: Option<&'a str>,
     /// The MIME type.
     mime: Option<&'a str>,
-    /// Whether the user may only read it.
+    /// Whether the user has no write permission.
     read_only: bool,
-    /// Whether its name starts with a dot.
+    /// Whether the name starts with a dot.
     hidden: bool,
-    /// What only workspaces have.
+    /// Fields that only workspaces have.
     #[serde(flatten)]
     workspace: Option<WorkspaceFields<'a>>,
-    /// All other metadata; only where one node is asked for by name.
+    /// All other metadata; only if one node is requested by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     meta: Option<&'a BTreeMap<String, serde_json::Value>>,
 }
 
-/// What a workspace has besides.
+/// Additional fields of a workspace.
 #[derive(Debug, Serialize)]
 struct WorkspaceFields<'a> {
-    /// Its name as people read it.
+    /// The display name.
     label: Option<&'a str>,
-    /// What it is for.
+    /// The description.
     description: Option<&'a str>,
-    /// What the user may do in it: `read`, or `read,write`.
+    /// The user's permissions: `read`, or `read,write`.
     permissions: Option<&'a str>,
 }
 
 impl<'a> NodeRecord<'a> {
-    /// A node as listings show it.
+    /// Creates the record of a node in a listing.
     pub fn listed(node: &'a Node) -> Self {
         Self {
             path: node.path.as_str(),
@@ -75,13 +75,13 @@ impl<'a> NodeRecord<'a> {
         }
     }
 
-    /// A node with its metadata.
+    /// Creates the record of a node with its metadata.
     pub fn detailed(node: &'a Node) -> Self {
         Self { size: Some(node.size), meta: Some(&node.meta), ..Self::listed(node) }
     }
 }
 
-/// The name of a node's kind in JSON.
+/// Returns the name of a node's type in JSON.
 pub fn kind_name(kind: NodeKind) -> &'static str {
     match kind {
         NodeKind::Workspace => "workspace",

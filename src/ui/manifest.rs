@@ -1,5 +1,5 @@
-//! A file with one JSON object a line, each written as a whole and at once: whatever ends the program, what was done so
-//! far is told, and no line is half.
+//! A file with one JSON object per line. Each line is written at once and completely, so that the file is valid and up
+//! to date however the program ends.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -8,16 +8,16 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-/// A manifest that is being written.
+/// A manifest in progress.
 #[derive(Debug)]
 pub struct Manifest {
     path: PathBuf,
-    /// The file, or why it can take no more.
+    /// The file, or why it cannot be written.
     state: Mutex<Result<File, io::Error>>,
 }
 
 impl Manifest {
-    /// Starts a manifest in place of any file of that name.
+    /// Creates a manifest, replacing an existing file.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -25,7 +25,7 @@ impl Manifest {
         Ok(Self { path: path.to_owned(), state: Mutex::new(Ok(File::create(path)?)) })
     }
 
-    /// Adds a line. After a failure nothing more is written.
+    /// Adds a line. After a failure, nothing more is written.
     pub fn write(&self, record: &impl Serialize) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let Ok(file) = state.as_mut() else { return };
@@ -36,11 +36,11 @@ impl Manifest {
         }
     }
 
-    /// Adds the last line and hands all of it over to the disk.
+    /// Adds the last line and flushes the file to the disk.
     pub fn end(&self, record: &impl Serialize) {
         self.write(record);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // A pipe or a device cannot be synced, and need not be.
+        // A pipe or a device cannot be flushed, and need not be.
         let synced =
             state.as_ref().map(|file| file.metadata().is_ok_and(|about| about.is_file()).then(|| file.sync_all()));
         if let Ok(Some(Err(error))) = synced {
@@ -48,7 +48,7 @@ impl Manifest {
         }
     }
 
-    /// Why it is not complete, if it is not.
+    /// Returns why the manifest is incomplete, if it is.
     pub fn failure(&self) -> Option<String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let error = state.as_ref().err()?;
@@ -75,7 +75,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_full_disk_is_told_at_the_end() {
+    fn a_full_disk_is_reported_at_the_end() {
         let manifest = Manifest::create(Path::new("/dev/full")).expect("a device");
         manifest.write(&1);
         manifest.end(&2);

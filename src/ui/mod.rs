@@ -1,4 +1,4 @@
-//! What the user sees: results on standard output, everything else on standard error.
+//! Output to the user: results on standard output, everything else on standard error.
 
 #![expect(clippy::disallowed_methods, reason = "the screen")]
 
@@ -26,19 +26,19 @@ use serde::Serialize;
 use crate::settings::{ColorChoice, OutputSettings};
 use cells_client::http::redact::Secrets;
 
-/// How long lines may wait in the buffer before the next one takes them along to a pipe.
+/// How long lines may be buffered before the next one flushes them to a pipe.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Why standard output takes no more.
+/// Standard output cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
-    /// Its reader has gone (`cec ls | head`): stop producing, quietly.
+    /// The reader has gone (`cec ls | head`): stop quietly.
     #[error("the reader of standard output has closed it")]
     Closed,
-    /// It cannot be written.
+    /// The system reported an error.
     #[error(transparent)]
     Io(io::Error),
-    /// The expression of `--jq` does not fit a result.
+    /// The expression of `--jq` does not match a result.
     #[error("{0}")]
     Filter(String),
 }
@@ -52,7 +52,7 @@ impl From<io::Error> for OutputError {
 struct Output {
     writer: io::BufWriter<io::Stdout>,
     flushed: Instant,
-    /// Whether a write has failed, so that all others would.
+    /// Whether a write has failed, so that all others would fail too.
     broken: bool,
 }
 
@@ -69,7 +69,7 @@ impl Output {
     }
 }
 
-/// The user's screen, or what stands in for it.
+/// The terminal or the streams that replace it.
 pub struct Ui {
     output: Mutex<Output>,
     settings: OutputSettings,
@@ -82,12 +82,12 @@ pub struct Ui {
     link: OnceLock<(String, String)>,
     filter: Option<jq::JsonFilter>,
     board: waiting::Board,
-    /// What clears the terminal where the program ends without coming to its end.
+    /// Clears the terminal if the program ends early.
     cleanup: Mutex<Option<Box<dyn Fn() + Send>>>,
 }
 
 impl Ui {
-    /// The standard streams of this process.
+    /// Uses the standard streams of this process.
     pub fn new(settings: &OutputSettings) -> Self {
         Self {
             output: Mutex::new(Output {
@@ -108,18 +108,18 @@ impl Ui {
         }
     }
 
-    /// The same with a filter that all JSON results go through.
+    /// Returns the same with a filter for all JSON results.
     #[must_use]
     pub fn filtered(self, filter: Option<jq::JsonFilter>) -> Self {
         Self { filter, ..self }
     }
 
-    /// Has `clear` called by [`Ui::clear`], in place of what was there before.
+    /// Sets the function that [`Ui::clear`] calls, replacing the previous one.
     pub fn before_exit(&self, clear: impl Fn() + Send + 'static) {
         *lock(&self.cleanup) = Some(Box::new(clear));
     }
 
-    /// Clears away what moves on the terminal: the program is about to be ended.
+    /// Clears moving lines from the terminal, because the program is about to be ended.
     pub fn clear(&self) {
         self.board.make_room(true);
         if let Some(clear) = &*lock(&self.cleanup) {
@@ -127,47 +127,47 @@ impl Ui {
         }
     }
 
-    /// Whether results are JSON.
+    /// Whether results are printed as JSON.
     pub fn is_json(&self) -> bool {
         self.settings.json
     }
 
-    /// Whether status lines are silenced.
+    /// Whether status lines are suppressed.
     pub fn is_quiet(&self) -> bool {
         self.settings.quiet
     }
 
-    /// Whether tables have all their columns, whatever the width of the terminal.
+    /// Whether tables have all their columns, whatever the terminal's width.
     pub fn is_wide(&self) -> bool {
         self.settings.wide
     }
 
-    /// Whether lines may move on the terminal that messages go to.
+    /// Whether lines may move on the terminal of standard error.
     pub fn moves(&self) -> bool {
         self.stderr_terminal && !self.settings.still
     }
 
-    /// Whether somebody types what is read.
+    /// Whether standard input is a terminal.
     pub fn stdin_is_terminal(&self) -> bool {
         self.stdin_terminal
     }
 
-    /// Whether results go to a terminal.
+    /// Whether standard output is a terminal.
     pub fn stdout_is_terminal(&self) -> bool {
         self.stdout_terminal
     }
 
-    /// Whether messages go to a terminal.
+    /// Whether standard error is a terminal.
     pub fn stderr_is_terminal(&self) -> bool {
         self.stderr_terminal
     }
 
-    /// Whether results are coloured.
+    /// Whether results have colors.
     pub fn color(&self) -> bool {
         self.colored(self.stdout_terminal)
     }
 
-    /// Whether messages are coloured.
+    /// Whether messages have colors.
     pub fn stderr_color(&self) -> bool {
         self.colored(self.stderr_terminal)
     }
@@ -180,7 +180,7 @@ impl Ui {
         }
     }
 
-    /// The columns of the terminal; `None` where there is none.
+    /// Returns the width of the terminal in columns; `None` if there is none.
     pub fn width(&self) -> Option<usize> {
         if !self.stdout_terminal && !self.stderr_terminal {
             return None;
@@ -188,16 +188,16 @@ impl Ui {
         terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
     }
 
-    /// Writes one line of results. On a terminal all that could act on it is escaped, tabs included, whatever the text is
-    /// made of; in a pipe the text is as it is.
+    /// Writes one line of results. On a terminal all control characters are escaped, including tabs; in a pipe the text
+    /// is unchanged.
     ///
     /// # Errors
-    /// [`OutputError::Closed`] if nobody reads any more.
+    /// [`OutputError::Closed`] if the reader has gone.
     pub fn line(&self, text: &str) -> Result<(), OutputError> {
         self.styled_line(&[Piece::Text(text)])
     }
 
-    /// Writes one line of results that are values side by side, with a tab between them in a pipe, and a gap on a terminal.
+    /// Writes one line of values, separated by a tab in a pipe, and by a gap on a terminal.
     ///
     /// # Errors
     /// As [`Ui::line`].
@@ -205,7 +205,7 @@ impl Ui {
         self.line(&cells.join(if self.stdout_terminal { "  " } else { "\t" }))
     }
 
-    /// [`Ui::line`] for a text of several lines, such as a file of settings.
+    /// Like [`Ui::line`], for a text of several lines, such as a settings file.
     ///
     /// # Errors
     /// As [`Ui::line`].
@@ -213,8 +213,8 @@ impl Ui {
         text.lines().try_for_each(|line| self.line(line))
     }
 
-    /// [`Ui::line`] with parts that have a style. A style is a constant of this program, so that no text from elsewhere
-    /// can be one.
+    /// Like [`Ui::line`], for a text with styled parts. A style is a constant of this program, so no text from
+    /// elsewhere can be one.
     ///
     /// # Errors
     /// As [`Ui::line`].
@@ -232,7 +232,8 @@ impl Ui {
         self.write(&bytes.chain([&b"\n"[..]]).collect::<Vec<_>>())
     }
 
-    /// Writes a text that ends as `end` says, such as a NUL: escaped like a line on a terminal, as it is elsewhere.
+    /// Writes a text followed by `end`, such as a NUL. It is escaped like a line on a terminal, and unchanged
+    /// elsewhere.
     ///
     /// # Errors
     /// As [`Ui::line`].
@@ -240,7 +241,7 @@ impl Ui {
         self.write(&[self.shown(text).as_bytes(), end.as_bytes()])
     }
 
-    /// Writes bytes as they are: the content of a file. Texts are for [`Ui::line`].
+    /// Writes unchanged bytes, the content of a file. Use [`Ui::line`] for texts.
     ///
     /// # Errors
     /// As [`Ui::line`].
@@ -248,7 +249,7 @@ impl Ui {
         self.write(&[bytes])
     }
 
-    /// Writes one JSON value on a line of its own.
+    /// Writes one JSON value on its own line.
     ///
     /// # Errors
     /// As [`Ui::line`].
@@ -257,14 +258,14 @@ impl Ui {
         let Some(filter) = &self.filter else { return self.json_text(&text) };
         for given in filter.apply(&text).map_err(OutputError::Filter)? {
             match given {
-                jq::Given::Text(text) => self.line(&self.shown(&text))?,
-                jq::Given::Json(text) => self.json_text(&text)?,
+                jq::FilterResult::Text(text) => self.line(&self.shown(&text))?,
+                jq::FilterResult::Json(text) => self.json_text(&text)?,
             }
         }
         Ok(())
     }
 
-    /// Writes one JSON value, always indented, whatever [`Ui::is_json`] says.
+    /// Writes one JSON value, always indented, whatever [`Ui::is_json`] returns.
     ///
     /// # Errors
     /// As [`Ui::line`].
@@ -273,7 +274,7 @@ impl Ui {
             self.board.make_room(true);
         }
         let mut output = lock(&self.output);
-        // As it is made: what is nested deeply takes many times its length.
+        // Written while it is serialized: deep nesting makes the text many times longer than the value.
         let written = serde_json::to_writer_pretty(SafeJson(&mut output.writer), value).map_err(io::Error::from);
         let result = written.and_then(|()| output.write(&[b"\n"], self.stdout_terminal));
         output.broken |= result.is_err();
@@ -284,7 +285,7 @@ impl Ui {
         self.write(&[json_safe(text).as_bytes(), b"\n"])
     }
 
-    /// Writes the one JSON document of a command: indented on a terminal, on one line in a pipe.
+    /// Writes the only JSON document of a command: indented on a terminal, on one line in a pipe.
     ///
     /// # Errors
     /// As [`Ui::line`].
@@ -306,12 +307,12 @@ impl Ui {
         Ok(result?)
     }
 
-    /// Whether standard output has failed: then no further result can be written.
+    /// Whether standard output has failed, so that no further result can be written.
     pub fn is_broken(&self) -> bool {
         lock(&self.output).broken
     }
 
-    /// Hands all results over to the reader.
+    /// Flushes all results to the reader.
     ///
     /// # Errors
     /// As [`Ui::line`].
@@ -322,14 +323,14 @@ impl Ui {
         Ok(result?)
     }
 
-    /// Says what was done; silent with `--quiet` and `--json`.
+    /// Prints what was done. Silent with `--quiet` and `--json`.
     pub fn status(&self, text: &str) {
         if !self.is_quiet() && !self.is_json() {
             self.message("", "", text);
         }
     }
 
-    /// Says what is odd but no failure.
+    /// Prints a warning.
     pub fn warn(&self, text: &str) {
         if self.settings.log_file.is_some() {
             tracing::warn!("{text}");
@@ -341,7 +342,7 @@ impl Ui {
         }
     }
 
-    /// Says what the user can do next; silent with `--quiet` and `--json`.
+    /// Prints what the user can do next. Silent with `--quiet` and `--json`.
     pub fn hint(&self, text: &str) {
         if !self.is_quiet() && !self.is_json() {
             self.message("hint: ", "\u{1b}[1m", text);
@@ -362,16 +363,16 @@ impl Ui {
         self.to_stderr(&format!("{}\n", json_safe(&record)));
     }
 
-    /// Writes a JSON object on a line of its own to standard error.
+    /// Writes a JSON object on its own line to standard error.
     pub fn json_status(&self, value: &serde_json::Value) {
         self.to_stderr(&format!("{}\n", json_safe(&value.to_string())));
     }
 
-    /// Shows a failure; results written so far come first.
+    /// Prints an error, after all buffered results.
     pub fn error(&self, error: &crate::error::CliError) {
-        // Where that fails, it is told with the next result or at the end.
+        // If this fails, the next result or the end reports it.
         let _ = lock(&self.output).writer.flush();
-        // A log on standard error stands beside the error itself.
+        // A log on standard error would only repeat the causes next to the error.
         if self.settings.log_file.is_some() {
             let context: Vec<&str> = error.context.iter().map(String::as_str).collect();
             tracing::error!(kind = error.kind.name(), doing = %context.join("; "), "{}", error.message);
@@ -380,60 +381,58 @@ impl Ui {
         self.to_stderr(&self.advised(error).render(self.is_json(), self.stderr_color()));
     }
 
-    /// Remembers how to sign in where the credentials in use are not good any more; the first word counts.
+    /// Sets the hint for credentials in use that are no longer valid. Only the first call has an effect.
     pub fn keep_advice(&self, how: String) {
         let _ = self.sign_in.set(how);
     }
 
-    /// A failure with what is known of how to sign in here.
+    /// Returns an error with the hint about signing in that applies here.
     pub fn advised(&self, error: &crate::error::CliError) -> crate::error::CliError {
-        let mut error = error.clone().advised(self.sign_in.get().map(String::as_str));
-        if let Some((name, url)) = self.link.get() {
-            for hint in error.hints.iter_mut().filter(|hint| hint.contains("cec ")) {
-                *hint = with_link(hint, name, url);
-            }
+        let error = error.clone().advised(self.sign_in.get().map(String::as_str));
+        match self.link.get() {
+            Some((name, url)) => error.naming_link(name, url),
+            None => error,
         }
-        error
     }
 
-    /// Remembers the public link in use: a command line in a hint names it by its URL, as it must be typed.
+    /// Remembers the public link in use, so that command lines in hints can name it by its URL.
     pub fn keep_link(&self, name: &str, url: String) {
         let _ = self.link.set((name.to_owned(), url));
     }
 
-    /// Writes to standard error, known secrets masked. There is nobody to tell if that fails.
+    /// Writes to standard error with secrets masked. A failure cannot be reported anywhere.
     fn to_stderr(&self, text: &str) {
         self.board.make_room(text.ends_with('\n'));
         let _ = io::stderr().lock().write_all(self.secrets.mask(text).as_bytes());
     }
 
-    /// The secrets that no message may show, whatever a server answers; the log masks the same ones.
+    /// Returns the secrets that no message may show. The log masks the same ones.
     pub fn secrets(&self) -> &Secrets {
         &self.secrets
     }
 
-    /// A name as standard output shows it: control characters escaped on a terminal, untouched elsewhere.
+    /// Returns a name for standard output: control characters escaped on a terminal, unchanged elsewhere.
     pub fn shown<'a>(&self, name: &'a str) -> Cow<'a, str> {
         if self.stdout_terminal { escape(name) } else { Cow::Borrowed(name) }
     }
 
-    /// Bytes as standard output shows them: readable on a terminal, a plain number elsewhere.
+    /// Returns a size for standard output: readable on a terminal, a number elsewhere.
     pub fn size(&self, bytes: u64) -> String {
         if self.stdout_terminal { human::bytes(bytes) } else { bytes.to_string() }
     }
 
-    /// A time as standard output shows it: how long ago on a terminal, RFC 3339 elsewhere.
+    /// Returns a time for standard output: relative on a terminal, RFC 3339 elsewhere.
     pub fn time(&self, time: jiff::Timestamp) -> String {
         if self.stdout_terminal { human::ago(time, jiff::Timestamp::now()) } else { time.to_string() }
     }
 }
 
-/// A poisoned lock only means that another thread panicked while writing; what it guards stays usable.
+/// Locks a mutex. A poisoned one only means that another thread panicked while it was writing; the content is usable.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Whether a character could move the cursor, change colours, or turn the direction of what follows.
+/// Whether a character could move the cursor, change colors, or change the text direction.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -441,28 +440,19 @@ fn is_unsafe(character: char) -> bool {
             | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// A command line in which the paths of a public link begin with its URL.
-fn with_link(line: &str, name: &str, url: &str) -> String {
-    let mut text = line.to_owned();
-    for (before, after) in [("'", "/"), ("'", "'"), (" ", "/"), (" ", " ")] {
-        text = text.replace(&format!("{before}{name}{after}"), &format!("{before}{url}{after}"));
-    }
-    text
-}
-
-/// A part of a line of results.
+/// A part of a result line.
 #[derive(Debug, Clone, Copy)]
 pub enum Piece<'a> {
-    /// What may come from anywhere.
+    /// Text from anywhere.
     Text(&'a str),
-    /// A sequence that changes how the terminal shows what follows.
+    /// An escape sequence that changes the style of the following text.
     Style(&'static str),
-    /// A tab of this program's own.
+    /// A tab of this program.
     Tab,
 }
 
-/// A text without characters that act on a terminal: control characters (C0 and C1) and directional overrides are
-/// written as `\n`, `\t`, `\r` or `\u{…}`.
+/// Escapes characters that act on a terminal: control characters (C0 and C1) and directional overrides become `\n`,
+/// `\t`, `\r` or `\u{…}`.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
@@ -483,7 +473,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Takes JSON as serde_json writes it, which is never a part of a character, and makes it safe.
+/// Escapes JSON while it is written. serde_json never writes a part of a character.
 struct SafeJson<W>(W);
 
 impl<W: Write> Write for SafeJson<W> {
@@ -498,8 +488,7 @@ impl<W: Write> Write for SafeJson<W> {
     }
 }
 
-/// A JSON text whose strings hold no character that acts on a terminal; they are escaped as JSON knows it. (Those
-/// below U+0020 already are.)
+/// Escapes characters in JSON strings that act on a terminal, in the form of JSON. (Those below U+0020 already are.)
 pub fn json_safe(text: &str) -> Cow<'_, str> {
     let unsafe_in_json = |character: char| is_unsafe(character) && character != '\n';
     if !text.chars().any(unsafe_in_json) {
@@ -508,7 +497,7 @@ pub fn json_safe(text: &str) -> Cow<'_, str> {
     let mut escaped = String::with_capacity(text.len() + 8);
     for character in text.chars() {
         if unsafe_in_json(character) {
-            // All of them lie in the basic plane. Writing to a String cannot fail.
+            // All of them are in the basic plane. Writing to a String cannot fail.
             let _ = write!(escaped, "\\u{:04x}", u32::from(character));
         } else {
             escaped.push(character);

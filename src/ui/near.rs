@@ -1,12 +1,13 @@
-//! Words that one could have meant.
+//! Finds words that the user may have meant.
 
-/// The name that is nearest to what was typed, where one is near at all.
+/// Returns the name that is closest to what was typed, if one is close enough.
 pub fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = names.filter(|name| is_near(typed, name));
     near.min_by_key(|name| distance(typed, name))
 }
 
-/// Whether one word may be a slip of the finger for another: one letter in three may be wrong. Of single letters none is.
+/// Whether one word may be a typing error for another: up to a third of the letters may differ. Single letters never
+/// match.
 pub fn is_near(typed: &str, name: &str) -> bool {
     let longest = typed.chars().count().max(name.chars().count());
     longest > 2 && distance(typed, name) <= longest / 3

@@ -1,4 +1,4 @@
-//! Questions. Silence, the end of input and anything but a clear yes mean No.
+//! Prompts. Silence, the end of input and anything but a clear yes mean No.
 
 #![expect(clippy::disallowed_methods, reason = "prompts read standard input")]
 
@@ -13,13 +13,13 @@ use super::{Ui, escape};
 /// What counts as a yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consent {
-    /// `y` or `yes`, for what can be undone.
+    /// `y` or `yes`, if the action can be undone.
     Yes,
-    /// The word `yes` in full, for what cannot.
+    /// The complete word `yes`, if it cannot.
     TypedYes,
 }
 
-/// How much of standard input is read.
+/// The part of standard input to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
     /// The first line, without its end.
@@ -29,12 +29,12 @@ pub enum Extent {
 }
 
 impl Ui {
-    /// Whether somebody is there to answer: standard input and standard error are a terminal, and asking is allowed.
+    /// Whether the user can be asked: standard input and standard error are terminals, and prompts are allowed.
     pub fn can_ask(&self) -> bool {
         self.stdin_terminal && self.stderr_terminal && !self.settings.no_input
     }
 
-    /// Asks whether to go on. Call it only where [`Ui::can_ask`].
+    /// Asks for a confirmation. Call it only if [`Ui::can_ask`].
     pub async fn confirm(&self, question: &str, consent: Consent) -> bool {
         let choices = match consent {
             Consent::Yes => "[y/N]",
@@ -50,7 +50,7 @@ impl Ui {
         }
     }
 
-    /// Asks for a line of text; `None` at the end of input. Call it only where [`Ui::can_ask`].
+    /// Asks for a line of text; `None` at the end of input. Call it only if [`Ui::can_ask`].
     pub async fn ask(&self, question: &str) -> Option<String> {
         let unanswered = self.open_question(&format!("{}: ", escape(question)));
         let line = on_a_thread(|| read_line(&mut io::stdin().lock())).await.flatten()?;
@@ -58,8 +58,8 @@ impl Ui {
         Some(line)
     }
 
-    /// Asks for a choice by its number or name; an empty answer takes the first. `None` at the end of input. Call it
-    /// only where [`Ui::can_ask`].
+    /// Asks for a choice by its number or name. An empty answer means the first. `None` at the end of input. Call it
+    /// only if [`Ui::can_ask`].
     pub async fn choose(&self, question: &str, choices: &[&str]) -> Option<usize> {
         self.write_prompt(&format!("{}\n", escape(question)));
         for (index, choice) in choices.iter().enumerate() {
@@ -74,21 +74,21 @@ impl Ui {
         }
     }
 
-    /// Asks for a secret without showing what is typed; `None` at the end of input or where nothing is typed. Call
-    /// it only where [`Ui::can_ask`].
+    /// Asks for a secret without echo; `None` at the end of input or for an empty answer. Call it only if
+    /// [`Ui::can_ask`].
     ///
     /// # Errors
-    /// A terminal that cannot be switched.
+    /// The mode of the terminal cannot be changed.
     pub async fn ask_hidden(&self, question: &str) -> io::Result<Option<SecretString>> {
         let typed = self.read_hidden(&format!("{}: ", escape(question))).await?;
         Ok(typed.filter(|text| !text.is_empty()).map(SecretString::from))
     }
 
-    /// Reads a secret that the user said is on standard input: a line that is not shown where that is a terminal,
-    /// else what comes through the pipe, `limit` bytes at most. The end of input gives an empty text.
+    /// Reads a secret from standard input: a line without echo if it is a terminal, otherwise the content of the pipe,
+    /// up to `limit` bytes. The end of input results in an empty text.
     ///
     /// # Errors
-    /// Input that cannot be read, or a terminal where nothing may be asked.
+    /// The input cannot be read, or it is a terminal and prompts are not allowed.
     pub async fn read_secret(&self, question: &str, limit: u64, extent: Extent) -> io::Result<String> {
         if self.stdin_terminal {
             if self.settings.no_input {
@@ -103,7 +103,7 @@ impl Ui {
     #[cfg(unix)]
     async fn read_hidden(&self, prompt: &str) -> io::Result<Option<String>> {
         let _hidden = crate::sys::tty::Hidden::start(io::stdin())?;
-        // The end of the line is not shown either.
+        // The user's newline is not shown either, so this adds one.
         let _new_line = self.open_question(prompt);
         Ok(on_a_thread(|| read_whole_line(&mut io::stdin().lock())).await.flatten())
     }
@@ -120,7 +120,7 @@ impl Ui {
         }
     }
 
-    /// Shows a line that belongs to the question that follows, so also with `--quiet`.
+    /// Prints a line that belongs to the next prompt, so even with `--quiet`.
     pub fn before_asking(&self, text: &str) {
         self.write_prompt(&format!("{}\n", escape(text)));
     }
@@ -137,8 +137,8 @@ impl Ui {
     }
 }
 
-/// A question whose answer was not typed, so that the cursor stands behind it: what comes next, whether the end of
-/// input or Ctrl-C, starts on a line of its own.
+/// A prompt without a typed answer, so the cursor is behind it. Dropping this starts a new line, at the end of input as
+/// well as after Ctrl-C.
 struct Unanswered<'a> {
     ui: &'a Ui,
     open: bool,
@@ -159,11 +159,11 @@ impl Drop for Unanswered<'_> {
     }
 }
 
-/// Runs a read that may never end on a thread that nobody waits for when the program ends.
+/// Runs a read that may never end on a thread that the end of the program does not wait for.
 async fn on_a_thread<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {
-        // Nobody waits any more once the program is ending.
+        // The receiver is gone if the program is ending.
         let _ = sender.send(read());
     });
     receiver.await.ok()
@@ -184,16 +184,16 @@ fn read_answer(input: &mut impl BufRead, consent: Consent) -> Answer {
     })
 }
 
-/// One line without its end and the blanks around it; `None` at the end of input or where it cannot be read.
+/// Reads one line without its end and surrounding blanks; `None` at the end of input or if it cannot be read.
 fn read_line(input: &mut impl BufRead) -> Option<String> {
     read_whole_line(input).map(|line| line.trim().to_owned())
 }
 
-/// One line without its end, blanks and all: a password may begin or end with one.
+/// Reads one line without its end, but with blanks, because a password may begin or end with them.
 fn read_whole_line(input: &mut impl BufRead) -> Option<String> {
     let mut line = String::new();
     match input.read_line(&mut line) {
-        // A line that ends without a newline was cut off by the end of input: not an answer.
+        // A line without a newline was cut off by the end of input, so it is not an answer.
         Ok(_) if line.ends_with('\n') => Some(line.trim_end_matches(['\r', '\n']).to_owned()),
         _ => None,
     }
@@ -229,7 +229,7 @@ fn find_choice(answer: &str, choices: &[&str]) -> Option<usize> {
     if let Some(index) = choices.iter().position(|choice| choice.eq_ignore_ascii_case(answer)) {
         return Some(index);
     }
-    // The beginning of one name alone.
+    // The beginning of a name is sufficient if it is unique.
     let typed = answer.to_lowercase();
     let mut begun = choices.iter().enumerate().filter(|(_, choice)| choice.to_lowercase().starts_with(&typed));
     let (index, _) = begun.next()?;

@@ -1,8 +1,8 @@
-//! What holds for any text on a terminal: for the property tests here and for the fuzz target.
+//! Properties of all texts on a terminal, for property tests and the fuzz target.
 
 use super::{escape, is_unsafe, json_safe};
 
-/// No text moves the cursor, changes colours or turns the direction of what follows; JSON stays the same JSON.
+/// Checks that no text moves the cursor, changes colors or the text direction, and that JSON remains the same JSON.
 pub fn escaped(text: &str) {
     let shown = escape(text);
     assert!(!shown.chars().any(is_unsafe), "{shown:?}");

@@ -4,13 +4,13 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{OutputError, Ui};
 
-/// One column. Where a line does not fit on the terminal, texts are made shorter first, then columns with a rank are
-/// left out, the lowest first. What is still too long is never cut: it takes a line of its own.
+/// A column. If a line does not fit on the terminal, texts are shortened first, then columns with a rank are omitted,
+/// lowest rank first. Values that are still too long are never cut; each gets its own line.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
     title: &'static str,
     kind: ColumnKind,
-    /// The lower, the sooner it is left out; `None`: never.
+    /// The rank: lower ones are omitted earlier; `None` means never.
     rank: Option<u8>,
 }
 
@@ -23,35 +23,35 @@ enum ColumnKind {
 }
 
 impl Column {
-    /// A column of names, paths or ids, which are of no use in part: they are never cut.
+    /// Creates a column of names, paths or ids, which are never cut because a part of them is useless.
     pub const fn whole(title: &'static str) -> Self {
         Self { title, kind: ColumnKind::Whole, rank: None }
     }
 
-    /// A column of texts, whose ends may be cut off.
+    /// Creates a column of texts, whose ends may be cut off.
     pub const fn text(title: &'static str) -> Self {
         Self { title, kind: ColumnKind::Text, rank: None }
     }
 
-    /// A column of short texts, such as states and times, that stay as they are.
+    /// Creates a column of short texts, such as states and times, which are never cut.
     pub const fn fixed(title: &'static str) -> Self {
         Self { title, kind: ColumnKind::Fixed, rank: None }
     }
 
-    /// A column of numbers, aligned to the right.
+    /// Creates a column of numbers, aligned to the right.
     pub const fn number(title: &'static str) -> Self {
         Self { title, kind: ColumnKind::Number, rank: None }
     }
 
-    /// The same as one that may be left out; the lower the rank, the sooner.
+    /// Allows the column to be omitted. Lower ranks are omitted earlier.
     #[must_use]
     pub const fn rank(self, rank: u8) -> Self {
         Self { rank: Some(rank), ..self }
     }
 }
 
-/// A table being written. In a pipe each row goes out at once; on a terminal [`Table::finish`] writes all of them,
-/// since the width of a column is known only then.
+/// A table in progress. In a pipe each row is written at once. On a terminal [`Table::finish`] writes all of them,
+/// since the widths of columns are known only then.
 pub struct Table<'a> {
     ui: &'a Ui,
     columns: &'static [Column],
@@ -59,7 +59,7 @@ pub struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// An empty table.
+    /// Creates an empty table.
     pub fn new(ui: &'a Ui, columns: &'static [Column]) -> Self {
         Self { ui, columns, rows: Vec::new() }
     }
@@ -76,7 +76,7 @@ impl<'a> Table<'a> {
         self.ui.line(&cells.join("\t"))
     }
 
-    /// Writes what is not written yet. An empty table writes nothing at all.
+    /// Writes the remaining output. An empty table writes nothing.
     ///
     /// # Errors
     /// As [`Ui::line`].
@@ -92,26 +92,26 @@ impl<'a> Table<'a> {
     }
 }
 
-/// No column is made narrower than this, so that something can be read of it.
+/// The minimum width of a column, so that it remains readable.
 const NARROWEST: usize = 12;
-/// What stands between two columns.
+/// The gap between two columns.
 const GAP: &str = "  ";
-/// What stands at the end of the header where columns are left out.
+/// The end of the header if columns are omitted.
 const MORE: &str = "  …";
 
-/// How a table is laid out: which columns are shown, and how wide each is.
+/// The layout of a table: the columns to show, and their widths.
 #[derive(Debug, PartialEq, Eq)]
 struct Layout {
-    /// The indices of the columns that are shown.
+    /// The indices of the columns to show.
     shown: Vec<usize>,
     /// The width of every column, shown or not.
     widths: Vec<usize>,
-    /// Where a line ends, where that is known.
+    /// The width of the terminal, if known.
     within: Option<usize>,
 }
 
 impl Layout {
-    /// The best layout for columns of these widths.
+    /// Returns the best layout for columns of these widths.
     fn new(columns: &[Column], widths: &[usize], within: Option<usize>) -> Self {
         let mut layout = Self { shown: (0..columns.len()).collect(), widths: widths.to_vec(), within };
         let is = |kind: ColumnKind| move |index: usize| columns[index].kind == kind;
@@ -125,12 +125,12 @@ impl Layout {
             let Some((_, lowest)) = ranked.min() else { break };
             layout.shown.retain(|index| *index != lowest);
         }
-        // Nothing can be left out any more: what is longer than its column takes a line of its own.
+        // No more columns can be omitted: a value that is longer than its column gets its own line.
         layout.narrow(is(ColumnKind::Whole));
         layout
     }
 
-    /// By how many columns of the terminal a line is too long.
+    /// Returns by how many columns a line is too long.
     fn excess(&self) -> usize {
         let gaps = GAP.len() * self.shown.len().saturating_sub(1);
         let all: usize = self.shown.iter().map(|index| self.widths[*index]).sum::<usize>() + gaps;
@@ -142,7 +142,7 @@ impl Layout {
         self.shown.len() < self.widths.len()
     }
 
-    /// Makes the widest of some columns narrower until all fit, as far as that goes.
+    /// Narrows the widest of these columns until the line fits, if possible.
     fn narrow(&mut self, may_shrink: impl Fn(usize) -> bool) {
         loop {
             let excess = self.excess();
@@ -156,8 +156,8 @@ impl Layout {
         }
     }
 
-    /// The lines of a row: one, and another one for each cell that is longer than its column and never cut, above it for
-    /// the first column and below it for others.
+    /// Returns the lines of a row: one, and another one for each uncut value that is longer than its column; above it
+    /// for the first column, below it for others.
     fn lines(&self, columns: &[Column], row: &[String]) -> Vec<String> {
         let (mut line, mut above, mut below, mut start) = (String::new(), None, Vec::new(), 0_usize);
         for index in &self.shown {
@@ -186,7 +186,7 @@ impl Layout {
     }
 }
 
-/// A text that takes that many columns at most; an ellipsis stands for its end.
+/// Cuts a text to a width. An ellipsis replaces its end.
 fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -199,8 +199,8 @@ fn cut(text: &str, width: usize) -> String {
     kept.chain(['…']).collect()
 }
 
-/// The lines of a table: the header, then the rows, two spaces between columns, control characters escaped, made to fit
-/// in `within` columns where that is known.
+/// Returns the lines of a table: the header, then the rows, with two spaces between columns and control characters
+/// escaped. They fit into `within` columns, if given.
 fn align(columns: &[Column], rows: &[Vec<String>], within: Option<usize>) -> Vec<String> {
     let header: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
     let rows: Vec<Vec<String>> =
@@ -217,7 +217,7 @@ fn align(columns: &[Column], rows: &[Vec<String>], within: Option<usize>) -> Vec
     lines
 }
 
-/// Writes named values, one a line: aligned on a terminal, `name TAB value` elsewhere.
+/// Writes named values, one per line: aligned on a terminal, `name TAB value` elsewhere.
 ///
 /// # Errors
 /// As [`Ui::line`].
@@ -280,7 +280,7 @@ mod tests {
     ];
 
     #[test]
-    fn columns_are_left_out_by_rank_and_names_are_whole() {
+    fn columns_are_omitted_by_rank_and_names_are_never_cut() {
         let uuid = "18ab830f-439a-4123-ad7a-1fdeb6f705a3";
         let long = "a name that is far too long to stand beside anything else on a narrow screen.txt";
         let hash = "7c9c9bebd585c3e3b6c1a8ae7bbf8a6f";

@@ -1,22 +1,22 @@
-//! Go templates for `--format`, as scripts for the older client have them.
+//! Go templates for `--format`, as in scripts for the older client.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gotmpl::{MissingKey, TemplateError, Value};
 
-/// Why a template cannot be used.
+/// A template cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
-    /// It is no template.
+    /// It is not a valid template.
     #[error("the template cannot be read: {0}")]
     Syntax(String),
-    /// It names a field that there is not.
+    /// It contains an unknown field.
     #[error("there is no field '{field}'; the fields are {known}")]
     UnknownField {
-        /// What it names.
+        /// The unknown field.
         field: String,
-        /// What it could name.
+        /// The known fields.
         known: String,
     },
     /// It cannot be filled in.
@@ -24,14 +24,14 @@ pub enum FormatError {
     Run(String),
 }
 
-/// A template over texts with fixed names.
+/// A template for texts with fixed names.
 pub struct Format {
     template: gotmpl::Template,
     fields: &'static [&'static str],
 }
 
 impl Format {
-    /// Reads a template; each field that it names must be one of `fields`.
+    /// Parses a template. Each field in it must be one of `fields`.
     ///
     /// # Errors
     /// See [`FormatError`].
@@ -44,14 +44,14 @@ impl Format {
             return Err(FormatError::Syntax("its blocks and their ends do not match".to_owned()));
         }
         let format = Self { template, fields };
-        // Filled in once with empty texts: what it names wrongly is told before anything is asked of a server.
+        // A trial with empty texts finds unknown fields before anything is requested from a server.
         match format.fill(fields.iter().map(|_| String::new())) {
             Err(error @ FormatError::UnknownField { .. }) => Err(error),
             _ => Ok(format),
         }
     }
 
-    /// The text for one record; `values` are those of the fields, in their order.
+    /// Returns the text for one record; `values` are those of the fields, in the same order.
     ///
     /// # Errors
     /// See [`FormatError`].
@@ -68,7 +68,7 @@ impl Format {
     }
 }
 
-/// How many blocks are begun without being ended, which the library does not notice.
+/// Returns the number of blocks without an end, which the library does not detect.
 fn unclosed_blocks(text: &str) -> i32 {
     let (mut open, mut rest) = (0, text);
     while let Some((_, action)) = rest.split_once("{{") {
@@ -84,7 +84,7 @@ fn unclosed_blocks(text: &str) -> i32 {
     open
 }
 
-/// What comes behind the end of an action. In a string the marks of an action are only text.
+/// Returns the text after the end of an action. Inside a string, the marks of an action are ordinary text.
 fn behind_action(action: &str) -> &str {
     let (mut quote, mut is_escaped) = (None, false);
     for (index, letter) in action.char_indices() {
@@ -133,13 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_field_is_told_with_those_that_there_are() {
+    fn an_unknown_field_is_reported_with_the_known_ones() {
         let error = filled("{{.Nmae}}").expect_err("unknown");
         assert_eq!(error.to_string(), "there is no field 'Nmae'; the fields are Name, SizeBytes");
     }
 
     #[test]
-    fn what_is_no_template_is_refused() {
+    fn an_invalid_template_is_refused() {
         for template in [
             "{{.Name",
             "{{nosuch .Name}}",

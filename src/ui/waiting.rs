@@ -1,5 +1,5 @@
-//! What is shown while the server is waited for: a line that moves on a terminal, a plain line now and then elsewhere.
-//! Nothing at all of what is done at once.
+//! Shows what the program is waiting for: a moving line on a terminal, a plain line at intervals elsewhere. Short waits
+//! show nothing.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,14 +11,14 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{Ui, escape, human, lock};
 
-/// What takes less than this is not worth a line; nor is what follows a result within that time.
+/// The minimum time before a wait is shown, and after the last output.
 const SHOWN_AFTER: Duration = Duration::from_millis(500);
-/// How often a line on a terminal moves.
+/// The interval between two movements of the line.
 const BAR_INTERVAL: Duration = Duration::from_millis(100);
-/// How often a plain line is written.
+/// The interval between two plain lines.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The last line of the terminal, as far as it says what is waited for. Whatever else is written clears it first.
+/// The last line on the terminal, if it shows a wait. Any other output clears it first.
 #[derive(Debug)]
 pub(super) struct Board {
     state: Mutex<State>,
@@ -26,17 +26,17 @@ pub(super) struct Board {
 
 #[derive(Debug)]
 struct State {
-    /// What is waited for, the innermost last.
+    /// What the program is waiting for, innermost last.
     reasons: Vec<Reason>,
-    /// How many questions or progress bars have the terminal to themselves.
+    /// The number of prompts and progress bars that use the terminal.
     held: usize,
-    /// Since when nothing was written to the terminal.
+    /// When the terminal was last written to.
     idle_since: Instant,
-    /// Whether the cursor stands behind something that must not be written over.
+    /// Whether the cursor is behind text that must not be overwritten.
     in_a_line: bool,
-    /// What is drawn.
+    /// The drawn line.
     bar: Option<ProgressBar>,
-    /// How many entries lists have brought.
+    /// The number of entries that listings have received.
     entries: Option<Arc<AtomicU64>>,
 }
 
@@ -62,7 +62,7 @@ impl State {
         }
     }
 
-    /// What is to be shown at this moment, and since when it is waited for.
+    /// Returns what to show at this moment, and when that wait started.
     fn shown(&self, now: Instant) -> Option<(String, Instant)> {
         let reason = self.reasons.last()?;
         let idle = now.saturating_duration_since(self.idle_since.max(reason.since));
@@ -71,7 +71,7 @@ impl State {
         }
         let mut text = escape(&reason.text).into_owned();
         let entries = self.entries.as_ref().map_or(0, |entries| entries.load(Ordering::Relaxed));
-        // What is said of a job has its own measure.
+        // A job has its own measure of progress.
         if entries > 0 && self.reasons.len() == 1 {
             text.push_str(&format!("  {} entries so far", human::count(entries)));
         }
@@ -96,14 +96,14 @@ impl Board {
         lock(&self.state)
     }
 
-    /// Something else is about to be written to the terminal; `ends_line`, whether it ends its last line.
+    /// Clears the line, because something else is about to be written; `ends_line` is whether it ends with a newline.
     pub(super) fn make_room(&self, ends_line: bool) {
         let mut state = self.state();
         state.clear();
         (state.idle_since, state.in_a_line) = (Instant::now(), !ends_line);
     }
 
-    /// Keeps the terminal free, until [`Board::release`].
+    /// Keeps the terminal free until [`Board::release`].
     fn hold(&self) {
         let mut state = self.state();
         state.clear();
@@ -117,7 +117,7 @@ impl Board {
     }
 }
 
-/// Keeps the terminal free of what is waited for, as long as it lives.
+/// Keeps the terminal free until it is dropped.
 pub(crate) struct Held<'a>(&'a Board);
 
 impl Drop for Held<'_> {
@@ -127,24 +127,24 @@ impl Drop for Held<'_> {
 }
 
 impl Ui {
-    /// Something else has the terminal to itself: a question, or another program.
+    /// Keeps the terminal free for a prompt or another program.
     pub(crate) fn hold_waiting(&self) -> Held<'_> {
         self.board.hold();
         Held(&self.board)
     }
 
-    /// From now on, progress bars have the terminal to themselves.
+    /// Keeps the terminal free for progress bars from now on.
     pub(super) fn leave_to_bars(&self) {
         self.board.hold();
     }
 
-    /// Shows how many entries lists have brought, while they are waited for.
+    /// Shows the number of received entries while the program waits for listings.
     pub fn count_entries(&self, entries: Arc<AtomicU64>) {
         self.board.state().entries = Some(entries);
     }
 }
 
-/// Shows that something is being waited for, as long as it lives.
+/// Shows a wait until it is dropped.
 pub struct Waiting {
     ui: Arc<Ui>,
     id: u64,
@@ -152,12 +152,13 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Starts to show `what` (`copying 3 items`), elsewhere than on a terminal as plain lines. Needs a running runtime.
+    /// Starts to show `what` (`copying 3 items`): on a terminal, and as plain lines elsewhere. Requires a running
+    /// runtime.
     pub fn start(ui: &Arc<Ui>, what: &str) -> Self {
         Self::begin(ui, what, true)
     }
 
-    /// Starts to show `what` (`listing users`), and only on a terminal. Needs a running runtime.
+    /// Starts to show `what` (`listing users`), only on a terminal. Requires a running runtime.
     pub fn on_terminal(ui: &Arc<Ui>, what: &str) -> Self {
         Self::begin(ui, what, false)
     }
@@ -166,7 +167,7 @@ impl Waiting {
         let mut state = ui.board.state();
         let id = state.reasons.last().map_or(0, |reason| reason.id + 1);
         state.reasons.push(Reason { id, since: Instant::now(), text: what.to_owned() });
-        // The lines of a log would be torn.
+        // A moving line would disturb a log on the same terminal.
         let logs = ui.settings.log.is_some() && ui.settings.log_file.is_none();
         let ticker = if ui.is_quiet() || ui.is_json() {
             None
@@ -179,7 +180,7 @@ impl Waiting {
         Self { ui: Arc::clone(ui), id, _ticker: ticker.map(AbortOnDropHandle::new) }
     }
 
-    /// What is being done now, and how far it is (0 to 1), where that is known.
+    /// Shows the present step, and its progress from 0 to 1, if known.
     pub fn say(&self, what: &str, message: &str, share: Option<f64>) {
         let mut line = what.to_owned();
         if let Some(share) = share.filter(|share| *share > 0.0) {
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_waited_for_shows_after_a_while_in_which_nothing_else_did() {
+    async fn a_wait_is_shown_after_a_time_without_output() {
         let ui = Arc::new(Ui::new(&crate::settings::OutputSettings::default()));
         let (board, later) = (&ui.board, 2 * SHOWN_AFTER);
         assert_eq!(shown(board, later), None);

@@ -215,7 +215,7 @@ fn a_user_who_may_not_log_in_by_password_alone_hears_why() {
     configure().is(
         4,
         "",
-        "error: the server requires another sign-in step: mfa_totp\n  while: signing in on URL\n  \
+        "error: the server requires another sign-in step: mfa_totp\n  while: signing in to URL\n  \
          hint: sign in with the browser: cec configure oauth\n",
     );
     world.sandbox.set_second_factor("alice", None);
@@ -223,7 +223,7 @@ fn a_user_who_may_not_log_in_by_password_alone_hears_why() {
     configure().is(
         4,
         "",
-        "error: the user is locked on the server\n  while: signing in on URL\n  \
+        "error: the user is locked on the server\n  while: signing in to URL\n  \
          hint: ask an administrator of the server to unlock it\n",
     );
     let logins = world.sandbox.requests().iter().filter(|request| request.path.ends_with("/frontend/session")).count();

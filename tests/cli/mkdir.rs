@@ -55,7 +55,7 @@ fn what_is_in_the_way_or_not_allowed_is_told() {
     assert_eq!(run.code, 3, "{run:?}");
     let run = world.cec(["mkdir", "a1-ro/x"]).user("alice").run();
     assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{run:?}");
-    assert!(run.stderr.contains("while: making a1-ro/x"), "{run:?}");
+    assert!(run.stderr.contains("while: creating a1-ro/x"), "{run:?}");
     let long = format!("common-files/{}", "n".repeat(256));
     for path in ["/", "common-files/back\\slash", long.as_str(), "common-files/a/../b"] {
         assert_eq!(world.cec(["mkdir", path]).run().code, 2, "{path}");

@@ -59,7 +59,7 @@ fn what_takes_its_time_says_what_it_does() {
     let Some((code, screen)) = held(&["ls", "common-files"], "listing ") else { return };
     assert_eq!(code, 0, "{screen:?}");
     assert_eq!(screen, "a.txt\n", "it is gone");
-    let (code, screen) = held(&["share", "ls"], "asking for public links ").expect("a terminal");
+    let (code, screen) = held(&["share", "ls"], "requesting public links ").expect("a terminal");
     assert_eq!(code, 0, "{screen:?}");
 }
 

@@ -371,7 +371,7 @@ impl Server {
         tokens.token(Duration::ZERO).await?;
         let sender = Arc::new(Sender::visiting(self.http.clone(), link.clone(), tokens));
         let client = api::Client::new(sender.clone());
-        let view = Some(Arc::new(client.visit(link.hash(), &page.uuid).await.expect("what the link opens")));
+        let view = Some(Arc::new(client.link_view(link.hash(), &page.uuid).await.expect("what the link opens")));
         let s3 = s3::Client::new(sender.clone()).seen_as(view.clone());
         Ok(Visitor { sender, api: client.seen_as(view), s3 })
     }

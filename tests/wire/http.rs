@@ -31,7 +31,7 @@ async fn probed(url: &str, options: &HttpOptions) -> Result<(), HttpError> {
 
 /// What a user is advised to do about it.
 fn hint(error: &HttpError) -> String {
-    CliError::from(error.clone()).hints.join("; ")
+    CliError::from(error.clone()).hint_text().unwrap_or_default()
 }
 
 #[tokio::test]

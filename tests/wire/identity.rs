@@ -69,7 +69,7 @@ async fn a_client_certificate_opens_a_server_that_wants_one() {
     let error = probe(&Http::new(&options).expect("a client"), &url).await.expect_err("no PEM certificate");
     let Some(Cause::Http(error)) = error.source else { panic!("{error:?}") };
     assert_eq!(error.kind, HttpErrorKind::Tls, "{error:?}");
-    assert!(CliError::from(error).hints[0].contains("--client-cert"));
+    assert!(CliError::from(error).hints[0].to_string().contains("--client-cert"));
 
     let own_key = KeyPair::generate().expect("a key");
     let own =
@@ -102,7 +102,7 @@ async fn the_certificate_of_an_authority_is_one_of_a_server_only_where_it_is_nam
     let Some(Cause::Http(error)) = error.source else { panic!("{error:?}") };
     assert_eq!(error.kind, HttpErrorKind::Tls, "{error:?}");
     assert!(error.message.ends_with("the certificate of an authority (CA:TRUE) as its own"), "{error:?}");
-    assert!(CliError::from(error).hints[0].contains("--ca-cert"));
+    assert!(CliError::from(error).hints[0].to_string().contains("--ca-cert"));
     let named = HttpOptions { ca_cert: Some(trusted.path().to_owned()), ..options() };
     let careless = HttpOptions { skip_verify: true, ..options() };
     for options in [named, careless] {

@@ -97,7 +97,7 @@ async fn a_clock_that_is_an_hour_off_is_set_right_once() {
     sandbox.faults().add(Fault::on("PUT", "/io/").status(403).body("application/xml", answer).always());
     let error = clients.s3.put(&path("common-files/a"), 1, &body(b"a")).await.expect_err("for good");
     assert_eq!(error.kind, ServerErrorKind::Signature);
-    assert!(CliError::from(error).hints[0].contains("clock"), "what helps is shown");
+    assert!(CliError::from(error).hints[0].to_string().contains("clock"), "what helps is shown");
 }
 
 #[tokio::test]

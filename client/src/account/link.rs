@@ -6,27 +6,27 @@ use percent_encoding::percent_decode_str;
 
 use super::{ServerUrl, UrlError};
 
-/// The folder of a server's own pages for links.
+/// The path under which a server publishes its links.
 const FOLDER: &str = "/public/";
 
-/// Why a text is not the URL of a public link.
+/// The text is not the URL of a public link.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkUrlError {
-    /// The part before the path is not that of a server.
+    /// The part before the path is not the URL of a server.
     #[error(transparent)]
     Server(#[from] UrlError),
-    /// Another page than that of a link.
+    /// The page is not that of a link.
     #[error("'{0}' is not the URL of a public link")]
     NoLink(String),
-    /// A query or a fragment, which no link has.
+    /// The URL has a query or a fragment, which links never have.
     #[error("'{0}' has a query or a fragment, unlike a public link; write {1} for a '{2}' in a name")]
     Query(String, &'static str, char),
-    /// A name with an encoded slash, or one that is not UTF-8.
+    /// A name contains an encoded slash, or is not UTF-8.
     #[error("'{0}' contains a name that no file can have")]
     Name(String),
 }
 
-/// A public link: the server, and the last part of its URL.
+/// A public link: the server and the hash, which is the last part of the URL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LinkUrl {
     server: ServerUrl,
@@ -34,15 +34,15 @@ pub struct LinkUrl {
 }
 
 impl LinkUrl {
-    /// Whether a text is meant as a URL, and so as a link rather than as a path.
+    /// Whether a text is meant as a URL, and so as a link rather than a path.
     pub fn is_meant(text: &str) -> bool {
         ["http://", "https://"]
             .iter()
             .any(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
     }
 
-    /// Reads a link with the path below it, percent-decoded and without a slash at its end; names that are not encoded
-    /// are taken as they are.
+    /// Parses a link. Returns it with the path below it, percent-decoded and without a trailing slash. Names that are
+    /// not encoded are accepted.
     ///
     /// # Errors
     /// See [`LinkUrlError`].
@@ -51,7 +51,7 @@ impl LinkUrl {
         let no_link = || LinkUrlError::NoLink(typed.to_owned());
         let start = typed.find("://").map(|at| at + 3).ok_or_else(no_link)?;
         let (origin, path) = typed.split_at(typed[start..].find('/').map_or(typed.len(), |at| start + at));
-        // Not repeated: what stands before an @ may be a password.
+        // The error must not repeat the text before an @, because it may be a password.
         let server = ServerUrl::parse(origin)?;
         for (mark, encoded) in [('?', "%3F"), ('#', "%23")] {
             if typed.contains(mark) {
@@ -75,17 +75,17 @@ impl LinkUrl {
         Ok((Self { server, hash: hash.to_owned() }, names.join("/")))
     }
 
-    /// The server that the link is on.
+    /// Returns the server of the link.
     pub fn server(&self) -> &ServerUrl {
         &self.server
     }
 
-    /// The last part of its URL.
+    /// Returns the last part of the URL.
     pub fn hash(&self) -> &str {
         &self.hash
     }
 
-    /// The absolute path of its page.
+    /// Returns the absolute path of the link's page.
     pub fn page(&self) -> String {
         format!("{FOLDER}{}", self.hash)
     }
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_link_is_refused_with_its_reason() {
+    fn texts_that_are_not_links_are_refused_with_a_reason() {
         let refused = |typed: &str| LinkUrl::parse(typed).expect_err(typed);
         for typed in
             ["https://h", "https://h/", "https://h/public", "https://h/public/", "https://h/ws-x", "h/public/x"]
@@ -136,7 +136,7 @@ mod tests {
         {
             assert!(matches!(refused(typed), LinkUrlError::NoLink(_)), "{typed}");
         }
-        // A server below a path answers nothing there, and neither do its links.
+        // A server never runs below a path, so a link below a path is not one.
         assert!(matches!(refused("https://h/cells/public/1f0c6a3b9d20"), LinkUrlError::NoLink(_)));
         assert!(matches!(refused("https://h/public/1f0c6a3b9d20?x=1"), LinkUrlError::Query(_, "%3F", '?')));
         assert!(matches!(refused("https://h/public/1f0c6a3b9d20/a#b"), LinkUrlError::Query(_, "%23", '#')));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn only_urls_are_meant_as_links() {
+    fn only_urls_count_as_links() {
         for text in ["https://h/public/x", "HTTP://h", "http://"] {
             assert!(LinkUrl::is_meant(text), "{text}");
         }

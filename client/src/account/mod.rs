@@ -1,4 +1,4 @@
-//! An account: a server, a user, and how that user proves who he is.
+//! An account: a server and the credentials of a user.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,22 +10,22 @@ mod link;
 
 pub use link::{LinkUrl, LinkUrlError};
 
-/// Why a text is not the URL of a server.
+/// The text is not the URL of a server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// Not a URL at all.
+    /// The text is not a URL.
     #[error("'{0}' is not a URL")]
     Invalid(String),
-    /// Neither http nor https.
+    /// The scheme is neither http nor https.
     #[error("'{0}' has the scheme '{1}'; only http and https are supported")]
     Scheme(String, String),
-    /// A user name or password inside the URL.
+    /// The URL contains a user name or a password.
     #[error("a URL must not contain a user name or password")]
     Credentials,
-    /// A path: the server answers only at the root of its host.
+    /// The URL has a path, but a server is always at the root of its host.
     #[error("'{0}' has the path '{1}', but a Cells server answers only at the root of its host; omit the path")]
     Path(String, String),
-    /// A query or a fragment at the root, where no page of the server has one.
+    /// The URL has a query or a fragment at the root, where no page of the server has one.
     #[error("'{0}' has a query or fragment, unlike the URL of a server; omit it")]
     Query(String),
 }
@@ -35,8 +35,8 @@ pub enum UrlError {
 pub struct ServerUrl(Url);
 
 impl ServerUrl {
-    /// Reads what a user types: adds `https://`, drops `/login` and what a browser's address bar adds (`/ws-…`,
-    /// query and fragment), and refuses other paths, other queries and credentials.
+    /// Parses what a user types. Adds `https://` if there is no scheme, removes `/login` and what a browser's address
+    /// bar adds (`/ws-…`, query and fragment), and refuses other paths, other queries and credentials.
     ///
     /// # Errors
     /// See [`UrlError`].
@@ -67,26 +67,26 @@ impl ServerUrl {
         Ok(Self(url))
     }
 
-    /// The origin without a trailing slash, as config.json keeps it.
+    /// Returns the origin without a trailing slash, as config.json stores it.
     pub fn origin(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
     }
 
-    /// The URL of an absolute path (already percent-encoded) on this server.
+    /// Returns the URL of an absolute, percent-encoded path on this server.
     ///
     /// # Errors
-    /// [`UrlError::Invalid`] if the text does not make a URL.
+    /// [`UrlError::Invalid`] if the result is not a URL.
     pub fn at(&self, absolute_path: &str) -> Result<Url, UrlError> {
         let text = format!("{}{absolute_path}", self.origin());
         Url::parse(&text).map_err(|_| UrlError::Invalid(text))
     }
 
-    /// The host as written in the URL.
+    /// Returns the host as written in the URL.
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
 
-    /// The address, where the URL has one in place of a name.
+    /// Returns the IP address, if the URL contains one in place of a name.
     pub fn address(&self) -> Option<std::net::IpAddr> {
         match self.0.host()? {
             url::Host::Domain(_) => None,
@@ -95,7 +95,7 @@ impl ServerUrl {
         }
     }
 
-    /// The port, filled in from the scheme where the URL names none.
+    /// Returns the port, or that of the scheme if the URL has none.
     pub fn port(&self) -> u16 {
         self.0.port_or_known_default().unwrap_or(443)
     }
@@ -115,12 +115,12 @@ impl ServerUrl {
         }
     }
 
-    /// The key of an account in config.json: `user@host:port`.
+    /// Returns the key of an account in config.json: `user@host:port`.
     pub fn account_id(&self, user: &str) -> String {
         format!("{user}@{}:{}", self.host(), self.port())
     }
 
-    /// The label that the older client gives an account: `user@host`.
+    /// Returns the older client's label for an account: `user@host`.
     pub fn account_label(&self, user: &str) -> String {
         format!("{user}@{}", self.host())
     }
@@ -132,23 +132,23 @@ impl fmt::Display for ServerUrl {
     }
 }
 
-/// How a user proves who he is. Secrets never show in Debug.
+/// The credentials of a user. Secrets never appear in Debug output.
 #[derive(Debug, Clone)]
 pub enum Credentials {
-    /// A personal access token, or any token given by hand: it cannot be refreshed.
+    /// A personal access token, or any other token from the user. It cannot be refreshed.
     Token(SecretString),
-    /// A login and password, exchanged for a session when needed.
+    /// A login and a password, which open a session when needed.
     Password {
         /// The login name.
         login: String,
         /// The password.
         password: SecretString,
     },
-    /// An OAuth pair.
+    /// A pair of OAuth tokens.
     OAuth(TokenPair),
 }
 
-/// OAuth tokens: of a sign-in, a refresh or a store. Secrets never show in Debug.
+/// A pair of OAuth tokens, from a sign-in, a refresh or the store. Secrets never appear in Debug output.
 #[derive(Debug, Clone)]
 pub struct TokenPair {
     /// The access token (`idToken` in config.json).
@@ -162,7 +162,7 @@ pub struct TokenPair {
 }
 
 impl TokenPair {
-    /// An access token alone, of which nothing else is known.
+    /// Creates a pair with only an access token.
     pub fn of_access(access: SecretString) -> Self {
         Self { access, refresh: None, expires_at: None, life: None }
     }
@@ -175,7 +175,7 @@ impl From<TokenPair> for Credentials {
 }
 
 impl Credentials {
-    /// The name of the kind, for messages: `personal access token`, `password`, `OAuth token`.
+    /// Returns the type of the credentials for messages: `personal access token`, `password`, `OAuth token`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Token(_) => "personal access token",
@@ -185,16 +185,16 @@ impl Credentials {
     }
 }
 
-/// A server and a user's credentials on it, whatever they were read from.
+/// A server and a user's credentials for it.
 #[derive(Debug, Clone)]
 pub struct Account {
     /// The server.
     pub url: ServerUrl,
-    /// The login name, where it is known before asking the server.
+    /// The login name, if it is known without asking the server.
     pub login: Option<String>,
-    /// How the user proves who he is.
+    /// The credentials.
     pub credentials: Credentials,
-    /// The key in config.json; `None` for credentials given by flags or environment.
+    /// The key in config.json; `None` if the credentials come from options or the environment.
     pub stored_id: Option<String>,
 }
 
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_server_url_is_refused_with_its_reason() {
+    fn texts_that_are_not_server_urls_are_refused_with_a_reason() {
         assert!(matches!(ServerUrl::parse("ftp://h"), Err(UrlError::Scheme(..))));
         assert!(matches!(ServerUrl::parse("https://u:p@h"), Err(UrlError::Credentials)));
         assert!(matches!(ServerUrl::parse("https://h/cells"), Err(UrlError::Path(..))));

@@ -1,4 +1,4 @@
-//! Data sources: where the server stores what is in the workspaces.
+//! Data sources: the storages behind the workspaces.
 
 use std::collections::BTreeMap;
 
@@ -11,24 +11,24 @@ use super::wire::list;
 use crate::failure::{ServerError, ServerErrorKind};
 use crate::path::encode_segment;
 
-/// A data source. The keys of the storage, which the server sends along, are not read at all.
+/// A data source. The storage credentials in the server's answer are never read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataSource {
     /// The name.
     pub name: String,
-    /// What kind of storage it is: `LOCAL`, `S3`, …
+    /// The type of the storage: `LOCAL`, `S3`, …
     pub storage: String,
-    /// The folder on the server's disk, or else the bucket.
+    /// The folder on the server's disk, or the bucket.
     pub place: String,
-    /// Whether it is out of use.
+    /// Whether the data source is disabled.
     pub disabled: bool,
-    /// Whether names are kept in the index only; a structured one keeps them in the storage.
+    /// Whether only the index contains the names of files. Structured storage (false) stores files under their names.
     pub flat: bool,
-    /// How files are encrypted; empty for not at all.
+    /// The encryption mode; empty without encryption.
     pub encryption: String,
-    /// The versioning policy; empty for none.
+    /// The versioning policy; empty without versioning.
     pub versioning: String,
-    /// Whether the server keeps it for its own purposes.
+    /// Whether the server uses the data source for its own purposes.
     pub internal: bool,
 }
 
@@ -76,7 +76,7 @@ impl WireSource {
 }
 
 impl Client {
-    /// All data sources, in the server's order. For administrators.
+    /// Returns all data sources, in the server's order. Requires an administrator.
     ///
     /// # Errors
     /// Any failure of the call.
@@ -85,10 +85,10 @@ impl Client {
         super::never_empty(answer.data_sources.into_iter().map(WireSource::into_source).collect(), "data sources")
     }
 
-    /// The data source of that name. For administrators.
+    /// Returns the data source with this name. Requires an administrator.
     ///
     /// # Errors
-    /// [`crate::failure::ServerErrorKind::NotFound`] where there is none; any failure of the call.
+    /// [`crate::failure::ServerErrorKind::NotFound`] if there is none; any failure of the call.
     pub async fn data_source(&self, name: &str) -> Result<DataSource, ServerError> {
         super::idm::check_exact(name)?;
         let source: WireSource = self.get(&format!("/a/config/datasource/{}", encode_segment(name))).await?;
@@ -100,7 +100,8 @@ impl Client {
         Ok(source)
     }
 
-    /// Starts the job that compares a data source with its storage. The server takes any name: look first.
+    /// Starts the job that synchronizes the index of a data source with its storage. The server accepts any name, so
+    /// check first that the data source exists.
     ///
     /// # Errors
     /// As [`Client::run_job`].
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_right_is_no_dead_token() {
+    fn a_missing_permission_is_not_a_dead_token() {
         assert_eq!(classify(&answer("55-datasource-alice")).kind, ServerErrorKind::Forbidden);
         assert_eq!(classify(&answer("56-datasource-missing")).kind, ServerErrorKind::NotFound);
     }

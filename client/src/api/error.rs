@@ -1,4 +1,4 @@
-//! What a REST answer means: the status of an answer is not to be trusted, the words of its body mostly are.
+//! Determines what a REST answer means. Its status is not reliable; the words in its body mostly are.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::failure::{Reason, ServerError, ServerErrorKind};
 use crate::http::redact;
 use crate::http::retry::retry_after;
 
-/// How long a lock is left alone before the next try, if the answer does not say.
+/// How long to wait before another attempt at a locked node, if the answer does not say.
 const LOCK_PAUSE: Duration = Duration::from_secs(2);
 
-/// Gives the JSON of a successful answer, or what the answer means otherwise.
+/// Returns the JSON of a successful answer, or the error that the answer means.
 pub(super) fn json_of(answer: &Answer) -> Result<&[u8], ServerError> {
     if is_html(&answer.headers, &answer.body) {
         return Err(html(answer));
@@ -33,7 +33,7 @@ pub(super) fn json_of(answer: &Answer) -> Result<&[u8], ServerError> {
     Ok(&answer.body)
 }
 
-/// What a refused REST call means. Only for answers that are no success.
+/// Returns the error that a refused REST call means. Not for successful answers.
 pub(super) fn classify(answer: &Answer) -> ServerError {
     if is_html(&answer.headers, &answer.body) {
         return html(answer);
@@ -60,7 +60,7 @@ fn with_answer(answer: &Answer, kind: ServerErrorKind, message: &str) -> ServerE
     }
 }
 
-/// What the server's words say beyond the kind. It has no other way to say so.
+/// Returns what the server's words say beyond the kind; the server has no code for it.
 fn reason(words: &str) -> Option<Reason> {
     const KNOWN: [(&str, Reason); 6] = [
         ("already exists", Reason::NameTaken),
@@ -76,7 +76,7 @@ fn reason(words: &str) -> Option<Reason> {
     KNOWN.iter().find(|(part, _)| words.contains(part)).map(|(_, reason)| *reason)
 }
 
-/// Error bodies may hold two documents in a row; the first one counts.
+/// Returns the first document of an error body, which may contain two in a row.
 fn first_document(body: &[u8]) -> Option<Value> {
     let value = serde_json::Deserializer::from_slice(body).into_iter::<Value>().next()?.ok()?;
     value.is_object().then_some(value)
@@ -87,7 +87,7 @@ fn first_document(body: &[u8]) -> Option<Value> {
 struct Words {
     title: String,
     detail: String,
-    /// An `E_…` code, as newer servers send.
+    /// An `E_…` code, as newer servers send it.
     code: Option<String>,
     /// The numeric code of a wrapped error.
     number: Option<u16>,
@@ -98,7 +98,7 @@ impl Words {
         let text = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
         let (title, detail) = (text("Title"), text("Detail"));
         let code = [detail, title].into_iter().find_map(error_code);
-        // Some services put the whole error, as JSON text, into the title.
+        // Some services send the complete error as JSON text in the title.
         let wrapped = [title, detail].into_iter().find_map(|text| {
             let inner: Value = serde_json::from_str(text).ok()?;
             inner.get("Detail").is_some().then_some(inner)
@@ -121,7 +121,7 @@ impl Words {
         Self { title: title.to_owned(), detail: detail.to_owned(), code, number: None }
     }
 
-    /// Whether the document has nothing of what a Cells server says.
+    /// Whether the document has none of the fields that a Cells server sends.
     fn is_foreign(&self) -> bool {
         self.title.is_empty() && self.detail.is_empty() && self.code.is_none()
     }
@@ -137,7 +137,7 @@ impl Words {
             .unwrap_or_else(|| self.refined(ServerErrorKind::Server))
     }
 
-    /// What the server files under internal errors although the request is at fault.
+    /// Refines a kind for errors that the server reports as internal although the request is at fault.
     fn refined(&self, kind: ServerErrorKind) -> ServerErrorKind {
         if kind != ServerErrorKind::Server {
             return kind;
@@ -192,7 +192,7 @@ fn by_prefix(detail: &str) -> Option<ServerErrorKind> {
     PREFIXES.iter().find(|(known, _)| *known == prefix).map(|(_, kind)| *kind)
 }
 
-/// The `E_…` code in a text, which newer servers put into Detail and some into Title.
+/// Returns the `E_…` code in a text. Newer servers put it into Detail, and sometimes into Title.
 fn error_code(text: &str) -> Option<String> {
     let start =
         text.find("E_").filter(|start| !text[..*start].ends_with(|before: char| before.is_ascii_alphanumeric()))?;
@@ -218,7 +218,7 @@ fn by_code(code: &str) -> ServerErrorKind {
     }
 }
 
-/// What a status means by itself; 500 means nothing.
+/// Returns the meaning of a status alone; a 500 has none.
 fn by_status(status: u16) -> Option<ServerErrorKind> {
     Some(match status {
         401 => ServerErrorKind::Unauthenticated,
@@ -238,7 +238,7 @@ fn by_status(status: u16) -> Option<ServerErrorKind> {
 fn plain(answer: &Answer) -> ServerError {
     let text = String::from_utf8_lossy(answer.body.get(..300).unwrap_or(&answer.body)).trim().to_owned();
     let status = answer.status.as_u16();
-    // Routing: the service is known, this call of it is not.
+    // An answer of the router: the service exists, but it does not have this call.
     let no_such_call = status == 405 || (status == 404 && text == "404: Page Not Found");
     let (kind, message) = match (status, text.as_str()) {
         (401, "Unauthorized.") => (ServerErrorKind::Unauthenticated, "the server does not accept the token".to_owned()),
@@ -251,7 +251,7 @@ fn plain(answer: &Answer) -> ServerError {
             (ServerErrorKind::BadRequest, "the request is larger than a proxy in front of the server allows".to_owned())
         }
         _ => {
-            // A Cells server says in a document of its own what it does not find.
+            // A Cells server reports a missing node in a document of its own, so this 404 means something else.
             let kind = by_status(status).filter(|kind| *kind != ServerErrorKind::NotFound);
             let kind = kind.unwrap_or(if status < 500 { ServerErrorKind::NotCells } else { ServerErrorKind::Server });
             let words = if text.is_empty() { "no reason given".to_owned() } else { text };
@@ -272,7 +272,8 @@ fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
     named || start.starts_with(b"<!doctype html") || start.starts_with(b"<html")
 }
 
-/// A web page where JSON is due: a proxy's own error page for some statuses, else no Cells service at all.
+/// Classifies a web page in place of JSON: for some statuses it is a proxy's error page, otherwise there is no Cells
+/// service.
 fn html(answer: &Answer) -> ServerError {
     let status = answer.status.as_u16();
     let (kind, message) = match status {
@@ -350,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_words_say_beyond_the_kind_is_a_reason() {
+    fn words_beyond_the_kind_become_a_reason() {
         for (name, reason) in [
             ("08-stat-missing-workspace", None),
             ("11-stat-root", Some(Reason::NoSuchCall)),
@@ -371,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_servers_speak_in_codes_and_mean_their_status() {
+    fn codes_of_newer_servers_keep_the_meaning_of_the_status() {
         use ServerErrorKind::{BadRequest, Conflict, Forbidden, Locked, NotFound, Quota, Server, Unauthenticated};
         let codes = |title: &str, detail: &str| format!("{{\"Title\":\"{title}\",\"Detail\":\"{detail}\"}}");
         for (status, title, detail, kind) in [
@@ -405,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_a_proxy_are_told_from_pages_of_a_wrong_address() {
+    fn pages_of_a_proxy_differ_from_pages_of_a_wrong_address() {
         for (status, kind, advice) in [
             (502, ServerErrorKind::Server, Advice::Retry),
             (504, ServerErrorKind::Server, Advice::Retry),

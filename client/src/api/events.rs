@@ -1,8 +1,8 @@
-//! The server's websocket, on which the news of what the user has set off comes at once: his own jobs, and runs of the
-//! server's own.
+//! The server's websocket. It reports at once what the user has started: the user's own jobs, and runs of the server's
+//! jobs.
 //!
-//! It is opened through the one HTTP core, so that proxy, certificates and headers hold; only the frames are coded
-//! here.
+//! The connection is opened with the shared HTTP client, so that the proxy, certificate and header settings apply. Only
+//! the frames are encoded here.
 
 use crate::failure::{ServerError, ServerErrorKind};
 use base64::Engine as _;
@@ -20,32 +20,33 @@ use super::Client;
 use super::jobs::{Job, WireJob, WireTask};
 use super::wire::number;
 
-/// Where the websocket is.
+/// The path of the websocket.
 const PATH: &str = "/ws/event";
 
-/// What RFC 6455 has both sides append to the key.
+/// The suffix that RFC 6455 appends to the key.
 const KEY_SUFFIX: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// The longest frame that is taken: news of one job that names thousands of nodes are some hundred kilobytes.
+/// The longest frame that is accepted, in bytes. An event about one job with thousands of nodes has some hundred
+/// kilobytes.
 const LONGEST_FRAME: usize = 4 * 1024 * 1024;
 
-/// News of what the user has set off, as they come.
+/// A stream of events about the user's jobs.
 #[derive(Debug)]
 pub struct Events {
     socket: WebSocketStream<reqwest::Upgraded>,
 }
 
-/// One piece of news. They may overtake each other: the end of a task is the end, whatever comes after it.
+/// An event. Events may arrive out of order: the end of a task is final, whatever follows.
 #[derive(Debug, Clone)]
 pub struct News {
-    /// The job, with the state of its task.
+    /// The job with the state of its task.
     pub job: Job,
-    /// When it was so, in nanoseconds since the Unix epoch.
+    /// The time of the event, in nanoseconds since the Unix epoch.
     pub stamp: i64,
 }
 
 impl News {
-    /// Whether another one tells of the same run.
+    /// Whether both events are about the same run.
     pub fn is_of_same_run(&self, other: &Self) -> bool {
         let task = |news: &Self| news.job.task.as_ref().map(|task| task.id.clone());
         self.job.id == other.job.id && task(self) == task(other)
@@ -64,11 +65,11 @@ struct Frame {
 }
 
 impl Client {
-    /// Opens the websocket and subscribes. The server does not confirm that: news of the first moments may be missing,
-    /// and a token that it does not accept is followed by silence.
+    /// Opens the websocket and subscribes. The server does not confirm the subscription: events of the first moments
+    /// may be missing, and if the token is not valid, no event arrives.
     ///
     /// # Errors
-    /// There is no websocket: an older server, or a proxy that lets none through.
+    /// There is no websocket: the server is older, or a proxy blocks it.
     pub async fn events(&self) -> Result<Events, ServerError> {
         let token = self.sender.tokens.token(std::time::Duration::ZERO).await?;
         let key = STANDARD.encode(rand::random::<[u8; 16]>());
@@ -96,7 +97,7 @@ impl Client {
 }
 
 impl Events {
-    /// The next news; `None` once the connection has ended, however. Can be dropped and called again.
+    /// Returns the next event; `None` once the connection has ended for any reason. Cancel safe.
     pub async fn next(&mut self) -> Option<News> {
         loop {
             match self.socket.next().await? {
@@ -116,7 +117,7 @@ impl Events {
     }
 }
 
-/// The news in a frame; other frames (changes of nodes, `"dump"`) are none.
+/// Returns the event in a frame; `None` for other frames (changes of nodes, `"dump"`).
 fn read(text: &str) -> Option<News> {
     let frame: Frame = serde_json::from_str(text).ok()?;
     let mut job = frame.job?;
@@ -124,7 +125,7 @@ fn read(text: &str) -> Option<News> {
     Some(News { job: job.into_job(), stamp: frame.stamp })
 }
 
-/// Whether the answer shows that a websocket server has read the key.
+/// Whether the answer proves that a websocket server has read the key.
 fn accepts(headers: &HeaderMap, key: &str) -> bool {
     let both = format!("{key}{KEY_SUFFIX}");
     let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, both.as_bytes());

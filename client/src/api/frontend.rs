@@ -1,4 +1,4 @@
-//! Who am I, discovery, version.
+//! The user of a token, the discovery document, and the server's version.
 
 use std::time::SystemTime;
 
@@ -19,45 +19,44 @@ use crate::failure::{Reason, ServerError, ServerErrorKind};
 use crate::http::limit::Pieces;
 use crate::http::{Http, HttpError, retry};
 
-/// The longest discovery or error answer that is read.
+/// The longest discovery document or error answer that is read, in bytes.
 const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 
-/// The longest element of the state that is read, and the deepest.
+/// The maximum length of an element of the frontend's state in bytes, and the maximum depth.
 const LONGEST_ELEMENT: usize = 1024 * 1024;
 const DEEPEST_ELEMENT: usize = 100;
 
 const DISCOVERY: &str = "/a/config/discovery";
 
-/// The user that a token belongs to.
+/// The user of a token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct User {
     /// The login name.
     pub login: String,
-    /// The display name, where set.
+    /// The display name, if set.
     pub display_name: Option<String>,
-    /// The e-mail address, where set.
+    /// The e-mail address, if set.
     pub email: Option<String>,
-    /// Whether the user administers the server.
+    /// Whether the user is an administrator.
     pub admin: bool,
-    /// Whether the server wants a new password; everything works all the same.
+    /// Whether the server asks the user to change the password. All calls still work.
     pub must_change_password: bool,
 }
 
-/// What the server says of itself.
+/// Information that the server publishes about itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerInfo {
-    /// The version, where the server tells one of the form x.y.z: a hint, never a gate, since self-built servers all
-    /// say 4.0.0.
+    /// The version, if it has the form x.y.z. It is only a hint: self-built servers all report 4.0.0.
     pub version: Option<String>,
-    /// The product's name, where told.
+    /// The product name, if reported.
     pub product: Option<String>,
 }
 
 impl Client {
-    /// The user that the token belongs to; `None` where the token is not valid.
+    /// Returns the user of the token; `None` if the token is not valid.
     ///
     /// # Errors
-    /// Any failure of the call; [`ServerErrorKind::NotCells`] where the answer is not the frontend's state.
+    /// Any failure of the call; [`ServerErrorKind::NotCells`] if the answer is not the frontend's state.
     pub async fn user(&self) -> Result<Option<User>, ServerError> {
         let response = match self.sender.start(&Method::GET, "/a/frontend/state", None, "application/xml").await {
             Ok(response) => response,
@@ -80,15 +79,15 @@ impl Client {
         read_user(StreamReader::new(Box::pin(body))).await
     }
 
-    /// What the server says of itself with this token; what it does not tell is `None`. Only administrators are told
-    /// the version on servers from 4.4.
+    /// Returns what the server reports about itself to this token. Servers from 4.4 report the version only to
+    /// administrators.
     ///
     /// # Errors
     /// Any failure of the call.
     pub async fn server_info(&self) -> Result<ServerInfo, ServerError> {
         match self.get::<Value>(DISCOVERY).await {
             Ok(discovery) if discovery.get("Version").is_some() => return Ok(info_of(&discovery)),
-            // A standard user's token is refused here, although no token at all is welcome.
+            // The server refuses a standard user's token here, but accepts a request without any token.
             Ok(_) => {}
             Err(error) if error.kind == ServerErrorKind::Forbidden => {}
             Err(error) => return Err(error),
@@ -106,15 +105,15 @@ fn info_of(json: &Value) -> ServerInfo {
     }
 }
 
-/// Whether a text is a version x.y.z, with or without a suffix; development builds give a hash instead.
+/// Whether a text is a version x.y.z, with or without a suffix. Development builds report a hash instead.
 fn is_version(text: &str) -> bool {
     let core = text.trim_start_matches('v').split(['-', '+']).next().unwrap_or_default();
     let parts: Vec<&str> = core.split('.').collect();
     parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Reads the `<user>` element out of the state, which is large and holds it near the end; what comes after it is not
-/// read.
+/// Reads the `<user>` element from the frontend's state. The document is large and the element is near its end; the
+/// rest is not read.
 pub(super) async fn read_user(body: impl AsyncBufRead + Unpin) -> Result<Option<User>, ServerError> {
     let mut reader = Reader::from_reader(Pieces::new(body));
     let mut buffer = Vec::new();
@@ -199,19 +198,19 @@ fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
     }
 }
 
-/// What the first answer of a server tells.
+/// The result of the first contact with a server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Greeting {
-    /// The server's time, in whole seconds, where it tells it.
+    /// The server's time, with a precision of one second, if the answer contains it.
     pub time: Option<SystemTime>,
 }
 
-/// Checks without credentials that a Cells server answers at `url`: not reachable, TLS not trusted, a redirect, not a
-/// Cells server, and a host that is not configured on it are told apart.
+/// Checks without credentials that `url` is a Cells server. The error distinguishes between an unreachable server, an
+/// untrusted certificate, a redirect, another kind of server, and a host name that is not configured on the server.
 ///
 /// # Errors
-/// [`ServerErrorKind::Transport`] without an answer; [`ServerErrorKind::NotCells`]; [`ServerErrorKind::Server`] where the server
-/// or a proxy fails.
+/// [`ServerErrorKind::Transport`] without an answer; [`ServerErrorKind::NotCells`]; [`ServerErrorKind::Server`] if the
+/// server or a proxy fails.
 pub async fn probe(http: &Http, url: &ServerUrl) -> Result<Greeting, ServerError> {
     let request = http.server_request(Method::GET, url, DISCOVERY)?.header(ACCEPT, "application/json");
     let response = http.send(request).await?;
@@ -233,7 +232,8 @@ pub async fn probe(http: &Http, url: &ServerUrl) -> Result<Greeting, ServerError
     }
 }
 
-/// Words that fit the question; the kind stays, but for refusals, which no Cells server gives here.
+/// Rewrites the error for the context of a probe. The kind stays the same except for refusals, which a Cells server
+/// never sends here.
 fn as_probe(mut error: ServerError, url: &ServerUrl) -> ServerError {
     match (error.kind, error.status) {
         (ServerErrorKind::NotCells, Some(200)) if error.is(Reason::Empty) => {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_state_without_a_user_means_a_token_that_is_not_valid() {
+    async fn a_state_without_a_user_means_an_invalid_token() {
         assert_eq!(read_user(&b"<pydio_registry><a/></pydio_registry>"[..]).await.expect("a state"), None);
         assert_eq!(read_user(&b""[..]).await.expect_err("nothing").kind, ServerErrorKind::NotCells);
     }

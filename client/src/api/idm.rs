@@ -1,4 +1,4 @@
-//! Who exists on the server, and who may do what: users, groups, roles, workspaces, rights.
+//! Users, groups, roles, workspaces and permissions.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -14,35 +14,35 @@ use super::{Client, never_empty};
 use crate::failure::{Reason, ServerError, ServerErrorKind};
 use crate::path::encode_segment;
 
-/// How many entries a page holds.
+/// The number of entries per page.
 const PAGE: u64 = 200;
 
-/// A user as the administration sees it.
+/// A user, as administrators see it.
 #[derive(Debug, Clone, Default)]
 pub struct UserEntry {
     /// The UUID.
     pub uuid: String,
     /// The login name.
     pub login: String,
-    /// The group, `/` for none.
+    /// The path of the group; `/` if there is none.
     pub group: String,
     /// `admin`, `standard`, `shared` or `anon`.
     pub profile: String,
-    /// The name that people see.
+    /// The display name.
     pub display_name: String,
     /// The e-mail address.
     pub email: String,
-    /// Whether it was made for the visitors of a public link.
+    /// Whether the server created the user for the visitors of a public link.
     pub hidden: bool,
-    /// Whether the user is locked out.
+    /// Whether the user is locked.
     pub locked: bool,
-    /// When the user was last there.
+    /// The time of the user's last connection.
     pub last_connected: Option<Timestamp>,
-    /// The roles that were given, beside those of the user and the groups.
+    /// The assigned roles, without those of the user itself and of its groups.
     pub roles: Vec<RoleEntry>,
-    /// All attributes, as texts.
+    /// All attributes as text.
     pub attributes: BTreeMap<String, String>,
-    /// All fields of the answer: a change must send back what it does not change.
+    /// All fields of the answer. An update must send unchanged fields back.
     fields: Map<String, Value>,
 }
 
@@ -51,9 +51,9 @@ pub struct UserEntry {
 pub struct GroupEntry {
     /// The UUID.
     pub uuid: String,
-    /// The name.
+    /// The display name.
     pub label: String,
-    /// Where it is: `/staff/paris`.
+    /// The path, such as `/staff/paris`.
     pub path: String,
 }
 
@@ -62,55 +62,55 @@ pub struct GroupEntry {
 pub struct RoleEntry {
     /// The UUID.
     pub uuid: String,
-    /// The name.
+    /// The display name.
     pub label: String,
-    /// What it belongs to.
+    /// The kind of the role.
     pub kind: RoleKind,
-    /// The profiles whose users have it.
+    /// The profiles whose users have the role automatically.
     pub auto_applies: Vec<String>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated: Option<Timestamp>,
 }
 
-/// What a role belongs to.
+/// The kind of a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RoleKind {
-    /// Nobody: it can be given.
+    /// A role that can be assigned to any user.
     #[default]
     Role,
-    /// One user.
+    /// The personal role of a user.
     User,
-    /// One group.
+    /// The role of a group.
     Group,
 }
 
-/// A workspace as the administration sees it: also cells and public links are some.
+/// A workspace, as administrators see it. Cells and public links are workspaces too.
 #[derive(Debug, Clone)]
 pub struct WorkspaceEntry {
     /// The UUID.
     pub uuid: String,
-    /// The first name of its paths.
+    /// The slug: the first segment of the workspace's paths.
     pub slug: String,
-    /// The name that people see.
+    /// The display name.
     pub label: String,
-    /// What it is for.
+    /// The description.
     pub description: String,
     /// `ADMIN` for a workspace, `ROOM` for a cell, `LINK` for a public link.
     pub scope: String,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated: Option<Timestamp>,
-    /// The paths of its roots, the data source first.
+    /// The paths of the root nodes, beginning with the data source.
     pub roots: Vec<String>,
 }
 
-/// A right of a role on a node.
+/// A permission of a role on a node.
 #[derive(Debug, Clone)]
 pub struct AclEntry {
-    /// The number of the right.
+    /// The number of the permission.
     pub id: String,
     /// The UUID of the node.
     pub node: String,
-    /// The UUID of the role; empty for what holds for everybody.
+    /// The UUID of the role; empty if the permission applies to everybody.
     pub role: String,
     /// The UUID of the workspace.
     pub workspace: String,
@@ -118,27 +118,27 @@ pub struct AclEntry {
     pub action: String,
     /// The value of the action.
     pub value: String,
-    /// The whole right, by which it is deleted.
+    /// The complete permission, which a deletion must send.
     fields: Value,
 }
 
-/// What a user is to become. `None` leaves as it is.
+/// Changes to a user. `None` means no change.
 #[derive(Debug, Clone, Default)]
 pub struct UserChange {
-    /// The group, `/` for none.
+    /// The path of the group; `/` for none.
     pub group: Option<String>,
-    /// Attributes to set; an empty text takes one away.
+    /// Attributes to set. An empty text removes an attribute.
     pub attributes: BTreeMap<String, String>,
-    /// The UUIDs of the roles that the user is to have beside those of the user and the groups.
+    /// UUIDs of all roles to assign, without those of the user itself and of its groups.
     pub roles: Option<Vec<String>>,
     /// A new password.
     pub password: Option<SecretString>,
-    /// The present password, which the server wants of whoever changes his own.
+    /// The present password, which the server requires from users who change their own.
     pub old_password: Option<SecretString>,
 }
 
 impl UserChange {
-    /// Whether what it changes is still as it was once it had been written.
+    /// Whether the values that this change has `written` are still the same `now`.
     pub fn is_kept(&self, written: &UserEntry, now: &UserEntry) -> bool {
         let roles = |user: &UserEntry| user.roles.iter().map(|role| role.uuid.clone()).collect::<BTreeSet<_>>();
         written.uuid == now.uuid
@@ -236,15 +236,15 @@ struct AclsAnswer {
     acls: Vec<Value>,
 }
 
-/// A page of something.
+/// A page of a list.
 struct Page<T> {
     items: Vec<T>,
-    /// How many there are in all, where the answer tells.
+    /// The total number of items, if the answer contains it.
     total: Option<u64>,
 }
 
 impl Client {
-    /// All users, sorted by login.
+    /// Returns all users, sorted by login.
     ///
     /// # Errors
     /// Any failure of a call.
@@ -256,13 +256,13 @@ impl Client {
             Ok(Page { items, total: u64::try_from(answer.total).ok() })
         };
         let users = all(fetch, |user: &UserEntry| user.uuid.clone()).await?;
-        // Everybody sees at least himself.
+        // Every user sees at least their own entry.
         let mut users = never_empty(users, "users")?;
         users.sort_by(|one, other| one.login.cmp(&other.login));
         Ok(users)
     }
 
-    /// All groups, sorted by path.
+    /// Returns all groups, sorted by path.
     ///
     /// # Errors
     /// Any failure of a call.
@@ -278,7 +278,7 @@ impl Client {
         Ok(groups)
     }
 
-    /// All roles, sorted by name.
+    /// Returns all roles, sorted by name.
     ///
     /// # Errors
     /// Any failure of a call.
@@ -290,18 +290,18 @@ impl Client {
             Ok(Page { items, total: u64::try_from(answer.total).ok() })
         };
         let roles = all(fetch, |role: &RoleEntry| role.uuid.clone()).await?;
-        // Everybody sees at least the role that is his own.
+        // Every user sees at least their own role.
         let mut roles = never_empty(roles, "roles")?;
         roles.sort_by(|one, other| (&one.label, &one.uuid).cmp(&(&other.label, &other.uuid)));
         Ok(roles)
     }
 
-    /// All workspaces, cells and links, sorted by slug.
+    /// Returns all workspaces, cells and links, sorted by slug.
     ///
     /// # Errors
     /// Any failure of the call.
     pub async fn all_workspaces(&self) -> Result<Vec<WorkspaceEntry>, ServerError> {
-        // Their order is any, so that pages could miss some; without a limit all come at once.
+        // The order of the workspaces is random, so pages could skip some. Without a limit the answer contains all.
         let answer: WorkspacesAnswer = self.read("/a/workspace", &json!({})).await?;
         let mut all: Vec<WorkspaceEntry> = answer.workspaces.into_iter().map(WireWorkspace::into_entry).collect();
         all.sort_by(|one, other| (&one.slug, &one.uuid).cmp(&(&other.slug, &other.uuid)));
@@ -309,7 +309,7 @@ impl Client {
         Ok(all)
     }
 
-    /// All rights, or those on the nodes of these UUIDs. For administrators.
+    /// Returns all permissions, or those on the nodes with these UUIDs. Requires an administrator.
     ///
     /// # Errors
     /// Any failure of a call.
@@ -326,11 +326,12 @@ impl Client {
         if nodes.is_empty() { never_empty(found, "rights") } else { Ok(found) }
     }
 
-    /// Deletes one right, and says whether it was there. The server deletes all that fits what the request says, and
-    /// what it leaves out fits everything: it is looked first whether that is this right alone.
+    /// Deletes one permission. Returns whether it existed. The server deletes everything that matches the request, and
+    /// an absent field matches everything, so this method first checks that only this permission matches.
     ///
     /// # Errors
-    /// Any failure of a call; [`ServerErrorKind::BadRequest`] where others would go with it: then nothing is sent.
+    /// Any failure of the call; [`ServerErrorKind::BadRequest`] if other permissions match too; then nothing is
+    /// deleted.
     pub async fn delete_acl(&self, acl: &AclEntry) -> Result<bool, ServerError> {
         let more = |what: &str| {
             let message = format!("not deleted, because the server would also delete {what}");
@@ -351,8 +352,8 @@ impl Client {
         Ok(answer.rows > 0)
     }
 
-    /// The user of that very login; `None` where there is none. The server may answer with another one, for which a star
-    /// stands or whose login differs in case.
+    /// Returns the user with exactly this login; `None` if there is none. The server may answer with another user: it
+    /// treats `*` as a wildcard and ignores case.
     ///
     /// # Errors
     /// Any other failure of the call.
@@ -364,10 +365,10 @@ impl Client {
         }
     }
 
-    /// Makes a user. One that exists is not touched.
+    /// Creates a user. An existing user is not changed.
     ///
     /// # Errors
-    /// Any failure of the call; [`ServerErrorKind::Conflict`] where the login is taken.
+    /// Any failure of the call; [`ServerErrorKind::Conflict`] if the login is in use.
     pub async fn create_user(&self, login: &str, change: &UserChange) -> Result<UserEntry, ServerError> {
         let mut fields = Map::new();
         fields.insert("Login".to_owned(), login.into());
@@ -378,7 +379,7 @@ impl Client {
         })
     }
 
-    /// Changes a user.
+    /// Changes a user and returns the result.
     ///
     /// # Errors
     /// Any failure of the call.
@@ -395,7 +396,7 @@ impl Client {
         if let Some(group) = &change.group {
             fields.insert("GroupPath".to_owned(), group.as_str().into());
         }
-        // Without any attributes at all the server closes the connection.
+        // If there are no attributes at all, the server closes the connection.
         let attributes = fields.entry("Attributes").or_insert_with(|| json!({}));
         for (name, value) in &change.attributes {
             if let Some(attributes) = attributes.as_object_mut() {
@@ -420,18 +421,18 @@ impl Client {
         UserEntry::of(self.write(Method::PUT, &user_path(login)?, &fields).await?)
     }
 
-    /// Deletes the user that was looked at.
+    /// Deletes a user that was read before.
     ///
     /// # Errors
-    /// Any failure of the call; [`ServerErrorKind::NotFound`] where there was none any more; [`ServerErrorKind::Server`] where
-    /// the server says that it has deleted more than one.
+    /// Any failure of the call; [`ServerErrorKind::NotFound`] if the user no longer exists; [`ServerErrorKind::Server`]
+    /// if the server reports that it has deleted more than one.
     pub async fn delete_user(&self, user: &UserEntry) -> Result<(), ServerError> {
         let path = user_path(&user.login)?;
         deleted_one(&self.delete_call(&path).await?, &format!("the user '{}'", user.login))
     }
 }
 
-/// What the server says of a deletion.
+/// The server's answer to a deletion.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Deleted {
@@ -439,7 +440,7 @@ pub(super) struct Deleted {
     rows: i64,
 }
 
-/// Whether exactly one thing was deleted. The server says yes also where there was none.
+/// Checks that exactly one object was deleted. The server also reports success if there was none.
 ///
 /// # Errors
 /// [`ServerErrorKind::NotFound`]; [`ServerErrorKind::Server`] for more than one.
@@ -454,14 +455,14 @@ pub(super) fn deleted_one(answer: &Deleted, what: &str) -> Result<(), ServerErro
     }
 }
 
-/// Whether a text is the name of one thing to the server.
+/// Whether the server treats a text as the name of exactly one object.
 fn is_exact(name: &str) -> bool {
     let is_odd = |character: char| character == '*' || character == '/' || character.is_control();
     !matches!(name, "" | "." | "..") && !name.contains(is_odd) && !name.to_ascii_lowercase().contains("%2f")
 }
 
-/// Checks that the server takes a name for that of one thing: a star stands for any text, and a slash makes a login the
-/// name of a group with all its users.
+/// Checks that the server treats a name as that of exactly one object: a `*` matches any text, and a slash turns a
+/// login into the path of a group with all its users.
 ///
 /// # Errors
 /// [`ServerErrorKind::BadRequest`].
@@ -479,7 +480,7 @@ fn no_star(text: &str) -> Result<(), ServerError> {
     if text.contains('*') { check_exact(text) } else { Ok(()) }
 }
 
-/// Whether a text can be the login name of a user that is looked for.
+/// Whether a text can be the login of an existing user.
 pub fn is_login(text: &str) -> bool {
     is_exact(text)
 }
@@ -489,7 +490,7 @@ fn user_path(login: &str) -> Result<String, ServerError> {
     Ok(format!("/a/user/{}", encode_segment(login)))
 }
 
-/// All pages of something, each item once. The total ends it where it is told, else the first page that is not full.
+/// Returns all pages of a list, each item once. Ends at the reported total, or else at the first page that is not full.
 async fn all<T, Fetch>(fetch: Fetch, identity: impl Fn(&T) -> String) -> Result<Vec<T>, ServerError>
 where
     Fetch: AsyncFn(u64) -> Result<Page<T>, ServerError>,
@@ -504,7 +505,7 @@ where
         found.extend(page.items.into_iter().filter(|item| known.insert(identity(item))));
         offset += PAGE;
         let is_last = page.total.map_or(count < PAGE, |total| offset >= total);
-        // A server that does not know offsets would say the same for ever.
+        // A server that ignores offsets would send the same page forever.
         if is_last || count == 0 || found.len() == before {
             return Ok(found);
         }
@@ -521,7 +522,7 @@ fn time(seconds: i64) -> Option<Timestamp> {
     Some(seconds).filter(|seconds| *seconds > 0).and_then(|seconds| Timestamp::from_second(seconds).ok())
 }
 
-/// A group's path without the slash at its end.
+/// Returns a group's path without the trailing slash.
 fn group_path(path: &str) -> String {
     match path.trim_end_matches('/') {
         "" => "/".to_owned(),
@@ -590,7 +591,7 @@ impl WireWorkspace {
 }
 
 impl AclEntry {
-    /// Whether the server deletes another right along with this one.
+    /// Whether a deletion of this permission would also delete the other one.
     fn is_fit_by(&self, other: &Self) -> bool {
         let fits = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
         fits(&self.node, &other.node)
@@ -674,7 +675,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_repeats_itself_is_not_asked_for_ever() {
+    async fn a_server_that_repeats_a_page_is_not_asked_again() {
         let fetch = async |_: u64| {
             Ok(Page { items: (0..PAGE).map(|number| number.to_string()).collect(), total: Some(100_000) })
         };

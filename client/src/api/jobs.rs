@@ -1,4 +1,4 @@
-//! Jobs: starting one, and asking what became of it.
+//! Starting jobs and reading their state.
 
 use crate::failure::{ServerError, ServerErrorKind};
 use std::collections::BTreeMap;
@@ -16,69 +16,69 @@ use crate::path::{self, RemotePath};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct JobId(pub String);
 
-/// Where a job copies or moves nodes to.
+/// The target of a job that copies or moves nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobTarget {
-    /// Into this folder, under their own names. The server makes it if it is missing.
+    /// A folder; the nodes keep their names. The server creates the folder if it is missing.
     Folder(RemotePath),
-    /// The one source gets this path.
+    /// The new path of the only source.
     Name(RemotePath),
 }
 
-/// What a job is doing.
+/// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobStatus {
-    /// Known, but its task is not started or not heard of yet.
+    /// The job exists, but its task has not started or is not known yet.
     Waiting,
-    /// Running.
+    /// The task is running.
     Running,
-    /// Done.
+    /// The task succeeded.
     Finished,
-    /// Failed, or stopped by someone.
+    /// The task failed or was stopped.
     Failed,
 }
 
-/// A job as a poll shows it. The server writes the state of tasks down with a delay of up to three seconds and more.
+/// A job, as the server reports it. The state of its tasks may be three seconds old or more.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// Its id.
+    /// The id.
     pub id: JobId,
-    /// The server's words for it, in the user's language.
+    /// The description, in the user's language.
     pub label: String,
-    /// Its newest run, where there is one.
+    /// The newest run, if there is one.
     pub task: Option<Task>,
-    /// Where it puts things, where it tells: as the user writes it, or a path of the server's own.
+    /// The target, if the job has one: a path in the user's form, or in the server's own tree.
     pub target: Option<String>,
 }
 
 /// A run of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
-    /// The id, a whole UUID.
+    /// The id, a complete UUID.
     pub id: String,
-    /// The server's name of its state: Running, Finished, Error, Queued, Paused, Interrupted, Idle, Unknown.
+    /// The state, as the server names it: Running, Finished, Error, Queued, Paused, Interrupted, Idle, Unknown.
     pub status: String,
-    /// The last thing that it said.
+    /// The last status message.
     pub message: String,
-    /// How far it has come, 0 to 1, where it tells.
+    /// The progress from 0 to 1, if known.
     pub progress: Option<f64>,
-    /// The login of whoever set it off.
+    /// The login of the user who started the run.
     pub owner: String,
-    /// When it began.
+    /// The start time.
     pub started: Option<Timestamp>,
-    /// When it ended.
+    /// The end time.
     pub ended: Option<Timestamp>,
-    /// Whether it can be stopped.
+    /// Whether the run can be stopped.
     pub can_stop: bool,
 }
 
 impl Task {
-    /// Whether it is over, one way or another.
+    /// Whether the run has ended, successfully or not.
     pub fn is_over(&self) -> bool {
         matches!(self.status.as_str(), "Finished" | "Error" | "Interrupted")
     }
 
-    /// Whether it is over and has come to nothing.
+    /// Whether the run has ended without success.
     pub fn has_failed(&self) -> bool {
         matches!(self.status.as_str(), "Error" | "Interrupted")
     }
@@ -134,7 +134,7 @@ struct RunAnswer {
 }
 
 impl Job {
-    /// What it is doing.
+    /// Returns the state.
     pub fn status(&self) -> JobStatus {
         match self.task.as_ref().map_or("", |task| &task.status) {
             "Finished" => JobStatus::Finished,
@@ -144,30 +144,31 @@ impl Job {
         }
     }
 
-    /// The last thing that it said.
+    /// Returns the last status message.
     pub fn message(&self) -> &str {
         self.task.as_ref().map_or("", |task| &task.message)
     }
 
-    /// How far it has come, 0 to 1, where it tells.
+    /// Returns the progress from 0 to 1, if known.
     pub fn progress(&self) -> Option<f64> {
         self.task.as_ref().and_then(|task| task.progress)
     }
 
-    /// Whether nothing more is to be heard of it.
+    /// Whether the job has ended, so that no further events are expected.
     pub fn has_ended(&self) -> bool {
         self.task.as_ref().is_some_and(Task::is_over)
     }
 }
 
 impl Client {
-    /// A job that the user may see, with its newest run that is none of `seen` (ids of tasks); `None` where the server
-    /// does not know it: an unknown id, someone else's, or one that was finished and cleared away.
+    /// Returns a job that the user may see, with its newest run that is not in `seen` (task ids). `None` if the server
+    /// does not know the job: the id is wrong, the job belongs to somebody else, or it has finished and been cleared.
     ///
     /// # Errors
     /// Any failure of the call.
     pub async fn job(&self, id: &JobId, seen: &[String]) -> Result<Option<Job>, ServerError> {
-        // The server's own jobs are shown to administrators who ask for everybody's; others see theirs all the same.
+        // Administrators see the server's own jobs only if they ask for those of everybody. Other users still see only
+        // their own.
         let request = json!({"JobIDs": [id.0], "LoadTasks": "Any", "Owner": "*"});
         let answer: JobsAnswer = self.read("/a/jobs/user", &request).await?;
         let job = answer.jobs.into_iter().find(|job| job.id == id.0);
@@ -201,7 +202,7 @@ impl Client {
         json!({"nodes": self.server_paths(sources), "target": self.server_path(target).as_str(), "targetParent": is_parent})
     }
 
-    /// Starts a job that makes an archive of the kind `format`, as the server calls it: `zip`, `tar` or `tar.gz`.
+    /// Starts a job that creates an archive; `format` is the server's name for its type: `zip`, `tar` or `tar.gz`.
     ///
     /// # Errors
     /// As [`Client::run_job`].
@@ -216,7 +217,7 @@ impl Client {
         self.run_job("compress", &parameters).await
     }
 
-    /// Starts a job that unpacks an archive into a folder; `format` as for [`Client::compress`].
+    /// Starts a job that extracts an archive into a folder; `format` is as for [`Client::compress`].
     ///
     /// # Errors
     /// As [`Client::run_job`].
@@ -230,8 +231,8 @@ impl Client {
         paths.iter().map(|path| self.server_path(path).to_string()).collect()
     }
 
-    /// Where the newest run of a job says in its log that it has put what was at `source`, which was to go to `target`;
-    /// `None` as long as it says nothing. The server chooses another name if somebody has taken that of the target.
+    /// Returns the actual target of `source` according to the log of the job's newest run; `None` if the log does not
+    /// contain it yet. The server chooses another name if the name of `target` is in use.
     ///
     /// # Errors
     /// Any failure of the call for the job.
@@ -254,11 +255,11 @@ impl Client {
         Ok(Some(if is_it { target.clone() } else { parent.join(name) }))
     }
 
-    /// Starts one of the server's own jobs by its name, with parameters as the server wants them. Sent once: a lost answer leaves
-    /// open whether it runs.
+    /// Starts one of the server's built-in jobs by name. Sent once: if the answer is lost, nobody knows whether the job
+    /// runs.
     ///
     /// # Errors
-    /// [`ServerErrorKind::NotFound`] for a missing source: then nothing is started.
+    /// [`ServerErrorKind::NotFound`] if a source is missing; then no job is started.
     pub async fn run_job(&self, name: &str, parameters: &Value) -> Result<JobId, ServerError> {
         let request = json!({"JsonParameters": parameters.to_string()});
         let path = format!("/a/jobs/user/{}", path::encode_segment(name));
@@ -299,12 +300,12 @@ impl WireTask {
     }
 }
 
-/// A moment in seconds since the Unix epoch; zero stands for none.
+/// Converts seconds since the Unix epoch; zero means no time.
 pub(super) fn time(seconds: i64) -> Option<Timestamp> {
     Some(seconds).filter(|seconds| *seconds > 0).and_then(|seconds| Timestamp::from_second(seconds).ok())
 }
 
-/// Messages of failed tasks may be a whole error as JSON text.
+/// Returns the message in an error that is JSON text, which some failed tasks have as their message.
 fn unwrapped(message: &str) -> String {
     let bare = |text: &str| text.strip_prefix("Error: ").unwrap_or(text).trim().to_owned();
     let message = bare(message);
@@ -324,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_in_their_own_words() {
+    fn job_errors_are_reported_in_their_own_words() {
         let json = r#"{"Id":"object.not.found","Code":404,"Detail":"object was not found","Status":"Not Found"}"#;
         for (message, words) in [
             (format!("Error: {json}"), "object was not found"),

@@ -1,4 +1,4 @@
-//! User metadata: its namespaces, and what nodes carry.
+//! User metadata: namespaces, and the values of nodes.
 
 use std::collections::BTreeMap;
 
@@ -12,59 +12,59 @@ use super::wire::list;
 use crate::failure::{ServerError, ServerErrorKind};
 use crate::path::RemotePath;
 
-/// What may be attached to nodes under one name.
+/// A namespace: the definition of a metadata field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
-    /// The name by which it is set: `usermeta-…`.
+    /// The name that requests use: `usermeta-…`.
     pub name: String,
-    /// What people call it.
+    /// The display name.
     pub label: String,
-    /// Whether the search knows it.
+    /// Whether the search index contains its values.
     pub indexed: bool,
-    /// The definition as the server has it: a JSON text.
+    /// The definition as JSON text, as the server stores it.
     pub definition: String,
-    /// What values it takes.
+    /// The type of its values.
     pub kind: MetaKind,
 }
 
-/// The types of user metadata. The server takes any JSON for each of them: the client checks.
+/// The types of user metadata. The server accepts any JSON for all of them, so the client validates values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MetaKind {
     /// One line of text.
     Text,
-    /// Text of several lines.
+    /// Several lines of text.
     LongText,
     /// A whole number.
     Integer,
     /// True or false.
     Boolean,
-    /// A point in time, in seconds since the Unix epoch.
+    /// A time, in seconds since the Unix epoch.
     Date,
     /// One of several keys.
     Choice(Vec<Choice>),
     /// Words, separated by commas.
     Tags,
-    /// Zero to five.
+    /// A rating from zero to five.
     Stars,
-    /// One of the server's own coloured labels.
+    /// One of the server's colored labels.
     Label,
     /// Any JSON.
     Json,
-    /// A type that this program does not know.
+    /// A type that this library does not know.
     Other(String),
 }
 
-/// A key of a choice and what people see for it.
+/// A key of a choice, with its label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
-    /// What is stored.
+    /// The stored value.
     pub key: String,
-    /// What is shown.
+    /// The display name.
     pub label: String,
 }
 
 impl MetaKind {
-    /// The server's name of the type.
+    /// Returns the server's name for the type.
     pub fn name(&self) -> &str {
         match self {
             Self::Text => "string",
@@ -99,7 +99,8 @@ impl MetaKind {
     }
 }
 
-/// The keys of a choice: a list of items, or in older definitions the text `key|label,key|label`.
+/// Returns the keys of a choice. The definition is a list of items, or in older releases the text
+/// `key|label,key|label`.
 fn choices(data: Option<&Value>) -> Vec<Choice> {
     match data {
         Some(Value::String(text)) => text
@@ -123,10 +124,10 @@ fn choices(data: Option<&Value>) -> Vec<Choice> {
     }
 }
 
-/// A node's metadata as the server writes it: JSON texts by name.
+/// The metadata of a node: JSON texts by name, as the server stores them.
 #[derive(Debug, Clone)]
 pub struct MetaStore {
-    /// The JSON texts; some of the server's own are no JSON.
+    /// The JSON texts. Some of the server's own values are not JSON.
     pub values: BTreeMap<String, String>,
 }
 
@@ -176,7 +177,7 @@ struct WireFound {
 }
 
 impl Client {
-    /// The namespaces that are defined, sorted by name.
+    /// Returns all namespaces, sorted by name.
     ///
     /// # Errors
     /// Any failure of the call.
@@ -187,7 +188,7 @@ impl Client {
         Ok(all)
     }
 
-    /// The metadata of a node as the server writes it; `None` where the node does not exist or may not be read.
+    /// Returns the metadata of a node; `None` if the node does not exist or may not be read.
     ///
     /// # Errors
     /// Any other failure of the call.
@@ -199,10 +200,10 @@ impl Client {
         }))
     }
 
-    /// Attaches a value to a node, or replaces the one that is there. The server takes any JSON whatever the type.
+    /// Sets a value of a node, replacing the existing one. The server does not check it against the type.
     ///
     /// # Errors
-    /// Any failure of the call; [`crate::failure::ServerErrorKind::NotFound`] for a namespace that is not defined.
+    /// Any failure of the call; [`crate::failure::ServerErrorKind::NotFound`] if the namespace is not defined.
     pub async fn set_meta(&self, node: &Node, namespace: &str, value: &Value) -> Result<(), ServerError> {
         check_can_have(node)?;
         let meta = json!({"NodeUuid": node.uuid, "Namespace": namespace, "JsonValue": value.to_string()});
@@ -211,13 +212,13 @@ impl Client {
         Ok(())
     }
 
-    /// Takes a value away from a node, and says whether there was one.
+    /// Removes a value from a node. Returns whether there was one.
     ///
     /// # Errors
     /// As [`Client::set_meta`].
     pub async fn delete_meta(&self, node: &Node, namespace: &str) -> Result<bool, ServerError> {
         check_can_have(node)?;
-        // Without the value's own UUID the server says yes and does nothing.
+        // Without the UUID of the value, the server reports success but does nothing.
         let request = json!({"NodeUuids": [node.uuid], "Namespace": namespace});
         let answer: SearchAnswer = self.read("/a/user-meta/search", &request).await?;
         let own = answer.metadatas.into_iter().filter(|meta| meta.node == node.uuid && meta.namespace == namespace);
@@ -233,7 +234,8 @@ impl Client {
     }
 }
 
-/// Metadata belong to a UUID. What is in an archive has none, and neither has what only shows several folders.
+/// Checks that a node can have metadata, which belong to a UUID. Nodes inside archives have none, and neither has the
+/// top of a workspace of several folders.
 fn check_can_have(node: &Node) -> Result<(), ServerError> {
     if node.uuid.is_empty() {
         let message = format!("'{}' cannot have metadata: it has no UUID", node.path);

@@ -1,4 +1,4 @@
-//! The metadata of a node as it stands in answers: values that are JSON texts themselves.
+//! The metadata of a node in an answer, whose values are themselves JSON texts.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,8 +8,8 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-/// The metadata of a node, what every node has in its place. Answers hold hundreds of nodes: these values are read
-/// without a map of texts in between.
+/// The metadata of a node; fields that every node has are struct fields. Answers contain hundreds of nodes, so they are
+/// read without an intermediate map.
 #[derive(Debug, Default)]
 pub(super) struct MetaStore {
     pub(super) name: Option<Value>,
@@ -18,7 +18,7 @@ pub(super) struct MetaStore {
     pub(super) hashing_version: Option<Value>,
     pub(super) children: Option<Value>,
     pub(super) read_only: Option<Value>,
-    /// All others.
+    /// All other values.
     pub(super) rest: BTreeMap<String, Value>,
 }
 
@@ -35,7 +35,7 @@ impl MetaStore {
         })
     }
 
-    /// A text of it.
+    /// Returns a value that is a text.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         match name {
             "name" => self.name.as_ref(),
@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for MetaStore {
 #[serde(transparent)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A value of metadata: the JSON that its text holds. Some are plain texts all the same and are kept as they are.
+/// A metadata value, decoded from its JSON text. Some values are plain text instead and are kept unchanged.
 struct Decoded(Value);
 
 impl<'de> Deserialize<'de> for Decoded {
@@ -131,7 +131,7 @@ impl<'de> Deserialize<'de> for Decoded {
 
 fn decoded(text: &str) -> Value {
     let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    // Most values are texts with nothing to unescape.
+    // A fast path: most values are strings without escapes.
     if let Some(inner) = inner.filter(|inner| inner.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\')) {
         return inner.into();
     }

@@ -1,4 +1,4 @@
-//! The authenticated REST client: wire structs, typed errors, pages as streams.
+//! The authenticated REST client, with its wire types, typed errors, and listings as streams.
 
 pub mod datasource;
 pub mod error;
@@ -6,6 +6,7 @@ pub mod events;
 pub mod frontend;
 pub mod idm;
 pub mod jobs;
+mod link_view;
 pub mod meta;
 mod meta_store;
 pub mod page;
@@ -17,7 +18,6 @@ pub mod search;
 pub mod share;
 pub mod tree;
 pub mod update;
-mod visit;
 pub mod watch;
 mod wire;
 
@@ -39,8 +39,8 @@ use crate::path::{RemotePath, View};
 
 /// The REST client of one account. Cheap to clone.
 ///
-/// Reads are tried again by themselves as the policy says; calls that change something are not, beyond what is known
-/// never to have reached the server.
+/// Calls that read are retried according to the policy. Calls that change something are retried only if they certainly
+/// did not reach the server.
 #[derive(Debug, Clone)]
 pub struct Client {
     sender: Arc<Sender>,
@@ -51,29 +51,29 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that sends through `sender`, and tries again as is usual for small requests.
+    /// Creates a client that sends through `sender` and uses the default retry policy.
     pub fn new(sender: Arc<Sender>) -> Self {
         Self { sender, retry: RetryPolicy::default(), view: None, listed: Arc::default(), room: room::Room::default() }
     }
 
-    /// How many nodes the listings of this client and its clones have brought, counted as they come.
+    /// Returns the number of nodes that listings of this client and its clones have received so far.
     pub fn listed(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.listed)
     }
 
-    /// The client with the paths of a public link as they are shown.
+    /// Returns the client with the path view of a public link.
     #[must_use]
     pub fn seen_as(mut self, view: Option<Arc<View>>) -> Self {
         self.view = view;
         self
     }
 
-    /// A path as the server wants it.
+    /// Translates a path to the server's form.
     fn server_path(&self, path: &RemotePath) -> RemotePath {
         self.view.as_ref().map_or_else(|| path.clone(), |view| view.to_server(path))
     }
 
-    /// A path of the server as it is shown.
+    /// Translates a path of the server to the displayed form.
     fn shown_path(&self, path: RemotePath) -> RemotePath {
         match &self.view {
             Some(view) => view.shown(path),
@@ -81,33 +81,33 @@ impl Client {
         }
     }
 
-    /// Whether this is a visitor who may put things somewhere without seeing what is there.
+    /// Whether the client is a visitor of a public link that permits uploads but no listings.
     pub fn is_upload_only(&self) -> bool {
         self.view.as_ref().is_some_and(|view| view.is_upload_only())
     }
 
-    /// Uses no connection for a second request any more, after an answer that belongs to another request.
+    /// Stops reusing connections, after an answer that belongs to another request.
     pub fn stop_reuse(&self) {
         self.sender.http.stop_reuse();
     }
 
-    /// How often and how long reads are tried again.
+    /// Returns the retry policy of reads.
     pub fn retry_policy(&self) -> &RetryPolicy {
         &self.retry
     }
 
-    /// The client with another policy for what it tries again.
+    /// Returns the client with another retry policy.
     #[must_use]
     pub fn with_retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
     }
 
-    /// Any REST call, sent once: `path` is absolute and percent-encoded (`/a/tree/stat/ws`), `body` is JSON. The
-    /// answer is given whole, as it came, once it is known to be a success.
+    /// Sends any REST call once. `path` is absolute and percent-encoded (`/a/tree/stat/ws`), `body` is JSON. Returns
+    /// the unchanged answer if it is a success.
     ///
     /// # Errors
-    /// What the answer means where it is no success, or is a web page.
+    /// The meaning of an answer that is not a success, or that is a web page.
     pub async fn raw(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Answer, ServerError> {
         let answer = self.sender.call(&method, path, body.as_ref()).await?;
         if answer.status.is_success() && answer.body.is_empty() {
@@ -117,11 +117,11 @@ impl Client {
         Ok(answer)
     }
 
-    /// Any REST call, sent once as with [`Client::raw`]; the answer is given whatever it means, beside what it means where
-    /// that is no success.
+    /// Sends any REST call once, as [`Client::raw`] does, but returns every answer, together with its error if it is
+    /// not a success.
     ///
     /// # Errors
-    /// No answer, or no token.
+    /// There is no answer or no token.
     pub async fn exchange(
         &self,
         method: Method,
@@ -134,36 +134,36 @@ impl Client {
         Ok((answer, error))
     }
 
-    /// A GET, tried again where that may help.
+    /// Sends a GET, with retries.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ServerError> {
-        self.again(&Method::GET, path, None, LONGEST_ANSWER, |_| Ok(())).await
+        self.with_retries(&Method::GET, path, None, LONGEST_ANSWER, |_| Ok(())).await
     }
 
-    /// A POST that only reads, tried again where that may help.
+    /// Sends a POST that only reads, with retries.
     pub(crate) async fn read<T: DeserializeOwned>(
         &self,
         path: &str,
         request: &impl Serialize,
     ) -> Result<T, ServerError> {
-        self.again(&Method::POST, path, Some(encode(request)?), LONGEST_ANSWER, |_| Ok(())).await
+        self.with_retries(&Method::POST, path, Some(encode(request)?), LONGEST_ANSWER, |_| Ok(())).await
     }
 
-    /// [`Client::get`] for an answer that tells what it is about; `fits` says what is wrong with one to another request.
+    /// Like [`Client::get`], for an answer that says what it is about; `fits` checks that it belongs to the request.
     async fn get_about<T: DeserializeOwned>(&self, path: &str, fits: impl Fn(&T) -> Fits) -> Result<T, ServerError> {
-        self.again(&Method::GET, path, None, LONGEST_PAGE, fits).await
+        self.with_retries(&Method::GET, path, None, LONGEST_PAGE, fits).await
     }
 
-    /// [`Client::read`] for an answer that tells what it is about; `fits` says what is wrong with one to another request.
+    /// Like [`Client::read`], for an answer that says what it is about; `fits` checks that it belongs to the request.
     async fn read_about<T: DeserializeOwned>(
         &self,
         path: &str,
         request: &impl Serialize,
         fits: impl Fn(&T) -> Fits,
     ) -> Result<T, ServerError> {
-        self.again(&Method::POST, path, Some(encode(request)?), LONGEST_PAGE, fits).await
+        self.with_retries(&Method::POST, path, Some(encode(request)?), LONGEST_PAGE, fits).await
     }
 
-    /// A call that changes something: sent once, and again only where nothing of it was sent.
+    /// Sends a call that changes something. It is sent again only if the server certainly received nothing.
     pub(crate) async fn write<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -182,13 +182,13 @@ impl Client {
         retry::run(&self.retry, attempt, |_, _, _| {}).await.map_err(|Once(error)| error)?
     }
 
-    /// A DELETE, sent once.
+    /// Sends a DELETE once.
     pub(crate) async fn delete_call<T: DeserializeOwned>(&self, path: &str) -> Result<T, ServerError> {
         parse(&self.raw(Method::DELETE, path, None).await?.body)
     }
 
-    /// A POST that changes something and may be repeated without harm. With `fail_slow_at_once` a call that takes too
-    /// long is not repeated as it is.
+    /// Sends a POST that changes something but can be repeated without harm. With `fail_slow_at_once`, a call that
+    /// takes too long is not repeated.
     async fn repeatable_write<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -209,14 +209,14 @@ impl Client {
         retry::run(&self.retry, attempt, |_, _, _| {}).await?
     }
 
-    /// The failure that an answer to another request is. No further connection is used for two requests: more answers
-    /// may be on their way to the wrong ones.
+    /// Creates the error for an answer to another request. Connections are no longer reused after it, because more
+    /// answers may be assigned to the wrong requests.
     fn unasked(&self, why: String) -> ServerError {
         self.stop_reuse();
         ServerError::new(ServerErrorKind::Unasked, why)
     }
 
-    async fn again<T: DeserializeOwned>(
+    async fn with_retries<T: DeserializeOwned>(
         &self,
         method: &Method,
         path: &str,
@@ -239,11 +239,11 @@ impl Client {
     }
 }
 
-/// Whether an answer belongs to the request, or how it shows that it does not.
+/// Whether an answer belongs to the request; otherwise, how it differs.
 type Fits = Result<(), String>;
 
-/// The failure of a call that must not be carried out twice: it is tried again only where nothing of it was sent, or where
-/// it was refused for a moment.
+/// The failure of a call that must not be carried out twice. It is retried only if nothing was sent, or if the refusal
+/// is temporary.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 struct Once(ServerError);
@@ -260,8 +260,8 @@ fn encode(request: &impl Serialize) -> Result<Bytes, ServerError> {
     })
 }
 
-/// Reads the first JSON document of an answer, which is an object always; unknown fields are ignored, and so are further
-/// documents (docs/protocol.md §4.1). Anything else would be read as an object without any fields, which means "none".
+/// Reads the first JSON document of an answer, which must be an object. Ignores unknown fields and further documents
+/// (docs/protocol.md §4.1). Anything but an object would be read as one without fields, which means "none".
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ServerError> {
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
         let message = "unexpected answer from the server: not a JSON object";
@@ -286,7 +286,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ServerError> {
     }
 }
 
-/// A list that no server has nothing for: its emptiness means that something else has answered.
+/// Checks a list that is never empty on a Cells server: an empty one was sent by something else.
 ///
 /// # Errors
 /// [`ServerErrorKind::NotCells`].
@@ -303,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_that_is_no_object_does_not_mean_none() {
+    fn an_answer_that_is_not_an_object_is_refused() {
         for body in ["[]", "null", "\"x\"", " [{}]", "0", "true"] {
             let error = parse::<wire::BulkAnswer>(body.as_bytes()).expect_err(body);
             assert_eq!(error.kind, ServerErrorKind::NotCells, "{body}");

@@ -1,11 +1,11 @@
 //! Paginated listings as streams.
 //!
-//! The server's pages overlap: children whose name starts with a dot are dropped from an answer, which is then filled
-//! up from the following pages, and those come again. So the offset goes on by the limit, the total ends it, and each
-//! node is given once.
+//! The server's pages overlap: it removes children whose name starts with a dot from a page, fills the page up from the
+//! following ones, and sends those children again later. So the offset grows by the limit, the total ends the listing,
+//! and each node is returned once.
 //!
-//! Pages are asked for ahead. One that there is no memory for is left out, and asked for again when it is the next one, in
-//! smaller parts if need be.
+//! Pages are requested ahead. A page that does not fit into memory is dropped and requested again in its turn, in
+//! smaller parts if necessary.
 
 use std::collections::HashSet;
 use std::future::{self, Future};
@@ -18,33 +18,33 @@ use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use super::room::{Held, When};
 use super::{ServerError, ServerErrorKind};
 
-/// Into how many parts a page is cut that is too large.
+/// The number of parts of a page that is too large.
 const PARTS: u64 = 5;
 
 /// One page of a listing.
 #[derive(Debug)]
 pub struct Page<T> {
-    /// What the page holds, hidden names left out, nodes of later pages possibly among them.
+    /// The items of the page, without hidden names. Items of later pages may be among them.
     pub items: Vec<T>,
-    /// How many there are in all, hidden ones included; `None` where this page is all.
+    /// The total number of items, including hidden ones; `None` if this page is the complete list.
     pub total: Option<u64>,
-    /// The memory that it takes, given back with its last item.
+    /// The memory reservation of the page, released with its last item.
     pub held: Held,
 }
 
-/// How many pages in a row may hold nothing that is shown, while there is said to be more: that many hidden names are
-/// nowhere, and a number that a server makes up has no end.
+/// The maximum number of consecutive pages without visible items. No folder has that many hidden names, and a made-up
+/// total might never end.
 const MOST_EMPTY: u64 = 1000;
 
-/// Counts pages that hold nothing.
+/// Counts consecutive empty pages.
 #[derive(Debug, Default)]
 pub(super) struct EmptyPages(AtomicU64);
 
 impl EmptyPages {
-    /// Takes note of a page.
+    /// Counts a page.
     ///
     /// # Errors
-    /// [`ServerErrorKind::NotCells`] where too many in a row held nothing.
+    /// [`ServerErrorKind::NotCells`] after too many consecutive empty pages.
     pub(super) fn note(&self, is_empty: bool) -> Result<(), ServerError> {
         if !is_empty {
             self.0.store(0, Ordering::Relaxed);
@@ -56,20 +56,21 @@ impl EmptyPages {
     }
 }
 
-/// How a listing is cut into pages.
+/// The page sizes of a listing.
 #[derive(Debug, Clone, Copy)]
 pub struct Cut {
-    /// The limit of the first page, which is asked for by itself: it tells how many there are in all.
+    /// The limit of the first page. It is requested alone, because it contains the total.
     pub first: u64,
-    /// The limit of the pages after it.
+    /// The limit of all other pages.
     pub others: u64,
-    /// How many of those are asked for at a time.
+    /// The number of pages to request at the same time.
     pub at_once: usize,
 }
 
-/// The items of all pages, each once, in order. `fetch` gets the offset and the limit, and gives nothing where there is no
-/// memory for that page: never where it is wanted now and the limit is 1. `identity` tells items apart. `total` starts at
-/// zero and rises to what the pages tell; it stays zero where the first page is all.
+/// Returns the items of all pages in order, each once. `fetch` receives the offset and the limit and returns `None` if
+/// there is no memory for the page; it must not do so if the page is needed now and the limit is 1. `identity` returns
+/// the identity of an item. `total` starts at zero and grows to the total that pages report; it stays zero if the first
+/// page is the complete list.
 pub fn items<T, E, Fetch, Answer, Identity>(
     cut: Cut,
     fetch: Fetch,
@@ -83,7 +84,7 @@ where
     Answer: Future<Output = Result<Option<Page<T>>, E>> + Send + 'static,
     Identity: Fn(&T) -> u128 + Send + 'static,
 {
-    let first = wanted(fetch.clone(), 0, cut.first, total.clone());
+    let first = page_in_turn(fetch.clone(), 0, cut.first, total.clone());
     let (known, mut next) = (total.clone(), cut.first);
     let offsets = stream::iter(std::iter::from_fn(move || {
         let offset = next;
@@ -97,13 +98,13 @@ where
     });
     let rest = pages.buffered(cut.at_once).flat_map(move |(offset, page)| match page.transpose() {
         Some(page) => stream::once(future::ready(page)).left_stream(),
-        None => wanted(fetch.clone(), offset, cut.others, known.clone()).right_stream(),
+        None => page_in_turn(fetch.clone(), offset, cut.others, known.clone()).right_stream(),
     });
     let mut seen = Seen::default();
     first
         .chain(rest)
         .inspect_ok(move |page| {
-            // A folder may grow while it is listed.
+            // Entries may be added during the listing.
             total.fetch_max(page.total.unwrap_or(0), Ordering::Relaxed);
         })
         .map_ok(move |Page { items, held, .. }| {
@@ -116,8 +117,8 @@ where
         .try_flatten()
 }
 
-/// The page whose turn it is, in as many parts as there is need for.
-fn wanted<T, E, Fetch, Answer>(
+/// Returns the page whose turn it is, in as many parts as necessary.
+fn page_in_turn<T, E, Fetch, Answer>(
     fetch: Fetch,
     offset: u64,
     limit: u64,
@@ -133,7 +134,7 @@ where
     stream::try_unfold((offset, limit), move |(at, mut part)| {
         let (fetch, total) = (fetch.clone(), total.clone());
         async move {
-            // What the parts before have told of the end counts as well.
+            // The previous parts may have reported a new total.
             while at < end && (at == offset || at < total.load(Ordering::Relaxed)) {
                 let limit = part.min(end - at);
                 if let Some(page) = fetch(at, limit, When::Now).await? {
@@ -146,10 +147,10 @@ where
     })
 }
 
-/// What was given already, as far back as pages may overlap.
+/// The identities of returned items, as far back as pages may overlap.
 ///
-/// An answer that was filled up reaches over whole pages without a gap. So a page that repeats nothing was not reached
-/// by any answer before it, and neither were the pages after it: all before may be forgotten.
+/// An answer that was filled up covers complete pages without a gap. So a page that repeats nothing is beyond the reach
+/// of every earlier answer, and everything before it can be forgotten.
 #[derive(Debug, Default)]
 struct Seen {
     identities: HashSet<u128>,
@@ -167,7 +168,7 @@ impl Seen {
     }
 }
 
-/// A UUID as a number; any other text as its hash.
+/// Returns a UUID as a number, and the hash of any other text.
 pub(super) fn identity_of(uuid: &str) -> u128 {
     let digits: String = uuid.chars().filter(|character| *character != '-').collect();
     if digits.len() == 32
@@ -185,7 +186,7 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
-    /// A server whose pages drop hidden names and are then filled up from the pages after them.
+    /// Imitates a server that removes hidden names from its pages and fills them up from the following ones.
     fn overlapping(names: &[&'static str], limit: usize, offset: usize) -> Page<&'static str> {
         let mut items = Vec::new();
         let mut at = offset;
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn overlapping_pages_give_each_child_once_and_none_is_lost() {
+    async fn overlapping_pages_return_each_child_exactly_once() {
         static NAMES: [&str; 14] = [".a", ".b", ".c", "d", "e", ".f", ".g", "h", "i", "j", "k", ".l", "m", "n"];
         for first in 1..16 {
             for others in 1..16 {
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_exact_multiple_of_the_limit_is_listed_whole() {
+    async fn an_exact_multiple_of_the_limit_is_listed_completely() {
         static NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
         let (all, offsets) = listed(&NAMES, even(3)).await;
         assert_eq!(all, NAMES);
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_there_is_no_memory_for_comes_in_smaller_parts_and_in_its_turn() {
+    async fn a_page_without_memory_is_requested_in_smaller_parts_in_its_turn() {
         static NAMES: [&str; 14] = [".a", ".b", ".c", "d", "e", ".f", ".g", "h", "i", "j", "k", ".l", "m", "n"];
         for (cut, most) in [(4, 1), (4, 3), (6, 2), (14, 5), (20, 1), (3, 3)] {
             let asked = Arc::new(Mutex::new(Vec::new()));
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_come_again_is_remembered() {
+    fn only_items_that_may_be_repeated_are_remembered() {
         let mut seen = Seen::default();
         for page in 0..100_u128 {
             let items: Vec<u128> = (page * 10..page * 10 + 10).collect();

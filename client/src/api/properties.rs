@@ -1,4 +1,4 @@
-//! What holds for any answer to a REST call: for the property tests here and for the fuzz targets.
+//! Properties of all REST answers, for property tests and fuzz targets.
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -10,7 +10,7 @@ use super::wire::{BulkAnswer, CreateAnswer, DeleteAnswer, StatAnswer, WireNode};
 use super::{error, frontend, parse};
 use crate::auth::Answer;
 
-/// Reads any body as the answer with that status: it has a meaning, and words for it.
+/// Classifies any body as an answer with this status: it must have a meaning and a message.
 pub fn answer(status: u16, html: bool, body: &[u8]) {
     let Ok(status) = StatusCode::from_u16(status) else { return };
     let mut headers = HeaderMap::new();
@@ -24,7 +24,7 @@ pub fn answer(status: u16, html: bool, body: &[u8]) {
     }
 }
 
-/// Reads any body as each of the documents that calls wait for, and looks at the nodes in it.
+/// Reads any body as each of the documents that calls expect, and uses its nodes.
 pub fn documents(body: &[u8]) {
     let mut nodes: Vec<WireNode> = Vec::new();
     if let Ok(bulk) = parse::<BulkAnswer>(body) {
@@ -47,7 +47,7 @@ pub fn documents(body: &[u8]) {
     for job in parse::<JobsAnswer>(body).unwrap_or_default().jobs {
         let _ = job.into_job();
     }
-    // A slice is always ready.
+    // Reading from a slice never waits.
     let _ = frontend::read_user(body).now_or_never().expect("an answer at once");
 }
 
@@ -56,7 +56,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    /// JSON of any shape, with names that the server uses among others.
+    /// Generates JSON of any shape, including names that the server uses.
     fn json() -> impl Strategy<Value = String> {
         let text = prop_oneof![
             any::<String>(),

@@ -1,4 +1,4 @@
-//! How much of listings is in memory at a time, however large a server makes them.
+//! Limits the memory of listings, however large a server makes its pages.
 
 use std::sync::Arc;
 
@@ -7,29 +7,29 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::tree::Node;
 
-/// What pages may take that wait for their turn, and those that are larger than usual, in KiB.
+/// Memory for pages that wait for their turn, and for oversized ones, in KiB.
 const ROOM: usize = 8 * 1024;
 
-/// What a page may always take whose turn it is, in KiB: one of 500 nodes takes about as much.
+/// Memory that the page whose turn it is may always use, in KiB. A page of 500 nodes needs about as much.
 const USUAL: usize = 1024;
 
-/// What a value takes beside its text, in bytes.
+/// The memory of a value in addition to its text, in bytes.
 const VALUE: usize = 64;
 
-/// Whether a page is wanted at once, or only after others.
+/// Whether a page is needed now or only after others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// It is the next one.
     Now,
-    /// It is asked for ahead.
+    /// It is requested ahead.
     Ahead,
 }
 
-/// The room that all listings of a client share.
+/// The memory budget that all listings of a client share.
 #[derive(Debug, Clone)]
 pub(super) struct Room(Arc<Semaphore>);
 
-/// A part of the room, given back when it is dropped.
+/// A part of the budget, released when it is dropped.
 #[derive(Debug, Default)]
 pub struct Held {
     _permit: Option<OwnedSemaphorePermit>,
@@ -42,7 +42,8 @@ impl Default for Room {
 }
 
 impl Room {
-    /// Room for a page; `None` where there is none. Nobody waits for it: those who have some may be waiting for this page.
+    /// Reserves memory for a page; `None` if there is not enough. It never waits, because those who have the memory may
+    /// be waiting for this page.
     pub(super) fn take(&self, nodes: &[Node], when: When) -> Option<Held> {
         let size = nodes.iter().map(size_of_node).sum::<usize>() / 1024;
         if when == When::Now && size <= USUAL {
@@ -53,7 +54,7 @@ impl Room {
     }
 }
 
-/// What a node takes in memory, roughly.
+/// Returns the approximate memory of a node.
 fn size_of_node(node: &Node) -> usize {
     let texts = [Some(&node.uuid), node.etag.as_ref(), node.hash.as_ref(), node.mime.as_ref()];
     let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();

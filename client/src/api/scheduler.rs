@@ -1,4 +1,4 @@
-//! Jobs and their tasks as the administration sees them: everybody's, the server's own, their logs, their end.
+//! Jobs and tasks as administrators see them: of all users and of the server, with their logs.
 
 use http::Method;
 use jiff::Timestamp;
@@ -11,16 +11,16 @@ use super::wire::{list, number};
 use crate::failure::{Reason, ServerError, ServerErrorKind};
 use crate::path::encode_segment;
 
-/// The user that the server's own jobs belong to.
+/// The owner of the server's own jobs.
 pub const SYSTEM_USER: &str = "pydio.system.user";
 
-/// How many tasks of a job are read.
+/// The maximum number of tasks to read per job.
 pub const MOST_TASKS: usize = 100;
 
-/// How many lines a page of a log holds.
+/// The number of log lines per page.
 const LOG_PAGE: u64 = 500;
 
-/// How many pages of a log are read: a server that does not know pages would say the same for ever.
+/// The maximum number of log pages to read. A server that ignores pages would send the same one forever.
 const MOST_PAGES: u64 = 200;
 
 /// A job with its tasks.
@@ -28,26 +28,26 @@ const MOST_PAGES: u64 = 200;
 pub struct JobEntry {
     /// The id.
     pub id: String,
-    /// The server's words for it.
+    /// The description.
     pub label: String,
     /// The login of its owner.
     pub owner: String,
-    /// When it was made.
+    /// The creation time.
     pub created: Option<Timestamp>,
-    /// Its runs, newest first, at most [`MOST_TASKS`].
+    /// The runs, newest first, at most [`MOST_TASKS`].
     pub tasks: Vec<Task>,
-    /// The whole job as the server describes it.
+    /// The complete job, as the server describes it.
     pub fields: Value,
 }
 
 /// A line of a task's log.
 #[derive(Debug, Clone)]
 pub struct LogLine {
-    /// When it was written.
+    /// The time of the entry.
     pub time: Option<Timestamp>,
     /// `info`, `error`, …
     pub level: String,
-    /// What it says.
+    /// The message.
     pub message: String,
 }
 
@@ -90,8 +90,8 @@ struct WireLine {
 }
 
 impl Client {
-    /// The jobs that the user may see: his own, and everybody's for an administrator; with `ids` those of them alone.
-    /// Unknown ids are left out. Sorted by id.
+    /// Returns the jobs that the user may see: their own, or those of everybody for an administrator. If `ids` is not
+    /// empty, only those jobs. Unknown ids are omitted. Sorted by id.
     ///
     /// # Errors
     /// Any failure of the call.
@@ -106,7 +106,7 @@ impl Client {
         Ok(jobs)
     }
 
-    /// The job of that id, whoever's; `None` where the user sees no such job.
+    /// Returns the job with this id, whoever owns it; `None` if the user may not see it or it does not exist.
     ///
     /// # Errors
     /// Any failure of the call.
@@ -114,10 +114,10 @@ impl Client {
         Ok(self.jobs(&[id.to_owned()]).await?.into_iter().find(|job| job.id == id))
     }
 
-    /// Asks the server to stop a task. It says yes whatever becomes of it.
+    /// Asks the server to stop a task. The server always confirms, whether or not the task stops.
     ///
     /// # Errors
-    /// Any failure of the call; [`ServerErrorKind::BadRequest`] for an id that is no whole UUID, which is not sent.
+    /// Any failure of the call; [`ServerErrorKind::BadRequest`] if `task` is not a complete UUID; then nothing is sent.
     pub async fn stop_task(&self, job: &JobId, task: &str) -> Result<(), ServerError> {
         check_task(task)?;
         let request = json!({"Cmd": "Stop", "JobId": job.0, "TaskId": task});
@@ -125,7 +125,7 @@ impl Client {
         Ok(())
     }
 
-    /// Deletes a job itself. Only some editions of the server can: false where this one cannot.
+    /// Deletes a job. Returns false if this edition of the server has no such call.
     ///
     /// # Errors
     /// Any other failure of the call.
@@ -133,17 +133,17 @@ impl Client {
         let path = format!("/a/scheduler/jobs/{}", encode_segment(&job.0));
         match self.raw(Method::DELETE, &path, None).await {
             Ok(_) => Ok(true),
-            // The web page, or a complaint of the router: there is no such call.
+            // A web page, or an error of the router: the call does not exist.
             Err(error) if error.kind == ServerErrorKind::NotCells || error.is(Reason::NoSuchCall) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Deletes the records of tasks; the job itself stays.
+    /// Deletes the records of tasks. The job remains.
     ///
     /// # Errors
-    /// Any failure of the call; [`ServerErrorKind::BadRequest`] for an id that is no whole UUID, which is not sent: it ends
-    /// the jobs service for everybody.
+    /// Any failure of the call; [`ServerErrorKind::BadRequest`] if an id is not a complete UUID; then nothing is sent,
+    /// because such an id would end the jobs service for everybody.
     pub async fn delete_tasks(&self, job: &JobId, tasks: &[String]) -> Result<(), ServerError> {
         tasks.iter().try_for_each(|task| check_task(task))?;
         if tasks.is_empty() {
@@ -154,7 +154,7 @@ impl Client {
         Ok(())
     }
 
-    /// What a task has written down, oldest first.
+    /// Returns the log of a task, oldest line first.
     ///
     /// # Errors
     /// As [`Client::stop_task`].
@@ -169,7 +169,8 @@ impl Client {
             let count = answer.logs.len() as u64;
             lines.extend(answer.logs.into_iter().map(WireLine::into_line));
             if count < LOG_PAGE {
-                // The newest comes first, and the times are whole seconds.
+                // The server sends the newest line first, and its times are whole seconds, so they cannot be used for
+                // sorting.
                 lines.reverse();
                 lines.sort_by_key(|line: &LogLine| line.time);
                 return Ok(lines);
@@ -180,7 +181,7 @@ impl Client {
     }
 }
 
-/// Whether a text is a whole UUID. Anything shorter, sent as a task's id, ends the jobs service for everybody.
+/// Whether a text is a complete UUID. Anything shorter, sent as the id of a task, ends the jobs service for everybody.
 pub fn is_task_id(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
@@ -204,7 +205,7 @@ impl JobEntry {
         Ok(Self { id: wire.id, label: wire.label, owner: wire.owner, created: time(wire.created), tasks, fields })
     }
 
-    /// Its last run.
+    /// Returns the last run.
     pub fn last(&self) -> Option<&Task> {
         self.tasks.first()
     }
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_ids_are_sent() {
+    fn only_complete_ids_are_sent() {
         for (text, whole) in [
             ("eeb9cac9-5d30-42e8-9e7f-f96aea8c22e4", true),
             ("eeb9cac9", false),

@@ -1,4 +1,4 @@
-//! The server's own index of names.
+//! Search in the server's index of names.
 
 use std::collections::HashSet;
 
@@ -13,10 +13,10 @@ use crate::path::RemotePath;
 
 const PATH: &str = "/a/search/nodes";
 
-/// How many hits one call asks for.
+/// The number of hits per call.
 const PAGE: u64 = 100;
 
-/// The English words that are in no index (docs/protocol.md §2.5).
+/// The English words that the index omits (docs/protocol.md §2.5).
 const LEFT_OUT: [&str; 123] = [
     "a",
     "about",
@@ -143,16 +143,16 @@ const LEFT_OUT: [&str; 123] = [
     "yourselves",
 ];
 
-/// What is looked for; all that is given must hold.
+/// A search. All conditions must match.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
-    /// A part of the name, in any case; `*` stands for anything.
+    /// A part of the name, in any case; `*` matches any text.
     pub name: Option<String>,
-    /// What the name ends with after a dot, such as `pdf` or `tar.gz`.
+    /// The extension, such as `pdf` or `tar.gz`.
     pub extension: Option<String>,
-    /// Below which folder.
+    /// The folder to search in.
     pub below: Option<RemotePath>,
-    /// Metadata: namespace and value.
+    /// Metadata conditions: namespace and value.
     pub meta: Vec<(String, String)>,
 }
 
@@ -196,30 +196,30 @@ struct Facet {
 }
 
 impl SearchAnswer {
-    /// How many hits the index has, those that the user may not see among them; the answer's own total only counts what
-    /// is in it.
+    /// Returns the number of hits in the index, including those that the user may not see. The total in the answer only
+    /// counts the results in it.
     fn hits(&self) -> u64 {
         let kinds = self.facets.iter().filter(|facet| facet.field_name == "NodeType");
         kinds.map(|facet| u64::try_from(facet.count).unwrap_or(0)).fold(0, u64::saturating_add)
     }
 }
 
-/// A search that goes on page by page.
+/// A search in progress, read page by page.
 #[derive(Debug)]
-pub struct Found {
+pub struct SearchResults {
     client: Client,
     search: Search,
     from: u64,
-    /// How many hits there are, as far as is known.
+    /// The number of hits, if known.
     hits: Option<u64>,
     seen: HashSet<RemotePath>,
     empty_pages: EmptyPages,
 }
 
 impl Client {
-    /// Asks the index, which learns of what was written some seconds later.
-    pub fn search(&self, search: Search) -> Found {
-        Found {
+    /// Searches the index, which learns of changes some seconds late.
+    pub fn search(&self, search: Search) -> SearchResults {
+        SearchResults {
             client: self.clone(),
             search,
             from: 0,
@@ -230,9 +230,9 @@ impl Client {
     }
 }
 
-impl Found {
-    /// The nodes of the next page, each once; `None` after the last one. A page may be empty without being the last:
-    /// what the user may not see is taken out of it.
+impl SearchResults {
+    /// Returns the nodes of the next page, each once; `None` after the last page. A page may be empty without being the
+    /// last one, because the server removes nodes that the user may not see.
     ///
     /// # Errors
     /// Any failure of the call.
@@ -243,7 +243,7 @@ impl Found {
         let below = self.search.below.iter().map(|path| self.client.server_path(path).to_string()).collect();
         let request = SearchRequest { query: self.search.query(below), size: PAGE, from: self.from };
         let answer: SearchAnswer = self.client.read(PATH, &request).await?;
-        // Later pages may come without facets.
+        // Later pages may have no facets.
         let hits = answer.hits().max(self.hits.unwrap_or(0)).max(self.from.saturating_add(answer.results.len() as u64));
         self.empty_pages.note(answer.results.is_empty())?;
         self.hits = Some(hits);
@@ -257,7 +257,7 @@ impl Found {
 }
 
 impl Search {
-    /// Whether a node is meant: all pieces of the text stand in its name, in their order, and it has the whole extension.
+    /// Whether a node matches: its name contains all pieces of the text in order, and it has the complete extension.
     /// The index counts a folder as being below itself.
     fn fits(&self, path: &RemotePath) -> bool {
         if self.below.as_ref() == Some(path) {
@@ -278,14 +278,14 @@ impl Search {
             })
     }
 
-    /// Whether the index cannot help with the text: all names are looked at.
+    /// Whether the index cannot narrow the search, so that all names must be compared.
     pub fn is_slow(&self) -> bool {
         self.name.is_some() && self.word().is_none() && self.extension.is_none() && self.meta.is_empty()
     }
 
-    /// The longest word of the text that the index knows, if it has any. The index holds the words of names but the most
-    /// common ones, and so finds nothing for those, nor for a text that reaches over a hyphen; what it finds for one word
-    /// is compared with the whole text here.
+    /// Returns the longest word of the text that the index knows, if any. The index contains the words of names except
+    /// for the most common ones, so it finds nothing for those, nor for a text with a hyphen. The client compares the
+    /// complete text with the names that the index finds for one word.
     fn word(&self) -> Option<String> {
         let text: String = self.name.as_ref()?.nfc().collect();
         let mut words = vec![String::new()];
@@ -298,7 +298,7 @@ impl Search {
                 words.push(String::new());
             }
         }
-        // What is a part of a word that is left out may be that word in a name.
+        // A part of an omitted word may stand for that word in a name.
         let is_left_out = |word: &str| LEFT_OUT.iter().any(|left_out| left_out.contains(&word.to_lowercase()));
         words.into_iter().filter(|word| !word.is_empty() && !is_left_out(word)).max_by_key(|word| word.chars().count())
     }
@@ -308,7 +308,7 @@ impl Search {
             self.meta.iter().map(|(name, value)| format!("+Meta.{name}:{}", term(value))).collect();
         Query {
             file_name: self.word(),
-            // The index knows the last part alone.
+            // The index only knows the last part of an extension.
             extension: self.extension.as_ref().and_then(|all| all.rsplit('.').next()).map(str::to_owned),
             path_prefix,
             free_string: (!words.is_empty()).then(|| words.join(" ")),
@@ -316,18 +316,18 @@ impl Search {
     }
 }
 
-/// A text in one case and one Unicode form.
+/// Returns a text in one case and one Unicode form.
 fn folded(text: &str) -> String {
     text.nfc().collect::<String>().to_lowercase()
 }
 
-/// Whether the index takes a character for a word of its own: hiragana and Chinese ones.
+/// Whether the index treats a character as a word of its own: hiragana and Chinese characters.
 fn is_word_alone(character: char) -> bool {
     let all = ['\u{3041}'..='\u{309f}', '\u{3400}'..='\u{9fff}', '\u{f900}'..='\u{faff}', '\u{20000}'..='\u{3ffff}'];
     all.iter().any(|range| range.contains(&character))
 }
 
-/// A value in the index's query language: a single word as it is, anything else in quotes.
+/// Formats a value for the index's query language: a single word unchanged, anything else in quotes.
 fn term(value: &str) -> String {
     let is_word =
         !value.is_empty() && value.chars().all(|character| character.is_alphanumeric() || "_*".contains(character));
@@ -344,14 +344,14 @@ mod tests {
     }
 
     #[test]
-    fn a_recorded_answer_tells_its_hits_by_facets() {
+    fn the_facets_of_a_recorded_answer_add_up_to_its_hits() {
         let answer: SearchAnswer = serde_json::from_slice(&answer("121-search-hit").body).expect("an answer");
         assert_eq!((answer.hits(), answer.results.len()), (1, 1));
         assert_eq!(answer.results[0].path, "common-files/A1/sh/pic.jpg");
     }
 
     #[test]
-    fn a_text_of_several_words_is_asked_for_by_one_and_compared_whole() {
+    fn a_text_of_several_words_is_searched_by_one_and_compared_completely() {
         for (text, word, fitting, other) in [
             ("years-2031", "years", "My-YEARS-2031.pdf", "2031-years.pdf"),
             ("rep*.PDF", "PDF", "a report.pdf", "pdf.rep"),

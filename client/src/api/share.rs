@@ -1,4 +1,4 @@
-//! Public links. To the server each is a workspace of its own.
+//! Public links. To the server, each is a workspace of its own.
 
 use std::collections::BTreeSet;
 
@@ -13,28 +13,28 @@ use super::wire::{list, number};
 use crate::failure::{ServerError, ServerErrorKind};
 use crate::path::{RemotePath, encode_segment};
 
-/// How many links are read at once.
+/// The number of links to read at the same time.
 const AT_ONCE: usize = 4;
 
-/// How many likely places of shared nodes are looked at.
+/// The maximum number of paths that may belong to shared nodes and are checked.
 const MOST_CANDIDATES: usize = 20_000;
 
-/// What the visitors of a link may do.
+/// A permission of the visitors of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Permission {
-    /// Look at it in the browser.
+    /// View in the browser.
     Preview,
-    /// Download it.
+    /// Download.
     Download,
-    /// Upload into it.
+    /// Upload.
     Upload,
 }
 
 impl Permission {
-    /// All, in the order in which they are told.
+    /// All permissions, in display order.
     pub const ALL: [Self; 3] = [Self::Preview, Self::Download, Self::Upload];
 
-    /// The server's name of it.
+    /// Returns the server's name for the permission.
     pub fn name(self) -> &'static str {
         match self {
             Self::Preview => "Preview",
@@ -51,66 +51,67 @@ pub struct Link {
     pub uuid: String,
     /// The last part of its URL.
     pub hash: String,
-    /// Its URL as the server has it: absolute only where a public address is configured there.
+    /// The URL, as the server reports it: absolute only if a public address is configured on the server.
     pub url: String,
-    /// What people call it.
+    /// The display name.
     pub label: String,
-    /// What it is for.
+    /// The description.
     pub description: String,
-    /// What visitors may do.
+    /// The permissions of visitors.
     pub permissions: BTreeSet<Permission>,
     /// Whether visitors need a password.
     pub password: bool,
-    /// When it ends, where it does.
+    /// The expiry time, if any.
     pub expires: Option<Timestamp>,
-    /// How many downloads it allows, where that is limited.
+    /// The maximum number of downloads, if limited.
     pub max_downloads: Option<u64>,
-    /// How many there have been.
+    /// The number of downloads so far.
     pub downloads: u64,
-    /// The login of whoever made it, as far as its policies tell.
+    /// The login of the creator, if the policies contain it.
     pub owner: Option<String>,
-    /// Whether the user may change it.
+    /// Whether the user may change the link.
     pub editable: bool,
-    /// All fields of the answer: a change must send back what it does not change.
+    /// All fields of the answer. An update must send unchanged fields back.
     fields: Map<String, Value>,
 }
 
-/// What a new link is to be, or what a link is to become.
+/// The desired properties of a new or existing link.
 #[derive(Debug, Clone, Default)]
 pub struct LinkWish {
-    /// What people call it; never empty.
+    /// The display name; never empty.
     pub label: String,
-    /// What it is for.
+    /// The description.
     pub description: String,
-    /// What visitors may do; never empty.
+    /// The permissions of visitors; never empty.
     pub permissions: BTreeSet<Permission>,
-    /// When it ends.
+    /// The expiry time.
     pub expires: Option<Timestamp>,
-    /// How many downloads it allows.
+    /// The maximum number of downloads.
     pub max_downloads: Option<u64>,
     /// Whether visitors need a password.
     pub password: bool,
     /// A new password.
     pub new_password: Option<secrecy::SecretString>,
-    /// The last part of its URL, if not left to the server.
+    /// The last part of the URL; the server chooses one if this is `None`.
     pub hash: Option<String>,
 }
 
-/// What the server keeps in place of a label that is the name of the node; it is shown itself where the node is gone.
+/// The placeholder that the server stores for a label that is the name of the node. It is visible if the node no longer
+/// exists.
 pub const NODE_NAME: &str = "{{RefLabel}}";
 
-/// A workspace of a link, as the list of workspaces shows it.
+/// The workspace of a link, as the list of workspaces shows it.
 #[derive(Debug)]
 pub struct LinkWorkspace {
-    /// The UUID, which is that of the link.
+    /// The UUID, equal to that of the link.
     pub uuid: String,
-    /// Its label.
+    /// The display name.
     pub label: String,
-    /// The first name of its paths.
+    /// The slug: the first segment of the workspace's paths.
     pub slug: String,
-    /// UUID and path (data source first) of what the link opens.
+    /// UUID and path (beginning with the data source) of each shared node.
     pub roots: Vec<(String, String)>,
-    /// The link, or why it cannot be read: one that was never completed has none, which is [`ServerErrorKind::NotFound`].
+    /// The link, or why it cannot be read. [`ServerErrorKind::NotFound`] if its creation was never completed.
     pub link: Result<Link, ServerError>,
 }
 
@@ -177,7 +178,7 @@ impl Link {
         })
     }
 
-    /// The link as it is, to be changed.
+    /// Returns the present properties of the link, for a change.
     pub fn wish(&self) -> LinkWish {
         LinkWish {
             label: self.label.clone(),
@@ -193,7 +194,7 @@ impl Link {
 }
 
 impl LinkWish {
-    /// Whether a link is like this already.
+    /// Whether a link already has these properties.
     pub fn changes_nothing(&self, link: &Link) -> bool {
         self.label == link.label
             && self.description == link.description
@@ -205,7 +206,7 @@ impl LinkWish {
             && self.hash.as_ref().is_none_or(|hash| *hash == link.hash)
     }
 
-    /// Writes the wish into the fields of a link; zero and nothing are left out.
+    /// Writes the properties into the fields of a link. Zero and absent values are removed.
     fn fill(&self, fields: &mut Map<String, Value>) {
         fields.insert("Label".to_owned(), self.label.as_str().into());
         let permissions: Vec<&str> = self.permissions.iter().map(|permission| permission.name()).collect();
@@ -238,10 +239,11 @@ impl LinkWish {
 }
 
 impl Client {
-    /// Makes a public link that opens the node of that UUID.
+    /// Creates a public link to the node with this UUID.
     ///
     /// # Errors
-    /// Any failure of the call; [`ServerErrorKind::BadRequest`] without a label or without permissions, which is not sent.
+    /// Any failure of the call; [`ServerErrorKind::BadRequest`] without a label or without permissions; then nothing is
+    /// sent.
     pub async fn create_link(&self, node: &str, wish: &LinkWish) -> Result<Link, ServerError> {
         let mut fields = Map::new();
         fields.insert("RootNodes".to_owned(), json!([{"Uuid": node}]));
@@ -262,7 +264,7 @@ impl Client {
         wish: &LinkWish,
         had_password: bool,
     ) -> Result<Link, ServerError> {
-        // The server would make a link that is of no use, or leave the remains of one behind.
+        // The server would create a link that nobody can use, or leave an incomplete one.
         if wish.label.is_empty() || wish.permissions.is_empty() {
             return Err(ServerError::new(
                 ServerErrorKind::BadRequest,
@@ -277,13 +279,13 @@ impl Client {
         Link::of(answer)
     }
 
-    /// The link of that UUID.
+    /// Returns the link with this UUID.
     ///
     /// # Errors
-    /// Any failure of the call; [`ServerErrorKind::NotFound`] where there is none.
+    /// Any failure of the call; [`ServerErrorKind::NotFound`] if there is none.
     pub async fn link(&self, uuid: &str) -> Result<Link, ServerError> {
         let link = Link::of(self.get(&format!("/a/share/link/{}", encode_segment(uuid))).await?)?;
-        // What is changed or removed next must be the very link that was asked for.
+        // The caller is going to change or remove the link, so it must be exactly the requested one.
         if link.uuid != uuid {
             let message = format!("the server was asked for the link {uuid} and answered with '{}'", link.uuid);
             return Err(ServerError::new(ServerErrorKind::NotCells, message));
@@ -291,7 +293,7 @@ impl Client {
         Ok(link)
     }
 
-    /// Removes the link of that UUID.
+    /// Removes the link with this UUID.
     ///
     /// # Errors
     /// As [`Client::link`].
@@ -300,11 +302,11 @@ impl Client {
         self.raw(Method::DELETE, &path, None).await.map(|_| ())
     }
 
-    /// Gives a new link the last part of the URL that was asked for. In one call with the making, a part that is taken
-    /// would leave a link behind that nobody can use or remove; this one is removed then.
+    /// Changes the last part of a new link's URL. In the same call as the creation, a part that is in use would leave a
+    /// link that nobody can use or remove. If the change fails, this method removes the link.
     ///
     /// # Errors
-    /// As [`Client::create_link`]; [`ServerErrorKind::Conflict`] where the part is taken.
+    /// As [`Client::create_link`]; [`ServerErrorKind::Conflict`] if the part is in use.
     pub async fn rename_new_link(&self, link: &Link, hash: String) -> Result<Link, ServerError> {
         let wish = LinkWish { hash: Some(hash), ..link.wish() };
         let renamed = self.update_link(link, &wish).await;
@@ -316,7 +318,8 @@ impl Client {
         renamed
     }
 
-    /// Removes the workspace of a link that was never completed, which cannot be removed as a link. For administrators.
+    /// Removes the workspace of a link whose creation was never completed. It cannot be removed as a link. Requires an
+    /// administrator.
     ///
     /// # Errors
     /// Any failure of the call.
@@ -328,12 +331,12 @@ impl Client {
         super::idm::deleted_one(&self.delete_call(&path).await?, &what)
     }
 
-    /// All links that the user gets to see, each with the workspace that it is.
+    /// Returns all links that the user may see, with their workspaces.
     ///
     /// # Errors
-    /// Any failure of a call but that of a single link.
+    /// Any failure of a call, except for that of a single link.
     pub async fn links(&self) -> Result<Vec<LinkWorkspace>, ServerError> {
-        // Their order is any: a list in pages could miss some.
+        // The order of the workspaces is random, so pages could skip some.
         let request = json!({"Queries": [{"scope": "LINK"}]});
         let answer: WorkspacesAnswer = self.read("/a/workspace", &request).await?;
         let links = stream::iter(answer.workspaces).map(|workspace| self.with_link(workspace)).buffered(AT_ONCE);
@@ -356,15 +359,16 @@ impl Client {
             Err(error) => Err(error),
         };
         let label = match &link {
-            // What is named after its node has a placeholder there.
+            // If the link is named after its node, this is a placeholder.
             Ok(link) => link.label.clone(),
             Err(_) => text(&workspace, "Label"),
         };
         Ok(LinkWorkspace { uuid, label, slug: text(&workspace, "Slug"), roots, link })
     }
 
-    /// Where the nodes of those UUIDs are in the user's workspaces, as far as that can be found out. `roots` are their
-    /// paths with the data source first. No call tells a path by a UUID: the likely places are looked at.
+    /// Returns the paths of the nodes with these UUIDs in the user's workspaces, if they can be found. `roots` contains
+    /// UUIDs and paths that begin with the data source. No call returns the path of a UUID, so this method checks the
+    /// likely paths.
     ///
     /// # Errors
     /// Any failure of a call.
@@ -373,7 +377,8 @@ impl Client {
         let mut candidates = Vec::new();
         for (_, path) in roots {
             let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
-            // Below the data source, the user's folder in it, or the folder that a workspace is.
+            // The path may continue below the data source, below the user's folder in it, or below the root folder of a
+            // workspace.
             for skipped in 1..names.len().min(4) {
                 let below = names[skipped..].join("/");
                 let left = MOST_CANDIDATES.saturating_sub(candidates.len());

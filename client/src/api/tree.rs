@@ -24,29 +24,29 @@ use crate::failure::{ServerError, ServerErrorKind};
 use crate::http::{HttpError, HttpErrorKind};
 use crate::path::RemotePath;
 
-/// The one service behind listings and bulk stats.
+/// The service behind listings and bulk stats.
 pub(super) const BULK: &str = "/a/meta/bulk/get";
 
-/// How children are asked for. A page of 500 takes the server about a second, one of 100 a fifth of that: it is all of
-/// most folders, and of the others it soon tells how many pages there are.
+/// The page sizes of listings. The server needs about a second for 500 children and a fifth of that for 100. A small
+/// first page is all of most folders, and soon shows how many more pages there are.
 const CUT: Cut = Cut { first: 100, others: 500, at_once: AT_ONCE };
 
-/// How many pages or bulk calls are asked for at once: about the server's best.
+/// The number of pages or bulk calls in flight, close to the server's optimum.
 const AT_ONCE: usize = 4;
 
-/// How many paths one bulk stat names: they are served one by one, some 10 ms each.
+/// The number of paths per bulk stat. The server handles them one by one, in about 10 ms each.
 const STATS_A_CALL: usize = 50;
 
-/// How many folders one call makes: more gain nothing and come near the time limits of proxies.
+/// The number of folders per call. Larger calls gain nothing and may exceed the time limits of proxies.
 const FOLDERS_A_CALL: usize = 100;
 
-/// How long what was made may take to be shown: structured storage tells its index later (docs/protocol.md §5.8).
+/// How long a new node may take to become visible: structured storage updates its index late (docs/protocol.md §5.8).
 pub const SHOWN_WITHIN: Duration = Duration::from_secs(10);
 
-/// The first pause between two looks at what is not shown yet, and the longest.
+/// The first pause between two checks for a node that is not visible yet, and the longest one.
 const LOOK_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
-/// What a node is.
+/// The type of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NodeKind {
     /// The root of a workspace.
@@ -60,69 +60,69 @@ pub enum NodeKind {
 /// A node as the server describes it.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// Where it is: workspace and path.
+    /// The path, beginning with the workspace's slug.
     pub path: RemotePath,
-    /// Its UUID (empty for what lies inside an archive).
+    /// The UUID; empty for nodes inside an archive.
     pub uuid: String,
-    /// What it is.
+    /// The type.
     pub kind: NodeKind,
-    /// Bytes; for folders the recursive sum, which may lag behind.
+    /// The size in bytes; for folders, that of all files below, which may be outdated.
     pub size: u64,
-    /// When its content was last written, to the second.
+    /// The time of the last write to the content, in whole seconds.
     pub modified: Option<Timestamp>,
-    /// The entity tag: MD5 of a small file, `…-N` of a multipart one; `temporary` while it is being uploaded.
+    /// The ETag: the MD5 of a small file, `…-N` for a file in parts, `temporary` during an upload.
     pub etag: Option<String>,
-    /// The content hash (x-cells-hash), only where hashing_version is v4 and the answer carries it: bulk answers do, a
+    /// The content hash (x-cells-hash), if `hashing_version` is v4 and the answer contains it: bulk answers do, a
     /// single stat may not (docs/protocol.md §2.4).
     pub hash: Option<String>,
-    /// MIME type, where known.
+    /// The MIME type, if known.
     pub mime: Option<String>,
-    /// How many children a folder has, hidden ones included; only from bulk answers.
+    /// The number of children of a folder, including hidden ones; only in bulk answers.
     pub children: Option<u64>,
-    /// Whether the user may only read it.
+    /// Whether the user has no write permission.
     pub read_only: bool,
-    /// The remaining metadata, values decoded from their JSON text where they are JSON.
+    /// All other metadata, decoded if they are JSON.
     pub meta: BTreeMap<String, serde_json::Value>,
 }
 
 impl Node {
-    /// The last name of its path.
+    /// Returns the last segment of the path.
     pub fn name(&self) -> &str {
         self.path.name()
     }
 
-    /// The UUID that it goes by: of a workspace its own, where the answer carries it, not that of its root folder.
+    /// Returns the UUID to display. For a workspace it is the workspace's own, if known, not that of its root folder.
     pub fn public_uuid(&self) -> Option<&str> {
         self.text("ws_uuid").or(Some(self.uuid.as_str())).filter(|uuid| !uuid.is_empty())
     }
 
-    /// A text of its metadata; `None` where it is empty as well.
+    /// Returns a metadata value that is a text; `None` if it is missing or empty.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.meta.get(name).and_then(serde_json::Value::as_str).filter(|text| !text.is_empty())
     }
 
-    /// Whether it can hold others.
+    /// Whether the node can have children.
     pub fn is_folder(&self) -> bool {
         self.kind != NodeKind::File
     }
 
-    /// Whether its name starts with a dot, so that listings leave it out (docs/protocol.md §2.3).
+    /// Whether the name starts with a dot, so that listings omit the node (docs/protocol.md §2.3).
     pub fn is_hidden(&self) -> bool {
         self.name().starts_with('.')
     }
 
-    /// Whether it is what somebody shares or administers, as others find it: the root of a workspace, or one of the
-    /// several roots of one. Whoever moves or removes it takes it away from everybody.
+    /// Whether the node is the root of a workspace, or one of several roots. To move or remove it would take it away
+    /// from everybody who shares the workspace.
     pub fn is_root(&self) -> bool {
         self.path.is_workspace() || self.says("ws_root")
     }
 
-    /// Whether it only shows the several roots of a workspace, and takes nothing beside them.
+    /// Whether the node is the top of a workspace of several folders. Nothing can be created directly in it.
     pub fn is_only_shown(&self) -> bool {
         self.says("virtual_root") || self.says("level_readonly")
     }
 
-    /// The login of whoever has locked it against changes by others.
+    /// Returns the login of the user who has locked the file against changes.
     pub fn locked_by(&self) -> Option<&str> {
         self.text("content_lock")
     }
@@ -131,39 +131,38 @@ impl Node {
         self.meta.get(name).is_some_and(|value| value.as_bool().unwrap_or_else(|| value.as_str() == Some("true")))
     }
 
-    /// Whether it is a file of that content. Never from the size alone: a node that is still being uploaded shows the size
-    /// that was announced.
+    /// Whether the node is a file with this content. The size alone is never proof: during an upload, a node already
+    /// shows its final size.
     pub fn is_content(&self, size: u64, etag: &str) -> bool {
         !self.is_folder() && self.size == size && self.etag.as_deref() == Some(etag)
     }
 
-    /// Whether it is a file that the server has entered as a folder (docs/protocol.md §5.3): it has a content hash, and
-    /// nothing is in it. Only for nodes of bulk answers.
+    /// Whether the node is a file that the server has recorded as a folder (docs/protocol.md §5.3): it has a content
+    /// hash and no children. Only valid for nodes from bulk answers.
     pub fn is_misfiled(&self) -> bool {
         self.kind == NodeKind::Folder && self.children == Some(0) && self.hash.is_some()
     }
 
-    /// Whether the server encrypts its content where it is stored: its ETag tells nothing of the content then
-    /// (docs/protocol.md §5.8).
+    /// Whether the server stores the content encrypted, so that the ETag is not a checksum (docs/protocol.md §5.8).
     pub fn is_encrypted(&self) -> bool {
         self.says("datasource_encrypted")
     }
 
-    /// Whether the answer to its making says that the index knows it: a structured storage learns of it later
-    /// (docs/protocol.md §5.8).
+    /// Whether the answer to the creation of the folder says that the index contains it. The index of structured
+    /// storage learns of it later (docs/protocol.md §5.8).
     fn is_indexed(&self) -> bool {
         self.says("datasource_node_indexed")
     }
 
-    /// Whether an upload of it is still running or was never finished.
+    /// Whether an upload of the file is in progress or was abandoned.
     pub fn is_temporary(&self) -> bool {
         self.etag.as_deref() == Some("temporary")
     }
 }
 
 impl Node {
-    /// A node of which only the path, as the server writes it, and the kind are known.
-    pub fn bare(path: &str, kind: NodeKind) -> Self {
+    /// Creates a node of which only the path, as the server writes it, and the type are known.
+    pub fn of_path(path: &str, kind: NodeKind) -> Self {
         Self {
             path: RemotePath::from_server(path),
             uuid: String::new(),
@@ -180,7 +179,7 @@ impl Node {
     }
 }
 
-/// Whether an answer is about a path: the bytes are the same, but for the Unicode form.
+/// Whether the path in an answer is the requested one, in any Unicode form.
 pub(super) fn is_at(answered: &str, asked: &RemotePath) -> bool {
     let answered = RemotePath::from_server(answered);
     answered == *asked || answered.nfc() == asked.nfc()
@@ -194,18 +193,18 @@ fn of_this_call(answer: &BulkAnswer) -> Fits {
     if answer.is_of_another_call() { Err("the server sent the answer to another request".to_owned()) } else { Ok(()) }
 }
 
-/// The failure of a call that tells more of nodes than is kept in memory.
+/// Creates the error for an answer about more nodes than fit into memory.
 fn too_much() -> ServerError {
     let message = "the answer about a few nodes is larger than any Cells server sends";
     HttpError::new(HttpErrorKind::TooLarge, message).into()
 }
 
 impl Client {
-    /// One node, in the Unicode form given; [`Client::find`] tries the others too.
+    /// Returns one node, only in this Unicode form. [`Client::find`] also tries the others.
     ///
     /// # Errors
-    /// [`ServerErrorKind::NotFound`], also for an archive that the server would make on the fly (its size is -1);
-    /// [`ServerErrorKind::BadRequest`] for the root, which cannot be asked.
+    /// [`ServerErrorKind::NotFound`], also for an archive that the server would create on request (its size is -1);
+    /// [`ServerErrorKind::BadRequest`] for the root, which has no stat.
     pub async fn stat(&self, path: &RemotePath) -> Result<Node, ServerError> {
         if path.is_root() {
             return Err(ServerError::new(
@@ -215,7 +214,7 @@ impl Client {
         }
         let asked = self.server_path(path);
         let fits = |answer: &StatAnswer| match &answer.node {
-            // What is named here is written here under that name: the server has no say in it.
+            // The caller may use this name for local files, so the server must not be able to choose another one.
             Some(node) if node.path.is_empty() || is_at(&node.path, &asked) => Ok(()),
             Some(node) => Err(about(&node.path, path)),
             None => Err(format!("the server's answer does not contain {path}")),
@@ -223,7 +222,7 @@ impl Client {
         let answer: Result<StatAnswer, ServerError> =
             self.get_about(&format!("/a/tree/stat/{}", asked.encoded()), fits).await;
         let answer = answer.map_err(|error| match error.kind {
-            // Where nothing may be read, what exists is told of all the same (docs/protocol.md §6.9).
+            // Without the permission to read, this answer still means that the node exists (docs/protocol.md §6.9).
             ServerErrorKind::Forbidden if self.is_upload_only() => {
                 ServerError::new(ServerErrorKind::NotFound, format!("'{path}' does not exist"))
             }
@@ -238,10 +237,10 @@ impl Client {
         }
     }
 
-    /// One node in whichever Unicode form the server has it, or `None` where it does not exist.
+    /// Returns a node in the Unicode form that exists on the server; `None` if there is none.
     ///
     /// # Errors
-    /// Everything but a node that does not exist.
+    /// Any failure, except for a missing node.
     pub async fn find(&self, path: &RemotePath) -> Result<Option<Node>, ServerError> {
         for form in path.read_forms() {
             match self.stat(&form).await {
@@ -253,8 +252,8 @@ impl Client {
         Ok(None)
     }
 
-    /// As [`Client::find`], for what a job of the server has made: it is looked for until it shows, a file
-    /// with its content, at most for [`SHOWN_WITHIN`].
+    /// Like [`Client::find`], for the result of a server job: waits until the node is visible, a file with its final
+    /// content, for at most [`SHOWN_WITHIN`].
     ///
     /// # Errors
     /// As [`Client::find`].
@@ -272,13 +271,13 @@ impl Client {
         }
     }
 
-    /// Several nodes in few calls, folders with their child counts; missing and forbidden ones are left out. The
-    /// order is that of the paths.
+    /// Returns several nodes in the order of `paths`, with the child counts of folders. Missing and forbidden nodes are
+    /// omitted.
     ///
     /// # Errors
-    /// Any failure but a missing or forbidden node.
+    /// Any failure, except for a missing or forbidden node.
     pub async fn stat_many(&self, paths: &[RemotePath]) -> Result<Vec<Node>, ServerError> {
-        // In a bulk call `folder/*` means the children, whatever may be called so.
+        // In a bulk call `folder/*` means the children of the folder, so a node whose name is `*` is requested alone.
         let calls = paths.chunk_by(|one, other| one.name() != "*" && other.name() != "*");
         let calls: Vec<Vec<RemotePath>> = calls.flat_map(|run| run.chunks(STATS_A_CALL)).map(<[_]>::to_vec).collect();
         let client = self.clone();
@@ -316,7 +315,7 @@ impl Client {
             }
         };
         let answer: BulkAnswer = self.read_about(BULK, &request, fits).await?;
-        // What is left out counts as missing: an answer that tells of something else must not.
+        // An omitted node counts as missing, so the answer must really be about these nodes.
         answer.nodes.iter().try_for_each(WireNode::check)?;
         let present = answer.nodes.into_iter().filter(|node| !node.is_virtual());
         let nodes: Vec<Node> = present.map(|node| self.shown_node(node)).collect();
@@ -324,24 +323,24 @@ impl Client {
         Ok((nodes, held))
     }
 
-    /// A node of an answer, named as it is shown.
+    /// Converts a node of an answer, with the path that is displayed.
     pub(super) fn shown_node(&self, node: WireNode) -> Node {
         let mut node = node.into_node();
         node.path = self.shown_path(node.path);
-        // Links are labelled by a word that stands for the name of what they open.
+        // Public links have a placeholder for the name of the shared node as their label.
         if let (Some(view), Some(label)) = (&self.view, node.meta.get_mut("ws_label")) {
             *label = view.label().unwrap_or_else(|| node.path.name()).into();
         }
         node
     }
 
-    /// What is downloaded is called: of a public link the folder that it opens, of anything else the last name of its
-    /// path.
+    /// Returns the local name for a downloaded node: for a public link, the name of the shared folder, otherwise the
+    /// last segment of the path.
     pub fn own_name<'a>(&'a self, node: &'a Node) -> &'a str {
         self.view.as_ref().and_then(|view| view.label_of(&node.path)).unwrap_or_else(|| node.name())
     }
 
-    /// Whether whoever made a public link chose the name of what is downloaded, and not the user.
+    /// Whether the name of a downloaded node was chosen by the creator of a public link and not by the user.
     pub fn is_named_by_link(&self, node: &Node) -> bool {
         self.view.as_ref().is_some_and(|view| view.names(&node.path))
     }
@@ -350,7 +349,7 @@ impl Client {
         self.server_path(path).to_string()
     }
 
-    /// The workspaces that the user sees, sorted by slug.
+    /// Returns the workspaces that the user may see, sorted by slug.
     ///
     /// # Errors
     /// Any failure of the call.
@@ -365,18 +364,18 @@ impl Client {
         Ok(workspaces)
     }
 
-    /// The visible children of a folder, each once, as pages arrive, in the server's order (bytes of the names); those
-    /// of the root are the workspaces. The first page is of 100, the others of 500 come four at a time. What an archive holds
-    /// is left out.
+    /// Returns the visible children of a folder as pages arrive, each once, in the server's order (bytes of the names).
+    /// The children of the root are the workspaces. The first page has 100 entries, all others have 500, and four are
+    /// requested at a time. The content of archives is omitted.
     ///
     /// # Errors
-    /// The stream ends with the first failure; [`ServerErrorKind::NotFound`] where the folder does not exist.
+    /// The stream ends with the first failure; [`ServerErrorKind::NotFound`] if the folder does not exist.
     pub fn children(&self, folder: &RemotePath) -> impl Stream<Item = Result<Node, ServerError>> + Send + 'static {
         self.counted_children(folder, Arc::default())
     }
 
-    /// As [`Client::children`]; once the stream has ended, `total` is the number of children that the server counts,
-    /// hidden ones included, or zero where it told none because all came.
+    /// Like [`Client::children`]. Once the stream has ended, `total` is the server's count of the children, including
+    /// hidden ones, or zero if the first page was the complete list.
     pub fn counted_children(
         &self,
         folder: &RemotePath,
@@ -397,7 +396,7 @@ impl Client {
         let fetch = move |offset, limit, when| {
             let (client, path, empty_pages) = (client.clone(), listed.clone(), empty_pages.clone());
             async move {
-                // On a task of its own, so that an answer is read while others are still on their way.
+                // Each page has its own task, so that an answer is read while others are still in flight.
                 let page = AbortOnDropHandle::new(tokio::spawn(async move {
                     let page = client.page(path, offset, limit, when).await?;
                     empty_pages.note(page.as_ref().is_some_and(|page| page.items.is_empty()))?;
@@ -412,7 +411,8 @@ impl Client {
             .right_stream()
     }
 
-    /// A page of a listing; `None` where there is no memory for it, and where a smaller one, or the same one later, may fit.
+    /// Returns a page of a listing; `None` if there is no memory for it and a smaller page, or the same one later, may
+    /// fit.
     async fn page(
         &self,
         folder: RemotePath,
@@ -454,13 +454,13 @@ impl Client {
         Ok(Some(Page { items, total, held }))
     }
 
-    /// Makes folders in NFC, parents included; existing ones are kept, so that it can be repeated. Never more than 100
-    /// a call, and fewer once calls take too long. The server does not mind a folder below a file: check first. Where the
-    /// index is late, they are waited for, so that who comes next does not take their names for free ones. What does not
-    /// show within [`SHOWN_WITHIN`] is left out.
+    /// Creates folders and their missing parents, in NFC. Existing ones are kept, so the call can be repeated. Each
+    /// call contains at most 100 folders, and fewer once calls take too long. The server accepts a folder below a file,
+    /// so check first. If the index is late, waits until the folders are visible, since their names would look free
+    /// otherwise; folders that are not visible within [`SHOWN_WITHIN`] are missing in the result.
     ///
     /// # Errors
-    /// The first failure; the folders before it, and some of its call, have been made.
+    /// The first failure; all earlier folders, and some of the same call, have been created.
     pub async fn create_folders(&self, paths: &[RemotePath]) -> Result<Vec<Node>, ServerError> {
         let mut made = Vec::with_capacity(paths.len());
         let mut rest = paths;
@@ -482,14 +482,14 @@ impl Client {
         Ok(made)
     }
 
-    /// Waits until folders that were made are shown, and gives those that are. Costs nothing where the answer says that the
-    /// index knows them.
+    /// Waits until new folders are visible, and returns those that are. No request is sent if the answer says that the
+    /// index contains them.
     async fn shown(&self, mut made: Vec<Node>) -> Result<Vec<Node>, ServerError> {
         let late = made.iter().filter(|node| !node.is_indexed());
         let mut late: Vec<RemotePath> = late.map(|node| node.path.clone()).collect();
         let deadline = Instant::now() + SHOWN_WITHIN;
         let mut pause = LOOK_PAUSE.0;
-        // Where nothing may be listed, what was made is not shown at all.
+        // Without the permission to list, new folders are never visible.
         while !late.is_empty() && !self.is_upload_only() {
             let shown: HashSet<RemotePath> = self.stat_many(&late).await?.into_iter().map(|node| node.path).collect();
             late.retain(|path| !shown.contains(path));
@@ -513,10 +513,10 @@ impl Client {
         Ok(answer.children.into_iter().map(|node| self.shown_node(node)).collect())
     }
 
-    /// Starts to put something of a recycle bin back to where it was. Sent once.
+    /// Starts to restore a node from a recycle bin to its original place. Sent once.
     ///
     /// # Errors
-    /// [`ServerErrorKind::NotFound`]; any other failure, also where the server does not know where it was.
+    /// [`ServerErrorKind::NotFound`]; any other failure, for example if the server does not know the original place.
     pub async fn restore(&self, path: &RemotePath) -> Result<JobId, ServerError> {
         let request = RestoreRequest { nodes: vec![WirePath { path: self.server_text(path), kind: None }] };
         let answer: RestoreAnswer = self.write(Method::POST, "/a/tree/restore", &request).await?;
@@ -526,12 +526,13 @@ impl Client {
         })
     }
 
-    /// Starts a deletion: to the recycle bin, or for good. What lies in the recycle bin is always deleted for good.
-    /// After a lost answer the nodes are looked for: where all are gone, the deletion counts as done, without jobs.
+    /// Starts the deletion of nodes, to the recycle bin or permanently. A deletion inside the recycle bin is always
+    /// permanent. If the answer is lost, the nodes are checked: if all are gone, the deletion counts as done, and no
+    /// jobs are returned.
     ///
     /// # Errors
-    /// [`ServerErrorKind::NotFound`] if one of the nodes does not exist: then nothing is deleted.
-    /// [`ServerErrorKind::BadRequest`] for a workspace, which is not sent: the server may carry it out.
+    /// [`ServerErrorKind::NotFound`] if one of the nodes does not exist; then nothing is deleted.
+    /// [`ServerErrorKind::BadRequest`] for a workspace; then nothing is sent, because the server might delete it.
     pub async fn delete(&self, paths: &[RemotePath], permanently: bool) -> Result<Vec<JobId>, ServerError> {
         if let Some(whole) = paths.iter().find(|path| path.is_root() || path.is_workspace()) {
             let message = format!("'{whole}' is a workspace, which cannot be deleted like this");

@@ -1,5 +1,5 @@
-//! The update server: what it offers, and whether a file is what it says (rest.md, update server). It is no part of a
-//! Cells server that one is signed in to: nothing of an account is sent.
+//! The update server: available programs, their download and verification. It is separate from the Cells server of an
+//! account, and receives no credentials.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,34 +14,34 @@ use url::Url;
 
 use crate::http::{Http, HttpError, HttpErrorKind, redact};
 
-/// Where updates are asked for on a server whose URL has no path of its own.
+/// The path of the service if the URL has none.
 const USUAL_PATH: &str = "/a/update-server/";
 
-/// The name under which the client is known there.
+/// The name of the client on the update server.
 const PACKAGE: &str = "CellsClient";
 
 /// The longest list of offers that is read, in bytes.
 const LONGEST_LIST: usize = 4 * 1024 * 1024;
 
-/// The largest program that is fetched, in bytes: it is in memory until its signature is checked.
+/// The largest program that is downloaded, in bytes. It stays in memory until its signature is verified.
 const LARGEST_PROGRAM: usize = 32 * 1024 * 1024;
 
-/// Why there is no update.
+/// Errors of updates.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
-    /// The URL of the update server, or the one that it gave for a program, cannot be used.
+    /// The URL of the update server or of a program cannot be used.
     #[error("the URL '{0}' cannot be used for updates")]
     Url(String),
-    /// The public key is none.
+    /// The public key is not valid.
     #[error("the public key for updates cannot be read: it must be a PEM block 'PUBLIC KEY' with an RSA key")]
     Key,
-    /// No usable answer.
+    /// There is no usable answer.
     #[error(transparent)]
     Http(#[from] HttpError),
     /// The server answered with a failure, or with something else than its list.
     #[error("the update server answered: {0}")]
     Server(String),
-    /// The program is not what the list says.
+    /// The program does not match the list, or its signature is not valid.
     #[error("the downloaded program was rejected: {0}")]
     Refused(&'static str),
 }
@@ -50,11 +50,11 @@ pub enum UpdateError {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Offer {
-    /// Its version.
+    /// The version.
     pub version: String,
-    /// What it is, in words.
+    /// A short description.
     pub label: String,
-    /// What has changed, in words.
+    /// A description of the changes.
     pub description: String,
     #[serde(rename = "BinaryURL")]
     url: String,
@@ -85,13 +85,13 @@ struct List {
     detail: String,
 }
 
-/// The public key of whoever makes the programs.
+/// The public key of the publisher.
 #[derive(Debug)]
 pub struct PublicKey(Vec<u8>);
 
 impl PublicKey {
-    /// Reads a PEM block `PUBLIC KEY` that holds an RSA key, as SubjectPublicKeyInfo or as bare PKCS#1: both are found
-    /// under that label.
+    /// Reads a PEM block `PUBLIC KEY` that contains an RSA key, either as SubjectPublicKeyInfo or as plain PKCS#1: both
+    /// exist under this label.
     ///
     /// # Errors
     /// [`UpdateError::Key`] for anything else.
@@ -101,7 +101,8 @@ impl PublicKey {
     }
 }
 
-/// The PKCS#1 key within a DER block: the block itself where it is two numbers, or what a SubjectPublicKeyInfo wraps.
+/// Returns the PKCS#1 key in a DER block: the block itself if it contains two numbers, or the content of a
+/// SubjectPublicKeyInfo.
 fn rsa_key(block: &[u8]) -> Option<&[u8]> {
     const SEQUENCE: u8 = 0x30;
     const INTEGER: u8 = 0x02;
@@ -111,7 +112,7 @@ fn rsa_key(block: &[u8]) -> Option<&[u8]> {
     match (tag, first, rest) {
         (SEQUENCE, INTEGER, []) => Some(block),
         (SEQUENCE, SEQUENCE, []) => match element(after)? {
-            // The first byte of a bit string counts the bits that do not belong to it.
+            // The first byte of a bit string is the number of unused bits.
             (BIT_STRING, [0, key @ ..], []) => rsa_key(key).filter(|found| found.len() == key.len()),
             _ => None,
         },
@@ -119,7 +120,7 @@ fn rsa_key(block: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The first element of a DER text: its tag, what it holds, and what comes after it.
+/// Returns the first element of a DER text: its tag, its content, and the rest of the text.
 fn element(text: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let [tag, length, rest @ ..] = text else { return None };
     let (length, rest) = match length {
@@ -142,10 +143,10 @@ pub struct UpdateServer {
 }
 
 impl UpdateServer {
-    /// The server behind a URL.
+    /// Creates a client for the server at a URL.
     ///
     /// # Errors
-    /// [`UpdateError::Url`] where it is none of http or https.
+    /// [`UpdateError::Url`] if the scheme is neither http nor https.
     pub fn new(http: Http, url: &str) -> Result<Self, UpdateError> {
         let wrong = || UpdateError::Url(url.to_owned());
         let mut parsed = Url::parse(url).map_err(|_| wrong())?;
@@ -160,12 +161,12 @@ impl UpdateServer {
         Ok(Self { http, url: parsed })
     }
 
-    /// Scheme, host and port of the server.
+    /// Returns scheme, host and port of the server.
     pub fn origin(&self) -> String {
         redact::origin(&self.url)
     }
 
-    /// What it offers for this system: `channel` is stable or dev, `os` and `arch` are named as Go names them.
+    /// Returns the offers for a system. `channel` is stable or dev; `os` and `arch` have Go's names.
     ///
     /// # Errors
     /// See [`UpdateError`].
@@ -190,11 +191,11 @@ impl UpdateServer {
         }
     }
 
-    /// Fetches a program and checks it: its SHA-256, and the signature over that. The bytes are given only where both
-    /// are right.
+    /// Downloads a program and verifies its SHA-256 and the signature over that. The bytes are returned only if both
+    /// are valid.
     ///
     /// # Errors
-    /// [`UpdateError::Refused`] where anything is missing or wrong.
+    /// [`UpdateError::Refused`] if anything is missing or wrong.
     pub async fn fetch(&self, offer: &Offer, key: &PublicKey) -> Result<Bytes, UpdateError> {
         if offer.binary_checksum.is_empty() || offer.binary_signature.is_empty() {
             return Err(UpdateError::Refused("it has no checksum or no signature"));

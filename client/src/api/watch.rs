@@ -1,5 +1,5 @@
-//! Waiting for jobs: on the websocket, where their end is told at once, and by asking now and then, where it shows
-//! some three seconds late.
+//! Waiting for jobs: with the websocket, which reports their end at once, and with regular requests, which show it
+//! about three seconds late.
 
 use crate::failure::ServerError;
 use std::collections::HashMap;
@@ -12,38 +12,38 @@ use super::Client;
 use super::events::{Events, News};
 use super::jobs::{Job, JobId};
 
-/// How long the websocket may take to be opened before jobs are asked for instead.
+/// How long opening the websocket may take. After that, the state of jobs is requested instead.
 const OPENING: Duration = Duration::from_secs(2);
 
-/// When a job is asked for the first time where there is no websocket.
+/// The pause before the first request for a job's state, if there is no websocket.
 const FIRST_QUESTION: Duration = Duration::from_millis(500);
 
-/// How often a job is asked for: the server itself writes their states down about this often.
+/// The pause between requests. The server stores the state of jobs about as often.
 const INTERVAL: Duration = Duration::from_secs(3);
 
-/// How many answers in a row may say that there is no such job before it counts as done and cleared away.
+/// After this many answers in a row that the job does not exist, it counts as done and cleared.
 const UNKNOWN_ANSWERS: u32 = 3;
 
-/// How long a job may take to show a run at all, which on a busy server is late.
+/// How long to wait for the first run of a job, which may be late on a busy server.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What became of a job.
+/// The end of a job.
 #[derive(Debug, Clone)]
 pub enum End {
-    /// It has ended, well or not: see its status.
+    /// The job has ended; its status shows whether it succeeded.
     Ended(Box<Job>),
-    /// The server does not know it (any more): most probably it ended and was cleared away.
+    /// The server does not (or no longer) know the job: it has most likely finished and been cleared.
     Forgotten,
-    /// The server knows it and shows no run of it for a minute.
+    /// The server knows the job but shows no run of it for a minute.
     NotBegun,
 }
 
-/// Listens for the ends of jobs. Open it before the job is started.
+/// Watches for the ends of jobs. Open it before the job is started.
 #[derive(Debug)]
 pub struct Watch {
     client: Client,
     link: Link,
-    /// What is known of jobs that were heard of, with the time of the news.
+    /// The latest event of each job.
     known: HashMap<JobId, News>,
 }
 
@@ -71,7 +71,7 @@ impl Watch {
         Self { client: client.clone(), link: Link::Opening(AbortOnDropHandle::new(opening)), known: HashMap::new() }
     }
 
-    /// Waits until the websocket is open, or is known not to be there: a job that is started after that is heard of.
+    /// Waits until the websocket is open or has failed. Events of a job that is started after that are not missed.
     pub async fn ready(&mut self) {
         if let Link::Opening(opening) = &mut self.link {
             let opened = opening.await.ok().flatten();
@@ -79,11 +79,11 @@ impl Watch {
         }
     }
 
-    /// Waits for a job's end; `hear` is told of each change before it. Runs of `seen` (ids of tasks) are none of it: a
-    /// job that always has the same id keeps them.
+    /// Waits for the end of a job and calls `hear` for each change before it. Runs in `seen` (task ids) are ignored: a
+    /// job whose id never changes keeps its earlier runs.
     ///
     /// # Errors
-    /// The server cannot be asked.
+    /// The state cannot be requested.
     pub async fn end_of(
         &mut self,
         id: &JobId,
@@ -106,7 +106,7 @@ impl Watch {
                 continue;
             }
             if Instant::now() < ask_at {
-                // The websocket has just ended.
+                // The websocket has just closed.
                 ask_at = ask_at.min(Instant::now() + FIRST_QUESTION);
                 continue;
             }
@@ -128,25 +128,25 @@ impl Watch {
         }
     }
 
-    /// Waits for news of any of the user's jobs, at most until `deadline`. `None` at the deadline, and at once when the
-    /// websocket ends; without a websocket the deadline is waited for.
+    /// Waits for an event of any of the user's jobs until `deadline`. Returns `None` at the deadline, or at once if the
+    /// websocket closes. Without a websocket, waits until the deadline.
     pub async fn news_until(&mut self, deadline: Instant) -> Option<News> {
         self.ready().await;
         let Link::Open(events) = &mut self.link else {
             tokio::time::sleep_until(deadline).await;
             return None;
         };
-        let told = tokio::select! {
+        let event = tokio::select! {
             biased;
-            told = events.next() => told,
+            event = events.next() => event,
             () = tokio::time::sleep_until(deadline) => return None,
         };
-        let Some(news) = told else {
+        let Some(news) = event else {
             self.link = Link::Closed;
             return None;
         };
         let known = self.known.get(&news.job.id);
-        // News may overtake each other, but the end of a run is its end.
+        // Events may arrive out of order, but the end of a run is final.
         let is_newer =
             |known: &News| known.stamp <= news.stamp && !(known.job.has_ended() && known.is_of_same_run(&news));
         if news.job.has_ended() || known.is_none_or(is_newer) {
@@ -155,12 +155,12 @@ impl Watch {
         Some(news)
     }
 
-    /// The last that the websocket told of a job.
+    /// Returns the latest state of a job that the websocket has reported.
     pub fn known(&self, id: &JobId) -> Option<&Job> {
         self.known.get(id).map(|news| &news.job)
     }
 
-    /// Whether news comes by itself.
+    /// Whether the websocket is open, so that events arrive without requests.
     pub fn is_live(&self) -> bool {
         matches!(self.link, Link::Open(_))
     }

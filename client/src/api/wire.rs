@@ -1,4 +1,5 @@
-//! The JSON of the REST calls, read leniently: absent means zero, numbers may be texts, unknown fields are ignored.
+//! The JSON of the REST calls. Reading is lenient: absent values are zero, numbers may be texts, unknown fields are
+//! ignored.
 
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
@@ -10,7 +11,7 @@ use super::tree::{Node, NodeKind};
 use crate::failure::{ServerError, ServerErrorKind};
 use crate::path::RemotePath;
 
-/// Reads a number that may be a number, a text, or absent; anything else is zero.
+/// Reads a number that may be a number, a text or absent. Anything else is zero.
 pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|float| float as i64)).unwrap_or(0),
@@ -19,10 +20,10 @@ pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, 
     })
 }
 
-/// The size of what would have to be packed or unpacked first.
+/// The size of nodes that the server would have to pack or unpack first.
 const NO_SIZE: i64 = -1;
 
-/// Whether the server offers an archive by such a name beside every folder.
+/// Whether the server offers an archive of this name beside every folder.
 fn is_archive_name(name: &str) -> bool {
     [".zip", ".tar", ".tar.gz"].iter().any(|extension| name.ends_with(extension))
 }
@@ -32,7 +33,7 @@ pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer:
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A node as it stands in answers.
+/// A node in an answer.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct WireNode {
@@ -49,17 +50,16 @@ pub(super) struct WireNode {
 }
 
 impl WireNode {
-    /// Whether it stands for something that is not there: an archive made on the fly, what such an archive would hold, or
-    /// an empty filler.
+    /// Whether the node does not really exist: an archive created on request, its content, or an empty placeholder.
     pub(super) fn is_virtual(&self) -> bool {
         self.path.is_empty() || (self.size == NO_SIZE && self.path.split('/').any(is_archive_name))
     }
 
-    /// Checks a node that was asked for: every Cells server says where it is and what it is, and only of what is in
-    /// archives it does not know the size.
+    /// Checks a node that was requested: every Cells server reports its path and type, and omits the size only of nodes
+    /// inside archives.
     ///
     /// # Errors
-    /// [`ServerErrorKind::NotCells`]. To take such a node for one that is not there would be a guess.
+    /// [`ServerErrorKind::NotCells`]. To treat such a node as missing would be a guess.
     pub(super) fn check(&self) -> Result<(), ServerError> {
         let fault = if self.path.is_empty() {
             "a node without a path"
@@ -90,7 +90,7 @@ impl WireNode {
         let hash = text("x-cells-hash", hash, hashing_version.is_some_and(|version| version == "v4"));
         let mime = text("mime", mime, true);
         let children = children.as_ref().and_then(as_count);
-        // Workspaces tell their rights in another way than what lies in them.
+        // Workspaces report their permissions in another field than the nodes inside them.
         let no_write = |rights: &Value| rights.as_str().is_some_and(|rights| !rights.contains("write"));
         let is_only_shown = ["virtual_root", "level_readonly"].iter().any(|name| meta.get(*name).is_some_and(is_true));
         let read_only = read_only.as_ref().is_some_and(is_true)
@@ -129,33 +129,33 @@ pub(super) fn is_true(value: &Value) -> bool {
     value.as_bool().unwrap_or_else(|| value.as_str() == Some("true"))
 }
 
-/// The answer of stat.
+/// The answer to a stat.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct StatAnswer {
     pub(super) node: Option<WireNode>,
 }
 
-/// The answer of bulk calls.
+/// The answer to a bulk call.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct BulkAnswer {
     #[serde(deserialize_with = "list")]
     pub(super) nodes: Vec<WireNode>,
     pub(super) pagination: Option<Pagination>,
-    /// What the answers of stat and create hold, and no answer of a bulk call.
+    /// Present in the answers to stat and create, never in that to a bulk call.
     pub(super) node: Option<IgnoredAny>,
     pub(super) children: Option<IgnoredAny>,
 }
 
 impl BulkAnswer {
-    /// Whether it is the answer of another call.
+    /// Whether this is the answer to another call.
     pub(super) fn is_of_another_call(&self) -> bool {
         self.node.is_some() || self.children.is_some()
     }
 }
 
-/// How far a listing goes; absent where all fits into one answer.
+/// The pagination of a listing; absent if the answer is complete.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct Pagination {
@@ -165,7 +165,7 @@ pub(super) struct Pagination {
     pub(super) total: i64,
 }
 
-/// A bulk request: only fields that every release knows, since unknown ones are refused.
+/// A bulk request. It contains only fields that every release knows, because unknown ones are refused.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct BulkRequest {
@@ -190,7 +190,7 @@ pub(super) struct WirePath {
     pub(super) kind: Option<&'static str>,
 }
 
-/// Nodes to be made.
+/// A request to create nodes.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct CreateRequest {
@@ -198,7 +198,7 @@ pub(super) struct CreateRequest {
     pub(super) recursive: bool,
 }
 
-/// Nodes that were made, in the order of the request.
+/// The created nodes, in the order of the request.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct CreateAnswer {
@@ -206,7 +206,7 @@ pub(super) struct CreateAnswer {
     pub(super) children: Vec<WireNode>,
 }
 
-/// Nodes to be deleted.
+/// A request to delete nodes.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct DeleteRequest {
@@ -223,7 +223,7 @@ pub(super) struct DeleteAnswer {
     pub(super) delete_jobs: Vec<WireJobReference>,
 }
 
-/// Nodes to be restored.
+/// A request to restore nodes.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct RestoreRequest {
@@ -238,7 +238,7 @@ pub(super) struct RestoreAnswer {
     pub(super) restore_jobs: Vec<WireJobReference>,
 }
 
-/// A job that was started.
+/// A reference to a started job.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct WireJobReference {
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_values_do_no_harm() {
+    fn unusual_values_are_read_as_defaults() {
         let text = r#"{"Path":"ws/a","Type":"LEAF","Size":12,"MTime":"x","New":{"a":1},
             "MetaStore":{"hashing_version":"\"v3\"","x-cells-hash":"\"abc\"","contentType":"text/javascript","n":"42","list":"[1]"}}"#;
         let node: WireNode = serde_json::from_str(text).expect("a node");
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_of_no_cells_server_is_not_taken_for_one_that_is_not_there() {
+    fn a_node_of_another_server_does_not_count_as_missing() {
         let node = |text: &str| serde_json::from_str::<WireNode>(text).expect("JSON");
         for good in [
             r#"{"Path":"ws/a","Type":"LEAF"}"#,

@@ -1,4 +1,4 @@
-//! What time it is, as far as the life of tokens goes. Tests move it; so days pass in a moment.
+//! The clock for the life of tokens. Tests can move it, so that days pass in a moment.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,19 +7,19 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// The longest life of a token that counts. Whatever a server or a stored account says beyond it cannot be meant, and
-/// would lead out of the range of a clock.
+/// The longest life of a token. A longer one, from a server or a stored account, is an error and could overflow the
+/// clock.
 const LONGEST_LIFE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// This machine's clock. Clones show the same time.
+/// The machine's clock. Clones show the same time.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
-    /// How many seconds it was moved ahead.
+    /// The number of seconds by which the clock was moved ahead.
     ahead: Arc<AtomicU64>,
 }
 
 impl Clock {
-    /// Moves it ahead by whole seconds.
+    /// Moves the clock ahead by whole seconds.
     pub fn advance(&self, by: Duration) {
         self.ahead.fetch_add(by.as_secs(), Ordering::SeqCst);
     }
@@ -28,22 +28,22 @@ impl Clock {
         Duration::from_secs(self.ahead.load(Ordering::SeqCst))
     }
 
-    /// The time of day.
+    /// Returns the time of day.
     pub fn now(&self) -> Timestamp {
         after(Timestamp::now(), self.ahead()).unwrap_or(Timestamp::MAX)
     }
 
-    /// A point to measure from, which setting the time of day does not move.
+    /// Returns a monotonic time, which does not depend on the time of day.
     pub(super) fn instant(&self) -> Instant {
         Instant::now() + self.ahead()
     }
 
-    /// The point at which a token ends that has that much of its life left; at most [`LONGEST_LIFE`] from now.
+    /// Returns the time at which a token with this remaining life expires, at most [`LONGEST_LIFE`] from now.
     pub(super) fn end_of(&self, life: Duration) -> Instant {
         self.instant() + life.min(LONGEST_LIFE)
     }
 
-    /// The same by the time of day, as far as timestamps reach.
+    /// Returns the same as a time of day; `None` if it is outside the range of timestamps.
     pub(super) fn in_the_future(&self, life: Duration) -> Option<Timestamp> {
         after(self.now(), life.min(LONGEST_LIFE))
     }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_life_without_measure_is_a_year() {
+    fn a_life_beyond_the_limit_is_a_year() {
         let clock = Clock::default();
         for life in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1 << 62)] {
             let left = clock.end_of(life).duration_since(clock.instant());

@@ -1,5 +1,5 @@
-//! Single flight: of many callers that need something new at the same time, one fetches it, and the others wait and share
-//! what became of it.
+//! Single flight: if many callers need something new at the same time, one of them fetches it, and all others wait and
+//! share the result.
 
 use std::fmt::Display;
 use std::sync::PoisonError;
@@ -12,21 +12,22 @@ use tokio::time::Instant;
 
 use super::clock::Clock;
 
-/// How long after a fetch that failed the next one is tried, if there is something to continue with.
+/// How long to wait after a failed fetch before the next one, if there is something to continue with.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 
 /// What a flight fetches, and how.
 pub(super) trait Supply {
-    /// What is known between two fetches.
+    /// The state between two fetches.
     type State;
-    /// What a caller needs.
+    /// What a caller requires.
     type Need;
-    /// What a caller gets.
+    /// The result for a caller.
     type Item;
-    /// Why it does not get it.
+    /// The failure of a fetch.
     type Error: Clone + Display;
 
-    /// The answer if no fetch is needed, or if none can help. `last_failure` is the end of the last fetch, if it failed.
+    /// Returns the answer if no fetch is needed or none can help. `last_failure` is the failure of the last fetch, if
+    /// it failed.
     fn at_hand(
         &self,
         state: &Self::State,
@@ -34,29 +35,29 @@ pub(super) trait Supply {
         last_failure: Option<&Self::Error>,
     ) -> Option<Result<Self::Item, Self::Error>>;
 
-    /// Fetches what is needed, and stores it in the state.
+    /// Fetches what is needed and stores it in the state.
     fn fetch(
         &self,
         state: &mut Self::State,
         need: &Self::Need,
     ) -> impl Future<Output = Result<Self::Item, Self::Error>> + Send;
 
-    /// What a caller can continue with after this failure.
+    /// Returns what a caller can continue with after this failure.
     fn fallback(&self, state: &Self::State, need: &Self::Need, failure: &Self::Error) -> Option<Self::Item>;
 
-    /// When what the state holds expires.
+    /// Returns when the content of the state expires.
     fn expires_at(&self, state: &Self::State) -> Option<Timestamp>;
 }
 
-/// One fetch at a time from a [`Supply`].
+/// Fetches from a [`Supply`], one fetch at a time.
 #[derive(Debug)]
 pub(super) struct Flight<S: Supply> {
     supply: S,
     clock: Clock,
     slot: Mutex<Slot<S::State, S::Error>>,
-    /// Counts the fetches that are over, failed ones too, so that those who waited for one know it.
+    /// The number of completed fetches, including failed ones. A caller compares it before and after waiting.
     rounds: AtomicU64,
-    /// Beside the slot, which is locked during a fetch.
+    /// Not a part of the slot, which is locked during a fetch.
     expires_at: std::sync::Mutex<Option<Timestamp>>,
 }
 
@@ -64,7 +65,7 @@ pub(super) struct Flight<S: Supply> {
 struct Slot<T, E> {
     state: T,
     last_failure: Option<E>,
-    /// After a failure: when a fetch that is only a precaution makes sense again.
+    /// After a failure: the earliest time for another fetch that is only a precaution.
     not_before: Option<Instant>,
 }
 
@@ -75,11 +76,12 @@ impl<S: Supply> Flight<S> {
         Self { supply, clock, slot, rounds: AtomicU64::new(0), expires_at }
     }
 
-    /// What is at hand if it will do, else something new.
+    /// Returns what is at hand if it meets the need, otherwise fetches something new.
     ///
     /// # Errors
     /// The failure of this caller's fetch, or of the one that it waited for.
     pub(super) async fn get(&self, need: &S::Need) -> Result<S::Item, S::Error> {
+        // Read before the lock: a fetch that ends while this caller waits must show in the comparison below.
         let before = self.rounds.load(Ordering::SeqCst);
         let mut slot = self.slot.lock().await;
         if let Some(answer) = self.supply.at_hand(&slot.state, need, slot.last_failure.as_ref()) {
@@ -100,15 +102,16 @@ impl<S: Supply> Flight<S> {
                 Err(failure) => failure,
             },
         };
-        // It was only a precaution if there is something to continue with.
+        // The fetch was only a precaution, because there is something to continue with.
         let item = self.supply.fallback(&slot.state, need, &failure).ok_or(failure.clone())?;
         tracing::debug!(error = %failure, "the token could not be renewed early");
         Ok(item)
     }
 
     async fn fetch(&self, slot: &mut Slot<S::State, S::Error>, need: &S::Need) -> Result<S::Item, S::Error> {
-        // Boxed: it is rare and large, and the future of each request would contain it.
+        // Boxed because it is large and rare. Otherwise the future of every request would contain it.
         let result = Box::pin(self.supply.fetch(&mut slot.state, need)).await;
+        // Also after a failure, or each waiting caller would repeat the fetch that has just failed.
         self.rounds.fetch_add(1, Ordering::SeqCst);
         slot.last_failure = result.as_ref().err().cloned();
         slot.not_before = result.is_err().then(|| self.clock.instant() + AFTER_FAILURE);
@@ -120,17 +123,17 @@ impl<S: Supply> Flight<S> {
         *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = self.supply.expires_at(state);
     }
 
-    /// When what is at hand expires, if known. It never waits.
+    /// Returns when the present content expires, if known. Never waits.
     pub(super) fn expires_at(&self) -> Option<Timestamp> {
         *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The supply.
+    /// Returns the supply.
     pub(super) fn supply(&self) -> &S {
         &self.supply
     }
 
-    /// Waits for a fetch that is on its way, then reads or changes the state.
+    /// Waits for a fetch in progress, then reads or changes the state.
     pub(super) async fn with_state<T>(&self, change: impl FnOnce(&mut S::State) -> T) -> T {
         let mut slot = self.slot.lock().await;
         let result = change(&mut slot.state);

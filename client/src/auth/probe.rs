@@ -1,4 +1,4 @@
-//! Whether a token is dead, as REST tells it.
+//! Finds out from REST whether a token is dead.
 
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Method, StatusCode};
@@ -8,17 +8,16 @@ use crate::account::ServerUrl;
 use crate::http::{Detail, Http, HttpError, HttpErrorKind};
 use crate::path::encode_segment;
 
-/// The longest answer to a probe that is looked at.
+/// The longest answer to a probe that is read, in bytes.
 const PROBE_LIMIT: usize = 16 * 1024;
 
-/// The workspace that is asked for to see whether a token is alive, where no other is at stake: any name will do.
+/// The workspace for a probe that is not about a certain one. Any name works.
 pub const ANY_WORKSPACE: &str = "-";
 
-/// Whether REST says that a token is dead. A workspace is asked for; which one does not matter for the answer, and it
-/// need not exist.
+/// Whether a token is dead according to REST. The request is for a workspace, which need not exist.
 ///
 /// # Errors
-/// There is no answer; then nothing is known.
+/// There is no answer, so nothing is known.
 pub(super) async fn probe(http: &Http, url: &ServerUrl, workspace: &str, token: &Token) -> Result<bool, HttpError> {
     let path = format!("/a/tree/stat/{}", encode_segment(workspace));
     let request = http.server_request(Method::GET, url, &path)?;
@@ -27,16 +26,16 @@ pub(super) async fn probe(http: &Http, url: &ServerUrl, workspace: &str, token: 
     Ok(is_dead_token_answer(status, &http.read(response, PROBE_LIMIT).await?))
 }
 
-/// Whether an answer says that the token itself is not valid: 401 with the text `Unauthorized.`, full stop included.
-/// The same text without the full stop is a missing right.
+/// Whether an answer says that the token is not valid: 401 with the text `Unauthorized.`, including the full stop.
+/// Without the full stop it means a missing permission.
 pub fn is_dead_token_answer(status: StatusCode, body: &[u8]) -> bool {
     status == StatusCode::UNAUTHORIZED && body.trim_ascii() == b"Unauthorized."
 }
 
-/// The header that carries a token.
+/// Returns the header with a token.
 ///
 /// # Errors
-/// A token with a character that no token has.
+/// The token contains a character that no token has.
 pub(super) fn bearer(token: &Token) -> Result<HeaderValue, HttpError> {
     let unusable = || {
         HttpError::new(HttpErrorKind::Request, "the token contains invalid characters").detail(Detail::MalformedToken)

@@ -1,4 +1,4 @@
-//! Public links: what the page of one tells, and the sign-in as the hidden user that its visitors are.
+//! Public links: reading their pages, and the sign-in as the hidden user of a link.
 
 use http::header::{ACCEPT, ACCEPT_LANGUAGE};
 use http::{Method, StatusCode};
@@ -9,21 +9,21 @@ use super::error::{AuthError, LinkRefusal};
 use crate::account::LinkUrl;
 use crate::http::{Http, HttpError, retry};
 
-/// The header that lets the hidden user of a link sign in; its value is the last part of the link's URL.
+/// The header that permits the sign-in of a link's hidden user. Its value is the last part of the link's URL.
 pub(super) const HEADER: &str = "x-pydio-minisite";
 
-/// What the server appends to the login of a link's user for its password, where the link has none.
+/// If a link has no password, this suffix after its user's login is the password.
 const PASSWORD_SUFFIX: &str = "#$!Az1";
 
-/// The longest page that is read: it carries all texts of the web interface, some 185 kB.
+/// The longest page that is read, in bytes. It contains all texts of the web interface, about 185 kB.
 const PAGE_LIMIT: usize = 2 * 1024 * 1024;
 
-/// What the page of a link tells.
+/// The data in the page of a link.
 #[derive(Debug, Clone)]
 pub struct LinkPage {
-    /// The login of the hidden user that visitors are signed in as.
+    /// The login of the hidden user for visitors.
     pub login: String,
-    /// Whether visitors have to give a password.
+    /// Whether visitors need a password.
     pub wants_password: bool,
     /// The UUID of the link and of its workspace.
     pub uuid: String,
@@ -38,10 +38,10 @@ struct Parameters {
 }
 
 impl LinkPage {
-    /// Asks for the page of a link; tried again where that may help.
+    /// Reads the page of a link, with retries.
     ///
     /// # Errors
-    /// [`AuthError::Link`] where the link is gone or over; [`AuthError::NotCells`] for any other page.
+    /// [`AuthError::Link`] if the link does not exist or has ended; [`AuthError::NotCells`] for any other page.
     pub async fn fetch(http: &Http, link: &LinkUrl) -> Result<Self, AuthError> {
         let attempt = |_| async {
             let request = http
@@ -57,10 +57,11 @@ impl LinkPage {
         read(status, &String::from_utf8_lossy(&body))
     }
 
-    /// The password of a visitor: that of the link where it has one, else what the server makes up.
+    /// Returns the password for the sign-in: that of the link if it has one, otherwise the one that follows from the
+    /// login.
     ///
     /// # Errors
-    /// [`LinkRefusal::PasswordNeeded`] where the link has one and none is given.
+    /// [`LinkRefusal::PasswordNeeded`] if the link has a password and `given` is `None`.
     pub fn password(&self, given: Option<SecretString>) -> Result<SecretString, AuthError> {
         match given {
             Some(password) if self.wants_password => Ok(password),
@@ -70,7 +71,7 @@ impl LinkPage {
     }
 }
 
-/// What a page says, by its fixed English words where it is an error: the server has them in no other language.
+/// Reads a page. Error pages are recognized by their English words, which the server never translates.
 fn read(status: StatusCode, page: &str) -> Result<LinkPage, AuthError> {
     if let Some(found) = parameters(page) {
         let wants_password = found.prelog_user.is_empty();
@@ -98,7 +99,7 @@ fn read(status: StatusCode, page: &str) -> Result<LinkPage, AuthError> {
     }))
 }
 
-/// The start parameters of the web interface that stand in the page.
+/// Returns the start parameters of the web interface in the page.
 fn parameters(page: &str) -> Option<Parameters> {
     page.split("startParameters").skip(1).find_map(|after| {
         let text = after.trim_start().strip_prefix('=')?;
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_told_apart() {
+    fn refusals_have_different_reasons() {
         let refusal = |text: &str| match read(StatusCode::NOT_FOUND, text) {
             Err(AuthError::Link(refusal)) => Some(refusal),
             Err(AuthError::NotCells(_)) => None,

@@ -6,19 +6,19 @@ use serde_json::Value;
 
 use super::sender::Answer;
 
-/// The whole recording.
+/// Returns a complete recording.
 pub(crate) fn recording(folder: &str, name: &str) -> Value {
     let path = format!("{}/../tests/recordings/{folder}/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     serde_json::from_str(&text).expect("a recording is JSON")
 }
 
-/// The recorded answer to a REST call.
+/// Returns the recorded answer to a REST call.
 pub(crate) fn answer(name: &str) -> Answer {
     answer_in(&recording("rest", name))
 }
 
-/// The answer in a recording.
+/// Returns the answer in a recording.
 pub(crate) fn answer_in(recording: &Value) -> Answer {
     let response = &recording["response"];
     let mut headers = HeaderMap::new();
@@ -35,7 +35,7 @@ pub(crate) fn answer_in(recording: &Value) -> Answer {
     Answer { status: StatusCode::from_u16(status).expect("a status"), headers, body: Bytes::from(body) }
 }
 
-/// An answer made by hand.
+/// Creates an answer.
 pub(crate) fn answer_of(status: u16, kind: &'static str, body: &str) -> Answer {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static(kind));

@@ -1,5 +1,5 @@
-//! OAuth tokens that renew themselves. A refresh token is good for one use, by whichever process: one at a time reads
-//! the store, renews and writes the store, under a lock, and all others take what it wrote.
+//! OAuth tokens that renew themselves. A refresh token is valid for one use, by any process. So one process at a time
+//! reads the store, renews the pair and writes it back, under a lock, and all others take what it has stored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,36 +20,36 @@ use crate::http::retry::{self, RetryPolicy};
 use crate::store::{Room, StoreError, Vault};
 use crate::sys::lock::FileLock;
 
-/// How long to wait for the pair of another client, which knows no lock and was quicker.
+/// How long to wait for a pair from another client that uses no lock and was faster.
 const OTHERS_WRITE: Duration = Duration::from_secs(3);
 
-/// A token that is refused so soon after it came is one of two that were issued at the same moment, of which only the
-/// other one is alive: its refresh token must not be used, for that would kill the other.
+/// A token that is refused this soon after it was issued is one of two that were issued at the same moment, of which
+/// only the other one is alive. Its refresh token must not be used, because that would kill the other pair.
 const SUSPICIOUSLY_SOON: Duration = Duration::from_secs(10);
 
-/// How long to pause between two looks into the store.
+/// The pause between two reads of the store.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The tokens of an account, renewed when they are about to end. What it does goes on when the caller is gone: a
-/// refresh that nobody waits for would lose the session.
+/// The tokens of an account, renewed shortly before they expire. A renewal continues if its caller is dropped: if
+/// nobody took the answer, the session would be lost.
 #[derive(Debug, Clone)]
 pub(super) struct Renewal(Arc<Flight<RefreshSupply>>);
 
-/// What tokens are renewed with.
+/// Everything that a renewal needs.
 #[derive(Debug)]
 struct RefreshSupply {
     http: Http,
     url: ServerUrl,
     oauth: OAuth,
     clock: Clock,
-    /// Where the pair is kept, under this id; nowhere for credentials that are not stored.
+    /// The store of the pair and its id there; `None` if the credentials are not stored.
     store: Option<(Vault, String)>,
 }
 
 #[derive(Debug)]
 struct State {
     current: Current,
-    /// Whether the session was lost with an answer: then that stays the cause, whatever the server says later.
+    /// Whether the session was lost with an answer. This remains the reported cause, whatever the server answers later.
     is_lost: bool,
 }
 
@@ -59,7 +59,7 @@ struct Current {
     /// The refresh token is taken out before it is sent, so that it is never sent twice.
     pair: TokenPair,
     access: TimedToken,
-    /// When this process got it from the server; `None` if it did not.
+    /// When this process received the pair from the server; `None` if it was read from the store.
     received: Option<Instant>,
 }
 
@@ -81,7 +81,7 @@ impl Current {
         Self { received: Some(clock.instant()), ..Self::stored(pair, clock) }
     }
 
-    /// Whether it came from the server a moment ago, and should be alive.
+    /// Whether the pair was received a moment ago and should be alive.
     fn is_fresh(&self, clock: &Clock) -> bool {
         let is_recent = self.received.is_some_and(|received| clock.instant() - received < SUSPICIOUSLY_SOON);
         is_recent && self.access.is_alive(clock)
@@ -119,14 +119,14 @@ impl Renewal {
         self.0.with_state(|state| state.current.pair.refresh.is_some()).await
     }
 
-    /// Waits until no renewal is on its way.
-    pub(super) async fn settle(&self) {
+    /// Waits until no renewal is in progress.
+    pub(super) async fn finish(&self) {
         self.0.with_state(|_| ()).await;
     }
 
     async fn get(&self, need: Need) -> Result<Token, AuthError> {
-        // On a task of its own: a caller that is dropped between the request and its answer must not take the new
-        // tokens with it, since the server has already made the old ones invalid.
+        // On its own task: a caller that is dropped between the request and its answer must not lose the new tokens,
+        // since the server has already invalidated the old ones.
         let flight = Arc::clone(&self.0);
         let getting = tokio::spawn(async move { flight.get(&need).await });
         getting.await.unwrap_or_else(|error| Err(broken_down(&error)))
@@ -144,7 +144,8 @@ impl Supply for RefreshSupply {
         if current.access.meets(need, &self.clock) {
             return Some(Ok(current.access.token.clone()));
         }
-        // Without a refresh token and a place to find one, the server's clock decides.
+        // Without a refresh token, and without a store where another process may put one, only the server's clock
+        // decides.
         let is_hopeless = current.pair.refresh.is_none() && self.store.is_none();
         is_hopeless.then(|| match need {
             Need::Life(_) => Ok(current.access.token.clone()),
@@ -154,6 +155,7 @@ impl Supply for RefreshSupply {
 
     async fn fetch(&self, state: &mut State, need: &Need) -> Result<Token, AuthError> {
         let result = match self.fetch_pair(&mut state.current, need).await {
+            // The server only says that the token is no longer valid. The user needs the true cause: the lost answer.
             Err(AuthError::Expired) if state.is_lost => Err(AuthError::SessionLost),
             result => result,
         };
@@ -161,12 +163,13 @@ impl Supply for RefreshSupply {
         result.map(|()| state.current.access.token.clone())
     }
 
-    /// A token that was to be renewed early is used further while it is valid.
+    /// A token that should be renewed early can be used until it expires.
     fn fallback(&self, state: &State, need: &Need, failure: &AuthError) -> Option<Token> {
         if matches!(need, Need::Other(_)) || matches!(failure, AuthError::NotStored(_)) {
             return None;
         }
-        // After a refusal even a token that has expired by this machine's clock is tried: the server's clock decides.
+        // After a refusal, even a token that has expired by this machine's clock is tried, because only the server's
+        // clock decides.
         let is_usable = matches!(failure, AuthError::Expired) || state.current.access.is_alive(&self.clock);
         is_usable.then(|| state.current.access.token.clone())
     }
@@ -184,6 +187,8 @@ impl RefreshSupply {
             return Ok(());
         };
         let (lock, stored) = read_locked(vault, id).await?;
+        // Another process may have renewed the pair while this one waited for the lock. A refresh with the old token
+        // would end the session, including the tokens of that process.
         if let Some(stored) = stored.filter(|stored| !current.access.token.is_text(&stored.access)) {
             *current = Current::stored(stored, &self.clock);
             if current.access.meets(need, &self.clock) {
@@ -195,12 +200,13 @@ impl RefreshSupply {
         result
     }
 
-    /// Renews the pair in the store, whose lock is held.
+    /// Renews the pair in the store. The caller has its lock.
     async fn renew_stored(&self, current: &mut Current, need: &Need, vault: &Vault, id: &str) -> Result<(), AuthError> {
         if matches!(need, Need::Other(_)) && current.is_fresh(&self.clock) {
             if self.adopt(current, vault, id).await? {
                 return Ok(());
             }
+            // Nothing has replaced it: this pair is dead, and its refresh token would kill the pair that is alive.
             current.pair.refresh = None;
             write(vault, id, current.pair.clone(), None).await?;
         }
@@ -210,15 +216,16 @@ impl RefreshSupply {
                 Need::Other(_) => Err(AuthError::Expired),
             };
         }
-        // The token is spent once it is sent: what comes for it must find its place.
+        // The refresh token is spent once it is sent, so make sure that its successor can be stored.
         let room = make_room(vault, id).await?;
+        // Taken out before it is sent. `ask` puts it back if it can be used again.
         let Some(refresh) = current.pair.refresh.take() else { return Err(AuthError::Expired) };
         match self.ask(current, refresh, need).await {
             Ok(pair) => self.keep(current, pair, (vault, id), room).await,
-            // Somebody without our lock may have been quicker: what he stored is good.
+            // Another client that uses no lock may have been faster. Then its stored pair is valid.
             Err(AuthError::Expired) if self.adopt(current, vault, id).await? => Ok(()),
             Err(error @ (AuthError::Expired | AuthError::SessionLost)) => {
-                // It is spent, or may be: no later process shall try it.
+                // The token is spent, or may be: no later process should try it.
                 let spent = TokenPair { refresh: None, ..current.pair.clone() };
                 write(vault, id, spent, Some(room)).await?;
                 Err(error)
@@ -227,16 +234,18 @@ impl RefreshSupply {
         }
     }
 
-    /// Sends the refresh token. Passing failures are tried again, and so is an answer that was lost: if the server has
-    /// acted, the new tokens are lost anyway; if it has not, the session is saved. The token is given back unless the
-    /// server refuses it.
+    /// Sends the refresh token. Temporary failures are retried, and so is a lost answer: if the server has acted, the
+    /// new tokens are lost anyway; if it has not, the session is saved. The token is put back unless the server refuses
+    /// it.
     async fn ask(&self, current: &mut Current, refresh: SecretString, need: &Need) -> Result<TokenPair, AuthError> {
         tracing::debug!("renewing the token");
         let alive = current.access.is_alive(&self.clock);
-        // While the present token is good, nobody is kept waiting for long.
+        // While the present token is valid, no caller should wait long.
         let max_attempts = if alive && matches!(need, Need::Life(_)) { 2 } else { 4 };
         let policy = RetryPolicy { max_attempts, max_backoff: Duration::from_secs(3), ..RetryPolicy::default() };
         let mut was_lost = false;
+        // A refusal after a lost answer usually means that the first request was carried out, so the cause of both is
+        // the lost answer.
         let lost = |_, error: &OAuthError, _| was_lost |= matches!(error, OAuthError::Http(error) if !error.unsent);
         match retry::run(&policy, |_| self.oauth.refresh(&refresh), lost).await {
             Ok(pair) => Ok(pair),
@@ -260,8 +269,8 @@ impl RefreshSupply {
         }
     }
 
-    /// Makes a new pair last, then looks whether it is the one that is alive: of two refreshes at the same moment both
-    /// may seem to succeed.
+    /// Stores a new pair, then checks whether it is alive: of two refreshes at the same moment, both may seem to
+    /// succeed.
     async fn keep(
         &self,
         current: &mut Current,
@@ -271,14 +280,18 @@ impl RefreshSupply {
     ) -> Result<(), AuthError> {
         let stored = read(vault, id).await?;
         let overtaken = stored.is_some_and(|stored| !current.access.token.is_text(&stored.access));
+        // Another client has stored its pair in the meantime. If ours is dead, storing it would hide the one that is
+        // alive.
         if overtaken && self.is_dead(&pair.access).await {
             return if self.adopt(current, vault, id).await? { Ok(()) } else { Err(AuthError::Expired) };
         }
         let fresh = Current::received(pair.clone(), &self.clock);
+        // Stored before it is used: if this process is killed now, the next one finds the only valid pair.
         write(vault, id, pair.clone(), Some(room)).await.map_err(lost)?;
         *current = fresh;
         if !overtaken && self.is_dead(&pair.access).await {
-            // The winner stores his pair in a moment. Ours must not be used: that would kill his.
+            // The other client stores its pair in a moment. Ours must not be used, because that would kill the other
+            // pair.
             if self.adopt(current, vault, id).await? {
                 return Ok(());
             }
@@ -289,7 +302,7 @@ impl RefreshSupply {
         Ok(())
     }
 
-    /// Takes over a pair that somebody else stores within a moment. Gives whether there was one.
+    /// Waits a moment for a pair that another client stores, and takes it. Returns whether there was one.
     async fn adopt(&self, current: &mut Current, vault: &Vault, id: &str) -> Result<bool, AuthError> {
         let deadline = Instant::now() + OTHERS_WRITE;
         loop {
@@ -305,14 +318,14 @@ impl RefreshSupply {
         }
     }
 
-    /// Whether REST says that a token is dead; without an answer nothing is known, and it may be used.
+    /// Whether a token is dead according to REST. Without an answer it is assumed to be alive.
     async fn is_dead(&self, access: &SecretString) -> bool {
         let token = Token::stored(access);
         probe(&self.http, &self.url, ANY_WORKSPACE, &token).await.unwrap_or(false)
     }
 }
 
-/// Runs on a thread that may wait.
+/// Runs a function on a thread that may block.
 async fn waiting<T: Send + 'static>(
     what: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, AuthError> {
@@ -326,7 +339,7 @@ fn broken_down(error: &tokio::task::JoinError) -> AuthError {
     AuthError::Store(Arc::new(StoreError::BrokenDown(error.to_string())))
 }
 
-/// What it means that tokens which the server has given cannot be stored, although there was room for them.
+/// Converts an error of storing tokens that the server has already issued.
 fn lost(error: AuthError) -> AuthError {
     match error {
         AuthError::Store(cause) => AuthError::NotStored(cause),

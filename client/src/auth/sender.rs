@@ -1,4 +1,4 @@
-//! The authenticated sender: a REST call with a token, renewed once where it was refused.
+//! The authenticated sender: sends REST calls with a token, and renews the token once if it is refused.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::account::{LinkUrl, ServerUrl};
 use crate::http::limit::LONGEST_ANSWER;
 use crate::http::{Http, HttpError};
 
-/// As much of a refused call's answer as is looked at.
+/// The longest body of a refused call that is read, in bytes.
 const LONGEST_REFUSAL: usize = 64 * 1024;
 
-/// A whole answer.
+/// A complete answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The HTTP status.
@@ -30,32 +30,32 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// The authenticated sender: one HTTP core, one server, one source of tokens.
+/// The authenticated sender: the HTTP client, the server, and the source of tokens for it.
 #[derive(Debug)]
 pub struct Sender {
-    /// The HTTP core.
+    /// The HTTP client.
     pub http: Http,
     /// The server.
     pub url: ServerUrl,
     /// The source of tokens.
     pub tokens: TokenSource,
-    /// The public link whose visitor the user is.
+    /// The public link, if the user is its visitor.
     pub link: Option<LinkUrl>,
 }
 
 impl Sender {
-    /// A sender for a server.
+    /// Creates a sender for a server.
     pub fn new(http: Http, url: ServerUrl, tokens: TokenSource) -> Self {
         Self { http, url, tokens, link: None }
     }
 
-    /// A sender for a visitor of a public link.
+    /// Creates a sender for a visitor of a public link.
     pub fn visiting(http: Http, link: LinkUrl, tokens: TokenSource) -> Self {
         Self { http, url: link.server().clone(), tokens, link: Some(link) }
     }
 
-    /// Why the public link lets its visitors in no more, where that is so: what was allowed a moment ago may be refused
-    /// in the words of a missing right.
+    /// Returns why the public link no longer admits visitors, if that is so. The server then refuses calls in the words
+    /// of a missing permission.
     pub async fn link_refusal(&self) -> Option<LinkRefusal> {
         match LinkPage::fetch(&self.http, self.link.as_ref()?).await {
             Err(AuthError::Link(refusal)) => Some(refusal),
@@ -63,19 +63,19 @@ impl Sender {
         }
     }
 
-    /// Sends a REST call and gives the answer whole. A token that the server refuses as dead is renewed once and the
-    /// call sent again; `path` is absolute and percent-encoded; `body` is JSON.
+    /// Sends a REST call and returns the complete answer. If the server refuses the token as dead, renews it once and
+    /// sends the call again. `path` is absolute and percent-encoded, `body` is JSON.
     ///
     /// # Errors
-    /// [`AuthError::Expired`] where the token is dead and cannot be renewed; [`AuthError::Http`] without an answer.
+    /// [`AuthError::Expired`] if the token is dead and cannot be renewed; [`AuthError::Http`] without an answer.
     pub async fn call(&self, method: &Method, path: &str, body: Option<&Bytes>) -> Result<Answer, AuthError> {
         self.call_within(LONGEST_ANSWER, method, path, body).await
     }
 
-    /// [`Sender::call`] for an answer of at most `longest` bytes.
+    /// Like [`Sender::call`], for an answer of at most `longest` bytes.
     ///
     /// # Errors
-    /// As [`Sender::call`]; [`AuthError::Http`] of the kind `TooLarge` for a longer one.
+    /// As [`Sender::call`]; [`AuthError::Http`] of the kind `TooLarge` if the answer is longer.
     pub async fn call_within(
         &self,
         longest: usize,
@@ -89,7 +89,7 @@ impl Sender {
         Ok(Answer { status, headers, body })
     }
 
-    /// [`Sender::call`] for a large answer, whose body is left to be read as it comes; `accept` is the media type.
+    /// Like [`Sender::call`], for a large answer whose body the caller reads as it arrives; `accept` is the media type.
     ///
     /// # Errors
     /// As [`Sender::call`].
@@ -111,7 +111,8 @@ impl Sender {
         }
     }
 
-    /// Whether the server refuses the token itself as dead. Nothing of a refusal is left when the next request is sent.
+    /// Whether the server refuses the token as dead. Reads the refusal completely, so that the connection is free for
+    /// the next request.
     async fn refused(&self, response: reqwest::Response) -> Result<Refused, AuthError> {
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(Refused::No(response));
@@ -134,15 +135,16 @@ impl Sender {
             .server_request(method.clone(), &self.url, path)?
             .header(AUTHORIZATION, bearer(token)?)
             .header(ACCEPT, accept);
-        // The server refuses a body without this type, and takes an empty one for a mistake.
+        // The server refuses a body without this type, and an empty body with it.
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
         self.http.send(request).await
     }
 
-    /// Whether `token` is dead, as REST tells it: the gateway refuses a dead token and a missing right in the same
-    /// words. `started` is when the refused request was sent: a token that REST has accepted since then was alive.
+    /// Whether `token` is dead according to REST, since the gateway refuses a dead token and a missing permission in
+    /// the same words. `started` is when the refused request was sent: a token that REST has accepted since then was
+    /// alive.
     ///
     /// # Errors
     /// [`AuthError::Http`] without an answer; then nothing is known.
@@ -163,11 +165,11 @@ impl Sender {
     }
 }
 
-/// What became of a token.
+/// What the server thinks of a token.
 enum Refused {
-    /// It is valid, or refused for another reason.
+    /// The token is valid, or the refusal has another reason.
     No(reqwest::Response),
-    /// It is dead.
+    /// The token is dead.
     Dead,
 }
 

@@ -1,4 +1,4 @@
-//! A password session: a login, its token of ten minutes, and the cookie that renews it.
+//! A password session: a sign-in, its token with a life of ten minutes, and the cookie that renews it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,17 +16,17 @@ use super::token::{Need, TimedToken, Token, USUAL_LIFE};
 use crate::account::{LinkUrl, ServerUrl};
 use crate::http::{Http, redact, retry};
 
-/// Where sessions are opened, renewed and ended.
+/// The path of the call that opens, renews and ends sessions.
 pub(super) const SESSION: &str = "/a/frontend/session";
 
-/// The longest session answer that is read.
+/// The longest session answer that is read, in bytes.
 const ANSWER_LIMIT: usize = 1024 * 1024;
 
-/// A password session, opened with the first token that is wanted.
+/// A password session. It is opened when the first token is requested.
 #[derive(Debug)]
 pub(super) struct Session(Flight<LoginSupply>);
 
-/// What a session is opened and renewed with.
+/// Everything that opening and renewing a session needs.
 #[derive(Debug)]
 struct LoginSupply {
     http: Http,
@@ -37,11 +37,11 @@ struct LoginSupply {
     link: Option<Link>,
 }
 
-/// The public link whose visitor it is.
+/// The public link that is visited.
 #[derive(Debug)]
 struct Link {
     hash: String,
-    /// Whether visitors give a password, so that it may be wrong.
+    /// Whether the link has a password, so that the given one may be wrong.
     has_password: bool,
 }
 
@@ -49,7 +49,7 @@ struct Link {
 struct State {
     current: Option<TimedToken>,
     cookie: Option<SecretString>,
-    /// A refusal that would repeat itself: it is remembered, since ten wrong passwords lock the user.
+    /// A refusal that would repeat itself. It is remembered, because ten wrong passwords lock the user.
     refused: Option<AuthError>,
     expires_at: Option<Timestamp>,
 }
@@ -59,7 +59,7 @@ impl Session {
         Self::of(LoginSupply { http, url, login, password, clock, link: None })
     }
 
-    /// The session of a visitor of a public link, as the hidden user `login` of that link.
+    /// Creates the session of a visitor of a public link, as the hidden user `login` of that link.
     pub(super) fn of_link(http: Http, link: &LinkUrl, page: &LinkPage, password: SecretString) -> Self {
         let visited = Link { hash: link.hash().to_owned(), has_password: page.wants_password };
         let (url, login, clock) = (link.server().clone(), page.login.clone(), Clock::default());
@@ -85,6 +85,7 @@ impl Session {
 
     /// Ends the session on the server, if one was opened.
     pub(super) async fn close(&self) {
+        // Taking the cookie waits for a renewal in progress, whose answer replaces the cookie.
         let take = |state: &mut State| {
             (state.current, state.expires_at) = (None, None);
             state.cookie.take()
@@ -122,7 +123,8 @@ impl Supply for LoginSupply {
         })
     }
 
-    /// None: the token of a session that cannot be renewed is given up, since the next login brings another one.
+    /// Always `None`: if a session cannot be renewed, the sign-in that follows returns another token, so nothing is
+    /// lost.
     fn fallback(&self, _: &State, _: &Need, _: &AuthError) -> Option<Token> {
         None
     }
@@ -133,9 +135,10 @@ impl Supply for LoginSupply {
 }
 
 impl LoginSupply {
-    /// Renews with the cookie where there is one, else logs in. A cookie is good for one use and dies with an answer
-    /// that is lost, so that any failure of the renewal leads to a login.
+    /// Renews with the cookie if there is one, otherwise signs in. A cookie is valid for one use and lost with a lost
+    /// answer, so any failure of the renewal leads to a new sign-in.
     async fn open(&self, state: &mut State) -> Result<Token, AuthError> {
+        // Taken out before it is sent: using a cookie twice would end the session (docs/protocol.md §6.2).
         if let Some(cookie) = state.cookie.take() {
             let request = json!({"AuthInfo": {"type": "refresh"}});
             match self.ask(state, &request, Some(&cookie)).await {
@@ -155,7 +158,7 @@ impl LoginSupply {
         let granted = self.ask(state, &request, None).await;
         granted.map_err(|error| match (&self.link, error) {
             (Some(Link { has_password: true, .. }), AuthError::WrongPassword) => LinkRefusal::WrongPassword.into(),
-            // It was there a moment ago, and its user is gone.
+            // The link existed a moment ago, so its user was removed in the meantime.
             (Some(_), AuthError::WrongPassword) => LinkRefusal::Unknown.into(),
             (Some(_), AuthError::Locked) => LinkRefusal::Locked.into(),
             (_, error) => error,
@@ -170,6 +173,7 @@ impl LoginSupply {
             self.http.keep_secret(&cookie);
             state.cookie = Some(cookie);
         }
+        // Local time plus the remaining life, because the server's clock may differ from this machine's.
         state.expires_at = self.clock.in_the_future(life);
         let token = Token::new(&answer.token).ok_or_else(|| {
             AuthError::NotCells(
@@ -181,7 +185,7 @@ impl LoginSupply {
         Ok(token)
     }
 
-    /// Sends to the session service, without an Authorization header: a bad one makes even this call fail.
+    /// Sends a call to the session service, without an Authorization header: a bad one makes even this call fail.
     async fn post(
         &self,
         request: &Value,
@@ -209,7 +213,7 @@ impl LoginSupply {
     }
 }
 
-/// What a session answer holds that is of use.
+/// The result of a session call.
 #[derive(Debug)]
 struct Granted {
     token: String,
@@ -217,7 +221,7 @@ struct Granted {
 }
 
 impl Granted {
-    /// The life of the token by the server's own clock, so that a wrong local one does not matter.
+    /// Returns the life of the token by the server's own clock, so that a wrong local clock has no effect.
     fn life(&self, headers: &HeaderMap) -> Duration {
         let now = retry::server_time(headers).unwrap_or_else(SystemTime::now);
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -228,7 +232,7 @@ impl Granted {
     }
 }
 
-/// The JSON object of a successful answer.
+/// Returns the JSON object of a successful answer.
 pub(super) fn answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Value, AuthError> {
     let json = serde_json::Deserializer::from_slice(body).into_iter::<Value>().next().and_then(Result::ok);
     match json.filter(Value::is_object) {
@@ -240,6 +244,7 @@ pub(super) fn answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Re
 
 fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Granted, AuthError> {
     let json = answer(status, headers, body)?;
+    // A further step comes with status 200 and without a token, so it must be found before the token is missed.
     for step in ["Trigger", "RedirectTo"] {
         if let Some(text) = json.get(step).and_then(Value::as_str).filter(|text| !text.is_empty()) {
             let named = if step == "Trigger" { redact::text(text).into_owned() } else { "single sign-on".to_owned() };
@@ -280,6 +285,7 @@ fn no_json(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> AuthError {
             "the server's answer to the sign-in is a web page (HTTP {status}): not a Cells server"
         ));
     }
+    // Only the beginning: this may be any page of a proxy.
     let text = String::from_utf8_lossy(&body[..body.len().min(200)]).trim().to_owned();
     AuthError::Server {
         status: status.as_u16(),
@@ -287,8 +293,8 @@ fn no_json(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> AuthError {
     }
 }
 
-/// A refused login: wrong password and locked user are told apart by the server's fixed English words (a newer
-/// server's codes say the same).
+/// Interprets a refused sign-in. A wrong password and a locked user differ only in the server's fixed English words; a
+/// newer server's codes mean the same.
 fn refusal(status: StatusCode, json: &Value) -> AuthError {
     let text = |name| json.get(name).and_then(Value::as_str).unwrap_or_default();
     let (title, detail) = (text("Title"), text("Detail"));
@@ -303,7 +309,7 @@ fn refusal(status: StatusCode, json: &Value) -> AuthError {
     AuthError::Server { status: status.as_u16(), message: redact::text(message).into_owned() }
 }
 
-/// The session's cookie as it is sent back: `name=value` of each cookie that was set.
+/// Returns the session's cookies for the next request: `name=value` of each cookie that was set.
 fn session_cookie(headers: &HeaderMap) -> Option<SecretString> {
     let mut pairs: Vec<(&str, &str)> = Vec::new();
     for value in headers.get_all(SET_COOKIE) {
@@ -312,6 +318,7 @@ fn session_cookie(headers: &HeaderMap) -> Option<SecretString> {
         };
         let name = name.trim();
         pairs.retain(|(known, _)| *known != name);
+        // An empty value deletes the cookie.
         if !value.trim().is_empty() {
             pairs.push((name, value.trim()));
         }

@@ -1,4 +1,4 @@
-//! Where the tokens of an account come from.
+//! The source of an account's tokens.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,13 +18,14 @@ use crate::account::{Account, Credentials, LinkUrl};
 use crate::http::Http;
 use crate::store::Vault;
 
-/// Where tokens come from: a fixed one, or a session that logs in once per process and renews itself, one renewal at a time.
+/// A source of tokens: a fixed one, a password session, or a pair that is renewed. A session opens once per process and
+/// renews itself; only one renewal runs at a time.
 #[derive(Debug)]
 pub struct TokenSource {
     kind: Kind,
-    /// The token that REST accepted last, and when it was asked.
+    /// The token that REST accepted last, and the time of that request.
     pub(super) proven: Mutex<Option<(Token, Instant)>>,
-    /// Whether a password session outlives this process, since its token was handed out.
+    /// Whether a password session must outlive this process, because its token was handed out.
     kept: AtomicBool,
 }
 
@@ -36,17 +37,17 @@ enum Kind {
 }
 
 impl TokenSource {
-    /// The source for an account. Nothing is sent before the first token is wanted.
+    /// Creates the source for an account. Nothing is sent until a token is requested.
     pub fn new(http: Http, account: &Account) -> Self {
         Self::by_clock(http, account, None, Clock::default())
     }
 
-    /// The source for an account of `vault`, where OAuth tokens that are renewed are stored.
+    /// Creates the source for a stored account. Renewed OAuth tokens are written to `vault`.
     pub fn of_stored(http: Http, account: &Account, vault: Vault) -> Self {
         Self::by_clock(http, account, Some(vault), Clock::default())
     }
 
-    /// The same by another clock than the machine's own.
+    /// Like [`TokenSource::new`] and [`TokenSource::of_stored`], with another clock.
     pub fn by_clock(http: Http, account: &Account, vault: Option<Vault>, clock: Clock) -> Self {
         let url = account.url.clone();
         let kind = match &account.credentials {
@@ -62,15 +63,15 @@ impl TokenSource {
         Self { kind, proven: Mutex::new(None), kept: AtomicBool::new(false) }
     }
 
-    /// The source for the visitors of a public link, from what its page tells.
+    /// Creates the source for the visitors of a public link from its page.
     pub fn of_link(http: Http, link: &LinkUrl, page: &LinkPage, password: SecretString) -> Self {
         let session = Session::of_link(http, link, page, password);
         Self { kind: Kind::Session(Box::new(session)), proven: Mutex::new(None), kept: AtomicBool::new(false) }
     }
 
-    /// A token that is good for at least `minimum_life`, renewed first where that is possible and needed. A life that
-    /// the server's tokens never have is cut to half of what they have. One that cannot be renewed is given as it is:
-    /// the server's clock decides.
+    /// Returns a token that is valid for at least `minimum_life`, renewing it first if necessary and possible. If the
+    /// server's tokens never live that long, half of their life is enough. A token that cannot be renewed is returned
+    /// unchanged, because only the server's clock decides whether it is valid.
     ///
     /// # Errors
     /// See [`AuthError`].
@@ -82,10 +83,10 @@ impl TokenSource {
         }
     }
 
-    /// A token other than `refused`, which the server has refused: renewed by one caller for all.
+    /// Returns another token than `refused`, which the server has refused. One caller renews it for all.
     ///
     /// # Errors
-    /// [`AuthError::Expired`] where the credentials cannot be renewed.
+    /// [`AuthError::Expired`] if the credentials cannot be renewed.
     pub async fn renew(&self, refused: &Token) -> Result<Token, AuthError> {
         match &self.kind {
             Kind::Fixed(_) => Err(AuthError::Expired),
@@ -94,7 +95,7 @@ impl TokenSource {
         }
     }
 
-    /// When the present token ends, where known.
+    /// Returns when the present token expires, if known.
     pub fn expires_at(&self) -> Option<Timestamp> {
         match &self.kind {
             Kind::Fixed(_) => None,
@@ -103,7 +104,7 @@ impl TokenSource {
         }
     }
 
-    /// Whether a token can be had after the present one has ended, as far as that is known here.
+    /// Whether another token can be obtained when the present one has expired, if known.
     pub async fn renews(&self) -> bool {
         match &self.kind {
             Kind::Fixed(_) => false,
@@ -112,24 +113,24 @@ impl TokenSource {
         }
     }
 
-    /// Ends a password session on the server, if one was opened; errors are of no consequence. A renewal that is on its
-    /// way is waited for: its answer is all that there is of the session then.
+    /// Ends a password session on the server, if one was opened. Errors are ignored. Waits for a renewal in progress,
+    /// because only its answer contains what ends the session.
     pub async fn close(&self) {
         match &self.kind {
             Kind::Fixed(_) => {}
-            Kind::OAuth(renewal) => renewal.settle().await,
+            Kind::OAuth(renewal) => renewal.finish().await,
             Kind::Session(_) if self.kept.load(Ordering::SeqCst) => {}
             Kind::Session(session) => session.close().await,
         }
     }
 
-    /// Leaves a password session alone at the end: somebody else goes on using its token, until that ends by itself.
+    /// Keeps a password session open at the end, because something else continues to use its token until it expires.
     pub fn keep(&self) {
         self.kept.store(true, Ordering::SeqCst);
     }
 
-    /// How long [`TokenSource::close`] deserves to be waited for.
-    pub fn farewell(&self) -> Duration {
+    /// Returns how long to wait for [`TokenSource::close`].
+    pub fn close_timeout(&self) -> Duration {
         match &self.kind {
             Kind::Fixed(_) | Kind::Session(_) => Duration::from_secs(2),
             Kind::OAuth(_) => Duration::from_secs(10),

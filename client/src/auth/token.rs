@@ -8,29 +8,29 @@ use tokio::time::Instant;
 
 use super::clock::Clock;
 
-/// The life of a token of which the server or the store says nothing.
+/// The life of a token if neither the server nor the store says it.
 pub(super) const USUAL_LIFE: Duration = Duration::from_secs(600);
 
-/// A token is renewed so long before it expires, or a fifth of its life before, whichever is less.
+/// A token is renewed this long before it expires, or a fifth of its life before, whichever is less.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// A bearer token as it is sent. Cheap to clone, redacted in Debug.
+/// A bearer token. Cheap to clone, redacted in Debug output.
 #[derive(Debug, Clone)]
 pub struct Token(Arc<SecretString>);
 
 impl Token {
-    /// A token from its text; `None` if it holds a character that no bearer token has (RFC 6750, section 2.1): what is
-    /// accepted here means nothing to a header, a shell or a configuration file.
+    /// Creates a token; `None` if the text contains a character that bearer tokens never have (RFC 6750, section 2.1).
+    /// So a token has no special meaning in a header, a shell or a configuration file.
     pub fn new(text: &str) -> Option<Self> {
         is_token(text).then(|| Self(Arc::new(SecretString::from(text))))
     }
 
-    /// Whether it is a token at all: one that comes from a store may not be.
+    /// Whether the text is a valid token, which is not certain for one from the store.
     pub fn is_sound(&self) -> bool {
         is_token(self.expose())
     }
 
-    /// A token that was stored here before; [`Token::is_sound`] may be false, and then nothing is sent with it.
+    /// Creates a token from stored text. Nothing is sent with it if [`Token::is_sound`] is false.
     pub(super) fn stored(text: &SecretString) -> Self {
         Self(Arc::new(text.clone()))
     }
@@ -39,7 +39,7 @@ impl Token {
         &self.0
     }
 
-    /// The text, for the place where it is sent.
+    /// Returns the text, for the request header.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -59,42 +59,43 @@ fn is_token(text: &str) -> bool {
     !core.is_empty() && core.bytes().all(is_part)
 }
 
-/// What a token must be like.
+/// The requirement for a token.
 #[derive(Debug, Clone)]
 pub(super) enum Need {
-    /// Valid for that long.
+    /// Valid for at least this long.
     Life(Duration),
-    /// Another one than this, which the server refused.
+    /// Another token than this one, which the server has refused.
     Other(Token),
 }
 
-/// A token and how long it is valid.
+/// A token with its life.
 #[derive(Debug, Clone)]
 pub(super) struct TimedToken {
     pub(super) token: Token,
-    /// Its life when it was new.
+    /// The life of the token when it was new.
     pub(super) life: Duration,
-    /// When it expires; `None` if nobody knows, and then the server's clock decides.
+    /// The expiry time; `None` if unknown, and then only the server's clock decides.
     pub(super) end: Option<Instant>,
 }
 
 impl TimedToken {
-    /// How much of its life is left, if that is known.
+    /// Returns the remaining life, if known.
     pub(super) fn remaining(&self, clock: &Clock) -> Option<Duration> {
         Some(self.end?.saturating_duration_since(clock.instant()))
     }
 
-    /// Whether it is valid, as far as this machine knows.
+    /// Whether the token is valid by this machine's clock.
     pub(super) fn is_alive(&self, clock: &Clock) -> bool {
         self.remaining(clock).is_none_or(|remaining| !remaining.is_zero())
     }
 
-    /// Whether it can be used for what is needed.
+    /// Whether the token meets the requirement.
     pub(super) fn meets(&self, need: &Need, clock: &Clock) -> bool {
         match need {
             Need::Other(refused) => !self.token.is(refused),
             Need::Life(minimum) => {
-                // A life that this server's tokens never have would be renewed for each request: half of it will do.
+                // A life that this server's tokens never have would cause a renewal before each request, so half of
+                // their life is enough.
                 let required = (*minimum).min(self.life / 2).max(MARGIN.min(self.life / 5));
                 self.remaining(clock).is_none_or(|remaining| remaining >= required)
             }

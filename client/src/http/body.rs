@@ -1,4 +1,4 @@
-//! Bodies under watch: how far an upload has come, and how long a download has been silent.
+//! Request and response bodies with supervision: the progress of uploads, and the silence of downloads.
 
 use std::error::Error;
 use std::future::Future;
@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::error::Idle;
 
-/// How far the body of one request has come.
+/// The progress of a request's body.
 #[derive(Debug)]
 pub struct Upload {
     started: Instant,
@@ -37,22 +37,22 @@ impl Default for Upload {
 }
 
 impl Upload {
-    /// The bytes that were handed to the connection; the last of them may not have left this machine.
+    /// Returns the number of bytes that were passed to the connection. The last of them may still be on this machine.
     pub fn handed_over(&self) -> u64 {
         self.handed_over.load(Ordering::Relaxed)
     }
 
-    /// Whether the whole body was handed to the connection, so that the server may have it.
+    /// Whether the complete body was passed to the connection, so that the server may have it.
     pub fn is_whole(&self) -> bool {
         self.whole.load(Ordering::Relaxed)
     }
 
-    /// Why the local end of the body failed, if it did.
+    /// Returns the local error of the body, if there was one.
     pub fn failure(&self) -> Option<&str> {
         self.failure.get().map(String::as_str)
     }
 
-    /// When the body last moved; the start before it has.
+    /// Returns when the body last moved, or the start time before the first byte.
     pub(super) fn last_move(&self) -> Instant {
         self.started + Duration::from_millis(self.last_millis.load(Ordering::Relaxed))
     }
@@ -64,16 +64,16 @@ impl Upload {
     }
 }
 
-/// A request body that reports to an [`Upload`].
+/// A request body that reports its progress to an [`Upload`].
 pub(super) struct WatchedBody {
     pub(super) inner: reqwest::Body,
-    /// The Content-Length, where one is declared: the connection asks for nothing beyond it, not even the end.
+    /// The declared Content-Length. The connection requests nothing beyond it, not even the end.
     pub(super) expected: Option<u64>,
     pub(super) upload: Arc<Upload>,
 }
 
 impl WatchedBody {
-    /// How much of the declared length has not come yet.
+    /// Returns how much of the declared length is missing.
     fn missing(&self) -> u64 {
         self.expected.unwrap_or(0).saturating_sub(self.upload.handed_over())
     }
@@ -114,7 +114,7 @@ impl Body for WatchedBody {
         })
     }
 
-    /// A body that ends too soon must not look ended, or the connection would wait for the rest for ever.
+    /// A body that ended too early must not report its end, or the connection would wait for the rest forever.
     fn is_end_stream(&self) -> bool {
         self.inner.is_end_stream() && self.missing() == 0
     }
@@ -132,7 +132,7 @@ fn innermost(error: &dyn Error) -> String {
     cause.to_string()
 }
 
-/// An answer's body that fails once nothing has come for a while.
+/// A response body that fails after a period of silence.
 pub(super) struct IdleBody {
     inner: reqwest::Body,
     idle: Duration,
@@ -178,7 +178,7 @@ impl Body for IdleBody {
     }
 }
 
-/// A body that is gathered in memory. One that comes in a single chunk is not copied.
+/// A body that is collected in memory. A body in a single chunk is not copied.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     first: Bytes,

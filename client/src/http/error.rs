@@ -1,4 +1,4 @@
-//! What can go wrong below an HTTP answer.
+//! Failures without a usable HTTP answer.
 
 use std::error::Error;
 use std::io;
@@ -8,28 +8,28 @@ use super::redact;
 use super::retry::{Advice, Retryable};
 use super::tls;
 
-/// The kinds of failure without a usable answer.
+/// The kinds of failures without a usable answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HttpErrorKind {
-    /// The name does not resolve.
+    /// The name cannot be resolved.
     Dns,
-    /// Nothing listens, or the connection could not be made.
+    /// The connection was refused or could not be established.
     Connect,
-    /// TLS was refused: certificate, name, protocol.
+    /// TLS failed: certificate, name, protocol.
     Tls,
-    /// Connecting or an idle connection took too long.
+    /// Connecting took too long, or the connection was silent for too long.
     Timeout,
-    /// The connection was closed or reset before the answer was whole.
+    /// The connection was closed or reset before the answer was complete.
     Closed,
-    /// The server redirects; nothing is followed.
+    /// The server redirects. Redirects are never followed.
     Redirect,
-    /// The proxy refused or could not be reached.
+    /// The proxy refused, or is unreachable.
     Proxy,
-    /// A request that could not be built (bad header, unreadable certificate file).
+    /// The request could not be created (bad header, unreadable certificate file).
     Request,
-    /// A local file that is needed for it does not exist.
+    /// A required local file does not exist.
     NoFile,
-    /// The answer would take more memory than this program gives it.
+    /// The answer exceeds the memory limit.
     TooLarge,
 }
 
@@ -41,55 +41,55 @@ pub struct HttpError {
     pub kind: HttpErrorKind,
     /// The cause in words, without secrets.
     pub message: String,
-    /// What is known beyond the kind.
+    /// Details beyond the kind.
     pub detail: Option<Detail>,
-    /// Whether another attempt may go better.
+    /// Whether another attempt may succeed.
     pub transient: bool,
-    /// Whether it is certain that no byte of the request was sent.
+    /// Whether certainly no byte of the request was sent.
     pub unsent: bool,
-    /// The failure below, for the log.
+    /// The underlying failure, for the log.
     #[source]
     pub source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
-/// What is known of a failure beyond its kind, so that somebody above can say what helps.
+/// Details of a failure, from which a caller can derive what helps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Detail {
-    /// The token contains characters that no token has.
+    /// The token contains characters that tokens never have.
     MalformedToken,
-    /// The answer is larger than any of a Cells server.
+    /// The answer is larger than any answer of a Cells server.
     AnswerTooLarge,
     /// The proxy requires a user name and a password.
     ProxyCredentials,
-    /// The proxy cannot be reached, or refuses.
+    /// The proxy is unreachable, or refuses.
     ProxySettings,
-    /// The URL of a proxy is malformed.
+    /// The URL of a proxy is not valid.
     ProxyUrl,
-    /// The same page of another server, at this origin.
+    /// A redirect to the same page of another server, with this origin.
     RedirectToServer(String),
-    /// A page of another server, such as a sign-in page.
+    /// A redirect to a page of another server, such as a sign-in page.
     RedirectElsewhere,
-    /// The server's name does not resolve.
+    /// The server's name cannot be resolved.
     NameUnresolved,
-    /// The server's name does not resolve, as a look-up of its own showed.
+    /// The server's name cannot be resolved, according to a separate look-up.
     NoAddress,
-    /// The connection was not made in time.
+    /// Connecting took too long.
     ConnectTimeout,
     /// The server was silent for too long.
     Silence,
-    /// The connection was closed before it was set up.
+    /// The connection was closed during the handshake.
     ClosedInHandshake,
-    /// No connection can be made.
+    /// No connection can be established.
     NoConnection,
-    /// The server may expect TLS: then this is its URL.
+    /// The server may expect TLS; the URL with https.
     MayBeTls(String),
-    /// What answers does not speak HTTP.
+    /// The answer is not HTTP.
     NotHttp,
-    /// The server expects TLS, and this is its URL.
+    /// The server expects TLS; the URL with https.
     TlsPort(String),
-    /// The server does not speak TLS, and this is its URL without.
+    /// The server does not use TLS; the URL with http.
     NoTls(String),
-    /// The certificate is not signed by a trusted authority.
+    /// The certificate was not signed by a trusted authority.
     UnknownIssuer,
     /// The certificate has expired.
     CertificateExpired,
@@ -99,9 +99,9 @@ pub enum Detail {
     CertificateName,
     /// The certificate is that of an authority.
     CertificateOfAuthority,
-    /// The certificate's signature is not that of the trusted authority.
+    /// The certificate's signature does not match the trusted authority.
     CertificateSignature,
-    /// The certificate cannot be used by anybody.
+    /// The certificate is not valid for anybody.
     CertificateUnusable,
     /// A client certificate is missing or was refused.
     ClientCertificate,
@@ -110,7 +110,7 @@ pub enum Detail {
 }
 
 impl HttpError {
-    /// A failure with its cause; connection faults count as transient.
+    /// Creates a failure. Connection faults count as transient.
     pub fn new(kind: HttpErrorKind, message: impl Into<String>) -> Self {
         let transient = matches!(
             kind,
@@ -127,7 +127,7 @@ impl HttpError {
         Self { kind, message: message.into(), detail: None, transient, unsent, source: None }
     }
 
-    /// Adds what is known beyond the kind.
+    /// Adds details.
     #[must_use]
     pub fn detail(mut self, detail: Detail) -> Self {
         self.detail = Some(detail);
@@ -141,7 +141,7 @@ impl Retryable for HttpError {
     }
 }
 
-/// What the failed request was about, for the words of the message.
+/// The target of a failed request, for messages.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     /// `host:port` of the server.
@@ -150,14 +150,14 @@ pub(super) struct Target {
     pub(super) origin: String,
     /// Whether the URL says https.
     pub(super) https: bool,
-    /// Whether any connection of this client has succeeded before.
+    /// Whether a connection of this client has succeeded before.
     pub(super) reached_before: bool,
-    /// `host:port` of the proxy that stands in between, if any.
+    /// `host:port` of the proxy on the way, if any.
     pub(super) proxy: Option<String>,
 }
 
 impl Target {
-    /// For failures that come before any URL is known.
+    /// A target for failures before any URL is known.
     pub(super) fn nowhere() -> Self {
         Self {
             authority: "the server".to_owned(),
@@ -178,15 +178,15 @@ impl Target {
     }
 }
 
-/// The failure that our own timers put into a body stream.
+/// The error that the idle timer puts into a body stream.
 #[derive(Debug, thiserror::Error)]
 #[error("no data for {0:?}")]
 pub(super) struct Idle(pub(super) std::time::Duration);
 
-/// Names the cause of a reqwest failure by walking what lies below it.
+/// Finds the cause of a reqwest failure in its chain of sources.
 pub(super) fn classify(error: reqwest::Error, target: &Target) -> HttpError {
     let failure = named(&error, target);
-    // A URL may contain a secret.
+    // The URL may contain a secret.
     HttpError { source: Some(Arc::new(error.without_url())), ..failure }
 }
 
@@ -237,7 +237,7 @@ pub(super) fn timeout(connecting: bool, target: &Target) -> HttpError {
     }
     let mut failure = HttpError::new(HttpErrorKind::Timeout, format!("{} stopped responding", target.authority))
         .detail(Detail::Silence);
-    // One that has never answered would be as silent again.
+    // A server that has never answered would be silent again.
     failure.transient = target.reached_before;
     failure
 }
@@ -259,7 +259,7 @@ fn connect_failure(chain: &Chain, target: &Target) -> HttpError {
     let mut failure =
         HttpError::new(HttpErrorKind::Connect, format!("cannot connect to {}: {cause}", target.authority))
             .detail(Detail::NoConnection);
-    // A server that has never answered is not there; one that has will probably come back.
+    // A server that has never answered does not exist; one that has will probably return.
     failure.transient = target.reached_before;
     failure
 }
@@ -277,11 +277,12 @@ fn exchange_failure(chain: &Chain, target: &Target) -> HttpError {
     if target.https || target.reached_before {
         return failure;
     }
-    // Some TLS ports say nothing to plain HTTP.
+    // Some TLS ports do not answer plain HTTP at all.
     failure.detail(Detail::MayBeTls(secure(target)))
 }
 
-/// What came is no answer in HTTP. Once the server has answered properly it is a passing fault: something in between.
+/// Creates the failure for an answer that is not HTTP. It counts as temporary if the server has answered properly
+/// before: then something on the way is at fault.
 fn no_http(chain: &Chain, target: &Target) -> HttpError {
     let authority = &target.authority;
     let mut failure = if chain.too_long {
@@ -293,12 +294,12 @@ fn no_http(chain: &Chain, target: &Target) -> HttpError {
     failure.detail(Detail::NotHttp)
 }
 
-/// Whether what came does not begin as an answer in HTTP does.
+/// Whether the start of an answer is not HTTP.
 pub(super) fn is_no_http(error: &reqwest::Error) -> bool {
     Chain::of(error).no_version
 }
 
-/// Plain HTTP was spoken to a TLS port.
+/// Creates the failure for plain HTTP on a TLS port.
 pub(super) fn tls_port(target: &Target) -> HttpError {
     HttpError::new(HttpErrorKind::Tls, format!("{} speaks TLS, not plain HTTP", target.authority))
         .detail(Detail::TlsPort(secure(target)))
@@ -330,7 +331,7 @@ fn tls_failure(error: &rustls::Error, target: &Target) -> HttpError {
                 .detail(Detail::CertificateName)
         }
         Tls::InvalidCertificate(Certificate::Revoked) => failure("the certificate was revoked".to_owned()),
-        // What `openssl req -x509` makes unless told otherwise.
+        // By default `openssl req -x509` creates such certificates.
         error if tls::is_ca_as_server(error) => {
             failure("the server uses the certificate of an authority (CA:TRUE) as its own".to_owned())
                 .detail(Detail::CertificateOfAuthority)
@@ -349,7 +350,7 @@ fn tls_failure(error: &rustls::Error, target: &Target) -> HttpError {
     }
 }
 
-/// What is wrong with a certificate that no user can trust, in words.
+/// Returns in words what is wrong with a certificate that no client can trust.
 fn certificate_fault(error: &rustls::CertificateError) -> String {
     use rustls::CertificateError as Certificate;
     match error {
@@ -390,7 +391,7 @@ fn alert_failure(alert: rustls::AlertDescription, failure: impl Fn(String) -> Ht
     }
 }
 
-/// What the errors below a failure tell, gathered in one walk.
+/// The findings from one walk through a failure's chain of sources.
 #[derive(Default)]
 struct Chain {
     texts: Vec<String>,
@@ -398,9 +399,9 @@ struct Chain {
     tls: Option<rustls::Error>,
     idle: bool,
     parse: bool,
-    /// The head of an answer has more headers, or is longer, than is read.
+    /// The headers of an answer are too many or too long.
     too_long: bool,
-    /// An answer does not begin as one in HTTP does.
+    /// The start of an answer is not HTTP.
     no_version: bool,
 }
 
@@ -429,7 +430,7 @@ impl Chain {
         }
         if let Some(io) = error.downcast_ref::<io::Error>() {
             self.io = Some(io.kind());
-            // An io::Error does not give what it wraps as its source, but that one's source.
+            // The `source` of an io::Error is that of the error inside it, so that error itself must be fetched.
             if let Some(inner) = io.get_ref() {
                 self.note(inner);
             }
@@ -443,7 +444,7 @@ impl Chain {
         self.texts.iter().any(|one| one.starts_with(text))
     }
 
-    /// What a proxy that was reached and refuses shows only in the connector's words.
+    /// Returns the words of a proxy that refuses; they are only in the text of the connector's error.
     fn tunnel_refusal(&self) -> Option<&str> {
         let mut texts = self.texts.iter().map(String::as_str);
         texts.find(|text| {
@@ -479,7 +480,7 @@ mod tests {
     struct UnsupportedCertVersion;
 
     #[test]
-    fn faults_of_certificates_are_words() {
+    fn faults_of_certificates_are_described_in_words() {
         use rustls::CertificateError as Certificate;
         for (fault, words) in [
             (Certificate::BadEncoding, "is damaged"),

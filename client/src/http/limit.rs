@@ -1,4 +1,4 @@
-//! How much of an answer is taken into memory, whatever a server sends.
+//! Limits the memory for answers, whatever a server sends.
 
 use std::io;
 use std::pin::Pin;
@@ -12,28 +12,28 @@ use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 use super::{Detail, HttpError, HttpErrorKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The longest answer that is kept in memory, unpacked.
+/// The longest answer that is kept in memory, in bytes after decompression.
 pub const LONGEST_ANSWER: usize = 12 * 1024 * 1024;
 
-/// The longest answer about nodes. Where there are more of them, fewer can be asked for.
+/// The longest answer about nodes, in bytes. If it is exceeded, fewer nodes can be requested.
 pub const LONGEST_PAGE: usize = 4 * 1024 * 1024;
 
-/// Answers up to this length may be in memory in any number: as many as there are requests at a time.
+/// The length in bytes up to which answers count as short: there is no limit on their number in memory.
 pub(super) const SHORT_ANSWER: usize = 512 * 1024;
 
-/// What an answer may weigh once it is read, in bytes: see [`weight`].
+/// The maximum memory of an answer after parsing, in bytes; see [`weight`].
 const HEAVIEST_ANSWER: usize = 28 * 1024 * 1024;
 
-/// How long an answer that is long may wait for its turn.
+/// How long a long answer may wait for its turn.
 const TURN_PATIENCE: Duration = Duration::from_secs(5 * 60);
 
-/// What an object or a list takes in memory, with some room: a node of a listing is such a one.
+/// The approximate memory of an object or a list, in bytes. A node in a listing is an object.
 const CONTAINER: usize = 400;
 
-/// What any other value takes.
+/// The memory of any other value, in bytes.
 const VALUE: usize = 64;
 
-/// Refuses a JSON text that would take too much memory once it is read: a few bytes of text can stand for hundreds.
+/// Refuses JSON that would need too much memory after parsing: a few bytes of text can represent hundreds.
 ///
 /// # Errors
 /// [`HttpErrorKind::TooLarge`].
@@ -45,7 +45,7 @@ pub fn check_weight(body: &[u8]) -> Result<(), HttpError> {
     Ok(())
 }
 
-/// The memory that a JSON text takes once it is read, roughly.
+/// Returns the approximate memory of JSON after parsing, in bytes.
 fn weight(body: &[u8]) -> usize {
     let mut weight = body.len();
     let (mut in_string, mut escaped) = (false, false);
@@ -62,12 +62,12 @@ fn weight(body: &[u8]) -> usize {
     weight
 }
 
-/// The failure of an answer that is too large.
+/// Creates the failure for an answer that is too large.
 pub(super) fn too_large(message: &str) -> HttpError {
     HttpError::new(HttpErrorKind::TooLarge, message).detail(Detail::AnswerTooLarge)
 }
 
-/// Sees to it that only one long answer is in memory at a time.
+/// Permits only one long answer in memory at a time.
 #[derive(Debug)]
 pub(super) struct LongAnswers(Arc<Semaphore>);
 
@@ -78,10 +78,10 @@ impl Default for LongAnswers {
 }
 
 impl LongAnswers {
-    /// Waits until nothing is left of the long answer before.
+    /// Waits until the previous long answer was dropped.
     ///
     /// # Errors
-    /// [`HttpErrorKind::TooLarge`] where that takes minutes.
+    /// [`HttpErrorKind::TooLarge`] if that takes minutes.
     pub(super) async fn turn(&self) -> Result<Turn, HttpError> {
         match tokio::time::timeout(TURN_PATIENCE, Arc::clone(&self.0).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(Turn(permit)),
@@ -90,12 +90,12 @@ impl LongAnswers {
     }
 }
 
-/// The turn of one long answer.
+/// The permission to have a long answer in memory.
 #[derive(Debug)]
 pub(super) struct Turn(OwnedSemaphorePermit);
 
 impl Turn {
-    /// The answer, which keeps the turn as long as there is anything of it.
+    /// Returns the answer, which keeps the permission until its last part is dropped.
     pub(super) fn with(self, body: Bytes) -> Bytes {
         Bytes::from_owner(Kept { body, _turn: self.0 })
     }
@@ -112,7 +112,7 @@ impl AsRef<[u8]> for Kept {
     }
 }
 
-/// A body that is read in pieces, such as the elements of a document, none of which may be longer than allowed.
+/// A body that is read in pieces, such as the elements of a document. Each piece has a maximum length.
 #[derive(Debug)]
 pub struct Pieces<R> {
     body: R,
@@ -120,12 +120,12 @@ pub struct Pieces<R> {
 }
 
 impl<R> Pieces<R> {
-    /// Nothing can be read before [`Pieces::begin`].
+    /// Creates a reader. Nothing can be read before [`Pieces::begin`].
     pub fn new(body: R) -> Self {
         Self { body, left: 0 }
     }
 
-    /// Begins a piece of at most that many bytes. Reading more than that fails, with [`HttpErrorKind::TooLarge`] inside.
+    /// Begins a piece of at most `longest` bytes. Reading more fails with [`HttpErrorKind::TooLarge`] as the cause.
     pub fn begin(&mut self, longest: usize) {
         self.left = longest;
     }
@@ -166,7 +166,7 @@ mod tests {
     use tokio::io::AsyncReadExt as _;
 
     #[test]
-    fn values_weigh_more_than_their_text() {
+    fn values_need_more_memory_than_their_text() {
         assert_eq!(weight(b"{}"), 2 + CONTAINER);
         assert_eq!(weight(br#"["a,\"[{","b"]"#), 14 + CONTAINER + VALUE);
         let bomb = format!("[{}]", "{},".repeat(200_000));
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_piece_ends_where_it_may_and_the_next_goes_on() {
+    async fn a_piece_ends_at_its_limit_and_the_next_continues() {
         let mut pieces = Pieces::new(&b"abcdefgh"[..]);
         let mut three = [0; 3];
         pieces.begin(4);

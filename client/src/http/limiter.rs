@@ -1,8 +1,9 @@
-//! How much is in flight at once: a number that the user has chosen, or one that follows the line.
+//! Limits the number of transfers in flight: to a number that the user has chosen, or to one that adapts to the
+//! connection.
 //!
-//! An adaptive limit compares what it does with what it did before. By Little's law, throughput is the number of
-//! transfers in flight divided by the time that one takes. So if twice as many in flight take the same time each, the
-//! line carries twice as much; if each takes twice the time, the additional ones only wait. Times are compared between
+//! An adaptive limit compares the present speed with earlier ones. By Little's law, throughput is the number of
+//! transfers in flight divided by the time that one takes. So if twice as many in flight take the same time each,
+//! throughput doubles; if each takes twice the time, the additional ones only wait. Times are compared between
 //! transfers of similar size, so that a tree of mixed files does not confuse the comparison.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,24 +12,24 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// The limit that an adaptive limiter begins with.
+/// The initial adaptive limit.
 const FIRST: usize = 8;
 
-/// An adaptive limit never goes above this. s5cmd's default is the same.
+/// The maximum adaptive limit. s5cmd's default is the same.
 pub const MOST: usize = 256;
 
-/// The shortest round: what happens in less time is mostly noise.
+/// The shortest round: shorter measurements are mostly noise.
 const SHORTEST_ROUND: Duration = Duration::from_millis(50);
 
-/// What transfers with more than [`SMALL`] bytes may take together with an adaptive limit, in KiB, and what one of them
-/// is taken to need at most: buffers of the connection, and chunks between disk and line.
+/// The memory for all transfers of more than [`SMALL`] bytes together under an adaptive limit, in KiB, and the most
+/// that one of them is assumed to need: buffers of the connection, and chunks between disk and connection.
 const MEMORY: usize = 32 * 1024;
 const MEMORY_OF_ONE: u32 = 1024;
 
-/// Up to so many bytes, memory is no concern.
+/// Up to this size in bytes, memory is not limited.
 const SMALL: u64 = 64 * 1024;
 
-/// The fewest transfers that are compared.
+/// The minimum number of transfers to compare.
 const FEWEST_SAMPLES: usize = 6;
 
 /// While the limit doubles, a doubling must bring at least this much throughput, as a factor.
@@ -44,33 +45,33 @@ const WORTH_A_STEP: f64 = 1.06;
 /// A step down may cost this much, as a factor.
 const COSTS_NOTHING: f64 = 0.98;
 
-/// A round in which transfers take so many times as long as before, with the same number in flight, is an overload.
+/// If transfers take this many times as long as before, with the same number in flight, the server is overloaded.
 const RUNAWAY: f64 = 4.0;
 
-/// The longest pause between two tries, in rounds.
+/// The longest pause between two trials, in rounds.
 const LONGEST_HOLD: u32 = 16;
 
-/// About so many of the last transfers determine which share of refusals is usual.
+/// About this many of the last transfers determine the usual share of refusals.
 const REMEMBERED_REFUSALS: f64 = 50.0;
 
-/// How many transfers may be in flight. Clones share the limit.
+/// Limits the number of transfers in flight. Clones share the limit.
 #[derive(Clone)]
 pub struct Limiter(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    /// Wakes those that wait for a slot.
+    /// Wakes tasks that wait for a slot.
     freed: Notify,
-    /// What transfers that need much memory share, in KiB.
+    /// The memory that transfers share, in KiB.
     memory: Arc<Semaphore>,
 }
 
 struct State {
-    /// Slots that are taken.
+    /// The number of slots in use.
     slots: usize,
-    /// Transfers that are being timed.
+    /// The number of transfers that are being timed.
     in_flight: usize,
-    /// `None` for a limit that the user has chosen.
+    /// `None` if the user has chosen the limit.
     controller: Option<Controller>,
     limit: usize,
 }
@@ -88,12 +89,12 @@ impl std::fmt::Debug for Limiter {
 }
 
 impl Limiter {
-    /// Exactly `limit` at once, at least one.
+    /// Creates a fixed limit of at least one.
     pub fn exactly(limit: usize) -> Self {
         Self::of(limit.max(1), None)
     }
 
-    /// As many as the line carries, up to `maximum` and [`MOST`].
+    /// Creates an adaptive limit of at most `maximum` and [`MOST`].
     pub fn adaptive(maximum: usize) -> Self {
         Self::from(FIRST, maximum)
     }
@@ -113,18 +114,18 @@ impl Limiter {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The limit as it is now.
+    /// Returns the present limit.
     pub fn limit(&self) -> usize {
         self.state().limit
     }
 
-    /// The largest limit that there may be.
+    /// Returns the largest possible limit.
     pub fn maximum(&self) -> usize {
         let state = self.state();
         state.controller.as_ref().map_or(state.limit, |controller| controller.maximum)
     }
 
-    /// A place for a transfer, if one is free.
+    /// Returns a slot for a transfer, if one is free.
     pub fn try_start(&self) -> Option<Slot> {
         let mut state = self.state();
         if state.slots >= state.limit {
@@ -134,11 +135,11 @@ impl Limiter {
         Some(Slot { limiter: self.clone() })
     }
 
-    /// Waits for a place for a transfer.
+    /// Waits for a slot for a transfer.
     pub async fn start(&self) -> Slot {
         loop {
             let mut freed = std::pin::pin!(self.0.freed.notified());
-            // Registered before the look, so that a place which becomes free in between is not missed.
+            // Registered before the check, so that a slot that becomes free in between is not missed.
             freed.as_mut().enable();
             if let Some(slot) = self.try_start() {
                 return slot;
@@ -147,14 +148,14 @@ impl Limiter {
         }
     }
 
-    /// Waits for a place for one more request of a transfer that has a slot already. A limit that the user has chosen
-    /// counts transfers and not their requests.
+    /// Waits for a slot for another request of a transfer that already has one. A limit that the user has chosen counts
+    /// transfers and not their requests.
     pub async fn start_another(&self) -> Option<Slot> {
         if self.is_adaptive() { Some(self.start().await) } else { None }
     }
 
-    /// Waits until a slot may have become free, or the limit may have grown.
-    /// It counts from the call on, and not only once it is awaited.
+    /// Waits until a slot may have become free, or the limit may have grown. Changes count from the call on, not only
+    /// from the first poll.
     pub fn changed(&self) -> impl Future<Output = ()> {
         self.0.freed.notified()
     }
@@ -163,7 +164,7 @@ impl Limiter {
         self.state().controller.is_some()
     }
 
-    /// Waits for the memory that a transfer of so many bytes needs. Small ones need none to speak of.
+    /// Waits for the memory that a transfer of this size needs. Small ones need almost none.
     pub async fn memory_for(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         if bytes <= SMALL || !self.is_adaptive() {
             return None;
@@ -180,7 +181,7 @@ impl Limiter {
         Timer { limiter: self.clone(), started: Instant::now(), in_flight: state.in_flight }
     }
 
-    /// Notes that the server or the line refused a transfer for having too much to do: 429, 503, a time-out.
+    /// Records that a transfer was refused because of overload: 429, 503, a time-out.
     pub fn overloaded(&self) {
         let mut state = self.state();
         if let Some(controller) = &mut state.controller {
@@ -190,7 +191,7 @@ impl Limiter {
     }
 }
 
-/// The place of one transfer. It is free again once this is dropped.
+/// The slot of one transfer. It becomes free when this is dropped.
 #[derive(Debug)]
 pub struct Slot {
     limiter: Limiter,
@@ -199,22 +200,22 @@ pub struct Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.limiter.state().slots -= 1;
-        // The limit may have grown too: everybody looks.
+        // The limit may have grown too, so all waiting tasks must check.
         self.limiter.0.freed.notify_waiters();
     }
 }
 
-/// Measures one transfer on the line. One that fails is dropped, and says nothing.
+/// Times one transfer. A failed one is dropped and not counted.
 #[derive(Debug)]
 pub struct Timer {
     limiter: Limiter,
     started: Instant,
-    /// With how many in flight it started, itself included: a queue is as long as what was there before.
+    /// The number in flight at its start, including itself: the length of the queue.
     in_flight: usize,
 }
 
 impl Timer {
-    /// The transfer has moved so many bytes.
+    /// Records that the transfer has moved this number of bytes.
     pub fn finished(self, bytes: u64) {
         let mut state = self.limiter.state();
         let limit = state.limit;
@@ -244,16 +245,16 @@ struct Sample {
     started: Instant,
     ended: Instant,
     bytes: u64,
-    /// With how many in flight it started.
+    /// The number in flight at its start.
     in_flight: usize,
 }
 
-/// What transfers took at some limit, by size: a class for each power of four bytes.
+/// The times of transfers at some limit, by size: a class for each power of four bytes.
 #[derive(Debug, Clone, Default)]
 struct Times {
     /// Seconds and count for each class.
     classes: [(f64, f64); 32],
-    /// How many were in flight on average.
+    /// The average number in flight.
     in_flight: f64,
 }
 
@@ -268,7 +269,7 @@ impl Times {
         (count > 0.0).then(|| seconds / count)
     }
 
-    /// Takes in newer times. What they say counts for a third from then on.
+    /// Adds newer times, which count for a third from then on.
     fn learn(&mut self, newer: &Self) {
         for (class, (seconds, count)) in newer.classes.iter().enumerate().filter(|(_, (_, count))| *count > 0.0) {
             let mean = seconds / count;
@@ -278,7 +279,7 @@ impl Times {
         self.in_flight += (newer.in_flight - self.in_flight) / 3.0;
     }
 
-    /// How long these took compared with `reference`, as a factor; `None` if no sizes are comparable.
+    /// Returns how long these took compared with `reference`, as a factor; `None` if no sizes are comparable.
     fn slowdown(&self, reference: &Self) -> Option<f64> {
         let (mut here, mut there) = (0.0, 0.0);
         for (class, (seconds, count)) in self.classes.iter().enumerate() {
@@ -291,50 +292,50 @@ impl Times {
     }
 }
 
-/// What the current round is for.
+/// The purpose of the present round.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
-    /// The first round: what follows is compared with it.
+    /// The first round, which later ones are compared with.
     First,
-    /// Each round doubles the limit or more, for as long as that is worth it.
+    /// Each round doubles the limit or more, as long as that is worth it.
     Doubling,
-    /// So many more rounds at this limit before the next try.
+    /// This many more rounds at this limit before the next trial.
     Holding(u32),
-    /// A step up from the limit that the reference is of.
+    /// A step up from the limit of the reference.
     Up,
-    /// A step down from it.
+    /// A step down from the limit of the reference.
     Down,
 }
 
-/// Decides an adaptive limit from one round of transfers to the next.
+/// Adapts the limit from one round of transfers to the next.
 struct Controller {
     limit: usize,
     maximum: usize,
     phase: Phase,
     /// The limit that is known to be worth it.
     settled: usize,
-    /// What transfers took at that limit.
+    /// The times of transfers at that limit.
     reference: Times,
     /// The next step up, as a factor. It grows while steps are worth it.
     step: f64,
-    /// How many rounds the next pause takes.
+    /// The number of rounds of the next pause.
     hold: u32,
     round: Round,
     /// The usual share of refused transfers. A server that refuses some whatever the load is not overloaded.
     refused_share: f64,
 }
 
-/// What has happened since the last decision.
+/// The events since the last decision.
 #[derive(Debug, Clone)]
 struct Round {
     begun: Instant,
     times: Times,
-    /// Transfers that began in this round and are finished.
+    /// The number of transfers that began in this round and are finished.
     samples: usize,
-    /// The most in flight when one of them began.
+    /// The maximum number in flight when one of them began.
     peak: usize,
     refused: usize,
-    /// The limit was lowered for an overload already.
+    /// Whether the limit was already lowered because of overload.
     gave_way: bool,
 }
 
@@ -343,7 +344,7 @@ impl Round {
         Self { begun, times: Times::default(), samples: 0, peak: 0, refused: 0, gave_way: false }
     }
 
-    /// The transfers that were in flight, on average.
+    /// Returns the average number of transfers in flight.
     fn in_flight(&self) -> f64 {
         self.times.in_flight / self.samples.max(1) as f64
     }
@@ -369,7 +370,7 @@ impl Controller {
     }
 
     fn finished(&mut self, sample: &Sample) {
-        // What began under another limit says nothing about this one.
+        // A transfer that began under another limit says nothing about this one.
         if sample.started < self.round.begun {
             return;
         }
@@ -379,7 +380,7 @@ impl Controller {
         self.round.times.in_flight += sample.in_flight as f64;
         self.round.samples += 1;
         self.round.peak = self.round.peak.max(sample.in_flight);
-        // While the limit doubles, speed counts for more than precision.
+        // While the limit doubles, speed is more important than precision.
         let enough = match self.phase {
             Phase::First | Phase::Doubling => self.limit / 2,
             _ => self.limit,
@@ -447,7 +448,7 @@ impl Controller {
             }
             Phase::Holding(_) if slowdown > RUNAWAY * more.max(1.0) => {
                 self.give_way(now);
-                // Whatever has happened to the line: that is how it is now.
+                // Whatever has happened to the connection, this is its present state.
                 self.reference = round.times;
             }
             Phase::Holding(rounds) => {
@@ -478,13 +479,13 @@ impl Controller {
         }
     }
 
-    /// Takes the limit of the round that has ended for the one to compare with.
+    /// Makes the limit of the round that has ended the one to compare with.
     fn settle(&mut self, times: Times) {
         self.settled = self.limit;
         self.reference = times;
     }
 
-    /// Multiplies the limit, if there is enough to do that the present one is used.
+    /// Multiplies the limit if there is enough to do that the present one is used.
     fn grow(&mut self, peak: usize, factor: usize) {
         if self.is_used(peak) && self.limit < self.maximum {
             self.limit = (self.limit * factor).min(self.maximum);
@@ -524,13 +525,13 @@ mod tests {
 
     const SERVICE: Duration = Duration::from_millis(5);
 
-    /// A server behind a line: each transfer takes a round trip, and one of the server's workers for some time.
+    /// A simulated server: each transfer takes a round trip, and one of the server's workers for some time.
     #[derive(Clone)]
     struct Server {
         workers: usize,
         free: Arc<Semaphore>,
         round_trip: Duration,
-        /// Every so many transfers are refused.
+        /// One in this many transfers is refused.
         refuses: Option<usize>,
     }
 
@@ -543,26 +544,26 @@ mod tests {
         async fn transfer(&self, number: usize) -> bool {
             sleep(self.round_trip / 2).await;
             let worker = self.free.acquire().await.expect("it stays open");
-            // Not all are alike: up to a third more, in a fixed order.
+            // The times differ by up to a third, in a fixed order.
             sleep(SERVICE * (12 + (number * 7 % 5) as u32) / 14).await;
             drop(worker);
             sleep(self.round_trip / 2).await;
-            self.refuses.is_none_or(|every| number % every != 0)
+            self.refuses.is_none_or(|every| !number.is_multiple_of(every))
         }
 
-        /// The number in flight that uses all of the server, and no more.
+        /// Returns the smallest number in flight that uses all of the server.
         fn knee(&self) -> f64 {
             self.workers as f64 * (1.0 + self.round_trip.as_secs_f64() / SERVICE.as_secs_f64())
         }
 
-        /// The most transfers a second with so many in flight.
+        /// Returns the maximum number of transfers per second with this limit.
         fn best(&self, limit: usize) -> f64 {
             let most = (limit as f64).min(self.knee());
             most / (self.round_trip + SERVICE).as_secs_f64()
         }
     }
 
-    /// Transfers for so long; how many of them a second succeeded in the last fifth of it.
+    /// Runs transfers for some time. Returns how many of them per second succeeded in the last fifth of it.
     async fn run(limiter: &Limiter, server: &Server, length: Duration) -> f64 {
         let (begun, mut running, mut late) = (Instant::now(), JoinSet::new(), 0);
         for number in 0.. {
@@ -591,14 +592,14 @@ mod tests {
         late as f64 / (length / 5).as_secs_f64()
     }
 
-    /// Enough for some dozens of rounds.
+    /// Returns a time that is enough for some dozens of rounds.
     fn long(server: &Server) -> Duration {
         // A short queue at a slow server takes many times as long as its work.
         let queue = if server.workers < 10 { SERVICE * 2000 } else { SERVICE * 600 };
         queue.max(server.round_trip * 100)
     }
 
-    /// Whether the throughput is near what is possible, with not many more in flight than that needs.
+    /// Checks that the throughput is near the maximum, with not many more in flight than that requires.
     fn check(limiter: &Limiter, server: &Server, throughput: f64, what: &str) {
         let (limit, best) = (limiter.limit(), server.best(MOST));
         let enough = server.knee().min(MOST as f64);

@@ -1,10 +1,10 @@
-//! The one HTTP core: a client with the user's proxy, certificates, headers and time-outs; error kinds; retries.
+//! The shared HTTP client, with the user's proxy, certificates, headers and time-outs; error kinds; retries.
 
 mod body;
+pub mod diagnosis;
 pub mod error;
 pub mod limit;
 pub mod limiter;
-pub mod look;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
 pub mod proxy;
@@ -36,58 +36,58 @@ use crate::account::ServerUrl;
 use body::{Gathered, IdleBody, WatchedBody};
 use error::{Target, classify};
 
-/// How long a first connection that is refused is tried again: a server that is just being started.
+/// How long a refused first connection is retried, because the server may be starting.
 const REFUSED_PATIENCE: Duration = Duration::from_secs(3);
 
-/// The pause between two tries of a refused first connection.
+/// The pause between two attempts of a refused first connection.
 const REFUSED_PAUSE: Duration = Duration::from_millis(250);
 
-/// Idle connections kept for reuse: as many as transfers may run at once, and the small requests beside them.
+/// The number of idle connections to keep: as many as transfers may run at a time, and some for small requests.
 const POOL_SIZE: usize = limiter::MOST + 48;
 
-/// How long an idle connection is kept: shorter than the server and common proxies keep theirs (60 s and more), so that
-/// a request does not meet a connection that is just being closed.
+/// How long an idle connection is kept. The server and common proxies keep theirs longer (60 s and more), so a request
+/// never meets a connection that is being closed.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
-/// The longest plain-text answer that is looked into for a TLS port's complaint.
+/// The longest plain-text answer that is searched for the error of a TLS port, in bytes.
 const COMPLAINT_LENGTH: usize = 8 * 1024;
 
-/// Bodies from this size on may lie in buffers for long, in bytes.
+/// Bodies of at least this size, in bytes, may stay in network buffers for a long time.
 const BUFFERED: u64 = 64 * 1024;
 
-/// The most idle time-outs that the answer to a body may take.
+/// The maximum factor for the idle time-out of the answer to a body.
 const MOST_PATIENCE: u32 = 8;
 
-/// What the user can say about connections.
+/// The user's settings for connections.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
     /// Accept any certificate.
     pub skip_verify: bool,
-    /// A PEM file of further certificate authorities.
+    /// A PEM file with additional certificate authorities.
     pub ca_cert: Option<PathBuf>,
-    /// A PEM file that takes the place of the machine's trust store, as `SSL_CERT_FILE` names it.
+    /// A PEM file that replaces the machine's trust store, as in `SSL_CERT_FILE`.
     pub trust_file: Option<PathBuf>,
-    /// PEM files of a client certificate and its key.
+    /// PEM files of a client certificate and of its key.
     pub client_identity: Option<(PathBuf, PathBuf)>,
-    /// Headers added to every request to the server's own origin.
+    /// Headers for all requests to the server's own origin.
     pub headers: Vec<(String, String)>,
-    /// A proxy for all requests, or nothing (an empty text) for none at all.
+    /// A proxy for all requests. An empty text means no proxy.
     pub proxy: Option<String>,
-    /// Without that, the proxies of the environment; if they are not given, or name none, those of the system.
+    /// The proxies of the environment, used if `proxy` is `None`. Without any, the system's settings apply.
     pub proxy_variables: Option<ProxyVariables>,
-    /// The program and its version, for the `User-Agent` header; the system and the processor are added.
+    /// The program and its version for the `User-Agent` header. The system and the processor are added.
     pub user_agent: String,
-    /// How long a connection may stay silent.
+    /// How long a connection may be silent.
     pub idle_timeout: Duration,
-    /// How long a connection may take to be made.
+    /// How long connecting may take.
     pub connect_timeout: Duration,
-    /// Where secrets that come from a server are kept, so that nothing shows them.
+    /// The secrets from the server, which no message may show.
     pub secrets: Secrets,
 }
 
 impl Default for HttpOptions {
-    /// Certificates checked, the environment's proxies, 10 s to connect, 90 s of silence (the server itself waits up
-    /// to 60 s for a lock).
+    /// Certificates are checked, the environment's proxies are used, 10 s to connect, 90 s of silence (the server
+    /// itself waits up to 60 s for a lock).
     fn default() -> Self {
         Self {
             skip_verify: false,
@@ -105,21 +105,21 @@ impl Default for HttpOptions {
     }
 }
 
-/// How one request is sent, where it differs from the usual.
+/// Options of one request.
 #[derive(Debug, Clone, Default)]
 pub struct SendOptions {
-    /// The shortest idle time-out that makes sense here, for answers that the server takes long over.
+    /// The shortest idle time-out, for answers that take the server long.
     pub least_idle: Option<Duration>,
-    /// Where the progress of the request's body is reported.
+    /// Receives the progress of the request's body.
     pub upload: Option<Arc<Upload>>,
-    /// Give a redirect as an answer instead of an error.
+    /// Return a redirect as an answer instead of an error.
     pub redirect_is_answer: bool,
 }
 
-/// The HTTP core. Cheap to clone; all clones share one pool of connections.
+/// The HTTP client. Cheap to clone; all clones share one pool of connections.
 ///
-/// Nothing is followed, nothing is retried but a first connection that is refused (for at most 3 s). A request or an
-/// answer whose body has not moved for the idle time-out fails; there is no limit on a whole transfer.
+/// Redirects are not followed, and only a refused first connection is retried, for at most 3 s. A request or an answer
+/// fails if its body does not move for the idle time-out. A transfer as such has no time limit.
 #[derive(Debug, Clone)]
 pub struct Http {
     client: reqwest::Client,
@@ -131,15 +131,15 @@ struct Shared {
     idle: Duration,
     proxies: Proxies,
     reached: AtomicBool,
-    /// Whether a server has given a right answer.
+    /// Whether a server has sent a valid answer.
     worked: AtomicBool,
     secrets: Secrets,
-    /// Makes a client that keeps no connections.
+    /// Creates a client that keeps no connections.
     careful: Box<dyn Fn() -> reqwest::Result<reqwest::Client> + Send + Sync>,
     /// That client, once it is needed.
     in_use: OnceLock<reqwest::Client>,
-    /// How many idle time-outs an answer may take whose request's body was handed over: what is on the way between
-    /// buffers of this machine does not move for us.
+    /// The factor for the idle time-out after a body was passed to the connection: data in the buffers of this machine
+    /// may be moving without notice.
     patience: AtomicU32,
     long_answers: limit::LongAnswers,
 }
@@ -151,10 +151,10 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Http {
-    /// Builds the client. Nothing is connected, and the machine's certificates are not read before they are needed.
+    /// Creates the client. Nothing is connected, and the machine's certificates are not read until they are needed.
     ///
     /// # Errors
-    /// [`HttpErrorKind::Request`] for a certificate file that cannot be used, a malformed header or proxy.
+    /// [`HttpErrorKind::Request`] if a certificate file cannot be used, or a header or proxy is not valid.
     pub fn new(options: &HttpOptions) -> Result<Self, HttpError> {
         let (tls, connect_timeout) = (tls::config(options)?, options.connect_timeout);
         let agent = format!("{} ({}; {})", options.user_agent, std::env::consts::OS, std::env::consts::ARCH);
@@ -189,13 +189,14 @@ impl Http {
         Ok(Self { client, shared: Arc::new(shared) })
     }
 
-    /// Notes that a server has given a right answer.
+    /// Records that a server has sent a valid answer.
     pub fn note_right_answer(&self) {
         self.shared.worked.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a server has given a right answer. What is no answer of a Cells server is final before, for the URL is
-    /// wrong; after it, it is a balancer's page or an answer that went astray, which may pass.
+    /// Whether a server has sent a valid answer. Before that, an answer that is not from a Cells server is final,
+    /// because the URL is wrong. After that, it may be temporary: a load balancer's page, or an answer to another
+    /// request.
     pub fn has_worked(&self) -> bool {
         self.shared.worked.load(Ordering::Relaxed)
     }
@@ -204,34 +205,34 @@ impl Http {
         self.shared.in_use.get().unwrap_or(&self.client)
     }
 
-    /// Uses no connection for a second request any more. For a proxy that mixes up answers, so that one of them has come
-    /// to another request: whatever else is on its way on a connection, nobody takes it for an answer of his.
+    /// Stops reusing connections, for a proxy that has returned the answer to another request: more misplaced answers
+    /// may be on their way, and on a fresh connection nobody receives them.
     pub fn stop_reuse(&self) {
         if self.shared.in_use.get().is_some() {
             return;
         }
         tracing::warn!("an answer belongs to another request: each request now uses its own connection");
-        // The same settings have made a client before.
+        // The same settings have created a client before, so this does not fail.
         if let Ok(client) = (self.shared.careful)() {
             let _ = self.shared.in_use.set(client);
         }
     }
 
-    /// Remembers a secret that a server gave, so that no message and no line of the log shows it.
+    /// Registers a secret from a server, so that no message and no log line shows it.
     pub fn keep_secret(&self, secret: &SecretString) {
         self.shared.secrets.keep(secret);
     }
 
-    /// Starts a request to any URL, without the user's extra headers; redirects are never followed.
+    /// Starts a request to any URL, without the user's extra headers. Redirects are never followed.
     pub fn request(&self, method: Method, url: Url) -> reqwest::RequestBuilder {
         self.client().request(method, url)
     }
 
-    /// Starts a request to the account's own server, with the user's extra headers. `path` is absolute,
-    /// percent-encoded, and may carry a query.
+    /// Starts a request to the account's server, with the user's extra headers. `path` is absolute, percent-encoded,
+    /// and may have a query.
     ///
     /// # Errors
-    /// [`HttpErrorKind::Request`] if the path does not make a URL.
+    /// [`HttpErrorKind::Request`] if the path does not result in a URL.
     pub fn server_request(
         &self,
         method: Method,
@@ -242,8 +243,8 @@ impl Http {
         Ok(self.client().request(method, url).headers(self.shared.headers.clone()))
     }
 
-    /// Sends one attempt. Any answer at all is Ok, whatever its status; a redirect is an error. The answer's body
-    /// fails once it has been silent for the idle time-out.
+    /// Sends one attempt. Returns any answer, whatever its status, except for a redirect, which is an error. The body
+    /// of the answer fails after the idle time-out.
     ///
     /// # Errors
     /// See [`HttpErrorKind`].
@@ -251,7 +252,7 @@ impl Http {
         self.send_with(request, &SendOptions::default()).await
     }
 
-    /// [`Http::send`] with its options.
+    /// Like [`Http::send`], with options.
     ///
     /// # Errors
     /// See [`HttpErrorKind`].
@@ -302,19 +303,19 @@ impl Http {
         self.judge(with_idle_body(response, &url, idle), options).await
     }
 
-    /// What a failed request means. At the first contact over plain HTTP, something that is no HTTP is most likely TLS:
-    /// that is looked at.
+    /// Determines the meaning of a failed request. If the first answer over plain HTTP is not HTTP, checks whether the
+    /// port speaks TLS.
     async fn explain(&self, error: reqwest::Error, url: &Url) -> HttpError {
         let target = self.target(url);
         let is_first = url.scheme() == "http" && !target.reached_before && target.proxy.is_none();
-        if is_first && error::is_no_http(&error) && look::speaks_tls(url).await {
+        if is_first && error::is_no_http(&error) && diagnosis::speaks_tls(url).await {
             return error::tls_port(&target);
         }
         classify(error, &target)
     }
 
-    /// Sorts out the answers that no caller may take for the server's: redirects, a TLS port's complaint, a proxy
-    /// that wants a password.
+    /// Turns answers that no caller must treat as the server's into errors: redirects, a TLS port's error message, a
+    /// proxy that requires a password.
     async fn judge(&self, response: reqwest::Response, options: &SendOptions) -> Result<reqwest::Response, HttpError> {
         let status = response.status();
         if status.is_redirection()
@@ -333,7 +334,8 @@ impl Http {
         Ok(response)
     }
 
-    /// A TLS port answers plain HTTP with a 400 and a sentence; any other 400 is given back whole.
+    /// Turns a TLS port's answer to plain HTTP, a 400 with a sentence, into an error. Returns any other answer
+    /// unchanged.
     async fn without_complaint(&self, response: reqwest::Response) -> Result<reqwest::Response, HttpError> {
         let url = response.url().clone();
         let (status, headers) = (response.status(), response.headers().clone());
@@ -352,10 +354,10 @@ impl Http {
         Ok(whole.into())
     }
 
-    /// Reads an answer's body, at most `limit` bytes of it: the rest is left out without a word.
+    /// Reads at most `limit` bytes of an answer's body, and silently drops the rest.
     ///
     /// # Errors
-    /// The connection was closed early or stopped responding.
+    /// The connection was closed early or is silent.
     pub async fn read(&self, response: reqwest::Response, limit: usize) -> Result<Bytes, HttpError> {
         let mut stream = std::pin::pin!(self.stream(response));
         let mut gathered = Gathered::default();
@@ -370,12 +372,11 @@ impl Http {
         Ok(body)
     }
 
-    /// Reads an answer's body that is needed as a whole, at most `limit` bytes of it. Of long ones there is only one in
-    /// memory at a time: the next is read once nothing of the one before is left. So who asks for another answer must
-    /// not keep this one.
+    /// Reads the complete body of an answer, at most `limit` bytes. Only one long body is in memory at a time: the next
+    /// one is read after the previous one was dropped. So a caller must not keep one answer while it requests another.
     ///
     /// # Errors
-    /// [`HttpErrorKind::TooLarge`] for a longer one, and for JSON that would take too much memory; as [`Http::read`].
+    /// [`HttpErrorKind::TooLarge`] if it is longer, or is JSON that would need too much memory; as [`Http::read`].
     pub async fn read_whole(&self, response: reqwest::Response, limit: usize) -> Result<Bytes, HttpError> {
         let mut stream = std::pin::pin!(self.stream(response));
         let mut gathered = Gathered::default();
@@ -400,7 +401,7 @@ impl Http {
         })
     }
 
-    /// An answer's body as it arrives.
+    /// Returns an answer's body as a stream.
     pub fn stream(&self, response: reqwest::Response) -> impl Stream<Item = Result<Bytes, HttpError>> + Send + use<> {
         let target = self.target(response.url());
         response.bytes_stream().map(move |chunk| chunk.map_err(|error| classify(error, &target)))
@@ -413,7 +414,7 @@ impl Http {
     }
 }
 
-/// All that the clients of one [`Http`] have in common.
+/// Returns the settings that all clients of one [`Http`] share.
 fn builder(agent: HeaderValue, connect_timeout: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .user_agent(agent)
@@ -436,9 +437,9 @@ fn watch_body(request: &mut reqwest::Request, upload: &Arc<Upload>) {
     }
 }
 
-/// Ends once neither the request's body has moved nor an answer has come for `idle`: this covers uploads that stall
-/// while writing as well as servers that never answer. After a body of some size it is `patience` times as long, and that
-/// doubles each time that it was not enough.
+/// Completes once neither the request's body has moved nor an answer has arrived for `idle`. This covers uploads that
+/// stall as well as servers that never answer. After a large body the time is multiplied by `patience`, which doubles
+/// each time that it was not enough.
 async fn stalled(upload: &Upload, started: Instant, idle: Duration, patience: &AtomicU32) {
     loop {
         let is_sent = upload.is_whole() && upload.handed_over() >= BUFFERED;
@@ -467,7 +468,7 @@ fn with_idle_body(response: reqwest::Response, url: &Url, idle: Duration) -> req
         extensions.extend(parts.extensions);
     }
     let body = reqwest::Body::wrap(IdleBody::new(body, idle));
-    // Nothing in these parts can fail: they come from an answer that was parsed.
+    // This cannot fail: the parts come from an answer that was parsed.
     builder.body(body).unwrap_or_else(|_| http::Response::new(reqwest::Body::default())).into()
 }
 
@@ -506,28 +507,28 @@ fn log(method: &Method, url: &Url, started: Instant, result: Result<&reqwest::Re
     }
 }
 
-/// The way of the client's requests.
+/// The route of the client's requests.
 #[derive(Debug)]
 enum Route {
-    /// As the system says.
+    /// According to the system.
     OfSystem,
     /// Without a proxy.
     Direct,
-    /// As this proxy says, which may let some go directly.
+    /// Through this proxy, which may exempt some hosts.
     Through(Box<reqwest::Proxy>),
 }
 
-/// How proxies are chosen.
+/// The source of proxies.
 #[derive(Debug)]
 enum Proxies {
-    /// As the user says, or as the system does.
+    /// The user's proxy, or the system's.
     Matched(Box<Matcher>),
-    /// As the environment says.
+    /// The environment's rules.
     Rules(Arc<Rules>),
 }
 
 impl Proxies {
-    /// What the options say, for messages and for the client.
+    /// Selects the proxies for messages and the route for the client.
     fn choose(options: &HttpOptions) -> Result<(Self, Route), HttpError> {
         let variables = options.proxy_variables.as_ref().filter(|variables| !variables.is_empty());
         match (options.proxy.as_deref().map(str::trim), variables) {
@@ -551,7 +552,7 @@ impl Proxies {
         }
     }
 
-    /// `host:port` of the proxy for a URL.
+    /// Returns `host:port` of the proxy for a URL.
     fn authority_for(&self, url: &Url) -> Option<String> {
         match self {
             Self::Rules(rules) => rules.proxy_for(url).map(|proxy| {
@@ -567,7 +568,7 @@ impl Proxies {
     }
 }
 
-/// Headers that this program sets itself, or that would break the framing of its requests.
+/// Headers that this program sets itself, or that would break the framing of requests.
 const OWN_HEADERS: [&str; 9] = [
     "authorization",
     "host",

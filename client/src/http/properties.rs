@@ -1,20 +1,20 @@
-//! What holds for any text of a server: for the property tests here and for the fuzz target.
+//! Properties of all texts from a server, for property tests and the fuzz target.
 
 use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 
 use super::{redact, retry};
 
-/// Hides what looks like a secret: once is enough, and a token never shows.
+/// Redacts a text: a second pass changes nothing, and a token never remains.
 pub fn redacted(text: &str) {
     let clean = redact::text(text);
     assert_eq!(redact::text(&clean), clean, "{text:?}");
     let token = format!("{}.{}", "a".repeat(43), "B".repeat(43));
-    let told = redact::text(&format!("{text} {token} {text}")).into_owned();
-    assert!(!told.contains(&token), "{told:?}");
+    let redacted = redact::text(&format!("{text} {token} {text}")).into_owned();
+    assert!(!redacted.contains(&token), "{redacted:?}");
 }
 
-/// Reads any text as a Retry-After, beside a Date.
+/// Reads any text as a Retry-After, with a Date.
 pub fn pause(text: &str, date: &str) {
     let (Ok(text), Ok(date)) = (HeaderValue::from_str(text), HeaderValue::from_str(date)) else { return };
     let mut headers = HeaderMap::new();

@@ -1,4 +1,4 @@
-//! Proxies of the environment: which one a request goes through, and which hosts are reached without one.
+//! The proxies of the environment: the proxy for a request, and the hosts that need none.
 
 use std::net::IpAddr;
 
@@ -7,27 +7,27 @@ use url::Url;
 
 use super::{Detail, HttpError, HttpErrorKind};
 
-/// What the environment says of proxies. Their URLs may hold passwords.
+/// The proxy variables of the environment. Their URLs may contain passwords.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyVariables {
     /// For http:// (`http_proxy`, `HTTP_PROXY`).
     pub http: Option<SecretString>,
     /// For https:// (`https_proxy`, `HTTPS_PROXY`).
     pub https: Option<SecretString>,
-    /// For both, unless the one above is set (`all_proxy`, `ALL_PROXY`).
+    /// For both, unless the specific one is set (`all_proxy`, `ALL_PROXY`).
     pub all: Option<SecretString>,
-    /// The hosts that are reached without a proxy (`no_proxy`, `NO_PROXY`).
+    /// Hosts without a proxy (`no_proxy`, `NO_PROXY`).
     pub none: String,
 }
 
 impl ProxyVariables {
-    /// Whether they name no proxy at all.
+    /// Whether no proxy is set.
     pub fn is_empty(&self) -> bool {
         self.http.is_none() && self.https.is_none() && self.all.is_none()
     }
 }
 
-/// The same, read.
+/// The parsed variables.
 #[derive(Debug, Clone)]
 pub(super) struct Rules {
     http: Option<Url>,
@@ -36,7 +36,7 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// Variables that are no URL of a proxy count as not set; see [`parse`].
+    /// Parses the variables. A variable that is not the URL of a proxy counts as not set; see [`parse`].
     pub(super) fn of(variables: &ProxyVariables) -> Self {
         let read = |text: &Option<SecretString>| parse(text.as_ref()?.expose_secret()).ok();
         let all = read(&variables.all);
@@ -47,7 +47,7 @@ impl Rules {
         }
     }
 
-    /// The proxy for a URL; `None` if it is reached without one.
+    /// Returns the proxy for a URL; `None` if there is none.
     pub(super) fn proxy_for(&self, url: &Url) -> Option<&Url> {
         let proxy = if url.scheme() == "https" { &self.https } else { &self.http };
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
@@ -56,10 +56,10 @@ impl Rules {
     }
 }
 
-/// Reads the URL of a proxy; without a scheme it is http.
+/// Parses the URL of a proxy. The default scheme is http.
 ///
 /// # Errors
-/// [`HttpErrorKind::Request`], without the text, which may hold a password.
+/// [`HttpErrorKind::Request`], without the text, because it may contain a password.
 pub fn parse(text: &str) -> Result<Url, HttpError> {
     let wrong = |why: &str| HttpError::new(HttpErrorKind::Request, format!("the proxy cannot be used: {why}"));
     let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
@@ -73,14 +73,14 @@ pub fn parse(text: &str) -> Result<Url, HttpError> {
     Ok(url)
 }
 
-/// A host, or many, that are reached without a proxy.
+/// Hosts that need no proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Exception {
     /// `*`
     All,
-    /// `10.0.0.0/8`: the addresses whose first bits are these.
+    /// `10.0.0.0/8`: addresses with this prefix.
     Network(IpAddr, u32),
-    /// `example.com`, `.example.com`, `10.0.0.1`, `example.com:8080`: that host and what is below it, on that port or all.
+    /// `example.com`, `.example.com`, `10.0.0.1`, `example.com:8080`: a host and its subdomains, with this port or any.
     Host(String, Option<u16>),
 }
 
@@ -94,7 +94,7 @@ impl Exception {
             return Some(Self::Network(address.parse().ok()?, bits.parse().ok()?));
         }
         let (host, port) = match text.rsplit_once(':') {
-            // The colons of a bare IPv6 address are its own.
+            // The colons of an IPv6 address without brackets do not separate a port.
             Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port.parse().ok()?)),
             _ => (text.as_str(), None),
         };

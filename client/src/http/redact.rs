@@ -1,4 +1,4 @@
-//! What may be shown of URLs, headers and texts: never a secret.
+//! Removes secrets from URLs, headers and texts.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,19 +7,19 @@ use http::HeaderName;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-/// What stands in the place of a secret.
+/// The replacement for a secret.
 pub const HIDDEN: &str = "<redacted>";
 
-/// A secret shorter than this is not looked for in messages: it would be found in ordinary words.
+/// The minimum length of secrets that are replaced in messages. Shorter ones would match parts of ordinary words.
 const SHORTEST_MASKED: usize = 8;
 
-/// The secrets that this process knows, so that neither a message nor the log can show them, whatever a server answers.
-/// Cheap to clone; all clones share one list.
+/// All secrets that this process knows. Neither a message nor the log shows them, whatever a server sends. Cheap to
+/// clone; all clones share one list.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets(Arc<Mutex<Vec<SecretString>>>);
 
 impl Secrets {
-    /// Remembers a secret: a password, a token, the value of a header. One of fewer than 8 characters is not kept.
+    /// Registers a secret: a password, a token, the value of a header. One of fewer than 8 characters is ignored.
     pub fn keep(&self, secret: &SecretString) {
         let text = secret.expose_secret();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -33,7 +33,7 @@ impl Secrets {
         }
     }
 
-    /// A text in which the secrets that are known are replaced, also as JSON writes them.
+    /// Returns a text with all registered secrets replaced, also in their JSON form.
     pub fn mask<'a>(&self, shown: &'a str) -> Cow<'a, str> {
         let mut shown = Cow::Borrowed(shown);
         for secret in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -45,7 +45,7 @@ impl Secrets {
     }
 }
 
-/// The scheme, host and port of a URL.
+/// Returns scheme, host and port of a URL.
 pub fn origin(url: &Url) -> String {
     let mut text = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
     if let Some(port) = url.port() {
@@ -54,17 +54,17 @@ pub fn origin(url: &Url) -> String {
     text
 }
 
-/// A URL without user, password, query and fragment, any of which may hold a secret.
+/// Returns a URL without user, password, query and fragment, any of which may contain a secret.
 pub fn url(url: &Url) -> String {
     format!("{}{}", origin(url), url.path())
 }
 
-/// The parts of a query that tell one request from another and are never secret; `None` where there are none.
+/// Returns the parts of a query that distinguish requests and are never secret; `None` if there are none.
 pub fn query(url: &Url) -> Option<String> {
     const TOLD: [&str; 6] = ["partNumber", "uploadId", "uploads", "list-type", "prefix", "delimiter"];
-    let told: Vec<&str> =
+    let parameters: Vec<&str> =
         url.query()?.split('&').filter(|pair| TOLD.contains(&pair.split('=').next().unwrap_or_default())).collect();
-    (!told.is_empty()).then(|| told.join("&"))
+    (!parameters.is_empty()).then(|| parameters.join("&"))
 }
 
 /// Whether the value of a header is a secret.
@@ -74,7 +74,7 @@ pub fn is_secret(name: &HeaderName) -> bool {
         || ["token", "secret", "password", "bearer", "api-key", "apikey"].iter().any(|part| name.contains(part))
 }
 
-/// A text in which everything that looks like a token is replaced: what follows `Bearer ` and `Credential=`, the
+/// Returns a text with everything replaced that looks like a token: the text after `Bearer ` and `Credential=`, the
 /// server's opaque tokens (two halves of 43 characters with a dot between) and JSON web tokens.
 pub fn text(text: &str) -> Cow<'_, str> {
     let mut clean = String::new();
@@ -97,7 +97,7 @@ pub fn text(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-/// The next run of characters that tokens are made of, at or after `from`.
+/// Returns the next run of characters that tokens consist of, at or after `from`.
 fn next_word(text: &str, from: usize) -> Option<(usize, usize)> {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let bytes = text.as_bytes();

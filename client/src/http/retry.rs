@@ -1,4 +1,4 @@
-//! Retrying: exponential with jitter, Retry-After honoured, bounded in count and time.
+//! Retries with exponential backoff and jitter, within limits for count and time. Retry-After is honored.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -11,69 +11,69 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-/// The longest first pause; it doubles with each attempt.
+/// The longest first pause. It doubles with each attempt.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
-/// The longest pause that a Retry-After can ask for where the policy has no end in time.
+/// The longest pause that a Retry-After may ask for if the policy has no time limit.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// How long a refusal may stay before it is final (docs/protocol.md §4.2).
+/// How long to retry a refusal that may be temporary (docs/protocol.md §4.2).
 pub const BRIEFLY: Duration = Duration::from_millis(1500);
 
-/// How often and how long to try again.
+/// The number of attempts, and the time for them.
 #[derive(Debug, Clone)]
 pub struct RetryPolicy {
-    /// The most attempts in a row that keep nothing, the first included.
+    /// The maximum number of attempts in a row that make no lasting progress, including the first one.
     pub max_attempts: u32,
     /// The longest pause between two attempts.
     pub max_backoff: Duration,
-    /// How long no byte may move before no further attempt is started. Where nothing reports bytes, this is the time of
-    /// all attempts together.
+    /// The maximum time without a moved byte before the last attempt starts. If nothing reports bytes, this is the time
+    /// for all attempts.
     pub max_elapsed: Duration,
 }
 
 impl RetryPolicy {
-    /// As many attempts as a user has set: 0 stands for any number.
+    /// Sets the number of attempts to the user's value; 0 means no limit.
     #[must_use]
     pub fn with_attempts(self, attempts: u32) -> Self {
         Self { max_attempts: if attempts == 0 { u32::MAX } else { attempts }, ..self }
     }
 
-    /// One attempt, no more.
+    /// Returns a policy of one attempt.
     pub fn never() -> Self {
         Self { max_attempts: 1, max_backoff: Duration::ZERO, max_elapsed: Duration::ZERO }
     }
 }
 
 impl Default for RetryPolicy {
-    /// Five attempts within three minutes, ten seconds apart at most: what suits a small request. A server that is being
-    /// restarted has some seconds, and one that is broken is told of before anybody wonders.
+    /// Five attempts within three minutes, with pauses of at most ten seconds, for small requests: enough for a server
+    /// that restarts, and short enough to report a broken one soon.
     fn default() -> Self {
         Self { max_attempts: 5, max_backoff: Duration::from_secs(10), max_elapsed: Duration::from_secs(180) }
     }
 }
 
-/// What an error says about trying again.
+/// What an error says about another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {
-    /// It would fail again.
+    /// Another attempt would fail too.
     Stop,
-    /// Try again after the policy's pause.
+    /// Retry after the policy's pause.
     Retry,
-    /// Most likely final, but a server gives this answer for a moment, too: try again for [`BRIEFLY`].
+    /// Most likely final, but the server also sends this answer temporarily: retry for [`BRIEFLY`].
     Briefly,
-    /// Try again, not before this pause (Retry-After, or a lock known to be long).
+    /// Retry after at least this pause (Retry-After, or a lock that takes long).
     After(Duration),
 }
 
-/// An error that knows whether trying again can help.
+/// An error that says whether another attempt can succeed.
 pub trait Retryable {
-    /// Whether and when to try again.
+    /// Returns whether and when to retry.
     fn advice(&self) -> Advice;
 }
 
-/// What attempts report while they run: without it, a transfer that takes longer than [`RetryPolicy::max_elapsed`] would
-/// have no further attempt after its first failure.
+/// The progress that attempts report while they run. Without it, a transfer that takes longer than
+/// [`RetryPolicy::max_elapsed`] would have no further attempt after its first failure.
 #[derive(Debug)]
 pub struct Progress(Mutex<Made>);
 
@@ -90,17 +90,18 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Bytes have moved, even if the next attempt must move them again.
+    /// Reports that bytes have moved, even if another attempt must move them again.
     pub fn moved(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).last_move = Instant::now();
     }
 
-    /// Bytes have arrived that no further attempt needs to move again. This gives the attempts back.
+    /// Reports that bytes have arrived which no other attempt needs to move again. This restores the number of
+    /// attempts.
     pub fn kept(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Made { last_move: Instant::now(), kept: true };
     }
 
-    /// What there was since the last call.
+    /// Returns the progress since the last call.
     fn take(&self) -> Made {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = *made;
@@ -109,8 +110,8 @@ impl Progress {
     }
 }
 
-/// Runs `attempt` until it succeeds, its error says stop, or the policy is used up. `attempt` gets the number of the
-/// attempt from 1; `on_retry` hears of each failure that will be tried again, with the pause before it.
+/// Runs `attempt` until it succeeds, its error says stop, or the policy is exhausted. `attempt` receives its number,
+/// from 1. `on_retry` receives each failure that will be retried, with the pause before the next attempt.
 pub async fn run<T, E, F, Fut>(
     policy: &RetryPolicy,
     attempt: F,
@@ -124,7 +125,7 @@ where
     run_until(policy, &CancellationToken::new(), attempt, on_retry).await
 }
 
-/// [`run`] that starts no further attempt once `stop` is cancelled; a pause ends at once then, with the last error.
+/// Like [`run`], but starts no further attempt once `stop` is canceled. A pause then ends at once, with the last error.
 pub async fn run_until<T, E, F, Fut>(
     policy: &RetryPolicy,
     stop: &CancellationToken,
@@ -139,8 +140,8 @@ where
     run_moving(policy, stop, &Progress::default(), attempt, on_retry).await
 }
 
-/// [`run_until`] for attempts that report to `progress`: only time without progress counts, and an attempt that keeps
-/// something gives the attempts back.
+/// Like [`run_until`], for attempts that report to `progress`: only time without progress counts, and lasting progress
+/// restores the number of attempts.
 pub async fn run_moving<T, E, F, Fut>(
     policy: &RetryPolicy,
     stop: &CancellationToken,
@@ -156,7 +157,7 @@ where
     run_with(policy, stop, progress, rand::random::<f64>, attempt, on_retry).await
 }
 
-/// [`run_moving`] with its chance given by the caller: `random` gives numbers from 0 to 1.
+/// Like [`run_moving`], with a source of random numbers from 0 to 1.
 pub async fn run_with<T, E, F, Fut>(
     policy: &RetryPolicy,
     stop: &CancellationToken,
@@ -191,7 +192,7 @@ where
         let Some(pause) = pause(policy, advice, in_a_row, random()) else {
             return Err(error);
         };
-        // A server that asks for a longer pause than this is not asked sooner either: that would help nobody.
+        // If the server asks for a longer pause, an earlier attempt would be refused too.
         if made.last_move.max(started).elapsed().saturating_add(pause) > policy.max_elapsed {
             return Err(error);
         }
@@ -206,8 +207,9 @@ where
     }
 }
 
-/// The pause after the failed attempt `number`: between a half and the whole of a bound that doubles, so that many that
-/// failed at once do not come back at once, and never less than asked for.
+/// Returns the pause after the failed attempt `number`: between half of a bound and the bound, which doubles. So
+/// clients that failed at the same moment do not return at the same moment. It is never shorter than the server asks
+/// for.
 fn pause(policy: &RetryPolicy, advice: Advice, number: u32, chance: f64) -> Option<Duration> {
     let doubled = FIRST_BACKOFF.saturating_mul(2_u32.saturating_pow(number - 1));
     let jittered = doubled.min(policy.max_backoff).mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0);
@@ -219,7 +221,8 @@ fn pause(policy: &RetryPolicy, advice: Advice, number: u32, chance: f64) -> Opti
     }
 }
 
-/// What the Retry-After of an answer asks for: seconds, or an HTTP date, which is compared with the answer's own Date.
+/// Returns the pause in the Retry-After of an answer: seconds, or an HTTP date, which is compared with the answer's own
+/// Date.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u64>() {
@@ -230,7 +233,7 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(until.duration_since(now).unwrap_or_default())
 }
 
-/// The server's clock, as the Date of an answer tells it, to the second.
+/// Returns the server's time from the Date of an answer, in whole seconds.
 pub fn server_time(headers: &HeaderMap) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }
@@ -293,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_the_server_asks_for_is_waited_but_not_for_ever() {
+    async fn a_requested_pause_is_honored_up_to_the_limit() {
         let (_, heard) = pauses(&policy(2, 1, 1000), 0.0, Advice::After(Duration::from_secs(7))).await;
         assert_eq!(heard, [Duration::from_secs(7)]);
         let long = Advice::After(Duration::from_secs(9999));
@@ -309,7 +312,7 @@ mod tests {
         assert_eq!((attempts, heard.len()), (3, 2));
     }
 
-    /// Attempts of ten minutes each, of which each reports bytes to its end.
+    /// Runs attempts of ten minutes, each of which reports bytes until its end.
     async fn long_attempts(report: fn(&Progress)) -> u32 {
         let (progress, mut attempts) = (Progress::default(), 0);
         let result: Result<(), Failure> = run_with(
@@ -343,7 +346,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_kept_gives_the_attempts_back() {
+    async fn lasting_progress_restores_the_attempts() {
         assert_eq!(long_attempts(Progress::kept).await, 40);
     }
 

@@ -1,4 +1,4 @@
-//! The TLS configuration: the machine's trust store, private authorities, client certificates.
+//! TLS configuration: the machine's trust store, private authorities, client certificates.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -15,8 +15,8 @@ use rustls_platform_verifier::Verifier;
 
 use super::{Detail, HttpError, HttpErrorKind, HttpOptions};
 
-/// Builds the configuration. Files named by the user are read at once, so that a wrong one is told at once; the
-/// machine's trust store only with the first certificate to check, so that plain HTTP never pays for it.
+/// Creates the configuration. Reads the user's files at once, so that a wrong one is reported at once. The machine's
+/// trust store is read with the first certificate, so that plain HTTP does not need it.
 pub(super) fn config(options: &HttpOptions) -> Result<ClientConfig, HttpError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let extra = match &options.ca_cert {
@@ -54,7 +54,7 @@ fn request_error(message: String) -> HttpError {
     HttpError::new(HttpErrorKind::Request, message)
 }
 
-/// The failure to read a file; one that is not there is a kind of its own.
+/// Creates the failure for a file that cannot be read. A missing file has its own kind.
 fn of_file(error: &std::io::Error, mut failure: HttpError) -> HttpError {
     if error.kind() == std::io::ErrorKind::NotFound {
         failure.kind = HttpErrorKind::NoFile;
@@ -88,14 +88,14 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, HttpError> {
     PrivateKeyDer::from_pem_slice(&pem).map_err(|_| unreadable(&"it contains no PEM key (PKCS#8, PKCS#1 or SEC1)"))
 }
 
-/// Whether a certificate was refused for being that of an authority, and for nothing else.
+/// Whether a certificate was refused only because it is that of an authority.
 pub(super) fn is_ca_as_server(error: &rustls::Error) -> bool {
-    // The type of the cause is one of a crate that is not seen here.
+    // The type of this cause belongs to a crate that is not a dependency.
     matches!(error, rustls::Error::InvalidCertificate(CertificateError::Other(cause))
         if format!("{cause:?}").contains("CaUsedAsEndEntity"))
 }
 
-/// The platform's verifier, made when the first certificate is to be checked.
+/// The platform's verifier, created for the first certificate.
 #[derive(Debug)]
 struct LazyVerifier {
     provider: Arc<CryptoProvider>,
@@ -112,7 +112,7 @@ impl LazyVerifier {
             .map_err(Clone::clone)
     }
 
-    /// Whether the user named this very certificate as one to trust.
+    /// Whether the user's file contains exactly this certificate.
     fn is_named(&self, certificate: &CertificateDer<'_>) -> bool {
         let named = |one: &CertificateDer<'_>| one.as_ref() == certificate.as_ref();
         self.extra.iter().any(named)
@@ -131,8 +131,8 @@ impl ServerCertVerifier for LazyVerifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let result = self.verifier()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match result {
-            // A self-signed certificate that also calls itself an authority, as `openssl req -x509` makes it. Its time
-            // was looked at before that; its signature is its own, and says nothing beyond its bytes.
+            // A self-signed certificate that is also marked as an authority, as `openssl req -x509` creates it. Its
+            // validity period was checked before; its signature is by itself, so it proves nothing beyond the bytes.
             Err(error) if is_ca_as_server(&error) && self.is_named(end_entity) => {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())
@@ -166,7 +166,7 @@ impl ServerCertVerifier for LazyVerifier {
     }
 }
 
-/// `--skip-verify`: any certificate will do.
+/// Accepts any certificate (`--skip-verify`).
 #[derive(Debug)]
 struct AcceptAll {
     provider: Arc<CryptoProvider>,

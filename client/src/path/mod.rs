@@ -1,4 +1,4 @@
-//! Paths on the server: `workspace/folder/file`, as the user types them and as the server wants them.
+//! Paths on the server: `workspace/folder/file`, in the user's form and in the server's.
 
 use std::fmt;
 
@@ -11,76 +11,77 @@ mod view;
 
 pub use view::View;
 
-/// Every byte but the unreserved ones of RFC 3986, which is what a SigV4 canonical URI wants as well.
+/// All bytes except the unreserved ones of RFC 3986. The canonical URI of SigV4 requires the same set.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The most characters that the server keeps of one name.
+/// The maximum length of a name on the server, in characters.
 pub const MAXIMUM_NAME_CHARACTERS: usize = 255;
 
-/// Percent-encodes one name as UTF-8, everything but `A-Za-z0-9-._~`.
+/// Percent-encodes one name as UTF-8, all characters except `A-Za-z0-9-._~`.
 pub fn encode_segment(name: &str) -> String {
     percent_encode(name.as_bytes(), SEGMENT).to_string()
 }
 
-/// Why a text is not a remote path.
+/// The text is not a remote path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// The path holds a `.` or `..` segment, which the server answers with a redirect.
+    /// The path contains a `.` or `..` segment, which the server answers with a redirect.
     #[error("'{0}' contains a '{1}' segment; write the path without it")]
     DotSegment(String, String),
-    /// The path holds a NUL character.
+    /// The path contains a NUL character.
     #[error("'{0}' contains a NUL character")]
     Nul(String),
 }
 
-/// Why a name cannot be written to the server.
+/// The name cannot be written to the server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// The server stores such a name and can never read it again.
+    /// The name contains a backslash: the server stores it but can never read it again.
     #[error("the name '{0}' contains a backslash, and the server could not read it again")]
     Backslash(String),
-    /// Longer than [`MAXIMUM_NAME_CHARACTERS`].
+    /// The name is longer than [`MAXIMUM_NAME_CHARACTERS`].
     #[error("the name '{name}' has {characters} characters; the server allows at most 255")]
     TooLong {
         /// The name.
         name: String,
-        /// How many characters it has once in NFC.
+        /// The number of characters in NFC.
         characters: usize,
     },
-    /// A NUL character.
+    /// The name contains a NUL character.
     #[error("the name '{0}' contains a NUL character")]
     Nul(String),
-    /// A folder that the server takes for an archive.
+    /// The server treats a folder of this name as an archive.
     #[error("the name '{0}' ends like that of an archive: the server could not list a folder of that name")]
     ArchiveFolder(String),
-    /// A name that the server treats as its own.
+    /// The server uses this name itself.
     #[error("the name '{0}' is reserved by the server")]
     Reserved(String),
 }
 
-/// A path on the server: the workspace's slug and the names below it, without leading, trailing or doubled slashes.
-/// The empty path is the root, which holds the workspaces.
+/// A path on the server: the workspace's slug and the names below it, without leading, trailing or doubled slashes. The
+/// empty path is the root, which contains the workspaces.
 ///
-/// The text is kept as typed; [`RemotePath::nfc`] gives the form that every write uses.
+/// The text is kept as typed. [`RemotePath::nfc`] returns the form for writes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct RemotePath(String);
 
 impl RemotePath {
-    /// The root, which holds the workspaces.
+    /// Returns the root, which contains the workspaces.
     pub fn root() -> Self {
         Self::default()
     }
 
-    /// Reads a path as it is typed: bare, or with one of the prefixes (`cells://ws/p`, `cells:///ws/p`, `cells//ws/p`).
+    /// Parses a path as a user types it: without a prefix, or with one (`cells://ws/p`, `cells:///ws/p`,
+    /// `cells//ws/p`).
     ///
     /// # Errors
-    /// A `.` or `..` segment, or a NUL.
+    /// The path contains a `.` or `..` segment, or a NUL.
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let bare = strip_prefix(text).unwrap_or(text);
         Self::from_bare(text, bare)
     }
 
-    /// Whether a text names something on the server rather than a local file.
+    /// Whether a text has the prefix of a remote path, so that it is not a local one.
     pub fn is_marked(text: &str) -> bool {
         strip_prefix(text).is_some()
     }
@@ -102,37 +103,37 @@ impl RemotePath {
         Ok(Self(clean))
     }
 
-    /// The path of a node as the server gave it; never fails, since it names what exists.
+    /// Creates the path of a node from the server. Never fails, since the node exists.
     pub fn from_server(text: &str) -> Self {
         Self(text.trim_matches('/').to_owned())
     }
 
-    /// The text without any prefix or outer slash.
+    /// Returns the text without prefix and without outer slashes.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether this is the root, above the workspaces.
+    /// Whether the path is the root, above the workspaces.
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether this is a workspace itself, not something inside one.
+    /// Whether the path is a workspace, not something inside one.
     pub fn is_workspace(&self) -> bool {
         !self.is_root() && !self.0.contains('/')
     }
 
-    /// The workspace's slug, empty for the root.
+    /// Returns the workspace's slug; empty for the root.
     pub fn workspace(&self) -> &str {
         self.0.split('/').next().unwrap_or_default()
     }
 
-    /// The last name, empty for the root.
+    /// Returns the last name; empty for the root.
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The path above; the root has none.
+    /// Returns the parent; `None` for the root.
     pub fn parent(&self) -> Option<Self> {
         if self.is_root() {
             return None;
@@ -143,7 +144,7 @@ impl RemotePath {
         })
     }
 
-    /// The path of something below this one; `relative` may hold slashes.
+    /// Returns the path of something below this one; `relative` may contain slashes.
     #[must_use]
     pub fn join(&self, relative: &str) -> Self {
         let relative = relative.trim_matches('/');
@@ -156,12 +157,12 @@ impl RemotePath {
         }
     }
 
-    /// The names of the path, the workspace's slug first.
+    /// Returns the names of the path, beginning with the workspace's slug.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('/').filter(|segment| !segment.is_empty())
     }
 
-    /// What stands below `ancestor`, without a leading slash; `None` where `self` is not below or equal to it.
+    /// Returns the part below `ancestor`, without a leading slash; `None` if `self` is neither `ancestor` nor below it.
     pub fn relative_to(&self, ancestor: &Self) -> Option<&str> {
         if ancestor.is_root() {
             return Some(&self.0);
@@ -170,25 +171,25 @@ impl RemotePath {
         if rest.is_empty() { Some("") } else { rest.strip_prefix('/') }
     }
 
-    /// The form that every write uses: S3 stores NFC only.
+    /// Returns the form for writes: S3 stores NFC only.
     #[must_use]
     pub fn nfc(&self) -> Self {
         if is_nfc(&self.0) { self.clone() } else { Self(self.0.nfc().collect()) }
     }
 
-    /// The form that a write below `existing` uses: what exists is named as it is, only the rest is put into NFC.
+    /// Returns the form for writes below `existing`: its own names are kept, and only the rest is converted to NFC.
     #[must_use]
     pub fn nfc_below(&self, existing: &Self) -> Self {
         self.relative_to(existing).map_or_else(|| self.nfc(), |rest| existing.join(&rest.nfc().collect::<String>()))
     }
 
-    /// The decomposed form, the last that a read tries.
+    /// Returns the decomposed form, the last one that a read tries.
     #[must_use]
     pub fn nfd(&self) -> Self {
         Self(self.0.nfd().collect())
     }
 
-    /// The forms that a read tries in turn: as typed, then NFC, then NFD, without repeats.
+    /// Returns the forms that a read tries in turn: as typed, NFC, NFD, each once.
     pub fn read_forms(&self) -> Vec<Self> {
         let mut forms = vec![self.clone()];
         for form in [self.nfc(), self.nfd()] {
@@ -199,7 +200,7 @@ impl RemotePath {
         forms
     }
 
-    /// The path percent-encoded segment by segment, for a URL.
+    /// Returns the path for a URL, each segment percent-encoded.
     pub fn encoded(&self) -> String {
         let mut text = String::with_capacity(self.0.len() + 8);
         for (index, segment) in self.segments().enumerate() {
@@ -211,7 +212,7 @@ impl RemotePath {
         text
     }
 
-    /// The path as a user would type it for `scp`.
+    /// Returns the path in the form that a user types for `scp`.
     pub fn marked(&self) -> String {
         format!("cells://{}", self.0)
     }
@@ -223,12 +224,13 @@ impl fmt::Display for RemotePath {
     }
 }
 
-/// A name without the ending by which the server takes what has it for an archive.
+/// Returns a name without the ending that makes the server treat it as an archive.
 pub fn without_archive_ending(name: &str) -> &str {
     [".tar.gz", ".tar", ".zip"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
 }
 
-/// Checks that what is written into a folder of that name can be read again: the server looks for it inside an archive.
+/// Checks that files inside a folder of this name can be read again: for some names, the server looks for them inside
+/// an archive.
 ///
 /// # Errors
 /// [`NameError::ArchiveFolder`].
@@ -236,8 +238,7 @@ pub fn check_folder_name(name: &str) -> Result<(), NameError> {
     if without_archive_ending(name) == name { Ok(()) } else { Err(NameError::ArchiveFolder(name.to_owned())) }
 }
 
-/// The name of a file that the server keeps for itself in each folder of a storage that shows folders as such. Only S3
-/// listings tell of it.
+/// The name of the server's own file in each folder of structured storage. Only S3 listings show it.
 pub const FOLDER_MARKER: &str = ".pydio";
 
 /// Checks that a name can be written to the server and read again.
@@ -254,7 +255,7 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
     if name == FOLDER_MARKER {
         return Err(NameError::Reserved(name.to_owned()));
     }
-    // A name of at most 255 bytes cannot have more characters, and NFC never lengthens the count of what it composes.
+    // A name of at most 255 bytes has at most 255 characters, and NFC never increases their number.
     if name.len() > MAXIMUM_NAME_CHARACTERS {
         let characters = name.nfc().count();
         if characters > MAXIMUM_NAME_CHARACTERS {
@@ -327,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_the_server_could_not_give_back_are_refused() {
+    fn names_that_the_server_cannot_return_are_refused() {
         assert!(check_name(&"é".repeat(255)).is_ok());
         assert!(check_name(&"e\u{301}".repeat(255)).is_ok());
         assert!(check_name(&"é".repeat(256)).is_err());

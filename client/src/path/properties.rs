@@ -1,11 +1,11 @@
-//! What holds for any text as a path: for the property tests here and for the fuzz target.
+//! Properties of all texts as paths, for property tests and the fuzz target.
 
 use percent_encoding::percent_decode_str;
 
 use super::{MAXIMUM_NAME_CHARACTERS, RemotePath, check_name};
 use unicode_normalization::UnicodeNormalization;
 
-/// Reads any text as a path, and checks what must be true of every path.
+/// Parses any text as a path, and checks the properties of every path.
 pub fn path(text: &str) {
     whatever(&RemotePath::from_server(text));
     if check_name(text).is_ok() {
@@ -31,7 +31,7 @@ pub fn path(text: &str) {
     whatever(&path);
 }
 
-/// What holds even for the paths that a server makes up.
+/// Checks the properties of paths from a server.
 fn whatever(path: &RemotePath) {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%/".contains(&byte);
     assert!(path.encoded().bytes().all(unreserved), "{path:?}");

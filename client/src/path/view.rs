@@ -1,11 +1,11 @@
-//! The paths of a public link as they are shown, and as the server has them.
+//! The paths of a public link, as displayed and as on the server.
 
 use super::RemotePath;
 
-/// How what a public link opens is named.
+/// The displayed names of a public link's content.
 ///
-/// To the server a link is a workspace with a slug that nobody knows, and a file that is shared by itself has another
-/// name in it. What is shown begins with the last part of the link's URL: `1f0c6a3b9d20/folder/file`.
+/// To the server, a link is a workspace with a slug that nobody knows, and a file that is shared by itself has another
+/// name in it. Displayed paths begin with the last part of the link's URL: `1f0c6a3b9d20/folder/file`.
 #[derive(Debug, Clone)]
 pub struct View {
     name: String,
@@ -15,7 +15,7 @@ pub struct View {
     upload_only: bool,
 }
 
-/// Something that is shared by itself, not as a folder that holds it.
+/// A file or folder that is shared by itself, not as a part of a shared folder.
 #[derive(Debug, Clone)]
 struct Entry {
     shown: String,
@@ -23,15 +23,15 @@ struct Entry {
 }
 
 impl View {
-    /// The view of a link, `name` being the last part of its URL and `workspace` the slug of its workspace; `label` is
-    /// what the shared folder is called. `upload_only` where what is in it may not be read.
+    /// Creates the view of a link. `name` is the last part of its URL, `workspace` the slug of its workspace, `label`
+    /// the name of the shared folder. `upload_only` if its content may not be read.
     pub fn new(name: &str, workspace: &str, label: Option<String>, upload_only: bool) -> Self {
         let label = label.filter(|label| !label.is_empty());
         Self { name: name.to_owned(), workspace: workspace.to_owned(), label, entries: Vec::new(), upload_only }
     }
 
-    /// The view of a link to single files and folders: the name of each, and its name on the server. Of several that
-    /// are called the same the others keep their names on the server.
+    /// Adds single files and folders: the displayed name of each, and its name on the server. If several have the same
+    /// displayed name, all but the first keep their names on the server.
     #[must_use]
     pub fn with_entries(mut self, entries: impl IntoIterator<Item = (String, String)>) -> Self {
         for (wanted, real) in entries {
@@ -42,12 +42,12 @@ impl View {
         self
     }
 
-    /// Whether what is in it may not be read.
+    /// Whether the content may not be read.
     pub fn is_upload_only(&self) -> bool {
         self.upload_only
     }
 
-    /// What is called so as the server wants it. A link to a single file stands for that file.
+    /// Translates a displayed path to the server's. A link to a single file means that file.
     #[must_use]
     pub fn to_server(&self, path: &RemotePath) -> RemotePath {
         let link = RemotePath(self.name.clone());
@@ -63,7 +63,7 @@ impl View {
         }
     }
 
-    /// A path of the server as it is shown.
+    /// Translates a path of the server to the displayed one.
     #[must_use]
     pub fn shown(&self, path: RemotePath) -> RemotePath {
         let root = RemotePath(self.workspace.clone());
@@ -76,12 +76,13 @@ impl View {
         }
     }
 
-    /// What the folder that it opens is called.
+    /// Returns the name of the shared folder.
     pub fn label(&self) -> Option<&str> {
         self.label.as_deref()
     }
 
-    /// Whether the name of what a path names is the link's own choice: what it opens, or the single thing that is shared.
+    /// Whether the name of this path was chosen by the creator of the link: the path is the link itself, or its only
+    /// file.
     pub fn names(&self, path: &RemotePath) -> bool {
         let link = RemotePath(self.name.clone());
         match self.entries.as_slice() {
@@ -90,7 +91,7 @@ impl View {
         }
     }
 
-    /// What the folder is called that a path names, where that is the link itself.
+    /// Returns the name of the shared folder, if the path is the link itself.
     pub fn label_of(&self, path: &RemotePath) -> Option<&str> {
         self.label.as_deref().filter(|_| path.as_str() == self.name)
     }
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn several_of_one_name_are_told_apart() {
+    fn several_nodes_with_one_name_get_different_names() {
         let view = View::new("1f0c6a3b9d20", "two", None, false)
             .with_entries([("a".to_owned(), "01-a".to_owned()), ("a".to_owned(), "02-a".to_owned())]);
         assert_eq!(view.to_server(&path("1f0c6a3b9d20")), path("two"));

@@ -1,4 +1,4 @@
-//! What a gateway answer means.
+//! Determines what an answer of the gateway means.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::failure::{Reason, ServerError, ServerErrorKind};
 use crate::http::redact;
 use crate::http::retry::retry_after;
 
-/// How long a lock is left alone before the next try: it lasts as long as the job that holds it.
+/// How long to wait before another attempt at a locked node. The lock lasts until the job that holds it ends.
 const LOCK_PAUSE: Duration = Duration::from_secs(5);
 
-/// Whether an answer may mean a dead token as well as a missing permission.
+/// Whether the error may mean a dead token as well as a missing permission.
 pub(super) fn may_be_token(error: &ServerError) -> bool {
     match (error.status, error.code.as_deref()) {
         (Some(401), _) | (Some(504), Some("TokenTimeMismatch")) => true,
@@ -22,20 +22,20 @@ pub(super) fn may_be_token(error: &ServerError) -> bool {
     }
 }
 
-/// What was asked, as far as it decides what an answer means.
+/// The type of the request, if the meaning of an answer depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// A read: never in doubt.
+pub(super) enum RequestKind {
+    /// A read. Its result is never in doubt.
     Read,
-    /// A write of an object as a whole.
+    /// A write of a complete object.
     Write,
-    /// Something about a multipart upload that was started.
+    /// A change of a multipart upload that was started.
     Multipart,
     /// A read about a multipart upload.
     MultipartRead,
 }
 
-impl Asked {
+impl RequestKind {
     pub(super) fn writes(self) -> bool {
         matches!(self, Self::Write | Self::Multipart)
     }
@@ -45,8 +45,8 @@ impl Asked {
     }
 }
 
-/// What an answer that is no success means.
-pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], asked: Asked) -> ServerError {
+/// Returns the error that an unsuccessful answer means.
+pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], asked: RequestKind) -> ServerError {
     let document = Document::parse(body).filter(|document| document.root == "Error");
     let field =
         |name: &str| document.as_ref().and_then(|document| document.field(name)).filter(|text| !text.is_empty());
@@ -60,13 +60,13 @@ pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], ask
     };
     let in_doubt = asked.writes() && kind == ServerErrorKind::Server && status.as_u16() != 501;
     let pause = retry_after(headers);
-    let told = cause.as_ref().map_or(message, |cause| cause.words.as_str()).trim();
-    let is_wordless = told.is_empty() && code.is_none() && body.is_empty();
+    let server_words = cause.as_ref().map_or(message, |cause| cause.words.as_str()).trim();
+    let is_wordless = server_words.is_empty() && code.is_none() && body.is_empty();
     let reason = match code.as_deref() {
         Some("RequestTimeTooSkewed") => Some(Reason::Clock),
         _ => is_wordless.then_some(Reason::Wordless),
     };
-    let message = words(kind, status, code.as_deref(), told, !body.is_empty());
+    let message = words(kind, status, code.as_deref(), server_words, !body.is_empty());
     ServerError {
         reason,
         status: Some(status.as_u16()),
@@ -83,7 +83,8 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// What the gateway's internal errors hide in their message: `cause({"Id":…,"Code":423,…})`, or `cause(some words)`.
+/// The cause that an internal error of the gateway contains in its message: `cause({"Id":…,"Code":423,…})`, or
+/// `cause(some words)`.
 #[derive(Debug)]
 struct Hidden {
     id: String,
@@ -103,7 +104,7 @@ impl Hidden {
         Some(Self { id: text("Id"), number: json.get("Code").and_then(Value::as_u64), words: text("Detail") })
     }
 
-    fn kind(&self, asked: Asked) -> ServerErrorKind {
+    fn kind(&self, asked: RequestKind) -> ServerErrorKind {
         let says = |part: &str| self.words.contains(part);
         match self.number {
             Some(423) => return ServerErrorKind::Locked,
@@ -192,8 +193,8 @@ pub(super) fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
     named || body.trim_ascii_start().to_ascii_lowercase().starts_with(b"<!doctype html")
 }
 
-fn words(kind: ServerErrorKind, status: StatusCode, code: Option<&str>, told: &str, page: bool) -> String {
-    let told = redact::text(told).into_owned();
+fn words(kind: ServerErrorKind, status: StatusCode, code: Option<&str>, server_words: &str, page: bool) -> String {
+    let server_words = redact::text(server_words).into_owned();
     let status = status.as_u16();
     match (kind, code) {
         (ServerErrorKind::Locked, _) => "a job on the server has locked the folder".to_owned(),
@@ -217,10 +218,12 @@ fn words(kind: ServerErrorKind, status: StatusCode, code: Option<&str>, told: &s
             format!("the answer is a web page (HTTP {status}): this is not a Cells server")
         }
         (_, Some("XMinioBackendDown")) => "the server's storage is unavailable, or the file is locked".to_owned(),
-        (_, Some(code)) if told.is_empty() => format!("the server answered HTTP {status} {code}"),
-        (_, None) if told.is_empty() && page => format!("a proxy in front of the server answered HTTP {status}"),
-        (_, None) if told.is_empty() => format!("the server answered HTTP {status}"),
-        _ => told,
+        (_, Some(code)) if server_words.is_empty() => format!("the server answered HTTP {status} {code}"),
+        (_, None) if server_words.is_empty() && page => {
+            format!("a proxy in front of the server answered HTTP {status}")
+        }
+        (_, None) if server_words.is_empty() => format!("the server answered HTTP {status}"),
+        _ => server_words,
     }
 }
 
@@ -230,14 +233,14 @@ mod tests {
     use crate::auth::recording::{answer_in, recording};
     use crate::http::retry::{Advice, Retryable as _};
 
-    fn recorded(name: &str, asked: Asked) -> ServerError {
+    fn recorded(name: &str, asked: RequestKind) -> ServerError {
         let answer = answer_in(&recording("s3", name));
         classify(answer.status, &answer.headers, &answer.body, asked)
     }
 
     #[test]
-    fn recorded_refusals_are_told_apart() {
-        use Asked::{Multipart, MultipartRead, Read, Write};
+    fn recorded_refusals_have_different_kinds() {
+        use RequestKind::{Multipart, MultipartRead, Read, Write};
         use ServerErrorKind::{
             BadRequest, Conflict, Forbidden, Locked, NotFound, Quota, Range, Server, Signature, UploadGone,
         };
@@ -283,31 +286,32 @@ mod tests {
 
     #[test]
     fn what_may_be_a_dead_token_is_known() {
-        assert!(may_be_token(&recorded("016-bad-token", Asked::Read)));
-        assert!(may_be_token(&recorded("018-expired-token-head", Asked::Read)));
-        assert!(!may_be_token(&recorded("011-gateway-key-wrong-secret", Asked::Read)));
-        assert!(!may_be_token(&recorded("006-old-date", Asked::Read)));
-        assert!(recorded("006-old-date", Asked::Read).is(Reason::Clock));
+        assert!(may_be_token(&recorded("016-bad-token", RequestKind::Read)));
+        assert!(may_be_token(&recorded("018-expired-token-head", RequestKind::Read)));
+        assert!(!may_be_token(&recorded("011-gateway-key-wrong-secret", RequestKind::Read)));
+        assert!(!may_be_token(&recorded("006-old-date", RequestKind::Read)));
+        assert!(recorded("006-old-date", RequestKind::Read).is(Reason::Clock));
         let late = b"<Error><Code>TokenTimeMismatch</Code><Message>m</Message></Error>";
-        let error = classify(StatusCode::GATEWAY_TIMEOUT, &HeaderMap::new(), late, Asked::Write);
+        let error = classify(StatusCode::GATEWAY_TIMEOUT, &HeaderMap::new(), late, RequestKind::Write);
         assert!(may_be_token(&error) && !error.in_doubt, "{error}");
     }
 
     #[test]
     fn only_what_can_pass_is_worth_another_try() {
         let advice = |name, asked| recorded(name, asked).advice();
-        assert_eq!(advice("056-put-parent-locked", Asked::Write), Advice::After(LOCK_PAUSE));
-        assert_eq!(advice("022-wrong-sha256", Asked::Write), Advice::Retry);
-        assert_eq!(advice("062-put-quota", Asked::Write), Advice::Stop);
-        assert_eq!(advice("050-put-onto-folder", Asked::Write), Advice::Stop);
+        assert_eq!(advice("056-put-parent-locked", RequestKind::Write), Advice::After(LOCK_PAUSE));
+        assert_eq!(advice("022-wrong-sha256", RequestKind::Write), Advice::Retry);
+        assert_eq!(advice("062-put-quota", RequestKind::Write), Advice::Stop);
+        assert_eq!(advice("050-put-onto-folder", RequestKind::Write), Advice::Stop);
         let raced = "<Error><Code>InternalError</Code><Message>x: cause({&quot;Code&quot;:409,&quot;Detail&quot;:&quot;Node path already in use&quot;})</Message></Error>";
-        let error = classify(StatusCode::INTERNAL_SERVER_ERROR, &HeaderMap::new(), raced.as_bytes(), Asked::Write);
+        let error =
+            classify(StatusCode::INTERNAL_SERVER_ERROR, &HeaderMap::new(), raced.as_bytes(), RequestKind::Write);
         assert_eq!((error.kind, error.advice()), (ServerErrorKind::NameInUse, Advice::Retry));
     }
 
     #[test]
-    fn a_bare_refusal_is_told_from_one_with_words() {
-        let refused = |body: &[u8]| classify(StatusCode::BAD_GATEWAY, &HeaderMap::new(), body, Asked::Multipart);
+    fn a_refusal_without_words_has_its_own_reason() {
+        let refused = |body: &[u8]| classify(StatusCode::BAD_GATEWAY, &HeaderMap::new(), body, RequestKind::Multipart);
         assert!(refused(b"").is(Reason::Wordless));
         assert!(!refused(b"<html></html>").is(Reason::Wordless));
         assert!(!refused(b"<Error><Code>InternalError</Code></Error>").is(Reason::Wordless));
@@ -318,7 +322,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", http::HeaderValue::from_static("text/html"));
         let page = |status: u16| {
-            classify(StatusCode::from_u16(status).expect("a status"), &headers, b"<html></html>", Asked::Write)
+            classify(StatusCode::from_u16(status).expect("a status"), &headers, b"<html></html>", RequestKind::Write)
         };
         assert_eq!(page(413).kind, ServerErrorKind::TooLarge);
         assert_eq!((page(502).kind, page(502).in_doubt), (ServerErrorKind::Server, true));

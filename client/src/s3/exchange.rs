@@ -1,4 +1,5 @@
-//! One call to the gateway: signed late, sent, and sent anew only where the token was dead or the clock off.
+//! One call to the gateway. It is signed immediately before it is sent, and sent again only if the token was dead or
+//! the clock wrong.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,19 +10,19 @@ use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::Instant;
 
-use super::error::{Asked, classify, is_html, may_be_token};
+use super::error::{RequestKind, classify, is_html, may_be_token};
 use super::{BodyFactory, Client, sign};
 use crate::auth::{ANY_WORKSPACE, AuthError, Token};
 use crate::failure::{Reason, ServerError, ServerErrorKind};
 use crate::http::{HttpError, HttpErrorKind, SendOptions, Upload, retry};
 
-/// The longest error answer that is read.
+/// The longest error answer that is read, in bytes.
 const ERROR_LIMIT: usize = 64 * 1024;
 
-/// How long a token must still live when a request is signed with it.
+/// The minimum remaining life of a token when a request is signed.
 const TOKEN_LIFE: Duration = Duration::from_secs(120);
 
-/// This machine's clock, and how far the server's is off it.
+/// This machine's clock, corrected by the difference to the server's clock.
 #[derive(Debug)]
 pub(super) struct Clock {
     now: fn() -> SystemTime,
@@ -33,7 +34,7 @@ impl Clock {
         Self { now, offset_seconds: AtomicI64::new(0) }
     }
 
-    /// The server's time.
+    /// Returns the server's time.
     pub(super) fn now(&self) -> SystemTime {
         let offset = self.offset_seconds.load(Ordering::Relaxed);
         let apart = Duration::from_secs(offset.unsigned_abs());
@@ -42,7 +43,7 @@ impl Clock {
         there.unwrap_or(here)
     }
 
-    /// Learns from the Date of an answer; false where it has none.
+    /// Learns the difference from the Date of an answer. Returns false if there is no Date.
     pub(super) fn learn(&self, headers: &HeaderMap) -> bool {
         let Some(there) = retry::server_time(headers) else {
             return false;
@@ -68,19 +69,19 @@ pub(super) enum Payload<'a> {
 /// A call to the gateway.
 pub(super) struct Call<'a> {
     pub(super) method: Method,
-    /// Absolute and percent-encoded, with its query.
+    /// The absolute, percent-encoded path with its query.
     pub(super) path: String,
     pub(super) headers: HeaderMap,
     pub(super) payload: Payload<'a>,
-    pub(super) asked: Asked,
+    pub(super) asked: RequestKind,
     pub(super) workspace: &'a str,
-    /// The shortest idle time-out that makes sense for it.
+    /// The shortest idle time-out for the call.
     pub(super) least_idle: Option<Duration>,
 }
 
 impl Client {
-    /// Sends a call and gives its answer if it is a success. A dead token is renewed once, a wrong clock is set right
-    /// once; the body is made anew for each send. Nothing else is tried again.
+    /// Sends a call and returns a successful answer. Renews a dead token once and corrects a wrong clock once;
+    /// `Payload` creates the body for each send. Nothing else is retried.
     pub(super) async fn exchange(&self, call: &Call<'_>) -> Result<reqwest::Response, ServerError> {
         let mut token = self.sender.tokens.token(TOKEN_LIFE).await?;
         let (mut renewed, mut clock_set) = (false, false);
@@ -89,12 +90,12 @@ impl Client {
             let response = self.attempt(call, &token).await?;
             let (status, headers) = (response.status(), response.headers().clone());
             if status.is_success() {
-                if is_html(&headers, b"") && !matches!(call.asked, Asked::Read) {
+                if is_html(&headers, b"") && !matches!(call.asked, RequestKind::Read) {
                     return self.judged(Err(web_page(status.as_u16())));
                 }
                 return Ok(response);
             }
-            // An answer that came while the body was still on its way may lose its own body.
+            // An answer that arrives while the body is still being sent may lose its own body.
             let body = self.sender.http.read(response, ERROR_LIMIT).await.unwrap_or_default();
             let error = classify(status, &headers, &body, call.asked);
             if error.is(Reason::Clock) && !clock_set && self.clock.learn(&headers) {
@@ -102,8 +103,10 @@ impl Client {
                 continue;
             }
             if !may_be_token(&error) || renewed || !self.is_dead(call, &token, started).await? {
-                // A public link that is used up refuses as if a right were missing (docs/protocol.md §6.9).
-                let may_be_used_up = error.kind == ServerErrorKind::Forbidden && matches!(call.asked, Asked::Read);
+                // A public link without remaining downloads refuses in the same words as a missing permission
+                // (docs/protocol.md §6.9).
+                let may_be_used_up =
+                    error.kind == ServerErrorKind::Forbidden && matches!(call.asked, RequestKind::Read);
                 let refusal = if may_be_used_up { self.sender.link_refusal().await } else { None };
                 return Err(refusal.map_or(error, |refusal| AuthError::from(refusal).into()));
             }
@@ -152,7 +155,7 @@ impl Client {
         if let Some(length) = length {
             builder = builder.header(CONTENT_LENGTH, length);
         }
-        // The signature covers what is really sent, the user's own x-amz-* headers included.
+        // The signature must cover the final headers, including the user's own x-amz-* headers.
         let (client, built) = builder.build_split();
         let Ok(mut request) = built else {
             return Err(HttpError::new(HttpErrorKind::Request, "the request could not be built").into());
@@ -166,7 +169,7 @@ impl Client {
     }
 }
 
-/// A web page where the gateway should have spoken.
+/// Creates the error for a web page in place of the gateway's answer.
 pub(super) fn web_page(status: u16) -> ServerError {
     ServerError {
         status: Some(status),

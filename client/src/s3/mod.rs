@@ -1,4 +1,5 @@
-//! The S3 gateway: one attempt a call, signed late, the token renewed and the clock offset learnt on the way.
+//! The S3 gateway. Each call is one attempt: it is signed immediately before it is sent, and renews a dead token or
+//! corrects the clock if necessary.
 
 pub mod error;
 mod exchange;
@@ -24,27 +25,28 @@ use crate::auth::Sender;
 use crate::failure::{Reason, ServerError, ServerErrorKind};
 use crate::http::{HttpError, HttpErrorKind};
 use crate::path::{RemotePath, View, encode_segment};
-use error::{Asked, classify, is_html};
+use error::{RequestKind, classify, is_html};
 use exchange::{Call, Clock, Payload, web_page};
 use xml::{Document, ListError, ListReader};
 
-/// How long a completion may stay silent at least: it waits for readers of the old content, with a sign of life every
-/// ten seconds once it has begun to answer.
+/// The shortest idle time-out of a completion: it waits for readers of the old content, and sends a space every ten
+/// seconds once it has begun to answer.
 const COMPLETE_IDLE: Duration = Duration::from_secs(300);
 
-/// How long a listing may stay silent at least: it is made as a whole before its first byte, some 2 ms an entry.
+/// The shortest idle time-out of a listing: the server builds it completely before it sends the first byte, in about 2
+/// ms per entry.
 const LIST_IDLE: Duration = Duration::from_secs(900);
 
-/// The longest answer of a create or complete that is read.
+/// The longest answer to a create or complete that is read, in bytes.
 const ANSWER_LIMIT: usize = 1024 * 1024;
 
-/// Makes the body of an upload, anew for each time that it is sent.
+/// Creates the body of an upload, once for each time that it is sent.
 pub type BodyFactory<'a> = &'a (dyn Fn() -> reqwest::Body + Send + Sync);
 
-/// The S3 client of one account. Cheap to clone; clones share what was learnt of the server's clock.
+/// The S3 client of one account. Cheap to clone; clones share the measured clock difference.
 ///
-/// Each call is one attempt; only a dead token (told from a missing right by asking REST) and a wrong clock lead to a
-/// second one. Whether a further attempt makes sense, the error says.
+/// Each call is one attempt. It is repeated once if the token is dead (a request to REST distinguishes that from a
+/// missing permission) or the clock is wrong. The error says whether another attempt makes sense.
 #[derive(Debug, Clone)]
 pub struct Client {
     sender: Arc<Sender>,
@@ -52,19 +54,19 @@ pub struct Client {
     view: Option<Arc<View>>,
 }
 
-/// What a GET or HEAD tells besides the content.
+/// The metadata in an answer to GET or HEAD.
 #[derive(Debug, Clone)]
 pub struct ObjectInfo {
-    /// The entity tag without quotes.
+    /// The ETag without quotes.
     pub etag: String,
-    /// Bytes of this answer's body (of the range, if one was asked for).
+    /// The length of this answer's body in bytes; for a range, the length of the range.
     pub length: u64,
-    /// Bytes of the whole object, where the answer tells.
+    /// The size of the complete object in bytes, if the answer contains it.
     pub total: Option<u64>,
 }
 
 impl ObjectInfo {
-    /// Bytes of the whole object: where no range was asked for, those of the answer.
+    /// Returns the size of the complete object in bytes. Without a range, it is the length of the body.
     pub fn whole(&self) -> u64 {
         self.total.unwrap_or(self.length)
     }
@@ -72,24 +74,24 @@ impl ObjectInfo {
 
 /// A running download.
 pub struct Download {
-    /// What the headers tell.
+    /// The metadata from the headers.
     pub info: ObjectInfo,
-    /// The content; it fails if the connection ends before `info.length` bytes.
+    /// The content. It fails if the connection ends before `info.length` bytes.
     pub body: BoxStream<'static, Result<Bytes, ServerError>>,
 }
 
 /// One entry of a LIST.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListEntry {
-    /// Its path.
+    /// The path.
     pub path: RemotePath,
-    /// What it is.
+    /// Whether it is a folder.
     pub folder: bool,
-    /// Bytes of a file.
+    /// The size of a file in bytes.
     pub size: u64,
-    /// The entity tag of a file, without quotes.
+    /// The ETag of a file, without quotes.
     pub etag: Option<String>,
-    /// When a file was last written.
+    /// The modification time of a file.
     pub modified: Option<Timestamp>,
 }
 
@@ -98,17 +100,17 @@ pub struct ListEntry {
 pub struct UploadId(pub String);
 
 impl Client {
-    /// A client that sends through `sender`.
+    /// Creates a client that sends through `sender`.
     pub fn new(sender: Arc<Sender>) -> Self {
         Self::with_clock(sender, SystemTime::now)
     }
 
-    /// [`Client::new`] with the time given by the caller.
+    /// Like [`Client::new`], with another source of the time.
     pub fn with_clock(sender: Arc<Sender>, now: fn() -> SystemTime) -> Self {
         Self { sender, clock: Arc::new(Clock::new(now)), view: None }
     }
 
-    /// The client with the paths of a public link as they are shown.
+    /// Returns the client with the path view of a public link.
     #[must_use]
     pub fn seen_as(mut self, view: Option<Arc<View>>) -> Self {
         self.view = view;
@@ -119,33 +121,34 @@ impl Client {
         self.view.as_ref().map_or_else(|| path.clone(), |view| view.to_server(path))
     }
 
-    /// Sends a whole object and gives the ETag of the answer, without quotes: the MD5 of the content, but for an empty
-    /// one. `key` must be in NFC. An existing file is replaced; missing parents are made.
+    /// Sends a complete object. Returns the ETag of the answer without quotes: the MD5 of the content, except for an
+    /// empty one. `key` must be in NFC. Replaces an existing file and creates missing parents.
     ///
     /// # Errors
-    /// See [`ServerErrorKind`]; with `in_doubt` the object may be replaced, or damaged: send it again until it is certain.
+    /// See [`ServerErrorKind`]. If `in_doubt`, the object may have been replaced or damaged: send it again until the
+    /// result is certain.
     pub async fn put(&self, key: &RemotePath, length: u64, body: BodyFactory<'_>) -> Result<String, ServerError> {
         let key = self.server_path(key);
         let call = Call {
             payload: Payload::Streamed { length, make: body },
-            asked: Asked::Write,
+            asked: RequestKind::Write,
             ..Call::about(&key, Method::PUT, "")
         };
         let response = self.exchange(&call).await?;
         self.judged(etag_of_write(response.status(), response.headers()))
     }
 
-    /// Opens an object, or a range of it (the end is not included).
+    /// Opens an object, or a range of it (the end is exclusive).
     ///
     /// # Errors
-    /// [`ServerErrorKind::Range`] where the range starts beyond the end, for any range of an empty object, and for an answer
-    /// that is another range. One that does not say how long it is, is [`ServerErrorKind::Server`].
+    /// [`ServerErrorKind::Range`] if the range starts beyond the end, for any range of an empty object, or if the
+    /// answer is another range. [`ServerErrorKind::Server`] if the answer has no length.
     pub async fn get(&self, key: &RemotePath, range: Option<Range<u64>>) -> Result<Download, ServerError> {
         self.get_known(key, range, None).await
     }
 
-    /// [`Client::get`] of an object whose ETag and size are known. They take the place of those that a proxy leaves out of
-    /// the answer because it compresses or chunks what it passes on: whoever calls this must verify the content.
+    /// Like [`Client::get`], for an object whose ETag and size are known. They replace those that a proxy removes when
+    /// it compresses or chunks answers, so the caller must verify the content.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -180,26 +183,26 @@ impl Client {
         Ok(Download { info, body: body.boxed() })
     }
 
-    /// The headers of an object. A folder answers with a failure of the server.
+    /// Returns the metadata of an object. For a folder the server answers with an error.
     ///
     /// # Errors
-    /// See [`ServerErrorKind`]; answers to this call have no body, so that only their status tells.
+    /// See [`ServerErrorKind`]. Answers to this call have no body, so the error is based on the status alone.
     pub async fn head(&self, key: &RemotePath) -> Result<ObjectInfo, ServerError> {
         let key = self.server_path(key);
         let response = self.exchange(&Call::about(&key, Method::HEAD, "")).await?;
         self.judged(object_info(response.status(), response.headers(), None))
     }
 
-    /// Starts a multipart upload; `size` is told to the server, which shows it while the upload runs and needs it where
-    /// the storage is encrypted. Check the target first: the server starts one onto a folder, too.
+    /// Starts a multipart upload. The server shows `size` during the upload, and requires it for encrypted storage.
+    /// Check the target first, because the server accepts a folder too.
     ///
     /// # Errors
-    /// See [`ServerErrorKind`]; with `in_doubt` an upload may have been started whose id nobody knows.
+    /// See [`ServerErrorKind`]. If `in_doubt`, an upload may have been started whose id is unknown.
     pub async fn create_multipart(&self, key: &RemotePath, size: Option<u64>) -> Result<UploadId, ServerError> {
         let key = self.server_path(key);
         let mut call = Call {
             payload: Payload::Whole(Bytes::new()),
-            asked: Asked::Write,
+            asked: RequestKind::Write,
             ..Call::about(&key, Method::POST, "uploads=")
         };
         if let Some(size) = size {
@@ -214,11 +217,11 @@ impl Client {
         }
     }
 
-    /// Sends one part, numbered from 1 without gaps, and gives its ETag without quotes: the MD5 of its bytes. It may be
-    /// sent again with the same bytes, and with another token of the same user.
+    /// Sends one part; numbers start at 1 and have no gaps. Returns its ETag without quotes: the MD5 of its bytes. The
+    /// same bytes may be sent again, also with another token of the same user.
     ///
     /// # Errors
-    /// [`ServerErrorKind::UploadGone`] where the upload is finished, aborted or expired.
+    /// [`ServerErrorKind::UploadGone`] if the upload was completed, aborted or has expired.
     pub async fn put_part(
         &self,
         key: &RemotePath,
@@ -231,18 +234,18 @@ impl Client {
         let query = format!("partNumber={number}&uploadId={}", encode_segment(&upload.0));
         let call = Call {
             payload: Payload::Streamed { length, make: body },
-            asked: Asked::Multipart,
+            asked: RequestKind::Multipart,
             ..Call::about(&key, Method::PUT, &query)
         };
         let response = self.exchange(&call).await?;
         self.judged(etag_of_write(response.status(), response.headers()))
     }
 
-    /// Puts the parts together and gives the object's ETag without quotes: `…-N`. Never to be tried again blindly: a
-    /// second try finds no upload where the first one was carried out.
+    /// Assembles the parts. Returns the object's ETag without quotes: `…-N`. Must not be repeated blindly: if the first
+    /// call was carried out, a second one finds no upload.
     ///
     /// # Errors
-    /// See [`ServerErrorKind`]; with `in_doubt` stat first.
+    /// See [`ServerErrorKind`]. If `in_doubt`, check the object first.
     pub async fn complete_multipart(
         &self,
         key: &RemotePath,
@@ -252,7 +255,7 @@ impl Client {
         let key = self.server_path(key);
         let mut call = Call {
             payload: Payload::Whole(Bytes::from(xml::complete_body(parts))),
-            asked: Asked::Multipart,
+            asked: RequestKind::Multipart,
             least_idle: Some(COMPLETE_IDLE),
             ..Call::about(&key, Method::POST, &upload_query(upload))
         };
@@ -271,38 +274,38 @@ impl Client {
         };
         match document.root.as_str() {
             "CompleteMultipartUploadResult" => document.field("ETag").and_then(unquoted).ok_or(unclear),
-            // A completion that takes long says 200 first and may then fail all the same.
+            // A slow completion starts with status 200 and may still end with an error.
             "Error" => Err(ServerError {
                 status: Some(status.as_u16()),
-                ..classify(StatusCode::INTERNAL_SERVER_ERROR, &headers, &body, Asked::Multipart)
+                ..classify(StatusCode::INTERNAL_SERVER_ERROR, &headers, &body, RequestKind::Multipart)
             }),
             _ => self.judged(Err(not_the_gateway(status))),
         }
     }
 
-    /// Gives a multipart upload up; an unknown id counts as done.
+    /// Aborts a multipart upload. An unknown id counts as aborted.
     ///
     /// # Errors
     /// See [`ServerErrorKind`].
     pub async fn abort_multipart(&self, key: &RemotePath, upload: &UploadId) -> Result<(), ServerError> {
         let key = self.server_path(key);
-        let call = Call { asked: Asked::Multipart, ..Call::about(&key, Method::DELETE, &upload_query(upload)) };
+        let call = Call { asked: RequestKind::Multipart, ..Call::about(&key, Method::DELETE, &upload_query(upload)) };
         match self.exchange(&call).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind == ServerErrorKind::UploadGone => Ok(()),
-            // The gateway's answer to an unknown id; a proxy's own 502 carries a page.
+            // The gateway's answer for an unknown id has no body. A proxy's own 502 has a page.
             Err(error) if error.status == Some(502) && error.is(Reason::Wordless) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Whether a multipart upload is still known. Which parts it has, the server does not tell.
+    /// Whether the server still knows a multipart upload. It never lists the parts.
     ///
     /// # Errors
     /// See [`ServerErrorKind`].
     pub async fn multipart_alive(&self, key: &RemotePath, upload: &UploadId) -> Result<bool, ServerError> {
         let key = self.server_path(key);
-        let call = Call { asked: Asked::MultipartRead, ..Call::about(&key, Method::GET, &upload_query(upload)) };
+        let call = Call { asked: RequestKind::MultipartRead, ..Call::about(&key, Method::GET, &upload_query(upload)) };
         match self.exchange(&call).await {
             Ok(response) => {
                 let (status, body) = self.small_answer(response).await?;
@@ -316,8 +319,9 @@ impl Client {
         }
     }
 
-    /// The direct children of a folder, hidden names included, files first; of the root, the workspaces. A folder that
-    /// does not exist has none. The server makes the whole listing before it sends its first byte.
+    /// Lists the direct children of a folder, including hidden names, files first. The children of the root are the
+    /// workspaces. A folder that does not exist has none. The server builds the complete listing before it sends the
+    /// first byte.
     ///
     /// # Errors
     /// The stream ends with the first failure.
@@ -357,7 +361,8 @@ impl Client {
         Ok(ListReader::new(StreamReader::new(body), folder.clone()))
     }
 
-    /// Takes note of a right answer; of what is none, whether there were right ones before.
+    /// Records that a valid answer has arrived. For an answer that is not a gateway's, adds whether there were valid
+    /// ones before.
     fn judged<T>(&self, answer: Result<T, ServerError>) -> Result<T, ServerError> {
         let http = &self.sender.http;
         match answer {
@@ -379,7 +384,7 @@ type ListStream = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;
 type ListBody = StreamReader<ListStream, Bytes>;
 
 impl<'a> Call<'a> {
-    /// A read of an object, to be changed into what is wanted.
+    /// Creates a read of an object. Callers change the fields that they need.
     fn about(key: &'a RemotePath, method: Method, query: &str) -> Self {
         let mut path = key.encoded();
         if !query.is_empty() {
@@ -391,7 +396,7 @@ impl<'a> Call<'a> {
             path,
             headers: HeaderMap::new(),
             payload: Payload::Nothing,
-            asked: Asked::Read,
+            asked: RequestKind::Read,
             workspace: key.workspace(),
             least_idle: None,
         }
@@ -411,7 +416,8 @@ fn etag(headers: &HeaderMap) -> Option<String> {
     unquoted(headers.get(ETAG)?.to_str().ok()?)
 }
 
-/// A success without an ETag is not the gateway's: the web application answers 200 to any method.
+/// Returns the ETag in the answer to a write. Without one, the answer is not from the gateway: the web application
+/// answers 200 to any method.
 fn etag_of_write(status: StatusCode, headers: &HeaderMap) -> Result<String, ServerError> {
     etag(headers).ok_or_else(|| not_the_gateway(status))
 }
@@ -425,14 +431,15 @@ fn not_the_gateway(status: StatusCode) -> ServerError {
 
 fn object_info(status: StatusCode, headers: &HeaderMap, known: Option<(&str, u64)>) -> Result<ObjectInfo, ServerError> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let told: Option<u64> = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
-    // A page is none of the object, whatever is known of it.
-    let known = known.filter(|(_, size)| !is_html(headers, b"") && told.is_none_or(|told| told == *size));
+    let announced: Option<u64> = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
+    // A web page is never the object, even if its size and ETag are known.
+    let known =
+        known.filter(|(_, size)| !is_html(headers, b"") && announced.is_none_or(|announced| announced == *size));
     let Some(etag) = etag(headers).or_else(|| known.map(|(etag, _)| etag.to_owned())) else {
         return Err(if is_html(headers, b"") { web_page(status.as_u16()) } else { not_the_gateway(status) });
     };
-    let Some(length) = told.or(known.map(|(_, size)| size)) else {
-        // Archives that the server makes on the fly have none either; for us they do not exist.
+    let Some(length) = announced.or(known.map(|(_, size)| size)) else {
+        // Archives that the server creates on request have no ETag either. They count as missing.
         return Err(ServerError {
             status: Some(status.as_u16()),
             ..ServerError::new(
@@ -449,23 +456,23 @@ fn object_info(status: StatusCode, headers: &HeaderMap, known: Option<(&str, u64
     Ok(ObjectInfo { etag, length, total })
 }
 
-/// Whether the answer holds the range that was asked for, from its start, and nothing beyond its end.
+/// Checks that the answer starts where the requested range starts, and does not exceed it.
 fn check_range(
     info: &ObjectInfo,
     status: StatusCode,
     headers: &HeaderMap,
     range: &Range<u64>,
 ) -> Result<(), ServerError> {
-    let told = headers.get(CONTENT_RANGE).and_then(|value| {
-        let (told, _) = value.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
-        let (start, last) = told.split_once('-')?;
+    let sent_range = headers.get(CONTENT_RANGE).and_then(|value| {
+        let (sent_range, _) = value.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
+        let (start, last) = sent_range.split_once('-')?;
         Some((start.parse::<u64>().ok()?, last.parse::<u64>().ok()?))
     });
     let is_it = |(start, last): (u64, u64)| {
         start == range.start && last < range.end && last.checked_sub(start).map(|more| more + 1) == Some(info.length)
     };
     let whole = status == StatusCode::OK && range.start == 0 && info.length <= range.end;
-    if told.is_some_and(is_it) || whole {
+    if sent_range.is_some_and(is_it) || whole {
         return Ok(());
     }
     Err(ServerError {
@@ -474,7 +481,7 @@ fn check_range(
     })
 }
 
-/// A body that fails where it ends before its declared length, or goes on after it.
+/// Returns a body that fails if it ends before its declared length or continues after it.
 fn counted(
     body: impl Stream<Item = Result<Bytes, HttpError>> + Send + 'static,
     length: u64,

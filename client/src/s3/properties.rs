@@ -1,15 +1,15 @@
-//! What holds for any answer of a gateway: for the property tests here and for the fuzz targets.
+//! Properties of all answers of a gateway, for property tests and fuzz targets.
 
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use super::error::{Asked, classify};
+use super::error::{RequestKind, classify};
 use super::xml::{Document, ListReader, complete_body};
 use crate::path::RemotePath;
 
-/// Reads any body as the gateway's answer with that status, and as a small result.
+/// Reads any body as the gateway's answer with this status, and as a small result.
 pub fn answer(status: u16, html: bool, body: &[u8]) {
     let result = Document::parse(body);
     if let Some(result) = &result {
@@ -23,7 +23,7 @@ pub fn answer(status: u16, html: bool, body: &[u8]) {
     if html {
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     }
-    for asked in [Asked::Read, Asked::Write, Asked::Multipart, Asked::MultipartRead] {
+    for asked in [RequestKind::Read, RequestKind::Write, RequestKind::Multipart, RequestKind::MultipartRead] {
         let error = classify(status, &headers, body, asked);
         assert!(!error.message.is_empty());
         assert!(!error.in_doubt || asked.writes(), "a read is never in doubt");
@@ -35,7 +35,7 @@ pub fn listing(folder: &str, body: &[u8]) {
     let folder = RemotePath::from_server(folder);
     let mut reader = ListReader::new(body, folder.clone());
     let mut count = 0;
-    // A slice is always ready.
+    // Reading from a slice never waits.
     while let Some(Ok(Some(entry))) = reader.next().now_or_never() {
         let name = entry.path.relative_to(&folder).expect("below the folder");
         assert!(!name.is_empty(), "{:?} is the folder itself", entry.path);
@@ -45,7 +45,7 @@ pub fn listing(folder: &str, body: &[u8]) {
     }
 }
 
-/// Writes the body that puts parts together: each part is there, in order, whatever its ETag is.
+/// Creates the body that assembles parts: it must contain every part in order, whatever the ETags are.
 pub fn completion(etags: &[String]) {
     let parts: Vec<(u32, String)> = (1..).zip(etags.iter().cloned()).collect();
     let body = complete_body(&parts);
@@ -72,7 +72,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    /// Pieces of the gateway's documents, in any order.
+    /// Generates pieces of the gateway's documents in any order.
     fn pieces() -> impl Strategy<Value = Vec<u8>> {
         let piece = prop_oneof![
             Just("<Error>".to_owned()),

@@ -1,4 +1,4 @@
-//! Signing: the header form of AWS Signature Version 4, as a pure function of request, token and time.
+//! Signs requests with AWS Signature Version 4 in headers, as a pure function of request, token and time.
 
 use std::time::SystemTime;
 
@@ -11,29 +11,29 @@ use aws_sigv4::sign::v4;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
-/// The secret that goes with every access token: older servers do not look at it, newer ones compare it.
+/// The secret for every access token. Release 4 ignores it, release 5 compares it.
 const SECRET: &str = "gatewaysecret";
 
-/// The region that newer servers insist on.
+/// The region that release 5 requires.
 const REGION: &str = "us-east-1";
 
-/// Whose signature it is.
+/// The credentials of a signature.
 #[derive(Debug, Clone, Copy)]
 struct Key<'a> {
     id: &'a str,
     secret: &'a str,
 }
 
-/// Why a request could not be signed: something in it is no text that a header can hold.
+/// The request cannot be signed, because something in it is not a valid header value.
 #[derive(Debug, thiserror::Error)]
 #[error("the request cannot be signed: {0}")]
 pub struct Unsignable(String);
 
-/// The headers that make a request to the gateway a signed one. `present` are the headers that it carries already:
-/// all of its `x-amz-*` headers are signed with it. The content itself is not.
+/// Returns the headers that sign a request to the gateway. `present` are its existing headers; all `x-amz-*` headers
+/// among them are signed. The content is not signed.
 ///
 /// # Errors
-/// A URL or header that cannot be signed.
+/// A URL or header cannot be signed.
 pub fn headers(
     method: &Method,
     url: &Url,
@@ -87,7 +87,7 @@ fn signed(
     Ok(headers)
 }
 
-/// The gateway insists on signed `x-amz-*` headers; proxies leave them and Range alone.
+/// Whether a header must be signed. The gateway requires it for `x-amz-*`; proxies do not change those or Range.
 fn must_be_signed(name: &HeaderName) -> bool {
     name.as_str().starts_with("x-amz-") || name == http::header::RANGE || (cfg!(test) && name == http::header::DATE)
 }
@@ -96,7 +96,7 @@ fn must_be_signed(name: &HeaderName) -> bool {
 mod tests {
     use super::*;
 
-    /// The examples of the S3 documentation, "Signature Calculations for the Authorization Header".
+    /// The credentials of the examples in the S3 documentation, "Signature Calculations for the Authorization Header".
     const EXAMPLE: Key<'static> =
         Key { id: "AKIAIOSFODNN7EXAMPLE", secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" };
     const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -1,4 +1,4 @@
-//! The gateway's XML, read and written.
+//! Reads and writes the gateway's XML.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ use super::ListEntry;
 use crate::http::limit::Pieces;
 use crate::path::RemotePath;
 
-/// A small document: its root and the texts of the root's own children.
+/// A small document: its root, and the texts of the root's children.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Document {
     pub(super) root: String,
@@ -20,7 +20,7 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// Reads a whole document; spaces and line ends before its root are skipped. `None` where it is none, or ends early.
+    /// Reads a complete document, after optional spaces and line ends. `None` if it is not XML or ends early.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         let mut reader = Reader::from_reader(body);
         let mut buffer = Vec::new();
@@ -63,13 +63,13 @@ impl Document {
         }
     }
 
-    /// The text of a child of the root.
+    /// Returns the text of a child of the root.
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// The characters that a reference such as `&amp;` or `&#34;` stands for.
+/// Returns the characters of a reference such as `&amp;` or `&#34;`.
 fn resolved(reference: &BytesRef<'_>) -> String {
     if let Ok(Some(character)) = reference.resolve_char_ref() {
         return character.to_string();
@@ -78,7 +78,7 @@ fn resolved(reference: &BytesRef<'_>) -> String {
     quick_xml::escape::resolve_predefined_entity(name).map_or_else(|| format!("&{name};"), ToOwned::to_owned)
 }
 
-/// The body that puts parts together.
+/// Returns the request body that assembles the parts.
 pub(super) fn complete_body(parts: &[(u32, String)]) -> String {
     let mut body = String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
     for (number, etag) in parts {
@@ -89,33 +89,33 @@ pub(super) fn complete_body(parts: &[(u32, String)]) -> String {
     body
 }
 
-/// Why a listing could not be read to its end.
+/// Errors of reading a listing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ListError {
-    /// The connection failed under it.
+    /// The connection failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// It is not a listing.
+    /// The document is not a listing.
     #[error("the answer is not a listing: {0}")]
     NotAListing(String),
-    /// It is the listing of another folder.
+    /// The document is the listing of another folder.
     #[error("the server listed '{0}' when it was asked for '{1}'")]
     OtherFolder(String, RemotePath),
-    /// It ended in the middle.
+    /// The document ended early.
     #[error("the listing is incomplete")]
     Cut,
-    /// The server left entries out.
+    /// The server omitted entries.
     #[error("the server cut the listing short")]
     Truncated,
 }
 
-/// The longest element of a listing that is read; a key has 1024 bytes at most, each written as three.
+/// The longest element of a listing that is read, in bytes. A key has at most 1024 bytes, each encoded as three.
 const LONGEST_ELEMENT: usize = 64 * 1024;
 
-/// The deepest element of a listing; the server's go three deep.
+/// The maximum depth of elements. The server's listings have a depth of three.
 const DEEPEST_ELEMENT: usize = 16;
 
-/// A listing read as it arrives: one entry in memory at a time.
+/// Reads a listing as it arrives, with one entry in memory at a time.
 pub(super) struct ListReader<R> {
     reader: Reader<Pieces<R>>,
     buffer: Vec<u8>,
@@ -128,7 +128,7 @@ pub(super) struct ListReader<R> {
     etag: String,
     modified: Option<Timestamp>,
     truncated: bool,
-    /// The folder that it is a listing of, where that is not the one that was asked for.
+    /// The folder in the listing, if it is not the requested one.
     other_folder: Option<String>,
     done: bool,
 }
@@ -151,7 +151,7 @@ impl<R: AsyncBufRead + Unpin> ListReader<R> {
         }
     }
 
-    /// The next direct child of the folder; `None` at the end.
+    /// Returns the next direct child of the folder; `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<ListEntry>, ListError> {
         while !self.done {
             self.buffer.clear();
@@ -191,7 +191,7 @@ impl<R: AsyncBufRead + Unpin> ListReader<R> {
         if self.truncated { Err(ListError::Truncated) } else { Ok(None) }
     }
 
-    /// Adds to the text of the open element; that ends no entry.
+    /// Appends to the text of the open element. This never completes an entry.
     fn append(&mut self, text: &str) -> Result<Option<ListEntry>, ListError> {
         if self.text.len() + text.len() > LONGEST_ELEMENT {
             return Err(ListError::NotAListing("one of its elements is too long".to_owned()));
@@ -223,7 +223,7 @@ impl<R: AsyncBufRead + Unpin> ListReader<R> {
         None
     }
 
-    /// The entry that was just read; the folder itself, which the server lists too, is none.
+    /// Returns the entry that was just read; `None` for the folder itself, which the server lists too.
     fn entry(&mut self, folder: bool) -> Option<ListEntry> {
         let key = std::mem::take(&mut self.key);
         let (size, modified) = (std::mem::take(&mut self.size), self.modified.take());
@@ -233,7 +233,7 @@ impl<R: AsyncBufRead + Unpin> ListReader<R> {
             return None;
         }
         let (above, name) = full.rsplit_once('/').unwrap_or(("", full));
-        // A folder is listed below itself where the server spells it in another Unicode form.
+        // If the server has the folder in another Unicode form, it lists it below itself.
         if above.split('/').count() != self.folder.segments().count().max(1) && !self.folder.is_root() {
             return None;
         }
@@ -247,7 +247,7 @@ impl<R: AsyncBufRead + Unpin> ListReader<R> {
     }
 }
 
-/// Keys are form-encoded: a plus is a space.
+/// Decodes a key, which is form-encoded: a plus is a space.
 fn form_decoded(text: &str) -> String {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_listing_of_another_folder_is_none() {
+    async fn a_listing_of_another_folder_is_an_error() {
         let body = |prefix: &str| {
             format!(
                 "<ListBucketResult><Prefix>{prefix}</Prefix><Contents><Key>ws/d/x</Key></Contents></ListBucketResult>"
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_cut_or_no_listing_is_an_error() {
+    async fn a_cut_listing_or_another_document_is_an_error() {
         assert!(matches!(
             listed("<ListBucketResult><Contents>", "ws").await,
             Err(ListError::Cut | ListError::NotAListing(_))

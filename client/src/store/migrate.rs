@@ -1,5 +1,5 @@
-//! The forms of config.json that versions of the older client wrote: today's list, the list with other type names,
-//! and the single account as one flat object, with or without a type.
+//! The formats of config.json in versions of the older client: the present list, the list with other type names, and a
+//! single account as one flat object, with or without a type.
 
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -8,10 +8,10 @@ use super::accounts::{Accounts, Entry};
 use super::keyring::encoding;
 use crate::account::ServerUrl;
 
-/// Reads a config.json of any form.
+/// Reads a config.json of any format.
 ///
 /// # Errors
-/// The reason in words where a known field is of the wrong type.
+/// The reason, if a known field has the wrong type.
 pub(super) fn read(mut file: Map<String, Value>) -> Result<Accounts, String> {
     let configs = match file.shift_remove("Configs") {
         None | Some(Value::Null) => Map::new(),
@@ -36,7 +36,7 @@ pub(super) fn read(mut file: Map<String, Value>) -> Result<Accounts, String> {
     Ok(accounts)
 }
 
-/// A flat object: the one account, which becomes the active one of a list.
+/// Converts a flat object to a list with one account, the active one.
 fn single(file: Map<String, Value>) -> Result<Accounts, String> {
     let Some(mut entry) = Entry::from_value(Value::Object(file)) else {
         return Err("it is not an account".to_owned());
@@ -44,7 +44,7 @@ fn single(file: Map<String, Value>) -> Result<Accounts, String> {
     let url = ServerUrl::parse(entry.url()).map_err(|_| "its \"url\" is not that of a server".to_owned())?;
     let user = entry.user().to_owned();
     set_type(&mut entry);
-    // Before there was a keyring, the secret was here; where it still is, it stays.
+    // Before there was a keyring, the secret was in the file. If it still is, it stays there.
     if !entry.has("skipKeyring") {
         let here = entry.holds_secret();
         entry.set("skipKeyring", here.into());
@@ -56,7 +56,7 @@ fn single(file: Map<String, Value>) -> Result<Accounts, String> {
     Ok(accounts)
 }
 
-/// Translates the type names of older versions; an absent one shows in what secrets there are.
+/// Translates the type names of older versions. A missing type is derived from the secrets.
 fn set_type(entry: &mut Entry) {
     let has = |name: &str| entry.has_text(name);
     let name = match entry.auth_type() {
@@ -71,12 +71,12 @@ fn set_type(entry: &mut Entry) {
     entry.set("authType", name.into());
 }
 
-/// The keyring's value for an account, out of the value that an old version kept under another name; `None` where that
-/// is of no use to the account. An account without a type gets the one that its secret shows.
+/// Converts a keyring value that an old version stored under another user name; `None` if the account cannot use it. An
+/// account without a type gets the type of the secret.
 pub(super) fn item(entry: &mut Entry, legacy_user: &str, value: &SecretString) -> Option<SecretString> {
     let (first, second) = encoding::split(value);
     if legacy_user.ends_with("::ClientCredentials") {
-        // A client secret that nobody uses any more, then the password.
+        // The value contains an obsolete client secret, followed by the password.
         if !matches!(entry.kind(), "session" | "") {
             return None;
         }

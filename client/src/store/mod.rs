@@ -1,4 +1,4 @@
-//! What is kept between runs: accounts in config.json, their secrets in the system keyring.
+//! Storage between runs: accounts in config.json, their secrets in the system keyring.
 
 pub mod accounts;
 pub mod keyring;
@@ -16,25 +16,25 @@ pub use accounts::{Accounts, ConfigFile, Entry};
 pub use keyring::{Keyring, KeyringError};
 pub use vault::{Place, Room, Saved, Vault};
 
-/// Why accounts cannot be read, used or written.
+/// Accounts cannot be read, used or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file system refused.
+    /// An operation of the file system failed.
     #[error("cannot {doing} {path}: {source}")]
     Io {
-        /// What was tried: `read`, `write`.
+        /// The operation: `read`, `write`.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The file is not what either client writes.
+    /// The file does not have the format of either client.
     #[error("{path} is not valid: {reason}")]
     Format {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Why it cannot be parsed.
         reason: String,
     },
     /// Another process holds the lock.
@@ -43,21 +43,21 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
-    /// The thread that reads and writes broke down.
+    /// The thread that reads and writes has panicked.
     #[error("accessing the accounts failed: {0}")]
     BrokenDown(String),
-    /// The environment names no place for it.
+    /// The environment does not define a folder for the file.
     #[error("there is no folder to store accounts in")]
     NoFolder,
-    /// The account's secret is in the system keyring, which does not give it.
+    /// The account's secret is in the system keyring, which does not return it.
     #[error("the secret of {id} is in the system keyring: {source}")]
     Keyring {
         /// The account.
         id: String,
-        /// Why.
+        /// The error of the keyring.
         source: KeyringError,
     },
-    /// A secret was to be kept in the system keyring, which does not take it.
+    /// The system keyring does not accept a secret that should be stored in it.
     #[error("the secret cannot be stored: {0}")]
     NotKept(KeyringError),
     /// The account has no secret at all.
@@ -66,7 +66,7 @@ pub enum StoreError {
         /// The account.
         id: String,
     },
-    /// The account is of a type that is not known.
+    /// The type of the account is unknown.
     #[error("{id} is of the unknown type '{name}'")]
     Type {
         /// The account.
@@ -79,7 +79,7 @@ pub enum StoreError {
     Url {
         /// The account.
         id: String,
-        /// Why.
+        /// Why it cannot be used.
         reason: UrlError,
     },
 }

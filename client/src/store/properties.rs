@@ -1,8 +1,9 @@
-//! What holds for any text as config.json: for the property tests here and for the fuzz target.
+//! Properties of all texts as config.json, for property tests and the fuzz target.
 
 use super::{Accounts, Entry};
 
-/// Reads any text as config.json: what is written of it is read as the same accounts, and its accounts can be looked at.
+/// Parses any text as config.json: writing and parsing it again must result in the same accounts, and all accounts must
+/// be usable.
 pub fn config(text: &str) {
     let Ok(accounts) = Accounts::parse(text) else { return };
     let rendered = accounts.render();
@@ -14,8 +15,8 @@ pub fn config(text: &str) {
         assert_eq!(accounts.named(id), [id.as_str()]);
         assert!(accounts.named(entry.label()).len() <= accounts.entries.len());
         let _ = (entry.headers(), entry.skip_verify(), format!("{entry:?}"));
-        let told = |entry: &Entry| entry.account(id).map_err(|error| error.to_string());
-        let (account, same) = (told(entry), told(&again.entries[id]));
+        let result = |entry: &Entry| entry.account(id).map_err(|error| error.to_string());
+        let (account, same) = (result(entry), result(&again.entries[id]));
         assert_eq!(format!("{account:?}"), format!("{same:?}"));
         match account {
             Ok(account) => assert!(entry.holds_secret() && account.stored_id.as_ref() == Some(id)),
@@ -29,7 +30,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    /// Values that may stand in an account.
+    /// Generates values that may be in an account.
     fn value() -> impl Strategy<Value = String> {
         prop_oneof![
             any::<String>().prop_map(|text| serde_json::Value::from(text).to_string()),

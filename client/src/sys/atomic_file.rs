@@ -1,4 +1,4 @@
-//! Private files that are replaced as a whole: a reader sees the old content or the new, never a part.
+//! Private files that are replaced atomically: a reader sees the old or the new content, never a part.
 
 use std::fs;
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -6,22 +6,23 @@ use std::path::{Path, PathBuf};
 
 use super::open;
 
-/// How many links are followed before they count as a ring.
+/// The maximum number of links to follow. More than that count as a loop.
 const MOST_LINKS: usize = 32;
 
-/// What the names of temporary files begin and end with.
+/// The start and the end of temporary file names.
 const TEMPORARY: (&str, &str) = (".config-", ".tmp");
 
-/// Writes a file that only its owner can read: a temporary file beside it, flushed to the disk, then renamed. Where
-/// `path` is a symbolic link, what it points at is written and the link stays.
+/// Writes a file that only its owner can read: a temporary file beside it, flushed to the disk, then renamed. If `path`
+/// is a symbolic link, its target is written and the link remains.
 ///
 /// # Errors
-/// The file system's; the old content is then untouched.
+/// Errors of the file system. The old content is then unchanged.
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     Reserved::beside(path)?.fill(content)
 }
 
-/// Room on the disk for the next content of a private file: a temporary file beside it, gone when this is dropped.
+/// Reserved disk space for the next content of a private file: a temporary file beside it, removed when this is
+/// dropped.
 #[derive(Debug)]
 pub struct Reserved {
     file: tempfile::NamedTempFile,
@@ -29,62 +30,69 @@ pub struct Reserved {
 }
 
 impl Reserved {
-    /// Makes sure that as many bytes can be written and take the place of `path`, where links to it lead.
+    /// Makes sure that `length` bytes can be written and can replace `path`. Links are followed.
     ///
     /// # Errors
-    /// The file system's: it is full, or the folder cannot be written to.
+    /// Errors of the file system: the disk is full, or the folder is not writable.
     pub fn of_length(path: &Path, length: u64) -> io::Result<Self> {
         let mut reserved = Self::beside(path)?;
-        // Blocks that were written and flushed are there to be written again; a mere length may be a hole.
+        // Blocks that were written and flushed can be written again. A file of this length alone could be sparse,
+        // without any blocks.
         io::copy(&mut io::repeat(b' ').take(length), reserved.file.as_file_mut())?;
         reserved.file.as_file().sync_all()?;
         Ok(reserved)
     }
 
     fn beside(path: &Path) -> io::Result<Self> {
+        // Beside the real target: a rename works only within one file system, and must not replace a link.
         let target = follow_links(path)?;
-        // The temporary file is made with mode 0600 on Unix.
+        // On Unix the temporary file has mode 0600.
         let builder = tempfile::Builder::new().prefix(TEMPORARY.0).suffix(TEMPORARY.1).tempfile_in(folder_of(&target));
         let file = builder?;
-        // It says that somebody is still going to use it.
+        // The lock marks the file as in use for `remove_leftovers` of other processes.
         file.as_file().lock()?;
         Ok(Self { file, target })
     }
 
-    /// Puts the content in, flushes it to the disk and gives it the name.
+    /// Writes the content, flushes it to the disk and renames the file.
     ///
     /// # Errors
-    /// The file system's; the old content is then untouched.
+    /// Errors of the file system. The old content is then unchanged.
     pub fn fill(mut self, content: &[u8]) -> io::Result<()> {
         self.file.as_file_mut().rewind()?;
         self.file.as_file_mut().write_all(content)?;
+        // The reserved space is usually longer than the content.
         let length = u64::try_from(content.len()).map_err(io::Error::other)?;
         self.file.as_file().set_len(length)?;
+        // Before the rename: after a power failure, the name must not refer to an empty file.
         self.file.as_file().sync_all()?;
+        // The lock is for temporary files only, and must not remain on the file under its final name.
         self.file.as_file().unlock()?;
         self.file.persist(&self.target).map_err(|error| error.error)?;
         sync_folder(folder_of(&self.target))
     }
 }
 
-/// Removes the temporary files that a killed process left beside `path`, as far as that is possible; those that are
-/// still in use stay. To be called while nobody else begins to write there.
+/// Removes temporary files that killed processes left beside `path`, if possible. Files in use are kept. Call it only
+/// while no other process starts to write there.
 pub fn remove_leftovers(path: &Path) {
     let Ok(target) = follow_links(path) else { return };
     for entry in fs::read_dir(folder_of(&target)).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         let is_temporary = name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1);
+        // The lock of a killed process is gone. One that can be acquired means that nobody uses the file.
         if is_temporary && open::regular_file(&entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// Removes a file; where `path` is a symbolic link, what it points at, and then the link. Gives whether there was one.
+/// Removes a file. If `path` is a symbolic link, removes its target and then the link. Returns whether there was a
+/// file.
 ///
 /// # Errors
-/// The file system's.
+/// Errors of the file system.
 pub fn remove(path: &Path) -> io::Result<bool> {
     let target = follow_links(path)?;
     let existed = match fs::remove_file(&target) {
@@ -99,10 +107,10 @@ pub fn remove(path: &Path) -> io::Result<bool> {
     Ok(existed)
 }
 
-/// Makes a folder, and those above it, for its owner only. Gives whether it was missing.
+/// Creates a folder and its missing parents, accessible only by their owner. Returns whether it was missing.
 ///
 /// # Errors
-/// The file system's.
+/// Errors of the file system.
 pub fn create_private_folder(path: &Path) -> io::Result<bool> {
     if path.is_dir() {
         return Ok(false);
@@ -115,8 +123,9 @@ pub fn create_private_folder(path: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Whether a path is a folder of this user that nobody else may write to, and no link to one.
+/// Whether a path is a folder of this user that nobody else may write to. A link to such a folder does not count.
 pub fn is_own_private_folder(path: &Path) -> bool {
+    // Without following links: whoever owns a link can redirect it at any time.
     let Ok(found) = fs::symlink_metadata(path) else { return false };
     #[cfg(unix)]
     {
@@ -127,10 +136,10 @@ pub fn is_own_private_folder(path: &Path) -> bool {
     found.is_dir()
 }
 
-/// Takes all rights on a path from everybody but its owner.
+/// Removes all permissions on a path for everybody but its owner.
 ///
 /// # Errors
-/// The file system's.
+/// Errors of the file system.
 pub fn make_private(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
@@ -145,7 +154,7 @@ pub fn make_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether others than the owner can read a file.
+/// Whether users other than the owner can read a file.
 pub fn is_readable_by_others(path: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -159,10 +168,11 @@ pub fn is_readable_by_others(path: &Path) -> bool {
     }
 }
 
-/// Where a path leads through symbolic links, the last of which may point at nothing yet.
+/// Follows symbolic links. The last one may be dangling.
 fn follow_links(path: &Path) -> io::Result<PathBuf> {
     let mut current = path.to_owned();
     for _ in 0..MOST_LINKS {
+        // By hand, because `canonicalize` fails for a target that does not exist yet.
         match fs::read_link(&current) {
             Ok(next) => current = folder_of(&current).join(next),
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => {
@@ -181,7 +191,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Makes a rename last through a power failure.
+/// Makes a rename survive a power failure.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
@@ -246,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_made_and_mended_private() {
+    fn folders_are_created_and_made_private() {
         let base = tempfile::tempdir().expect("a folder");
         let path = base.path().join("a/b");
         assert!(create_private_folder(&path).expect("made"));

@@ -1,4 +1,4 @@
-//! A lock between processes, on a file of its own that stays in place.
+//! A lock between processes, on a separate file that is never removed.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -7,25 +7,27 @@ use std::time::{Duration, Instant};
 
 use super::open;
 
-/// How long to pause between two tries.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A lock that is held until it is dropped, or the process ends.
+/// A lock that is released when it is dropped or the process ends.
 #[derive(Debug)]
 pub struct FileLock {
     _file: File,
 }
 
-/// Takes the lock; `None` where another process still holds it after `patience`.
+/// Acquires the lock; `None` if another process still holds it after `patience`.
 ///
 /// # Errors
-/// The file system's.
+/// Errors of the file system.
 pub fn acquire(path: &Path, patience: Duration) -> io::Result<Option<FileLock>> {
+    // The file is never removed: a process that has just opened it would lock a file that others no longer see.
     let file = open::own_file(path)?;
     let deadline = Instant::now() + patience;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(Some(FileLock { _file: file })),
+            // Polling, because a blocking lock has no time-out.
             Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(PAUSE),
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
@@ -38,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_one_holds_it_at_a_time() {
+    fn only_one_process_has_the_lock() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("lock");
         let held = acquire(&path, Duration::ZERO).expect("a lock");

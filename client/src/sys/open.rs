@@ -1,16 +1,16 @@
-//! Opening local files without ever waiting for somebody at the other end of a pipe.
+//! Opens local files without ever blocking on a pipe.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-/// Opens a regular file for reading, through links. A pipe, a socket or a device is refused without a touch, even if it
-/// took the place of a file a moment ago: opening one could wait for ever.
+/// Opens a regular file for reading, following links. Refuses a pipe, a socket or a device without opening it for real,
+/// even if it has just replaced a file: opening one could block forever.
 ///
 /// # Errors
-/// The file system's; [`io::ErrorKind::InvalidInput`] for what is no regular file.
+/// Errors of the file system; [`io::ErrorKind::InvalidInput`] if the file is not a regular file.
 pub fn regular_file(path: &Path) -> io::Result<File> {
-    // Some devices do something as soon as they are opened.
+    // Some devices act as soon as they are opened.
     check(&fs::metadata(path)?)?;
     let mut options = File::options();
     options.read(true);
@@ -21,19 +21,19 @@ pub fn regular_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads a text as [`regular_file`] opens it.
+/// Reads a text file that [`regular_file`] can open.
 ///
 /// # Errors
-/// As [`regular_file`]; [`io::ErrorKind::InvalidData`] for what is not UTF-8.
+/// As [`regular_file`]; [`io::ErrorKind::InvalidData`] if the content is not UTF-8.
 pub fn read_text(path: &Path) -> io::Result<String> {
     io::read_to_string(regular_file(path)?)
 }
 
-/// Opens a file under a name of this program's own to write at its end, and makes it for its owner alone if it is missing.
-/// Whoever may write to the folder can have put something else there: no link is followed, and nothing waits.
+/// Opens one of this program's own files for appending, and creates it with access for its owner only. Others who may
+/// write to the folder could have put something else there, so no link is followed, and opening never blocks.
 ///
 /// # Errors
-/// The file system's; [`io::ErrorKind::InvalidInput`] for what is no regular file.
+/// Errors of the file system; [`io::ErrorKind::InvalidInput`] if the file is not a regular file.
 pub fn own_file(path: &Path) -> io::Result<File> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -51,7 +51,8 @@ pub fn own_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Lets nothing wait, and no terminal become that of this program. That has no effect on regular files.
+/// Sets flags so that opening never blocks, and a terminal never becomes the controlling terminal. They have no effect
+/// on regular files.
 #[cfg(unix)]
 fn set_flags(options: &mut fs::OpenOptions, more: rustix::fs::OFlags) {
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY | more;

@@ -1,4 +1,4 @@
-//! Why an item could not be transferred.
+//! Errors of items that could not be transferred.
 
 use std::fmt::Display;
 use std::io;
@@ -11,10 +11,10 @@ use crate::path::{NameError, RemotePath};
 use crate::walk::WalkError;
 use crate::walk::local::LocalError;
 
-/// The kind of a local target that is neither a file nor a folder, in a [`TransferError::Clash`].
+/// The [`TransferError::Clash`] kind of a local target that is neither a file nor a folder.
 pub const NO_FILE: &str = "device, pipe or socket";
 
-/// Why what a public link opens is not written under the link's own name, in a [`TransferError::LocalName`].
+/// The [`TransferError::LocalName`] reason if the name comes from a public link and starts with a dot.
 pub const HIDDEN_BY_LINK: &str = "the name comes from the link and starts with a dot";
 
 /// A folder that has to be created before a transfer can begin.
@@ -30,7 +30,7 @@ pub enum MissingFolder {
     LocalWithParents(PathBuf),
 }
 
-/// Why an item could not be transferred.
+/// The error of an item that could not be transferred.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     /// A call to the server failed.
@@ -39,231 +39,232 @@ pub enum TransferError {
     /// A part of a remote tree could not be read.
     #[error(transparent)]
     Walk(#[from] WalkError),
-    /// The local file system refused.
+    /// An operation of the local file system failed.
     #[error("{}: {source}", path.display())]
     Local {
-        /// The file or folder.
+        /// The file or folder that the operation was for.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// An entry of a local tree that cannot be taken.
+    /// An entry of a local tree cannot be uploaded.
     #[error("{}: {source}", path.display())]
     LocalEntry {
-        /// The entry.
+        /// The path of the entry.
         path: PathBuf,
-        /// Why.
+        /// Why it cannot be uploaded.
         source: LocalError,
     },
-    /// A name that the server could not give back.
+    /// The server could not return a file of this name.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// A remote name that cannot be, or must not be, a local one.
+    /// A remote name is not valid, or not safe, as a local name.
     #[error("'{path}' cannot be written here: {reason}")]
     LocalName {
         /// The remote path.
         path: String,
-        /// Why.
+        /// Why the name is refused.
         reason: &'static str,
     },
-    /// Something of the same type is there already, and the policy is to fail.
+    /// The target exists with the same type, and the policy is [`IfExists::Fail`](super::options::IfExists::Fail).
     #[error("'{0}' already exists")]
     Exists(String),
-    /// Something of another type is there already.
+    /// The target exists with another type, such as a folder in place of a file.
     #[error("'{path}' already exists and is a {kind}")]
     Clash {
         /// The target.
         path: String,
-        /// What it is, for example `file`.
+        /// The type of the target, for example `file`.
         kind: &'static str,
-        /// Whether it would give way with leave to overwrite.
+        /// Whether [`IfExists::Overwrite`](super::options::IfExists::Overwrite) would replace it.
         replaceable: bool,
     },
-    /// Several sources, and the target is a file.
+    /// The target of several sources is a file.
     #[error("'{0}' is not a folder, but several sources need a folder")]
     NotAFolder(String),
-    /// The target was written as a folder, with a slash at its end, and is a file.
+    /// The target ends with a slash, so that a folder is expected, but it is a file.
     #[error("{0} is a file, not a folder")]
     IsAFile(String),
-    /// Two sources would be written to one target.
+    /// Two sources have the same target.
     #[error("'{first}' and '{second}' would both be written to '{target}'")]
     SameTarget {
-        /// One source.
+        /// One of the sources.
         first: String,
-        /// The other.
+        /// The other source.
         second: String,
-        /// The target.
+        /// Their target.
         target: String,
     },
-    /// Another item of this run goes to the same place.
+    /// Another item of this run already uses the target.
     #[error("'{source_path}' cannot be written to '{target}': {by} is written there")]
     TargetTaken {
-        /// The item.
+        /// The source of this item.
         source_path: String,
-        /// The place.
+        /// The target.
         target: String,
-        /// The other one, in words.
+        /// A description of the other item.
         by: &'static str,
     },
-    /// A source or the place for the target does not exist.
+    /// A source, or the folder for the target, does not exist.
     #[error("{0}")]
     NotFound(String),
-    /// The folder that the target would be in, or that several sources need, does not exist.
+    /// The parent folder of the target, or the target folder of several sources, does not exist.
     #[error("{message}")]
     NoFolder {
-        /// What does not exist.
+        /// The error message: which folder is missing.
         message: String,
         /// The folder to create.
         folder: MissingFolder,
     },
-    /// The user may only read the target.
+    /// The user has no permission to write to the target.
     #[error("'{0}' is read-only for this user")]
     ReadOnly(String),
-    /// A workspace of several folders takes nothing beside them.
+    /// The target is the top of a workspace that consists of several folders; nothing can be created there.
     #[error("the top level of '{0}' is read-only: upload to one of its folders")]
     ReadOnlyTop(String),
-    /// A combination that cannot be meant.
+    /// The sources and the target cannot be combined.
     #[error("{0}")]
     Usage(String),
-    /// The file was written to while it was read.
+    /// The file changed while it was read.
     #[error("'{}' changed while it was being read", .0.display())]
     Changed(PathBuf),
-    /// The file was written to, or has other content than its size tells, every time that it was read.
+    /// The file changed during every attempt, or has more or less content than its size says.
     #[error("'{}' changes every time it is read", .0.display())]
     KeepsChanging(PathBuf),
-    /// The upload of a file on the server has not ended, and may never.
+    /// Another upload of the file has not ended. It may have been abandoned.
     #[error("'{0}' has no content: its upload is still running, or was interrupted")]
     Unfinished(String),
-    /// What arrived is not what was sent.
+    /// The received content differs from the sent content.
     #[error("{path}: the {what} is {found}, not {expected}")]
     Integrity {
-        /// The item.
+        /// The path of the item.
         path: String,
         /// What was compared: `ETag`, `size` or `x-cells-hash`.
         what: &'static str,
-        /// What it should be.
+        /// The expected value.
         expected: String,
-        /// What it is.
+        /// The actual value.
         found: String,
     },
-    /// The server's own copy is not what the server says of it; fetching it again gives the same.
+    /// The stored copy on the server does not match the server's metadata, so another download would not help.
     #[error("the server's copy of {path} is damaged: {why}")]
     Damaged {
         /// The file on the server.
         path: String,
-        /// How that shows.
+        /// What does not match.
         why: String,
     },
-    /// What the server sends is not what it lists, however often it is asked: something in between answers in its place.
+    /// The server repeatedly sends something else than it lists. The likely cause is a proxy or a cache.
     #[error("the content of {path} is not the one that the server lists: {why}")]
     OtherContent {
         /// The file on the server.
         path: String,
-        /// How that shows.
+        /// What does not match.
         why: String,
     },
-    /// A reader got a content that is not the one that the server lists.
+    /// A reader received a content that does not match the server's listing. Bytes that it has read cannot be replaced.
     #[error("the content of '{0}' is not the one that the server lists")]
     NotAsListed(String),
-    /// A file on the server was replaced while a reader got it.
+    /// The file was replaced on the server while a reader received it.
     #[error("'{0}' changed while it was being read")]
     ChangedOnServer(String),
-    /// The server forgot an upload in parts before it was complete; all of it must be sent again.
+    /// The server lost a multipart upload before it was complete, so all of the file must be sent again.
     #[error("{0}: the server no longer has the parts that were sent")]
     UploadLost(String),
-    /// The server forgot the parts of a stream, which cannot be read again.
+    /// The server lost the parts of a stream. A stream cannot be read a second time.
     #[error("{0}: the server no longer has the parts that were sent, and standard input cannot be read again")]
     StreamLost(String),
-    /// A stream is longer than so many parts can hold.
+    /// The stream is too long for this number of parts.
     #[error("standard input is too long for {0} parts")]
     TooManyParts(u32),
-    /// A replaced file may be damaged on the server: the answer to the last attempt was lost.
+    /// An overwritten file may be damaged on the server, because the answer to the last attempt was lost.
     #[error("{path} may be damaged on the server, because the answer to the upload was lost: {source}")]
     InDoubt {
         /// The target.
         path: String,
-        /// The last failure.
+        /// The error of the last attempt.
         source: Box<TransferError>,
     },
-    /// An upload was answered as done, and what is there is not that file, or could not be looked at.
+    /// The server confirmed the upload, but the target is not the uploaded file, or could not be checked.
     #[error("{path} was uploaded, but {fault}")]
     Unproven {
         /// The target.
         path: String,
-        /// What is there instead, or why nobody knows.
+        /// What the check found, or why it was not possible.
         fault: String,
-        /// Why it could not be looked at.
+        /// The error of the check, if it failed.
         source: Option<Arc<TransferError>>,
     },
-    /// All parts have arrived, and the server did not put them together.
+    /// The server received all parts but did not assemble them.
     #[error("{path}: all parts arrived, but the server did not assemble them: {source}")]
     NotAssembled {
         /// The target.
         path: String,
-        /// The last failure.
+        /// The error of the last attempt.
         source: Box<TransferError>,
     },
-    /// Another user has locked the file.
+    /// Another user holds a lock on the file.
     #[error("'{path}' is locked by {user}")]
     LockedBy {
         /// The target.
         path: String,
-        /// Their login.
+        /// The login of that user.
         user: String,
     },
-    /// The folder that the item belongs in could not be made.
+    /// The folder for the item could not be created.
     #[error("the folder {folder} could not be used: {source}")]
     Folder {
         /// The folder.
         folder: String,
-        /// Why.
+        /// The error of the folder's creation.
         source: Arc<TransferError>,
     },
-    /// Too many files in a row failed for reasons of the server, or of a full disk.
+    /// The run ended early: too many files in a row failed because of the server or of a full disk.
     #[error("gave up after {failures} failures in a row: {cause}")]
     GaveUp {
-        /// How many.
+        /// The number of failures in a row.
         failures: usize,
-        /// The last one.
+        /// The error message of the last failure.
         cause: String,
-        /// Whose reasons they were.
+        /// Whether the server or the disk was the cause.
         reach: Reach,
     },
-    /// The run was stopped before this item was done.
+    /// The run was canceled before the item was complete.
     #[error("interrupted")]
     Cancelled,
 }
 
-/// What a failure means for the rest of a run.
+/// How far the effect of an error reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// It concerns this item alone.
+    /// Only this item.
     Item,
-    /// The server could not be reached or failed; if that goes on, the run is pointless.
+    /// The server is unreachable or failing. If this continues, the run cannot succeed.
     Server,
-    /// The local disk is full; if that goes on, the run is pointless.
+    /// The local disk is full. If this continues, the run cannot succeed.
     Disk,
-    /// Nothing further can succeed: no valid token.
+    /// All further items, because there is no valid token.
     Everything,
 }
 
 impl TransferError {
-    /// A local failure.
+    /// Creates a [`TransferError::Local`].
     pub fn local(path: impl AsRef<Path>, source: io::Error) -> Self {
         Self::Local { path: path.as_ref().to_owned(), source }
     }
 
-    /// Something of another type, a `kind`, is in the way and stays there.
+    /// Creates a [`TransferError::Clash`] that no policy resolves.
     pub fn clash(path: impl Display, kind: &'static str) -> Self {
         Self::Clash { path: path.to_string(), kind, replaceable: false }
     }
 
-    /// Something of another type, a `kind`, is in the way on the server, and would give way with leave to overwrite.
+    /// Creates a [`TransferError::Clash`] that [`IfExists::Overwrite`](super::options::IfExists::Overwrite) would
+    /// resolve.
     pub fn replaceable(path: impl Display, kind: &'static str) -> Self {
         Self::Clash { path: path.to_string(), kind, replaceable: true }
     }
 
-    /// What the failure means for the rest of a run.
+    /// Returns how far the effect of the error reaches.
     pub fn reach(&self) -> Reach {
         match self {
             Self::Server(error) | Self::Walk(WalkError::Server(error)) => reach_of(error.kind),
@@ -280,7 +281,7 @@ impl TransferError {
         }
     }
 
-    /// Whether the request may have been carried out all the same.
+    /// Whether the server may have carried out the request despite the error.
     pub(in crate::transfer) fn leaves_doubt(&self) -> bool {
         match self {
             Self::Server(error) => error.in_doubt,
@@ -289,7 +290,7 @@ impl TransferError {
         }
     }
 
-    /// Whether the server or the line had too much to do.
+    /// Whether the server or the connection was overloaded.
     pub fn is_overload(&self) -> bool {
         match self {
             Self::Server(error) => error.is_overload(),
@@ -298,7 +299,7 @@ impl TransferError {
         }
     }
 
-    /// Whether another try later in the run may succeed.
+    /// Whether another attempt later in the same run may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Server(error) => passes(error.advice()),
@@ -327,7 +328,7 @@ impl Retryable for TransferError {
     }
 }
 
-/// Whether it may pass in minutes, not only at once.
+/// Whether the cause may disappear within minutes. A cause that disappears within a second does not count.
 fn passes(advice: Advice) -> bool {
     matches!(advice, Advice::Retry | Advice::After(_))
 }

@@ -1,4 +1,4 @@
-//! What a run tells while it goes on.
+//! Events that the engine reports to an [`Observer`] during a run.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
@@ -6,137 +6,139 @@ use std::time::{Duration, Instant};
 use crate::transfer::TransferError;
 use crate::walk::local::LeftOut;
 
-/// Which way the bytes go.
+/// The direction of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// To the server.
+    /// From this machine to the server.
     Upload,
-    /// From the server.
+    /// From the server to this machine.
     Download,
 }
 
-/// Why a file is transferred.
+/// The reason for the transfer of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// Nothing of the name is there.
+    /// The target does not exist.
     New,
-    /// It replaces another content.
+    /// The target exists with another content and is replaced.
     Replaces,
-    /// It replaces an older content.
+    /// The source is newer than the target and replaces it.
     Newer,
-    /// The name is taken, so it goes beside it.
+    /// The name is in use, so the file gets another name.
     Renamed,
 }
 
-/// The number of an item within a run.
+/// The number of an item, unique within a run.
 pub type ItemNumber = u64;
 
-/// How an item ended.
+/// The outcome of an item.
 #[derive(Debug)]
 pub enum ItemOutcome {
-    /// It was transferred (or would be, in a dry run).
+    /// The file was transferred. In a dry run: it would be transferred.
     Transferred(Reason),
-    /// The target holds the same content already.
+    /// The target already has the same content.
     Unchanged,
-    /// The target exists and the policy leaves it alone.
+    /// The target exists, and the policy keeps it.
     Skipped,
-    /// It failed.
+    /// The transfer failed.
     Failed(TransferError),
 }
 
-/// What became of one file.
+/// The result of one file.
 #[derive(Debug)]
 pub struct Record {
-    /// Which way.
+    /// The direction of the transfer.
     pub direction: Direction,
-    /// The source as a user would write it.
+    /// The source, as a user would write it.
     pub source: String,
-    /// The target as a user would write it; empty where it is not known.
+    /// The target, as a user would write it; empty if unknown.
     pub target: String,
-    /// Bytes, where known.
+    /// The size in bytes, if known.
     pub size: Option<u64>,
-    /// The ETag on the server, where known.
+    /// The ETag on the server, if known.
     pub etag: Option<String>,
-    /// How it ended.
+    /// The outcome.
     pub outcome: ItemOutcome,
-    /// How long it took.
+    /// The time from the start of the item to its end.
     pub elapsed: Duration,
 }
 
 impl Record {
-    /// What became of a file that was begun at `begun`; of an unknown size and ETag.
+    /// Creates the record of a file whose transfer started at `begun`, without size and ETag.
     pub fn new(direction: Direction, (source, target): (String, String), outcome: ItemOutcome, begun: Instant) -> Self {
         Self { direction, source, target, size: None, etag: None, outcome, elapsed: begun.elapsed() }
     }
 
-    /// With the size and the ETag of its content.
+    /// Adds the size in bytes and the ETag.
     #[must_use]
     pub fn with_content(self, size: Option<u64>, etag: Option<String>) -> Self {
         Self { size, etag, ..self }
     }
 }
 
-/// Hears of a run. Every method has an empty default; they are called from many tasks at once and must be quick.
+/// Receives the events of a run. All methods have empty defaults. The engine calls them from many tasks at the same
+/// time, so they must return quickly.
 pub trait Observer: Send + Sync {
-    /// Another file of so many bytes was found.
+    /// Another file was found; `_bytes` is its size.
     fn found(&self, _bytes: u64) {}
-    /// A file whose length is not known beforehand has so many bytes more.
+    /// A file of initially unknown size has grown by `_bytes`.
     fn grew(&self, _item: ItemNumber, _bytes: u64) {}
-    /// The walk has ended: what was found is the total.
+    /// The search for files has ended: the number of files found is now the total.
     fn walk_finished(&self) {}
-    /// A folder is to be made on the server; [`Observer::folder_made`] follows, unless that fails.
+    /// A folder will be created on the server. [`Observer::folder_made`] follows unless the creation fails.
     fn folder_found(&self) {}
-    /// A folder was made (or would be, in a dry run).
+    /// A folder was created. In a dry run: it would be created.
     fn folder_made(&self, _direction: Direction, _path: &str) {}
-    /// What was in the way on the server was moved to the recycle bin (or would be, in a dry run).
+    /// An existing node at the target was moved to the recycle bin. In a dry run: it would be moved.
     fn recycled(&self, _path: &str, _is_folder: bool) {}
-    /// A file starts to move.
+    /// The transfer of a file starts; `_bytes` is its size.
     fn item_started(&self, _item: ItemNumber, _name: &str, _bytes: u64) {}
-    /// So many further bytes of it have moved.
+    /// `_count` more bytes of the file were transferred.
     fn bytes(&self, _item: ItemNumber, _count: u64) {}
-    /// So many of its bytes that had been counted must move again.
+    /// `_count` bytes that were reported before must be transferred again.
     fn bytes_lost(&self, _item: ItemNumber, _count: u64) {}
-    /// All of its bytes that had been counted must move again.
+    /// All bytes of the file that were reported before must be transferred again.
     fn item_restarted(&self, _item: ItemNumber) {}
-    /// An attempt failed and another follows after the pause.
+    /// An attempt failed; the next one starts after `_pause`.
     fn item_retried(&self, _item: ItemNumber, _name: &str, _attempt: u32, _error: &dyn Display, _pause: Duration) {}
-    /// All of a file has moved, and its end is still to be proven.
+    /// All bytes of the file were sent; the engine has yet to verify that they arrived.
     fn item_sent(&self, _item: ItemNumber) {}
-    /// A file has failed for a passing reason and is tried once more at the end of the run.
+    /// A file failed temporarily. The engine tries it again at the end of the run.
     fn item_postponed(&self, _item: ItemNumber) {}
-    /// A file has ended, one way or another.
+    /// A file is complete, whatever its outcome.
     fn item_done(&self, _item: ItemNumber, _record: &Record) {}
-    /// Something that is no failure but that the user should know.
+    /// Something happened that is not an error but that the user should know.
     fn notice(&self, _path: &str, _notice: Notice) {}
 }
 
-/// What a run says of a path without failing.
+/// A notice about a path. The run does not fail because of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Notice {
-    /// A local entry is left out.
+    /// A local entry is not uploaded.
     #[error("left out: {}", .0.reason())]
     LeftOut(LeftOut),
-    /// A link is followed to what the source folder does not contain.
+    /// A symbolic link that is followed leads out of the source folder.
     #[error("a link that points outside the folder is followed, like all links")]
     LeadsOut,
-    /// A recycle bin below the source is not downloaded.
+    /// A recycle bin in the source is not downloaded.
     #[error("the recycle bin is left out; name it as a source to download it")]
     RecycleBin,
     /// Somebody moved or deleted the target folder during the upload.
     #[error("the folder was moved or deleted during the upload and created again; the uploaded file went with it")]
     FolderMoved,
-    /// The server lists no checksum that the downloaded file could be compared with.
+    /// The server has no checksum for the downloaded file, so it was not verified.
     #[error("could not be verified: the server lists no hash of it")]
     NoHash,
-    /// The ETag proves the file, but the content hash that the server lists is another one.
+    /// The ETag matches the downloaded file, but the server's content hash does not.
     #[error("verified by its ETag; the server's x-cells-hash of it is wrong")]
     WrongHash,
-    /// A stream went to a storage that encrypts: its ETag is no checksum, and a stream cannot be read again.
+    /// A stream was uploaded to encrypted storage. It was not verified: the ETag is not a checksum there, and a stream
+    /// cannot be read again.
     #[error("could not be verified: the server encrypts what it stores and reports no checksum of a stream")]
     EncryptedStream,
 }
 
-/// An observer that hears nothing.
+/// An observer that ignores all events.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

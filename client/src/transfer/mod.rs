@@ -1,5 +1,5 @@
-//! The transfer engine: plans what is to move, moves it several files at once, verifies it, and reports through an
-//! [`event::Observer`]. It prints nothing and reads no environment.
+//! The transfer engine: plans a run, transfers several files at a time, verifies them, and reports events to an
+//! [`event::Observer`]. It prints nothing and reads no environment variables.
 
 pub mod error;
 pub mod event;
@@ -26,25 +26,25 @@ pub use event::Observer;
 pub use options::{IfExists, Options};
 pub use run::Summary;
 
-/// What every part of a run shares.
+/// The state that all parts of a run share.
 #[derive(Clone)]
 pub struct Engine {
     /// The REST client.
     pub api: api::Client,
     /// The S3 client.
     pub s3: s3::Client,
-    /// How to transfer.
+    /// The options of the run.
     pub options: Arc<Options>,
-    /// Who hears of it.
+    /// The receiver of all events.
     pub observer: Arc<dyn Observer>,
-    /// What the run has learned of where its uploads go.
+    /// What this run knows about the storage of its upload target.
     pub storage: storage::Storage,
-    /// Cancelled when the run is to stop.
+    /// Cancels the run.
     pub cancel: CancellationToken,
 }
 
 impl Engine {
-    /// Reports an attempt that failed and is repeated after `pause`. A server that has too much to do gets less.
+    /// Reports an attempt that failed and is repeated after `pause`. An overloaded server gets fewer transfers.
     fn retried(&self, item: event::ItemNumber, label: &str, attempt: u32, error: &TransferError, pause: Duration) {
         if error.is_overload() {
             self.options.transfers.overloaded();
@@ -52,7 +52,7 @@ impl Engine {
         self.observer.item_retried(item, label, attempt, error, pause);
     }
 
-    /// An engine with the usual options and without an observer; its fields can be replaced.
+    /// Creates an engine with default options and without an observer. Its fields can be replaced.
     pub fn new(api: api::Client, s3: s3::Client) -> Self {
         Self {
             api,

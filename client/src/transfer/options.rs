@@ -1,4 +1,4 @@
-//! How to transfer.
+//! Options of a transfer.
 
 use std::sync::Arc;
 
@@ -8,64 +8,64 @@ use crate::http::retry::RetryPolicy;
 use crate::transfer::temporary::Temporaries;
 use crate::walk::local::{LinkPolicy, LocalOptions};
 
-/// What to do with a target file that exists and differs.
+/// What to do with a target file that exists with another content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfExists {
-    /// It is an error.
+    /// Report an error.
     Fail,
-    /// It is left alone.
+    /// Keep the target.
     Skip,
-    /// It is replaced.
+    /// Replace the target.
     Overwrite,
-    /// It is replaced where the source is newer.
+    /// Replace the target if the source is newer.
     Update,
-    /// The source goes beside it, under a free name.
+    /// Keep the target and store the source under another, free name.
     Rename,
 }
 
-/// The part sizes that the server hashes as it should are multiples of this, in bytes.
+/// The step between part sizes in bytes. The server computes content hashes correctly only for multiples of it.
 pub const PART_STEP: u64 = 10 * MEBIBYTE;
 
-/// The most parts that the gateway takes.
+/// The largest number of parts that the gateway accepts.
 pub const MAXIMUM_PARTS: u32 = 10_000;
 
-/// How to transfer.
+/// Options of a transfer.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What to do with a target file that exists and differs.
+    /// What to do with a target file that exists with another content.
     pub if_exists: IfExists,
-    /// How many files move at once.
+    /// Limits the number of files that are transferred at the same time.
     pub transfers: Limiter,
     /// The size of a part in bytes, a multiple of [`PART_STEP`].
     pub part_size: u64,
-    /// The size of the first parts of what is read to an unknown end, in bytes, a multiple of [`PART_STEP`].
+    /// The size in bytes of the first parts of a stream of unknown length, a multiple of [`PART_STEP`].
     pub stream_part_size: u64,
-    /// How many parts of one file move at once.
+    /// The number of parts of one file that are transferred at the same time.
     pub parts_in_flight: usize,
-    /// Files of more bytes than this are sent in parts.
+    /// Files larger than this number of bytes are sent in parts.
     pub multipart_threshold: u64,
-    /// The most parts that one file is cut into; parts grow beyond `part_size` to keep to it.
+    /// The largest number of parts of one file. Parts become larger than `part_size` if necessary.
     pub maximum_parts: u32,
-    /// How often and how long to try again.
+    /// The number of attempts and the pauses between them.
     pub retry: RetryPolicy,
-    /// Set the modification times of downloads to the server's.
+    /// Set the modification times of downloaded files to those on the server.
     pub preserve: bool,
-    /// Compare the hashes of what was sent or received with the server's.
+    /// Compare hashes of the transferred content with those of the server.
     pub verify: bool,
     /// Stop at the first failure.
     pub fail_fast: bool,
-    /// Only say what would be done.
+    /// Report what would be done, without doing it.
     pub dry_run: bool,
-    /// Take the target for a folder, and make it and the folders above it if they are missing.
+    /// Treat the target as a folder, and create it and its missing parents.
     pub mkpath: bool,
-    /// How local trees are walked.
+    /// Options of the walk through local trees.
     pub local: LocalOptions,
-    /// The temporary files of downloads.
+    /// The registry of temporary files that downloads create.
     pub temporaries: Arc<Temporaries>,
 }
 
 impl Default for Options {
-    /// What suits a fast line: nothing is replaced, everything is verified.
+    /// Defaults for a fast connection: existing files are never replaced, and everything is verified.
     fn default() -> Self {
         Self {
             if_exists: IfExists::Fail,
@@ -88,16 +88,16 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The size of the parts for a file of `size` bytes: `part_size`, or more in steps of [`PART_STEP`] where that
-    /// would make too many parts.
+    /// Returns the part size in bytes for a file of `size` bytes: `part_size`, or a larger multiple of [`PART_STEP`] if
+    /// there would be too many parts.
     pub fn part_size_for(&self, size: u64) -> u64 {
         let most = u64::from(self.maximum_parts.clamp(1, MAXIMUM_PARTS));
         let least = size.div_ceil(most).div_ceil(PART_STEP) * PART_STEP;
         self.part_size.max(least).max(PART_STEP)
     }
 
-    /// The size of a part, numbered from 1, of what is read to an unknown end: it grows by [`PART_STEP`] with each
-    /// tenth of the parts that there may be, so that much fits in and the first parts stay small.
+    /// Returns the size in bytes of part `number`, from 1, of a stream of unknown length. It grows by [`PART_STEP`]
+    /// after each tenth of the allowed number of parts: the first parts stay small, and long streams still fit.
     pub fn stream_part_size_of(&self, number: u32) -> u64 {
         let tenth = (self.maximum_parts.clamp(1, MAXIMUM_PARTS) / 10).max(1);
         self.stream_part_size.max(PART_STEP) + u64::from(number.saturating_sub(1) / tenth) * PART_STEP
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_grow_in_steps_once_there_would_be_too_many() {
+    fn parts_grow_in_steps_if_there_would_be_too_many() {
         let options = Options::default();
         assert_eq!(options.part_size_for(200 * MEBIBYTE), 50 * MEBIBYTE);
         assert_eq!(options.part_size_for(5000 * 50 * MEBIBYTE), 50 * MEBIBYTE);

@@ -1,4 +1,4 @@
-//! Making room on the server: what is in the way goes to the recycle bin.
+//! Moves existing nodes that are in the way to the recycle bin.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::failure::ServerErrorKind;
 use crate::path::RemotePath;
 use crate::transfer::{Engine, TransferError};
 
-/// How long a deletion may take to show, before what it makes room for is given up.
+/// How long to wait until a deletion is visible. After that, the upload that needs the name fails.
 const RECYCLE_LIMIT: Duration = Duration::from_secs(60);
 
 impl Engine {
-    /// Moves what is in the way to the recycle bin and waits until it is gone; in a dry run only says so.
+    /// Moves a node to the recycle bin and waits until it is gone. In a dry run, only reports it.
     pub(in crate::transfer) async fn recycle(&self, node: &Node) -> Result<(), TransferError> {
         if !self.options.dry_run {
             self.move_to_recycle_bin(&node.path).await?;

@@ -1,4 +1,5 @@
-//! Running a plan: several files at once, one report for each, a last pass over what failed for a passing reason.
+//! Runs a plan: transfers several files at a time, reports each one, and repeats those that failed temporarily in a
+//! last pass.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,26 +16,26 @@ use crate::transfer::plan::step::{Candidate, Step};
 use crate::transfer::send::proof::{BATCH, Sent};
 use crate::transfer::{Engine, TransferError};
 
-/// How many steps wait between the planner and the transfers: enough to know the total of most trees early, few enough
-/// to take some megabytes only.
+/// The number of steps between the planner and the transfers: enough to know the total of most trees early, and few
+/// enough to need only some megabytes.
 const STEP_QUEUE: usize = 8192;
 
-/// How many failures are kept in full.
+/// The maximum number of failures in a summary.
 const KEPT_FAILURES: usize = 1000;
 
-/// How many files the last pass takes at most.
+/// The maximum number of files in the last pass.
 const LAST_PASS: usize = 10_000;
 
-/// How often a file is sent once more that was answered as done and is not there.
+/// How many times a file is sent again if the server confirmed it but it does not exist.
 const UNPROVEN_PASSES: u32 = 3;
 
-/// After how long uploads are proven, however few they are.
+/// After this time uploads are checked, however few they are.
 const PROOF_AFTER: Duration = Duration::from_secs(5);
 
-/// How long the proof of what was sent may take once the run is cancelled.
+/// How long the check of uploads may take once the run is canceled.
 const PROOF_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a run waits for the leftovers of others to be removed.
+/// How long to wait for the removal of temporary files from killed runs.
 const LEFTOVERS_LIMIT: Duration = Duration::from_secs(2);
 
 /// A file that could not be transferred.
@@ -42,33 +43,33 @@ const LEFTOVERS_LIMIT: Duration = Duration::from_secs(2);
 pub struct Failure {
     /// The source as a user would write it.
     pub source: String,
-    /// Why.
+    /// Why it could not be transferred.
     pub error: TransferError,
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// Files transferred.
+    /// The number of transferred files.
     pub transferred: u64,
-    /// Their bytes.
+    /// The number of transferred bytes.
     pub bytes: u64,
-    /// Files whose target had the same content already.
+    /// The number of files whose target already had the same content.
     pub unchanged: u64,
-    /// Files left alone by the policy.
+    /// The number of files that the policy skipped.
     pub skipped: u64,
-    /// Items that failed.
+    /// The number of failed items.
     pub failed: u64,
-    /// The failures, the first thousand of them.
+    /// The failures, at most the first thousand.
     pub failures: Vec<Failure>,
-    /// Why the run ended before everything was tried, if it did.
+    /// Why the run ended early, if it did.
     pub stopped: Option<TransferError>,
-    /// How long it took.
+    /// The duration of the run.
     pub elapsed: Duration,
 }
 
 impl Summary {
-    /// Takes in what became of an item. One that was interrupted is none.
+    /// Adds the outcome of an item. An item that was canceled does not count.
     pub fn count(&mut self, record: Record) {
         match record.outcome {
             ItemOutcome::Transferred(_) => {
@@ -88,17 +89,17 @@ impl Summary {
     }
 }
 
-/// What a finished task gives back.
+/// The result of a task.
 struct Finished {
     number: ItemNumber,
     candidate: Candidate,
     record: Record,
-    /// What is to be proven before it counts as transferred.
+    /// What must be checked before the file counts as transferred.
     sent: Option<Sent>,
 }
 
 impl Finished {
-    /// Whether it was answered as done, and is not there.
+    /// Whether the server confirmed the upload, but the file does not exist.
     fn is_unproven(&self) -> bool {
         matches!(self.record.outcome, ItemOutcome::Failed(TransferError::Unproven { .. }))
     }
@@ -107,30 +108,30 @@ impl Finished {
 struct Run<'a> {
     engine: &'a Engine,
     summary: Summary,
-    /// A transfer keeps its slot until the run has seen how it ended: that may be the end of the run.
+    /// A transfer keeps its slot until the run has handled its result, which may end the run.
     running: JoinSet<(Finished, Slot)>,
-    /// Uploads that were answered as done, until they are proven together.
+    /// Confirmed uploads that have yet to be checked, together.
     unproven: Vec<Finished>,
-    /// How many of them are proven together.
+    /// The number of uploads that are checked together.
     batch: usize,
-    /// When the first of them was done.
+    /// When the first of them was confirmed.
     unproven_since: Instant,
     proving: JoinSet<Vec<Finished>>,
     next_number: ItemNumber,
     again: Vec<Finished>,
-    /// How often what has failed was begun once more.
+    /// The number of passes over failed files so far.
     pass: u32,
     failures_in_a_row: usize,
-    /// The size of the smallest file among them. A smaller one that succeeds proves nothing: a line may break off after
-    /// some bytes, every time.
+    /// The size of the smallest file among these failures. A smaller file that succeeds proves nothing, because a
+    /// connection may break after a certain number of bytes every time.
     smallest_failed: u64,
 }
 
 impl Engine {
-    /// Plans and runs the jobs. Failures of items are in the summary; it never fails as a whole.
+    /// Plans and runs the jobs. Failures of items are in the summary; the method itself never fails.
     pub async fn execute(mut self, jobs: Vec<Job>) -> Summary {
         let begun = Instant::now();
-        // What stops this run for its own reasons must not look like the user's Ctrl-C.
+        // If the run stops for its own reasons, that must not look like the user's Ctrl-C.
         let by_user = self.cancel.clone();
         self.cancel = by_user.child_token();
         self.remove_leftovers().await;
@@ -159,7 +160,7 @@ impl Engine {
         summary
     }
 
-    /// Removes what killed runs have left. A disk that does not answer holds nothing up.
+    /// Removes temporary files of killed runs. A disk that does not answer must not block the run.
     async fn remove_leftovers(&self) {
         let temporaries = self.options.temporaries.clone();
         if !self.options.dry_run {
@@ -193,7 +194,8 @@ impl Engine {
                 .map(|done| (done.outcome, done.target.display().to_string(), done.etag, done.size)),
         };
         let (outcome, target, etag, size) = ended.unwrap_or_else(|error| {
-            // What another attempt might have mended was not to be tried again.
+            // The run was canceled before another attempt could succeed. That is not a failure of this file, except if
+            // it may be damaged.
             let given_up = self.cancel.is_cancelled() && error.is_transient();
             let in_doubt = matches!(error, TransferError::InDoubt { .. });
             let error = if given_up && !in_doubt { TransferError::Cancelled } else { error };
@@ -207,7 +209,7 @@ impl Engine {
         Finished { number, candidate, record, sent }
     }
 
-    /// Proves several uploads at once. Where the run is cancelled and the server does not answer, they stay as they are.
+    /// Checks several uploads together. If the run is canceled and the server does not answer, they stay unchecked.
     async fn prove_all(self, mut finished: Vec<Finished>) -> Vec<Finished> {
         let sent: Vec<Sent> = finished.iter().filter_map(|finished| finished.sent.clone()).collect();
         let faults = tokio::select! {
@@ -224,7 +226,7 @@ impl Engine {
     }
 }
 
-/// Whether a file can be read, which a dry run would not notice otherwise.
+/// Checks that a file can be read. A dry run would not notice the problem otherwise.
 async fn can_read(path: &Path) -> Result<(), TransferError> {
     let opened = path.to_owned();
     let opened = spawn_blocking(move || open::regular_file(&opened)).await;
@@ -239,12 +241,12 @@ impl Run<'_> {
     async fn all(mut self, mut steps: mpsc::Receiver<Step>) -> Summary {
         self.first_pass(&mut steps).await;
         drop(steps);
-        // Where there was nothing else to do meanwhile, it would only be more of the same attempts in a row.
+        // If this was the only item, nothing else has happened since its last attempt, so another one makes no sense.
         let alone = self.next_number == 1;
         while !self.again.is_empty() {
             self.pass += 1;
             for finished in std::mem::take(&mut self.again) {
-                // A run that was stopped still tells what it left behind: a replaced file may be damaged.
+                // Even a canceled run must report what it leaves behind: an overwritten file may be damaged.
                 if (alone && !finished.is_unproven()) || self.engine.cancel.is_cancelled() {
                     self.report(finished.number, finished.record);
                     continue;
@@ -271,12 +273,15 @@ impl Run<'_> {
             let changed = limiter.changed();
             slot = slot.filter(|_| open).or_else(|| limiter.try_start().filter(|_| open));
             let stopping = self.engine.cancel.is_cancelled();
+            // A canceled run starts nothing new, but waits for what cannot be broken off, such as a PUT whose last byte
+            // was sent.
             if stopping || (!open && self.running.is_empty()) {
                 open = false;
                 self.wait_for_one().await;
                 continue;
             }
             tokio::select! {
+                // Finished tasks first: they free slots and memory, and a failure among them may end the run.
                 biased;
                 Some(finished) = self.running.join_next() => self.finished(finished),
                 Some(proven) = self.proving.join_next() => self.proven(proven),
@@ -285,6 +290,7 @@ impl Run<'_> {
                     None => open = false,
                 },
                 () = changed, if open && slot.is_none() => {}
+                // A few files must not wait for a full batch, because the walk or a large transfer may take hours.
                 () = tokio::time::sleep_until((self.unproven_since + PROOF_AFTER).into()), if !self.unproven.is_empty() => {
                     self.prove();
                 }
@@ -297,7 +303,7 @@ impl Run<'_> {
         !(self.running.is_empty() && self.proving.is_empty() && self.unproven.is_empty())
     }
 
-    /// Waits for one thing that is on its way, where nothing new is begun meanwhile.
+    /// Waits for one thing in progress while nothing new is started.
     async fn wait_for_one(&mut self) {
         if self.running.is_empty() {
             self.prove();
@@ -310,7 +316,7 @@ impl Run<'_> {
         }
     }
 
-    /// Starts to prove what has been sent.
+    /// Starts to check the confirmed uploads.
     fn prove(&mut self) {
         let unproven = std::mem::take(&mut self.unproven);
         if !unproven.is_empty() {
@@ -330,7 +336,7 @@ impl Run<'_> {
         self.stop(TransferError::local("", std::io::Error::other(error)));
     }
 
-    /// Takes a step; a file takes the slot.
+    /// Handles a step. A file uses the slot.
     fn step(&mut self, step: Step, slot: &mut Option<Slot>) {
         match step {
             Step::File(candidate) => {
@@ -375,6 +381,8 @@ impl Run<'_> {
                 self.engine.observer.item_sent(finished.number);
                 self.unproven.push(finished);
                 if self.unproven.len() >= self.batch {
+                    // A check may list the complete folder each time, so batches must grow with it. The first ones are
+                    // small, to notice problems early.
                     self.batch = (self.batch * 2).min(BATCH.1);
                     self.prove();
                 }
@@ -393,9 +401,12 @@ impl Run<'_> {
                 } else {
                     self.end_row();
                 }
+                // A file that the server has misplaced is likely to succeed the next time, unlike one that has failed
+                // in all attempts.
                 let passes = if finished.is_unproven() { UNPROVEN_PASSES } else { 1 };
                 let may_wait = self.again.len() < LAST_PASS && !self.engine.cancel.is_cancelled();
                 if transient && self.pass < passes && may_wait {
+                    // Its bytes were reported as transferred, and will be reported again.
                     match &finished.sent {
                         Some(sent) => self.engine.observer.bytes_lost(finished.number, sent.size),
                         None => self.engine.observer.item_restarted(finished.number),
@@ -403,6 +414,7 @@ impl Run<'_> {
                     self.engine.observer.item_postponed(finished.number);
                     self.give_up_where_all_fails(error);
                     if let (Candidate::Upload(upload), Some(sent)) = (&mut finished.candidate, &finished.sent) {
+                        // The file under this name is the broken result of this upload. The policy may not protect it.
                         upload.must_replace = sent.replaced.is_some();
                     }
                     self.again.push(finished);
@@ -411,7 +423,7 @@ impl Run<'_> {
                 self.give_up_where_all_fails(error);
             }
             ItemOutcome::Transferred(_) if finished.candidate.size() >= self.smallest_failed => self.end_row(),
-            // What is small, unchanged or skipped does not show that the server is well.
+            // A small, unchanged or skipped file does not prove that the server is well.
             ItemOutcome::Transferred(_) | ItemOutcome::Unchanged | ItemOutcome::Skipped => {}
         }
         self.report(finished.number, finished.record);
@@ -422,11 +434,11 @@ impl Run<'_> {
         self.smallest_failed = u64::MAX;
     }
 
-    /// A server that has failed so often in a row is away, and a disk that was full so often stays so: going on would
-    /// only take long.
+    /// Ends the run after too many failures in a row: a server that has failed that often is down, and a full disk
+    /// remains full, so to continue would only take time.
     fn give_up_where_all_fails(&mut self, error: &TransferError) {
         let limit = (2 * self.engine.options.transfers.limit()).max(8);
-        // The last pass is short enough to be gone through.
+        // The last pass is short enough to be completed.
         if self.failures_in_a_row >= limit && self.pass == 0 {
             self.stop(TransferError::GaveUp { failures: limit, cause: error.to_string(), reach: error.reach() });
         }

@@ -1,4 +1,4 @@
-//! What an upload reads: a local file, and how much of it at once.
+//! The local file that an upload reads.
 
 use std::fs::{self, File, Metadata};
 use std::path::{Path, PathBuf};
@@ -6,27 +6,28 @@ use std::time::SystemTime;
 
 use crate::transfer::TransferError;
 
-/// How much is read at once, in bytes.
+/// The number of bytes to read at once.
 pub(in crate::transfer) const CHUNK: usize = 256 * 1024;
 
-/// A file as it was when its upload began: it must not change until the last byte is read.
+/// The state of a file at the start of its upload. The file must not change until its last byte is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// When it was last written.
+    /// The modification time.
     pub modified: Option<SystemTime>,
-    /// Which file of its disk it is, where the system tells: another one may take its name, size and time.
+    /// The device and inode numbers, if the system has them. They reveal another file with the same name, size and
+    /// time.
     pub identity: Option<(u64, u64)>,
 }
 
 impl Snapshot {
-    /// The file as it is now.
+    /// Records the current state of a file.
     ///
     /// # Errors
-    /// The file cannot be looked at, or is no regular file any more.
+    /// The file cannot be examined, or is not a regular file.
     pub fn take(path: &Path) -> Result<Self, TransferError> {
         let metadata = fs::metadata(path).map_err(|error| TransferError::local(path, error))?;
         if !metadata.is_file() {
@@ -40,10 +41,10 @@ impl Snapshot {
         Self { path: path.to_owned(), size: metadata.len(), modified: metadata.modified().ok(), identity }
     }
 
-    /// Whether an open file is still this one.
+    /// Checks that an open file is unchanged.
     ///
     /// # Errors
-    /// It has changed, or cannot be looked at.
+    /// The file has changed, or cannot be examined.
     pub fn check(&self, file: &File) -> Result<(), TransferError> {
         let metadata = file.metadata().map_err(|error| TransferError::local(&self.path, error))?;
         if Self::of(&self.path, &metadata) == *self { Ok(()) } else { Err(TransferError::Changed(self.path.clone())) }

@@ -1,6 +1,6 @@
-//! Files that get another ETag than was sent, by their storage (docs/protocol.md §5.8). Where the server encrypts what it
-//! stores, it is that of what is stored, which is different each time, so that only the content hash tells whether a
-//! content has arrived. Structured storage forgets the parts of a file.
+//! Storages that change the ETag of an uploaded file (docs/protocol.md §5.8). With encryption, the ETag is that of the
+//! stored data and differs for each write, so only the content hash shows whether the content has arrived. Structured
+//! storage replaces a multipart ETag with the MD5 of the content.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,42 +17,42 @@ use crate::transfer::event::Notice;
 use crate::transfer::verify::{hash_file, same_content};
 use crate::transfer::{Engine, TransferError};
 
-/// How long the server may take to tell the hash of a new content: it tells that of the one before until then.
+/// How long the server may report the content hash of the previous content.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long the hash of a new file is waited for: where it stays away, the file is sent again.
+/// How long to wait for the content hash of a new file. After that, the file is sent again.
 const HASH_WITHIN: Duration = Duration::from_secs(5);
 
-/// The first pause between two looks at the hash, which double.
+/// The first pause between two requests for the hash. It doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a run has learned of the storage that its uploads go to.
+/// What this run knows about the storage of its upload target.
 #[derive(Debug, Clone, Default)]
 pub struct Storage(Arc<AtomicBool>);
 
 impl Storage {
-    /// Learns from the target of the run, or from the folder that it will be in.
+    /// Learns from the target of the run, or from the folder of the target.
     pub(in crate::transfer) fn learn(&self, node: Option<&Node>) {
         if node.is_some_and(Node::is_encrypted) {
             self.0.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether it encrypts what it stores.
+    /// Whether the storage encrypts its content.
     pub fn is_encrypted(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Whether a file has an ETag of another form than the expected one, which tells nothing of its content.
+/// Whether a file's ETag has another form than the expected one, so that it says nothing about the content.
 pub(in crate::transfer) fn has_other_form(node: &Node, expected: &str) -> bool {
     let is_joined = expected.contains('-') && node.etag.as_ref().is_some_and(|etag| !etag.contains('-'));
     !node.is_temporary() && (node.is_encrypted() || is_joined)
 }
 
 impl Engine {
-    /// Whether a node is a file of that content: by its ETag, or where that has another form by what else the server says
-    /// of it, compared with the local file, if there is one.
+    /// Whether a node is a file with this content. If the ETag has another form than expected, compares other metadata
+    /// with the local file, if there is one.
     pub(in crate::transfer) async fn is_arrival(
         &self,
         node: &Node,
@@ -80,10 +80,11 @@ impl Engine {
         }
     }
 
-    /// Compares a local file with the hash of what was sent, where the ETag could not tell. The server may be late.
+    /// Compares a local file with the server's content hash, for storages whose ETag is not a checksum. Waits if the
+    /// hash is late.
     ///
     /// # Errors
-    /// The hash stays another; the file cannot be read; the server cannot be asked.
+    /// The hash does not match; the file cannot be read; the request failed.
     pub(in crate::transfer) async fn check_encrypted(
         &self,
         source: &Path,
@@ -113,7 +114,7 @@ impl Engine {
         }
     }
 
-    /// Says that a stream was not compared, where the ETag could not tell: it cannot be read again.
+    /// Reports that a stream was not verified because the ETag is not a checksum. A stream cannot be read again.
     pub(in crate::transfer) fn say_unverified(&self, target: &RemotePath) {
         if self.options.verify && self.storage.is_encrypted() {
             self.observer.notice(&target.to_string(), Notice::EncryptedStream);

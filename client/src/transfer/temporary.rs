@@ -1,6 +1,6 @@
-//! The temporary files of downloads: each beside its target, under a name that nobody can guess, opened exclusively and
-//! readable by nobody else. Each is recorded until it is gone, so that a later run removes what a killed one has left,
-//! and never anything that only has such a name.
+//! Temporary files of downloads. Each is created exclusively beside its target, under an unpredictable name, readable
+//! only by the user. Each is recorded until it is removed, so that a later run can remove those of a killed run, and
+//! only those.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -14,10 +14,11 @@ use tempfile::{NamedTempFile, TempPath};
 
 use crate::sys::{atomic_file, local_name, open};
 
-/// What the name of a record ends with.
+/// The end of a record's file name.
 const RECORD: &str = ".temporary-files";
 
-/// How many entries a record may have beyond twice those of files that exist, before it is written anew.
+/// The number of obsolete entries that a record may have, beyond twice the number of existing files, before it is
+/// rewritten.
 const STALE_ENTRIES: usize = 1000;
 
 /// The temporary files of a run, with their record.
@@ -27,15 +28,15 @@ pub struct Temporaries {
     record: Mutex<Recording>,
 }
 
-/// The record of a run: the absolute paths of its temporary files, each followed by a NUL. It is locked while the run
-/// lives.
+/// The record of a run: the absolute paths of its temporary files, each followed by a NUL. The file stays locked during
+/// the run.
 #[derive(Debug, Default)]
 enum Recording {
-    /// No temporary file has been made yet.
+    /// No temporary file has been created yet.
     #[default]
     Before,
     Open(Record),
-    /// There is no place for it; what a killed run leaves then stays.
+    /// The record cannot be written, so the temporary files of a killed run would remain.
     Impossible,
 }
 
@@ -43,22 +44,22 @@ enum Recording {
 struct Record {
     file: File,
     path: PathBuf,
-    /// The folders that were made for it, the deepest first.
+    /// The folders that were created for the record, deepest first.
     made: Vec<PathBuf>,
     existing: HashSet<PathBuf>,
     entries: usize,
 }
 
 impl Temporaries {
-    /// Temporary files that are recorded in `folder`, which is made when it is needed.
+    /// Records temporary files in `folder`, which is created when it is needed.
     pub fn recorded_in(folder: PathBuf) -> Self {
         Self { folder: Some(folder), record: Mutex::default() }
     }
 
-    /// Makes an empty temporary file in the folder of a place, readable by the user alone. Blocking.
+    /// Creates an empty temporary file in the folder of `place`, readable only by the user. Blocking.
     ///
     /// # Errors
-    /// The file system's.
+    /// Errors of the file system.
     pub(in crate::transfer) fn create(self: &Arc<Self>, place: &Path) -> io::Result<Temporary> {
         let folder = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let path = folder.join(local_name::temporary());
@@ -67,25 +68,25 @@ impl Temporaries {
         let mut options = File::options();
         options.read(true).write(true).create_new(true);
         #[cfg(unix)]
-        // What the umask leaves of this is what any new file of the user has.
+        // The umask turns this into the mode of any new file of the user.
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, if replaced.is_some() { 0o600 } else { 0o666 });
         let file = options.open(&path)?;
         let permissions = match replaced {
             Some(replaced) => replaced,
             None => Permissions::of(&file.metadata()?),
         };
-        // A file system without permissions may refuse this.
+        // A file system without permissions may reject this.
         let _ = Permissions::private().give_to(&file);
         let path = TempPath::try_from_path(path)?;
         Ok(Temporary { file: NamedTempFile::from_parts(file, path), permissions, _entry: entry })
     }
 
-    /// Removes the temporary files that killed runs have left, as far as they are recorded and can be removed. Blocking.
+    /// Removes the recorded temporary files of killed runs, if possible. Blocking.
     pub fn remove_leftovers(&self) {
         let Some(folder) = &self.folder else { return };
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().ends_with(RECORD) {
-                // Another run may have removed it meanwhile.
+                // Another run may have removed it in the meantime.
                 let _ = remove_recorded(&entry.path());
             }
         }
@@ -98,7 +99,7 @@ impl Temporaries {
     fn add(&self, path: &Path) {
         let mut recording = self.lock();
         if let (Recording::Before, Some(folder)) = (&*recording, &self.folder) {
-            // Another run may just be removing the folder.
+            // Another run may be removing the folder at this moment.
             let record = Record::create(folder).or_else(|_| Record::create(folder));
             *recording = record.map_or(Recording::Impossible, Recording::Open);
         }
@@ -116,7 +117,7 @@ impl Temporaries {
     }
 }
 
-/// Removes what one record names, and the record. A run that lives keeps its own.
+/// Removes the files that one record names, and the record. The record of a running process is kept.
 fn remove_recorded(path: &Path) -> io::Result<()> {
     let mut file = open::regular_file(path)?;
     if file.try_lock().is_err() {
@@ -130,7 +131,7 @@ fn remove_recorded(path: &Path) -> io::Result<()> {
             && left.file_name().and_then(|name| name.to_str()).is_some_and(local_name::is_temporary)
             && fs::symlink_metadata(&left).is_ok_and(|metadata| metadata.is_file());
         if is_ours {
-            // What cannot be removed now is left for good.
+            // A file that cannot be removed now will never be: its record is deleted next.
             let _ = fs::remove_file(&left);
         }
     }
@@ -139,7 +140,7 @@ fn remove_recorded(path: &Path) -> io::Result<()> {
 
 impl Record {
     fn create(folder: &Path) -> io::Result<Self> {
-        // Those that are missing now go again with the record.
+        // The folders that do not exist yet are removed together with the record.
         let made = folder.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
         Self::create_in(folder, made)
     }
@@ -153,7 +154,7 @@ impl Record {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&path)?;
         file.try_lock()?;
-        // A run that removes leftovers may have taken it for one before it was locked.
+        // Before the file was locked, another run may have removed it as the record of a killed one.
         fs::symlink_metadata(&path)?;
         Ok(Self { file, path, made, existing: HashSet::new(), entries: 0 })
     }
@@ -177,9 +178,9 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         if self.existing.is_empty() {
-            // The next run removes it otherwise.
+            // If this fails, the next run removes it.
             let _ = fs::remove_file(&self.path);
-            // Something else may be in them by now.
+            // Other files may have been added to the folders.
             let _ = self.made.iter().try_for_each(fs::remove_dir);
         }
     }
@@ -198,7 +199,7 @@ fn from_bytes(bytes: &[u8]) -> Option<PathBuf> {
     text.filter(|text| !text.is_empty()).map(PathBuf::from)
 }
 
-/// A path in the record, as long as the file may be there.
+/// A path in the record, for as long as the file may exist.
 #[derive(Debug)]
 struct Entry {
     temporaries: Arc<Temporaries>,
@@ -219,14 +220,14 @@ impl Drop for Entry {
     }
 }
 
-/// A temporary file, which goes with this value unless it is given its name.
+/// A temporary file. Dropping it removes the file, unless it was published.
 #[derive(Debug)]
 pub(in crate::transfer) struct Temporary {
-    /// The file itself: its wrapper would put the temporary name into an error.
+    /// The file without its wrapper, which would put the temporary name into error messages.
     file: NamedTempFile,
-    /// What it has once it has its name.
+    /// The permissions that the file gets when it is published.
     permissions: Permissions,
-    /// After the file: it is recorded until it is gone.
+    /// Dropped after the file, so that the file is recorded until it is gone.
     _entry: Entry,
 }
 
@@ -239,10 +240,10 @@ impl Temporary {
         self.file.as_file_mut()
     }
 
-    /// Flushes it and gives it its name; gives it back if that is taken and not to be replaced. Blocking.
+    /// Flushes the file and gives it its name. Returns it if the name is in use and must not be replaced. Blocking.
     ///
     /// # Errors
-    /// The file system's; also if something else is under the temporary name by now.
+    /// Errors of the file system; another file has the temporary name.
     pub(in crate::transfer) fn publish(
         self,
         place: &Path,
@@ -256,7 +257,7 @@ impl Temporary {
         let replaced = if replace { Permissions::of_file(place) } else { None };
         replaced.as_ref().unwrap_or(&permissions).give_to(file.as_file())?;
         file.as_file().sync_all()?;
-        // The name is given by path: only what was verified may get it.
+        // The rename works by path, so make sure that the path still names the verified file.
         if !is_at(file.as_file(), file.path())? {
             return Err(io::Error::other("another process replaced its temporary file"));
         }
@@ -284,12 +285,12 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     Ok(named.is_file() && same)
 }
 
-/// Who may do what with a file.
+/// The permissions of a file.
 #[derive(Debug, Clone)]
 struct Permissions {
     #[cfg(unix)]
     mode: u32,
-    /// The owner and the group, of a file that is replaced.
+    /// The owner and group of the file that is replaced.
     #[cfg(unix)]
     owner: Option<(u32, u32)>,
     #[cfg(not(unix))]
@@ -302,14 +303,14 @@ impl Permissions {
         Self { mode: 0o600, owner: None }
     }
 
-    /// Those of a file that was just made.
+    /// The permissions of a new file.
     fn of(metadata: &fs::Metadata) -> Self {
         use std::os::unix::fs::PermissionsExt as _;
-        // Setuid and setgid are for the content that had them.
+        // Setuid and setgid apply to the old content only.
         Self { mode: metadata.permissions().mode() & 0o777, owner: None }
     }
 
-    /// Those of a file that may be replaced, if there is one.
+    /// The permissions of an existing file at `place`, if there is one.
     fn of_file(place: &Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt as _;
         let metadata = fs::symlink_metadata(place).ok().filter(fs::Metadata::is_file)?;
@@ -322,12 +323,12 @@ impl Permissions {
         if let Some((user, group)) = self.owner {
             let has = |metadata: fs::Metadata| (metadata.uid(), metadata.gid());
             if has(file.metadata()?) != (user, group) {
-                // Only the superuser gives files away, and to a group only its members.
+                // Fails unless the user is the superuser or a member of the group.
                 let _ = std::os::unix::fs::fchown(file, Some(user), Some(group))
                     .or_else(|_| std::os::unix::fs::fchown(file, None, Some(group)));
             }
             if file.metadata()?.gid() != group {
-                // Another group gets no more than everybody.
+                // If the group differs, it gets only the permissions that everybody has.
                 mode &= !0o070 | (mode & 0o007) << 3;
             }
         }
@@ -372,7 +373,7 @@ mod tests {
         names
     }
 
-    /// Makes a temporary file and ends as a killed run does: nothing is removed, the lock is gone.
+    /// Creates a temporary file and then behaves like a killed run: removes nothing, but releases the lock.
     fn killed(records: &Path, place: &Path) -> PathBuf {
         let temporaries = Arc::new(Temporaries::recorded_in(records.to_owned()));
         let mut temporary = temporaries.create(place).expect("a file");
@@ -387,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_run_has_left_is_removed_by_the_next_and_nothing_else() {
+    fn the_next_run_removes_the_files_of_a_killed_run_and_nothing_else() {
         let (folder, kept) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
         let records = kept.path().to_owned();
         let left = killed(&records, &folder.path().join("file"));
@@ -411,7 +412,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_record_is_no_way_to_have_other_files_removed() {
+    fn a_record_cannot_make_a_run_remove_other_files() {
         let (folder, records) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
         let victim = folder.path().join("victim");
         fs::write(&victim, "mine").expect("a file");
@@ -448,7 +449,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn only_what_was_written_gets_the_name_and_nobody_else_reads_it_before() {
+    fn only_the_written_file_gets_the_name_and_it_is_private_before() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().expect("a folder");
         let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o7777;

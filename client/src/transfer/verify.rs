@@ -1,4 +1,4 @@
-//! Comparing local contents with what the server says of its own.
+//! Compares local contents with the server's metadata.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -13,19 +13,19 @@ use crate::s3;
 use crate::sys::open;
 use crate::transfer::source::CHUNK;
 
-/// Hashes a whole file. Blocking, but never for a pipe.
+/// Hashes a complete file. Blocking, but never waits for a pipe.
 ///
 /// # Errors
-/// The file cannot be read, or is no regular file.
+/// The file cannot be read, or is not a regular file.
 pub fn hash_file(path: &Path, scheme: Scheme) -> io::Result<Hasher> {
     let hashed = hash_all(open::regular_file(path)?, &[scheme])?;
     Ok(hashed.into_iter().next().unwrap_or_else(|| Hasher::new(scheme)))
 }
 
-/// Hashes a content in several ways in one pass. Blocking.
+/// Hashes a content with several schemes in one pass. Blocking.
 ///
 /// # Errors
-/// It cannot be read.
+/// The content cannot be read.
 pub(in crate::transfer) fn hash_all(mut content: impl Read, schemes: &[Scheme]) -> io::Result<Vec<Hasher>> {
     let mut hashers: Vec<Hasher> = schemes.iter().copied().map(Hasher::new).collect();
     let mut buffer = vec![0_u8; CHUNK];
@@ -38,8 +38,7 @@ pub(in crate::transfer) fn hash_all(mut content: impl Read, schemes: &[Scheme]) 
     }
 }
 
-/// Whether a local file has the content that the server describes. False where the server says too little to tell.
-/// Blocking.
+/// Whether a local file has the content that the server describes; false if the metadata are not sufficient. Blocking.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -49,7 +48,7 @@ pub fn same_content(path: &Path, local_size: u64, node: &Node) -> io::Result<boo
     }
     let etag = node.etag.as_deref().filter(|_| !node.is_encrypted());
     let mut schemes = etag.map_or_else(Vec::new, |etag| ways_to_hash(etag, node.size));
-    // Where the ETag is that of parts of a size that nobody told, or of what is encrypted, the server's own hash decides as well.
+    // The ETag of parts with an unknown size, or of encrypted data, cannot be computed; then the content hash decides.
     let by_blocks = Scheme::Parts(CELLS_BLOCK);
     if node.hash.is_some() && schemes != [Scheme::Whole] && !schemes.contains(&by_blocks) {
         schemes.push(by_blocks);
@@ -65,13 +64,13 @@ pub fn same_content(path: &Path, local_size: u64, node: &Node) -> io::Result<boo
     Ok(!others.is_empty() && hash_all(open::regular_file(path)?, others)?.into_iter().any(is_it))
 }
 
-/// The ways of hashing a content of `size` bytes that its `etag` may come from, likeliest first.
+/// Returns the hash schemes that may have produced `etag` for a content of `size` bytes, most likely first.
 pub fn ways_to_hash(etag: &str, size: u64) -> Vec<Scheme> {
     let likely = Scheme::likely(etag, size);
     if likely.is_empty() { Scheme::of_etag(etag, size).into_iter().collect() } else { likely }
 }
 
-/// [`ways_to_hash`], and the way of `x-cells-hash` if the ETag alone may not tell.
+/// Returns [`ways_to_hash`], and the scheme of `x-cells-hash` if the ETag may not be sufficient.
 pub fn ways_to_tell(etag: &str, size: u64) -> Vec<Scheme> {
     let (mut schemes, by_blocks) = (ways_to_hash(etag, size), Scheme::Parts(CELLS_BLOCK));
     if schemes != [Scheme::Whole] && !schemes.contains(&by_blocks) {
@@ -80,8 +79,8 @@ pub fn ways_to_tell(etag: &str, size: u64) -> Vec<Scheme> {
     schemes
 }
 
-/// Whether the server's copy of a file is shorter than its index says (docs/protocol.md §5.3): it gives the first byte
-/// but never the last. A server that is in trouble gives neither, a bad connection now and then both.
+/// Whether the stored copy of a file is shorter than its index entry says (docs/protocol.md §5.3): the server sends the
+/// first byte but never the last. A failing server sends neither; a bad connection sends both now and then.
 pub async fn is_cut_short(s3: &s3::Client, path: &RemotePath) -> bool {
     let Ok(info) = s3.head(path).await else { return false };
     let Some(last) = info.length.checked_sub(1) else { return false };

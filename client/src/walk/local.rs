@@ -1,4 +1,4 @@
-//! Local trees: read on a thread of its own, folders before what they hold, links followed without loops.
+//! Local trees: read on their own thread, folders before their content, links followed without loops.
 
 use std::cell::Cell;
 use std::fs::{self, FileType, Metadata};
@@ -10,34 +10,34 @@ use tokio::sync::mpsc;
 
 use crate::sys::local_name;
 
-/// How many found entries wait to be taken before the walk pauses.
+/// The number of entries that wait for the receiver before the walk pauses.
 const QUEUE: usize = 1024;
 
 /// What to do with symbolic links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LinkPolicy {
-    /// Take what they point at, folders too.
+    /// Follow them, also to folders.
     #[default]
     Follow,
-    /// Leave them out, with a notice.
+    /// Skip them, with a notice.
     Skip,
-    /// Count each as a failure.
+    /// Report each as a failure.
     Error,
 }
 
-/// How a local tree is walked.
+/// Options of a walk.
 #[derive(Debug, Clone)]
 pub struct LocalOptions {
     /// What to do with symbolic links.
     pub links: LinkPolicy,
-    /// Whether names that start with a dot are taken.
+    /// Whether to include names that start with a dot.
     pub hidden: bool,
-    /// A file that is never taken, by its [`real_path`].
+    /// A file to exclude, by its [`real_path`].
     pub except: Option<PathBuf>,
 }
 
-/// The path of a file behind all links, which is the same however it is written; of one that does not exist, the path
-/// that it would have. `None` where its folder does not exist either.
+/// Returns the path of a file without links, which is the same however the path is written. For a file that does not
+/// exist, returns its future path; `None` if its folder does not exist either.
 pub fn real_path(path: &Path) -> Option<PathBuf> {
     fs::canonicalize(path).ok().or_else(|| {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -45,23 +45,23 @@ pub fn real_path(path: &Path) -> Option<PathBuf> {
     })
 }
 
-/// Why an entry is left out without being a failure.
+/// Why an entry is skipped without a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeftOut {
     /// A FIFO, socket or device.
     Special,
-    /// A link that points at nothing.
+    /// A broken link.
     Dangling,
-    /// A link to a folder that holds it.
+    /// A link to a folder that contains the link.
     Loop,
-    /// A link, and links are to be skipped.
+    /// A link, and the policy is to skip links.
     Link,
-    /// What a download that was ended in the middle has left behind.
+    /// The temporary file of an interrupted download.
     Temporary,
 }
 
 impl LeftOut {
-    /// The reason in words.
+    /// Returns the reason in words.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Special => "not a regular file (a pipe, socket or device)",
@@ -73,87 +73,87 @@ impl LeftOut {
     }
 }
 
-/// Why an entry cannot be taken.
+/// Why an entry cannot be transferred.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// The file system refused.
+    /// An operation of the file system failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The name is not UTF-8, and the server keeps only Unicode names.
+    /// The name is not UTF-8, and the server stores only Unicode names.
     #[error("the name is not valid UTF-8")]
     NotUnicode,
-    /// A link, and links are errors.
+    /// A link, and the policy is to refuse links.
     #[error("a symbolic link, and links are refused")]
     Link,
-    /// A FIFO, socket or device, where a file or folder was named.
+    /// A FIFO, socket or device in place of a file or folder.
     #[error("not a regular file or folder, but a pipe, socket or device")]
     Special,
-    /// What a download that was ended in the middle has left behind.
+    /// The temporary file of an interrupted download.
     #[error("its name is that of a temporary file of a download, which is never uploaded")]
     Temporary,
 }
 
-/// A folder of a walk; the root is number 0.
+/// The number of a folder in a walk; the root has 0.
 pub type FolderNumber = u64;
 
-/// One step of a walk.
+/// One item of a walk.
 #[derive(Debug)]
 pub enum LocalItem {
-    /// A folder, before anything in it.
+    /// A folder. It comes before its content.
     Folder {
-        /// Its number.
+        /// The number.
         number: FolderNumber,
-        /// The folder that it lies in; `None` for the root.
+        /// The number of the folder that contains it; `None` for the root.
         parent: Option<FolderNumber>,
-        /// Its own name, empty for the root.
+        /// The name; empty for the root.
         name: String,
-        /// Where it is.
+        /// The path.
         path: PathBuf,
     },
     /// A regular file.
     File {
-        /// The folder that it lies in.
+        /// The number of the folder that contains it.
         folder: FolderNumber,
-        /// Its own name.
+        /// The name.
         name: String,
-        /// Where it is.
+        /// The path.
         path: PathBuf,
-        /// Bytes, as of now.
+        /// The present size in bytes.
         size: u64,
-        /// When it was last written, where the file system tells.
+        /// The modification time, if the file system has it.
         modified: Option<SystemTime>,
     },
-    /// Nothing more comes of this folder or anything below it.
+    /// The folder, and everything below it, is complete.
     FolderDone(FolderNumber),
-    /// An entry that is left out, with a notice.
+    /// An entry that is skipped, with a notice.
     LeftOut {
-        /// Where it is.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// Why it is skipped.
         reason: LeftOut,
     },
-    /// The first link that is followed out of the root.
+    /// The first link that leads out of the root.
     LeadsOut {
-        /// Where it is.
+        /// The path.
         path: PathBuf,
     },
     /// An entry, or the rest of a folder, that cannot be read.
     Failed {
-        /// Where it is.
+        /// The path.
         path: PathBuf,
         /// Why.
         error: LocalError,
     },
 }
 
-/// Walks the folder `root` on a thread of its own. It ends early once the receiver is dropped.
+/// Walks the folder `root` on its own thread. Ends early once the receiver is dropped.
 pub fn walk(root: PathBuf, options: LocalOptions) -> mpsc::Receiver<LocalItem> {
     let (sender, receiver) = mpsc::channel(QUEUE);
     tokio::task::spawn_blocking(move || {
         let canonical = fs::canonicalize(&root).unwrap_or_else(|_| root.clone());
         let mut walker =
             Walker { options, sender, next_number: 1, root: canonical.clone(), left_root: Cell::new(false) };
-        // Only a receiver that is gone makes this fail.
+        // This fails only if the receiver is gone.
         let _ = walker.run(root, canonical);
     });
     receiver
@@ -168,11 +168,11 @@ struct Walker {
     next_number: FolderNumber,
     /// The real path of the root.
     root: PathBuf,
-    /// Whether it was told that a link leads out of it.
+    /// Whether a link that leads out of the root was reported.
     left_root: Cell<bool>,
 }
 
-/// A folder being walked: what of it is still to be entered.
+/// A folder in progress, and the sub-folders in it that are still to be entered.
 struct Frame {
     number: FolderNumber,
     path: PathBuf,
@@ -206,7 +206,7 @@ impl Walker {
         Ok(())
     }
 
-    /// Sends the files of a folder and keeps its sub-folders for later.
+    /// Sends the files of a folder, and keeps its sub-folders for later.
     fn read_folder(
         &self,
         number: FolderNumber,
@@ -232,35 +232,38 @@ impl Walker {
             };
             let path = entry.path();
             let Ok(name) = entry.file_name().into_string() else {
+                // The server stores only Unicode. A lossy conversion would upload the file under a name that the user
+                // cannot find.
                 self.send(LocalItem::Failed { path, error: LocalError::NotUnicode })?;
                 continue;
             };
             if !self.options.hidden && name.starts_with('.') {
                 continue;
             }
-            let found = self.look(&entry.file_type(), &path, &frame, above);
+            let found = self.examine(&entry.file_type(), &path, &frame, above);
+            // A skipped link leads nowhere, so it is not reported as leading out.
             let is_link = entry.file_type().is_ok_and(|file_type| file_type.is_symlink());
-            if is_link && matches!(found, Ok(Found::File(_) | Found::Folder(_))) && self.is_first_out(&path) {
+            if is_link && matches!(found, Ok(Examined::File(_) | Examined::Folder(_))) && self.is_first_out(&path) {
                 self.send(LocalItem::LeadsOut { path: path.clone() })?;
             }
             match found {
-                Ok(Found::Folder(canonical)) => {
+                Ok(Examined::Folder(canonical)) => {
                     let canonical = canonical.unwrap_or_else(|| frame.canonical.join(&name));
                     frame.folders.push((name, canonical));
                 }
-                // It is not certain that it is one: somebody's file is never left out without a word.
-                Ok(Found::File(_)) if local_name::is_temporary(&name) => {
+                // The name does not prove that this is a temporary file, so it is never skipped silently.
+                Ok(Examined::File(_)) if local_name::is_temporary(&name) => {
                     self.send(LocalItem::LeftOut { path, reason: LeftOut::Temporary })?;
                 }
-                Ok(Found::File(_)) if self.is_except(&frame, &name, &path, &entry.file_type()) => {}
-                Ok(Found::File(metadata)) => self.send(LocalItem::File {
+                Ok(Examined::File(_)) if self.is_except(&frame, &name, &path, &entry.file_type()) => {}
+                Ok(Examined::File(metadata)) => self.send(LocalItem::File {
                     folder: number,
                     name,
                     path,
                     size: metadata.len(),
                     modified: metadata.modified().ok(),
                 })?,
-                Ok(Found::LeftOut(reason)) => self.send(LocalItem::LeftOut { path, reason })?,
+                Ok(Examined::LeftOut(reason)) => self.send(LocalItem::LeftOut { path, reason })?,
                 Err(error) => self.send(LocalItem::Failed { path, error })?,
             }
         }
@@ -274,68 +277,72 @@ impl Walker {
             && !self.left_root.replace(true)
     }
 
-    /// Whether a file is the one that is never taken.
+    /// Whether a file is the excluded one.
     fn is_except(&self, folder: &Frame, name: &str, path: &Path, file_type: &io::Result<FileType>) -> bool {
         let Some(except) = &self.options.except else { return false };
+        // A cheap comparison for regular files, since resolving each path would cost a system call for each file.
         if file_type.as_ref().is_ok_and(FileType::is_file) {
             return except.file_name().is_some_and(|file| file == name) && except.parent() == Some(&folder.canonical);
         }
-        // A link may lead to it.
+        // A link may lead to the excluded file.
         fs::canonicalize(path).is_ok_and(|real| real == *except)
     }
 
-    fn look(
+    fn examine(
         &self,
         file_type: &io::Result<FileType>,
         path: &Path,
         folder: &Frame,
         above: &[Frame],
-    ) -> Result<Found, LocalError> {
+    ) -> Result<Examined, LocalError> {
         let file_type = match file_type {
+            // Requested again for the error, since an `io::Error` cannot be cloned.
             Ok(file_type) => *file_type,
             Err(_) => fs::symlink_metadata(path)?.file_type(),
         };
         if !file_type.is_symlink() {
             return Ok(if file_type.is_dir() {
-                Found::Folder(None)
+                Examined::Folder(None)
             } else if file_type.is_file() {
-                Found::File(fs::symlink_metadata(path)?)
+                Examined::File(fs::symlink_metadata(path)?)
             } else {
-                Found::LeftOut(LeftOut::Special)
+                Examined::LeftOut(LeftOut::Special)
             });
         }
         match self.options.links {
-            LinkPolicy::Skip => return Ok(Found::LeftOut(LeftOut::Link)),
+            LinkPolicy::Skip => return Ok(Examined::LeftOut(LeftOut::Link)),
             LinkPolicy::Error => return Err(LocalError::Link),
             LinkPolicy::Follow => {}
         }
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::LeftOut(LeftOut::Dangling)),
-            // A link to itself, or a ring of links.
-            Err(error) if is_link_ring(&error) => return Ok(Found::LeftOut(LeftOut::Loop)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Examined::LeftOut(LeftOut::Dangling)),
+            // A link to itself, or a loop of links.
+            Err(error) if is_link_ring(&error) => return Ok(Examined::LeftOut(LeftOut::Loop)),
             Err(error) => return Err(error.into()),
         };
         if metadata.is_file() {
-            return Ok(Found::File(metadata));
+            return Ok(Examined::File(metadata));
         }
         if !metadata.is_dir() {
-            return Ok(Found::LeftOut(LeftOut::Special));
+            return Ok(Examined::LeftOut(LeftOut::Special));
         }
         let canonical = fs::canonicalize(path)?;
+        // Only folders above the link can form a loop. A link to a folder beside it is followed as often as it appears,
+        // as in cp.
         let loops = above.iter().chain([folder]).any(|ancestor| ancestor.canonical.starts_with(&canonical));
-        Ok(if loops { Found::LeftOut(LeftOut::Loop) } else { Found::Folder(Some(canonical)) })
+        Ok(if loops { Examined::LeftOut(LeftOut::Loop) } else { Examined::Folder(Some(canonical)) })
     }
 }
 
-/// ELOOP, for which the standard library has no stable name yet.
+/// Whether the error is ELOOP, for which the standard library has no stable name yet.
 fn is_link_ring(error: &io::Error) -> bool {
     let number = if cfg!(any(target_os = "linux", target_os = "android")) { 40 } else { 62 };
     cfg!(unix) && error.raw_os_error() == Some(number)
 }
 
-enum Found {
-    /// A folder, with its canonical path where a link led to it.
+enum Examined {
+    /// A folder, with its canonical path if a link leads to it.
     Folder(Option<PathBuf>),
     File(Metadata),
     LeftOut(LeftOut),
@@ -365,7 +372,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn folders_come_before_what_they_hold_and_leftovers_are_told() {
+    async fn folders_come_before_their_content_and_skipped_entries_are_reported() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir_all(folder.path().join("a/b")).expect("folders");
         fs::write(folder.path().join("a/b/x"), "123").expect("a file");
@@ -421,7 +428,7 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn the_first_link_that_leads_out_is_told() {
+    async fn the_first_link_that_leads_out_is_reported() {
         use std::os::unix::fs::symlink;
         let (folder, elsewhere) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
         let root = folder.path();
@@ -440,7 +447,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn names_that_are_not_unicode_are_failures_and_the_rest_goes_on() {
+    async fn names_that_are_not_unicode_fail_and_the_rest_continues() {
         use std::os::unix::ffi::OsStrExt;
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join(std::ffi::OsStr::from_bytes(b"bad\xff")), "1").expect("a file");

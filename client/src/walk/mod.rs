@@ -9,27 +9,27 @@ use crate::failure::ServerError;
 use crate::http::retry::{Advice, Retryable as _};
 use crate::path::RemotePath;
 
-/// Why a part of a remote tree could not be read.
+/// A part of a remote tree could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum WalkError {
     /// A listing or a stat failed.
     #[error(transparent)]
     Server(#[from] ServerError),
-    /// A folder that the server takes for an archive, so that nobody can list it.
+    /// A folder with the name of an archive, which the server cannot list.
     #[error("{0} is a folder with the name of an archive: the server cannot list it")]
     ArchiveFolder(RemotePath),
-    /// A pattern that cannot be read.
+    /// A pattern that is not valid.
     #[error("'{pattern}' is not a valid pattern: {reason}")]
     Pattern {
         /// The pattern as typed.
         pattern: String,
-        /// What is wrong with it.
+        /// What is not valid.
         reason: String,
     },
 }
 
 impl WalkError {
-    /// Whether another try later may succeed.
+    /// Whether another attempt later may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Server(error) => error.advice() != Advice::Stop,

@@ -1,5 +1,5 @@
-//! A whole tree in order: each folder before what it holds, siblings as the server lists them. The next folders are
-//! listed meanwhile, and nothing waits in memory but the pages at hand, whatever the size of a folder.
+//! A remote tree in order: each folder before its content, siblings as the server lists them. The next folders are
+//! listed in advance, and only the present pages are in memory, whatever the size of a folder.
 
 use std::collections::VecDeque;
 
@@ -14,45 +14,45 @@ use crate::api::{Client, Node};
 use crate::path::RemotePath;
 use crate::s3;
 
-/// How many nodes of one folder wait to be taken before its listing pauses.
+/// The number of nodes of one folder that wait for the caller before its listing pauses.
 const QUEUE: usize = 256;
 
-/// How a tree is walked.
+/// Options of a walk.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OrderedOptions {
-    /// Names that start with a dot as well; within their folder they come last.
+    /// Whether to include names that start with a dot; they come last in their folder.
     pub hidden: bool,
-    /// How deep to go: 1 is the root's own children; `None` all the way.
+    /// The maximum depth: 1 means the children of the root; `None` means no limit.
     pub depth: Option<usize>,
 }
 
 /// One step of a walk.
 #[derive(Debug)]
 pub enum Step {
-    /// A node; what a folder holds follows at once. The recycle bin of a workspace is one that is not entered.
+    /// A node. The content of a folder follows immediately. The recycle bin of a workspace is reported but not entered.
     Node {
         /// The node.
         node: Node,
-        /// Whether its folder holds nothing that comes after it.
+        /// Whether it is the last node in its folder.
         last: bool,
     },
-    /// Nothing more comes of this folder, the root included. Folders that are not entered are not left either.
+    /// A folder, or the root, is complete. Folders that were not entered do not have this step.
     Left(RemotePath),
-    /// A folder could not be listed, or not to its end.
+    /// A folder could not be listed, or not completely.
     Failed {
         /// The folder.
         folder: RemotePath,
-        /// Why.
+        /// Why it failed.
         error: WalkError,
     },
 }
 
-/// A walk that goes on as it is asked for steps.
+/// A walk that advances when the caller requests a step.
 pub struct OrderedWalk {
     api: Client,
     s3: s3::Client,
     options: OrderedOptions,
-    /// The folders on the way down to where the walk is.
+    /// The folders from the root to the present position.
     stack: Vec<Frame>,
 }
 
@@ -60,7 +60,7 @@ pub struct OrderedWalk {
 struct Frame {
     folder: RemotePath,
     listing: Listing,
-    /// Nodes that have come, with the listings of the next folders among them.
+    /// Nodes that have arrived, with the listings of the next folders among them.
     queue: VecDeque<(Node, Option<Listing>)>,
     failure: Option<WalkError>,
     ended: bool,
@@ -72,7 +72,7 @@ struct Listing {
     _task: AbortOnDropHandle<()>,
 }
 
-/// Walks everything below `root`, itself not included; the root of all lists the workspaces.
+/// Walks everything below `root`, without `root` itself. The children of the server's root are the workspaces.
 pub fn walk(api: &Client, s3: &s3::Client, root: &RemotePath, options: OrderedOptions) -> OrderedWalk {
     let mut walk = OrderedWalk { api: api.clone(), s3: s3.clone(), options, stack: Vec::new() };
     let listing = walk.list(root);
@@ -81,13 +81,13 @@ pub fn walk(api: &Client, s3: &s3::Client, root: &RemotePath, options: OrderedOp
 }
 
 impl OrderedWalk {
-    /// The next step; `None` at the end. What has failed below is a step of its own, and the walk goes on.
+    /// Returns the next step; `None` at the end. A failure is a step of its own, and the walk continues.
     pub async fn next(&mut self) -> Option<Step> {
         loop {
             self.take_what_came();
             self.list_ahead();
             let frame = self.stack.last_mut()?;
-            // That a node is the last one is known once the next has not come.
+            // Whether a node is the last one is known only when the next one has not arrived.
             if frame.queue.len() < 2 && !frame.ended {
                 let came = frame.listing.nodes.recv().await;
                 frame.keep(came);
@@ -111,7 +111,7 @@ impl OrderedWalk {
         self.stack.push(Frame { folder, listing, queue: VecDeque::new(), failure: None, ended: false });
     }
 
-    /// Takes what the present folder's listing has ready.
+    /// Takes the nodes that the listing of the present folder has ready.
     fn take_what_came(&mut self) {
         let Some(frame) = self.stack.last_mut() else { return };
         while frame.queue.len() < QUEUE && !frame.ended {
@@ -123,11 +123,12 @@ impl OrderedWalk {
         }
     }
 
-    /// Starts the listings of the folders that come next.
+    /// Starts the listings of the next folders.
     fn list_ahead(&mut self) {
         let deep_enough = self.options.depth.is_some_and(|limit| self.stack.len() >= limit);
         let Some(frame) = self.stack.last().filter(|_| !deep_enough) else { return };
         let is_entered = |node: &Node| node.is_folder() && !remote::is_recycle_bin(&node.path);
+        // Only a few in advance: each listing keeps pages in memory, and the server handles no more at the same time.
         let next = frame.queue.iter().enumerate().filter(|(_, (node, _))| is_entered(node)).take(LISTINGS_IN_FLIGHT);
         let missing: Vec<_> = next
             .filter(|(_, (_, listing))| listing.is_none())

@@ -1,4 +1,4 @@
-//! Remote trees: listings with hidden names completed, several in flight, parents always before their children.
+//! Remote trees: listings completed with hidden names, several in flight, parents always before their children.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,24 +15,25 @@ use crate::http::retry::{self, RetryPolicy};
 use crate::path::{FOLDER_MARKER, RemotePath, check_folder_name};
 use crate::s3;
 
-/// How many listings a walk keeps in flight: the server serves no more at once.
+/// The number of listings in flight. The server handles no more at the same time.
 pub const LISTINGS_IN_FLIGHT: usize = 4;
 
-/// How many found nodes wait to be taken before the walk pauses.
+/// The number of nodes that wait for the receiver before the walk pauses.
 const QUEUE: usize = 1024;
 
-/// The name of the folder at a workspace's root that holds what was deleted.
+/// The name of the recycle bin in a workspace's root.
 pub const RECYCLE_BIN: &str = "recycle_bin";
 
-/// Whether a name is that of one of the several roots of a shared workspace: eight hexadecimal digits, a dash, and what it is
-/// called elsewhere (docs/protocol.md §2.4).
+/// Whether a name is that of one of several roots of a shared workspace: eight hexadecimal digits, a dash, and its
+/// original name (docs/protocol.md §2.4).
 fn is_root_name(name: &str) -> bool {
     let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     name.as_bytes().get(8) == Some(&b'-') && name.bytes().take(8).all(is_hex)
 }
 
-/// How many names lead to the recycle bin that a path is or lies in: it is in the workspace, or in one of its several roots.
-/// What only looks like such a root is treated as one: what is deleted in a recycle bin is gone for good.
+/// Returns the number of names in the path of the recycle bin that `path` is or is in: the bin is in the workspace, or
+/// in one of its several roots. Anything that looks like such a root is treated as one, because a deletion inside a
+/// recycle bin is final.
 pub fn depth_of_recycle_bin(path: &RemotePath) -> Option<usize> {
     let mut below = path.segments().skip(1);
     let (first, second) = (below.next()?, below.next());
@@ -43,27 +44,27 @@ pub fn depth_of_recycle_bin(path: &RemotePath) -> Option<usize> {
     }
 }
 
-/// Whether this is the recycle bin of a workspace itself.
+/// Whether this is the recycle bin of a workspace.
 pub fn is_recycle_bin(path: &RemotePath) -> bool {
     depth_of_recycle_bin(path).is_some_and(|depth| path.segments().count() == depth)
 }
 
-/// Whether this is the recycle bin of a workspace, or lies in one.
+/// Whether this is the recycle bin of a workspace, or is inside one.
 pub fn is_in_recycle_bin(path: &RemotePath) -> bool {
     depth_of_recycle_bin(path).is_some()
 }
 
-/// Where the recycle bin is that something is moved to when it is deleted.
+/// Returns the path of the recycle bin for the deletion of a node.
 pub fn recycle_bin_of(path: &RemotePath) -> RemotePath {
     let names = path.segments().nth(1).map_or(1, |first| if is_root_name(first) { 2 } else { 1 });
     let root: Vec<&str> = path.segments().take(names).collect();
     RemotePath::root().join(&root.join("/")).join(RECYCLE_BIN)
 }
 
-/// All children of a folder, dot names included.
+/// Returns all children of a folder, including those whose name starts with a dot.
 ///
-/// The REST listing leaves out names that start with a dot but counts them. Where the count says that some are
-/// missing, an S3 LIST of the folder names them and a stat describes them; they come last.
+/// The REST listing omits those but counts them. If the count shows that some are missing, an S3 listing of the folder
+/// names them, and a stat describes them; they come last.
 pub fn children(
     api: &Client,
     s3: &s3::Client,
@@ -72,7 +73,7 @@ pub fn children(
     children_of(api, s3, folder, None)
 }
 
-/// [`children`] of a folder that has so many, where that is known.
+/// Like [`children`], for a folder whose number of children is known.
 fn children_of(
     api: &Client,
     s3: &s3::Client,
@@ -81,9 +82,10 @@ fn children_of(
 ) -> impl Stream<Item = Result<Node, WalkError>> + Send + 'static {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let (api, s3, folder) = (api.clone(), s3.clone(), folder.clone());
+    // On its own task, so that the next pages are requested while the caller handles the first one.
     tokio::spawn(async move {
         if let Err(error) = send_children(&api, &s3, &folder, count, &sender).await {
-            // A receiver that is gone wants no more.
+            // The receiver is gone if the caller needs no more.
             let _ = sender.send(Err(explained(error, &folder))).await;
         }
     });
@@ -93,7 +95,7 @@ fn children_of(
     })
 }
 
-/// The children of a folder as they come, dot names included where `hidden` is set; those of the root are the
+/// Returns the children of a folder as they arrive, including hidden ones if `hidden`. The children of the root are the
 /// workspaces.
 pub fn listing(
     api: &Client,
@@ -108,7 +110,7 @@ pub fn listing(
     api.children(folder).map_err(move |error| explained(error.into(), &path)).boxed()
 }
 
-/// The true cause of a listing that failed (docs/protocol.md §2.1).
+/// Returns the true cause of a failed listing (docs/protocol.md §2.1).
 fn explained(error: WalkError, folder: &RemotePath) -> WalkError {
     let is_servers = matches!(&error, WalkError::Server(error) if error.status == Some(500));
     if is_servers && !folder.is_workspace() && check_folder_name(folder.name()).is_err() {
@@ -127,6 +129,7 @@ async fn send_children(
     let api = &patient_with(api, folder);
     let (total, seen) = send_visible(api, folder, sender).await?;
     let is_empty = total == 0 && seen == 0;
+    // A folder that is really empty is answered in the same way as one that a proxy has mixed up, so the count decides.
     let (total, seen) = if is_empty && count != Some(0) && counts_children(api, folder).await? {
         // The answer may have been that of another, empty folder.
         api.stop_reuse();
@@ -134,6 +137,8 @@ async fn send_children(
     } else {
         (total, seen)
     };
+    // The server counts hidden names but does not list them, so the difference shows whether the S3 listing is worth
+    // its cost.
     if total > seen {
         for node in hidden_children(api, s3, folder).await? {
             if sender.send(Ok(node)).await.is_err() {
@@ -144,14 +149,14 @@ async fn send_children(
     Ok(())
 }
 
-/// The client for the listing of a folder. The server fails on each folder that is called like an archive, however often
-/// it is asked.
+/// Returns the client for the listing of a folder. Without retries for a folder with the name of an archive, because
+/// the server always fails on it.
 fn patient_with(api: &Client, folder: &RemotePath) -> Client {
     let is_hopeless = !folder.is_workspace() && check_folder_name(folder.name()).is_err();
     if is_hopeless { api.clone().with_retry(RetryPolicy::never()) } else { api.clone() }
 }
 
-/// Sends the children that the listing shows; how many the server counts, and how many came.
+/// Sends the visible children. Returns how many the server counts, and how many arrived.
 async fn send_visible(
     api: &Client,
     folder: &RemotePath,
@@ -163,19 +168,20 @@ async fn send_visible(
     while let Some(node) = visible.try_next().await? {
         seen += 1;
         if sender.send(Ok(node)).await.is_err() {
+            // A total of 0 keeps the caller from looking for hidden names that nobody will receive.
             return Ok((0, seen));
         }
     }
     Ok((total.load(Ordering::Relaxed), seen))
 }
 
-/// Whether the server counts children of a folder whose listing was empty.
+/// Whether the server counts children in a folder whose listing was empty.
 async fn counts_children(api: &Client, folder: &RemotePath) -> Result<bool, WalkError> {
     let described = api.stat_many(std::slice::from_ref(folder)).await?;
     Ok(described.iter().any(|node| node.children.is_some_and(|count| count > 0)))
 }
 
-/// The children of a folder whose names start with a dot.
+/// Returns the hidden children of a folder.
 async fn hidden_children(api: &Client, s3: &s3::Client, folder: &RemotePath) -> Result<Vec<Node>, WalkError> {
     let is_hidden = |path: &RemotePath| path.name().starts_with('.') && path.name() != FOLDER_MARKER;
     let listed = |_| {
@@ -186,40 +192,41 @@ async fn hidden_children(api: &Client, s3: &s3::Client, folder: &RemotePath) -> 
     Ok(api.stat_many(&hidden).await?)
 }
 
-/// One step of a walk.
+/// One item of a walk.
 #[derive(Debug)]
 pub enum RemoteItem {
-    /// A folder; what it holds comes later.
+    /// A folder. Its content comes later.
     Folder(Node),
     /// A file.
     File(Node),
-    /// The recycle bin at a workspace's root, which is left out.
+    /// The recycle bin of a workspace, which is skipped.
     RecycleBin(Node),
-    /// A folder that could not be listed, or not to its end.
+    /// A folder that could not be listed, or not completely.
     Failed {
         /// The folder.
         folder: RemotePath,
-        /// Why.
+        /// Why it failed.
         error: WalkError,
     },
 }
 
-/// How a tree is walked.
+/// Options of a walk.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RemoteOptions {
-    /// Go into the recycle bin of a workspace that is walked from its root.
+    /// Enter the recycle bin of a workspace that is walked from its root.
     pub recycle_bin: bool,
-    /// How deep to go: 1 is the root's own children; `None` all the way.
+    /// The maximum depth: 1 means the children of the root; `None` means no limit.
     pub depth: Option<usize>,
 }
 
-/// Everything below `root` (itself not included). A folder whose listing fails for a passing reason is listed once more
-/// when all else is done; one that cannot be read is one [`RemoteItem::Failed`], and the rest goes on.
+/// Walks everything below `root`, without `root` itself. A folder whose listing fails temporarily is listed again at
+/// the end. One that cannot be read results in one [`RemoteItem::Failed`], and the walk continues.
 pub fn walk(api: &Client, s3: &s3::Client, root: &RemotePath, options: RemoteOptions) -> mpsc::Receiver<RemoteItem> {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let (api, s3, root) = (api.clone(), s3.clone(), root.clone());
     tokio::spawn(async move {
-        // Last in, first out: the folders that wait are then those beside the path being walked, not a whole level.
+        // Last in, first out: then the waiting folders are those beside the present path, and not a complete level of
+        // the tree.
         let mut waiting = vec![Folder::new(root, None, 1)];
         let mut set_aside = Vec::new();
         let mut running = JoinSet::new();
@@ -242,7 +249,7 @@ pub fn walk(api: &Client, s3: &s3::Client, root: &RemotePath, options: RemoteOpt
                         set_aside.push(Folder { last_pass: true, ..folder });
                     }
                 }
-                // A listing that panicked or was cancelled ends the walk; the channel closes.
+                // A listing that panicked or was canceled ends the walk: the channel closes.
                 Some(Err(_)) => return,
             }
             if sender.is_closed() {
@@ -253,16 +260,16 @@ pub fn walk(api: &Client, s3: &s3::Client, root: &RemotePath, options: RemoteOpt
     receiver
 }
 
-/// A folder that is to be listed.
+/// A folder to be listed.
 struct Folder {
     path: RemotePath,
-    /// How many children the server counts in it, where that is known.
+    /// The server's count of its children, if known.
     count: Option<u64>,
-    /// That of the root is 1.
+    /// The depth; the root has 1.
     depth: usize,
-    /// The names that were sent already.
+    /// The names that were already sent.
     names: HashSet<String>,
-    /// A failure is final.
+    /// Whether a failure is final.
     last_pass: bool,
 }
 
@@ -272,16 +279,16 @@ impl Folder {
     }
 }
 
-/// What came of a listing.
+/// The result of a listing.
 struct Listed {
     folder: Folder,
-    /// The folders that are in it, with the number of their children where that is known.
+    /// The folders in it, with the number of their children, if known.
     folders: Vec<(RemotePath, Option<u64>)>,
-    /// It failed for a passing reason.
+    /// Whether it failed temporarily.
     again: bool,
 }
 
-/// Sends a folder's children and gives back the folders among them.
+/// Sends a folder's children, and returns the folders among them.
 async fn list_folder(
     api: &Client,
     s3: &s3::Client,
@@ -294,17 +301,18 @@ async fn list_folder(
     let mut stream = std::pin::pin!(children_of(api, s3, &folder.path, folder.count));
     while let Some(next) = stream.next().await {
         let item = match next {
-            // A change between two pages can show a node under its old and its new place.
+            // If the folder changes between two pages, a node may appear under its old and its new position.
             Ok(node) if !folder.names.insert(node.name().to_owned()) => continue,
             Ok(node) if bin.as_ref() == Some(&node.path) => RemoteItem::RecycleBin(node),
             Ok(node) if node.is_folder() => {
-                // A server that lists a folder in another one must not send the walk round in circles.
+                // A server that lists a folder inside another one must not make the walk endless.
                 if node.path.parent().as_ref() == Some(&folder.path) && !matches!(node.name(), "." | "..") {
                     folders.push((node.path.clone(), node.children));
                 }
                 RemoteItem::Folder(node)
             }
             Ok(node) => RemoteItem::File(node),
+            // What was sent stays sent; the names keep the second listing from sending it again.
             Err(error) if !folder.last_pass && error.is_transient() => return Listed { folder, folders, again: true },
             Err(error) => RemoteItem::Failed { folder: folder.path.clone(), error },
         };

@@ -1,4 +1,4 @@
-//! The sums the server tells its clients: ETags and content hashes.
+//! The hashes that the server reports: ETags and content hashes.
 
 use md5::block_api::compress;
 use md5::{Digest, Md5};
@@ -37,8 +37,8 @@ impl Digests {
         hex(&self.md5)
     }
 
-    /// The same content, encrypted: its ETag is of what is stored, which is different each time, and its hash is of what
-    /// was sent. Of nothing, nothing is stored.
+    /// The hashes of the same content in encrypted storage: the ETag is that of the stored data, which is different
+    /// each time, and the content hash is that of the sent content. For an empty content, nothing is stored.
     pub(crate) fn encrypted(mut self) -> Self {
         if self.size > 0 {
             self.md5 = rand::random();
@@ -76,7 +76,7 @@ pub(crate) fn cells_hash<'a>(blocks: impl IntoIterator<Item = &'a [u8; 16]>) -> 
 pub(crate) struct Hasher {
     size: u64,
     whole: State,
-    /// The sum of the current block, equal to `whole` in the first one.
+    /// The hash of the current block, equal to that of the complete content in the first one.
     block: State,
     blocks: Vec<[u8; 16]>,
     /// Bytes that do not fill a chunk yet: the last `size % 64`.

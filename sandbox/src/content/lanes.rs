@@ -1,9 +1,8 @@
 //! Two MD5 sums over the same bytes in one pass.
 //!
-//! An upload needs the MD5 of the whole body (its ETag) and the MD5 of each block of it (its
-//! content hash). Both walk the same 64-byte chunks. One MD5 leaves most of a core idle, since
-//! each of its steps waits for the one before: a second sum woven in between costs little,
-//! where two passes would double the time.
+//! An upload needs the MD5 of the complete body (its ETag) and the MD5 of each block of it (its content hash). Both
+//! process the same 64-byte chunks. One MD5 leaves most of a core idle, since each of its steps waits for the previous
+//! one. A second hash computed in between costs little, while two passes would double the time.
 
 use md5::block_api::compress;
 

@@ -48,7 +48,7 @@ impl Piece {
     }
 }
 
-/// A file of the store's folder, removed when nothing refers to it any more.
+/// A file in the store's folder, removed when nothing refers to it.
 #[derive(Debug)]
 struct Stored {
     path: PathBuf,
@@ -60,7 +60,7 @@ struct Stored {
 
 impl Drop for Stored {
     fn drop(&mut self) {
-        // A file that cannot be removed goes with its folder.
+        // If this fails, the file is removed with its folder.
         let _ = std::fs::remove_file(&self.path);
     }
 }
@@ -102,7 +102,7 @@ impl Body {
         Ok(Bytes::new())
     }
 
-    /// The whole content. For small bodies: it blocks on the disk and takes the memory.
+    /// Returns the complete content. For small bodies only, because it blocks on the disk and uses as much memory.
     pub(crate) fn read_all(&self) -> io::Result<Vec<u8>> {
         let mut content = Vec::new();
         loop {
@@ -216,7 +216,7 @@ fn zero_run(bytes: &[u8], first: usize) -> usize {
     run(bytes, first, |page| page == &ZEROS[..page.len()])
 }
 
-/// How many bytes at the front are pages that hold something.
+/// How many bytes at the front are pages with any other byte than zero.
 fn data_run(bytes: &[u8], first: usize) -> usize {
     run(bytes, first, |page| page != &ZEROS[..page.len()])
 }

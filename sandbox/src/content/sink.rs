@@ -13,8 +13,8 @@ use super::{Body, Digests, Hasher, SMALL, Store, Unfinished};
 /// Bytes handed to the workers at once: enough that the hand-over does not count.
 const BATCH: usize = 1024 * 1024;
 
-/// How many batches may wait for a worker. One that is held up for a moment does not hold up the
-/// other, nor the connection.
+/// The number of batches that may wait for a worker. A worker that is delayed for a moment delays neither the other one
+/// nor the connection.
 const QUEUE: usize = 4;
 
 /// A body that is being received.

@@ -21,8 +21,8 @@ use crate::transport::{Body, BodyError, Dropped};
 /// How long a cut waits after its last byte, so that all before it reaches the wire.
 const FLUSH_TIME: Duration = Duration::from_millis(20);
 
-/// Counts the bytes of a request body, takes them no faster than the plan says, and cuts it where that says. The flag is raised when
-/// that has happened: the connection then ends without an answer.
+/// Counts the bytes of a request body, limits its speed, and cuts it as planned. The flag is set when it was cut: the
+/// connection then ends without an answer.
 pub(crate) fn alter_request(
     body: Body,
     plan: &Plan,
@@ -48,8 +48,7 @@ pub(crate) fn alter_request(
     (watched.boxed_unsync(), was_cut)
 }
 
-/// Spoils the body of an answer as the plan says; returns it unchanged when there is nothing to
-/// do.
+/// Changes the body of an answer as planned. Returns it unchanged if there is nothing to do.
 pub(crate) fn alter_response(body: Body, plan: &Plan) -> Body {
     if plan.cut_response_at.is_none() && plan.stall_response_at.is_none() && plan.corrupt_response_at.is_none() {
         return body;
@@ -75,7 +74,7 @@ struct RequestBody {
     /// Bytes a second.
     rate: Option<u64>,
     pause: Option<Pin<Box<Sleep>>>,
-    /// Closes the connection, and ends when the handler may learn of it.
+    /// Closes the connection. Completes when the handler may notice it.
     held: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 

@@ -14,10 +14,10 @@ pub(crate) use body::{alter_request, alter_response};
 
 use crate::transport::{Response, full};
 
-/// A fault and the requests it befalls.
+/// A fault, and the requests that it affects.
 ///
-/// Each request meets at most one fault: the first one added that matches and still has times
-/// left. One fault may do several things, for example wait and then answer 503.
+/// Each request is affected by at most one fault: the first one added that matches and has times left. One fault may do
+/// several things, for example wait and then answer 503.
 ///
 /// ```no_run
 /// # use cells_sandbox::{Config, Fault, Sandbox};
@@ -39,13 +39,13 @@ pub struct Fault {
     plan: Plan,
 }
 
-/// Holds requests or answers back until it is opened, so that the order of events is the same on a slow machine. Copies
-/// are the same gate.
+/// Delays requests or answers until it is opened, so that the order of events is the same on a slow machine. Copies are
+/// the same gate.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<watch::Sender<bool>>);
 
 impl Gate {
-    /// A gate that lets nothing pass yet.
+    /// Creates a gate that lets nothing pass.
     pub fn closed() -> Self {
         Self(Arc::new(watch::Sender::new(false)))
     }
@@ -61,16 +61,16 @@ impl Gate {
     }
 }
 
-/// An answer that is kept, to be given to another request later, as by a proxy that mixes answers up. Copies are the
+/// An answer that is stored, to be sent to another request later, like a proxy that mixes answers up. Copies are the
 /// same.
 #[derive(Clone, Debug, Default)]
 pub struct Kept(Arc<Mutex<Option<http::Response<Bytes>>>>);
 
 impl Kept {
-    /// Takes the place of an answer with itself: what is needed of it is read.
+    /// Stores an answer and returns it.
     pub(crate) async fn keep(&self, response: Response) -> Response {
         let (parts, body) = response.into_parts();
-        // A body that breaks off is kept as far as it came.
+        // A body that breaks off is stored up to that point.
         let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         let response = http::Response::from_parts(parts, body);
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(response.clone());
@@ -107,7 +107,7 @@ pub(crate) struct Plan {
     pub(crate) set_headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// An answer that takes the place of the real one; nothing of the request is carried out.
+/// An answer in place of the real one. The request is not carried out.
 #[derive(Clone, Debug)]
 pub(crate) struct Canned {
     pub(crate) status: u16,
@@ -116,8 +116,8 @@ pub(crate) struct Canned {
 }
 
 impl Fault {
-    /// A fault for requests of that method (`*`: any) whose decoded path contains `path`.
-    /// It strikes once unless told otherwise.
+    /// Creates a fault for requests with this method (`*`: any) whose decoded path contains `path`. It occurs once by
+    /// default.
     pub fn on(method: &str, path: &str) -> Self {
         Self {
             method: method.to_ascii_uppercase(),
@@ -143,22 +143,21 @@ impl Fault {
         self
     }
 
-    /// Strikes `count` times.
+    /// Occurs `count` times.
     #[must_use]
     pub fn times(mut self, count: usize) -> Self {
         self.left = Some(count);
         self
     }
 
-    /// Strikes every matching request.
+    /// Occurs for every matching request.
     #[must_use]
     pub fn always(mut self) -> Self {
         self.left = None;
         self
     }
 
-    /// Answers that status, with an empty body unless [`Fault::body`] says otherwise, and does
-    /// nothing.
+    /// Answers with this status, with an empty body unless [`Fault::body`] sets one. The request is not carried out.
     #[must_use]
     pub fn status(mut self, code: u16) -> Self {
         self.canned().status = code;
@@ -199,28 +198,28 @@ impl Fault {
         self
     }
 
-    /// Waits, then goes on.
+    /// Waits before continuing.
     #[must_use]
     pub fn delay(mut self, duration: Duration) -> Self {
         self.plan.delay = Some(duration);
         self
     }
 
-    /// Goes on when the gate is open.
+    /// Waits until the gate is open before continuing.
     #[must_use]
     pub fn hold_request(mut self, gate: &Gate) -> Self {
         self.plan.hold_request = Some(gate.clone());
         self
     }
 
-    /// Carries the request out and answers when the gate is open.
+    /// Carries the request out, and answers once the gate is open.
     #[must_use]
     pub fn hold_answer(mut self, gate: &Gate) -> Self {
         self.plan.hold_answer = Some(gate.clone());
         self
     }
 
-    /// Reads the request and never answers; the connection stays open until the client goes.
+    /// Reads the request and never answers. The connection stays open until the client closes it.
     #[must_use]
     pub fn hang(mut self) -> Self {
         self.plan.hang = true;
@@ -248,30 +247,30 @@ impl Fault {
         self
     }
 
-    /// With [`Fault::cut_request_at`]: the client's connection is closed at once, and the server learns of it when the
-    /// gate is open, as behind a proxy or a line that has gone dead.
+    /// With [`Fault::cut_request_at`]: the client's connection is closed at once, but the server notices it only when
+    /// the gate is open, as behind a proxy or a connection that has failed silently.
     #[must_use]
     pub fn hold_cut(mut self, gate: &Gate) -> Self {
         self.plan.hold_cut = Some(gate.clone());
         self
     }
 
-    /// Reads the request body no faster than so many bytes a second, once the head was looked at.
+    /// Reads the request body with at most this number of bytes per second, once the headers were examined.
     #[must_use]
     pub fn slow_request(mut self, bytes_per_second: u64) -> Self {
         self.plan.request_rate = Some(bytes_per_second);
         self
     }
 
-    /// Closes the connection after so many bytes of the answer's body; the announced length is
-    /// that of the whole.
+    /// Closes the connection after this number of bytes of the answer's body. The announced length is that of the
+    /// complete body.
     #[must_use]
     pub fn cut_response_at(mut self, bytes: u64) -> Self {
         self.plan.cut_response_at = Some(bytes);
         self
     }
 
-    /// Pauses after so many bytes of the answer's body, then goes on.
+    /// Pauses after this number of bytes of the answer's body, then continues.
     #[must_use]
     pub fn stall_response_at(mut self, bytes: u64, duration: Duration) -> Self {
         self.plan.stall_response_at = Some((bytes, duration));
@@ -291,13 +290,13 @@ impl Fault {
         self.status(302).header("Location", location)
     }
 
-    /// Answers 200 with a web page, as the real server does at paths it does not know.
+    /// Answers 200 with a web page, as the real server does for unknown paths.
     #[must_use]
     pub fn html(self) -> Self {
         self.body("text/html; charset=utf-8", "<!DOCTYPE html>\n<html></html>\n")
     }
 
-    /// Answers 200 with an empty body, as the real server does for a Host it does not know.
+    /// Answers 200 with an empty body, as the real server does for an unknown Host.
     #[must_use]
     pub fn empty_ok(self) -> Self {
         self.status(200)
@@ -310,14 +309,14 @@ impl Fault {
         self
     }
 
-    /// Gives the answer that was kept of another request, once there is one; nothing of this one is carried out.
+    /// Sends the answer that was stored for another request, once there is one. This request is not carried out.
     #[must_use]
     pub fn replay(mut self, kept: &Kept) -> Self {
         self.plan.replay = Some(kept.clone());
         self
     }
 
-    /// Revokes the token that the request carries, then goes on.
+    /// Revokes the token in the request, then continues.
     #[must_use]
     pub fn expire_token(mut self) -> Self {
         self.plan.expire_token = true;
@@ -334,7 +333,7 @@ impl Fault {
             && self.query.as_ref().is_none_or(|part| query.contains(part))
     }
 
-    /// Whether it strikes this matching request; counts it either way.
+    /// Whether the fault occurs for this matching request. Counts the request in any case.
     fn strikes(&mut self) -> bool {
         if self.skip > 0 {
             self.skip -= 1;
@@ -364,7 +363,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Adds a fault after those there are.
+    /// Adds a fault after the existing ones.
     pub fn add(&self, fault: Fault) {
         self.lock().faults.push(fault);
     }
@@ -374,12 +373,12 @@ impl Faults {
         *self.lock() = Armed::default();
     }
 
-    /// How many requests a fault has struck.
+    /// Returns the number of affected requests.
     pub fn hits(&self) -> usize {
         self.lock().hits
     }
 
-    /// What befalls this request.
+    /// Returns the plan for this request.
     pub(crate) fn strike(&self, method: &str, path: &str, query: &str) -> Plan {
         let mut armed = self.lock();
         let struck = armed

@@ -1,4 +1,4 @@
-//! More than anybody can hold, made while it is sent.
+//! Answers that exceed any memory, generated while they are sent.
 
 use std::io::Write as _;
 
@@ -14,13 +14,13 @@ use super::Document;
 use super::random::Random;
 use crate::transport::{BodyError, Response};
 
-/// How much comes before it ends after all.
+/// The number of bytes after which the answer ends.
 const MOST: usize = 192 << 20;
 
-/// How much is sent at once.
+/// The number of bytes to send at once.
 const PIECE: usize = 64 << 10;
 
-/// An answer that is far too large: packed or not; of many items, of one text, or of nothing but space.
+/// Returns an answer that is far too large: compressed or not; with many items, one long text, or only white space.
 pub(super) fn answer(mut response: Response, document: &Document, random: &mut Random) -> Response {
     let text = String::from_utf8_lossy(&document.body).into_owned();
     let is_json = document.is_json();
@@ -70,7 +70,7 @@ fn of_json(text: &str, random: &mut Random) -> (String, String, String) {
     }
 }
 
-/// The end of a list that was begun at `at`, as if it had been empty.
+/// Returns the end of a list that begins at `at`, as if it were empty.
 fn rest(text: &str, at: usize) -> &str {
     text[at..].rfind(']').map_or("", |end| &text[at + end..])
 }

@@ -1,4 +1,4 @@
-//! Lies in XML, in web pages, and in anything else that is text.
+//! False data in XML, in web pages, and in any other text.
 
 use super::random::Random;
 use super::{Lie, Malice, words};
@@ -6,7 +6,7 @@ use super::{Lie, Malice, words};
 /// How deep elements are within elements.
 const DEPTH: usize = 100_000;
 
-/// The text with a lie in it.
+/// Returns the text with false data in it.
 pub(super) fn changed(lie: Lie, body: &[u8], random: &mut Random, malice: &Malice) -> Vec<u8> {
     let text = String::from_utf8_lossy(body);
     let values = values(&text);

@@ -1,4 +1,4 @@
-//! Lies in the head of an answer, and about its length.
+//! False data in the headers of an answer, and false lengths.
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -11,7 +11,7 @@ use super::random::Random;
 use super::{Lie, Malice, unannounced, words};
 use crate::transport::{Body, Response, full};
 
-/// Headers that clients look at, with what they do not expect there.
+/// Headers that clients read, with unexpected values.
 const HEADERS: [(&str, &str); 24] = [
     ("etag", "\"\""),
     ("etag", "../../x"),
@@ -45,7 +45,7 @@ fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
     }
 }
 
-/// Changes a head; at times it gets hundreds of headers, or very long ones.
+/// Changes the headers. Sometimes adds hundreds of them, or very long ones.
 pub(super) fn lie(headers: &mut HeaderMap, random: &mut Random, malice: &Malice) {
     for _ in 0..=random.below(4) {
         let (name, value) = *random.choose(&HEADERS);
@@ -92,7 +92,7 @@ pub(super) fn redirect(mut response: Response, random: &mut Random, malice: &Mal
     response.map(|_| full(""))
 }
 
-/// A body that is not as long as it says, or does not say.
+/// Returns a body whose length differs from the announced one, or is not announced.
 pub(super) fn lengths(mut response: Response, body: Bytes, random: &mut Random) -> Response {
     let length = body.len();
     let announced = match random.below(5) {
@@ -107,7 +107,7 @@ pub(super) fn lengths(mut response: Response, body: Bytes, random: &mut Random) 
     unannounced(response, body)
 }
 
-/// A lie about the content of a file. The content itself stays.
+/// Returns false data about the content of a file. The content itself does not change.
 pub(super) fn of_object(lie_of: Lie, mut response: Response, random: &mut Random, malice: &Malice) -> Response {
     match lie_of {
         Lie::Redirects => return redirect(response, random, malice),

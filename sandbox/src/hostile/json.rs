@@ -1,17 +1,17 @@
-//! Lies in a JSON document.
+//! False data in a JSON document.
 
 use serde_json::Value;
 
 use super::random::Random;
 use super::{Lie, Malice, words};
 
-/// Stands for a text that is no JSON, until the document is written.
+/// A placeholder for a text that is not JSON, until the document is written.
 const RAW: &str = "@@raw@@";
 
 /// How deep values are within values.
 const DEPTH: usize = 100_000;
 
-/// The document with a lie in it; `None` when it is no JSON.
+/// Returns the document with false data in it; `None` if it is not JSON.
 pub(super) fn changed(lie: Lie, body: &[u8], random: &mut Random, malice: &Malice) -> Option<String> {
     let mut document: Value = serde_json::from_slice(body).ok()?;
     let mut places = Vec::new();

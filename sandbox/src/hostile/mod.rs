@@ -1,6 +1,6 @@
-//! A server that means ill, or is broken in the oddest way: each of its answers may be changed before it leaves.
+//! A malicious or badly broken server: each of its answers may be changed before it is sent.
 //!
-//! What is changed is drawn from a seed and from the request alone, so that a run can be had again.
+//! The changes depend only on a seed and on the request, so that a run can be repeated.
 
 mod bulk;
 mod document;
@@ -24,18 +24,18 @@ use random::Random;
 /// The largest body that is read to be changed; larger ones keep theirs.
 const LARGEST: usize = 4 << 20;
 
-/// A way to lie.
+/// A type of false data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lie {
-    /// Names that lead out of a folder, that are no names, that look like somebody else's.
+    /// Names that lead out of a folder, are not names, or look like those of somebody else.
     Names,
-    /// Texts with what acts on a terminal: ESC, C1, bidi overrides, newlines; and very long ones.
+    /// Texts that act on a terminal: ESC, C1, bidi overrides, newlines; and very long ones.
     Escapes,
-    /// Values of another type than they should have.
+    /// Values of another type than expected.
     Types,
-    /// Numbers that nobody expects: negative, beyond 64 bits, fractions.
+    /// Unexpected numbers: negative, beyond 64 bits, fractions.
     Numbers,
-    /// Fields and items that are not there.
+    /// Missing fields and items.
     Gaps,
     /// The answer to an earlier request, or parts of an answer that have changed places.
     Places,
@@ -45,7 +45,7 @@ pub enum Lie {
     Statuses,
     /// A redirect to somewhere else.
     Redirects,
-    /// Headers that say what is not so, and hundreds of them.
+    /// Wrong headers, and hundreds of them.
     Headers,
     /// Bodies that are shorter or longer than announced, or of no announced length.
     Lengths,
@@ -74,14 +74,14 @@ impl Lie {
     ];
 }
 
-/// How a server lies.
+/// The configuration of a malicious server.
 #[derive(Clone, Debug)]
 pub struct Malice {
-    /// What everything is drawn from.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// The ways to lie; one is drawn for each answer that is changed.
+    /// The types of false data; one is chosen for each changed answer.
     pub lies: Vec<Lie>,
-    /// One answer in so many is changed; 1 means every answer.
+    /// One in this number of answers is changed; 1 means every answer.
     pub one_in: u64,
     /// An absolute path that nothing may ever be written to. Names lead there.
     pub outside: String,
@@ -89,16 +89,16 @@ pub struct Malice {
     pub elsewhere: String,
 }
 
-/// What the server remembers of its lies.
+/// The memory of a malicious server.
 #[derive(Debug, Default)]
 pub(crate) struct Hostility(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     malice: Option<Malice>,
-    /// How many answers there were, by request.
+    /// The number of answers to each request.
     counts: HashMap<String, u64>,
-    /// The last documents, for those who get the answer to another request.
+    /// The last documents, to be sent as answers to other requests.
     earlier: Vec<(String, Bytes)>,
     told: Vec<String>,
 }
@@ -108,12 +108,12 @@ impl Hostility {
         *self.lock() = State { malice, ..State::default() };
     }
 
-    /// What was changed so far, in words.
-    pub(crate) fn told(&self) -> Vec<String> {
+    /// Returns descriptions of the changes so far.
+    pub(crate) fn changes(&self) -> Vec<String> {
         self.lock().told.clone()
     }
 
-    /// Changes an answer, or leaves it.
+    /// Changes an answer, or returns it unchanged.
     pub(crate) async fn spoil(&self, method: &Method, path: &str, response: Response) -> Response {
         let Some((malice, mut random)) = self.draw(&format!("{method} {}", shape(path))) else { return response };
         let lies = random.one_of(malice.one_in) && !malice.lies.is_empty();
@@ -146,7 +146,7 @@ impl Hostility {
         change(lie, Response::from_parts(head, full("")), &document, &mut random, &malice)
     }
 
-    /// Changes what the websocket says.
+    /// Changes a frame of the websocket.
     pub(crate) fn frames(&self, frame: String) -> Vec<Message> {
         let Some((malice, mut random)) = self.draw("frame") else { return vec![Message::text(frame)] };
         if !random.one_of(malice.one_in) || malice.lies.is_empty() {
@@ -167,7 +167,7 @@ impl Hostility {
         }
     }
 
-    /// The malice there is, and the chances of this answer.
+    /// Returns the configuration, and the random numbers for this answer.
     fn draw(&self, request: &str) -> Option<(Malice, Random)> {
         let mut state = self.lock();
         let malice = state.malice.clone()?;
@@ -177,7 +177,7 @@ impl Hostility {
         Some((malice, random))
     }
 
-    /// Keeps a document; gives an earlier one of the same type.
+    /// Stores a document. Returns an earlier one of the same type.
     fn remember(&self, kind: &str, body: &Bytes) -> Option<Bytes> {
         let mut state = self.lock();
         let earlier = state.earlier.iter().rev().find(|(of, other)| of == kind && other != body);
@@ -200,7 +200,7 @@ impl Hostility {
     }
 }
 
-/// A path without what is drawn anew in each run: identifiers and tokens.
+/// Returns a path without the parts that are random in each run: identifiers and tokens.
 fn shape(path: &str) -> String {
     let segments = path.split('/').map(|segment| {
         let is_random = segment.len() >= 20 && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
@@ -222,7 +222,7 @@ impl Document {
     }
 }
 
-/// An answer of that head with a lie for a body, or with another head.
+/// Returns an answer with the same headers and false data in its body, or with other headers.
 fn change(lie: Lie, mut response: Response, document: &Document, random: &mut Random, malice: &Malice) -> Response {
     let is_text = |lie| matches!(lie, Lie::Names | Lie::Escapes | Lie::Types | Lie::Numbers | Lie::Gaps);
     let changed = match lie {
@@ -318,7 +318,7 @@ mod tests {
             let same_body =
                 !is_small || response.into_body().collect().await.is_ok_and(|body| body.to_bytes() == BODY.as_bytes());
             assert!(!(same_head && same_length && same_body), "{lie:?}");
-            assert_eq!(hostility.told().len(), 2, "{lie:?}");
+            assert_eq!(hostility.changes().len(), 2, "{lie:?}");
         }
     }
 

@@ -1,11 +1,11 @@
-//! Chances that are the same on every machine and in every version.
+//! Random numbers that are the same on every machine and in every version.
 
 /// Draws by splitmix64.
 #[derive(Clone, Debug)]
 pub(super) struct Random(u64);
 
 impl Random {
-    /// The chances of one answer: by seed, request, and how often that was asked.
+    /// Creates the random numbers for one answer from the seed, the request, and the number of such requests before.
     pub(super) fn new(seed: u64, request: &str, count: u64) -> Self {
         // FNV-1a.
         let hash = |state: u64, byte: u8| (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
@@ -31,7 +31,7 @@ impl Random {
         self.next().is_multiple_of(times.max(1))
     }
 
-    /// One of these; they may not be empty.
+    /// Returns one of these values, of which there must be at least one.
     pub(super) fn choose<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }

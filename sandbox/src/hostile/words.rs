@@ -1,4 +1,4 @@
-//! What a lie is made of.
+//! The building blocks of false data.
 
 use super::Malice;
 use super::random::Random;
@@ -23,13 +23,13 @@ pub(super) const OTHER_DOCUMENTS: [&str; 16] = [
     "\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}",
 ];
 
-/// Statuses that come with whatever body there is.
+/// Statuses that are sent with any body.
 pub(super) const STATUSES: [u16; 24] = [
     201, 202, 204, 205, 206, 300, 304, 400, 401, 403, 404, 405, 409, 412, 413, 416, 422, 423, 429, 500, 501, 502, 503,
     504,
 ];
 
-/// What acts on a terminal or on a line.
+/// Texts that act on a terminal or on a line.
 pub(super) const ESCAPES: [&str; 12] = [
     "\u{1b}[31mred",
     "\u{1b}]0;owned\u{7}",
@@ -45,7 +45,7 @@ pub(super) const ESCAPES: [&str; 12] = [
     "\u{1b}P\u{1b}\\\u{1b}_x\u{1b}\\",
 ];
 
-/// Numbers as they stand in JSON. Some are no JSON at all.
+/// Numbers in JSON. Some are not valid.
 pub(super) const NUMBERS: [&str; 14] = [
     "-1",
     "-9223372036854775808",
@@ -63,7 +63,7 @@ pub(super) const NUMBERS: [&str; 14] = [
     "4294967296",
 ];
 
-/// A name that no node should have.
+/// Returns a name that no node should have.
 pub(super) fn name(random: &mut Random, malice: &Malice) -> String {
     let outside = &malice.outside;
     match random.below(26) {
@@ -96,7 +96,7 @@ pub(super) fn name(random: &mut Random, malice: &Malice) -> String {
     }
 }
 
-/// A text that is no name.
+/// Returns a text that is not a name.
 pub(super) fn text(random: &mut Random) -> String {
     match random.below(16) {
         0 => "long \u{1b}[5m".repeat(2000),

@@ -1,4 +1,4 @@
-//! `GET /oidc/oauth2/auth`: the first step. What the client asks for is judged; then the browser goes to the login page.
+//! `GET /oidc/oauth2/auth`: the first step. Checks the client's request, then redirects the browser to the login page.
 
 use http::header::SET_COOKIE;
 
@@ -17,8 +17,8 @@ pub(super) const MALFORMED: &str = "The request is missing a required parameter,
 pub(super) const UNKNOWN_CLIENT: &str = "Client authentication failed (e.g., unknown client, no client authentication \
     included, or unsupported authentication method).";
 
-/// Judges a request. One whose client or redirect URI is wrong ends on a page of the server; all other refusals go to
-/// the client.
+/// Checks a request. If the client or the redirect URI is wrong, the browser ends at a page of the server; all other
+/// errors are sent to the client.
 pub(super) fn start(shared: &Shared, query: &str) -> Response {
     let pairs = form(query);
     let value = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
@@ -82,7 +82,7 @@ fn refusal(wish: &Wish, response_type: Option<&str>, prompt: Option<&str>) -> Op
     None
 }
 
-/// Sends the browser to a page of the server that says what is wrong. The client never hears of it.
+/// Redirects the browser to a page of the server with the error. The client is not informed.
 fn fallback(shared: &Shared, error: &str, description: &str) -> Response {
     let query = format!("error={error}&error_description={}", encode_query(description));
     found(&format!("{}/oauth2/fallbacks/error?{query}", shared.url))

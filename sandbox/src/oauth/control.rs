@@ -13,9 +13,9 @@ const CLIENT: &str = "cells-client";
 pub struct Pair {
     /// The bearer token.
     pub access: String,
-    /// What it is renewed with, once.
+    /// The refresh token, valid for one use.
     pub refresh: String,
-    /// When the bearer token ends as announced: seconds since the Unix epoch, by the server's clock.
+    /// When the access token expires as announced: seconds since the Unix epoch, by the server's clock.
     pub expires_at: i64,
 }
 
@@ -26,7 +26,7 @@ impl Sandbox {
         Pair { access: grant.access, refresh: grant.refresh, expires_at: grant.expires }
     }
 
-    /// Whether a token is alive now: personal, of a session or of the authorization server. Looking counts as no use.
+    /// Whether a token is alive: personal, of a session, or of the authorization server. This does not count as a use.
     pub fn is_alive(&self, token: &str) -> bool {
         self.shared.tokens.is_alive(token)
     }
@@ -41,9 +41,9 @@ impl Sandbox {
         self.shared.sessions.set_lifetimes(lifetimes);
     }
 
-    /// What becomes of several uses of one refresh token at the same moment, and how long a refresh takes: those that
-    /// arrive within that time are at the same moment. By default others are refused, and it takes 5 milliseconds.
-    /// Where all get tokens, they get them at once.
+    /// Sets the result of several uses of one refresh token at the same moment, and the duration of a refresh: uses
+    /// within that time count as simultaneous. By default others are refused, and it takes 5 milliseconds. If all get
+    /// tokens, they get them at once.
     pub fn set_refresh_race(&self, race: Race, refresh_takes: Duration) {
         self.shared.sessions.set_race(race, refresh_takes);
     }
@@ -58,7 +58,7 @@ impl Sandbox {
         self.shared.logins.set_locked(login, locked);
     }
 
-    /// Whether a user has to choose a new password. Logging in works all the same; only the state tells.
+    /// Sets whether a user must change the password. Signing in works anyway; only the state shows it.
     pub fn set_must_change_password(&self, login: &str, must: bool) {
         self.shared.logins.set_must_change_password(login, must);
     }

@@ -53,7 +53,7 @@ struct Wish {
     client: String,
     redirect: String,
     scope: String,
-    /// As it was sent, and as it is given back: without any encoding.
+    /// The state, as it was sent and as it is returned: without any encoding.
     state: String,
     proof: ProofKey,
 }
@@ -63,14 +63,14 @@ struct Code {
     wish: Wish,
     login: String,
     ends_millis: i64,
-    /// An access token that it was traded for.
+    /// The access token that it was exchanged for.
     traded_for: Option<String>,
 }
 
 #[derive(Debug, Default)]
 struct Pending {
     clients: Vec<Client>,
-    /// By their name in the login page's address: what is wished, and until when.
+    /// The requests by the name of their challenge, with the time until which they can be met.
     challenges: HashMap<String, (Wish, i64)>,
     codes: HashMap<String, Code>,
 }
@@ -80,7 +80,7 @@ struct Pending {
 pub(crate) struct Authorizations {
     clock: Clock,
     pending: Mutex<Pending>,
-    /// The modulus of the key that is said to sign tokens.
+    /// The modulus of the key that supposedly signs tokens.
     modulus: String,
 }
 
@@ -109,7 +109,7 @@ impl Authorizations {
         self.lock().clients.iter().find(|client| client.id == id).cloned()
     }
 
-    /// Remembers what is wished until somebody has logged in; gives the name of the challenge.
+    /// Stores a request until somebody has signed in. Returns the name of the challenge.
     fn challenge(&self, wish: Wish, lifetimes: Lifetimes) -> String {
         let name = random::folder_etag();
         let ends = self.clock.now_millis().saturating_add(millis(lifetimes.challenge));
@@ -125,8 +125,8 @@ impl Authorizations {
         open.is_some_and(|(wish, _)| wish.proof != ProofKey::Unusable)
     }
 
-    /// Where to send the browser of a user who has logged in; `None` for a challenge that is used up, over, or cannot
-    /// be met. It can be met once.
+    /// Returns where to redirect the browser of a signed-in user; `None` if the challenge is used up, has expired, or
+    /// cannot be met. It can be met once.
     pub(crate) fn authorize(&self, challenge: &str, login: &str, lifetimes: Lifetimes) -> Option<String> {
         if !self.can_be_met(challenge) {
             return None;
@@ -141,7 +141,7 @@ impl Authorizations {
         Some(target)
     }
 
-    /// Where to send the browser of a user who does not want to log in.
+    /// Returns where to redirect the browser of a user who declines to sign in.
     fn decline(&self, challenge: &str) -> Option<String> {
         let (wish, _) = self.lock().challenges.remove(challenge)?;
         let description = "The resource owner or authorization server denied the request.";
@@ -153,14 +153,14 @@ impl Authorizations {
     }
 }
 
-/// Whether a request is carried out even if its client goes away meanwhile: tokens change hands or they do not.
+/// Whether a request is carried out even if its client disconnects: tokens are exchanged completely or not at all.
 pub(crate) fn outlives_client(method: &Method, path: &str) -> bool {
     *method == Method::POST && path.starts_with("/oidc/")
 }
 
 /// Answers a request below `/oidc`.
 pub(crate) async fn handle(shared: &Arc<Shared>, request: Request) -> Answer {
-    // Unlike the rest of the server, this part wants the port in the name of the host.
+    // Unlike the rest of the server, this part requires the port in the name of the host.
     let host = header(request.headers(), HOST.as_str()).unwrap_or_default().to_owned();
     let is_exact = shared.address.ip().is_unspecified() || shared.url.split("://").nth(1) == Some(&host);
     let path = request.uri().path().to_owned();
@@ -219,8 +219,8 @@ fn keys(modulus: &str) -> Value {
     }]})
 }
 
-/// Who the token belongs to. Personal tokens, identity tokens and the like are not accepted; the word `Bearer` may be
-/// written in any way.
+/// Returns the user of the token. Personal tokens, identity tokens and others are not accepted. The word `Bearer` may
+/// be in any case.
 fn user_info(shared: &Shared, request: &Request) -> Response {
     let sent = header(request.headers(), "authorization").and_then(|value| value.split_once(' '));
     let token = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map_or("", |(_, token)| token);

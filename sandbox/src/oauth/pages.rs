@@ -1,4 +1,4 @@
-//! The web pages of a login: plain ones of the sandbox's own, with the fields that those of a real server have.
+//! The web pages of a sign-in: simple ones of the sandbox, with the same fields as on a real server.
 
 use http::{Method, StatusCode};
 

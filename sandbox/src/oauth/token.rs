@@ -18,7 +18,7 @@ const INVALID_GRANT: &str = "The provided authorization grant (e.g., authorizati
     refresh token is invalid, expired, revoked, does not match the redirection URI used in the authorization request, \
     or was issued to another client.";
 
-/// What follows where nothing better is known.
+/// What follows if nothing better is known.
 const CHECK_PARAMETERS: &str = "Make sure that the various parameters are correct, be aware of case sensitivity and trim \
     your parameters. Make sure that the client you are using has exactly whitelisted the redirect_uri you specified.";
 
@@ -99,7 +99,7 @@ struct Form {
 }
 
 impl Form {
-    /// Reads the body. Anything but a form is as good as nothing.
+    /// Reads the body. Anything but a form counts as an empty one.
     async fn read(request: Request) -> Result<Self, Dropped> {
         let (parts, body) = request.into_parts();
         let kind = header(&parts.headers, CONTENT_TYPE.as_str()).unwrap_or_default();
@@ -125,7 +125,7 @@ impl Form {
         basic.or_else(|| Some(self.value("client_id")).filter(|id| !id.is_empty()))
     }
 
-    /// The client; none of those that are known has a secret.
+    /// Returns the client. None of the known ones has a secret.
     fn client(&self, shared: &Shared) -> Result<String, TokenError> {
         let id = self.client_id().ok_or_else(|| {
             TokenError::request(
@@ -144,7 +144,7 @@ impl Form {
     }
 }
 
-/// Trades a code or a refresh token for tokens.
+/// Exchanges a code or a refresh token for tokens.
 pub(super) async fn issue(shared: &Shared, request: Request) -> Answer {
     let form = Form::read(request).await?;
     Ok(match grant(shared, &form).await {
@@ -198,8 +198,8 @@ fn refresh_error(refusal: Refusal) -> TokenError {
     }
 }
 
-/// A code is good once, for the client and the redirect URI it was made for. A wrong proof key uses it up; another
-/// client or redirect URI does not. Using it again kills what it was traded for.
+/// A code is valid once, for its client and redirect URI. A wrong proof key uses it up; another client or redirect URI
+/// does not. A second use revokes the tokens that it was exchanged for.
 fn trade_code(shared: &Shared, form: &Form, client: &str) -> Result<Grant, TokenError> {
     let now = shared.clock.now_millis();
     let text = form.value("code");
@@ -241,7 +241,7 @@ fn proof_problem(proof: &ProofKey, verifier: &str) -> Option<&'static str> {
     }
 }
 
-/// Ends the login that a token belongs to, without a word about whether there was one.
+/// Ends the session of a token. The answer does not show whether there was one.
 pub(super) async fn revoke(shared: &Shared, request: Request) -> Answer {
     let form = Form::read(request).await?;
     let Some(client) = form.client_id() else {

@@ -11,7 +11,7 @@ use crate::tree::forest::{Forest, segments};
 use crate::tree::node::NodeId;
 use crate::world::{self, USERS, WORKSPACES, Workspace};
 
-/// Name of the data source that holds the folders of the users.
+/// Name of the data source with the folders of the users.
 const PERSONAL_SOURCE: &str = "personal";
 
 /// Which data source is the root of which workspace.

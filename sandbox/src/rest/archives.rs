@@ -40,7 +40,7 @@ enum Format {
     TarGz,
 }
 
-/// What an archive holds: a path and, of a file, its content.
+/// An entry of an archive: a path and, for a file, its content.
 type Entry = (String, Option<Vec<u8>>);
 
 fn format(name: &str) -> Result<Format, RestError> {
@@ -52,8 +52,8 @@ fn format(name: &str) -> Result<Format, RestError> {
     }
 }
 
-/// Puts nodes into an archive: of one folder what it holds, else the nodes under their names. A name that is taken gets
-/// a number.
+/// Adds nodes to an archive: for a single folder its content, otherwise the nodes under their names. If a name is in
+/// use, a number is appended.
 pub(super) fn compress(call: &Call, parameters: &str) -> RestResult {
     let parameters: CompressParameters = serde_json::from_str(parameters).map_err(|_| RestError::Panic)?;
     let (Some(nodes), Some(archive), Some(kind)) = (parameters.nodes, parameters.archive, parameters.format) else {
@@ -102,8 +102,8 @@ pub(super) fn compress(call: &Call, parameters: &str) -> RestResult {
     reply(&StartAnswer { job_uuid: call.shared.jobs.start(order, work) })
 }
 
-/// Unpacks an archive into a folder, overwriting what is there; without a target, into a new folder that is named like
-/// the archive.
+/// Extracts an archive into a folder, overwriting existing files. Without a target, it goes into a new folder with the
+/// name of the archive.
 pub(super) fn extract(call: &Call, parameters: &str) -> RestResult {
     let parameters: ExtractParameters = serde_json::from_str(parameters).map_err(|_| RestError::Panic)?;
     let (Some(node), Some(target), Some(kind)) = (parameters.node, parameters.target, parameters.format) else {
@@ -240,7 +240,8 @@ fn pack(format: Format, entries: &[Entry]) -> anyhow::Result<Vec<u8>> {
     Ok(packer.finish()?)
 }
 
-/// What an archive holds; the words of a failure are those of the real server for what is no archive.
+/// Returns the entries of an archive. The error messages are those of the real server for something that is not an
+/// archive.
 fn unpack(format: Format, content: Vec<u8>) -> Result<Vec<Entry>, String> {
     let mut entries = Vec::new();
     if format == Format::Zip {

@@ -39,7 +39,7 @@ struct BulkAnswer {
     pagination: Option<Pagination>,
 }
 
-/// Where a page stands. What is zero is left out.
+/// The position of a page. Zero values are omitted.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Pagination {
@@ -215,15 +215,15 @@ fn sort_and_filter<'a>(forest: &'a Forest, id: NodeId, request: &BulkRequest) ->
     ids.into()
 }
 
-/// The visible nodes of a page, and whether following pages were drawn on.
+/// Returns the visible nodes of a page, and whether it contains nodes of later pages.
 ///
-/// When a page loses names that start with a dot, the server goes on with the next whole page
-/// until it has `Limit` nodes or more, and does not say so: the next page repeats them.
+/// If names that start with a dot are removed from a page, the server continues with the next complete page until it
+/// has `Limit` nodes or more, and does not report it: the next page repeats them.
 fn page(forest: &Forest, sorted: &[NodeId], request: &BulkRequest) -> (Vec<NodeId>, bool) {
     let offset = usize::try_from(request.offset).unwrap_or(0);
     let limit = usize::try_from(request.limit).ok().filter(|limit| *limit > 0);
     let rest = sorted.get(offset..).unwrap_or_default();
-    // A negative limit is none to the index, and used up at once by what it gives.
+    // For the index, a negative limit means no limit, but the first page exceeds it at once.
     if request.limit < 0 {
         return (rest.first().copied().into_iter().collect(), false);
     }

@@ -15,7 +15,7 @@ struct Discovery {
     endpoints: Value,
 }
 
-/// What only administrators are told.
+/// Details that only administrators receive.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Package {
@@ -55,8 +55,8 @@ pub(super) fn discovery(call: &Call) -> RestResult {
     reply(&Discovery { package, endpoints })
 }
 
-/// `GET /a/config/discovery/openapi`: the part of the interface's description from which a client
-/// can tell what a listing request may contain.
+/// `GET /a/config/discovery/openapi`: the part of the interface's description that shows what a listing request may
+/// contain.
 pub(super) fn openapi() -> RestResult {
     let text = json!({"type": "string"});
     let number = json!({"type": "integer", "format": "int32"});

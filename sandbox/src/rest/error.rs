@@ -77,7 +77,7 @@ impl RestError {
         Self::untyped(status, &inner.to_string())
     }
 
-    /// The same body, then something more without a separator: not valid JSON any more.
+    /// The same body, followed by something else without a separator, so that it is not valid JSON.
     pub(crate) fn followed_by(self, more: &str) -> Self {
         match self {
             Self::Json { status, body } => Self::Json { status, body: body + more },
@@ -146,7 +146,7 @@ impl RestError {
         Self::typed(StatusCode::INTERNAL_SERVER_ERROR, Prefix::NotFound, "Cannot find root node")
     }
 
-    /// A path the token does not reach. The status is 404 all the same.
+    /// The token does not reach the path. The status is still 404.
     pub(crate) fn not_readable() -> Self {
         let message = "path is not readable";
         Self::typed(StatusCode::NOT_FOUND, Prefix::Forbidden, message)
@@ -158,7 +158,7 @@ impl RestError {
         Self::typed(status, Prefix::Forbidden, "path is not writeable")
     }
 
-    /// A job holds the node or a folder above it.
+    /// A job has locked the node or a folder above it.
     pub(crate) fn locked() -> Self {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         Self::typed(status, Prefix::Locked, "Node is currently locked")

@@ -111,7 +111,7 @@ pub(super) fn state(call: &Call) -> RestResult {
     Ok(respond(StatusCode::OK, "application/xml", chunked(xml)))
 }
 
-/// What sets a user apart; an element without attributes is left out.
+/// The permissions of a user; an element without attributes is omitted.
 fn special_rights(admin: bool, must_change_password: bool) -> String {
     let mut attributes = String::new();
     if admin {

@@ -185,7 +185,7 @@ enumeration!(
     Scope: "ANY" = 0, "ADMIN" = 1, "ROOM" = 2, "LINK" = 3
 );
 
-/// Whether something fits the queries: no query fits everything.
+/// Whether something matches the queries. Without queries, everything does.
 fn fits<Q>(queries: &[Q], operation: Operation, one: impl Fn(&Q) -> bool) -> bool {
     match operation {
         _ if queries.is_empty() => true,
@@ -209,7 +209,7 @@ fn page<T>(items: Vec<T>, limit: i64, offset: i64) -> Vec<T> {
     items.into_iter().skip(usize::try_from(offset).unwrap_or(0)).take(limit).collect()
 }
 
-/// Members whose value is nothing are left out, as everywhere in answers.
+/// Members without a value are omitted, as everywhere in answers.
 fn compact(value: Json) -> Json {
     let Json::Object(members) = value else { return value };
     let is_something = |value: &Json| match value {
@@ -363,7 +363,7 @@ pub(super) fn get_user(call: &Call, login: &str) -> RestResult {
     reply(&found.ok_or_else(|| no_user(login))?)
 }
 
-/// Whether a login in a URL means that user: a star stands for anything, in any case.
+/// Whether a login in a URL means this user: a `*` matches anything, in any case.
 fn is_meant(login: &str, user: &UserRecord) -> bool {
     if !login.contains('*') {
         return user.login == login;
@@ -440,8 +440,8 @@ fn with_slashes(path: &str) -> String {
     }
 }
 
-/// `DELETE /a/user/{login}`: a success whether there was one or not. A star stands for any text, and a slash at the end makes
-/// it a group, with all that are in it.
+/// `DELETE /a/user/{login}`: always a success, whether or not the user existed. A `*` matches any text, and a slash at
+/// the end means a group with all its members.
 pub(super) fn delete_user(call: &Call, login: &str) -> RestResult {
     if !call.caller()?.admin {
         return Err(forbidden("You are not allowed to edit this user"));
@@ -572,7 +572,7 @@ fn workspaces(call: &Call) -> Vec<Json> {
     fixed.chain(linked).chain(orphaned).collect()
 }
 
-/// `DELETE /a/workspace/{slug}`: those of links only; a success whether there was one or not.
+/// `DELETE /a/workspace/{slug}`: only those of links; always a success, whether or not the workspace existed.
 pub(super) fn delete_workspace(call: &Call, slug: &str) -> RestResult {
     call.require_admin()?;
     let links = &call.shared.links;
@@ -641,7 +641,7 @@ pub(super) async fn put_acl(call: &mut Call) -> RestResult {
     }
 }
 
-/// `POST /a/acl/bulk/delete`: one right as a filter; what it leaves out fits everything.
+/// `POST /a/acl/bulk/delete`: takes a permission as a filter, in which an absent field matches everything.
 pub(super) async fn delete_acls(call: &mut Call) -> RestResult {
     call.require_admin()?;
     let input: AclInput = call.message().await?;

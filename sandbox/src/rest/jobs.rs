@@ -183,7 +183,7 @@ struct DeleteTasksAnswer {
     deleted: Vec<String>,
 }
 
-/// What listeners are told of a task.
+/// The event that listeners receive about a task.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct NewsFrame {
@@ -229,8 +229,8 @@ struct ResyncParameters {
     name: String,
 }
 
-/// Compares a data source with its storage: for everybody, always under the same id, as a job of the server's own. That
-/// a name is unknown is found out by the job.
+/// Compares a data source with its storage: for everybody, always with the same id, as a job of the server. Only the
+/// job detects that a name is unknown.
 fn start_resync(call: &Call, parameters: &str) -> RestResult {
     let ResyncParameters { name } = serde_json::from_str(parameters).map_err(|_| RestError::Panic)?;
     let order = Order {
@@ -258,7 +258,7 @@ fn start_resync(call: &Call, parameters: &str) -> RestResult {
 }
 
 fn start_transfer(call: &Call, transfer: Transfer, parameters: &str) -> RestResult {
-    // The real handler takes the JSON and its keys for granted and panics without them.
+    // The real handler requires the JSON and its keys, and panics without them.
     let parameters: TransferParameters = serde_json::from_str(parameters).map_err(|_| RestError::Panic)?;
     let (Some(nodes), Some(target), Some(into_target)) = (parameters.nodes, parameters.target, parameters.into_target)
     else {
@@ -400,12 +400,12 @@ pub(super) async fn list(call: &mut Call) -> RestResult {
     reply(&ListAnswer { jobs })
 }
 
-/// The text frame in which a listener gets such news.
+/// Returns the text frame of an event.
 pub(crate) fn frame(mut news: News) -> String {
     let task = news.job.task.take();
     let task_updated = task.map(|task| wire_task(&news.job, &task));
     let frame = NewsFrame { task_updated, job: wire(news.job), nano_stamp: news.nanoseconds.to_string() };
-    // Texts and numbers always serialise.
+    // Texts and numbers can always be serialized.
     serde_json::to_string(&frame).unwrap_or_default()
 }
 
@@ -448,7 +448,7 @@ fn wire_task(job: &JobView, task: &TaskView) -> WireTask {
     }
 }
 
-/// `PUT /a/jobs/user`: always says yes, whatever becomes of it.
+/// `PUT /a/jobs/user`: always a success, whether or not it has any effect.
 pub(super) async fn control(call: &mut Call) -> RestResult {
     let request: ControlRequest = call.message().await?;
     let jobs = &call.shared.jobs;
@@ -466,7 +466,7 @@ pub(super) async fn control(call: &mut Call) -> RestResult {
     reply(&ControlAnswer { msg })
 }
 
-/// `POST /a/jobs/tasks/delete`: a task id that is too short is the end of the service.
+/// `POST /a/jobs/tasks/delete`: a task id that is too short ends the service.
 pub(super) async fn delete_tasks(call: &mut Call) -> RestResult {
     let request: DeleteTasksRequest = call.message().await?;
     let jobs = &call.shared.jobs;

@@ -1,5 +1,5 @@
-//! Strict JSON requests: a reader that knows where everything stands, since the real server names
-//! the place of a mistake, and refuses fields it does not know.
+//! Strict JSON requests: a reader that records positions, because the real server names the position of a mistake, and
+//! refuses unknown fields.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ impl JsonError {
     }
 }
 
-/// A value and the offset at which it stands.
+/// A value and its offset.
 #[derive(Debug)]
 pub(crate) struct Value {
     at: usize,
@@ -51,13 +51,13 @@ enum Kind {
     Object(Vec<(usize, String, Value)>),
 }
 
-/// Something that can stand in a request.
+/// Something that a request can contain.
 pub(crate) trait Field: Sized {
     /// Reads the value of the field called `name`.
     fn read(value: &Value, name: &str, source: &str) -> Result<Self, JsonError>;
 }
 
-/// Reads a whole request body.
+/// Reads a complete request body.
 pub(crate) fn parse<T: Field>(body: &[u8]) -> Result<T, RestError> {
     let source = String::from_utf8_lossy(body);
     let read = Parser::new(&source).document().and_then(|value| T::read(&value, "", &source));
@@ -282,7 +282,7 @@ impl<'a> Parser<'a> {
         found
     }
 
-    /// What stands here makes no sense: quoted as one word, or one character.
+    /// Creates the error for something unexpected, which is quoted as one word or one character.
     fn unexpected(&mut self) -> JsonError {
         self.blank();
         let rest = self.rest();

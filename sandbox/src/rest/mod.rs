@@ -137,7 +137,7 @@ async fn dispatch(call: &mut Call) -> RestResult {
 
 async fn dispatch_jobs(call: &mut Call, path: &str) -> RestResult {
     if !call.shared.jobs.is_alive() {
-        // The client waits until it loses patience.
+        // The client waits until its own time-out.
         return std::future::pending().await;
     }
     match (path, &call.method) {
@@ -269,8 +269,7 @@ impl Call {
         Ok(())
     }
 
-    /// Whether the endpoint needs no token. One that is sent must be valid all the same, except
-    /// for the state.
+    /// Whether the endpoint needs no token. If one is sent, it must be valid anyway, except for the state.
     fn is_public(&self) -> bool {
         let path = self.path.as_str();
         path.starts_with("config/discovery")
@@ -282,7 +281,7 @@ impl Call {
         if self.caller()?.admin { Ok(()) } else { Err(RestError::not_permitted()) }
     }
 
-    /// Whoever asks. Only endpoints that need no token are reached without one.
+    /// Returns who sends the request. Only endpoints that need no token are reached without one.
     fn caller(&self) -> Result<&Caller, RestError> {
         self.caller.as_ref().ok_or_else(RestError::not_permitted)
     }
@@ -327,7 +326,7 @@ fn reply(value: &impl Serialize) -> RestResult {
     Ok(respond(StatusCode::OK, "application/json", body))
 }
 
-/// Whether a field of an answer is what is left out: the server tells no zeros.
+/// Whether a field of an answer is omitted, as the server omits zero values.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

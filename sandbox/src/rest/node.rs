@@ -81,7 +81,7 @@ pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// A node; `path` is the whole one, as the caller writes it.
+/// Converts a node; `path` is its complete path, as the caller writes it.
 pub(crate) fn render(node: &Node, path: String, rendering: Rendering) -> WireNode {
     let is_root = path.ends_with('/');
     let (size, etag) = node.indexed();
@@ -119,7 +119,7 @@ pub(crate) fn render(node: &Node, path: String, rendering: Rendering) -> WireNod
         meta.insert("ChildrenFolders".to_owned(), folders.to_string());
     }
     meta.extend(node.extra.iter().map(|(name, value)| (name.clone(), value.clone())));
-    // What only shows the roots of a workspace is nowhere else.
+    // The top of a workspace with several roots exists nowhere else.
     let uuid = if node.extra.contains_key("virtual_root") { String::new() } else { node.uuid.to_string() };
     WireNode {
         uuid,

@@ -1,4 +1,5 @@
-//! `POST /a/search/nodes`: the index of names, which knows everybody's nodes and tells each user of his own.
+//! `POST /a/search/nodes`: the index of names. It contains the nodes of all users, and returns to each user only what
+//! they may see.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -190,7 +191,8 @@ struct Hit {
     owner: &'static str,
 }
 
-/// Names that fit, page by page. What the user may not see counts and takes its place on a page, but is left out there.
+/// Names that match, page by page. Nodes that the user may not see count and take a place on a page, but are omitted
+/// there.
 pub(super) async fn nodes(call: &mut Call) -> RestResult {
     let request: SearchRequest = call.message().await?;
     let Some(query) = request.query else { return reply(&BTreeMap::<&str, &str>::new()) };
@@ -201,7 +203,7 @@ pub(super) async fn nodes(call: &mut Call) -> RestResult {
         match nodes.resolve(&caller, prefix) {
             Access::Allowed(place) | Access::ReadOnly(place) => below.push(place),
             Access::WriteOnly(_) | Access::FileFolder(_) | Access::NotReadable => return Err(RestError::not_readable()),
-            // One that is not known finds nothing.
+            // An unknown workspace has no results.
             Access::UnknownWorkspace(_) => return reply(&BTreeMap::<&str, &str>::new()),
         }
     }
@@ -257,8 +259,8 @@ fn fits(node: &Node, query: &QueryInput, index_delay: Duration) -> bool {
         && has_metadata(&node.extra, &query.free_string)
 }
 
-/// Whether a word of the name has the pattern somewhere in it. A pattern with anything that stands between words is
-/// read as something else there, and finds nothing.
+/// Whether a word of the name contains the pattern. A pattern with a character that separates words is interpreted
+/// differently there, and finds nothing.
 fn has_word(name: &str, pattern: &str) -> bool {
     let is_plain = |one: char| one.is_alphanumeric() || "_.*".contains(one);
     pattern.chars().all(is_plain) && words(name).iter().any(|word| matches_anywhere(word, pattern))
@@ -286,7 +288,7 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Whether metadata has all that `+Meta.<namespace>:<value> …` asks for: a word of the value, in any case, or several in
+/// Whether metadata match all conditions `+Meta.<namespace>:<value> …`: a word of the value, in any case, or several in
 /// quotes. Booleans are never found.
 fn has_metadata(metadata: &BTreeMap<String, String>, wanted: &str) -> bool {
     wanted.to_lowercase().split("+meta.").skip(1).all(|word| {
@@ -301,12 +303,12 @@ fn has_metadata(metadata: &BTreeMap<String, String>, wanted: &str) -> bool {
     })
 }
 
-/// Whether a word is this pattern, in which a star at the end stands for anything.
+/// Whether a word matches this pattern, in which a `*` at the end matches anything.
 fn is_like(word: &str, pattern: &str) -> bool {
     pattern.strip_suffix('*').map_or(word == pattern, |start| word.starts_with(start))
 }
 
-/// Whether the pieces between the stars stand in the name in this order.
+/// Whether the name contains the pieces between the stars in this order.
 fn matches_anywhere(name: &str, pattern: &str) -> bool {
     let mut rest = name;
     pattern.split('*').all(|piece| match rest.find(piece) {

@@ -1,5 +1,5 @@
-//! `POST /a/frontend/session`: log in with a password, refresh, log out; and the login step of the authorization
-//! server, which is the same with a challenge.
+//! `POST /a/frontend/session`: signing in with a password, refreshing, signing out; and the sign-in step of the
+//! authorization server, which is the same with a challenge.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ struct TokenAnswer {
     expires_at: String,
 }
 
-/// Every answer sets the cookie, also that of a refusal: it then holds no tokens.
+/// Every answer sets the cookie, even that of a refusal, whose cookie contains no tokens.
 pub(super) async fn post(call: &mut Call) -> RestResult {
     let request: SessionRequest = call.message().await?;
     let field = |name: &str| request.auth_info.get(name).map_or("", String::as_str);
@@ -134,7 +134,7 @@ fn log_in(call: &Call, login: &str, password: &str, challenge: &str) -> Result<S
     shared.authorizations.authorize(challenge, login, lifetimes).map(Step::Redirect).ok_or_else(login_failed)
 }
 
-/// A browser that has a session gets its code without a question.
+/// A browser with a session gets its code without any question.
 fn external(call: &Call, token: Option<&str>, challenge: &str) -> Result<Step, RestError> {
     let shared = &call.shared;
     let login = token.and_then(|token| shared.sessions.user_of(token)).ok_or_else(login_failed)?;
@@ -193,7 +193,7 @@ enum Cookie {
     Forgotten,
 }
 
-/// The cookie holds all tokens, encoded twice but not encrypted: some 3 KB.
+/// The cookie contains all tokens, encoded twice but not encrypted: about 3 KB.
 fn set_cookie(call: &Call, name: &str, grant: Option<&Grant>, kind: Cookie) -> String {
     let content =
         grant.map_or_else(String::new, |grant| format!("{}|{}|{}", grant.access, grant.identity, grant.refresh));
@@ -214,7 +214,7 @@ fn set_cookie(call: &Call, name: &str, grant: Option<&Grant>, kind: Cookie) -> S
     format!("{name}={value}; Path=/a/frontend; Domain={domain}{expiry}; HttpOnly")
 }
 
-/// Visitors of a public link have a cookie of their own.
+/// Visitors of a public link have their own cookie.
 fn cookie_name(headers: &HeaderMap) -> String {
     header(headers, MINISITE).map_or_else(|| "pydio".to_owned(), |hash| format!("pydio-{hash}"))
 }

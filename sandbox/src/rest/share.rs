@@ -69,7 +69,7 @@ pub(super) async fn put_link(call: &mut Call) -> RestResult {
     let before = if input.uuid.is_empty() { None } else { Some(editable(call, &input.uuid)?) };
     let is_new = before.is_none();
     if !is_new && input.user_login.is_empty() {
-        // A change must send back all that the link has.
+        // A change must return all fields of the link.
         return Err(RestError::nested(StatusCode::INTERNAL_SERVER_ERROR, "key required"));
     }
     let mut link = before.unwrap_or_else(|| Link::new(&login, now));
@@ -107,7 +107,7 @@ fn set_password(request: &PutRequest, link: &mut Link) -> Result<(), RestError> 
         link.password = None;
         return Ok(());
     }
-    // What the link says of itself counts, not what it is.
+    // The description in the request counts, not the present state.
     let keeps = request.link.as_ref().is_some_and(|input| input.password_required) && link.password.is_some();
     let given = if keeps { &request.update_password } else { &request.create_password };
     match (given.is_empty(), keeps) {

@@ -1,4 +1,4 @@
-//! Deleting, to the recycle bin or for good, and restoring.
+//! Deletion, to the recycle bin or permanently, and restoring.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::jobs::{Action, Order};
 use crate::tree::{Access, Place, find};
 use crate::world::RootKind;
 
-/// What is said to who wants to delete a whole workspace.
+/// The message for an attempt to delete a complete workspace.
 const ROOT: &str = "please do not modify directly the root of a workspace";
 
 message! {
@@ -52,7 +52,7 @@ struct JobAnswer {
     node_uuid: String,
 }
 
-/// `POST /a/tree/delete`: one job for each recycle bin concerned, one for what goes for good.
+/// `POST /a/tree/delete`: one job for each recycle bin, and one for permanent deletions.
 pub(super) async fn delete(call: &mut Call) -> RestResult {
     let request: DeleteRequest = call.message().await?;
     if request.nodes.is_empty() {
@@ -92,7 +92,7 @@ fn deletable(call: &Call, path: &str, for_good: bool) -> Result<Place, RestError
         }
         Access::UnknownWorkspace(slug) => return Err(RestError::no_workspace(&slug)),
     };
-    // The personal workspace of a user is deleted for good without a word: with all that is in it.
+    // The personal workspace of a user is silently deleted with all its content.
     if place.is_root() && !(for_good && place.workspace.root_kind == RootKind::Personal && place.visit.is_none()) {
         return Err(RestError::internal(ROOT));
     }

@@ -35,7 +35,7 @@ message! {
     }
 }
 
-/// A message whose fields are not heeded.
+/// A message whose fields are ignored.
 #[derive(Debug)]
 pub(crate) struct Unheeded;
 
@@ -103,7 +103,7 @@ pub(super) fn look_up(call: &Call, path: &str, counts: bool) -> Result<WireNode,
         Access::FileFolder(place) => return file_folder(call, &place),
         _ => readable(call, path).map(|(place, read_only)| (place, read_only, false))?,
     };
-    // Who may not read learns no counts either.
+    // Without the permission to read, counts are not visible either.
     let rendering = Rendering { counts: counts && !write_only, read_only, write_only, ..Rendering::PLAIN };
     let found = call.shared.nodes.read(|forest| {
         let id = find(forest, &place).filter(|id| !place.is_inside_archive() && !forest.is_unseen(*id))?;
@@ -135,8 +135,8 @@ fn file_folder(call: &Call, place: &Place) -> Result<WireNode, RestError> {
     })
 }
 
-/// A folder can be downloaded as an archive that does not exist: `folder.zip` is answered with a
-/// size of -1 as long as there is a `folder` and no such file.
+/// A folder can be downloaded as an archive that does not exist: `folder.zip` is answered with a size of -1 if there is
+/// a `folder` and no such file.
 fn archive(call: &Call, place: &Place) -> Option<WireNode> {
     let is_archive = |suffix: &&str| place.relative.strip_suffix(*suffix);
     let folder = [".zip", ".tar.gz", ".tar"].iter().find_map(is_archive)?;
@@ -215,8 +215,7 @@ fn create_folder(call: &Call, place: &Place) -> Result<WireNode, RestError> {
     Ok(made?)
 }
 
-/// Writes a file of one space, or the text that the request brings along. An existing file is
-/// overwritten without a word.
+/// Writes a file with one space, or with the text in the request. An existing file is silently overwritten.
 fn create_file(call: &Call, place: &Place, input: &NodeInput) -> Result<WireNode, RestError> {
     let nodes = &call.shared.nodes;
     if nodes.is_locked(place) {

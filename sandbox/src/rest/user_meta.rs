@@ -1,4 +1,4 @@
-//! `/a/user-meta/…`: what users attach to nodes. Nothing is checked against the type of a namespace.
+//! `/a/user-meta/…`: metadata that users attach to nodes. Nothing is checked against the type of a namespace.
 
 use http::StatusCode;
 use serde_json::{Value as Json, json};

@@ -1,5 +1,5 @@
-//! The archives that the server makes of folders: `folder.zip` is there as long as `folder` is and
-//! nothing else has the name. This server knows them but does not make them.
+//! The archives that the server creates of folders: `folder.zip` exists if `folder` exists and nothing else has the
+//! name. This server knows them but does not create them.
 
 use crate::Shared;
 use crate::tree::node::Kind;

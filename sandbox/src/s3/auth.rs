@@ -1,4 +1,4 @@
-//! Who sends a request, and whether the proof is good enough.
+//! Authenticates the sender of a request.
 
 use base64::Engine as _;
 use http::header::AUTHORIZATION;
@@ -30,7 +30,7 @@ pub(crate) struct Identity {
     pub(crate) caller: Caller,
     /// A bare token opens single objects only.
     pub(crate) bare_token: bool,
-    /// The token was in the address: browsers shall save what they get.
+    /// Whether the token was in the URL: browsers must save the answer as a file.
     pub(crate) attachment: bool,
 }
 
@@ -137,7 +137,7 @@ fn accept(shared: &Shared, token: &str, attachment: bool) -> Result<Identity, Fa
 pub(crate) struct Promised {
     pub(crate) md5: Option<[u8; 16]>,
     pub(crate) sha256: Option<[u8; 32]>,
-    /// The body comes in signed chunks, which the gateway cannot hand on.
+    /// Whether the body is sent in signed chunks, which the gateway cannot pass on.
     pub(crate) signed_chunks: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Requests without a key: the bucket, and what S3 knows of buckets besides what they hold.
+//! Requests without a key: the bucket, and what S3 knows of buckets other than their content.
 
 use http::{Method, StatusCode};
 

@@ -9,7 +9,7 @@ use super::exchange::Exchange;
 use super::xml::Writer;
 use crate::transport::{Response, full, respond, text};
 
-/// How much an error document tells, which depends on how far the request came.
+/// The level of detail of an error document, which depends on how far the request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
     /// With the key and the bucket: refused by the gateway proper.
@@ -24,14 +24,14 @@ enum Shape {
     Text,
 }
 
-/// An answer that says no.
+/// A refusal.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     status: StatusCode,
     code: &'static str,
     message: Cow<'static, str>,
     shape: Shape,
-    /// What the answer says about the object all the same, and other additions.
+    /// Headers about the object that the answer contains anyway, and other additions.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -61,7 +61,7 @@ failures! {
     invalid_range = 416 "InvalidRange" "The requested range is not satisfiable";
     quota_exceeded = 422 "QuotaExceeded" "You have reached your authorized quota";
     not_implemented = 501 "NotImplemented" "A header you provided implies functionality that is not implemented";
-    /// A lock was not had in time, or the store gave up on the body.
+    /// A lock was not acquired in time, or the store gave up on the body.
     backend_down = 503 "XMinioBackendDown" "Object storage backend is unreachable";
     invalid_digest = 400 "InvalidDigest" "The Content-Md5 you specified is not valid.";
     content_sha256_mismatch = 400 "XAmzContentSHA256Mismatch" "The provided 'x-amz-content-sha256' header does not match what was computed.";
@@ -85,7 +85,7 @@ failures! {
     metadata_too_large = 400 "MetadataTooLarge" "Your metadata headers exceed the maximum allowed metadata size.";
     method_not_allowed = 405 "MethodNotAllowed" "The specified method is not allowed against this resource.";
     time_too_skewed = 403 "RequestTimeTooSkewed" "The difference between the request time and the server's time is too large.";
-    /// What newer servers say to credentials they do not take.
+    /// The answer of newer servers to credentials that they refuse.
     unauthorized_access = 401 "UnauthorizedAccess" "You are not authorized to access this resource.";
 }
 
@@ -125,12 +125,12 @@ impl Failure {
         Self::tree("pydio.grpc.data.index.personal", 404, &detail)
     }
 
-    /// A file is wanted where a folder is.
+    /// There is a folder in place of a file.
     pub(crate) fn folder_in_the_way() -> Self {
         Self::tree("node.type.conflict", 409, "A folder already exists with the same name")
     }
 
-    /// A job holds the folder.
+    /// A job has locked the folder.
     pub(crate) fn parent_locked() -> Self {
         Self::tree("parent.locked", 423, "Node is currently locked")
     }

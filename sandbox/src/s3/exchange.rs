@@ -1,4 +1,4 @@
-//! One request to the gateway, taken apart, and what every answer to it carries.
+//! One request to the gateway, parsed, and the headers of every answer to it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -27,12 +27,12 @@ pub(crate) struct Exchange {
     pub(crate) bucket: String,
     /// The object's key, decoded, without a slash at the end; empty for the bucket.
     pub(crate) key: String,
-    /// The whole path, decoded.
+    /// The complete path, decoded.
     pub(crate) path: String,
     /// The scheme the request came by.
     scheme: &'static str,
     parameters: Vec<(String, String)>,
-    /// Lives as long as the connection's side of the request does.
+    /// Alive as long as the connection's side of the request.
     client: Weak<()>,
 }
 
@@ -55,12 +55,12 @@ impl Exchange {
         }
     }
 
-    /// Stops when the client has gone, so that what follows is not done.
+    /// Fails if the client has disconnected, so that the following steps are skipped.
     pub(crate) fn client_is_there(&self) -> Result<(), Stop> {
         if self.client.strong_count() > 0 { Ok(()) } else { Err(Stop::Dropped) }
     }
 
-    /// Keeps the client there as long as the result lives.
+    /// Prevents the detection of a disconnected client as long as the result exists.
     pub(crate) fn client(&self) -> Option<Arc<()>> {
         self.client.upgrade()
     }
@@ -75,7 +75,7 @@ impl Exchange {
         transport::header(&self.parts.headers, name)
     }
 
-    /// Whether the key is no text.
+    /// Whether the key is not valid UTF-8.
     pub(crate) fn has_invalid_key(&self) -> bool {
         percent_encoding::percent_decode_str(self.parts.uri.path()).decode_utf8().is_err()
     }
@@ -95,18 +95,18 @@ impl Exchange {
         &self.parts.method
     }
 
-    /// Whether only the headers of the answer are wanted.
+    /// Whether only the headers of the answer are requested.
     pub(crate) fn is_head(&self) -> bool {
         self.parts.method == Method::HEAD
     }
 
-    /// The whole address of what the request is about, without a query.
+    /// Returns the complete URL of the request without its query.
     pub(crate) fn location(&self) -> String {
         let host = self.header("host").unwrap_or_default();
         format!("{}://{host}{}", self.scheme, self.path)
     }
 
-    /// The announced length of the body. A body sent in chunks has none; without a word on it there is no body.
+    /// Returns the announced length of the body. A body in chunks has none; without any length there is no body.
     pub(crate) fn content_length(&self) -> Result<u64, Failure> {
         match self.header("content-length") {
             Some(value) => value.parse().map_err(|_| Failure::missing_content_length()),

@@ -1,4 +1,4 @@
-//! Listings: everything in one document, cut without a sign.
+//! Listings: everything in one document, silently cut.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -72,7 +72,7 @@ struct Entry {
     mtime: i64,
 }
 
-/// What a listing holds.
+/// The content of a listing.
 #[derive(Default)]
 struct Listing {
     files: Vec<Entry>,
@@ -100,8 +100,8 @@ pub(super) fn objects(shared: &Shared, exchange: &Exchange, caller: &Caller) -> 
     Ok(write(exchange, prefix, delimiter, limit, &listing))
 }
 
-/// What is below a prefix, which has to be a whole folder path, with or without a slash at its end. A folder with files
-/// in it is listed itself, just as it was asked for.
+/// Returns everything below a prefix, which must be a complete folder path, with or without a slash at its end. A
+/// folder with files in it is listed itself, in the form of the request.
 fn collect(shared: &Shared, caller: &Caller, prefix: &str, recursive: bool) -> Listing {
     let mut listing = Listing::default();
     if prefix.is_empty() {
@@ -209,7 +209,7 @@ fn form_encoded(key: &str) -> String {
 /// `2026-11-23T16:20:50.000Z`
 fn timestamp(seconds: i64) -> String {
     let time = UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-    // "Mon, 23 Nov 2026 16:20:50 GMT": the parts stand at fixed places.
+    // "Mon, 23 Nov 2026 16:20:50 GMT": the parts have fixed positions.
     let date = httpdate::fmt_http_date(time);
     let month = match &date[8..11] {
         "Jan" => 1,

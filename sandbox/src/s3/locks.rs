@@ -1,4 +1,4 @@
-//! Locks between those who read an object and those who write it.
+//! Locks between readers and writers of an object.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -13,11 +13,11 @@ pub(super) type Reading = OwnedRwLockReadGuard<()>;
 /// Held while an object is written.
 pub(super) type Writing = OwnedRwLockWriteGuard<()>;
 
-/// How many locks there may be before those that nobody holds are dropped.
+/// The number of locks from which unused ones are removed.
 const TIDY_AT: usize = 1024;
 
-/// A lock for each object, by the Uuid of its node. Whoever waits goes before those who come
-/// later, so that readers without end do not keep a writer out.
+/// A lock for each object, by the UUID of its node. Locks are granted in the order of requests, so that a writer is not
+/// kept waiting by a stream of readers.
 #[derive(Debug, Default)]
 pub(super) struct ObjectLocks {
     locks: Mutex<HashMap<Arc<str>, Weak<RwLock<()>>>>,

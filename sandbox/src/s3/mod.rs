@@ -33,7 +33,7 @@ use crate::tree::{Access, Place};
 /// Names this server in error documents.
 const HOST_ID: &str = "14950fb2-d923-4c0a-9842-5fdcd3d46dfb";
 
-/// The buckets. Both hold the same.
+/// The buckets. Both have the same content.
 const BUCKETS: [&str; 2] = ["io", "data"];
 
 /// Whether requests for this path are the gateway's.
@@ -49,9 +49,8 @@ pub(crate) fn asks_for_buckets(request: &Request) -> bool {
     request.uri().path() == "/" && authorization.is_some_and(|it| it.starts_with(sigv4::ALGORITHM))
 }
 
-/// Whether a request is carried out to its end even when the client goes away meanwhile, as the
-/// real server does: it reads on and stores what has arrived. How far it gets without its client
-/// decides what is left behind.
+/// Whether a request is carried out to its end even if the client disconnects, as on the real server, which stores what
+/// has arrived. How far it gets without its client determines what is left behind.
 pub(crate) fn outlives_client(method: &Method, path: &str) -> bool {
     matches!(*method, Method::PUT | Method::POST) && is_mine(path)
 }
@@ -149,8 +148,8 @@ fn writable(shared: &Shared, caller: &Caller, key: &str) -> Result<Place, Failur
     }
 }
 
-/// Removes a file or a folder with all it holds, past the recycle bin. The answer is always the
-/// same: done, denied or never there.
+/// Removes a file or a folder with its content, bypassing the recycle bin. The answer is always the same: done, denied
+/// or never there.
 fn delete(shared: &Shared, exchange: &Exchange, caller: &Caller) -> Response {
     if let Ok(place) = writable(shared, caller, &exchange.key)
         && !place.is_root()
@@ -164,8 +163,8 @@ fn delete(shared: &Shared, exchange: &Exchange, caller: &Caller) -> Response {
     exchange.empty(StatusCode::NO_CONTENT)
 }
 
-/// Copying within the gateway fails on the storage that is measured; the target stays as it was. So does copying an
-/// object onto itself, by which some clients set times.
+/// Copying within the gateway fails on the storage that was measured, and the target does not change. The same applies
+/// to copying an object onto itself, which some clients do to set times.
 fn copy(shared: &Shared, exchange: &Exchange, caller: &Caller, source: &str) -> Outcome {
     let source = crate::transport::decode(source);
     let source = source.trim_start_matches('/');

@@ -1,4 +1,4 @@
-//! Uploads in parts: their store, and beginning, completing and giving them up.
+//! Multipart uploads: their store, and beginning, completing and aborting them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -143,7 +143,7 @@ fn storage_path(place: &Place) -> String {
     }
 }
 
-/// `GET /io/key?uploadId=…`: tells whether the upload is alive, and no more.
+/// `GET /io/key?uploadId=…`: shows only whether the upload is alive.
 pub(super) fn list_parts(shared: &Shared, exchange: &Exchange, caller: &Caller, id: &str) -> Outcome {
     let place = readable(shared, caller, &exchange.key)?;
     let node = existing(shared, &place)?;
@@ -215,7 +215,7 @@ pub(super) async fn complete(
     }
 }
 
-/// The body of a Complete. One that is too long is cut, and then it is no document any more.
+/// Reads the body of a Complete. One that is too long is cut, so that it is no longer a valid document.
 async fn read_list(mut body: Body) -> Result<Vec<u8>, Stop> {
     let mut list = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -232,7 +232,7 @@ async fn read_list(mut body: Body) -> Result<Vec<u8>, Stop> {
 /// The rest of a Complete: the ETag without quotes.
 type Work = Pin<Box<dyn Future<Output = Result<String, Stop>> + Send>>;
 
-/// Tells proxies to pass the answer on as it comes.
+/// Makes proxies pass the answer on without buffering.
 fn unbuffered(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -250,20 +250,20 @@ fn completed(mut xml: Writer, exchange: &Exchange, etag: &str) -> Writer {
     xml
 }
 
-/// How far a slow answer has come.
+/// The progress of a slow answer.
 enum Slow {
     Beginning(Work),
     Working(Work),
     Done,
 }
 
-/// An answer that begins before the work is done and keeps the connection alive with spaces. A
-/// failure comes as a document too, after the 200.
+/// Returns an answer that begins before the work is done, and keeps the connection alive with spaces. A failure is sent
+/// as a document too, after the 200.
 fn slow(exchange: &Arc<Exchange>, work: Work, heartbeat: Duration) -> Response {
     let asked = Arc::clone(exchange);
     let client = exchange.client();
     let frames = stream::unfold(Slow::Beginning(work), move |state| {
-        // From now on the client is there as long as somebody reads.
+        // From now on the client counts as connected while somebody reads.
         let _there = &client;
         let exchange = Arc::clone(&asked);
         async move {
@@ -299,8 +299,8 @@ fn ending(exchange: &Exchange, result: Result<String, Stop>) -> Result<String, B
     Ok(xml.finish())
 }
 
-/// Makes one object of the parts that are listed. Where the client goes away decides what is left:
-/// early, an upload whose hashes are lost; late, a damaged file.
+/// Assembles the listed parts to one object. The moment at which the client disconnects determines what is left: early,
+/// an upload whose hashes are lost; late, a damaged file.
 async fn assemble(
     shared: Arc<Shared>,
     exchange: Arc<Exchange>,

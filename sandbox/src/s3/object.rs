@@ -23,8 +23,8 @@ use crate::transport::{Body, Response, full, respond};
 use crate::tree::node::Kind;
 use crate::tree::{Access, Place, find};
 
-/// An object that is shorter than the index says breaks the connection before the headers when
-/// the answer is this small, and in its midst when it is larger.
+/// If an object is shorter than the index says, the connection breaks before the headers for answers up to this size,
+/// and in the middle of larger ones.
 const SMALL_ANSWER: u64 = 64 * 1024;
 
 /// What the index says about a file, and its object.
@@ -41,7 +41,7 @@ pub(super) struct Object {
 }
 
 /// Finds the object of a key.
-fn look(shared: &Shared, place: &Place) -> Result<Object, Failure> {
+fn find_object(shared: &Shared, place: &Place) -> Result<Object, Failure> {
     shared.nodes.read(|forest| {
         let node = find(forest, place)
             .filter(|id| !place.is_inside_archive() && !forest.is_unseen(*id))
@@ -63,7 +63,7 @@ fn look(shared: &Shared, place: &Place) -> Result<Object, Failure> {
 }
 
 impl Object {
-    /// Its content, where there is one to give: of an empty file that is encrypted nothing is found.
+    /// Returns its content, if it is readable: an empty file in encrypted storage is never found.
     fn readable(&self) -> Option<&Content> {
         self.content.as_ref().filter(|content| !self.is_encrypted || content.size() > 0)
     }
@@ -97,7 +97,7 @@ struct Stretch {
 }
 
 impl Stretch {
-    /// Reads a `Range` header. Several ranges, and units other than bytes, mean the whole.
+    /// Parses a `Range` header. Several ranges, and units other than bytes, mean the complete object.
     fn of(range: Option<&str>, size: u64) -> Result<Self, Failure> {
         let whole = Self { start: 0, end: size, partial: false };
         let Some(range) = range.and_then(|range| range.strip_prefix("bytes=")) else {
@@ -107,7 +107,7 @@ impl Stretch {
             return Ok(whole);
         };
         let number = |text: &str| text.parse::<u64>().ok();
-        // What is no number makes it no range at all.
+        // If a part is not a number, it is not a range at all.
         if [first, last].iter().any(|text| !text.bytes().all(|byte| byte.is_ascii_digit())) {
             return Ok(whole);
         }
@@ -145,11 +145,11 @@ pub(super) async fn get(shared: &Arc<Shared>, exchange: &Exchange, identity: &Id
     if archive::is_at(shared, &place) {
         return Err(Failure::not_implemented().into());
     }
-    let found = look(shared, &place)?;
+    let found = find_object(shared, &place)?;
     let patience = shared.s3.settings().lock_timeout;
     let lock = shared.s3.locks.read(&found.uuid, patience).await;
     let lock = lock.ok_or_else(Failure::backend_down)?;
-    let object = look(shared, &place)?;
+    let object = find_object(shared, &place)?;
     let stretch = Stretch::of(exchange.header("range"), object.size)?;
     let Some(content) = object.readable().cloned() else {
         return Err(object.refuse(Failure::no_such_key()).into());
@@ -159,7 +159,7 @@ pub(super) async fn get(shared: &Arc<Shared>, exchange: &Exchange, identity: &Id
     if available < stretch.end - stretch.start && stretch.end - stretch.start <= SMALL_ANSWER {
         return Err(Stop::Dropped);
     }
-    // Only what begins at the beginning counts, so that downloads may be taken up again.
+    // Only a download from the first byte counts, so that downloads can be resumed.
     if stretch.start == 0 && !shared.links.count_download(&identity.caller.login) {
         return Err(Failure::access_denied().into());
     }
@@ -171,7 +171,7 @@ pub(super) async fn get(shared: &Arc<Shared>, exchange: &Exchange, identity: &Id
     Ok(response)
 }
 
-/// The content as a body that holds the lock until it is sent or given up.
+/// Returns the content as a body that holds the lock until it was sent or dropped.
 fn stream(content: &Content, stretch: Stretch, lock: Reading) -> Body {
     if stretch.start == stretch.end {
         return full("");
@@ -187,9 +187,9 @@ fn stream(content: &Content, stretch: Stretch, lock: Reading) -> Body {
 pub(super) fn head(shared: &Shared, exchange: &Exchange, caller: &Caller) -> Outcome {
     check_parameters(exchange)?;
     let place = match shared.nodes.resolve(caller, &exchange.key) {
-        // Who may only write learns all the same that something is there.
+        // With only the permission to write, the existence of an object is visible anyway.
         Access::WriteOnly(place) => {
-            look(shared, &place).map_err(|_| Failure::access_denied())?;
+            find_object(shared, &place).map_err(|_| Failure::access_denied())?;
             place
         }
         _ => readable(shared, caller, &exchange.key)?,
@@ -197,7 +197,7 @@ pub(super) fn head(shared: &Shared, exchange: &Exchange, caller: &Caller) -> Out
     if archive::is_at(shared, &place) {
         return Err(Failure::bad_gateway().into());
     }
-    let object = look(shared, &place)?;
+    let object = find_object(shared, &place)?;
     if let Some(response) = condition(exchange, &object)? {
         return Ok(response);
     }
@@ -205,7 +205,7 @@ pub(super) fn head(shared: &Shared, exchange: &Exchange, caller: &Caller) -> Out
     Ok(described(exchange, &object, stretch))
 }
 
-/// The answer to a condition that does not hold.
+/// Returns the answer to a condition that is not met.
 fn condition(exchange: &Exchange, object: &Object) -> Result<Option<Response>, Failure> {
     let date = |name| httpdate::parse_http_date(exchange.header(name)?).ok();
     let etag = |name| Some(exchange.header(name)?.trim_matches('"'));
@@ -262,7 +262,7 @@ fn has_part_number(exchange: &Exchange) -> bool {
     exchange.parameter("partNumber") == Some("1")
 }
 
-/// Sets a header, unless the value cannot stand in one.
+/// Sets a header, unless the value is not valid.
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);

@@ -15,7 +15,7 @@ use crate::tree::find;
 /// The largest part: 5 GiB.
 const LARGEST: u64 = 5 << 30;
 
-/// The number of a part; `None` when it is none at all, which makes the request a plain PUT.
+/// Returns the number of a part; `None` if there is no number, which makes the request a plain PUT.
 pub(super) fn number(exchange: &Exchange) -> Result<Option<u32>, Failure> {
     let number = exchange.parameter("partNumber").and_then(|number| number.parse::<u32>().ok());
     match number {

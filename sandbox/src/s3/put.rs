@@ -43,7 +43,7 @@ pub(super) async fn put(shared: &Arc<Shared>, exchange: &Exchange, caller: &Call
         blocked(shared, pending, receive(body, length, sink).await?);
         return Err(Failure::backend_down().into());
     };
-    // The node of a PUT that breaks off is gone before the next one has the lock.
+    // The node of a PUT that breaks off is removed before the next one gets the lock.
     let (mut lock, pending) = (Some(lock), pending);
     let mut received = receive(body, length, sink).await?;
     if promised.signed_chunks || promised.mismatch(&received).is_some() {
@@ -61,7 +61,7 @@ pub(super) async fn put(shared: &Arc<Shared>, exchange: &Exchange, caller: &Call
             return Err(Stop::Dropped);
         }
         if let Some(gate) = shared.s3.late_entry(&place.path()) {
-            // The lock is that of the object; its index entry is written without one.
+            // The lock belongs to the object. Its index entry is written without one.
             lock.take();
             gate.pass().await;
         }
@@ -172,8 +172,8 @@ async fn lock(shared: &Shared, uuid: &Arc<str>) -> Option<Writing> {
     shared.s3.locks.write(uuid, patience).await
 }
 
-/// What becomes of a body whose file was locked too long: the client has been told of a failure,
-/// and yet the object is replaced once the lock is free. The index knows nothing of it.
+/// Handles a body whose file was locked for too long: the client has received an error, and yet the object is replaced
+/// once the lock is free. The index is not updated.
 fn blocked(shared: &Arc<Shared>, pending: PendingPut, received: Received) {
     if pending.upload.created {
         return;
@@ -194,8 +194,8 @@ pub(super) fn tree_refuses(error: TreeError, place: &Place) -> Failure {
     }
 }
 
-/// A PUT under way. When it is dropped before its end, a node it has made disappears, and an
-/// object it has replaced stays replaced while the index knows nothing: the file is damaged.
+/// A PUT in progress. If it is dropped before its end, a node that it has created disappears, and an object that it has
+/// replaced stays replaced while the index is not updated: the file is damaged.
 struct PendingPut {
     nodes: Nodes,
     state: Arc<State>,
@@ -228,7 +228,7 @@ impl PendingPut {
         is_stored
     }
 
-    /// A new file under a name that is not composed is entered as a folder, which nobody can read any more.
+    /// A new file under a name that is not composed is entered as a folder, which nobody can read.
     fn becomes_folder(&self) {
         self.nodes.write(|forest, _| {
             let id = forest.by_uuid(&self.upload.uuid).filter(|_| self.upload.created);
@@ -274,8 +274,7 @@ impl PendingPut {
     }
 }
 
-/// Replaces the object of a file that is there already, and nothing else. Says whether there was
-/// one.
+/// Replaces the object of an existing file, and nothing else. Returns whether there was one.
 pub(super) fn store_object(nodes: &Nodes, upload: &Upload, body: &Content) -> bool {
     nodes.write(|forest, _| {
         let id = forest.by_uuid(&upload.uuid);

@@ -99,7 +99,7 @@ pub(crate) struct Signed<'a> {
 }
 
 impl Signed<'_> {
-    /// The canonical request: the path encoded once and not normalised, as S3 has it.
+    /// Returns the canonical request. The path is encoded once and not normalized, as in S3.
     pub(crate) fn canonical(&self, signed_headers: &[&str]) -> String {
         let mut names = signed_headers.to_vec();
         names.sort_unstable();
@@ -137,7 +137,7 @@ fn canonical_path(path: &str) -> String {
     percent_encoding::percent_encode(&decoded, RESERVED_IN_PATH).to_string()
 }
 
-/// The parameters encoded anew and sorted by name, then value.
+/// Returns the parameters, encoded again and sorted by name, then value.
 fn canonical_query(query: &str) -> String {
     let mut pairs: Vec<(String, String)> = parameters(query)
         .map(|(name, value)| {
@@ -266,8 +266,7 @@ mod tests {
         ),
     ];
 
-    /// Cases of AWS's Signature Version 4 test suite. Those that normalise paths are left out, as
-    /// S3 does not.
+    /// Cases of AWS's Signature Version 4 test suite, without those that normalize paths, because S3 does not.
     const SUITE: [Case<'_>; 11] = [
         ("get-vanilla", Method::GET, "/", &[], "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
         (

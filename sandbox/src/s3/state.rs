@@ -1,4 +1,4 @@
-//! What the gateway remembers between requests, and how a test sets it.
+//! The state of the gateway between requests, and how a test sets it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -73,32 +73,32 @@ impl State {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The most bytes a workspace may hold.
+    /// Returns the maximum size of a workspace in bytes.
     pub(super) fn quota(&self, slug: &str) -> Option<u64> {
         self.settings().quotas.get(slug).copied()
     }
 
-    /// Whether this overwrite shall go wrong; asked once for each.
+    /// Whether this overwrite must go wrong. Returns true once.
     pub(super) fn damages(&self, path: &str) -> bool {
         self.settings().damages.remove(path)
     }
 
-    /// Whether somebody else holds the content lock of a path.
+    /// Whether another user has the content lock of a path.
     pub(super) fn is_content_locked(&self, path: &str, login: &str) -> bool {
         self.settings().content_locks.get(path).is_some_and(|holder| holder != login)
     }
 
-    /// Whether this PUT meets another one that is making the node at that moment; asked once for each.
+    /// Whether this PUT must collide with another one that is creating the node. Returns true once.
     pub(super) fn collides(&self, path: &str) -> bool {
         self.settings().collisions.remove(path)
     }
 
-    /// What the index entry of an overwrite waits for once its object is stored; asked once for each.
+    /// Returns the gate for the index entry of an overwrite, once.
     pub(super) fn late_entry(&self, path: &str) -> Option<Gate> {
         self.settings().late_entries.remove(path)
     }
 
-    /// What the removal of a broken PUT's node waits for; asked once for each.
+    /// Returns the gate for the removal of a broken PUT's node, once.
     pub(super) fn late_clean_up(&self, path: &str) -> Option<Gate> {
         self.settings().late_clean_ups.remove(path)
     }
@@ -129,8 +129,8 @@ impl S3 {
         Self { state }
     }
 
-    /// Limits the bytes a workspace may hold; `None` lifts the limit. A PUT that would pass it is
-    /// answered 422. Uploads in parts are never refused, as on the real server.
+    /// Limits the size of a workspace in bytes; `None` removes the limit. A PUT that would exceed it is answered 422.
+    /// Multipart uploads are never refused, as on the real server.
     pub fn set_quota(&self, workspace: &str, bytes: Option<u64>) {
         let mut settings = self.state.settings();
         match bytes {
@@ -146,19 +146,20 @@ impl S3 {
         self.state.settings().damages.insert(path.to_owned());
     }
 
-    /// Makes the next PUT to a path collide with one that is under way, as where both are making its node at the same
-    /// moment. A PUT that comes later than that waits for the first one.
+    /// Makes the next PUT to a path collide with one in progress, as if both were creating its node at the same moment.
+    /// A later PUT waits for the first one.
     pub fn collide_next_put(&self, path: &str) {
         self.state.settings().collisions.insert(path.to_owned());
     }
 
-    /// Removes what is at a path only when the gate is open, after a PUT has broken off there that had made the node.
+    /// Delays the removal of a node whose PUT has broken off until the gate is open.
     pub fn clean_up_late(&self, path: &str, gate: &Gate) {
         self.state.settings().late_clean_ups.insert(path.to_owned(), gate.clone());
     }
 
-    /// Writes the index entry of the next overwrite of a path, by a PUT, only when the gate is open. Its object is stored
-    /// before, so that another overwrite may come between: then the content is of one and the entry of the other.
+    /// Delays the index entry of the next overwrite of a path, by a PUT, until the gate is open. Its object is stored
+    /// before, so that another overwrite may come in between: then the content is from one and the entry from the
+    /// other.
     pub fn enter_late(&self, path: &str, gate: &Gate) {
         self.state.settings().late_entries.insert(path.to_owned(), gate.clone());
     }
@@ -168,7 +169,7 @@ impl S3 {
         self.state.settings().content_locks.insert(path.to_owned(), login.to_owned());
     }
 
-    /// Takes a content lock away.
+    /// Removes a content lock.
     pub fn unlock_content(&self, path: &str) {
         self.state.settings().content_locks.remove(path);
     }
@@ -185,8 +186,8 @@ impl S3 {
         self.state.settings().checksum_delay = duration;
     }
 
-    /// How long after the object the index is written when a file is overwritten. A client that
-    /// goes in between leaves the file damaged. Five milliseconds by default.
+    /// Sets how long after the object the index entry of an overwritten file is written. A client that disconnects in
+    /// between leaves the file damaged. Five milliseconds by default.
     pub fn set_commit_delay(&self, duration: Duration) {
         self.state.settings().commit_delay = duration;
     }
@@ -196,8 +197,8 @@ impl S3 {
         self.state.settings().complete_delay = duration;
     }
 
-    /// After how long a Complete that is still running begins its answer, and how often it goes
-    /// on with a space. Ten seconds by default, as on the real server.
+    /// Sets after how long a Complete in progress begins its answer, and the interval of the spaces that follow. Ten
+    /// seconds by default, as on the real server.
     pub fn set_heartbeat(&self, interval: Duration) {
         self.state.settings().heartbeat = interval;
     }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 /// Namespace of every answer but errors.
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
-/// Writes a document on one line, escaped the way Go's encoder does: quotes as numbers, and
-/// characters that XML cannot hold as U+FFFD.
+/// Writes a document on one line, escaped like Go's encoder: quotes as numbers, and characters that XML does not allow
+/// as U+FFFD.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Writer {
     text: String,
@@ -40,7 +40,7 @@ impl Writer {
         self.push(format_args!("</{name}>"));
     }
 
-    /// A whole element that holds text.
+    /// Writes a complete element with text.
     pub(crate) fn text(&mut self, name: &str, value: &str) {
         self.open(name);
         for character in value.chars() {
@@ -60,7 +60,7 @@ impl Writer {
         self.close(name);
     }
 
-    /// A whole element that holds a number or another value that needs no escaping.
+    /// Writes a complete element with a number or another value that needs no escaping.
     pub(crate) fn value(&mut self, name: &str, value: impl std::fmt::Display) {
         self.push(format_args!("<{name}>{value}</{name}>"));
     }

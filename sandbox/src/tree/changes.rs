@@ -1,5 +1,5 @@
-//! What jobs do to the tree: copies, moves, the recycle bin. Nothing is ever overwritten: a name
-//! that is taken gets a number.
+//! Changes by jobs: copies, moves, the recycle bin. Nothing is ever overwritten: if a name is in use, a number is
+//! appended.
 
 use super::forest::{Forest, TreeError};
 use super::node::{Kind, NodeId};
@@ -36,8 +36,7 @@ pub(crate) struct BegunCopy {
 pub(crate) const MOVE_INTO_ITSELF: &str = "panic recovered in UpdateNode: cannot move a node below itself";
 
 impl Nodes {
-    /// Copies or moves nodes one after the other. Those that are gone are passed over.
-    /// Gives what the job writes down of each.
+    /// Copies or moves nodes one after the other. Missing ones are skipped. Returns the lines of the job's log.
     pub(crate) fn transfer(
         &self,
         sources: &[Place],
@@ -62,7 +61,8 @@ impl Nodes {
         })
     }
 
-    /// Begins to copy a folder: the new folder is there at once, and empty. `None` where that is not how it begins.
+    /// Begins to copy a folder: the new folder appears at once, and is empty. `None` if this copy does not begin like
+    /// that.
     pub(crate) fn begin_copy(&self, source: &Place, target: &Target) -> Option<BegunCopy> {
         self.write(|forest, now| {
             let id = super::find(forest, source)?;
@@ -79,7 +79,7 @@ impl Nodes {
         })
     }
 
-    /// Fills a folder whose copy was begun, and gives what the job writes down.
+    /// Fills a folder whose copy was begun. Returns the lines of the job's log.
     pub(crate) fn finish_copy(&self, begun: BegunCopy) -> Vec<String> {
         self.write(|forest, now| {
             for child in forest.children(begun.source).to_vec() {
@@ -115,14 +115,14 @@ impl Nodes {
         })
     }
 
-    /// Removes nodes for good.
+    /// Removes nodes permanently.
     pub(crate) fn erase(&self, sources: &[Place]) {
         self.write(|forest, _| {
             for source in sources {
                 let Some(id) = super::find(forest, source) else {
                     continue;
                 };
-                // A root is there again as soon as anybody looks.
+                // A root appears again as soon as it is read.
                 let gone = if source.relative.is_empty() { forest.children(id).to_vec() } else { vec![id] };
                 for id in gone {
                     forest.remove(id);
@@ -131,8 +131,8 @@ impl Nodes {
         });
     }
 
-    /// Moves nodes of the recycle bin back to where they were, under their old names, making
-    /// folders that are gone.
+    /// Moves nodes of the recycle bin back to their original places, under their original names, and creates missing
+    /// folders.
     pub(crate) fn restore(&self, sources: &[Place]) -> Result<(), String> {
         self.write(|forest, now| {
             for source in sources {
@@ -197,7 +197,7 @@ fn destination(forest: &mut Forest, source: &Place, target: &Target, now: i64) -
             Ok((parent, name.to_owned()))
         }
         _ => {
-            // A file as the folder is accepted: what goes there is never seen in a listing.
+            // A file in place of the folder is accepted: what is created there never appears in a listing.
             let parent = match forest.find(root, &place.relative) {
                 Some(id) => id,
                 None => forest.make_folder(root, &place.relative, now).map_err(describe)?,
@@ -211,7 +211,7 @@ fn destination(forest: &mut Forest, source: &Place, target: &Target, now: i64) -
     }
 }
 
-/// What a job writes down of one of its sources, `name` being the one that was free.
+/// Returns the log line for one source; `name` is the name that was free.
 fn written_down(source: &Place, target: &Target, name: &str, transfer: Transfer) -> String {
     let (into, as_path);
     let folder = match target {
@@ -252,7 +252,7 @@ fn transfer_one(
         Transfer::Copy => {
             let copy = forest.duplicate(id, parent, &name, now);
             if let Some(copy) = copy.filter(|_| into_itself) {
-                // The real server meets its own copy on the way and makes one more folder.
+                // The real server finds its own copy on the way and creates one more folder.
                 let inner = forest.free_name(copy, &name, Kind::Folder);
                 let _ = forest.make_folder(copy, &inner, now);
             }
@@ -261,8 +261,7 @@ fn transfer_one(
     Ok(name)
 }
 
-/// A workspace as a source is accepted by the server: everything in it is copied or moved into a
-/// folder of that name.
+/// The server accepts a workspace as a source: everything in it is copied or moved into a folder of that name.
 fn empty_workspace(forest: &mut Forest, root: NodeId, parent: NodeId, name: &str, transfer: Transfer, now: i64) {
     let name = forest.free_name(parent, name, Kind::Folder);
     let children = forest.children(root).to_vec();

@@ -1,5 +1,4 @@
-//! All nodes of a sandbox: a tree for each workspace root. Purely data; who may do what, and the
-//! clock, live one level up.
+//! All nodes of a sandbox: a tree for each workspace root. Pure data: permissions and the clock are one level up.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,9 +14,9 @@ pub(crate) const LONGEST_NAME: usize = 255;
 pub(crate) enum TreeError {
     /// A name has more than 255 characters.
     NameTooLong,
-    /// A folder is wanted where a file is.
+    /// There is a file in place of a folder.
     FileInTheWay,
-    /// A file is wanted where a folder is.
+    /// There is a folder in place of a file.
     FolderInTheWay,
     /// The node is gone.
     Missing,
@@ -32,7 +31,7 @@ pub(crate) struct Forest {
     free: Vec<usize>,
     by_uuid: HashMap<Arc<str>, NodeId>,
     roots: HashMap<(&'static str, &'static str), NodeId>,
-    /// Whether the index of structured data sources learns of no change.
+    /// Whether the index of structured data sources is stopped, so that it misses all changes.
     is_index_held: bool,
 }
 
@@ -108,7 +107,7 @@ impl Forest {
         self.by_uuid.get(uuid).copied()
     }
 
-    /// The nodes that carry something under that name beside what the server itself knows.
+    /// Returns the nodes with metadata of this name, beside what the server itself stores.
     pub(crate) fn with_extra(&self, name: &str) -> Vec<NodeId> {
         let nodes = self.nodes.iter().enumerate();
         nodes
@@ -227,7 +226,7 @@ impl Forest {
         id
     }
 
-    /// Leaves the index of a structured data source behind a node that is new where it is, or is about to be written.
+    /// Makes the index of a structured data source miss a new node, or one that is about to be written.
     pub(crate) fn fall_behind(&mut self, id: NodeId) {
         let is_held = self.is_index_held;
         let Some(node) = self.get_mut(id).filter(|node| is_held && node.is_structured) else { return };
@@ -246,7 +245,7 @@ impl Forest {
         }
     }
 
-    /// Holds the index of structured data sources, or lets it learn of all changes.
+    /// Stops the index of structured data sources, or makes it learn all changes.
     pub(crate) fn hold_index(&mut self, hold: bool) {
         self.is_index_held = hold;
         if !hold {
@@ -254,7 +253,7 @@ impl Forest {
         }
     }
 
-    /// Whether the index of structured data sources is held.
+    /// Whether the index of structured data sources is stopped.
     pub(crate) fn is_index_held(&self) -> bool {
         self.is_index_held
     }

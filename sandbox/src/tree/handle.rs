@@ -36,8 +36,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Puts another content into the storage of a file, while the index goes on telling the size, the etag and the hash
-    /// of the old one: what is left of an overwrite that was cut off at the wrong moment.
+    /// Replaces the stored content of a file, while the index keeps the size, the ETag and the hash of the old one: the
+    /// result of an overwrite that broke off at the wrong moment.
     pub fn damage(&self, path: &str, content: impl AsRef<[u8]>) -> anyhow::Result<()> {
         let place = self.place(path)?;
         let (body, _) = Store::put(self.nodes.store(), content.as_ref())?;
@@ -45,8 +45,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Leaves what is left of an upload whose node was removed before its end: the index has a folder of the file's size,
-    /// etag and hash, and nobody can read the content.
+    /// Leaves the result of an upload whose node was removed before its end: the index has a folder with the file's
+    /// size, ETag and hash, and nobody can read the content.
     pub fn misfile(&self, path: &str, content: impl AsRef<[u8]>) -> anyhow::Result<()> {
         self.put(path, content)?;
         let is_there = self.change(&self.place(path)?, |node| (node.kind, node.body) = (Kind::Folder, None));
@@ -160,27 +160,26 @@ impl Tree {
         place.is_ok_and(|place| self.change(&place, |node| node.mtime = seconds))
     }
 
-    /// Makes a workspace say that it may hold so many bytes; nothing is refused because of it.
+    /// Makes a workspace report this quota. Nothing is refused because of it.
     pub fn set_quota(&self, workspace: &str, bytes: u64) -> bool {
         let place = self.place(workspace);
         place.is_ok_and(|place| self.change(&place, |node| node.quota = Some(bytes)))
     }
 
-    /// Makes a workspace lie in a data source that encrypts what is stored, from now on.
+    /// Moves a workspace to a data source that encrypts its content, from now on.
     pub fn encrypt(&self, workspace: &str) -> bool {
         let place = self.place(workspace);
         place.is_ok_and(|place| self.change(&place, Node::encrypt))
     }
 
-    /// Makes a workspace lie in a structured data source, from now on.
+    /// Moves a workspace to a structured data source, from now on.
     pub fn structure(&self, workspace: &str) -> bool {
         let place = self.place(workspace);
         place.is_ok_and(|place| self.change(&place, |node| node.is_structured = true))
     }
 
-    /// Holds the index of structured data sources: it learns of nothing that is made, moved or written until it is let go.
-    /// What is made or moved is not found until then; a file that is sent is temporary, and one that is overwritten has its
-    /// old size and etag.
+    /// Stops the index of structured data sources until it is released. Nodes that are created or moved are not found
+    /// until then; an uploaded file is temporary, and an overwritten one has its old size and ETag.
     pub fn hold_index(&self, hold: bool) {
         self.nodes.write(|forest, _| forest.hold_index(hold));
     }

@@ -35,9 +35,9 @@ pub(crate) struct Place {
 pub(crate) struct Visit {
     pub(crate) slug: String,
     pub(crate) label: String,
-    /// Path of what it opens below the root of the workspace that that is in.
+    /// The path of the shared node below the root of the workspace that contains it.
     base: String,
-    /// The name of a file that is opened by itself, in a folder that is nowhere else.
+    /// The name of a file that is shared by itself, in a folder that exists nowhere else.
     file: Option<String>,
 }
 
@@ -67,19 +67,19 @@ impl Place {
         }
     }
 
-    /// Whether it is what the caller sees as a workspace: nothing may be done to that as a whole.
+    /// Whether the caller sees it as a workspace, which can never be changed as such.
     pub(crate) fn is_root(&self) -> bool {
         self.relative.is_empty() || self.visit.as_ref().is_some_and(|visit| visit.base == self.relative)
     }
 
-    /// Whether it is, or lies in, something called like an archive. What is in a folder of such a
-    /// name can be written but never read: the server looks for it inside an archive.
+    /// Whether it is, or is inside, something with the name of an archive. Files in a folder of such a name can be
+    /// written but never read: the server looks for them inside an archive.
     pub(crate) fn is_archive_or_inside(&self) -> bool {
         let is_archive = |name: &str| [".zip", ".tar", ".tar.gz"].iter().any(|ending| name.ends_with(ending));
         self.relative.split('/').any(is_archive)
     }
 
-    /// Whether it lies in something called like an archive.
+    /// Whether it is inside something with the name of an archive.
     pub(crate) fn is_inside_archive(&self) -> bool {
         self.relative.rsplit_once('/').is_some_and(|(above, _)| self.at(above).is_archive_or_inside())
     }
@@ -95,8 +95,7 @@ impl Place {
         Self { workspace: self.workspace, login: self.login.clone(), relative: segments(relative).join("/"), visit }
     }
 
-    /// Tells places of all workspaces and users apart, and starts like the keys of all places
-    /// above.
+    /// Returns a key that is unique across all workspaces and users, and starts with the keys of all parent places.
     fn key(&self) -> String {
         let owner = match self.workspace.root_kind {
             RootKind::Personal => self.login.as_str(),
@@ -113,7 +112,7 @@ pub(crate) enum Access {
     Allowed(Place),
     /// Read only.
     ReadOnly(Place),
-    /// Write only: what is there is told to who asks for it by name, and nothing else.
+    /// Write only: an existing node can be requested by name, but nothing else is visible.
     WriteOnly(Place),
     /// The folder that a link to a single file seems to open.
     FileFolder(Place),
@@ -175,7 +174,7 @@ impl Nodes {
         &self.store
     }
 
-    /// Looks at the nodes. The closure must be quick: writers wait.
+    /// Reads the nodes. The closure must be quick, because writers wait.
     pub(crate) fn read<T>(&self, look: impl FnOnce(&Forest) -> T) -> T {
         look(&self.forest.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -288,8 +287,8 @@ impl Nodes {
         })
     }
 
-    /// Gives the node of an upload its content. Where the node has been removed meanwhile, the index gets a new one
-    /// that it takes for a folder: it has the size, the etag and the hash of the file, and nobody can read its content.
+    /// Sets the content of an upload's node. If the node was removed in the meantime, the index gets a new one that it
+    /// treats as a folder: it has the size, the ETag and the hash of the file, and nobody can read its content.
     pub(crate) fn commit_put(&self, place: &Place, upload: &Upload, finished: Finished) -> Result<(), TreeError> {
         let due = Instant::now() + self.hash_delay;
         let is_structured = self.read(|forest| {
@@ -347,7 +346,7 @@ impl Nodes {
         });
     }
 
-    /// Removes what a single PUT had entered. The real server goes by the path, so that it is whatever is there now.
+    /// Removes the node of a single PUT. The real server removes by path, so this may be any node that is there now.
     pub(crate) fn clean_up_put(&self, place: &Place) {
         self.write(|forest, _| {
             if let Some(id) = find(forest, place) {
@@ -356,7 +355,7 @@ impl Nodes {
         });
     }
 
-    /// Writes a whole file, with missing folders above it. Overwrites a file, keeping its Uuid.
+    /// Writes a complete file, with missing folders above it. An existing file keeps its UUID.
     pub(crate) fn put_bytes(&self, place: &Place, content: &[u8]) -> anyhow::Result<()> {
         let (body, digests) = self.store.put(content)?;
         let upload =
@@ -380,7 +379,7 @@ impl Nodes {
         })
     }
 
-    /// Whether a place lies in no root of a workspace that has several: its top only shows them.
+    /// Whether a place is in no root of a workspace that has several. Nothing can be created there.
     pub(crate) fn is_rootless(&self, place: &Place) -> bool {
         self.read(|forest| {
             let has = |id: NodeId, name: &str| forest.get(id).is_some_and(|node| node.extra.contains_key(name));
@@ -402,7 +401,7 @@ impl Nodes {
         self.locks.lock().unwrap_or_else(PoisonError::into_inner).push(lock);
     }
 
-    /// Whether a job holds this place or a folder above it.
+    /// Whether a job has locked this place or a folder above it.
     pub(crate) fn is_locked(&self, place: &Place) -> bool {
         let now = Instant::now();
         let key = place.key();
@@ -431,8 +430,8 @@ pub(crate) fn root(forest: &Forest, place: &Place) -> Option<NodeId> {
     forest.root(place.workspace, &place.login)
 }
 
-/// The node at a place. A name with a backslash is never found, although it can be written and is
-/// listed: so it is on the real server.
+/// Returns the node at a place. A name with a backslash is never found, although it can be written and is listed, as on
+/// the real server.
 pub(crate) fn find(forest: &Forest, place: &Place) -> Option<NodeId> {
     if place.relative.contains('\\') {
         return None;

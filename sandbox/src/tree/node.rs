@@ -1,4 +1,4 @@
-//! One node of the tree, and what is kept about the children of a folder.
+//! One node of the tree, and the data about the children of a folder.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
@@ -33,7 +33,7 @@ impl Late {
         Self { shown: Some(value.into()), next: None }
     }
 
-    /// Replaces the value from `due` on; what shows now goes on showing until then.
+    /// Replaces the value from `due` on. The present value remains visible until then.
     pub(crate) fn set_at(&mut self, due: Instant, value: Option<&str>) {
         self.shown = self.current().map(Arc::from);
         self.next = Some((due, value.map(Arc::from)));
@@ -63,15 +63,15 @@ pub(crate) struct Children {
     pub(super) by_name: BTreeMap<Arc<str>, NodeId>,
     pub(super) files: usize,
     pub(super) folders: usize,
-    /// The same ids as a slice, made at the first listing after a change: a page at a high offset
-    /// must not walk over all that comes before it.
+    /// The same ids as a slice, created at the first listing after a change: a page at a high offset must not iterate
+    /// over everything before it.
     pub(super) order: OnceLock<Vec<NodeId>>,
     /// How many children have each name in lower case. Made at the first search for a free name,
     /// and kept up to date from then on.
     pub(super) folded: Option<HashMap<Box<str>, usize>>,
 }
 
-/// What an index that is late still shows of a node.
+/// What a late index still reports about a node.
 #[derive(Clone, Debug)]
 pub(crate) enum Behind {
     /// Nothing.
@@ -108,19 +108,19 @@ pub(crate) struct Node {
     pub(crate) origin: Option<String>,
     /// What users have attached to it, and its shares: JSON texts by namespace.
     pub(crate) extra: BTreeMap<String, String>,
-    /// When it came to be here; the index learns of it later.
+    /// When it was created or moved here. The index learns of it later.
     pub(crate) born: Instant,
-    /// How many bytes may lie in a workspace, of whose root this is.
+    /// The maximum size of a workspace in bytes, if this is its root.
     pub(crate) quota: Option<u64>,
     /// Whether its data source is structured: the index learns of changes from the storage, later.
     pub(crate) is_structured: bool,
-    /// What the index still shows of it, where it is late.
+    /// What the index still reports, if it is late.
     pub(crate) behind: Option<Behind>,
     pub(super) parent: Option<NodeId>,
     pub(super) children: Option<Box<Children>>,
 }
 
-/// Says of a node that its content is encrypted where it is stored.
+/// The metadata that marks a node in encrypted storage.
 const ENCRYPTED: &str = "datasource_encrypted";
 
 /// Etag of a node whose first upload has not been completed.
@@ -156,7 +156,7 @@ impl Node {
         Self { kind: Kind::File, size, etag: TEMPORARY_ETAG.to_owned(), ..Self::folder(name, mtime) }
     }
 
-    /// Makes it lie in a data source that encrypts what is stored.
+    /// Moves it to a data source that encrypts its content.
     pub(crate) fn encrypt(&mut self) {
         self.extra.insert(ENCRYPTED.to_owned(), r#""true""#.to_owned());
     }
@@ -171,7 +171,7 @@ impl Node {
         self.kind == Kind::File && self.body.is_none() && self.etag == TEMPORARY_ETAG
     }
 
-    /// The size and the etag that the index tells.
+    /// Returns the size and the ETag that the index reports.
     pub(crate) fn indexed(&self) -> (u64, &str) {
         match &self.behind {
             Some(Behind::Before { size, etag }) => (*size, etag),

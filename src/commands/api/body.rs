@@ -1,4 +1,4 @@
-//! The body of a call, from fields, a file, or page by page.
+//! The body of a call: from fields, from a file, or page by page.
 
 #![expect(clippy::disallowed_methods, reason = "the body of a request may be standard input")]
 
@@ -9,18 +9,18 @@ use serde_json::{Map, Value};
 
 use crate::error::{CliError, Kind};
 
-/// How many items a page holds where the body does not say.
+/// The number of items per page if the body does not specify one.
 const PAGE: u64 = 100;
 
-/// A field as typed.
+/// A field of the command line.
 #[derive(Debug, Clone)]
 pub(super) struct Field {
-    /// `Query[FileName]` as `Query`, `FileName`; an empty name appends to a list.
+    /// The nested names: `Query[FileName]` becomes `Query`, `FileName`; an empty name appends to a list.
     names: Vec<String>,
     value: String,
 }
 
-/// Reads `NAME=VALUE`.
+/// Parses `NAME=VALUE`.
 pub(super) fn parse_field(text: &str) -> Result<Field, String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     let mut names = Vec::new();
@@ -37,10 +37,10 @@ pub(super) fn parse_field(text: &str) -> Result<Field, String> {
     Ok(Field { names, value: value.to_owned() })
 }
 
-/// The object that fields make: texts as they are, then those whose value has a type.
+/// Returns the object that consists of these fields, text fields first.
 ///
 /// # Errors
-/// [`Kind::Usage`] for fields that do not go together; a file that cannot be read.
+/// [`Kind::Usage`] if fields contradict each other; a file cannot be read.
 pub(super) fn object(raw: &[Field], typed: &[Field]) -> Result<Map<String, Value>, CliError> {
     let mut root = Value::Object(Map::new());
     let raw = raw.iter().map(|field| Ok::<_, CliError>((field, Value::from(field.value.as_str()))));
@@ -79,7 +79,7 @@ fn set(at: &mut Value, names: &[String], value: Value) -> Result<(), ()> {
             *at = Value::Array(Vec::new());
         }
         let list = at.as_array_mut().ok_or(())?;
-        // Further names go into the last item, until they are taken there.
+        // The following names belong to the last item, until it has that name already.
         if let (Some(last), Some(next)) = (list.last_mut(), rest.first())
             && last.get(next).is_none()
             && last.is_object()
@@ -98,10 +98,10 @@ fn set(at: &mut Value, names: &[String], value: Value) -> Result<(), ()> {
     set(object.entry(name.as_str()).or_insert(Value::Null), rest, value)
 }
 
-/// A body from a file, or from standard input.
+/// Reads a body from a file or standard input.
 ///
 /// # Errors
-/// A file that cannot be read.
+/// The file cannot be read.
 pub(super) fn read(file: &Path) -> Result<Bytes, CliError> {
     let content = if file == Path::new("-") {
         let mut content = Vec::new();
@@ -115,7 +115,7 @@ pub(super) fn read(file: &Path) -> Result<Bytes, CliError> {
     })
 }
 
-/// Adds fields to a path as its query; what is nested is written as JSON.
+/// Adds fields to a path as a query. Nested values are written as JSON.
 pub(super) fn append_query(path: &mut String, fields: &Map<String, Value>) {
     for (name, value) in fields {
         path.push(if path.contains('?') { '&' } else { '?' });
@@ -126,7 +126,7 @@ pub(super) fn append_query(path: &mut String, fields: &Map<String, Value>) {
     }
 }
 
-/// The bodies of page after page.
+/// The bodies of successive pages.
 #[derive(Debug)]
 pub(super) struct Pages {
     body: Map<String, Value>,
@@ -137,7 +137,7 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// Starts where the body says, with pages as large as it says.
+    /// Starts at the offset, and with the page size, in the body.
     pub(super) fn new(mut body: Map<String, Value>) -> Self {
         let by_size = body.contains_key("Size") || body.contains_key("From");
         let (offset_name, limit_name) = if by_size { ("From", "Size") } else { ("Offset", "Limit") };
@@ -151,7 +151,7 @@ impl Pages {
         Self { body, offset_name, offset, limit, is_over: false }
     }
 
-    /// The next body, if there is a further page.
+    /// Returns the next body, if there is another page.
     pub(super) fn next(&mut self) -> Option<Bytes> {
         if self.is_over {
             return None;
@@ -160,8 +160,8 @@ impl Pages {
         Some(Bytes::from(Value::Object(self.body.clone()).to_string()))
     }
 
-    /// Looks at an answer for whether it is the last. Listings of folders tell by their pagination, since a page of
-    /// theirs may be short; all others by a page that is not full.
+    /// Checks whether an answer is the last page. Folder listings have a pagination, since their pages may be short;
+    /// all other lists end with a page that is not full.
     pub(super) fn answered(&mut self, answer: &[u8]) {
         let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
         self.offset += self.limit;

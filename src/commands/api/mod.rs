@@ -63,10 +63,10 @@ impl Verb for Args {
         RemotePaths::None
     }
 
-    /// Sends a REST call and writes the answer.
+    /// Sends a REST call and prints the answer.
     ///
     /// # Errors
-    /// What the answer means where it is no success; [`Kind::Usage`] for what makes no call.
+    /// The meaning of an unsuccessful answer; [`Kind::Usage`] if the arguments are not a valid call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let has_body = !matches!(self.method, Method::GET | Method::HEAD | Method::DELETE);
         let mut path = absolute(&self.path)?;
@@ -96,7 +96,7 @@ impl Verb for Args {
     }
 }
 
-/// The path from the root of the server.
+/// Returns the path relative to the server's root.
 fn absolute(typed: &str) -> Result<String, CliError> {
     if typed.split('?').next().is_some_and(|path| path.contains("://")) {
         let message = "the path is a complete URL, but requests go only to the current account's server";
@@ -112,7 +112,7 @@ fn absolute(typed: &str) -> Result<String, CliError> {
     })
 }
 
-/// Refuses the one call that ends a service for everybody.
+/// Refuses the one call that would end a service for everybody.
 fn check(path: &str, body: Option<&[u8]>) -> Result<(), CliError> {
     if !is_call(path, &["jobs", "tasks", "delete"]) {
         return Ok(());
@@ -132,7 +132,7 @@ fn check(path: &str, body: Option<&[u8]>) -> Result<(), CliError> {
     }
 }
 
-/// Whether a path leads to that call, however it is written: what the server or a proxy makes of it counts.
+/// Whether a path leads to this call, in any spelling that the server or a proxy might normalize.
 fn is_call(path: &str, names: &[&str]) -> bool {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy().replace('\\', "/");
@@ -148,7 +148,7 @@ fn is_call(path: &str, names: &[&str]) -> bool {
     found.len() >= names.len() && found[found.len() - names.len()..].iter().zip(names).all(is_same)
 }
 
-/// Sends one call, writes its answer and gives it.
+/// Sends one call and prints its answer. Returns the answer.
 async fn call(ctx: &Ctx, arguments: &Args, path: &str, body: Option<Bytes>) -> Result<Bytes, CliError> {
     let during = |error: CliError| error.during(format!("{} {path}", arguments.method));
     let exchanged = ctx.api().await?.exchange(arguments.method.clone(), path, body).await;
@@ -162,7 +162,8 @@ async fn call(ctx: &Ctx, arguments: &Args, path: &str, body: Option<Bytes>) -> R
     }
     let is_page = error.as_ref().is_some_and(|error| error.kind == cells_client::failure::ServerErrorKind::NotCells);
     if ctx.ui.is_json() {
-        // For one who reads JSON, a refusal is told on standard error alone.
+        // A reader of JSON must not see an error document as the result, so the refusal is printed on standard error
+        // only.
         if error.is_none()
             && let Ok(value) = serde_json::from_slice::<Value>(&answer.body)
         {
@@ -175,27 +176,27 @@ async fn call(ctx: &Ctx, arguments: &Args, path: &str, body: Option<Bytes>) -> R
         None => Ok(answer.body),
         Some(error) => {
             let mut error = CliError::from(error);
-            // Of long answers only one is in memory at a time.
+            // Only one long answer may be in memory at a time.
             drop(std::mem::take(&mut answer.body));
             if is_page && answer.status.is_success() && path.starts_with("/a/") {
-                // One that answers other calls is a Cells server.
+                // The URL is right if the server answers another call.
                 if ctx.api().await?.raw(Method::GET, "/a/config/discovery", None).await.is_ok() {
                     error.kind = Kind::NotFound;
                 }
                 error.message = "the server answered with a web page: it does not know this request".to_owned();
-                error.hints = vec!["write the path like /a/tree/stat/WORKSPACE".to_owned()];
+                error.hints = vec!["write the path like /a/tree/stat/WORKSPACE".into()];
             } else if is_page && !path.starts_with("/a/") {
                 let call = path.trim_start_matches('/');
-                error.hints = vec![format!("REST calls are below /a: try '/a/{call}'")];
+                error.hints = vec![format!("REST calls are below /a: try '/a/{call}'").into()];
             } else if arguments.method == Method::HEAD && error.kind == Kind::Auth {
-                error.hints = vec!["the server refuses HEAD with any token: use GET".to_owned()];
+                error.hints = vec!["the server refuses HEAD with any token: use GET".into()];
             }
             Err(during(error))
         }
     }
 }
 
-/// Writes an answer: JSON indented on a terminal, anything as it came elsewhere.
+/// Prints an answer: JSON is indented on a terminal, everything else is unchanged.
 fn write(ctx: &Ctx, body: &[u8]) -> Result<(), CliError> {
     if body.is_empty() {
         return Ok(());

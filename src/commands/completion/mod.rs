@@ -1,4 +1,4 @@
-//! `cec completion`: what a shell needs to complete commands, options and paths on the server.
+//! `cec completion`: the scripts with which shells complete commands, options and paths on the server.
 
 pub mod remote;
 pub mod words;
@@ -44,7 +44,7 @@ impl OfflineVerb for Args {
     /// Prints the script.
     ///
     /// # Errors
-    /// Standard output takes no more.
+    /// Standard output cannot be written.
     fn run(self, stage: &Offline<'_>) -> Result<Outcome, CliError> {
         let mut tree = (stage.tree)();
         let mut generated = Vec::new();

@@ -1,4 +1,4 @@
-//! Paths on the server and local ones, as candidates of a completion.
+//! Completion of paths on the server and of local paths.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -14,21 +14,21 @@ use cells_client::hash::{hex, md5};
 use cells_client::path::RemotePath;
 use cells_client::sys::atomic_file;
 
-/// How long a completion may take in all.
+/// The time limit of a completion.
 pub const LIMIT: Duration = Duration::from_millis(900);
 
-/// How long a listing may be given again without asking.
+/// How long a cached listing is used.
 const CACHE_LIFE: Duration = Duration::from_secs(10);
 
-/// The most candidates of one folder: nobody reads more, and shells become slow.
+/// The maximum number of candidates from one folder. Nobody reads more, and shells become slow.
 const MOST: usize = 2000;
 
-/// A child of a folder: its name, and whether it can be gone into.
+/// A child of a folder: its name, and whether it can have children.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Child(String, bool);
 
-/// The paths on the server that begin as `typed` does, a marker such as `cells://` included; folders end in a slash.
-/// Nothing where the server is too slow, or gives no listing.
+/// Returns the paths on the server that begin with `typed`, which may include a marker such as `cells://`. Folders end
+/// in a slash. Empty if the server is too slow or returns an error.
 pub async fn candidates(ctx: &Ctx, typed: &str) -> Vec<String> {
     if LinkUrl::is_meant(typed) {
         return Vec::new();
@@ -45,19 +45,19 @@ pub async fn candidates(ctx: &Ctx, typed: &str) -> Vec<String> {
         .into_iter()
         .filter(|Child(name, _)| name.starts_with(leaf) && !name.chars().any(char::is_control))
         .map(|Child(name, is_folder)| format!("{before}{name}{}", if is_folder { "/" } else { "" }))
-        // It would be read as an option.
+        // The shell would pass it as an option.
         .filter(|candidate| !candidate.starts_with('-'))
         .take(MOST)
         .collect()
 }
 
-/// The marker that a remote path begins with, as it was typed; empty where there is none.
+/// Returns the marker at the start of a remote path, as typed; empty if there is none.
 fn marker(typed: &str) -> &str {
     ["cells:///", "cells://", "cells//"].into_iter().find(|marker| typed.starts_with(marker)).unwrap_or_default()
 }
 
 async fn children(ctx: &Ctx, folder: &RemotePath) -> Option<Vec<Child>> {
-    // To sign in as the visitor of a public link takes longer than a completion may.
+    // Opening a public link takes longer than a completion may.
     if matches!(ctx.settings.selection(), Ok(Selection::Link { .. })) {
         return None;
     }
@@ -81,13 +81,14 @@ async fn children(ctx: &Ctx, folder: &RemotePath) -> Option<Vec<Child>> {
     Some(children)
 }
 
-/// Whether the token would be renewed first. A completion that is given up in the middle of that could lose the session.
+/// Whether the token would have to be renewed first. If the completion is stopped during a renewal, the session could
+/// be lost.
 fn must_be_renewed(account: &Account) -> bool {
     let soon = jiff::Timestamp::now().as_second() + 60;
     matches!(&account.credentials, Credentials::OAuth(pair) if pair.expires_at.is_some_and(|end| end <= soon))
 }
 
-/// The file that keeps a listing. Only those of stored accounts are kept: credentials that were given for one call
+/// The cache file of a listing. Only listings of stored accounts are cached, because credentials for a single call must
 /// leave nothing behind.
 struct Cache(PathBuf);
 
@@ -110,7 +111,7 @@ impl Cache {
         serde_json::from_slice(&std::fs::read(&self.0).ok()?).ok()
     }
 
-    /// Keeps a listing, and drops those that are out of date. A completion does not fail where this does.
+    /// Stores a listing and removes outdated ones. A failure is ignored, since completion works without a cache.
     fn store(&self, children: &[Child]) {
         let Some(folder) = self.0.parent() else { return };
         if atomic_file::create_private_folder(folder).is_err() || !atomic_file::is_own_private_folder(folder) {
@@ -129,14 +130,14 @@ impl Cache {
     }
 }
 
-/// The folder of the listings. A path that is not absolute would be another one everywhere.
+/// Returns the cache folder. Relative paths are ignored, because they would depend on the working directory.
 fn folder(environment: &Environment) -> Option<PathBuf> {
     let base = [env::XDG_CACHE_HOME, env::LOCALAPPDATA].into_iter().filter_map(|name| environment.path(name));
     let home = environment.path(env::HOME).map(|home| home.join(".cache"));
     Some(base.chain(home).find(|path| path.is_absolute())?.join("cec"))
 }
 
-/// Removes the listings that are kept. What cannot be removed stays.
+/// Removes all cached listings. Failures are ignored.
 pub fn forget(environment: &Environment) {
     let Some(folder) = folder(environment) else { return };
     for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -144,11 +145,11 @@ pub fn forget(environment: &Environment) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
-    // It may hold something else.
+    // The folder may contain other files.
     let _ = std::fs::remove_dir(folder);
 }
 
-/// The local paths that begin as `typed` does; folders end in a slash. `~/` stands for the home folder.
+/// Returns the local paths that begin with `typed`. Folders end in a slash. `~/` means the home folder.
 pub fn local_candidates(typed: &str, home: Option<&Path>, only_folders: bool) -> Vec<String> {
     let (before, leaf) = typed.rsplit_once('/').map_or(("", typed), |(folder, leaf)| (&typed[..=folder.len()], leaf));
     let folder = match (before.strip_prefix("~/"), home) {

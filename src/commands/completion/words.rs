@@ -1,6 +1,6 @@
-//! Words of a bash command line: how they are typed, and how candidates must be given back.
+//! The words of a bash command line: parsing them, and quoting candidates.
 
-/// How the word under the cursor was begun.
+/// The quote at the start of the word at the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Quote {
     None,
@@ -8,24 +8,24 @@ enum Quote {
     Double,
 }
 
-/// A command line up to the cursor, taken apart as bash does.
+/// A command line up to the cursor, split in the same way as bash does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The words before the one under the cursor, the program's name first, without their quotes.
+    /// The words before the cursor without quotes, beginning with the program's name.
     pub before: Vec<String>,
-    /// The word under the cursor without its quotes; may be empty.
+    /// The word at the cursor without quotes; may be empty.
     pub current: String,
-    /// The part of it that bash keeps, so that candidates must come without it, in characters.
+    /// The number of its characters that bash keeps, so that candidates must omit them.
     kept: usize,
     quote: Quote,
 }
 
 impl Line {
-    /// Takes a line apart. `breaks` are the characters at which bash begins a new word to complete (COMP_WORDBREAKS).
+    /// Splits a line. `breaks` are the characters at which bash begins a new word for completion (COMP_WORDBREAKS).
     pub fn parse(text: &str, breaks: &str) -> Self {
         let mut line = Self { before: Vec::new(), current: String::new(), kept: 0, quote: Quote::None };
         let mut started = false;
-        // What bash keeps of a word whose quotes are closed.
+        // The part of a word that bash keeps after a closed quote.
         let mut kept_unquoted = 0;
         let mut characters = text.chars();
         while let Some(character) = characters.next() {
@@ -74,8 +74,8 @@ impl Line {
         self.kept = self.current.chars().count();
     }
 
-    /// A candidate for the whole current word as bash is to put it in: quoted as the word was begun, without what bash
-    /// keeps, and with a space behind it unless it goes on.
+    /// Returns a candidate for the present word as bash must insert it: quoted like the word, without the kept part,
+    /// and with a space after it unless the path continues.
     pub fn give_back(&self, candidate: &str) -> String {
         let rest: String = candidate.chars().skip(self.kept).collect();
         let open = candidate.ends_with('/') || candidate.ends_with('=');
@@ -84,7 +84,7 @@ impl Line {
             Quote::Single => rest.replace('\'', "'\\''") + if open { "" } else { "' " },
             Quote::Double => {
                 let special = |character| matches!(character, '"' | '\\' | '$' | '`');
-                // Nothing keeps the history's mark from its meaning there but other quotes.
+                // Inside double quotes, only other quotes protect `!` from history expansion.
                 escape(&rest, special).replace('!', "\"'!'\"") + if open { "" } else { "\" " }
             }
         }
@@ -137,11 +137,11 @@ mod tests {
     }
 
     #[test]
-    fn what_bash_keeps_is_left_out() {
+    fn the_part_that_bash_keeps_is_omitted() {
         assert_eq!(give_back("cec scp cells://ws/a", "cells://ws/ab:c"), "//ws/ab:c ");
         assert_eq!(give_back("cec scp 'cells://ws/a", "cells://ws/ab"), "cells://ws/ab' ");
         assert_eq!(give_back("cec ls --sort=s", "--sort=size"), "size ");
-        // A quote that is closed again is a part of the word.
+        // A quote that is closed again is part of the word.
         assert_eq!(give_back("cec ls 'ws/ap'\\''os/'", "ws/ap'os/in side/"), "ws/ap\\'os/in\\ side/");
         assert_eq!(give_back("cec ls 'ws/ap'\\''os/", "ws/ap'os/in side/"), "os/in side/");
         assert_eq!(give_back("cec scp cells:'//ws/a'", "cells://ws/ab"), "//ws/ab ");

@@ -7,7 +7,7 @@ use crate::context::{Ctx, waiting};
 use crate::error::{CliError, Kind, Outcome};
 use cells_client::store::keyring::{self, KeyringError, encoding};
 
-/// What the keyring can do.
+/// The result of the check.
 #[derive(Debug, Serialize)]
 struct Record {
     works: bool,
@@ -33,10 +33,10 @@ impl Verb for Args {
     }
 }
 
-/// Writes, reads and removes an item of the system keyring.
+/// Writes, reads and removes a test item in the system keyring.
 ///
 /// # Errors
-/// One that is there but does not work: [`Kind::Auth`].
+/// [`Kind::Auth`] if the keyring exists but does not work.
 pub async fn check_keyring(ctx: &Ctx) -> Result<Outcome, CliError> {
     let vault = ctx.vault()?;
     ctx.ui.status(&format!("checking the system keyring, service {}", encoding::SERVICE));

@@ -1,5 +1,5 @@
-//! `cec config export`: the account in use as a configuration of other programs. What they can and cannot do is in
-//! docs/other-clients.md.
+//! `cec config export`: the account in use as a configuration of other programs. docs/other-clients.md describes what
+//! they can do.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::error::{CliError, Outcome};
 use crate::shell::quoted;
 use cells_client::account::Credentials;
 
-/// How long the exported token has to be good for, as far as the server's tokens live that long.
+/// The minimum remaining life of the exported token, if the server's tokens live that long.
 const LIFE: Duration = Duration::from_secs(300);
 
 /// Arguments of `cec config export`.
@@ -25,7 +25,7 @@ pub struct Args {
     format: Format,
 }
 
-/// For which program.
+/// The program to export for.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Format {
@@ -40,13 +40,13 @@ struct Format {
     s5cmd: bool,
 }
 
-/// A configuration that holds a token.
+/// A configuration with a token.
 #[derive(Debug, Serialize)]
 struct Record {
     program: &'static str,
     configuration: String,
     url: String,
-    /// When the token in it expires, where that is known.
+    /// When the token expires, if known.
     expires_at: Option<String>,
 }
 
@@ -64,7 +64,7 @@ impl Verb for Args {
     /// Prints the account in use as a configuration of another program.
     ///
     /// # Errors
-    /// Nobody is signed in, or not any more.
+    /// Nobody is signed in, or the credentials have expired.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let account = ctx.account().await?;
         let tokens = &ctx.sender().await?.tokens;

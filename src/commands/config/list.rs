@@ -23,11 +23,11 @@ struct Record {
     user: String,
     url: String,
     credentials: String,
-    /// When the credentials end, where that is known and they do not renew themselves.
+    /// When the credentials expire, if known and if they do not renew themselves.
     #[serde(serialize_with = "super::as_text")]
     expires_at: Option<Timestamp>,
     stored_in: String,
-    /// Whether they renew themselves; not known of OAuth tokens in the keyring, which is not asked.
+    /// Whether the credentials renew themselves. Unknown for OAuth tokens in the keyring, which is not read.
     renews: Option<bool>,
 }
 
@@ -85,7 +85,7 @@ impl Verb for Args {
     /// Lists the stored accounts.
     ///
     /// # Errors
-    /// A file that cannot be read.
+    /// The file cannot be read.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let vault = ctx.vault()?;
         let accounts = vault.load()?.accounts;

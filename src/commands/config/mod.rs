@@ -1,4 +1,4 @@
-//! `cec config …`: what is done with stored accounts.
+//! `cec config …`: commands for stored accounts.
 
 pub mod check;
 pub mod export;
@@ -49,22 +49,22 @@ verbs! {
     }
 }
 
-/// A token of the account in use that the server accepts, renewed where it must be; good for `life` as far as the
-/// server's tokens live that long.
+/// Returns a valid token of the account in use, renewed if necessary. It is valid for `life`, if the server's tokens
+/// live that long.
 ///
 /// # Errors
-/// Nobody is signed in, or not any more.
+/// Nobody is signed in, or the credentials have expired.
 async fn good_token(ctx: &Ctx, life: Duration) -> Result<Token, CliError> {
     let sender = ctx.sender().await?;
     let token = sender.tokens.token(life).await?;
     if !token.is_sound() {
         let message = "the stored token contains invalid characters and is not safe to print";
-        return Err(CliError::new(Kind::Auth, message).hint(crate::error::SIGN_IN));
+        return Err(CliError::new(Kind::Auth, message).hint(crate::error::Hint::SignIn));
     }
     match sender.is_dead(&token, ANY_WORKSPACE, Instant::now()).await {
         Ok(false) => Ok(token),
         Ok(true) => Ok(sender.tokens.renew(&token).await?),
-        // Nobody knows, and by this machine's clock it has ended.
+        // The server cannot be asked, and the token has expired by this machine's clock.
         Err(error) if sender.tokens.expires_at().is_some_and(|end| end <= Timestamp::now()) => Err(error.into()),
         Err(error) => {
             tracing::debug!(%error, "nobody knows whether the token is alive");
@@ -73,7 +73,7 @@ async fn good_token(ctx: &Ctx, life: Duration) -> Result<Token, CliError> {
     }
 }
 
-/// Tells where variables win over what was just stored or chosen.
+/// Warns if variables have priority over the account that was just stored or selected.
 pub(crate) fn warn_of_environment(ctx: &Ctx) {
     let names = ctx.settings.overriding();
     if !names.is_empty() {
@@ -82,7 +82,7 @@ pub(crate) fn warn_of_environment(ctx: &Ctx) {
     }
 }
 
-/// The stored account that is meant: by its id or label; without one the user is asked.
+/// Returns the stored account with this id or label. Asks the user if there is none.
 async fn choose_account(
     ctx: &Ctx,
     accounts: &Accounts,
@@ -116,7 +116,7 @@ async fn choose_account(
     Ok((*id).to_owned())
 }
 
-/// How credentials of that kind last that renew themselves.
+/// Describes how long credentials of this type last that renew themselves.
 pub(crate) fn lasts(credentials: &str) -> &'static str {
     match credentials {
         "oauth" => "it renews itself; it expires after 60 days without use (the server may set another limit)",
@@ -124,7 +124,7 @@ pub(crate) fn lasts(credentials: &str) -> &'static str {
     }
 }
 
-/// A time in a record, as RFC 3339; null where there is none.
+/// Serializes a time as RFC 3339, or null.
 pub(crate) fn as_text<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => serializer.collect_str(time),

@@ -29,11 +29,11 @@ impl Verb for Args {
         RemotePaths::None
     }
 
-    /// Signs in anew to a stored account: with the credentials that are given, else in a way that is asked for, else in the way
-    /// that it was signed in to before.
+    /// Signs in again to a stored account: with the given credentials, otherwise in the way that the user selects,
+    /// otherwise in the same way as before.
     ///
     /// # Errors
-    /// As `cec configure`; [`NotFound`](crate::error::Kind::NotFound) for an unknown account.
+    /// As `cec configure`; [`NotFound`](crate::error::Kind::NotFound) if the account is unknown.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let accounts = ctx.vault()?.load()?.accounts;
         let given =
@@ -56,8 +56,8 @@ impl Verb for Args {
         let vault = ctx.vault()?;
         let now = vault.load()?.accounts.active;
         if now != id && entry.user().is_empty() {
-            // It did not know whose it was; what it was is stored under its user's name now. What is left of the old session
-            // is ended as far as that is possible.
+            // The old account did not contain its user, so the new one has another id. Ends the old session if
+            // possible.
             let _ = revoke(ctx, &vault, &accounts, &id).await;
             waiting(move || vault.remove(&id)).await??;
         } else if now != id {

@@ -1,4 +1,4 @@
-//! `cec config rm`, and the end of a session on the server.
+//! `cec config rm`, and ending sessions on the server.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use cells_client::auth::{ANY_WORKSPACE, Sender, TokenSource};
 use cells_client::http::Http;
 use cells_client::store::{Accounts, Vault};
 
-/// How long the server may take to end a session.
+/// How long ending a session may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Arguments of `cec config rm`.
@@ -34,24 +34,24 @@ pub struct Args {
     force: bool,
 }
 
-/// The account that was forgotten.
+/// The removed account.
 #[derive(Debug, Serialize)]
 struct Record {
     account_id: String,
     /// Whether its session was ended on the server.
     session_ended: bool,
-    /// The account that is the active one now.
+    /// The new active account.
     active: Option<String>,
 }
 
-/// What became of a session on the server.
+/// The outcome of ending a session on the server.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Revoked {
-    /// It is ended.
+    /// The session has ended.
     Ended,
-    /// There was nothing to end: each run of a password account has a session of its own, and a token may be dead.
+    /// There was no session: password accounts open one for each run, and a token may be dead already.
     Nothing,
-    /// It goes on, for this reason.
+    /// The session continues, for this reason.
     GoesOn(String),
 }
 
@@ -69,10 +69,10 @@ impl Verb for Args {
         RemotePaths::None
     }
 
-    /// Ends the session of a stored account on its server, and forgets it.
+    /// Ends the session of a stored account on its server, and removes the account.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] for an unknown one; a file that cannot be written.
+    /// [`Kind::NotFound`] if the account is unknown; the file cannot be written.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let vault = ctx.vault()?;
         let accounts = vault.load()?.accounts;
@@ -119,7 +119,7 @@ fn report(ctx: &Ctx, id: &str, revoked: &Revoked) {
     }
 }
 
-/// Ends the session of an account on its server, if it has one and it can be ended.
+/// Ends the session of an account on its server, if it has one.
 pub(crate) async fn revoke(ctx: &Ctx, vault: &Vault, accounts: &Accounts, id: &str) -> Revoked {
     let goes_on =
         |reason: &dyn std::fmt::Display| Revoked::GoesOn(format!("could not end the session of {id}: {reason}"));
@@ -153,7 +153,7 @@ pub(crate) async fn revoke(ctx: &Ctx, vault: &Vault, accounts: &Accounts, id: &s
     }
 }
 
-/// Whether the server says that the token of an account is not valid any more.
+/// Whether the server says that the token of an account is no longer valid.
 async fn is_dead(http: &Http, account: &Account) -> bool {
     let sender = Sender::new(http.clone(), account.url.clone(), TokenSource::new(http.clone(), account));
     let asking = async {

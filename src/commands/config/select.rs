@@ -16,7 +16,7 @@ pub struct Args {
     account: Option<String>,
 }
 
-/// The account that is the active one now.
+/// The new active account.
 #[derive(Debug, Serialize)]
 struct Record {
     account_id: String,
@@ -33,7 +33,7 @@ impl Verb for Args {
     /// Makes a stored account the active one.
     ///
     /// # Errors
-    /// [`Kind::NotFound`](crate::error::Kind) for an unknown one; a file that cannot be written.
+    /// [`Kind::NotFound`](crate::error::Kind) if the account is unknown; the file cannot be written.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let vault = ctx.vault()?;
         let accounts = vault.load()?.accounts;

@@ -19,7 +19,7 @@ pub struct Args {
     min_life: Duration,
 }
 
-/// A token that is good now.
+/// A valid token.
 #[derive(Debug, Serialize)]
 struct Record {
     token: String,
@@ -38,23 +38,23 @@ impl Verb for Args {
         RemotePaths::None
     }
 
-    /// Prints a token that is good now, renewed where it is needed.
+    /// Prints a valid token, renewed if necessary.
     ///
     /// # Errors
-    /// Nobody is signed in, or not any more.
+    /// Nobody is signed in, or the credentials have expired.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let account = ctx.account().await?;
         let tokens = &ctx.sender().await?.tokens;
         let token = super::good_token(ctx, self.min_life).await?;
         let expires_at = tokens.expires_at().map(|end| end.to_string());
-        // The one command whose result is a secret.
+        // This is the only command whose result is a secret.
         if ctx.ui.is_json() {
             let record = Record { token: token.expose().to_owned(), url: account.url.to_string(), expires_at };
             ctx.ui.json_document(&record)?;
         } else {
             ctx.ui.line(token.expose())?;
         }
-        // A session that is closed when this program ends would take its token along.
+        // Ending the session with this program would invalidate the printed token.
         tokens.keep();
         Ok(Outcome::Done)
     }

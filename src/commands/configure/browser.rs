@@ -1,4 +1,4 @@
-//! Signing in with a browser: one on this machine that comes back by itself, or one anywhere whose code is pasted.
+//! Sign-in with a browser: on this machine with a redirect, or on any machine with a code to paste.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use cells_client::auth::oauth::loopback::{Listener, Page};
 use cells_client::auth::oauth::{Attempt, CALLBACK_PORT, Code, OAuth, OAuthError, Redirect};
 use cells_client::http::Http;
 
-/// How long the browser is waited for.
+/// How long to wait for the browser.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Signs in with a browser.
 ///
 /// # Errors
-/// [`Kind::Usage`] where a code would have to be pasted and nobody can; [`Kind::Auth`] where the sign-in was refused,
-/// declined, or did not come in time; what the server answers.
+/// [`Kind::Usage`] if a code must be pasted but nobody can; [`Kind::Auth`] if the sign-in was refused, declined or too
+/// late; any answer of the server.
 pub(super) async fn sign_in(ctx: &Ctx, http: &Http, url: &ServerUrl, no_browser: bool) -> Result<Obtained, CliError> {
     let oauth = OAuth::new(http.clone(), url.clone());
-    let during = |error: CliError| error.during(format!("signing in on {url}"));
+    let during = |error: CliError| error.during(format!("signing in to {url}"));
     let reason = if no_browser { None } else { obstacle(&ctx.settings.environment) };
     if no_browser || reason.is_some() {
         if !ctx.ui.can_ask() {
@@ -49,9 +49,9 @@ pub(super) async fn sign_in(ctx: &Ctx, http: &Http, url: &ServerUrl, no_browser:
     }
 }
 
-/// Why no browser can be opened here.
+/// Returns why no browser can be opened here, if so.
 fn obstacle(environment: &Environment) -> Option<&'static str> {
-    // Whoever sets this says that there is one: editors that work over SSH do, and open it on the user's own machine.
+    // Whoever sets this variable has a browser: editors that work over SSH open it on the user's own machine.
     if environment.is_set(env::BROWSER) {
         return None;
     }
@@ -71,7 +71,7 @@ fn cannot_paste(reason: &str) -> CliError {
         .hint("run it on a terminal, or sign in with a token: cec configure token --with-token")
 }
 
-/// Opens a browser here and waits for it; a code can be pasted meanwhile.
+/// Opens a browser and waits for its redirect. A code can be pasted in the meantime.
 async fn by_listener(ctx: &Ctx, oauth: &OAuth, listener: &Listener) -> Result<Obtained, CliError> {
     let attempt = oauth.begin(Redirect::Loopback(listener.port()))?;
     oauth.challenge(&attempt).await?;
@@ -146,12 +146,12 @@ async fn by_hand(ctx: &Ctx, oauth: &OAuth, url: &ServerUrl) -> Result<Obtained, 
     }
 }
 
-/// Whether another code may be good where this one was not.
+/// Whether another code may succeed.
 fn is_wrong_code(error: &OAuthError) -> bool {
     matches!(error, OAuthError::Refused { code, .. } if code == "invalid_grant")
 }
 
-/// Always shown, for there is no other way on.
+/// Always printed, because the user cannot continue without it.
 fn show_address(ctx: &Ctx, attempt: &Attempt, words: &str) {
     if ctx.ui.is_json() {
         ctx.ui.json_status(&serde_json::json!({"type": "sign_in", "url": attempt.url().as_str()}));
@@ -161,7 +161,7 @@ fn show_address(ctx: &Ctx, attempt: &Attempt, words: &str) {
     }
 }
 
-/// What is pasted while the browser is waited for; never ends where nobody can paste.
+/// Waits for a code that is pasted while the browser is open. Never ends if nobody can paste.
 async fn paste_meanwhile(ctx: &Ctx, attempt: &Attempt) -> Result<Code, OAuthError> {
     while ctx.ui.can_ask() {
         let question = "Waiting for the browser (or paste the last address that it shows)";
@@ -181,7 +181,7 @@ fn too_late() -> CliError {
         .hint("run the command again; if the page reported failed authentication, add --no-browser")
 }
 
-/// What the browser is told at the end.
+/// Returns the page that the browser shows at the end.
 pub(super) fn last_page(signed_in: &Result<SignedIn, CliError>) -> Page {
     match signed_in {
         Ok(signed_in) => Page {

@@ -1,4 +1,4 @@
-//! Getting hold of credentials: what was given, what is asked for, what the server gives for it.
+//! Obtains credentials: from options, from prompts, or from the server in exchange for a password.
 
 use std::mem::discriminant;
 
@@ -9,24 +9,24 @@ use super::sign_in::check_server;
 use super::{Subject, browser};
 use crate::context::{Ctx, Destination};
 use crate::credentials::{read_password, read_token};
-use crate::error::{CliError, Kind};
-use crate::settings::{Given, TokenOrigin, parse_url};
+use crate::error::{CliError, Hint, Kind};
+use crate::settings::{TokenOrigin, WithOrigin, parse_url};
 use cells_client::account::{Credentials, ServerUrl, TokenPair};
 use cells_client::auth::AuthError;
 use cells_client::auth::oauth::OAuth;
-use cells_client::auth::oauth::loopback::Farewell;
+use cells_client::auth::oauth::loopback::WaitingBrowser;
 use cells_client::auth::oauth::password::SignedIn;
 use cells_client::http::Http;
 
-/// How often a password, a token or a code may be typed in one run.
+/// The number of attempts to type a password, a token or a code.
 pub(super) const ATTEMPTS: u32 = 3;
 
-/// Credentials that nobody has looked at yet.
+/// Credentials that were not checked yet.
 #[derive(Debug)]
 pub(super) struct Obtained {
     pub(super) credentials: Credentials,
-    /// The browser that waits to be told how it ended.
-    pub(super) farewell: Option<Farewell>,
+    /// The browser that waits for the result.
+    pub(super) farewell: Option<WaitingBrowser>,
 }
 
 impl From<Credentials> for Obtained {
@@ -35,10 +35,10 @@ impl From<Credentials> for Obtained {
     }
 }
 
-/// Gets credentials in that way. Nothing is stored.
+/// Obtains credentials in this way. Nothing is stored.
 ///
 /// # Errors
-/// No answer where one was due, secrets that belong to another server, what the server says.
+/// A prompt was not answered, secrets belong to another server, or the server refuses.
 pub(super) async fn obtain(ctx: &Ctx, http: &Http, subject: &Subject, way: &Way) -> Result<Obtained, CliError> {
     let url = &subject.url;
     match way {
@@ -56,56 +56,56 @@ pub(super) async fn obtain(ctx: &Ctx, http: &Http, subject: &Subject, way: &Way)
     }
 }
 
-/// The end of input instead of an answer.
+/// Creates the error for the end of input in place of an answer.
 pub(super) fn no_answer() -> CliError {
     CliError::new(Kind::Failure, "no answer, nothing was stored")
 }
 
-/// Asks for the server until it is one, and answers.
+/// Asks for a server until the URL is valid and a Cells server answers.
 ///
 /// # Errors
-/// No answer.
-pub(super) async fn ask_url(ctx: &Ctx) -> Result<(Given<ServerUrl>, Http), CliError> {
+/// The prompt was not answered.
+pub(super) async fn ask_url(ctx: &Ctx) -> Result<(WithOrigin<ServerUrl>, Http), CliError> {
     loop {
         let text = ctx.ui.ask("URL of the server").await.ok_or_else(no_answer)?;
         let url = match parse_url(&text) {
             Ok(url) => url,
             Err(error) => {
-                // Hints name flags, and here it is typed.
+                // Without its hint, which names an option.
                 ctx.ui.before_asking(&format!("Not usable: {error}."));
                 continue;
             }
         };
         let http = ctx.http(Destination::Account(&url), false, &[])?;
         match check_server(ctx, &http, &url, false).await {
-            Ok(()) => return Ok((Given::flag(url, "the URL"), http)),
-            Err(mut error) => {
-                // Here it is typed, and not given by a flag.
-                error.hints.iter_mut().for_each(|hint| *hint = hint.replace("use --url ", "type "));
+            Ok(()) => return Ok((WithOrigin::flag(url, "the URL"), http)),
+            Err(error) => {
+                let hints = error.hints.into_iter().map(Hint::at_prompt).collect();
+                let error = CliError { hints, ..error };
                 ctx.ui.error(&error);
             }
         }
     }
 }
 
-/// Asks how to sign in; an empty answer takes the way that is `usual`.
+/// Asks how to sign in. An empty answer means the `usual` way.
 ///
 /// # Errors
-/// No answer.
+/// The prompt was not answered.
 pub(super) async fn ask_way(ctx: &Ctx, usual: Option<&Way>) -> Result<Way, CliError> {
     let mut choices = [
         ("browser", Way::Browser { no_browser: false }),
         ("token", Way::Token { from_input: false }),
         ("password", Way::Password),
     ];
-    // The first one is taken where nothing is typed; the others stay in their order.
+    // The first one is the default; the order of the others does not change.
     choices.sort_by_key(|(_, way)| !usual.is_some_and(|usual| discriminant(usual) == discriminant(way)));
     let names = choices.each_ref().map(|(name, _)| *name);
     let chosen = ctx.ui.choose("How do you want to sign in?", &names).await;
     chosen.and_then(|index| choices.get(index)).map(|(_, way)| way.clone()).ok_or_else(no_answer)
 }
 
-/// Asks for a login name; an empty answer takes the one that was typed `before`.
+/// Asks for a login name. An empty answer means the one that was typed `before`.
 async fn ask_login(ctx: &Ctx, before: Option<&str>) -> Result<String, CliError> {
     let question = before.map_or_else(|| "Login".to_owned(), |login| format!("Login [{login}]"));
     let typed = ctx.ui.ask(&question).await.ok_or_else(no_answer)?;
@@ -117,7 +117,7 @@ async fn ask_hidden(ctx: &Ctx, question: &str) -> Result<SecretString, CliError>
     ctx.ui.ask_hidden(question).await?.ok_or_else(no_answer)
 }
 
-async fn token(ctx: &Ctx, url: &Given<ServerUrl>, from_input: bool) -> Result<SecretString, CliError> {
+async fn token(ctx: &Ctx, url: &WithOrigin<ServerUrl>, from_input: bool) -> Result<SecretString, CliError> {
     if from_input {
         return read_token(&ctx.ui, &TokenOrigin::StandardInput).await;
     }
@@ -130,12 +130,12 @@ async fn token(ctx: &Ctx, url: &Given<ServerUrl>, from_input: bool) -> Result<Se
     }
 }
 
-/// Whether that way asks for a token on the terminal.
+/// Whether this way asks for a token on the terminal.
 pub(super) fn is_typed_token(ctx: &Ctx, way: &Way) -> bool {
     matches!(way, Way::Token { from_input: false }) && ctx.settings.account.token.is_none() && ctx.ui.can_ask()
 }
 
-/// A password becomes a session that renews itself; only where the server does not offer that it is kept.
+/// Exchanges a password for a session that renews itself. The password is kept only if the server does not offer that.
 async fn password(ctx: &Ctx, http: &Http, subject: &Subject) -> Result<Credentials, CliError> {
     let (parts, url) = (&ctx.settings.account, &subject.url);
     let mut login = match &subject.login {
@@ -150,7 +150,7 @@ async fn password(ctx: &Ctx, http: &Http, subject: &Subject) -> Result<Credentia
         None => None,
     };
     let oauth = OAuth::new(http.clone(), url.value.clone());
-    let during = |error: AuthError| CliError::from(error).during(format!("signing in on {}", url.value));
+    let during = |error: AuthError| CliError::from(error).during(format!("signing in to {}", url.value));
     let mut left = ATTEMPTS;
     let (password, signed_in) = loop {
         let password = match &given {
@@ -161,10 +161,10 @@ async fn password(ctx: &Ctx, http: &Http, subject: &Subject) -> Result<Credentia
         left -= 1;
         match oauth.sign_in(&login, &password).await {
             Ok(signed_in) => break (password, signed_in),
-            // Only what a person types may be wrong again: ten wrong ones lock the user.
+            // Only a typed password is requested again, because ten wrong ones lock the user.
             Err(error @ AuthError::WrongPassword) if given.is_none() && left > 0 => {
                 ctx.ui.error(&during(error));
-                // The login name may be the one that is mistyped.
+                // The mistake may be in the login name.
                 if subject.login.is_none() {
                     login = ask_login(ctx, Some(&login)).await?;
                 }

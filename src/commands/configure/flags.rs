@@ -1,52 +1,52 @@
-//! What the command line and the environment say about signing in, and what is missing.
+//! What the options and the environment say about a sign-in, and what is missing.
 
 use secrecy::SecretString;
 
 use super::Known;
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
-use crate::settings::{Given, parse_url};
+use crate::settings::{WithOrigin, parse_url};
 use crate::ui::prompt::Consent;
 use cells_client::account::ServerUrl;
 
 /// The names of the ways to sign in.
 const METHODS: [&str; 5] = ["oauth", "browser", "token", "client-auth", "password"];
 
-/// How to sign in.
+/// A way to sign in.
 #[derive(Debug, Clone)]
 pub(super) enum Way {
-    /// With a browser, here or elsewhere.
+    /// With a browser.
     Browser {
-        /// Whether to open none here.
+        /// Whether the user opens it, on any machine.
         no_browser: bool,
     },
     /// With an access token of another client.
     AccessToken(SecretString),
     /// With a personal access token.
     Token {
-        /// Whether it is on standard input whatever else is said.
+        /// Whether standard input contains it, whatever else is given.
         from_input: bool,
     },
     /// With a login name and a password.
     Password,
 }
 
-/// The way to sign in that goes with what flags and environment give.
+/// Returns the way to sign in for the credentials in options and environment.
 pub(super) fn way(ctx: &Ctx) -> Option<Way> {
     way_where(ctx, |_| true)
 }
 
-/// The way that goes with what is given for this account: variables that are set for another server, or for another
-/// user, are not meant.
-pub(super) fn way_to(ctx: &Ctx, url: &Given<ServerUrl>, known: &Known) -> Option<Way> {
+/// Returns the way to sign in for the credentials that belong to this account. Variables for another server or another
+/// user are ignored.
+pub(super) fn way_to(ctx: &Ctx, url: &WithOrigin<ServerUrl>, known: &Known) -> Option<Way> {
     let parts = &ctx.settings.account;
-    let variable = Given { value: (), name: "the environment", by_flag: false };
+    let variable = WithOrigin { value: (), name: "the environment", by_flag: false };
     let other_server = parts.check_destination(&variable, url).is_err();
     let other_user = parts.login.as_ref().is_some_and(|login| !login.by_flag && !known.is_of(&login.value));
     way_where(ctx, |by_flag| by_flag || !(other_server || other_user))
 }
 
-/// The way that a stored account of this type was signed in to.
+/// Returns the way to sign in that a stored account of this type has used.
 pub(super) fn way_of(kind: &str, no_browser: bool) -> Option<Way> {
     match kind {
         _ if no_browser => Some(Way::Browser { no_browser }),
@@ -57,7 +57,7 @@ pub(super) fn way_of(kind: &str, no_browser: bool) -> Option<Way> {
     }
 }
 
-/// Refuses a flag that names another user than the account's.
+/// Refuses an option that names another user than the account's.
 pub(super) fn refuse_other_login(ctx: &Ctx, known: &Known) -> Result<(), CliError> {
     match &ctx.settings.account.login {
         Some(login) if login.by_flag && !known.is_of(&login.value) => {
@@ -68,7 +68,7 @@ pub(super) fn refuse_other_login(ctx: &Ctx, known: &Known) -> Result<(), CliErro
     }
 }
 
-/// Whether the secret of that way comes from the environment.
+/// Whether the secret of this way comes from the environment.
 pub(super) fn is_by_environment(ctx: &Ctx, way: &Way) -> bool {
     let parts = &ctx.settings.account;
     match way {
@@ -78,11 +78,11 @@ pub(super) fn is_by_environment(ctx: &Ctx, way: &Way) -> bool {
     }
 }
 
-/// Asks whether credentials of the environment shall be stored: whoever has set them needs no account, and may have
-/// forgotten that they are set.
+/// Asks whether to store credentials from the environment: whoever has set the variables needs no account, and may have
+/// forgotten them.
 ///
 /// # Errors
-/// [`Kind::Failure`] where they shall not.
+/// [`Kind::Failure`] if the answer is No.
 pub(super) async fn confirm_environment(ctx: &Ctx, way: &Way) -> Result<(), CliError> {
     if !is_by_environment(ctx, way) || !ctx.ui.can_ask() {
         return Ok(());
@@ -106,12 +106,12 @@ fn way_where(ctx: &Ctx, counts: impl Fn(bool) -> bool) -> Option<Way> {
     let password = parts.password.as_ref().map(|password| (password.by_flag, Way::Password));
     let mut given: Vec<(bool, Way)> =
         [token, password].into_iter().flatten().filter(|(by_flag, _)| counts(*by_flag)).collect();
-    // A flag says more than a variable; of two alike the token does.
+    // Options have priority over variables, and a token over a password.
     given.sort_by_key(|(by_flag, _)| !by_flag);
     given.into_iter().next().map(|(_, way)| way)
 }
 
-/// A single word is not a server but a way to sign in, mistyped or of another version.
+/// Refuses a single word as a server: it is a way to sign in, misspelled or from another version.
 pub(super) fn refuse_method(text: &str) -> Result<(), CliError> {
     let word = text.trim().to_lowercase();
     if word.contains(['.', ':', '/', '@']) || word == "localhost" {
@@ -125,12 +125,12 @@ pub(super) fn refuse_method(text: &str) -> Result<(), CliError> {
     Err(CliError::new(Kind::Usage, format!("'{text}' is neither a way to sign in nor the URL of a server")).hint(hint))
 }
 
-/// The server that was named, at any place where it can be.
-pub(super) fn url(ctx: &Ctx, servers: &[&str]) -> Result<Option<Given<ServerUrl>>, CliError> {
+/// Returns the server, from any of the places where it can be given.
+pub(super) fn url(ctx: &Ctx, servers: &[&str]) -> Result<Option<WithOrigin<ServerUrl>>, CliError> {
     let flag = ctx.settings.account.url()?;
     let mut given = flag.clone().filter(|flag| flag.by_flag);
     for text in servers {
-        let url = Given::flag(parse_url(text)?, "the URL");
+        let url = WithOrigin::flag(parse_url(text)?, "the URL");
         if let Some(other) = given.as_ref().filter(|other| other.value != url.value) {
             let message = format!("two servers are named: {} and {}", url.value, other.value);
             return Err(CliError::new(Kind::Usage, message));
@@ -140,7 +140,7 @@ pub(super) fn url(ctx: &Ctx, servers: &[&str]) -> Result<Option<Given<ServerUrl>
     Ok(given.or(flag))
 }
 
-/// Says what is missing where nobody can be asked for it.
+/// Returns an error that names what is missing, if nobody can be asked for it.
 pub(super) fn refuse_to_ask(ctx: &Ctx, has_url: bool, way: Option<&Way>, has_login: bool) -> Result<(), CliError> {
     let parts = &ctx.settings.account;
     let mut missing = Vec::new();
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_no_servers() {
+    fn single_words_are_not_servers() {
         for (text, hint) in [
             ("tokn", "did you mean 'token'?"),
             ("Tokens", "did you mean 'token'?"),
@@ -184,9 +184,11 @@ mod tests {
             ("brwser", "did you mean 'browser'?"),
         ] {
             let error = refuse_method(text).expect_err(text);
-            assert_eq!((error.kind, error.hints), (Kind::Usage, vec![hint.to_owned()]), "{text}");
+            assert_eq!((error.kind, error.hints), (Kind::Usage, vec![hint.into()]), "{text}");
         }
-        assert!(refuse_method("files").expect_err("a word").hints[0].contains("oauth, token or client-auth"));
+        assert!(
+            refuse_method("files").expect_err("a word").hints[0].to_string().contains("oauth, token or client-auth")
+        );
         for text in ["localhost", "files.example.com", "https://files", "files:8080"] {
             assert!(refuse_method(text).is_ok(), "{text}");
         }

@@ -13,7 +13,7 @@ use crate::commands::config;
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::{Ctx, Destination};
 use crate::error::{CliError, Kind, Outcome};
-use crate::settings::Given;
+use crate::settings::WithOrigin;
 use cells_client::account::ServerUrl;
 use cells_client::http::Http;
 use flags::Way;
@@ -112,8 +112,8 @@ impl Verb for Args {
     /// Asks for what is missing, checks it on the server, and stores the account.
     ///
     /// # Errors
-    /// [`Usage`](crate::error::Kind::Usage) where something is missing and nobody can be asked; what the server answers; a
-    /// file that cannot be written.
+    /// [`Usage`](crate::error::Kind::Usage) if something is missing and nobody can be asked; any answer of the server;
+    /// the file cannot be written.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         if matches!(self.method, Some(Method::CheckKeyring)) {
             return config::check::check_keyring(ctx).await;
@@ -145,8 +145,8 @@ impl Verb for Args {
     }
 }
 
-/// Gets the credentials, looks whose they are, stores them, and tells. A token that was typed may be wrong: it is asked
-/// for again.
+/// Obtains the credentials, finds out whose they are, stores them, and prints a summary. Asks again for a typed token
+/// that is wrong.
 async fn finish(ctx: &Ctx, http: &Http, subject: &Subject, way: &Way) -> Result<Outcome, CliError> {
     let mut left = 1;
     if credentials::is_typed_token(ctx, way) {
@@ -164,7 +164,7 @@ async fn finish(ctx: &Ctx, http: &Http, subject: &Subject, way: &Way) -> Result<
             obtained => obtained?,
         };
         let (signed_in, farewell) = sign_in::sign_in(ctx, http, subject, obtained).await;
-        // What the browser is told is what the terminal is told.
+        // The browser shows the same result as the terminal.
         if let Some(farewell) = farewell {
             farewell.show(browser::last_page(&signed_in)).await;
         }
@@ -180,17 +180,17 @@ async fn finish(ctx: &Ctx, http: &Http, subject: &Subject, way: &Way) -> Result<
     Ok(Outcome::Done)
 }
 
-/// What is signed in to.
+/// The subject of a sign-in.
 #[derive(Debug)]
 struct Subject {
-    url: Given<ServerUrl>,
-    /// The login name that goes with a password.
+    url: WithOrigin<ServerUrl>,
+    /// The login name for a password.
     login: Option<String>,
     known: Option<Known>,
 }
 
 impl Args {
-    /// What was typed as the server, before and after the way to sign in.
+    /// The words in the place of the server, before and after the way to sign in.
     fn servers(&self) -> Vec<&str> {
         let after = match &self.method {
             Some(Method::Oauth(arguments)) => arguments.server.as_deref(),

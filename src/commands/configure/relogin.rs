@@ -1,39 +1,39 @@
-//! Signing in again to a stored account.
+//! Sign-in to a stored account.
 
 use super::{Subject, credentials, finish, flags, sign_in};
 use crate::context::{Ctx, Destination};
 use crate::error::{CliError, Outcome};
-use crate::settings::{Given, parse_url};
+use crate::settings::{WithOrigin, parse_url};
 
-/// What is known of a stored account that is signed in to again.
+/// The stored account, without its secret.
 #[derive(Debug)]
 pub(crate) struct Known {
     /// The server.
     pub(crate) url: String,
-    /// The user; empty where the older client never knew it.
+    /// The user; empty if the older client did not know it.
     pub(crate) user: String,
     /// The type as stored.
     pub(crate) kind: String,
     /// Whether any certificate is accepted for the server.
     pub(crate) skip_verify: bool,
-    /// The headers that go with every request.
+    /// The headers for all requests.
     pub(crate) headers: Vec<(String, String)>,
 }
 
 impl Known {
-    /// Whether the account is that of this user, as far as that is known.
+    /// Whether the account belongs to this user, or its user is unknown.
     pub(super) fn is_of(&self, login: &str) -> bool {
         self.user.is_empty() || self.user == login
     }
 }
 
-/// Signs in again to a stored account: with what flags and environment give, else as it is answered on a terminal, else
-/// in the way that it was signed in to before.
+/// Signs in again to a stored account: with credentials from options and environment, otherwise as the user answers on
+/// a terminal, otherwise in the same way as before.
 ///
 /// # Errors
-/// As `cec configure`; credentials of somebody else than the account's user.
+/// As `cec configure`; the credentials belong to another user.
 pub(crate) async fn relogin(ctx: &Ctx, known: Known, no_browser: bool) -> Result<Outcome, CliError> {
-    let url = Given::flag(parse_url(&known.url)?, "the account");
+    let url = WithOrigin::flag(parse_url(&known.url)?, "the account");
     flags::refuse_other_login(ctx, &known)?;
     let before = flags::way_of(&known.kind, no_browser);
     let way = if no_browser { before.clone() } else { flags::way_to(ctx, &url, &known) };

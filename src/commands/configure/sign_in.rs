@@ -1,4 +1,4 @@
-//! Checking credentials on the server, and storing them.
+//! Checks credentials on the server and stores them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,25 +14,25 @@ use cells_client::account::{Account, Credentials, ServerUrl, TokenPair};
 use cells_client::api::Client;
 use cells_client::api::frontend::{self, ServerInfo, User};
 use cells_client::auth::oauth::OAuth;
-use cells_client::auth::oauth::loopback::Farewell;
+use cells_client::auth::oauth::loopback::WaitingBrowser;
 use cells_client::auth::{Sender, TokenSource};
 use cells_client::failure::ServerError;
 use cells_client::http::Http;
 
-/// How long the end of the trial session may keep the program.
+/// How long ending the trial session may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Who is signed in, and where.
+/// The signed-in user, and the account.
 #[derive(Debug)]
 pub(super) struct SignedIn {
     pub(super) login: String,
     pub(super) url: ServerUrl,
 }
 
-/// Checks that a Cells server answers, before any secret is asked for or sent.
+/// Checks that a Cells server answers, before any secret is requested or sent.
 ///
 /// # Errors
-/// Nothing answers, or not a Cells server.
+/// There is no answer, or it is not from a Cells server.
 pub(super) async fn check_server(
     ctx: &Ctx,
     http: &Http,
@@ -45,14 +45,14 @@ pub(super) async fn check_server(
     Ok(())
 }
 
-/// Finds out whose credentials they are, and stores the account as the active one. Gives back the browser that waits to
-/// hear of it.
+/// Finds out whose credentials they are, and stores the account as the active one. Returns the browser that waits for
+/// the result.
 pub(super) async fn sign_in(
     ctx: &Ctx,
     http: &Http,
     subject: &Subject,
     obtained: Obtained,
-) -> (Result<SignedIn, CliError>, Option<Farewell>) {
+) -> (Result<SignedIn, CliError>, Option<WaitingBrowser>) {
     let Obtained { credentials, farewell } = obtained;
     let account = Account { url: subject.url.value.clone(), login: None, credentials, stored_id: None };
     let result = store(ctx, http, subject, &account).await;
@@ -63,7 +63,7 @@ pub(super) async fn sign_in(
 }
 
 /// # Errors
-/// Credentials that are refused, or are those of another user than `--login` says; a file that cannot be written.
+/// The credentials are refused, or belong to another user than `--login` names; the file cannot be written.
 async fn store(ctx: &Ctx, http: &Http, subject: &Subject, account: &Account) -> Result<SignedIn, CliError> {
     ctx.keep_secrets(&account.credentials);
     let (user, server) = ask(http, account).await?;
@@ -95,7 +95,7 @@ async fn store(ctx: &Ctx, http: &Http, subject: &Subject, account: &Account) -> 
     Ok(SignedIn { login: user.login, url: account.url.clone() })
 }
 
-/// Whether to end the session of one would end that of the other.
+/// Whether ending the session of one account would end that of the other.
 fn shares_session(one: &Account, other: &Account) -> bool {
     let token = |account: &Account| match &account.credentials {
         Credentials::OAuth(TokenPair { access, .. }) | Credentials::Token(access) => {
@@ -106,8 +106,7 @@ fn shares_session(one: &Account, other: &Account) -> bool {
     one.url != other.url || token(one) == token(other)
 }
 
-/// Ends a session that nobody needs: one that was just opened and that nothing will come of, or one that another has
-/// taken the place of.
+/// Ends a session that nobody needs: one that was just opened in vain, or one that was replaced.
 async fn forget(http: &Http, account: &Account) {
     if let Credentials::OAuth(TokenPair { refresh: Some(refresh), .. }) = &account.credentials {
         let oauth = OAuth::new(http.clone(), account.url.clone());
@@ -117,20 +116,20 @@ async fn forget(http: &Http, account: &Account) {
     }
 }
 
-/// Asks the server who the credentials belong to.
+/// Asks the server whose credentials they are.
 async fn ask(http: &Http, account: &Account) -> Result<(User, ServerInfo), CliError> {
     let tokens = TokenSource::new(http.clone(), account);
     let sender = Arc::new(Sender::new(http.clone(), account.url.clone(), tokens));
     let client = Client::new(Arc::clone(&sender));
     let user = client.user().await;
-    // The version is a courtesy: where the server does not tell it, all else still stands.
+    // The version is optional information. If the server does not report it, the sign-in still succeeds.
     let server = match &user {
         Ok(Some(_)) => client.server_info().await.unwrap_or_default(),
         _ => ServerInfo::default(),
     };
-    // A server that does not answer must not keep the program.
+    // A server that does not answer must not block the program.
     let _ = tokio::time::timeout(FAREWELL, sender.tokens.close()).await;
-    let during = |error: ServerError| CliError::from(error).during(format!("signing in on {}", account.url));
+    let during = |error: ServerError| CliError::from(error).during(format!("signing in to {}", account.url));
     let user = user.map_err(during)?.ok_or_else(|| {
         CliError::new(Kind::Auth, format!("{} does not accept this {}", account.url, account.credentials.kind()))
             .hint("it may be incomplete or expired, or belong to another server; nothing was stored")

@@ -1,4 +1,4 @@
-//! What is said once an account is stored.
+//! The summary after an account was stored.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use cells_client::account::{Account, Credentials, TokenPair};
 use cells_client::api::frontend::{ServerInfo, User};
 use cells_client::store::{Place, Saved};
 
-/// The account that was stored.
+/// The stored account.
 #[derive(Debug, Serialize)]
 struct Record {
     account_id: String,
@@ -17,16 +17,16 @@ struct Record {
     url: String,
     credentials: &'static str,
     stored_in: String,
-    /// When the credentials end where that is known and they do not renew themselves.
+    /// When the credentials expire, if known and if they do not renew themselves.
     expires_at: Option<String>,
-    /// Whether they renew themselves.
+    /// Whether the credentials renew themselves.
     renews: bool,
 }
 
-/// Says who is signed in where, how long that lasts, and where the secret is.
+/// Prints who is signed in where, for how long, and where the secret is stored.
 ///
 /// # Errors
-/// Standard output takes no more.
+/// Standard output cannot be written.
 pub(super) fn print(
     ctx: &Ctx,
     account: &Account,
@@ -78,7 +78,7 @@ pub(super) fn print(
     Ok(())
 }
 
-/// How long credentials last: in words, as a time, and whether they renew themselves.
+/// Returns how long credentials last: in words, as a time, and whether they renew themselves.
 fn life(credentials: &Credentials) -> (String, Option<Timestamp>, bool) {
     let (words, end, renews) = match credentials {
         Credentials::OAuth(TokenPair { refresh: Some(_), .. }) => (

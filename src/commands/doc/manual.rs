@@ -7,10 +7,10 @@ use clap_mangen::Man;
 
 use super::{visible_subcommands, without_globals};
 
-/// The pages of a command tree with the names of their files.
+/// Returns the pages of a command tree with their file names.
 ///
 /// # Errors
-/// None that a page in memory could meet.
+/// Writing to memory never fails.
 pub(super) fn pages(mut command: clap::Command) -> io::Result<Vec<(String, String)>> {
     command.build();
     let mut pages = Vec::new();
@@ -24,7 +24,7 @@ fn add(command: &clap::Command, root: bool, pages: &mut Vec<(String, String)>) -
     visible_subcommands(command).try_for_each(|child| add(child, false, pages))
 }
 
-/// The name of a command as that of a page: `cec-config-ls`.
+/// Returns the name of a command in the form of a page name: `cec-config-ls`.
 fn dashed(command: &clap::Command) -> String {
     command.get_bin_name().unwrap_or("cec").replace(' ', "-")
 }
@@ -52,7 +52,7 @@ fn page(command: &clap::Command, name: &str, root: bool) -> io::Result<String> {
     }
     let mut options = Vec::new();
     Man::new(plain).render_options_section(&mut options)?;
-    // The values of an option are a list.
+    // The values of an option are a list with a line each.
     page.push_str(&String::from_utf8_lossy(&options).replace("\n\\- ", "\n.br\n\\- "));
     let children: Vec<&clap::Command> = visible_subcommands(command).collect();
     if !children.is_empty() {
@@ -67,7 +67,7 @@ fn page(command: &clap::Command, name: &str, root: bool) -> io::Result<String> {
     Ok(page)
 }
 
-/// Paragraphs; one with indented lines keeps its lines.
+/// Appends paragraphs. A paragraph with indented lines keeps its lines.
 fn paragraphs(page: &mut String, text: &str) {
     for paragraph in text.split("\n\n") {
         page.push_str(".PP\n");
@@ -79,12 +79,12 @@ fn paragraphs(page: &mut String, text: &str) {
     }
 }
 
-/// Lines that keep their breaks and blanks.
+/// Appends lines with their breaks and blanks.
 fn verbatim(page: &mut String, text: &str) {
     let _ = writeln!(page, ".nf\n{}\n.fi", escaped(text));
 }
 
-/// A text that roff shows as it is: backslashes and hyphens themselves, and no line that would be a request.
+/// Escapes a text for roff: backslashes, hyphens, and lines that would be requests.
 fn escaped(text: &str) -> String {
     let line = |line: &str| {
         let escaped = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq").replace('`', "\\(ga");

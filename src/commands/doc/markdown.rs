@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{visible_subcommands, without_globals};
 
-/// The document. The global options stand with the first command alone.
+/// Returns the document. Global options appear only in the section of the root command.
 pub(super) fn document(mut command: clap::Command) -> String {
     let mut text = String::from(
         "# Commands\n\nThe help of every command, as `cec doc -p docs` writes it. Every command accepts the global \

@@ -24,17 +24,17 @@ pub struct Args {
     man: bool,
 }
 
-/// A file that was written.
+/// A written file.
 #[derive(Debug, Serialize)]
 struct Record {
     path: String,
 }
 
 impl OfflineVerb for Args {
-    /// Writes cli.md, or a manual page for each command, from the command tree.
+    /// Writes cli.md, or a manual page for each command.
     ///
     /// # Errors
-    /// A folder that cannot be written to.
+    /// The folder cannot be written to.
     fn run(self, stage: &Offline<'_>) -> Result<Outcome, CliError> {
         let ui = stage.ui;
         let failed = |error: std::io::Error| {
@@ -63,7 +63,7 @@ impl OfflineVerb for Args {
     }
 }
 
-/// Hides the global options of a command, which stand with the first one alone.
+/// Hides the global options of a command, which appear only with the root command.
 fn without_globals(command: clap::Command) -> clap::Command {
     let globals: Vec<clap::Id> = command
         .get_arguments()
@@ -73,7 +73,7 @@ fn without_globals(command: clap::Command) -> clap::Command {
     globals.into_iter().fold(command, |command, id| command.mut_arg(id, |argument| argument.hide(true)))
 }
 
-/// The commands below a command that have a section or a page of their own.
+/// Returns the subcommands with their own section or page.
 fn visible_subcommands(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
     command.get_subcommands().filter(|child| !child.is_hide_set() && child.get_name() != "help")
 }

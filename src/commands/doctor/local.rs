@@ -1,8 +1,8 @@
-//! What can be seen on this machine: config.json, the keyring, the account.
+//! Checks on this machine: config.json, the keyring, the account.
 
 use super::report::Report;
 use crate::context::{Ctx, Destination, waiting};
-use crate::error::{CliError, SIGN_IN};
+use crate::error::{CliError, Hint};
 use crate::settings::Selection;
 use crate::shell::command_line;
 use cells_client::account::{Account, ServerUrl};
@@ -10,23 +10,23 @@ use cells_client::http::Http;
 use cells_client::store::accounts::Loaded;
 use cells_client::store::{Accounts, Entry, KeyringError, StoreError, keyring};
 
-/// What is said of what credentials of flags or environment make needless.
+/// The message for checks that credentials from options or environment make unnecessary.
 const NOT_USED: &str = "not used: the credentials come from flags or environment";
 
-/// The server that the rest is about.
+/// The server for the following checks.
 pub(super) struct Subject {
     pub(super) url: ServerUrl,
     pub(super) http: Http,
-    /// Whether its certificate is left unchecked.
+    /// Whether its certificate is not checked.
     pub(super) skip_verify: bool,
     /// Whether there are credentials for it.
     pub(super) has_account: bool,
 }
 
-/// Looks at this machine; gives the server, where one is known.
+/// Checks this machine. Returns the server, if one is known.
 pub(super) async fn diagnose(ctx: &Ctx, report: &mut Report<'_>) -> Result<Option<Subject>, CliError> {
     let selection = ctx.settings.selection();
-    let stored = if let Ok(Selection::Given { .. } | Selection::Link { .. }) = &selection {
+    let stored = if let Ok(Selection::Unstored { .. } | Selection::Link { .. }) = &selection {
         let is_link = matches!(selection, Ok(Selection::Link { .. }));
         let why = if is_link { "not used: a public link needs no account" } else { NOT_USED };
         report.skipped("config", why, None)?;
@@ -53,7 +53,7 @@ pub(super) async fn diagnose(ctx: &Ctx, report: &mut Report<'_>) -> Result<Optio
     }
 }
 
-/// What config.json holds, where that can be read.
+/// Reads config.json, if possible.
 fn config(ctx: &Ctx, report: &mut Report<'_>) -> Result<Option<Loaded>, CliError> {
     let file = match ctx.config_file() {
         Ok(file) => file,
@@ -101,7 +101,7 @@ async fn check_keyring(ctx: &Ctx, report: &mut Report<'_>) -> Result<(), CliErro
 
 async fn described(ctx: &Ctx, account: &Account) -> Result<String, CliError> {
     let kind = account.credentials.kind();
-    if let Some((link, _)) = ctx.visited().await? {
+    if let Some((link, _)) = ctx.link_in_use().await? {
         return Ok(format!("none is needed: {link} is a public link"));
     }
     Ok(match (&account.stored_id, ctx.place().await?) {
@@ -117,7 +117,7 @@ fn skips_verification(ctx: &Ctx, entry: Option<&Entry>) -> bool {
     ctx.settings.connection.skip_verify.unwrap_or_else(|| entry.is_some_and(Entry::skip_verify))
 }
 
-/// What is left to look at where nobody can be signed in: the server that is named, or that of the stored account.
+/// Returns the server for the remaining checks if nobody is signed in: the named one, or that of the stored account.
 fn without_account(
     ctx: &Ctx,
     error: CliError,
@@ -131,7 +131,7 @@ fn without_account(
         |url: &ServerUrl| accounts.entries.values().any(|entry| entry.url().trim_end_matches('/') == url.origin());
     let named = claim.url.map(|given| given.value).filter(|url| profile.is_none() && !is_stored(url));
     if let Some(url) = named {
-        report.skipped("account", format!("there are no credentials for {url}"), Some(SIGN_IN))?;
+        report.skipped("account", format!("there are no credentials for {url}"), Some(&Hint::SignIn.to_string()))?;
         let skip_verify = skips_verification(ctx, None);
         let http = ctx.http(Destination::Account(&url), false, &[])?;
         return Ok(Some(Subject { url, http, skip_verify, has_account: false }));

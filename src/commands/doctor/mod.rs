@@ -1,4 +1,4 @@
-//! `cec doctor`: looks at all that stands between a command and the server, one thing after the other.
+//! `cec doctor`: checks everything between a command and the server, step by step.
 
 mod local;
 mod report;
@@ -36,11 +36,11 @@ impl Verb for Args {
         RemotePaths::None
     }
 
-    /// Looks at everything, and says of each thing how it is and what can be done.
+    /// Runs all checks, and prints the result and a hint for each.
     ///
     /// # Errors
-    /// Settings that contradict each other, files that cannot be used; standard output takes no more. What is found is no
-    /// error: the outcome tells it.
+    /// Settings contradict each other, files cannot be used, or standard output cannot be written. Failed checks are
+    /// not an error but determine the outcome.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let mut report = Report::new(&ctx.ui);
         let subject = local::diagnose(ctx, &mut report).await?;

@@ -1,11 +1,11 @@
-//! What was found, as it is shown.
+//! The results of the checks, and their output.
 
 use serde::Serialize;
 
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::{Piece, Ui};
 
-/// How a thing is.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Verdict {
@@ -35,20 +35,20 @@ impl Verdict {
     }
 }
 
-/// What was found of one thing.
+/// The result of a check, with its message.
 #[derive(Debug, Serialize)]
 struct Finding {
     check: &'static str,
     verdict: Verdict,
     message: String,
     hint: Option<String>,
-    /// The exit code that this failure stands for.
+    /// The exit code of this failure.
     code: Option<u8>,
     #[serde(skip)]
     kind: Option<Kind>,
 }
 
-/// What was found so far. Each finding is shown at once, but for JSON, which is one document.
+/// The results so far. Each is printed at once, except in JSON, which is one document.
 pub(super) struct Report<'a> {
     ui: &'a Ui,
     findings: Vec<Finding>,
@@ -59,12 +59,12 @@ impl<'a> Report<'a> {
         Self { ui, findings: Vec::new() }
     }
 
-    /// All is well.
+    /// Reports that all is well.
     pub(super) fn ok(&mut self, check: &'static str, message: impl Into<String>) -> Result<(), CliError> {
         self.add(check, Verdict::Ok, message.into(), None, None)
     }
 
-    /// It works, but not as it should.
+    /// Reports that something works, but not as it should.
     pub(super) fn warning(
         &mut self,
         check: &'static str,
@@ -74,8 +74,8 @@ impl<'a> Report<'a> {
         self.add(check, Verdict::Warning, message.into(), Some(hint.into()), None)
     }
 
-    /// It could not be looked at, since something before it is missing or failed; a terminal shows what that was, and
-    /// is spared what follows from it.
+    /// Reports that a check was not possible, because an earlier one failed or something is missing. A terminal shows
+    /// only that earlier failure.
     pub(super) fn passed_over(&mut self, check: &'static str, why: &str) -> Result<(), CliError> {
         let message = format!("not checked: {why}");
         let finding = Finding { check, verdict: Verdict::Skipped, message, hint: None, code: None, kind: None };
@@ -86,7 +86,7 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// There is nothing to look at.
+    /// Reports that there is nothing to check.
     pub(super) fn skipped(
         &mut self,
         check: &'static str,
@@ -96,10 +96,10 @@ impl<'a> Report<'a> {
         self.add(check, Verdict::Skipped, message.into(), hint.map(str::to_owned), None)
     }
 
-    /// It does not work.
+    /// Reports a failure.
     pub(super) fn failed(&mut self, check: &'static str, error: impl Into<CliError>) -> Result<(), CliError> {
         let error = self.ui.advised(&error.into());
-        let hint = (!error.hints.is_empty()).then(|| error.hints.join("; "));
+        let hint = error.hint_text();
         self.add(check, Verdict::Failed, error.message, hint, Some(error.kind))
     }
 
@@ -136,7 +136,8 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Shows what is left to show. The first failure decides: those after it mostly come of it.
+    /// Prints the remaining results. The first failure determines the outcome, because later ones are mostly its
+    /// consequences.
     pub(super) fn finish(self) -> Result<Outcome, CliError> {
         if self.ui.is_json() {
             self.ui.json_document(&self.findings)?;

@@ -1,4 +1,4 @@
-//! What can be seen of the server: the way to it, then what it lets an account do.
+//! Checks of the server: the connection to it, then the account's access.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,31 +7,31 @@ use futures_util::{StreamExt, TryStreamExt};
 use super::local::Subject;
 use super::report::Report;
 use crate::context::Ctx;
-use crate::error::{AFTER_UPGRADE, CliError, Kind, SIGN_IN};
+use crate::error::{AFTER_UPGRADE, CliError, Hint, Kind};
 use crate::ui::human;
 use cells_client::api::Client;
 use cells_client::api::frontend::{self, Greeting};
 use cells_client::failure::{ServerError, ServerErrorKind};
-use cells_client::http::{HttpErrorKind, look};
+use cells_client::http::{HttpErrorKind, diagnosis};
 use cells_client::path::RemotePath;
 
-/// How far clocks may be apart before it is told.
+/// The tolerated difference between the clocks.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
-/// How many entries of a listing show that there are listings.
+/// The number of entries that prove that listings work.
 const ENOUGH: usize = 100;
 
-/// How long the websocket may take to open.
+/// How long opening the websocket may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The oldest server that this program was made for.
+/// The oldest supported major version of the server.
 const OLDEST: u64 = 4;
 
-/// The checks in their order; each needs those before it.
+/// The checks in order. Each depends on the previous ones.
 const WAY: [&str; 6] = ["proxy", "dns", "connection", "tls", "server", "clock"];
 const INSIDE: [&str; 4] = ["rest", "version", "s3", "websocket"];
 
-/// Looks at the server.
+/// Checks the server.
 pub(super) async fn diagnose(ctx: &Ctx, subject: Option<&Subject>, report: &mut Report<'_>) -> Result<(), CliError> {
     let Some(subject) = subject else {
         return skip(report, WAY.iter().chain(&INSIDE), "no server is known");
@@ -54,7 +54,7 @@ fn skip<'a>(
     checks.try_for_each(|check| report.passed_over(check, why))
 }
 
-/// The way to the server. Gives whether a Cells server answers.
+/// Checks the connection. Returns whether a Cells server answers.
 async fn way(ctx: &Ctx, subject: &Subject, report: &mut Report<'_>) -> Result<bool, CliError> {
     let (url, proxy) = (&subject.url, subject.http.proxy_of(&subject.url));
     match &proxy {
@@ -66,7 +66,7 @@ async fn way(ctx: &Ctx, subject: &Subject, report: &mut Report<'_>) -> Result<bo
     } else if proxy.is_some() {
         report.skipped("dns", format!("the proxy resolves {}", url.host()), None)?;
     } else {
-        match look::addresses(url, ctx.settings.connection.connect_timeout).await {
+        match diagnosis::addresses(url, ctx.settings.connection.connect_timeout).await {
             Ok(found) => {
                 let found: Vec<String> = found.iter().map(ToString::to_string).collect();
                 report.ok("dns", format!("{} is {}", url.host(), found.join(", ")))?;
@@ -83,7 +83,7 @@ async fn way(ctx: &Ctx, subject: &Subject, report: &mut Report<'_>) -> Result<bo
     judge(subject, result, here, report)
 }
 
-/// What the first answer, or the lack of it, says of the connection, TLS, the server and the clocks.
+/// Derives the state of the connection, TLS, the server and the clocks from the first answer, or from its absence.
 fn judge(
     subject: &Subject,
     result: Result<Greeting, ServerError>,
@@ -168,7 +168,7 @@ fn clock(there: Option<SystemTime>, here: SystemTime, report: &mut Report<'_>) -
     )
 }
 
-/// What the server lets the account do.
+/// Checks the account's access.
 async fn inside(ctx: &Ctx, report: &mut Report<'_>) -> Result<(), CliError> {
     let api = ctx.api().await?;
     match rest(api, report).await {
@@ -180,7 +180,7 @@ async fn inside(ctx: &Ctx, report: &mut Report<'_>) -> Result<(), CliError> {
         }
     }
     version(api, report).await?;
-    // Workspaces are few; there is nothing to learn from a list without an end.
+    // There are few workspaces, and an endless list would prove nothing more.
     let listed = ctx.s3().await?.list(&RemotePath::root()).take(ENOUGH);
     match listed.try_for_each(async |_| Ok(())).await {
         Ok(()) => report.ok("s3", "the gateway accepts signed requests")?,
@@ -201,11 +201,11 @@ fn without_websocket(why: &str, report: &mut Report<'_>) -> Result<(), CliError>
     )
 }
 
-/// Whether the credentials are good.
+/// Whether the credentials are valid.
 async fn rest(api: &Client, report: &mut Report<'_>) -> Result<bool, CliError> {
     let Some(user) = api.user().await? else {
         let error = CliError::new(Kind::Auth, "the credentials are not valid or have expired");
-        report.failed("rest", error.hint(SIGN_IN).hint(AFTER_UPGRADE))?;
+        report.failed("rest", error.hint(Hint::SignIn).hint(AFTER_UPGRADE))?;
         return Ok(false);
     };
     let count = api.workspaces().await?.len();

@@ -49,7 +49,7 @@ const WORKSPACES: [Column; 5] = [
     Column::text("DESCRIPTION").rank(1),
 ];
 
-/// A column without a value is a dash.
+/// Returns the text of a cell; a dash for an empty value.
 pub(super) fn cell(text: &str) -> String {
     if text.is_empty() { "-".to_owned() } else { text.to_owned() }
 }
@@ -58,7 +58,7 @@ pub(super) fn when(ctx: &Ctx, time: Option<Timestamp>) -> String {
     time.map_or_else(|| "-".to_owned(), |time| ctx.ui.time(time))
 }
 
-/// Writes a list: rows, or one array of records.
+/// Writes a list: rows, or one JSON array of records.
 fn write<T>(
     ctx: &Ctx,
     columns: &'static [Column],

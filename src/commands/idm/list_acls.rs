@@ -45,10 +45,10 @@ impl Verb for Args {
         RemotePaths::None
     }
 
-    /// Lists rights, and deletes them where that is wanted.
+    /// Lists permissions, and deletes them if requested.
     ///
     /// # Errors
-    /// A question that nobody can answer, or that is answered No; any failure of a call.
+    /// The confirmation cannot be requested, or is answered No; any failure of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         if let Some(empty) = self.nodes.iter().find(|uuid| uuid.trim().is_empty()) {
             return Err(CliError::new(Kind::Usage, format!("'{empty}' is not a UUID")));

@@ -1,4 +1,4 @@
-//! `cec idm`: users, groups, roles, workspaces, rights.
+//! `cec idm`: users, groups, roles, workspaces, permissions.
 
 pub mod list;
 pub mod list_acls;
@@ -35,5 +35,5 @@ verbs! {
     }
 }
 
-/// What its commands do while they show nothing.
-const ACTIVITY: &str = "asking for users and permissions";
+/// What these commands do until they print something.
+const ACTIVITY: &str = "requesting users and permissions";

@@ -26,10 +26,10 @@ impl Verb for Args {
         RemotePaths::None
     }
 
-    /// Stops the runs of jobs.
+    /// Stops running jobs.
     ///
     /// # Errors
-    /// What ends the whole command; failures of single operands are told and counted.
+    /// The command cannot continue. Failures of single operands are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let mut operands = Operands::new(&ctx.ui);
         let mut records = Vec::new();
@@ -50,7 +50,7 @@ impl Verb for Args {
     }
 }
 
-/// Stops what runs of a job, and gives the ids of those runs.
+/// Stops the runs of a job. Returns their ids.
 async fn cancel(ctx: &Ctx, id: &str) -> Result<Vec<String>, CliError> {
     let job = super::find_job(ctx, id).await?;
     let open: Vec<String> = job.tasks.iter().filter(|task| !task.is_over()).map(|task| task.id.clone()).collect();

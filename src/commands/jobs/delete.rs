@@ -42,7 +42,7 @@ pub struct Args {
 
 const COLUMNS: [Column; 3] = [Column::whole("ID"), Column::text("LABEL"), Column::text("RESULT")];
 
-/// What became of a job.
+/// The outcome for a job.
 struct Deleted {
     id: String,
     label: String,
@@ -51,7 +51,7 @@ struct Deleted {
 }
 
 impl Deleted {
-    /// The result in the older client's words, if it has some: scripts compare them.
+    /// Returns the result in the older client's words, if it has some, because scripts compare them.
     fn older_result(&self) -> &str {
         match self.result.as_str() {
             DELETED => "done",
@@ -83,7 +83,7 @@ impl Verb for Args {
     /// Deletes jobs.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] where there is no such job; a question that nobody can answer, or that is answered No; any failure
+    /// [`Kind::NotFound`] if there is no such job; the confirmation cannot be requested, or is answered No; any failure
     /// of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let jobs = match &self.job_id {

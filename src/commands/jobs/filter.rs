@@ -1,4 +1,4 @@
-//! The filter of jobs, a JSON object: `{"owner": {"op": "eq", "value": "alice"}}`.
+//! The filter for jobs, a JSON object: `{"owner": {"op": "eq", "value": "alice"}}`.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use cells_client::api::scheduler::JobEntry;
 
-/// What is asked of jobs; all of it must hold.
+/// The conditions for jobs, all of which must match.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Filter(Vec<Condition>);
 
@@ -36,7 +36,7 @@ struct Wire {
 /// The states of tasks.
 const STATES: [&str; 8] = ["Unknown", "Idle", "Running", "Finished", "Interrupted", "Paused", "Error", "Queued"];
 
-/// Reads a filter.
+/// Parses a filter.
 pub(super) fn parse(text: &str) -> Result<Filter, String> {
     let wire: BTreeMap<String, Wire> = serde_json::from_str(text)
         .map_err(|error| format!("expected {{\"FIELD\": {{\"op\": \"eq\", \"value\": …}}}}: {error}"))?;
@@ -80,7 +80,7 @@ fn condition(field: &str, wire: &Wire) -> Result<Condition, String> {
 }
 
 impl Filter {
-    /// Whether a job is asked for.
+    /// Whether a job matches.
     pub(super) fn fits(&self, job: &JobEntry) -> bool {
         self.0.iter().all(|condition| match condition {
             Condition::Owner { equal, value } => (job.owner == *value) == *equal,
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn mistakes_are_reported() {
         for (filter, why) in [
             ("no JSON", "expected"),
             (r#"{"id":{"op":"eq","value":"x"}}"#, "not a field"),

@@ -54,7 +54,7 @@ impl Verb for Args {
     /// Lists jobs.
     ///
     /// # Errors
-    /// Any failure of the call; [`crate::error::Kind::NotFound`] for an id that names no job.
+    /// Any failure of the call; [`crate::error::Kind::NotFound`] if a job does not exist.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         for id in &self.ids {
             super::find_job(ctx, id).await?;
@@ -73,7 +73,7 @@ impl Verb for Args {
             if jobs.is_empty() && ctx.ui.stdout_is_terminal() {
                 ctx.ui.status("no jobs");
             }
-            // The newest run comes first, and what never ran last.
+            // Newest run first; jobs that never ran come last.
             jobs.sort_by_key(|job| std::cmp::Reverse(job.last().and_then(|task| task.started)));
             let mut table = Table::new(&ctx.ui, &COLUMNS);
             for job in &jobs {
@@ -89,7 +89,7 @@ impl Verb for Args {
     }
 }
 
-/// A job in JSON.
+/// Returns a job in JSON.
 pub(super) fn record(job: &JobEntry) -> Value {
     json!({
         "id": job.id,
@@ -100,7 +100,7 @@ pub(super) fn record(job: &JobEntry) -> Value {
     })
 }
 
-/// A run in JSON.
+/// Returns a run in JSON.
 pub(super) fn task_record(task: &Task) -> Value {
     json!({
         "id": task.id,
@@ -113,7 +113,7 @@ pub(super) fn task_record(task: &Task) -> Value {
     })
 }
 
-/// A job as the older client writes it: fields sorted by name, some of the absent ones null.
+/// Returns a job in the older client's form: fields sorted by name, with null for some absent ones.
 fn like_the_older_client(job: Value) -> Value {
     const LISTS: [&str; 7] =
         ["Actions", "EventNames", "Hooks", "Languages", "Parameters", "ResourcesDependencies", "Tasks"];

@@ -27,10 +27,10 @@ impl Verb for Args {
         RemotePaths::None
     }
 
-    /// Shows the log of a run.
+    /// Prints the log of a run.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] for an id that names no job or no run of it; any failure of a call.
+    /// [`Kind::NotFound`] if the job or the run does not exist; any failure of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let job = super::find_job(ctx, &self.id).await?;
         let task = match &self.task_id {

@@ -1,4 +1,4 @@
-//! `cec jobs`: what runs on the server.
+//! `cec jobs`: jobs on the server.
 
 pub mod cancel;
 pub mod delete;
@@ -32,10 +32,10 @@ verbs! {
     }
 }
 
-/// What its commands do while they show nothing.
-const ACTIVITY: &str = "asking for jobs";
+/// What these commands do until they print something.
+const ACTIVITY: &str = "requesting jobs";
 
-/// How lists are written.
+/// The output format of lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// Columns
@@ -44,7 +44,7 @@ enum Format {
     Json,
 }
 
-/// The job of that id.
+/// Returns the job with this id.
 async fn find_job(ctx: &Ctx, id: &str) -> Result<JobEntry, CliError> {
     let found = ctx.api().await?.job_entry(id).await;
     let found = found.map_err(|error| CliError::from(error).during(format!("looking for the job {id}")).about(id))?;

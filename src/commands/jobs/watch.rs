@@ -17,12 +17,12 @@ use cells_client::api::jobs::{JobId, Task};
 use cells_client::api::scheduler::JobEntry;
 use cells_client::api::watch::Watch;
 
-/// The pause before the jobs are asked for again, where the websocket has not told of them by then; it doubles up to
+/// The pause before the state of jobs is requested, if the websocket has reported nothing by then. It doubles up to
 /// [`LONGEST_PAUSE`] while nothing changes.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
-/// How old a job without any run may be to count as one that is about to begin.
+/// The maximum age of a job without any run that counts as one that is about to start.
 const NEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// Arguments of `cec jobs watch`.
@@ -51,7 +51,7 @@ impl Verb for Args {
     /// Follows jobs.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] for an id that names no job; any failure of a call.
+    /// [`Kind::NotFound`] if a job does not exist; any failure of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let api = ctx.api().await?;
         let mut following = Following::new(ctx, Watch::open(api));
@@ -93,7 +93,7 @@ impl Verb for Args {
     }
 }
 
-/// A job that there is nothing to see of.
+/// Creates the error for a job without any run.
 fn without_run(id: &str) -> CliError {
     CliError::new(
         Kind::NotFound,
@@ -105,30 +105,29 @@ fn without_run(id: &str) -> CliError {
     .about(id)
 }
 
-/// Whether a job was started a moment ago: its run is written down seconds later.
+/// Whether a job was started a moment ago, since its run is stored seconds later.
 fn is_just_made(job: &JobEntry) -> bool {
     let age = job.created.map(|created| jiff::Timestamp::now().duration_since(created));
     job.last().is_none() && job.fields.get("AutoStart").is_some() && age.is_some_and(|age| age < NEW)
 }
 
-/// Jobs that are followed: by the websocket, which tells at once of what the user himself has set off, and by asking now
-/// and then.
+/// The followed jobs: with the websocket, which reports at once what the user has started, and with regular requests.
 struct Following<'a> {
     ctx: &'a Ctx,
     news: Watch,
     known: HashMap<String, JobEntry>,
-    told: HashMap<String, Task>,
+    printed: HashMap<String, Task>,
     pause: Duration,
     ask_at: Instant,
 }
 
 impl<'a> Following<'a> {
     fn new(ctx: &'a Ctx, news: Watch) -> Self {
-        let (known, told) = (HashMap::new(), HashMap::new());
-        Self { ctx, news, known, told, pause: FIRST_PAUSE, ask_at: Instant::now() + FIRST_PAUSE }
+        let (known, printed) = (HashMap::new(), HashMap::new());
+        Self { ctx, news, known, printed, pause: FIRST_PAUSE, ask_at: Instant::now() + FIRST_PAUSE }
     }
 
-    /// Takes note of a job as it is now, and tells what is new.
+    /// Records the present state of a job, and prints what has changed.
     fn take(&mut self, job: JobEntry) -> Result<(), CliError> {
         if self.report(&job)? {
             self.pause = FIRST_PAUSE;
@@ -137,7 +136,7 @@ impl<'a> Following<'a> {
         Ok(())
     }
 
-    /// The ids of the jobs that are not over.
+    /// Returns the ids of the jobs that have not ended.
     fn open(&self) -> Vec<String> {
         let is_open = |job: &&JobEntry| match job.last() {
             Some(task) => !task.is_over(),
@@ -146,7 +145,7 @@ impl<'a> Following<'a> {
         self.known.values().filter(is_open).map(|job| job.id.clone()).collect()
     }
 
-    /// Waits for news, or asks when it is time.
+    /// Waits for an event, or requests the states when it is time.
     async fn next(&mut self, open: &[String]) -> Result<(), CliError> {
         if let Some(news) = self.news.news_until(self.ask_at).await {
             let task = self.news.known(&news.job.id).and_then(|job| job.task.clone());
@@ -156,12 +155,12 @@ impl<'a> Following<'a> {
             job.tasks.insert(0, task);
             return self.take(job);
         }
-        // Earlier than that the websocket has ended.
+        // The websocket has closed before that time.
         if Instant::now() < self.ask_at {
             return Ok(());
         }
         let listed = self.ctx.api().await?.jobs(open).await;
-        let mut listed = listed.map_err(|error| CliError::from(error).during("asking for the jobs"))?;
+        let mut listed = listed.map_err(|error| CliError::from(error).during("requesting the jobs"))?;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         for id in open {
             match listed.iter().position(|job| job.id == *id) {
@@ -171,7 +170,7 @@ impl<'a> Following<'a> {
                         self.take(job)?;
                     }
                 }
-                // What was there and is not any more was done and cleared away.
+                // A job that existed and is gone has finished and been cleared.
                 None => self.forget(id),
             }
         }
@@ -179,7 +178,7 @@ impl<'a> Following<'a> {
         Ok(())
     }
 
-    /// Whether the websocket has told more of a run than the server has written down of it.
+    /// Whether the websocket has reported a later state of a run than the server has stored.
     fn is_outdated(&self, job: &JobEntry) -> bool {
         let Some(task) = job.last().filter(|task| self.news.is_live() && !task.is_over()) else { return false };
         let heard = self.news.known(&JobId(job.id.clone())).and_then(|heard| heard.task.as_ref());
@@ -195,13 +194,13 @@ impl<'a> Following<'a> {
         }
     }
 
-    /// Writes what has changed of a job, and says whether anything has.
+    /// Prints what has changed in a job. Returns whether anything has.
     fn report(&mut self, job: &JobEntry) -> Result<bool, CliError> {
         let Some(task) = job.last() else { return Ok(false) };
-        if self.told.get(&job.id) == Some(task) {
+        if self.printed.get(&job.id) == Some(task) {
             return Ok(false);
         }
-        self.told.insert(job.id.clone(), task.clone());
+        self.printed.insert(job.id.clone(), task.clone());
         let now = jiff::Timestamp::now();
         let now = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now);
         if self.ctx.ui.is_json() {
@@ -209,7 +208,7 @@ impl<'a> Following<'a> {
             self.ctx.ui.json_line(&record)?;
         } else {
             let progress = task.progress.map_or_else(|| "-".to_owned(), |part| format!("{:.0}%", part * 100.0));
-            // A log that goes on for minutes needs clock times.
+            // A log of several minutes requires clock times.
             let time = match self.ctx.ui.stdout_is_terminal() {
                 true => ZonedDateTime::new(now, TimeZone::system()).strftime("%H:%M:%S").to_string(),
                 false => now.to_string(),

@@ -10,7 +10,7 @@ use cells_client::path::RemotePath;
 use cells_client::walk::WalkError;
 use cells_client::walk::glob::{self, Reading};
 
-/// Says of each path whether it exists.
+/// Prints for each path whether it exists.
 pub(super) async fn run(ctx: &Ctx, arguments: &Args, paths: &[String]) -> Result<Outcome, CliError> {
     let mut operands = Operands::new(&ctx.ui);
     let mut records = Vec::new();
@@ -40,7 +40,7 @@ pub(super) async fn run(ctx: &Ctx, arguments: &Args, paths: &[String]) -> Result
 async fn does_exist(ctx: &Ctx, arguments: &Args, path: &RemotePath) -> Result<bool, CliError> {
     let (api, s3) = (ctx.api().await?, ctx.s3().await?);
     if path.is_root() {
-        // It always does; what is asked is whether anybody is signed in.
+        // The root always exists, so the question is whether anybody is signed in.
         api.workspaces().await?;
         return Ok(true);
     }

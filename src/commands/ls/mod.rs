@@ -66,7 +66,7 @@ pub struct Args {
     no_glob: bool,
 }
 
-/// What a listing is sorted by.
+/// The sort key of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum SortKey {
     Name,
@@ -75,7 +75,7 @@ enum SortKey {
 }
 
 impl Args {
-    /// Whether nodes are shown in the order in which the server lists them, so that no folder need be had whole.
+    /// Whether nodes are printed in the server's order, so that no folder must be in memory completely.
     fn keeps_order(&self) -> bool {
         self.sort.is_none() && !self.reverse && !self.all
     }
@@ -94,10 +94,10 @@ impl Verb for Args {
         RemotePaths::each(&self.paths)
     }
 
-    /// Lists.
+    /// Lists nodes.
     ///
     /// # Errors
-    /// What ends the whole command; failures of single operands are told and counted.
+    /// The command cannot continue. Failures of single operands are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let paths = match self.paths.as_slice() {
             [] => vec!["/".to_owned()],
@@ -106,7 +106,7 @@ impl Verb for Args {
         if self.exists {
             return exists::run(ctx, &self, &paths).await;
         }
-        // What is named twice is listed once, as the older client's own example has it: ls DIR --format T DIR/
+        // A folder that is named twice is listed once, as in the older client's own example: ls DIR --format T DIR/
         let mut seen = HashSet::new();
         let mut is_new = |typed: &String| nodes::parse(ctx, typed).map_or(true, |path| seen.insert(path));
         let paths: Vec<String> = paths.into_iter().filter(|typed| is_new(typed)).collect();
@@ -133,7 +133,7 @@ async fn list(
 ) -> Result<(), CliError> {
     let path = nodes::parse(ctx, typed)?;
     let lister = Lister { api: ctx.api().await?.clone(), s3: ctx.s3().await?.clone(), hidden: arguments.all };
-    // What is shown is named from the folder that holds it on.
+    // Names are printed relative to the folder that contains the operand.
     let (base, found) = if path.is_root() {
         (path.clone(), None)
     } else {
@@ -162,7 +162,7 @@ async fn list(
         None => {
             let mut children = lister.children(&base);
             let failed = |error: WalkError| nodes::listing_failed(error, &base);
-            // Hidden names come last, and have to be put in their places.
+            // Hidden names arrive last and must be sorted in.
             if arguments.keeps_order() {
                 while let Some(node) = next_flushed(ctx, &mut children).await?.transpose().map_err(failed)? {
                     show.node(&node)?;
@@ -176,7 +176,7 @@ async fn list(
     }
 }
 
-/// The next node; what is shown already reaches its reader before it is waited for.
+/// Returns the next node. Flushes the output first if it must be waited for.
 async fn next_flushed<T>(ctx: &Ctx, nodes: &mut BoxStream<'_, T>) -> Result<Option<T>, OutputError> {
     if let Some(ready) = nodes.next().now_or_never() {
         return Ok(ready);
@@ -185,7 +185,7 @@ async fn next_flushed<T>(ctx: &Ctx, nodes: &mut BoxStream<'_, T>) -> Result<Opti
     Ok(nodes.next().await)
 }
 
-/// Lists all that is below a folder.
+/// Lists everything below a folder.
 async fn tree(
     lister: &Lister,
     arguments: &Args,
@@ -200,7 +200,7 @@ async fn tree(
     }
 }
 
-/// The folder that holds all of them; the root where it is not the same for all.
+/// Returns the folder that contains all nodes; the root if they have different parents.
 fn shared_parent(nodes: &[Node]) -> RemotePath {
     let mut parents = nodes.iter().map(|node| node.path.parent().unwrap_or_default());
     let first = parents.next().unwrap_or_default();
@@ -216,13 +216,13 @@ struct Lister {
 }
 
 impl Lister {
-    /// The children of a folder as they come; those of the root are the workspaces.
+    /// Returns the children of a folder as they arrive; those of the root are the workspaces.
     fn children(&self, folder: &RemotePath) -> BoxStream<'static, Result<Node, WalkError>> {
         remote::listing(&self.api, &self.s3, folder, self.hidden)
     }
 }
 
-/// Sorts as asked; without being asked the server's order stays, which is that of the names' bytes but for hidden ones.
+/// Sorts nodes as requested. By default, the server's order is kept: by the bytes of names, except for hidden ones.
 fn order(nodes: &mut [Node], arguments: &Args) {
     match arguments.sort {
         None if !arguments.all => {}
@@ -244,7 +244,7 @@ mod tests {
 
     fn node(path: &str, size: u64, seconds: Option<i64>) -> Node {
         let modified = seconds.map(|seconds| jiff::Timestamp::from_second(seconds).expect("a time"));
-        Node { size, modified, ..Node::bare(path, NodeKind::File) }
+        Node { size, modified, ..Node::of_path(path, NodeKind::File) }
     }
 
     #[derive(clap::Parser)]

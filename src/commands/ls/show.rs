@@ -1,4 +1,4 @@
-//! How a listing looks.
+//! The output of a listing.
 
 use std::borrow::Cow;
 
@@ -35,22 +35,22 @@ const WORKSPACE_COLUMNS: &[Column] = &[
     Column::fixed("PERMISSIONS").rank(4),
 ];
 
-/// What stands in a table where there is nothing to say, so that columns can be told apart by blanks.
+/// The placeholder for an empty cell, so that columns can be separated by blanks.
 pub(super) const NOTHING: &str = "-";
 
-/// A listing on its way to standard output.
+/// A listing that is written to standard output.
 pub(super) struct Show<'a> {
     ui: &'a Ui,
-    /// The folder from which names are shown, where not full paths are.
+    /// The folder that names are relative to, unless full paths are printed.
     pub(super) base: RemotePath,
     full_paths: bool,
     null: bool,
     workspaces: bool,
     table: Option<Table<'a>>,
     format: Option<Format>,
-    /// The records of the one JSON array; `None` where each goes out at once.
+    /// The records of the JSON array; `None` if each is printed at once.
     records: Option<Vec<Value>>,
-    /// What was shown.
+    /// The printed nodes.
     tally: Tally,
 }
 
@@ -71,7 +71,7 @@ impl<'a> Show<'a> {
         }
     }
 
-    /// Shows one node.
+    /// Prints one node.
     pub(super) fn node(&mut self, node: &Node) -> Result<(), CliError> {
         self.tally.add(Tally::of(node));
         if self.ui.is_json() {
@@ -114,7 +114,7 @@ impl<'a> Show<'a> {
         node.path.relative_to(&self.base).filter(|name| !name.is_empty()).unwrap_or(node.path.as_str())
     }
 
-    /// Writes what waits for the end.
+    /// Prints the remaining output.
     pub(super) fn finish(self, operands: &Operands<'_>) -> Result<(), CliError> {
         if self.ui.is_json() {
             match self.records {
@@ -132,7 +132,7 @@ impl<'a> Show<'a> {
 
 fn node_cells(ui: &Ui, node: &Node, name: &str) -> Vec<String> {
     let kind = template::kind(node);
-    // Of an empty folder, and of one that it has not added up yet, the server gives none.
+    // The server reports no size for an empty folder, or for one whose size it has not computed yet.
     let size = if node.is_folder() && node.size == 0 { NOTHING.to_owned() } else { ui.size(node.size) };
     vec![
         kind.to_owned(),

@@ -1,5 +1,5 @@
-//! Listing a whole tree in an order of our own, for which each folder is had whole: each folder before what it holds,
-//! the next folders being fetched meanwhile.
+//! Lists a complete tree in sorted order, for which each folder must be in memory: each folder before its content,
+//! while the next folders are requested.
 
 use futures_util::TryStreamExt;
 use tokio_util::task::AbortOnDropHandle;
@@ -16,17 +16,17 @@ use cells_client::walk::remote::{LISTINGS_IN_FLIGHT, is_recycle_bin};
 
 type Listing = AbortOnDropHandle<Result<Vec<Node>, WalkError>>;
 
-/// A node that waits to be shown; for a folder, its listing, once it has been started.
+/// A node to be printed; for a folder, its listing, once it was started.
 struct Waiting {
     node: Node,
     listing: Option<Listing>,
 }
 
-/// Shows everything below `root`; the recycle bin of a workspace is shown but not entered. A folder that cannot be
-/// listed is a failure of its own; the rest goes on.
+/// Lists everything below `root`. The recycle bin of a workspace is printed but not entered. A folder that cannot be
+/// listed is a failure of its own, and the rest continues.
 ///
 /// # Errors
-/// `root` cannot be listed, or standard output takes no more.
+/// `root` cannot be listed, or standard output cannot be written.
 pub(super) async fn list(
     lister: &Lister,
     arguments: &Args,
@@ -49,7 +49,7 @@ pub(super) async fn list(
     }
 }
 
-/// The next folders, as they will be shown, are listed while others are being waited for.
+/// Starts the listings of the folders that are printed next.
 fn fetch_ahead(lister: &Lister, waiting: &mut [Waiting]) {
     let is_entered = |node: &Node| node.is_folder() && !is_recycle_bin(&node.path);
     let folders = waiting.iter_mut().rev().filter(|waiting| is_entered(&waiting.node));
@@ -73,7 +73,7 @@ async fn received(listing: Listing, folder: &RemotePath) -> Result<Vec<Node>, Cl
     Err(nodes::listing_failed(error, folder))
 }
 
-/// Puts the children of a folder on the stack, the first on top.
+/// Pushes the children of a folder on the stack, with the first on top.
 fn push(waiting: &mut Vec<Waiting>, mut children: Vec<Node>, arguments: &Args) {
     order(&mut children, arguments);
     waiting.extend(children.into_iter().rev().map(|node| Waiting { node, listing: None }));

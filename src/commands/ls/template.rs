@@ -1,11 +1,11 @@
-//! The fields of `ls --format`, with the values that the older client gives them: scripts compare these texts.
+//! The fields of `ls --format`, with the values of the older client, because scripts compare them.
 
 use jiff::Timestamp;
 
 use super::show::NOTHING;
 use cells_client::api::{Node, NodeKind};
 
-/// What a template can name.
+/// The names of the fields.
 pub(super) const FIELDS: &[&str] =
     &["Type", "Uuid", "Hash", "Name", "Path", "HumanSize", "SizeBytes", "TimeStamp", "Date"];
 
@@ -16,8 +16,9 @@ const WEEK: u64 = 7 * DAY;
 const MONTH: u64 = 30 * DAY;
 const YEAR: u64 = 12 * MONTH;
 
-/// The values of [`FIELDS`]. Folders have the size that the server gives, which is none for an empty one and may lag. The
-/// Uuid of a workspace is that of its root folder, which rights are looked up by; `ls -d` shows the workspace's own.
+/// Returns the values of [`FIELDS`]. The size of a folder is the server's, which is zero for an empty one and may be
+/// outdated. The Uuid of a workspace is that of its root folder, which permissions refer to; `ls -d` shows the
+/// workspace's own.
 pub(super) fn values(node: &Node, now: Timestamp) -> [String; 9] {
     let size = if node.is_folder() && node.size == 0 { String::new() } else { node.size.to_string() };
     [
@@ -33,7 +34,7 @@ pub(super) fn values(node: &Node, now: Timestamp) -> [String; 9] {
     ]
 }
 
-/// What a node is, in a word.
+/// Returns the type of a node in one word.
 pub(super) fn kind(node: &Node) -> &'static str {
     match node.kind {
         NodeKind::Workspace if node.text("ws_scope") == Some("ROOM") => "Cell",
@@ -43,7 +44,7 @@ pub(super) fn kind(node: &Node) -> &'static str {
     }
 }
 
-/// Bytes with a unit of 1024: two digits below 10 of it, else no fraction.
+/// Returns a size with a binary unit: two digits below 10, otherwise no fraction.
 fn human_size(bytes: u64) -> String {
     const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if bytes < 10 {
@@ -56,7 +57,7 @@ fn human_size(bytes: u64) -> String {
     format!("{value:.digits$} {}", UNITS[power as usize])
 }
 
-/// How long ago something was, or will be.
+/// Returns a time relative to now.
 fn age(time: Timestamp, now: Timestamp) -> String {
     let seconds = now.as_second() - time.as_second();
     let side = if seconds < 0 { "from now" } else { "ago" };
@@ -129,15 +130,15 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_told_from_a_workspace_and_goes_by_its_root_folder() {
-        let mut node = Node { uuid: "root".to_owned(), ..Node::bare("team", NodeKind::Workspace) };
+    fn a_cell_has_its_own_type_and_the_uuid_of_its_root_folder() {
+        let mut node = Node { uuid: "root".to_owned(), ..Node::of_path("team", NodeKind::Workspace) };
         node.meta.insert("ws_uuid".to_owned(), "workspace".into());
         for (scope, kind) in [("ROOM", "Cell"), ("ADMIN", "Workspace")] {
             node.meta.insert("ws_scope".to_owned(), scope.into());
             let values = values(&node, Timestamp::UNIX_EPOCH);
             assert_eq!(values, [kind, "root", "", "team", "team", "-", "", "", "-"], "{scope}");
         }
-        let empty = values(&Node::bare("team/empty", NodeKind::File), Timestamp::UNIX_EPOCH);
+        let empty = values(&Node::of_path("team/empty", NodeKind::File), Timestamp::UNIX_EPOCH);
         assert_eq!(empty[5..], ["-", "0", "", "-"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Listing a whole tree as it comes.
+//! Lists a complete tree as it arrives.
 
 use super::Lister;
 use super::show::Show;
@@ -7,11 +7,11 @@ use crate::error::CliError;
 use cells_client::path::RemotePath;
 use cells_client::walk::ordered::{self, OrderedOptions, Step};
 
-/// Shows everything below `root`; the recycle bin of a workspace is shown but not entered. A folder that cannot be
-/// listed is a failure of its own; the rest goes on.
+/// Lists everything below `root`. The recycle bin of a workspace is printed but not entered. A folder that cannot be
+/// listed is a failure of its own, and the rest continues.
 ///
 /// # Errors
-/// `root` cannot be listed, or standard output takes no more.
+/// `root` cannot be listed, or standard output cannot be written.
 pub(super) async fn list(
     lister: &Lister,
     root: &RemotePath,

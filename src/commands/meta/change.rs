@@ -1,4 +1,4 @@
-//! Changing the metadata of nodes. Tags are stored as one value, so that what others put on or take off at the same time
+//! Changes the metadata of nodes. All tags are stored as one value, so tags that others add or remove at the same time
 //! must not be lost.
 
 use serde_json::{Value, json};
@@ -13,31 +13,31 @@ use cells_client::failure::{Reason, ServerError, ServerErrorKind};
 use cells_client::path::RemotePath;
 use cells_client::walk::glob::Reading;
 
-/// The tags in a value.
+/// Returns the tags in a value.
 pub(super) fn split(tags: &str) -> Vec<String> {
     tags.split(',').map(str::to_owned).collect()
 }
 
-/// What happens to the metadata of a node.
+/// A change of a node's metadata.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// It gets this value.
+    /// Set this value.
     Set(Value),
-    /// It goes.
+    /// Remove the value.
     Delete,
-    /// These tags come to those that are there.
+    /// Add these tags.
     AddTags(Vec<String>),
-    /// These tags go.
+    /// Remove these tags.
     RemoveTags(Vec<String>),
 }
 
 impl Change {
-    /// Whether it depends on what is there: then somebody else may write over it.
+    /// Whether the new value depends on the present one, so that a change by somebody else may be lost.
     fn is_edit(&self) -> bool {
         matches!(self, Self::AddTags(_) | Self::RemoveTags(_))
     }
 
-    /// What the metadata of a node becomes: `None` where nothing to change.
+    /// Returns the new value for a node; `None` if nothing would change.
     fn of(&self, node: &Node, name: &str) -> Option<New> {
         let present: Vec<String> =
             split(node.text(name).unwrap_or_default()).into_iter().filter(|tag| !tag.is_empty()).collect();
@@ -59,7 +59,7 @@ impl Change {
     }
 }
 
-/// What metadata become.
+/// The new value.
 #[derive(Debug)]
 enum New {
     Value(Value),
@@ -69,7 +69,7 @@ enum New {
 /// Changes the metadata of all operands.
 ///
 /// # Errors
-/// What ends the whole command; failures of single operands are told and counted.
+/// The command cannot continue. Failures of single operands are reported and counted.
 pub(super) async fn apply(
     ctx: &Ctx,
     paths: &[String],
@@ -94,7 +94,7 @@ pub(super) async fn apply(
     Ok(operands.outcome())
 }
 
-/// Changes the metadata of nodes. Of those whose tags change, all are written before any is looked at again.
+/// Changes the metadata of nodes. If tags change, all nodes are written before any is checked.
 async fn change_nodes(
     ctx: &Ctx,
     found: Vec<Node>,
@@ -119,7 +119,7 @@ async fn change_nodes(
                 New::Value(value) => api.set_meta(node, name, value).await.map(|()| true),
                 New::Nothing => api.delete_meta(node, name).await,
             };
-            // The first value of a node, made by another at the very same time.
+            // Somebody else created the first value of the node at the same moment.
             let is_beaten = matches!(&result, Err(error) if error.kind == ServerErrorKind::Conflict);
             let was_there = if is_beaten { true } else { result.map_err(|error| failed(error, name, node))? };
             if change.is_edit() || is_beaten {
@@ -134,7 +134,7 @@ async fn change_nodes(
     .await
 }
 
-/// The same nodes as they are now.
+/// Reads the same nodes again.
 async fn read_again(ctx: &Ctx, nodes: &[Node]) -> Result<Vec<Node>, CliError> {
     let paths: Vec<RemotePath> = nodes.iter().map(|node| node.path.clone()).collect();
     let present = ctx.api().await?.stat_many(&paths).await?;
@@ -152,7 +152,7 @@ fn failed(error: ServerError, name: &str, node: &Node) -> CliError {
     nodes::with_lock(error, node)
 }
 
-/// Says what became of tags that are as they should be.
+/// Reports the outcome for tags.
 fn report_tags(ctx: &Ctx, node: &Node, name: &str, change: &Change, is_changed: bool) -> Value {
     let (path, value) = (&node.path, node.text(name));
     ctx.ui.status(&match (change, value) {
@@ -163,7 +163,7 @@ fn report_tags(ctx: &Ctx, node: &Node, name: &str, change: &Change, is_changed: 
     json!({"path": path.as_str(), "namespace": name, "value": value})
 }
 
-/// Says what became of a value.
+/// Reports the outcome for a value.
 fn report(ctx: &Ctx, node: &Node, name: &str, new: &New, was_there: bool) -> Value {
     let path = &node.path;
     let value = match new {

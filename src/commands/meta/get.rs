@@ -46,7 +46,7 @@ pub struct Args {
     all: bool,
 }
 
-/// How metadata are shown.
+/// The output format of metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// Columns
@@ -64,10 +64,10 @@ impl Verb for Args {
         RemotePaths::each(self.path.iter().chain(&self.paths))
     }
 
-    /// Shows metadata.
+    /// Prints metadata.
     ///
     /// # Errors
-    /// What ends the whole command; failures of single operands are told and counted.
+    /// The command cannot continue. Failures of single operands are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         if self.all {
             return definitions(ctx, self.format).await;
@@ -91,7 +91,7 @@ impl Verb for Args {
     }
 }
 
-/// Shows the metadata of what one operand names.
+/// Prints the metadata of all nodes that one operand names.
 async fn show(
     ctx: &Ctx,
     typed: &str,
@@ -122,7 +122,7 @@ async fn show(
     Ok(())
 }
 
-/// The metadata of a node as the server writes them, or the one that is asked for.
+/// Returns the metadata of a node as the server stores them, or only the requested value.
 async fn values(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<BTreeMap<String, String>, CliError> {
     let read = ctx.api().await?.meta_store(&node.path).await;
     let store =
@@ -131,7 +131,8 @@ async fn values(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<BTreeMap<Str
     let Some(wanted) = &arguments.namespace else { return Ok(store.values) };
     match store.values.remove(wanted) {
         Some(value) => Ok(BTreeMap::from([(wanted.clone(), value)])),
-        // What reads the older client's form asks for a value that may be missing: jq '."usermeta-tags" // ""'.
+        // Readers of the older client's format expect an object even if the value is missing: jq '."usermeta-tags" //
+        // ""'.
         None if arguments.format == Some(Format::Json) => Ok(BTreeMap::new()),
         None => {
             let message = format!("'{}' has no metadata '{wanted}'", node.path);
@@ -140,17 +141,17 @@ async fn values(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<BTreeMap<Str
     }
 }
 
-/// Metadata values are JSON texts; some of the server's own are no JSON.
+/// Decodes a metadata value, which is JSON text, except for some of the server's own.
 fn decoded(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
-/// A JSON text has no line breaks that matter; one that is no JSON is shown as such.
+/// Joins the lines of a JSON text, whose line breaks have no meaning. Other text is escaped.
 fn one_line(text: &str) -> String {
     if text.contains(['\n', '\t']) { decoded(text).to_string() } else { text.to_owned() }
 }
 
-/// What `-a` shows: the namespaces with their definitions.
+/// Prints the namespaces with their definitions, for `-a`.
 async fn definitions(ctx: &Ctx, format: Option<Format>) -> Result<Outcome, CliError> {
     let all = super::namespaces(ctx).await?;
     if ctx.ui.is_json() || format == Some(Format::Json) {
@@ -166,12 +167,12 @@ async fn definitions(ctx: &Ctx, format: Option<Format>) -> Result<Outcome, CliEr
     Ok(Outcome::Done)
 }
 
-/// Whole trees, a line for each value.
+/// Prints complete trees, with a line for each value.
 struct Trees<'a> {
     ctx: &'a Ctx,
-    /// What is shown.
+    /// The names of the metadata to print.
     wanted: Vec<String>,
-    /// Whether names are taken as they are.
+    /// Whether operands are literal names.
     literal: bool,
     table: Table<'a>,
     nodes: u64,
@@ -207,7 +208,7 @@ impl<'a> Trees<'a> {
     async fn operand(&mut self, typed: &str, operands: &mut Operands<'_>) -> Result<(), CliError> {
         let path = nodes::parse(self.ctx, typed)?;
         for node in nodes::resolve(self.ctx, &path, self.literal).await? {
-            // A stat tells less than a listing of a single node does.
+            // A bulk request returns more metadata than a stat.
             let detailed = self.ctx.api().await?.stat_many(std::slice::from_ref(&node.path)).await?;
             self.node(detailed.first().unwrap_or(&node))?;
             if node.is_folder() {

@@ -51,7 +51,7 @@ impl Verb for Args {
     }
 }
 
-/// A key as it stands among others: one that holds what divides them is in quotes.
+/// Returns a key of a choice for a list of keys, in quotes if it contains the separator.
 fn one_value(key: &str) -> String {
     if key.contains([',', '"']) { Value::from(key).to_string() } else { key.to_owned() }
 }

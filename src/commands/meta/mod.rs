@@ -1,4 +1,4 @@
-//! `cec meta`: what users attach to files and folders.
+//! `cec meta`: metadata that users attach to files and folders.
 
 mod change;
 pub mod get;
@@ -33,13 +33,13 @@ verbs! {
     }
 }
 
-/// All namespaces.
+/// Returns all namespaces.
 async fn namespaces(ctx: &Ctx) -> Result<Vec<Namespace>, CliError> {
     let all = ctx.api().await?.namespaces().await;
     all.map_err(|error| CliError::from(error).during("reading the available metadata"))
 }
 
-/// The namespace of that name.
+/// Returns the namespace with this name.
 fn find_namespace(all: &[Namespace], name: &str) -> Result<Namespace, CliError> {
     let found = all.iter().find(|namespace| namespace.name == name);
     found.cloned().ok_or_else(|| {

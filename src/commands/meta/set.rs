@@ -69,8 +69,8 @@ impl Verb for Args {
     /// Sets or deletes metadata.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for a value that does not fit the type, before anything is changed; what ends the whole command.
-    /// Failures of single operands are told and counted.
+    /// [`Kind::Usage`] if a value does not match the type, before anything is changed; the command cannot continue.
+    /// Failures of single operands are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let namespace = super::find_namespace(&super::namespaces(ctx).await?, &self.namespace)?;
         let given = self.typed_value();

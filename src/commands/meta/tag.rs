@@ -46,7 +46,7 @@ impl Verb for AddArgs {
         RemotePaths::each([&self.tagging.path])
     }
 
-    /// Puts tags on.
+    /// Adds tags.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         self.tagging.apply(ctx, Change::AddTags).await
     }
@@ -57,13 +57,13 @@ impl Verb for RmArgs {
         RemotePaths::each([&self.tagging.path])
     }
 
-    /// Takes tags off.
+    /// Removes tags.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         self.tagging.apply(ctx, Change::RemoveTags).await
     }
 }
 
-/// What both take.
+/// The arguments of both commands.
 #[derive(Debug, clap::Args)]
 struct Tagging {
     /// File, folder or pattern on the server
@@ -80,14 +80,14 @@ struct Tagging {
     no_glob: bool,
 }
 
-/// The tags of every server.
+/// The namespace for tags that every server has.
 const USUAL: &str = "usermeta-tags";
 
 impl Tagging {
     /// Changes the tags.
     ///
     /// # Errors
-    /// What ends the whole command; failures of single nodes are told and counted.
+    /// The command cannot continue. Failures of single nodes are reported and counted.
     async fn apply(&self, ctx: &Ctx, change: impl FnOnce(Vec<String>) -> Change) -> Result<Outcome, CliError> {
         let tags = value::tags(&self.tags.join(",")).map_err(|why| CliError::new(Kind::Usage, why))?;
         let namespace = namespace(&super::namespaces(ctx).await?, self.namespace.as_deref())?;
@@ -95,7 +95,7 @@ impl Tagging {
     }
 }
 
-/// The namespace that is named, the usual one, or the only one of the type tags.
+/// Returns the requested namespace, the usual one, or the only one with the type tags.
 fn namespace(all: &[Namespace], wanted: Option<&str>) -> Result<Namespace, CliError> {
     if let Some(name) = wanted {
         let found = super::find_namespace(all, name)?;

@@ -1,4 +1,4 @@
-//! What may be set: the server takes any JSON for any type, so the types are checked here.
+//! Validates values. The server accepts any JSON for any type, so the types are checked here.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use cells_client::api::meta::MetaKind;
 
-/// The labels that the server's own pages know.
+/// The labels that the web interface knows.
 const LABELS: [&str; 5] = ["low", "todo", "personal", "work", "important"];
 
-/// The most stars.
+/// The maximum number of stars.
 const MOST_STARS: i64 = 5;
 
-/// A value as it was typed.
+/// A value from the command line.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum TypedValue {
     /// `--string-value`.
@@ -25,10 +25,10 @@ pub(super) enum TypedValue {
     Json(String),
 }
 
-/// The JSON that is stored for a value.
+/// Returns the JSON to store for a value.
 ///
 /// # Errors
-/// Why the value does not fit the type, in words.
+/// Why the value does not match the type.
 pub(super) fn checked(kind: &MetaKind, given: &TypedValue) -> Result<Value, String> {
     let json: Value;
     let given = match given {
@@ -71,10 +71,10 @@ pub(super) fn checked(kind: &MetaKind, given: &TypedValue) -> Result<Value, Stri
     }
 }
 
-/// The tags in a text, each once; a comma stands between them.
+/// Returns the tags in a text, each once, separated by commas.
 ///
 /// # Errors
-/// There is none.
+/// There are no tags.
 pub(super) fn tags(text: &str) -> Result<Vec<String>, String> {
     let mut tags: Vec<String> = Vec::new();
     for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
@@ -112,7 +112,7 @@ fn boolean(given: TypedValue) -> Result<bool, String> {
     }
 }
 
-/// Seconds since the Unix epoch; what names no time zone is in UTC.
+/// Returns a date in seconds since the Unix epoch. Without a time zone, it is in UTC.
 fn date(given: TypedValue) -> Result<i64, String> {
     let text = match given {
         TypedValue::Number(seconds) => return Ok(seconds),
@@ -135,7 +135,7 @@ fn date(given: TypedValue) -> Result<i64, String> {
 }
 
 fn one_of(text: &str, known: &[&str]) -> Result<Value, String> {
-    // A choice without any keys in its definition takes what comes.
+    // A choice without keys in its definition accepts any text.
     if known.is_empty() || known.contains(&text) {
         return Ok(text.into());
     }
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn values_of_another_type_are_refused() {
         let text = |text: &str| TypedValue::Text(text.to_owned());
         let json_text = |text: &str| TypedValue::Json(text.to_owned());
         for (kind, given) in [

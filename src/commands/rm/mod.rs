@@ -20,7 +20,7 @@ use cells_client::walk::glob::Reading;
 use cells_client::walk::remote::{is_in_recycle_bin, is_recycle_bin};
 use removal::Removal;
 
-/// How many paths are shown before asking.
+/// The number of paths to print before a confirmation.
 const SHOWN: usize = 5;
 
 /// Arguments of `cec rm`.
@@ -62,16 +62,16 @@ impl Verb for Args {
         RemotePaths::each(&self.paths)
     }
 
-    /// Deletes, after having asked where that is due.
+    /// Deletes nodes, after a confirmation if necessary.
     ///
     /// # Errors
-    /// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
-    /// operands are told and counted.
+    /// The confirmation cannot be requested, or is answered No; the command cannot continue. Failures of single
+    /// operands are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let mut operands = Operands::new(&ctx.ui);
         let found = tokio::select! {
             biased;
-            found = agreed(ctx, &self, &mut operands) => found?,
+            found = confirmed_nodes(ctx, &self, &mut operands) => found?,
             () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was deleted")),
         };
         let permanently = self.permanently || found.first().is_some_and(|node| is_in_recycle_bin(&node.path));
@@ -79,7 +79,7 @@ impl Verb for Args {
     }
 }
 
-/// Removes for good what is in recycle bins, after having asked unless `force` is set.
+/// Permanently deletes nodes in recycle bins, after a confirmation unless `force` is set.
 ///
 /// # Errors
 /// As [`run`].
@@ -111,8 +111,9 @@ async fn remove(ctx: &Ctx, found: &[Node], permanently: bool, operands: Operands
     Ok(removal.operands.outcome())
 }
 
-/// The nodes to remove, all of one kind (to the recycle bin, or for good), once the user has agreed to it.
-async fn agreed(ctx: &Ctx, arguments: &Args, operands: &mut Operands<'_>) -> Result<Vec<Node>, CliError> {
+/// Returns the nodes to remove, once the user has confirmed. All are removed in the same way: to the recycle bin, or
+/// permanently.
+async fn confirmed_nodes(ctx: &Ctx, arguments: &Args, operands: &mut Operands<'_>) -> Result<Vec<Node>, CliError> {
     let mut found = Vec::new();
     for typed in &arguments.paths {
         match removable(ctx, typed, arguments).await {
@@ -137,7 +138,7 @@ async fn removable(ctx: &Ctx, typed: &str, arguments: &Args) -> Result<Vec<Node>
         let message = format!("'{path}' is a workspace; cec cannot delete workspaces");
         nodes::refuse_workspace(path, message, None)
     };
-    // The older client's pattern.
+    // The older client's pattern `%`.
     let reading = Reading { literal: arguments.no_glob, percent: true, ..Reading::default() };
     if path.is_workspace() && !reading.is_pattern(&path) {
         return Err(refused(&path));
@@ -162,7 +163,7 @@ async fn removable(ctx: &Ctx, typed: &str, arguments: &Args) -> Result<Vec<Node>
     }
 }
 
-/// What is in a recycle bin goes for good, and what is not goes there: never both in one run.
+/// Refuses a mixture: nodes inside a recycle bin are deleted permanently, all others are moved there.
 fn refuse_both_kinds(nodes: &[Node]) -> Result<(), CliError> {
     let inside = nodes.iter().find(|node| is_in_recycle_bin(&node.path));
     let outside = nodes.iter().find(|node| !is_in_recycle_bin(&node.path));
@@ -176,7 +177,7 @@ fn refuse_both_kinds(nodes: &[Node]) -> Result<(), CliError> {
         .hint("or add --permanently to delete all of them permanently"))
 }
 
-/// Leaves out what is named twice, and what lies in a folder that is removed anyway.
+/// Removes duplicates, and nodes inside a folder that is removed anyway.
 fn outermost(mut nodes: Vec<Node>) -> Vec<Node> {
     let named: HashSet<RemotePath> = nodes.iter().map(|node| node.path.clone()).collect();
     let mut kept = HashSet::new();
@@ -187,7 +188,7 @@ fn outermost(mut nodes: Vec<Node>) -> Vec<Node> {
     nodes
 }
 
-/// Asks where that is due.
+/// Asks for a confirmation if necessary.
 async fn ask(ctx: &Ctx, nodes: &[Node], permanently: bool) -> Result<(), CliError> {
     let for_good = permanently || nodes.iter().any(|node| is_in_recycle_bin(&node.path));
     if !for_good && nodes.len() == 1 && !nodes[0].is_folder() {
@@ -218,8 +219,8 @@ async fn ask(ctx: &Ctx, nodes: &[Node], permanently: bool) -> Result<(), CliErro
     if yes { Ok(()) } else { Err(CliError::new(Kind::Failure, "nothing was deleted")) }
 }
 
-/// Whether the server itself cannot be reached, so that the next request would fail in the same way: no answer at all,
-/// or that of a proxy that has nobody behind it.
+/// Whether the server is unreachable, so that the next request would fail too: there is no answer at all, or only that
+/// of a proxy without a server behind it.
 fn is_gone_server(error: &CliError) -> bool {
     error.kind == Kind::Unreachable && matches!(error.http_status, None | Some(502 | 503))
 }
@@ -230,11 +231,11 @@ mod tests {
     use cells_client::api::NodeKind;
 
     fn nodes(paths: &[&str]) -> Vec<Node> {
-        paths.iter().map(|path| Node::bare(path, NodeKind::Folder)).collect()
+        paths.iter().map(|path| Node::of_path(path, NodeKind::Folder)).collect()
     }
 
     #[test]
-    fn what_is_covered_by_another_is_left_out() {
+    fn nodes_inside_other_nodes_are_omitted() {
         let kept = outermost(nodes(&["w/a/b", "w/a", "w/ab", "w/a", "w/c", "w/c/d/e"]));
         let kept: Vec<_> = kept.iter().map(|node| node.path.as_str()).collect();
         assert_eq!(kept, ["w/a", "w/ab", "w/c"]);

@@ -1,4 +1,4 @@
-//! A removal that has been agreed on: batch by batch, each node told once it is gone.
+//! A confirmed removal: batch by batch, each node reported when it is gone.
 
 use serde_json::{Value, json};
 
@@ -13,36 +13,36 @@ use cells_client::api::Node;
 use cells_client::api::watch::Watch;
 use cells_client::walk::remote::recycle_bin_of;
 
-/// How many nodes one request names.
+/// The number of nodes per request.
 const BATCH: usize = 100;
 
-/// Of how many nodes it is said how to bring them back, and how many of the names are looked at that the server gives to
-/// something in the recycle bin whose own is taken.
+/// The maximum number of nodes for which the way to restore them is printed, and of alternative names in the recycle
+/// bin to check.
 const UNDONE: usize = 5;
 const NAMES_INSTEAD: usize = 10;
 
-/// A removal that is going on.
+/// A removal in progress.
 pub(super) struct Removal<'a> {
     ctx: &'a Ctx,
-    /// Tells when the server's jobs have ended.
+    /// Reports the ends of the server's jobs.
     watch: Watch,
-    /// Whether all of them go for good.
+    /// Whether all nodes are deleted permanently.
     permanently: bool,
     pub(super) operands: Operands<'a>,
     total: usize,
-    /// How many have been removed or have failed.
+    /// The number of nodes that were removed or have failed.
     settled: usize,
-    /// The records of what is gone.
+    /// The records of removed nodes.
     pub(super) gone: Vec<Value>,
 }
 
 impl<'a> Removal<'a> {
-    /// Nothing of `total` nodes is removed yet.
+    /// Creates the removal of `total` nodes.
     pub(super) fn new(ctx: &'a Ctx, watch: Watch, permanently: bool, operands: Operands<'a>, total: usize) -> Self {
         Self { ctx, watch, permanently, operands, total, settled: 0, gone: Vec::new() }
     }
 
-    /// Removes all, batch by batch, each told once it is gone.
+    /// Removes all nodes batch by batch, and reports each when it is gone.
     pub(super) async fn remove(&mut self, nodes: &[Node]) -> Result<(), CliError> {
         let cancel = self.ctx.cancel.clone();
         for batch in nodes.chunks(BATCH) {
@@ -73,8 +73,8 @@ impl<'a> Removal<'a> {
         if cancel.is_cancelled() { Err(self.interrupted()) } else { Ok(()) }
     }
 
-    /// Says how to bring back what went to the recycle bin, where that is little. Another thing of the same name may lie
-    /// there already, so that it is called otherwise.
+    /// Prints how to restore nodes from the recycle bin, if there are only a few. They may have another name there, if
+    /// their own was in use.
     pub(super) async fn hint_at_undo(&self, nodes: &[Node]) {
         let ui = &self.ctx.ui;
         if self.permanently || nodes.len() > UNDONE || !ui.stderr_is_terminal() || ui.is_quiet() || ui.is_json() {
@@ -87,7 +87,7 @@ impl<'a> Removal<'a> {
             let others = nodes::names_instead(&bin, node.is_folder()).take(NAMES_INSTEAD);
             paths.extend(std::iter::once(bin.clone()).chain(others));
         }
-        // Whoever shares a folder has the bin: it may be another's.
+        // A shared folder is moved to the recycle bin of its owner, which this user may not see.
         let found = api.stat_many(&paths).await.unwrap_or_default();
         let lies = |node: &Node| found.iter().find(|other| !node.uuid.is_empty() && other.uuid == node.uuid);
         let places: Vec<&str> = nodes.iter().filter_map(lies).map(|node| node.path.as_str()).collect();
@@ -96,8 +96,8 @@ impl<'a> Removal<'a> {
         }
     }
 
-    /// Removes a batch. One that the server does not take as a whole is tried node by node, so that the failure is
-    /// that of the node it belongs to.
+    /// Removes a batch. If the server refuses it, removes the nodes one by one, so that the failure is reported for the
+    /// right one.
     async fn remove_batch(&mut self, batch: &[Node]) -> Result<(), CliError> {
         match wait::remove(self.ctx, &mut self.watch, batch, self.permanently).await {
             Ok(()) => return batch.iter().try_for_each(|node| self.record(node, Ok(()))),
@@ -124,7 +124,7 @@ impl<'a> Removal<'a> {
         Ok(())
     }
 
-    /// Tells what became of a node.
+    /// Reports the outcome for a node.
     fn record(&mut self, node: &Node, result: Result<(), CliError>) -> Result<(), CliError> {
         self.settled += 1;
         if result.is_ok() {
@@ -145,7 +145,7 @@ impl<'a> Removal<'a> {
         CliError::new(Kind::Interrupted, self.tally())
     }
 
-    /// Ends a removal whose server has gone away.
+    /// Ends a removal whose server has become unreachable.
     fn stop(&mut self, error: CliError, not_tried: usize) -> Result<(), CliError> {
         let mut error = error;
         if self.total > 1 {

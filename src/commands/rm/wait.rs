@@ -1,7 +1,6 @@
-//! Deleting, and waiting until it has happened. A deletion is a job on the server, whose end the websocket tells at
-//! once. Its record lags some seconds behind, so that without a websocket it is seen by looking at the nodes that it is
-//! done, and only that it failed by looking at the job. In either way the nodes are looked at before they are called
-//! gone.
+//! Deletes nodes and waits until they are gone. A deletion is a job on the server, and the websocket reports its end at
+//! once. The stored state of a job is some seconds late, so without a websocket success is detected by checking the
+//! nodes, and failure by checking the job. In both cases the nodes are checked before they count as gone.
 
 use std::time::Duration;
 
@@ -15,30 +14,30 @@ use cells_client::api::watch::Watch;
 use cells_client::api::{Client, Node};
 use cells_client::failure::ServerError;
 
-/// The pause before the second look at the nodes; it doubles up to [`LONGEST_PAUSE`].
+/// The pause before the second check of the nodes. It doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long the nodes are not looked at where the websocket tells when that is worth while. The server tells in batches,
-/// up to a second late, of what is done within a third of it.
+/// How long the nodes are not checked if the websocket will report the end. The server sends events in batches up to a
+/// second late, for jobs that take a third of that.
 const TOLD_PAUSE: Duration = Duration::from_millis(350);
 
-/// How often the jobs are asked for.
+/// The pause between two requests for the state of the jobs.
 const JOB_INTERVAL: Duration = Duration::from_millis(1500);
 
-/// How long a node may stay after its job was said to be done, or is not known at all.
+/// How long a node may still exist after its job has finished or is unknown.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// How long to look for the effect of a request whose answer was lost: some ten times what it takes.
+/// How long to wait for the effect of a request whose answer was lost: about ten times the usual duration.
 const LOST_ANSWER: Duration = Duration::from_secs(3);
 
-/// How long an interrupted run looks for what is gone already.
+/// How long an interrupted run checks which nodes are gone.
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// Deletes nodes and waits until they are gone.
 ///
 /// # Errors
-/// The server refuses; [`Kind::JobFailed`] where its job fails.
+/// The server refuses; [`Kind::JobFailed`] if its job fails.
 pub(super) async fn remove(ctx: &Ctx, watch: &mut Watch, nodes: &[Node], permanently: bool) -> Result<(), CliError> {
     let api = ctx.api().await?;
     watch.ready().await;
@@ -55,12 +54,12 @@ pub(super) async fn remove(ctx: &Ctx, watch: &mut Watch, nodes: &[Node], permane
     wait(api, watch, nodes, &jobs).await.map_err(during)
 }
 
-/// Whether the request may have been carried out although no answer came.
+/// Whether the request may have been carried out although there was no answer.
 fn may_be_done(error: &ServerError) -> bool {
     error.http().is_some_and(|error| !error.unsent)
 }
 
-/// Whether nodes go away within a few moments.
+/// Whether the nodes disappear within a few moments.
 async fn vanish(api: &Client, nodes: &[Node]) -> bool {
     let deadline = Instant::now() + LOST_ANSWER;
     while Instant::now() < deadline {
@@ -73,12 +72,12 @@ async fn vanish(api: &Client, nodes: &[Node]) -> bool {
     false
 }
 
-/// Whether a node is gone, or another has taken its place.
+/// Whether a node is gone, or was replaced by another one.
 pub(super) async fn is_gone(ctx: &Ctx, node: &Node) -> Result<bool, CliError> {
     Ok(left(ctx.api().await?, std::slice::from_ref(node)).await?.is_empty())
 }
 
-/// Those of the nodes that are gone, as far as a short look tells.
+/// Returns the nodes that are gone, according to a short check.
 pub(super) async fn gone_by_now<'n>(ctx: &Ctx, nodes: &'n [Node]) -> Vec<&'n Node> {
     let remaining = async { left(ctx.api().await?, nodes).await };
     match tokio::time::timeout(LAST_LOOK, remaining).await {
@@ -90,7 +89,7 @@ pub(super) async fn gone_by_now<'n>(ctx: &Ctx, nodes: &'n [Node]) -> Vec<&'n Nod
 async fn wait(api: &Client, watch: &mut Watch, nodes: &[Node], jobs: &[JobId]) -> Result<(), CliError> {
     let mut pause = FIRST_PAUSE;
     let mut asked = Instant::now();
-    // Since when no job is known to be running any more.
+    // The time since which no job is known to be running.
     let mut idle_since: Option<Instant> = None;
     if watch.is_live() {
         wait_for_job_ends(watch, jobs, Instant::now() + TOLD_PAUSE).await?;
@@ -114,8 +113,8 @@ async fn wait(api: &Client, watch: &mut Watch, nodes: &[Node], jobs: &[JobId]) -
     }
 }
 
-/// Waits until the websocket has told of the ends of all jobs, at most until `deadline`. Without a websocket, or once
-/// all ends are known, the deadline is waited for.
+/// Waits until the websocket has reported the ends of all jobs, or until `deadline`. Without a websocket, or once all
+/// ends are known, waits until the deadline.
 async fn wait_for_job_ends(watch: &mut Watch, jobs: &[JobId], deadline: Instant) -> Result<(), CliError> {
     let open = |watch: &Watch| jobs.iter().any(|id| watch.known(id).is_none_or(|job| !job.has_ended()));
     if !open(watch) {
@@ -132,14 +131,14 @@ async fn wait_for_job_ends(watch: &mut Watch, jobs: &[JobId], deadline: Instant)
     Ok(())
 }
 
-/// The nodes that are still there, as they were.
+/// Returns the nodes that still exist.
 async fn left(api: &Client, nodes: &[Node]) -> Result<Vec<Node>, CliError> {
     let paths: Vec<_> = nodes.iter().map(|node| node.path.clone()).collect();
     let present = api.stat_many(&paths).await?;
     Ok(present.into_iter().filter(|present| nodes.iter().any(|node| is_same(node, present))).collect())
 }
 
-/// Whether two are the same node: something new under an old path is not.
+/// Whether both are the same node. A new node with an old path is not.
 fn is_same(one: &Node, other: &Node) -> bool {
     one.path == other.path && (one.uuid == other.uuid || one.uuid.is_empty() || other.uuid.is_empty())
 }

@@ -1,4 +1,4 @@
-//! What `cec scp` takes; the doc comments are its help.
+//! The arguments of `cec scp`; their doc comments are its help.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -184,10 +184,10 @@ pub struct Args {
 }
 
 impl Args {
-    /// What flags and environment say about the output.
+    /// Returns the output settings from options and environment.
     ///
     /// # Errors
-    /// A variable with a bad value; --progress besides --no-progress.
+    /// The value of a variable is not valid; both --progress and --no-progress are given.
     pub fn verbosity(&self, environment: &Environment) -> Result<Verbosity, CliError> {
         let switch = |flag: Option<bool>, variable| match flag {
             Some(flag) => Ok(flag),
@@ -202,7 +202,7 @@ impl Args {
         };
         let very_verbose = switch(self.very_verbose, env::VERY_VERBOSE)?;
         Ok(Verbosity {
-            // A flag says more than a variable.
+            // Options have priority over variables.
             no_progress: switch(self.no_progress, env::NO_PROGRESS)? && self.progress.is_none(),
             every_file: very_verbose || switch(self.verbose, env::VERBOSE)?,
             every_request: very_verbose,
@@ -210,24 +210,24 @@ impl Args {
         })
     }
 
-    /// What to do with files that exist.
+    /// Returns the policy for existing files.
     pub(super) fn policy(&self) -> IfExists {
         if self.force { IfExists::Overwrite } else { self.if_exists.into() }
     }
 }
 
-/// How much a run says.
+/// The output settings of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Verbosity {
     pub(super) no_progress: bool,
     pub(super) every_file: bool,
     pub(super) every_request: bool,
-    /// Whether the older client's flags for events are given.
+    /// Whether the older client's debug options are given.
     pub(super) debug_events: bool,
 }
 
 impl Verbosity {
-    /// Whether requests are to be logged although no `--log` says so.
+    /// Whether to log requests although `--log` is not given.
     pub fn wants_log(self) -> bool {
         self.every_request || self.debug_events
     }

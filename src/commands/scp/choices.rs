@@ -1,11 +1,11 @@
-//! What the flags of `cec scp` that choose can be set to.
+//! The possible values of options of `cec scp`.
 
 use std::str::FromStr;
 
 use cells_client::transfer::IfExists;
 use cells_client::walk::local::LinkPolicy;
 
-/// What the older client logs of an upload in parts, by the names that it has for it.
+/// The events of multipart uploads that the older client can log, by their names in its documentation.
 const EVENTS: [&str; 9] = [
     "signing",
     "retries",
@@ -18,7 +18,7 @@ const EVENTS: [&str; 9] = [
     "response_event_message",
 ];
 
-/// Some of these events, as in `signing | retries`. Which of them makes no difference here.
+/// A selection of these events, as in `signing | retries`. It makes no difference which ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DebugEvents(pub(super) Vec<&'static str>);
 

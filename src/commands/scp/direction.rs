@@ -1,4 +1,4 @@
-//! Which way things go: the operands sorted into sources and target, local, remote and piped.
+//! The direction of a transfer: sorts the operands into sources and target, local, remote and piped.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,27 +9,27 @@ use crate::error::{CliError, Kind};
 use cells_client::account::LinkUrl;
 use cells_client::path::RemotePath;
 
-/// Standard input or output, as an operand.
+/// The operand for standard input or output.
 const PIPE: &str = "-";
 
-/// What is copied where.
+/// The sources and the target.
 pub(super) enum Direction {
-    /// Local sources, the target, and whether it was written as a folder, with a slash at its end.
+    /// Local sources, the remote target, and whether it ends with a slash and so is a folder.
     Up(Vec<PathBuf>, RemotePath, bool),
     Down(Vec<RemoteSource>, PathBuf),
-    /// Standard input, and the target as for [`Direction::Up`].
+    /// Standard input, and the target as in [`Direction::Up`].
     PipeUp(RemotePath, bool),
-    /// Sources whose contents go to standard output.
+    /// Remote sources whose contents are written to standard output.
     PipeDown(Vec<RemotePath>),
 }
 
-/// A path or pattern on the server; `contents` says that it ends in `/.`, and stands for what is in the folder.
+/// A path or pattern on the server. With `contents`, it ended in `/.` and means only the content of the folder.
 pub(super) struct RemoteSource {
     pub(super) path: RemotePath,
     pub(super) contents: bool,
 }
 
-/// A remote operand without a `/.` at its end, and whether it had one.
+/// Returns a remote operand without `/.` at its end, and whether it had one.
 pub(super) fn without_dot(text: &str) -> (&str, bool) {
     match text.strip_suffix("/.") {
         Some(folder) if RemotePath::is_marked(folder) || LinkUrl::is_meant(folder) => (folder, true),
@@ -37,10 +37,10 @@ pub(super) fn without_dot(text: &str) -> (&str, bool) {
     }
 }
 
-/// Sorts out the operands.
+/// Sorts the operands.
 ///
 /// # Errors
-/// What cannot be meant, always a matter of usage.
+/// The combination is not valid, which is always a usage error.
 pub(super) fn direction(ctx: &Ctx, paths: &[OsString]) -> Result<Direction, CliError> {
     let usage = |message: String| CliError::new(Kind::Usage, message);
     let Some((target, sources)) = paths.split_last() else {
@@ -86,8 +86,8 @@ pub(super) fn direction(ctx: &Ctx, paths: &[OsString]) -> Result<Direction, CliE
     }
 }
 
-/// One of the operands as it is written with its marker: one that has a part of it (`cells:ws/x`), else a target that is
-/// no folder here.
+/// Returns an operand in its marked form for a hint: one with a part of the marker (`cells:ws/x`), otherwise a target
+/// that is not a local folder.
 fn marked(paths: &[OsString]) -> String {
     let almost = paths.iter().filter_map(|path| path.to_str()?.strip_prefix("cells:"));
     let target = paths.last().and_then(|path| path.to_str()).filter(|path| {

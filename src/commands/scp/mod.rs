@@ -1,4 +1,4 @@
-//! `cec scp`: files and trees to the server and back, standard input and output among them.
+//! `cec scp`: uploads and downloads of files and trees, including standard input and output.
 
 mod args;
 mod choices;
@@ -38,7 +38,7 @@ use cells_client::transfer::plan::Job;
 use cells_client::transfer::{Engine, Summary};
 use cells_client::walk::local::real_path;
 
-/// How long a run may take to stop before it says what it waits for.
+/// How long a canceled run may take before its reason for waiting is printed.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 impl Verb for Args {
@@ -100,14 +100,14 @@ impl Verb for Args {
         Ok(self.verbosity(environment)?.wants_log())
     }
 
-    /// Runs the command.
+    /// Runs the transfer.
     ///
     /// # Errors
-    /// What concerns the run as a whole, or its only file.
+    /// An error of the complete run, or of its only file.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let ended = transfer(ctx, self).await;
         ended.map_err(|error| match error.kind {
-            // Of a public link it is said what its visitors may do.
+            // For a public link, another hint explains what its visitors may do.
             Kind::Permission if error.hints.is_empty() && !matches!(ctx.link(), Ok(Some(_))) => error.hint(
                 "ask the manager of the workspace for more permissions or space; 'cec about' shows its \
                     quota",
@@ -157,7 +157,7 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     outcome
 }
 
-/// Refuses a manifest that would be written over what is to be sent.
+/// Refuses a manifest that would overwrite one of the sources.
 fn check_manifest(args: &Args, direction: &Direction) -> Result<(), CliError> {
     if args.manifest.as_deref().is_some_and(|manifest| manifest.as_os_str() == "-") {
         return Err(CliError::new(Kind::Usage, "--manifest requires a file, not - for standard output")
@@ -174,7 +174,7 @@ fn check_manifest(args: &Args, direction: &Direction) -> Result<(), CliError> {
     }
 }
 
-/// Opens the manifest, once all else is certain: whatever was in the file is gone then. A dry run writes none.
+/// Creates the manifest as late as possible, because it replaces an existing file. A dry run has none.
 fn manifest(args: &Args) -> Result<Option<Manifest>, CliError> {
     let open = |path: &PathBuf| {
         Manifest::create(path).map_err(|error| {
@@ -197,7 +197,7 @@ fn progress(
 
 fn show(ctx: &Ctx, args: &Args, verbosity: Verbosity, engine: &Engine, manifest: Option<Manifest>) -> Show {
     let output = &ctx.settings.output;
-    // The lines of a log would tear the bars apart.
+    // A log on the same terminal would disturb the bars.
     let torn = output.log.is_some() && output.log_file.is_none();
     let mode = match args.progress.unwrap_or(ProgressMode::Auto) {
         _ if verbosity.no_progress => ProgressMode::None,
@@ -214,7 +214,7 @@ fn show(ctx: &Ctx, args: &Args, verbosity: Verbosity, engine: &Engine, manifest:
     }
 }
 
-/// Waits for a run; says what it waits for where it does not stop at once.
+/// Waits for a run. If it does not stop at once when it is canceled, prints why.
 async fn supervise(ctx: &Ctx, progress: &Arc<Progress>, run: impl Future<Output = Summary>) -> Summary {
     let (cancel, shown) = (ctx.cancel.clone(), progress.clone());
     let farewell = tokio::spawn(async move {
@@ -231,6 +231,6 @@ async fn supervise(ctx: &Ctx, progress: &Arc<Progress>, run: impl Future<Output 
 async fn unless_interrupted<T>(ctx: &Ctx, work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     tokio::select! {
         done = work => done,
-        () = ctx.cancel.cancelled() => Err(CliError::new(Kind::Interrupted, "interrupted")),
+        () = ctx.cancel.cancelled() => Err(CliError::interrupted()),
     }
 }

@@ -1,5 +1,5 @@
-//! The name that a single file takes if its target does not exist. The older client makes a folder of that name instead, so
-//! scripts that were written for it are told.
+//! The name of a single file whose target does not exist. The older client creates a folder with that name instead, so
+//! a notice informs users of its scripts.
 
 use std::path::PathBuf;
 
@@ -8,14 +8,14 @@ use cells_client::path::RemotePath;
 use cells_client::transfer::plan::Job;
 use cells_client::transfer::plan::folders::FolderState;
 
-/// The target of one source, which it may give its name to.
+/// The target of a single source, whose name may become that of the target.
 pub(super) enum NewName {
     Remote(RemotePath),
     Local(PathBuf),
 }
 
 impl NewName {
-    /// The target; `None` if there are several sources, or one that is piped.
+    /// Returns the target; `None` for several sources, or for a stream.
     pub(super) fn of(direction: &Direction) -> Option<Self> {
         match direction {
             Direction::Up(sources, target, _) if sources.len() == 1 => Some(Self::Remote(target.nfc())),
@@ -24,7 +24,7 @@ impl NewName {
         }
     }
 
-    /// Whether the run makes a file of that very name where nothing was.
+    /// Whether the run creates a file with exactly this name.
     pub(super) fn is_taken_by(&self, jobs: &[Job]) -> bool {
         match (self, jobs) {
             (Self::Remote(target), [Job::UploadFile(file)]) => {
@@ -39,7 +39,7 @@ impl NewName {
         }
     }
 
-    /// What a script is told.
+    /// Returns the notice.
     pub(super) fn note(&self) -> String {
         let (name, example) = match self {
             Self::Remote(target) => (target.to_string(), target.marked()),

@@ -1,4 +1,4 @@
-//! Standard input to the server, and files of the server to standard output.
+//! Transfers from standard input to the server, and from the server to standard output.
 
 #![expect(clippy::disallowed_methods, reason = "an upload may read standard input")]
 
@@ -13,7 +13,7 @@ use super::{manifest, progress, show, supervise, unless_interrupted};
 use crate::commands::shared::transfers::{engine, no_content, write_content};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::settings::{GivenSecret, Selection, TokenOrigin};
+use crate::settings::{Selection, TokenOrigin, UnstoredSecret};
 use crate::sys::standard_input;
 use crate::ui::Ui;
 use crate::ui::progress::{Progress, Show};
@@ -23,7 +23,7 @@ use cells_client::transfer::event::Reason;
 use cells_client::transfer::event::{Direction, ItemOutcome, Observer, Record};
 use cells_client::transfer::{Engine, Options, Summary};
 
-/// Sends standard input to one file on the server.
+/// Uploads standard input to one file.
 pub(super) async fn up(
     ctx: &Ctx,
     args: &Args,
@@ -55,14 +55,14 @@ pub(super) async fn up(
 
 fn secret_is_piped(ctx: &Ctx) -> Result<bool, CliError> {
     Ok(match ctx.settings.selection()? {
-        Selection::Given { secret: GivenSecret::Token(TokenOrigin::StandardInput), .. } => true,
-        Selection::Given { secret: GivenSecret::Password(password), .. } => password.expose_secret() == "-",
-        Selection::Given { .. } | Selection::Link { .. } | Selection::Stored { .. } => false,
+        Selection::Unstored { secret: UnstoredSecret::Token(TokenOrigin::StandardInput), .. } => true,
+        Selection::Unstored { secret: UnstoredSecret::Password(password), .. } => password.expose_secret() == "-",
+        Selection::Unstored { .. } | Selection::Link { .. } | Selection::Stored { .. } => false,
     })
 }
 
-/// Writes files to standard output, one after the other, as `cec cat` does. With `--json` nothing else is written there:
-/// errors are JSON.
+/// Writes files to standard output one after the other, as `cec cat` does. With `--json`, nothing else is written
+/// there, and errors are JSON.
 pub(super) async fn down(
     ctx: &Ctx,
     args: &Args,
@@ -73,7 +73,7 @@ pub(super) async fn down(
     let engine = engine(ctx, options).await?;
     let nodes = unless_interrupted(ctx, files(&ctx.ui, &engine, sources, args.no_glob)).await?;
     let manifest = manifest(args)?;
-    // Bars would be torn apart by a content on the same terminal.
+    // The content may go to the same terminal, where bars would disturb it.
     let quiet = Verbosity { no_progress: true, ..verbosity };
     let show = Show { contents: true, ..show(ctx, args, quiet, &engine, manifest) };
     let progress = Progress::start(ctx.ui.clone(), show);
@@ -96,7 +96,7 @@ pub(super) async fn down(
     report(ctx, summary, &Facts { single: false, dry_run: args.dry_run, progress: &progress, resume: None })
 }
 
-/// The files that sources name; a folder among them has no content.
+/// Returns the files that the sources name. Fails for folders, which have no content.
 async fn files(ui: &Ui, engine: &Engine, sources: &[RemotePath], literal: bool) -> Result<Vec<Node>, CliError> {
     let mut nodes = Vec::new();
     for source in sources {

@@ -1,4 +1,4 @@
-//! From the operands to the jobs of a run, before anything moves.
+//! Converts operands to the jobs of a run, before anything is transferred.
 
 use std::collections::HashSet;
 
@@ -13,10 +13,10 @@ use cells_client::transfer::plan::target::DownloadSource;
 use cells_client::transfer::{Engine, TransferError, event};
 use cells_client::walk::glob::{self, Reading};
 
-/// The nodes of a pattern without those that lie in another of them: a folder comes with all that it holds.
+/// Removes matches of a pattern that are inside other matches, since a folder includes its content.
 fn topmost(nodes: Vec<Node>) -> Vec<Node> {
     let mut folders: HashSet<RemotePath> = HashSet::new();
-    // They are sorted by path, so that a folder stands before what it holds.
+    // They are sorted by path, so each folder comes before its content.
     let mut is_topmost = |node: &Node| {
         let mut above = std::iter::successors(node.path.parent(), RemotePath::parent);
         if above.any(|folder| folders.contains(&folder)) {
@@ -30,7 +30,7 @@ fn topmost(nodes: Vec<Node>) -> Vec<Node> {
     nodes.into_iter().filter(|node| is_topmost(node)).collect()
 }
 
-/// The jobs of a run; what is piped has none.
+/// Returns the jobs of a run. A stream has none.
 pub(super) async fn plan(ui: &Ui, engine: &Engine, direction: Direction, literal: bool) -> Result<Vec<Job>, CliError> {
     let (sources, target) = match direction {
         Direction::Down(sources, target) => (sources, target),
@@ -48,7 +48,7 @@ pub(super) async fn plan(ui: &Ui, engine: &Engine, direction: Direction, literal
             return Err(CliError::new(Kind::NotFound, message).about(source));
         }
         if found.is_empty() {
-            // One of many: the others go on, as with cp.
+            // As in cp, the other sources are still transferred.
             let error = TransferError::NotFound(format!("'{source}' does not exist on the server"));
             jobs.push(Job::Refused { direction: event::Direction::Download, source: source.marked(), error });
         }
@@ -61,14 +61,14 @@ pub(super) async fn plan(ui: &Ui, engine: &Engine, direction: Direction, literal
     Ok(jobs)
 }
 
-/// What failed before anything moved; of a failed call it is said what it was for.
+/// Converts an error from planning, and adds what the failed call was for.
 fn while_planning(error: TransferError, target: &str) -> CliError {
     let is_call = matches!(error, TransferError::Server(_) | TransferError::Walk(_));
     let error = CliError::from(error);
     if is_call { error.during(format!("looking for {target}")) } else { error }
 }
 
-/// What a remote source names.
+/// Returns the nodes that a remote source names.
 pub(super) async fn expand_source(
     ui: &Ui,
     engine: &Engine,

@@ -1,4 +1,4 @@
-//! How a run ended: the failures by name, the summary, the exit code.
+//! The end of a run: the list of failures, the summary, the exit code.
 
 use super::{Progress, Summary};
 use crate::context::Ctx;
@@ -7,20 +7,20 @@ use crate::ui::human;
 use cells_client::transfer::TransferError;
 use cells_client::transfer::error::Reach;
 
-/// How many failures the list at the end names.
+/// The maximum number of failures to list.
 const LISTED_FAILURES: u64 = 100;
-/// How many of them because a file exists: these are mostly alike.
+/// The maximum number of existing targets among them, since these failures are all alike.
 const LISTED_EXISTING: usize = 10;
 
-/// What else there is to know of a run.
+/// Additional facts about a run.
 pub(super) struct Facts<'a> {
-    /// It was about one file, whose failure is that of the command.
+    /// Whether it was about one file, whose failure is that of the command.
     pub(super) single: bool,
-    /// Nothing was done.
+    /// Whether it was a dry run.
     pub(super) dry_run: bool,
-    /// What was shown of it.
+    /// The progress display.
     pub(super) progress: &'a Progress,
-    /// The command line that goes on, where it is not the same again.
+    /// The command line that continues the run, if it differs from the original one.
     pub(super) resume: Option<String>,
 }
 
@@ -29,7 +29,7 @@ impl Facts<'_> {
         self.progress.folders()
     }
 
-    /// How to go on where not all was done.
+    /// Returns how to continue an incomplete run.
     fn how_to_go_on(&self) -> String {
         match &self.resume {
             Some(line) => format!("to continue, with the same options: {line}"),
@@ -38,12 +38,12 @@ impl Facts<'_> {
     }
 }
 
-/// Tells how a run ended.
+/// Reports the end of a run.
 pub(super) fn report(ctx: &Ctx, mut summary: Summary, facts: &Facts<'_>) -> Result<Outcome, CliError> {
     let record = summary_record(&summary, facts);
     facts.progress.end_manifest(&record);
     if ctx.ui.is_broken() {
-        // Nobody reads the plan any more.
+        // Fails if the reader of the plan has gone.
         ctx.ui.flush()?;
     }
     if facts.progress.is_json() {
@@ -58,15 +58,15 @@ pub(super) fn report(ctx: &Ctx, mut summary: Summary, facts: &Facts<'_>) -> Resu
 
 fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcome, CliError> {
     if let Some(stopped) = summary.stopped.take() {
-        // The files that failed for what ended everything have no other failure than that.
+        // If the same error ended everything, the files that failed with it count once.
         let failed = if stopped.reach() == Reach::Everything { summary.failures.len() as u64 } else { summary.failed };
         list_failures(ctx, summary, failed);
         ctx.ui.status(&summary_line(summary, "stopped", facts.folders()));
         return Err(match stopped {
-            TransferError::Cancelled if facts.resume.is_none() => CliError::new(Kind::Interrupted, "interrupted").hint(
+            TransferError::Cancelled if facts.resume.is_none() => CliError::interrupted().hint(
                 "run the same command again, with --force if it reports existing files: identical files are skipped",
             ),
-            TransferError::Cancelled => CliError::new(Kind::Interrupted, "interrupted").hint(facts.how_to_go_on()),
+            TransferError::Cancelled => CliError::interrupted().hint(facts.how_to_go_on()),
             error @ TransferError::GaveUp { .. } => CliError::from(error).hint(facts.how_to_go_on()),
             error => error.into(),
         });
@@ -109,7 +109,7 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
     })
 }
 
-/// The last JSON object of a run (docs/scripting.md).
+/// Returns the last JSON object of a run (docs/scripting.md).
 fn summary_record(summary: &Summary, facts: &Facts<'_>) -> serde_json::Value {
     serde_json::json!({
         "type": "summary",
@@ -125,7 +125,7 @@ fn summary_record(summary: &Summary, facts: &Facts<'_>) -> serde_json::Value {
     })
 }
 
-/// Names the first of `failed` files, a hundred at most; gives the kinds of all that are known.
+/// Lists the first of `failed` files, at most a hundred. Returns the kinds of all known failures.
 fn list_failures(ctx: &Ctx, summary: &mut Summary, failed: u64) -> Vec<Kind> {
     let mut kinds = Vec::with_capacity(summary.failures.len());
     let (mut listed, mut existing) = (0_u64, 0);
@@ -135,7 +135,7 @@ fn list_failures(ctx: &Ctx, summary: &mut Summary, failed: u64) -> Vec<Kind> {
         existing += usize::from(error.kind == Kind::Exists);
         if listed < LISTED_FAILURES && (error.kind != Kind::Exists || existing <= LISTED_EXISTING) {
             listed += 1;
-            // Errors of the local file system name the file themselves.
+            // Errors of the local file system already contain the path.
             let bare = failure.source.trim_start_matches("cells://");
             let named = error.message.contains(bare);
             let subject = if named { String::new() } else { format!("{}: ", failure.source) };
@@ -158,7 +158,7 @@ fn summary_line(summary: &Summary, word: &str, folders: u64) -> String {
         human::bytes(summary.bytes),
         human::duration(summary.elapsed)
     );
-    // What took no time or hardly moved anything has no speed.
+    // A speed is only meaningful for a minimum of time and bytes.
     let seconds = summary.elapsed.as_secs_f64();
     if seconds >= 1.0 && summary.bytes >= 1 << 20 {
         line.push_str(&format!(" ({}/s)", human::bytes((summary.bytes as f64 / seconds) as u64)));

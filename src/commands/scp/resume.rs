@@ -1,5 +1,5 @@
-//! The command line that goes on where a run ended early. The same one does, but where the run has made its target: then
-//! the target is a folder that exists, and by the rules of cp(1) the source would go into it under its own name.
+//! The command line that continues an incomplete run. Usually it is the original one. But if the run has created its
+//! target folder, that folder now exists, and by the rules of cp(1) the source would go into it under its own name.
 
 use std::path::Path;
 
@@ -8,15 +8,15 @@ use crate::shell::command_line;
 use cells_client::transfer::plan::Job;
 use cells_client::transfer::plan::target::gives_contents;
 
-/// How a run of one source goes on, if that source turns out to be a folder that has taken the target's name.
+/// The continuation of a run with one source, if the source is a folder that has taken the target's name.
 pub(super) struct Resume {
-    /// The command line, without its options.
+    /// The command line without its options.
     pub(super) line: String,
     target: String,
 }
 
 impl Resume {
-    /// What would go on; `None` for several sources, and for one that gives its contents anyway.
+    /// Returns the continuation; `None` for several sources, and for a source of which only the content is transferred.
     pub(super) fn of(direction: &Direction) -> Option<Self> {
         let (source, shown_target, target) = match direction {
             Direction::Up(sources, target, _) => match sources.as_slice() {
@@ -38,7 +38,7 @@ impl Resume {
         Some(Self { line: command_line("cec scp", &[&contents, &shown_target]), target })
     }
 
-    /// Whether the run makes the target itself the folder that the source goes to.
+    /// Whether the run creates the target itself as the folder for the source.
     pub(super) fn has_changed(&self, jobs: &[Job]) -> bool {
         match jobs {
             [Job::UploadTree(tree)] => tree.target.to_string() == self.target,

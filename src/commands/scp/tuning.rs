@@ -1,4 +1,4 @@
-//! The flags for speed and retries over their variables, within what the server takes.
+//! The options for speed and retries, with their variables, limited to what the server accepts.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -19,21 +19,21 @@ use cells_client::transfer::options::{MAXIMUM_PARTS, PART_STEP};
 use cells_client::transfer::temporary::Temporaries;
 use cells_client::walk::local::{LocalOptions, real_path};
 
-/// The largest part, and the largest file that may go in one piece, in MiB: the gateway takes no more.
+/// The maximum size of a part, and of a file sent in one piece, in MiB. The gateway accepts no more.
 const LARGEST_PART: u64 = 5 * 1024;
 
-/// Open files that a run needs beside its transfers.
+/// The number of open files that a run needs in addition to its transfers.
 const OTHER_FILES: usize = 48;
 
-/// Open files of one transfer: the file, its connection, and another one of each while they are exchanged.
+/// The number of open files per transfer: the file, its connection, and another one of each while they are exchanged.
 const FILES_OF_ONE: usize = 4;
 
-/// How many files move at the same time.
+/// The number of files to transfer at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Transfers {
-    /// As many as the line and the server carry.
+    /// As many as the connection and the server can handle.
     Auto,
-    /// Exactly so many.
+    /// Exactly this number.
     Exactly(usize),
 }
 
@@ -49,7 +49,7 @@ impl Transfers {
     }
 }
 
-/// Reads the value of `--transfers`.
+/// Parses the value of `--transfers`.
 ///
 /// # Errors
 /// The text is neither `auto` nor a number from 1 to 256.
@@ -62,7 +62,7 @@ pub(super) fn parse_transfers(text: &str) -> Result<Transfers, String> {
     }
 }
 
-/// How to transfer, as flags and environment say.
+/// Returns the transfer options from the command line and the environment.
 pub(super) fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
     let (environment, usual) = (&ctx.settings.environment, Options::default());
     let part_size = part_size(ctx, args.part_size)?;
@@ -91,14 +91,14 @@ pub(super) fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
         transfers: transfers.unwrap_or(Transfers::Auto).limiter(),
         part_size: part_size.map_or(usual.part_size, |size| size * MEBIBYTE),
         stream_part_size: part_size.map_or(usual.stream_part_size, |size| size * MEBIBYTE),
-        // As with the older client, 0 stands for the usual number.
+        // As in the older client, 0 means the default.
         parts_in_flight: parts_in_flight.filter(|count| *count > 0).unwrap_or(usual.parts_in_flight),
         multipart_threshold: threshold.map_or(usual.multipart_threshold, |size| size * MEBIBYTE),
-        // The gateway takes no more, and fewer are no more either.
+        // The gateway accepts no more parts.
         maximum_parts: maximum_parts.map_or(usual.maximum_parts, |count| count.min(MAXIMUM_PARTS)),
         retry: RetryPolicy {
             max_backoff: max_backoff.unwrap_or(Duration::from_secs(30)),
-            // Who wants any number of attempts wants no end of them.
+            // Unlimited attempts also have no time limit.
             max_elapsed: if attempts == 0 { Duration::MAX } else { Duration::from_secs(15 * 60) },
             ..RetryPolicy::default()
         }
@@ -117,16 +117,16 @@ pub(super) fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
     })
 }
 
-/// The temporary files of downloads, which are recorded beside the accounts.
+/// Returns the registry of temporary files, which is stored beside the accounts.
 fn temporaries(ctx: &Ctx) -> Temporaries {
     let folder = ctx.settings.config_folder.as_ref();
     folder.map_or_else(Temporaries::default, |folder| Temporaries::recorded_in(folder.join("downloads")))
 }
 
-/// A flag and its variable.
+/// An option and its variable.
 type Flag = (&'static str, &'static str);
 
-/// What a flag, or else its variable, says, from `least` to `most`.
+/// Returns the value of an option or its variable, between `least` and `most`.
 fn number<T>(
     environment: &Environment,
     (flag, variable): Flag,
@@ -150,7 +150,8 @@ where
     }
 }
 
-/// The size of a part in MiB, if one is given: a multiple of 10, as the server hashes other parts wrongly.
+/// Returns the part size in MiB, if given. It must be a multiple of 10, because the server computes wrong hashes for
+/// other parts.
 fn part_size(ctx: &Ctx, given: Option<u64>) -> Result<Option<u64>, CliError> {
     let (flag, variable) = ("--part-size", env::PART_SIZE);
     let Some(size) = number(&ctx.settings.environment, (flag, variable), given, 1, LARGEST_PART)? else {

@@ -1,4 +1,4 @@
-//! `cec share PATH`: makes a public link.
+//! `cec share PATH`: creates a public link.
 
 use super::options::{Common, Flags};
 use super::{options, show, url};
@@ -9,7 +9,7 @@ use crate::error::{CliError, Outcome};
 use cells_client::failure::{ServerError, ServerErrorKind};
 use cells_client::walk::glob::Reading;
 
-/// The hint for another word before or behind the path.
+/// The hint for an unexpected word before or after the path.
 const MAKE_LINK: &str = "to make a link: cec share [OPTIONS] <PATH>";
 
 /// Arguments of `cec share` that make a link.
@@ -48,10 +48,10 @@ impl Verb for Args {
         Some(super::LINK_PASSWORD)
     }
 
-    /// Makes a public link.
+    /// Creates a public link.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Usage`] for options that do not fit, before anything is sent; any failure of a call.
+    /// [`crate::error::Kind::Usage`] if the options are not valid, before anything is sent; any failure of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let typed = self.path.unwrap_or_default();
         let path = nodes::parse(ctx, &typed)?;
@@ -76,7 +76,7 @@ impl Verb for Args {
         let mut link = api.create_link(&node.uuid, &wish).await.map_err(|error| during(error.into()))?;
         if let Some(slug) = self.slug {
             let renamed = api.rename_new_link(&link, slug.clone()).await;
-            link = renamed.map_err(|error| during(taken(error, &slug)))?;
+            link = renamed.map_err(|error| during(slug_in_use(error, &slug)))?;
         }
         if ctx.ui.is_json() {
             ctx.ui.json_document(&show::record(ctx, &link, Some(&node.path)).await?)?;
@@ -87,8 +87,8 @@ impl Verb for Args {
     }
 }
 
-/// A last part of a URL that another link has.
-pub(super) fn taken(error: ServerError, slug: &str) -> CliError {
+/// Creates the error for the last part of a URL that another link uses.
+pub(super) fn slug_in_use(error: ServerError, slug: &str) -> CliError {
     let is_taken = error.kind == ServerErrorKind::Conflict;
     let error = CliError::from(error);
     if !is_taken {

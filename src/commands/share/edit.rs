@@ -47,7 +47,7 @@ impl Verb for Args {
     /// Changes a public link.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for options that do not fit, before anything is sent; any failure of a call.
+    /// [`Kind::Usage`] if the options are not valid, before anything is sent; any failure of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         if self.common.is_empty() && !self.no_password && self.slug.is_none() {
             return Err(CliError::new(Kind::Usage, "nothing to change").hint("see 'cec share edit --help'"));
@@ -69,7 +69,7 @@ impl Verb for Args {
     }
 }
 
-/// Changes a link until the change has stayed.
+/// Changes a link until the change persists.
 async fn change(
     ctx: &Ctx,
     link: &Link,
@@ -84,18 +84,18 @@ async fn change(
         let now = api.link(&link.uuid).await.map_err(|error| during(error.into()))?;
         let mut wish = arguments.common.wish(Some(&now), flags)?;
         wish.hash = arguments.slug.clone().filter(|slug| *slug != now.hash);
-        // Nothing tells which password a link has, but whether it has one.
+        // The server never reports the password, only whether the link has one.
         wish.new_password = password.clone().filter(|_| !is_sent || !now.password);
         if wish.changes_nothing(&now) {
             return Ok(Some(now));
         }
         is_sent = true;
         match (api.update_link(&now, &wish).await, &wish.hash) {
-            // Another one writes it at the very same time.
+            // Somebody else is writing the link at the same moment.
             (Err(error), None) if error.kind == ServerErrorKind::Conflict => {}
             (result, slug) => {
                 let slug = slug.as_deref().unwrap_or_default();
-                result.map_err(|error| during(super::create::taken(error, slug)))?;
+                result.map_err(|error| during(super::create::slug_in_use(error, slug)))?;
             }
         }
         Ok(None)
@@ -103,8 +103,8 @@ async fn change(
     .await
 }
 
-/// Whether visitors could upload: they can already, or what is opened is a folder. Nothing tells that by the link, so
-/// where the node cannot be found it is taken for one.
+/// Whether visitors could upload: they already can, or the link opens a folder. The link itself does not show that, so
+/// if the node cannot be found it counts as a folder.
 async fn opens_a_folder(ctx: &Ctx, link: &Link, typed: &str) -> Result<bool, CliError> {
     if link.permissions.contains(&Permission::Upload) {
         return Ok(true);

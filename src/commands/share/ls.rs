@@ -93,7 +93,7 @@ impl Verb for Args {
     }
 }
 
-/// A column without a value is a dash.
+/// Returns the text of a cell; a dash for an empty value.
 fn or_nothing(text: String) -> String {
     if text.is_empty() { "-".to_owned() } else { text }
 }

@@ -50,7 +50,7 @@ impl Choice for Args {
     }
 }
 
-/// The password of the link that a command is about.
+/// The password of the link in question.
 const LINK_PASSWORD: OtherPassword =
     OtherPassword { owner: "the link's", hint: "use --password-stdin to set the link's password" };
 
@@ -69,10 +69,10 @@ verbs! {
     }
 }
 
-/// What its commands do while they show nothing.
-const ACTIVITY: &str = "asking for public links";
+/// What these commands do until they print something.
+const ACTIVITY: &str = "requesting public links";
 
-/// The URL of a link. The server gives only its path where it knows no address of its own.
+/// Returns the URL of a link. If the server does not know its own address, it reports only the path.
 async fn url(ctx: &Ctx, link: &Link) -> Result<String, CliError> {
     if link.url.contains("://") {
         return Ok(link.url.clone());
@@ -81,5 +81,5 @@ async fn url(ctx: &Ctx, link: &Link) -> Result<String, CliError> {
     Ok(url.to_string())
 }
 
-/// Where the nodes of links are, by UUID.
+/// The paths of shared nodes by UUID.
 type Places = std::collections::HashMap<String, RemotePath>;

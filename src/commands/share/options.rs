@@ -1,4 +1,4 @@
-//! What a link is to be: every option is checked here, since the server checks hardly any.
+//! The options of a link. All of them are checked here, because the server checks hardly any.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -10,13 +10,13 @@ use crate::error::{CliError, Kind};
 use crate::settings::parse_duration;
 use cells_client::api::share::{Link, LinkWish, Permission};
 
-/// The shortest password that is taken.
+/// The minimum length of a password.
 const SHORTEST_PASSWORD: usize = 6;
 
-/// The shortest last part of a URL that the server takes.
+/// The minimum length of the last part of a URL, which the server requires.
 const SHORTEST_SLUG: usize = 12;
 
-/// The options that a new link and a changed one have in common.
+/// The options for new and existing links.
 #[derive(Debug, clap::Args)]
 pub(super) struct Common {
     /// Require a password, read from standard input (asked for on a terminal)
@@ -54,25 +54,25 @@ pub(super) struct Common {
     description: Option<String>,
 }
 
-/// What is known of the link beside its options.
+/// Facts about the link in addition to its options.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Flags {
-    /// Whether it is made, not changed.
+    /// Whether it is new.
     pub(super) is_new: bool,
     /// Whether it opens a folder.
     pub(super) is_folder: bool,
-    /// Whether it shall want no password any more.
+    /// Whether to remove its password.
     pub(super) drop_password: bool,
 }
 
-/// When a link ends.
+/// The expiry of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expiry {
     Never,
     At(Timestamp),
 }
 
-/// Reads when a link ends. A date is the beginning of that day in UTC.
+/// Parses an expiry. A date means the beginning of that day in UTC.
 fn parse_expiry(text: &str) -> Result<Expiry, String> {
     let typed = text.trim();
     if typed.eq_ignore_ascii_case("never") {
@@ -87,13 +87,13 @@ fn parse_expiry(text: &str) -> Result<Expiry, String> {
         .or_else(|| from_now(typed));
     match time {
         None => Err("expected a duration such as 12h, 7d or 2w, a date such as 2031-05-20, or never".to_owned()),
-        // The server would make a link that nobody can open.
+        // The server would create a link that nobody can open.
         Some(time) if time <= Timestamp::now() => Err("this is in the past".to_owned()),
         Some(time) => Ok(Expiry::At(time)),
     }
 }
 
-/// A span of whole weeks or days, or of anything that time-outs are written in but bare numbers.
+/// Parses a time from now: weeks or days, or a duration with units.
 fn from_now(text: &str) -> Option<Timestamp> {
     let seconds = match (text.strip_suffix('w'), text.strip_suffix('d')) {
         (Some(weeks), _) => weeks.trim().parse::<u64>().ok()?.checked_mul(7 * 86_400)?,
@@ -108,7 +108,7 @@ fn from_now(text: &str) -> Option<Timestamp> {
 /// Checks the last part of a URL.
 ///
 /// # Errors
-/// [`Kind::Usage`] for what makes no URL, or what the server takes for too short.
+/// [`Kind::Usage`] if it is not valid in a URL, or too short for the server.
 pub(super) fn check_slug(slug: Option<&str>) -> Result<(), CliError> {
     let Some(slug) = slug else { return Ok(()) };
     let is_plain = slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
@@ -120,7 +120,7 @@ pub(super) fn check_slug(slug: Option<&str>) -> Result<(), CliError> {
 }
 
 impl Common {
-    /// Whether nothing at all is to be changed.
+    /// Whether no change is requested.
     pub(super) fn is_empty(&self) -> bool {
         let switches = [
             self.password_stdin,
@@ -150,7 +150,7 @@ impl Common {
         Ok(())
     }
 
-    /// What visitors may do: what they could before, or look and download, changed as the options say.
+    /// Returns the permissions of visitors: the previous ones, or view and download, changed by the options.
     fn permissions(&self, before: Option<&Link>) -> std::collections::BTreeSet<Permission> {
         let mut permissions = match before {
             Some(link) => link.permissions.clone(),
@@ -170,18 +170,18 @@ impl Common {
         permissions
     }
 
-    /// The password that visitors are to give, where one is wanted.
+    /// Returns the new password, if requested.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for a password that is no protection.
+    /// [`Kind::Usage`] if the password is too weak.
     pub(super) async fn password(&self, ctx: &Ctx) -> Result<Option<SecretString>, CliError> {
         if self.password_stdin { password(ctx).await.map(Some) } else { Ok(None) }
     }
 
-    /// What the link is to be.
+    /// Returns the desired properties of the link.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for options that do not fit the node or each other.
+    /// [`Kind::Usage`] if the options do not fit the node or each other.
     pub(super) fn wish(&self, before: Option<&Link>, flags: &Flags) -> Result<LinkWish, CliError> {
         let mut wish = before.map(Link::wish).unwrap_or_default();
         wish.permissions = self.permissions(before);
@@ -193,7 +193,7 @@ impl Common {
                 .hint("share the folder that contains it, or omit --upload"));
         }
         match self.expire {
-            // The server keeps whole seconds.
+            // The server stores whole seconds.
             Some(Expiry::At(time)) => wish.expires = Timestamp::from_second(time.as_second()).ok(),
             Some(Expiry::Never) => wish.expires = None,
             None => {}

@@ -39,8 +39,8 @@ impl Verb for Args {
     /// Removes public links.
     ///
     /// # Errors
-    /// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
-    /// operands are told and counted.
+    /// The confirmation cannot be requested, or is answered No; the command cannot continue. Failures of single
+    /// operands are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let mut operands = Operands::new(&ctx.ui);
         let mut found: Vec<FoundLink> = Vec::new();
@@ -94,7 +94,7 @@ impl Verb for Args {
     }
 }
 
-/// Whether a text may name what was never completed: that has neither URL nor hash.
+/// Whether a text may name an incomplete link, which has neither URL nor hash.
 fn is_shared_or_uuid(typed: &str) -> bool {
     !typed.contains("/public/") && (typed.contains('/') || cells_client::api::scheduler::is_task_id(typed))
 }

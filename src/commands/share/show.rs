@@ -29,10 +29,10 @@ impl Verb for Args {
         RemotePaths::OfAccount
     }
 
-    /// Shows all that is known of links.
+    /// Shows all details of links.
     ///
     /// # Errors
-    /// What ends the whole command; failures of single operands are told and counted.
+    /// The command cannot continue. Failures of single operands are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let mut operands = Operands::new(&ctx.ui);
         let mut records = Vec::new();
@@ -64,7 +64,7 @@ impl Verb for Args {
     }
 }
 
-/// What people call a link: its label, or the name of what it opens, or nothing.
+/// Returns the display name of a link: its label, the name of the shared node, or an empty text.
 pub(super) fn label<'a>(link: &'a Link, path: Option<&'a RemotePath>) -> &'a str {
     if link.label == NODE_NAME { path.map(RemotePath::name).unwrap_or_default() } else { &link.label }
 }
@@ -90,10 +90,10 @@ async fn show(ctx: &Ctx, link: &Link, path: Option<&RemotePath>) -> Result<(), C
     Ok(table::fields(&ctx.ui, &fields)?)
 }
 
-/// A link in JSON.
+/// Returns a link in JSON.
 ///
 /// # Errors
-/// The account's.
+/// The account cannot be opened.
 pub(super) async fn record(ctx: &Ctx, link: &Link, path: Option<&RemotePath>) -> Result<Value, CliError> {
     Ok(json!({
         "url": super::url(ctx, link).await?,

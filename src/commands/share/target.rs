@@ -1,4 +1,4 @@
-//! From what is typed to the links that it names: a URL, the last part of one, a UUID, or a path.
+//! Resolves what the user types to links: a URL, the last part of one, a UUID, or a path.
 
 use serde_json::Value;
 
@@ -9,16 +9,16 @@ use cells_client::api::share::{Link, LinkWorkspace};
 use cells_client::failure::{ServerError, ServerErrorKind};
 use cells_client::path::RemotePath;
 
-/// The number that shares of links have in the metadata of nodes.
+/// The number that represents public links in the metadata of nodes.
 const LINK_SCOPE: u64 = 3;
 
-/// A link, and the path of what it opens where it was found by that.
+/// A link, and the path of the shared node if the link was found by it.
 pub(super) type FoundLink = (Link, Option<RemotePath>);
 
-/// The links that a text names.
+/// Returns the links that a text names.
 ///
 /// # Errors
-/// [`Kind::NotFound`] where there is none; any failure of a call.
+/// [`Kind::NotFound`] if there is none; any failure of a call.
 pub(super) async fn find(ctx: &Ctx, typed: &str) -> Result<Vec<FoundLink>, CliError> {
     if let Some((host, hash)) = typed.split_once("/public/") {
         let own = ctx.account().await?.url.host().to_owned();
@@ -68,7 +68,7 @@ async fn by_hash(ctx: &Ctx, hash: &str, typed: &str) -> Result<Vec<FoundLink>, C
     Err(no_link(typed))
 }
 
-/// Where what a link opens is, as far as that can be found out.
+/// Returns the path of a link's node, if it can be found.
 async fn place(ctx: &Ctx, roots: &[(String, String)], typed: &str) -> Result<Option<RemotePath>, CliError> {
     if roots.is_empty() {
         return Ok(None);
@@ -77,12 +77,12 @@ async fn place(ctx: &Ctx, roots: &[(String, String)], typed: &str) -> Result<Opt
     Ok(places.into_iter().next().map(|(_, path)| path))
 }
 
-/// Whether that is left of a link that was never completed: it has no URL, and only its workspace can be removed.
+/// Whether a workspace belongs to an incomplete link: it has no URL, and can be removed only as a workspace.
 pub(super) fn is_remains(workspace: &LinkWorkspace) -> bool {
     matches!(&workspace.link, Err(error) if error.kind == ServerErrorKind::NotFound)
 }
 
-/// What is left of links that were never completed, by their UUID or by the path of what they were to open.
+/// Returns incomplete links by UUID, or by the path of the node that they were created for.
 ///
 /// # Errors
 /// Any failure of a call.
@@ -110,7 +110,7 @@ async fn by_path(ctx: &Ctx, typed: &str) -> Result<Vec<FoundLink>, CliError> {
             let Some(uuid) = share.get("UUID").and_then(Value::as_str).filter(|_| is_link) else { continue };
             match api.link(uuid).await {
                 Ok(link) => found.push((link, Some(node.path.clone()))),
-                // One that was never completed.
+                // This link is incomplete.
                 Err(error) if error.kind == ServerErrorKind::NotFound => {}
                 Err(error) => return Err(CliError::from(error).about(&path)),
             }
@@ -123,10 +123,10 @@ async fn by_path(ctx: &Ctx, typed: &str) -> Result<Vec<FoundLink>, CliError> {
     Ok(found)
 }
 
-/// The one link that a text names.
+/// Returns the only link that a text names.
 ///
 /// # Errors
-/// As [`find`]; [`Kind::Usage`] where there are several.
+/// As [`find`]; [`Kind::Usage`] if there are several.
 pub(super) async fn find_one(ctx: &Ctx, typed: &str) -> Result<FoundLink, CliError> {
     let mut found = find(ctx, typed).await?;
     if found.len() > 1 {

@@ -1,10 +1,10 @@
-//! What `cec compress` and `cec extract` have in common: the kinds of archives.
+//! The types of archives, for `cec compress` and `cec extract`.
 
 use crate::error::{CliError, Kind};
 use crate::shell::command_line;
 use cells_client::path::RemotePath;
 
-/// The kinds of archives that the server makes and reads.
+/// The types of archives that the server can create and read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// zip
@@ -16,12 +16,12 @@ pub enum Format {
     TarGz,
 }
 
-/// How names of archives end.
+/// The endings of archive names.
 const ENDINGS: [(&str, Format); 4] =
     [(".zip", Format::Zip), (".tar.gz", Format::TarGz), (".tgz", Format::TarGz), (".tar", Format::Tar)];
 
 impl Format {
-    /// The server's name for it.
+    /// Returns the server's name for the type.
     pub fn name(self) -> &'static str {
         match self {
             Self::Zip => "zip",
@@ -30,10 +30,10 @@ impl Format {
         }
     }
 
-    /// The kind that was asked for, else the one that the name of the archive tells.
+    /// Returns the requested type, or the one in the name of the archive.
     ///
     /// # Errors
-    /// [`Kind::Usage`] where it tells none.
+    /// [`Kind::Usage`] if neither determines the type.
     pub fn of(asked: Option<Self>, archive: &RemotePath) -> Result<Self, CliError> {
         asked.or(split(archive.name()).map(|(_, format)| format)).ok_or_else(|| {
             CliError::new(Kind::Usage, format!("'{archive}' does not show the format of the archive"))
@@ -43,11 +43,12 @@ impl Format {
     }
 }
 
-/// The archive that the server is to make, and its kind. It puts the ending of the kind behind every name that has not
-/// exactly that one: so do we behind a name without any, and refuse what would have two.
+/// Returns the path and the type of an archive to create. The server appends the ending of the type to every name that
+/// does not end exactly so. This function appends it to names without any, and refuses names that would get a second
+/// one.
 ///
 /// # Errors
-/// [`Kind::Usage`] where nothing tells the kind, or where the name has an ending that would not stay the last one.
+/// [`Kind::Usage`] if nothing determines the type, or if the name has an ending that would not remain the last one.
 pub fn to_make(asked: Option<Format>, archive: &RemotePath) -> Result<(RemotePath, Format), CliError> {
     let format = Format::of(asked, archive)?;
     let ending = format!(".{}", format.name());
@@ -65,7 +66,7 @@ pub fn to_make(asked: Option<Format>, archive: &RemotePath) -> Result<(RemotePat
     }
 }
 
-/// What to do about what a job that has failed has left behind.
+/// Adds a hint about what a failed job has left behind.
 pub fn left_behind(error: CliError, path: &RemotePath, is_there: bool) -> CliError {
     if !is_there {
         return error;
@@ -73,7 +74,7 @@ pub fn left_behind(error: CliError, path: &RemotePath, is_there: bool) -> CliErr
     error.hint(format!("'{path}' is incomplete now; remove it with: {}", command_line("cec rm", &[path.as_str()])))
 }
 
-/// The name of an archive without its ending, and what that tells.
+/// Splits the name of an archive into the part before its ending and the type.
 pub fn split(name: &str) -> Option<(&str, Format)> {
     let lower = name.to_ascii_lowercase();
     ENDINGS.iter().find_map(|(ending, format)| {

@@ -1,26 +1,26 @@
-//! Changes of what the server keeps as a whole: a list of tags, a user, a public link. It has no call that changes a part,
-//! and none that fails if somebody else was faster: whoever reads, changes and writes at the same time as another may write
-//! over that change. So what was written is looked at again, a little later than another could still write what it has read
-//! before, and is changed once more if it was lost.
+//! Changes of complete objects: a list of tags, a user, a public link. The server has no call that changes a part, and
+//! none that fails if somebody else was faster, so a change may be lost if another client reads and writes at the same
+//! time. Therefore the result is read again, a little later than another client could still write what it has read
+//! before, and the change is repeated if it was lost.
 
 use std::time::{Duration, Instant};
 
 use crate::error::{CliError, Kind};
 
-/// How often a change is made before it is given up.
+/// The maximum number of rounds.
 const ATTEMPTS: u32 = 10;
 
-/// How long after a change it is looked at again, at least and at most. It is a multiple of what reading and writing took:
-/// for another they take as long.
+/// The minimum and the maximum pause before the result is checked. It is a multiple of the time for reading and
+/// writing, because other clients need as long.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(150);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const TIMES: u32 = 2;
 
-/// Changes something until the change is seen to have stayed. `round` reads it and changes it, and gives what it is as soon
-/// as there is nothing (more) to change.
+/// Repeats a change until it persists. `round` reads the object and changes it, and returns it as soon as there is
+/// nothing more to change.
 ///
 /// # Errors
-/// The first failure of a round; [`Kind::Failure`] where others write over the change again and again.
+/// The first failure of a round; [`Kind::Failure`] if others overwrite the change again and again.
 pub async fn keep<T>(mut round: impl AsyncFnMut() -> Result<Option<T>, CliError>) -> Result<T, CliError> {
     for _ in 0..ATTEMPTS {
         let begun = Instant::now();
@@ -28,7 +28,7 @@ pub async fn keep<T>(mut round: impl AsyncFnMut() -> Result<Option<T>, CliError>
             return Ok(kept);
         }
         let pause = (begun.elapsed() * TIMES).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-        // Those who were at it at the same moment are not again.
+        // A random pause, so that clients that have collided once do not collide again.
         tokio::time::sleep(pause.mul_f64(1.0 + rand::random::<f64>())).await;
     }
     Err(CliError::new(Kind::Failure, "somebody else changed it at the same time, so this change was lost")
@@ -41,7 +41,7 @@ mod tests {
     use std::cell::RefCell;
 
     #[tokio::test(start_paused = true)]
-    async fn a_change_that_another_writes_over_is_made_again() {
+    async fn a_change_that_was_overwritten_is_repeated() {
         let stored = RefCell::new(vec!["a"]);
         let rounds = RefCell::new(0);
         let kept = keep(async || {
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_there_already_is_not_changed_and_what_is_lost_for_ever_is_a_failure() {
+    async fn a_change_that_exists_is_not_repeated_and_one_that_never_persists_fails() {
         assert_eq!(keep(async || Ok(Some(1))).await.expect("kept"), 1);
         let error = keep(async || Ok(None::<()>)).await.expect_err("lost");
         assert_eq!(error.kind, Kind::Failure);

@@ -1,4 +1,4 @@
-//! Public links as operands: `https://HOST/public/HASH[/path]` stands for a path, and takes the place of the account.
+//! Public links as operands: `https://HOST/public/HASH[/path]` means a path, and replaces the account.
 
 use super::nodes;
 use crate::commands::verb::RemotePaths;
@@ -7,17 +7,17 @@ use crate::error::{CliError, Kind};
 use crate::settings::parse_link;
 use cells_client::account::LinkUrl;
 
-/// Opens the public link that a command is about, by a path, a flag or the environment; for commands without paths on the
-/// server nothing is done. One link is all that a command can be about.
+/// Opens the public link that a command uses, from a path, an option or the environment. Does nothing for commands
+/// without remote paths. A command can use only one link.
 ///
 /// # Errors
-/// [`Kind::Usage`] for paths that are in different places, or empty; why the link lets nobody in.
+/// [`Kind::Usage`] if the paths are in different places, or empty; the reason if the link admits nobody.
 pub async fn open(ctx: &Ctx, remote: &RemotePaths<'_>) -> Result<(), CliError> {
     let operands = match remote {
         RemotePaths::None | RemotePaths::OfAccount => return Ok(()),
         RemotePaths::Each(paths) | RemotePaths::Between(paths) => paths,
     };
-    // Told before anything is done with the others.
+    // Reported before the other operands are handled.
     if operands.iter().any(|operand| operand.is_empty()) {
         return Err(CliError::empty_path());
     }
@@ -42,15 +42,15 @@ pub async fn open(ctx: &Ctx, remote: &RemotePaths<'_>) -> Result<(), CliError> {
     }
     if let Some(link) = ctx.link()? {
         ctx.ui.keep_link(link.hash(), link.to_string());
-        // What is no path is told before anybody is asked for a password.
+        // An invalid path is reported before a password is requested.
         operands.iter().try_for_each(|operand| nodes::parse(ctx, operand).map(|_| ()))?;
-        // What the link is worth concerns all operands: it is told once, and before anything is done.
+        // A link that admits nobody affects all operands, so it is reported once, before anything is done.
         ctx.api().await?;
     }
     Ok(())
 }
 
-/// Says of a missing right whose it is to give.
+/// Adds to a missing permission who can grant it.
 pub fn explain(ctx: &Ctx, error: CliError) -> CliError {
     match ctx.link() {
         Ok(Some(_)) if error.kind == Kind::Permission && error.hints.is_empty() => {

@@ -1,4 +1,4 @@
-//! What several commands share, and what is not a command by itself.
+//! Code that several commands use.
 
 pub mod archive;
 pub mod edits;
@@ -10,8 +10,8 @@ pub mod server_job;
 pub mod tally;
 pub mod transfers;
 
-/// A flag that other programs need for folders. Here they go with all that is in them; who types it out of habit, or
-/// has it in a script, loses nothing by it.
+/// An option that other programs require for folders. Here folders always include their content; the option is accepted
+/// so that habits and scripts keep working.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Habit {
     /// No effect: folders always include their content

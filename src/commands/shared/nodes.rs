@@ -1,4 +1,4 @@
-//! From what is typed to the nodes that it names.
+//! Resolves what the user types to nodes.
 
 use std::path::Path;
 
@@ -16,26 +16,26 @@ use cells_client::path::{PathError, RemotePath};
 use cells_client::walk::glob::{self, Expansion, Reading};
 use cells_client::walk::remote;
 
-/// How many names of a folder are looked at for one that was meant.
+/// The number of names in a folder to compare with a misspelled one.
 const CONSIDERED: usize = 500;
 
-/// What is said where a path seems to be meant for this machine.
+/// The hint for a path that seems to be local.
 const HERE: &str = "use a path on the server, WORKSPACE/FOLDER/FILE; 'cec scp' copies between the server and this \
     machine";
 
-/// How many names a message lists.
+/// The maximum number of names in a message.
 const NAMES_TOLD: usize = 5;
 
-/// The nodes that a typed path names: one, or all that its pattern matches.
+/// Returns the nodes that a path names: one, or all that its pattern matches.
 ///
 /// # Errors
-/// [`Kind::NotFound`] where there is none; [`Kind::Usage`] for the root, which is no node, and for what is no path.
+/// [`Kind::NotFound`] if there is none; [`Kind::Usage`] for the root, which is not a node, and for an invalid path.
 pub async fn resolve(ctx: &Ctx, path: &RemotePath, literal: bool) -> Result<Vec<Node>, CliError> {
     let reading = Reading { literal, ..Reading::default() };
     Ok(expand(ctx, path, reading).await?.nodes)
 }
 
-/// The nodes that a typed path names, for a command that changes them: nothing is taken for another spelling of its name.
+/// Returns the nodes that a path names, for a command that changes them: other spellings of a name do not match.
 ///
 /// # Errors
 /// As [`resolve`].
@@ -43,7 +43,7 @@ pub async fn resolve_exactly(ctx: &Ctx, path: &RemotePath, reading: Reading) -> 
     Ok(expand(ctx, path, Reading { exact: true, ..reading }).await?.nodes)
 }
 
-/// What a typed path names. Where it is to be changed ([`Reading::exact`]), it is said how much a pattern matches.
+/// Expands a path. For changes ([`Reading::exact`]), prints how many nodes a pattern matches.
 ///
 /// # Errors
 /// As [`resolve`].
@@ -68,14 +68,14 @@ pub async fn expand(ctx: &Ctx, path: &RemotePath, reading: Reading) -> Result<Ex
     Ok(found)
 }
 
-/// Says that a name with a star or a question mark was taken as it is, since something has that very name.
+/// Prints a notice if a name with `*` or `?` was treated as literal, because a node with exactly that name exists.
 pub fn warn_of_literal_names(ui: &Ui, found: &Expansion) {
     for path in &found.very_names {
         ui.warn(&format!("'{path}' exists with exactly this name, so it is not used as a pattern"));
     }
 }
 
-/// Says that nothing is there.
+/// Creates the error for a path that names nothing.
 async fn nothing(ctx: &Ctx, path: &RemotePath, reading: Reading) -> CliError {
     if reading.is_pattern(path) {
         return CliError::new(Kind::NotFound, format!("nothing matches '{path}'")).about(path);
@@ -90,7 +90,7 @@ async fn nothing(ctx: &Ctx, path: &RemotePath, reading: Reading) -> CliError {
     missing(ctx, path).await
 }
 
-/// The refusal to put something directly into what only shows the several folders of a shared workspace.
+/// Refuses to put something directly into the top of a workspace of several folders.
 ///
 /// # Errors
 /// [`Kind::Permission`], with the names of the folders.
@@ -112,10 +112,10 @@ pub async fn check_takes(ctx: &Ctx, folder: &Node) -> Result<(), CliError> {
     })
 }
 
-/// Reads a path as typed: one of the account's, or one in the public link that the command is about.
+/// Parses a path: one of the account's, or one in the public link that the command uses.
 ///
 /// # Errors
-/// [`Kind::Usage`] for what is no path.
+/// [`Kind::Usage`] if it is not a valid path.
 pub fn parse(ctx: &Ctx, text: &str) -> Result<RemotePath, CliError> {
     remote_path(ctx, text).map_err(|error| {
         let is_local = matches!(text, "." | "..") || text.starts_with("./") || text.starts_with("../");
@@ -124,11 +124,12 @@ pub fn parse(ctx: &Ctx, text: &str) -> Result<RemotePath, CliError> {
     })
 }
 
-/// A path on the server as typed; in a public link it is named from the last part of the link's URL on, however it
+/// Parses a path on the server. In a public link, the result begins with the last part of the link's URL, however it
 /// was written.
 ///
 /// # Errors
-/// What is no path, or no public link. Nothing at all is none: in a script it is a variable that was never set.
+/// The text is not a path or a public link. An empty text is refused, because in a script it is a variable that was
+/// never set.
 fn remote_path(ctx: &Ctx, text: &str) -> Result<RemotePath, CliError> {
     if text.is_empty() {
         return Err(CliError::empty_path());
@@ -152,13 +153,13 @@ fn remote_path(ctx: &Ctx, text: &str) -> Result<RemotePath, CliError> {
     })
 }
 
-/// A folder that cannot be listed; `/` holds the workspaces.
+/// Creates the error for a folder that cannot be listed. `/` contains the workspaces.
 pub fn listing_failed(error: impl Into<CliError>, folder: &RemotePath) -> CliError {
     let what = if folder.is_root() { "the workspaces" } else { folder.as_str() };
     error.into().during(format!("listing {what}")).about(folder)
 }
 
-/// Says what of a path does not exist: the workspace, or something in it.
+/// Creates the error for a path that does not exist: names the workspace, or the node in it.
 pub async fn missing(ctx: &Ctx, path: &RemotePath) -> CliError {
     let workspace = RemotePath::root().join(path.workspace());
     let workspace_exists = async || match ctx.api().await {
@@ -185,7 +186,8 @@ pub async fn missing(ctx: &Ctx, path: &RemotePath) -> CliError {
     }
 }
 
-/// The path with the name of a workspace that was probably meant: one that is spelled nearly so, or has this label.
+/// Returns the path with the name of the workspace that was probably meant: one with a similar spelling, or with this
+/// label.
 async fn similar_workspace(ctx: &Ctx, path: &RemotePath) -> Option<RemotePath> {
     let workspaces = ctx.api().await.ok()?.workspaces().await.ok()?;
     let typed = path.workspace();
@@ -198,7 +200,7 @@ async fn similar_workspace(ctx: &Ctx, path: &RemotePath) -> Option<RemotePath> {
     Some(RemotePath::root().join(slug).join(below))
 }
 
-/// What stands beside a path that does not exist and is spelled nearly like it. Only for people: it takes a listing.
+/// Returns a node in the same folder with a similar spelling. Only for people, because it requires a listing.
 async fn similar_child(ctx: &Ctx, path: &RemotePath) -> Option<RemotePath> {
     if !ctx.ui.stderr_is_terminal() || ctx.ui.is_json() {
         return None;
@@ -210,14 +212,14 @@ async fn similar_child(ctx: &Ctx, path: &RemotePath) -> Option<RemotePath> {
     Some(folder.join(name))
 }
 
-/// The refusal to do something with a whole workspace; where a local file has its name, that was probably meant.
+/// Refuses to change a complete workspace. If a local file has the same name, that was probably meant.
 pub fn refuse_workspace(path: &RemotePath, message: String, hint: Option<String>) -> CliError {
     let error = CliError::new(Kind::Usage, message).about(path);
     let error = if is_here(path) { error.hint(HERE) } else { error };
     hint.into_iter().fold(error, CliError::hint)
 }
 
-/// The refusal to do something with one of the several roots of a shared workspace: it would be gone for everybody.
+/// Refuses to change one of several roots of a shared workspace, which would be gone for everybody.
 pub fn refuse_root(node: &Node, done: &str) -> CliError {
     let path = &node.path;
     let message = format!("'{path}' is shared with everybody in '{}' and cannot be {done}", path.workspace());
@@ -225,15 +227,15 @@ pub fn refuse_root(node: &Node, done: &str) -> CliError {
     if node.is_folder() { error.hint(format!("name its content instead: '{path}/*'")) } else { error }
 }
 
-/// Whether something on this machine has such a path, with a slash in front or without.
+/// Whether this path exists on this machine, with or without a leading slash.
 fn is_here(path: &RemotePath) -> bool {
     !path.is_root() && [path.to_string(), format!("/{path}")].iter().any(|place| Path::new(place).exists())
 }
 
-/// The deepest part of a path that exists, and the names below it that do not.
+/// Returns the deepest existing part of a path, and the names below it that do not exist.
 ///
 /// # Errors
-/// Any failure but that something does not exist.
+/// Any failure, except for a node that does not exist.
 pub async fn nearest(ctx: &Ctx, path: &RemotePath) -> Result<(Option<Node>, Vec<String>), CliError> {
     let api = ctx.api().await?;
     let mut rest = Vec::new();
@@ -251,7 +253,7 @@ pub async fn nearest(ctx: &Ctx, path: &RemotePath) -> Result<(Option<Node>, Vec<
     }
 }
 
-/// Adds to a refusal who has locked what it is about.
+/// Adds the user who has locked the node to an error.
 pub fn with_lock(error: CliError, node: &Node) -> CliError {
     let is_refused = error.kind == Kind::Permission || error.reason == Some(Reason::Locked);
     match node.locked_by().filter(|_| is_refused) {
@@ -260,7 +262,7 @@ pub fn with_lock(error: CliError, node: &Node) -> CliError {
     }
 }
 
-/// The names that the server gives to something instead of one that is taken: `a-1.txt`, `a-2.txt`, …
+/// Returns the names that the server chooses if a name is in use: `a-1.txt`, `a-2.txt`, …
 pub fn names_instead(taken: &RemotePath, is_folder: bool) -> impl Iterator<Item = RemotePath> {
     let (folder, name) = (taken.parent().unwrap_or_default(), taken.name().to_owned());
     (1..).map(move |number| {

@@ -1,5 +1,5 @@
-//! Commands that take several operands: each failure is told as it happens, the rest goes on, and the exit code says
-//! what became of all of them.
+//! Commands with several operands: each failure is reported as it happens, the others continue, and the exit code
+//! covers all of them.
 
 use super::nodes;
 use crate::error::{CliError, Kind, Outcome};
@@ -7,9 +7,10 @@ use crate::ui::Ui;
 use cells_client::path::RemotePath;
 use cells_client::walk::WalkError;
 
-/// Collects what becomes of the operands of a command.
+/// Collects the outcomes of a command's operands.
 ///
-/// One operand: its own code. Several: partial if any succeeded, else their common code, else 1.
+/// For one operand, the exit code is its own. For several: partial if any succeeded, otherwise their common code,
+/// otherwise 1.
 pub struct Operands<'a> {
     ui: &'a Ui,
     done: usize,
@@ -17,21 +18,22 @@ pub struct Operands<'a> {
 }
 
 impl<'a> Operands<'a> {
-    /// Nothing has happened yet.
+    /// Starts without any outcome.
     pub fn new(ui: &'a Ui) -> Self {
         Self { ui, done: 0, failures: Vec::new() }
     }
 
-    /// One operand is done.
+    /// Records a success.
     pub fn succeeded(&mut self) {
         self.done += 1;
     }
 
-    /// One operand has failed; the error is shown now.
+    /// Records a failure, and prints the error now.
     ///
     /// # Errors
-    /// An error that ends everything (nobody signed in, nothing answers, a signal, a standard output that takes no more)
-    /// comes back, to be handed on; where operands succeeded before it, it has been shown and counts as one of the failures.
+    /// An error that ends everything (nobody is signed in, the server is unreachable, a signal, standard output cannot
+    /// be written) is returned to the caller. If operands succeeded before it, it was printed and counts as one of the
+    /// failures.
     pub fn failed(&mut self, error: CliError) -> Result<(), CliError> {
         if !error.ends_everything() && !self.ui.is_broken() {
             self.ui.error(&error);
@@ -46,8 +48,8 @@ impl<'a> Operands<'a> {
         Err(error)
     }
 
-    /// A folder in a walk below `root` cannot be listed. That of the root itself is the failure of the operand, and
-    /// comes back; one below is told and counted, and the walk goes on.
+    /// Records that a folder in a walk below `root` cannot be listed. For `root` itself, this is the failure of the
+    /// operand, which is returned; any other is printed and counted, and the walk continues.
     ///
     /// # Errors
     /// As [`Operands::failed`].
@@ -56,7 +58,7 @@ impl<'a> Operands<'a> {
         if folder == root { Err(error) } else { self.failed(error) }
     }
 
-    /// Takes the result of one operand.
+    /// Records the result of one operand.
     ///
     /// # Errors
     /// As [`Operands::failed`].
@@ -70,22 +72,22 @@ impl<'a> Operands<'a> {
         }
     }
 
-    /// One operand has failed in a way that is told elsewhere, as an answer of its own.
+    /// Records a failure that is reported elsewhere.
     pub fn silent(&mut self, kind: Kind) {
         self.failures.push(kind);
     }
 
-    /// Whether there is nothing to show, since all have failed.
+    /// Whether all operands have failed, so that there is nothing to show.
     pub fn all_failed(&self) -> bool {
         self.done == 0 && !self.failures.is_empty()
     }
 
-    /// How many have failed.
+    /// Returns the number of failures.
     pub fn failure_count(&self) -> usize {
         self.failures.len()
     }
 
-    /// What became of all of them.
+    /// Returns the outcome of the command.
     pub fn outcome(self) -> Outcome {
         match self.failures.as_slice() {
             [] => Outcome::Done,
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_everything_is_handed_on() {
+    fn an_error_that_ends_everything_is_returned() {
         assert_eq!(outcome(&[Some(Kind::Auth), None]).expect_err("an error").kind, Kind::Auth);
         assert_eq!(outcome(&[None, Some(Kind::Auth)]).expect_err("an error").kind, Kind::Partial);
         let ui = Ui::new(&OutputSettings { json: true, ..OutputSettings::default() });

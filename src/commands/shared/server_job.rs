@@ -1,4 +1,4 @@
-//! Jobs that the server does in the background: starting them, and waiting for them with something to look at.
+//! Jobs on the server: starting them, and waiting for them with a progress display.
 
 use crate::context::Ctx;
 use crate::error::{CliError, Kind};
@@ -8,11 +8,11 @@ use cells_client::api::jobs::{Job, JobId, JobStatus};
 use cells_client::api::watch::{End, Watch};
 use cells_client::failure::ServerError;
 
-/// What became of the request to start a job.
+/// The outcome of a request to start a job.
 pub enum Started {
-    /// It runs.
+    /// The job was started.
     Job(JobId),
-    /// Nobody knows whether it runs.
+    /// The answer was lost, so nobody knows whether the job was started.
     AnswerLost(CliError),
 }
 
@@ -23,7 +23,7 @@ pub struct ServerJobs<'a> {
 }
 
 impl<'a> ServerJobs<'a> {
-    /// Begins to listen for the ends of jobs; the sooner this is, the less is waited later.
+    /// Starts to watch for the ends of jobs. The earlier this is called, the less time is lost later.
     ///
     /// # Errors
     /// Nobody is signed in.
@@ -31,21 +31,23 @@ impl<'a> ServerJobs<'a> {
         Ok(Self { ctx, watch: Watch::open(ctx.api().await?) })
     }
 
-    /// The listener itself.
+    /// Returns the watch.
     pub fn watch(&mut self) -> &mut Watch {
         &mut self.watch
     }
 
-    /// Starts one of the server's own jobs by a request of the client that has not been polled.
+    /// Starts one of the server's jobs. `request` is a call of the client that was not polled yet.
     ///
     /// # Errors
-    /// The server refuses; then nothing is started. [`Kind::Interrupted`].
+    /// The server refuses, and no job is started. [`Kind::Interrupted`].
     pub async fn start(
         &mut self,
         request: impl Future<Output = Result<JobId, ServerError>>,
     ) -> Result<Started, CliError> {
+        // The websocket first: the end of a short job would otherwise be reported before anybody listens.
         self.watch.ready().await;
         let started = tokio::select! {
+            // The answer has priority: it contains the id, with which the user can stop the job.
             biased;
             started = request => started,
             () = self.ctx.cancel.cancelled() => {
@@ -59,17 +61,17 @@ impl<'a> ServerJobs<'a> {
         }
     }
 
-    /// Waits until a job has ended; `what` is shown meanwhile (`copying a.txt`). Gives it as it was in the end, unless
-    /// the server has cleared it away by then.
+    /// Waits for the end of a job, and shows `what` in the meantime (`copying a.txt`). Returns its last state, unless
+    /// the server has cleared it.
     ///
     /// # Errors
-    /// [`Kind::JobFailed`] with the server's own words; [`Kind::Interrupted`] when the user does not want to wait any
-    /// more; [`Kind::Unreachable`] where the server cannot be reached, or does not begin with it.
+    /// [`Kind::JobFailed`] with the server's message; [`Kind::Interrupted`] if the user stops the wait;
+    /// [`Kind::Unreachable`] if the server is unreachable, or does not start the job.
     pub async fn wait(&mut self, id: &JobId, what: &str) -> Result<Option<Job>, CliError> {
         self.wait_for_run(id, &[], what).await
     }
 
-    /// As [`ServerJobs::wait`], for a job that has had other runs: those of `seen` (ids of tasks) are not meant.
+    /// Like [`ServerJobs::wait`], for a job that has had earlier runs, whose task ids are in `seen`.
     ///
     /// # Errors
     /// As [`ServerJobs::wait`].
@@ -84,6 +86,7 @@ impl<'a> ServerJobs<'a> {
         match end {
             Ok(End::Ended(job)) if job.status() == JobStatus::Failed => Err(failed(&job)),
             Ok(End::Ended(job)) => Ok(Some(*job)),
+            // A job that the server no longer knows has most likely finished. The callers check the result themselves.
             Ok(End::Forgotten) => Ok(None),
             Ok(End::NotBegun) => {
                 let message = format!("the job {} was started but did not appear within a minute", id.0);
@@ -97,12 +100,13 @@ impl<'a> ServerJobs<'a> {
     }
 }
 
-/// What a job says of itself, but for the names of its parts in the server's code.
+/// Returns the message of a job, without the internal names of its steps.
 fn shown_message(job: &Job) -> &str {
+    // Some releases report the internal name of the present step as the message.
     if job.message().contains("actions.") { "" } else { job.message() }
 }
 
-/// What the failure of a job means.
+/// Creates the error for a failed job.
 pub fn failed(job: &Job) -> CliError {
     let reason = if job.message().is_empty() { &job.label } else { job.message() };
     CliError::new(Kind::JobFailed, format!("the server's job failed: {reason}"))

@@ -1,22 +1,22 @@
-//! What a command that goes through trees has come across.
+//! Counts of files, folders and bytes in trees.
 
 use serde_json::{Value, json};
 
 use cells_client::api::Node;
 
-/// Files, folders, and the bytes of the files.
+/// The number of files and folders, and the size of the files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// How many files.
+    /// The number of files.
     pub files: u64,
-    /// How many folders, workspaces included.
+    /// The number of folders, including workspaces.
     pub folders: u64,
-    /// The bytes of the files.
+    /// The size of the files in bytes.
     pub bytes: u64,
 }
 
 impl Tally {
-    /// One node, without what is in it.
+    /// Counts one node, without its content.
     pub fn of(node: &Node) -> Self {
         match node.is_folder() {
             true => Self { folders: 1, ..Self::default() },
@@ -24,14 +24,14 @@ impl Tally {
         }
     }
 
-    /// Adds another.
+    /// Adds another tally.
     pub fn add(&mut self, other: Self) {
         self.files += other.files;
         self.folders += other.folders;
         self.bytes = self.bytes.saturating_add(other.bytes);
     }
 
-    /// The last line of a stream of JSON; `failed` counts what could not be looked at.
+    /// Returns the last line of a JSON stream; `failed` is the number of folders that could not be listed.
     pub fn summary(self, failed: usize) -> Value {
         json!({
             "type": "summary", "schema": 1, "files": self.files, "folders": self.folders, "bytes": self.bytes,

@@ -1,4 +1,4 @@
-//! What commands use of the transfer engine besides `scp` itself.
+//! The transfer engine for commands other than `scp`.
 
 use std::io;
 use std::ops::Range;
@@ -10,24 +10,24 @@ use cells_client::api::Node;
 use cells_client::transfer::event::ItemNumber;
 use cells_client::transfer::{Engine, Options};
 
-/// An engine that nobody hears of yet.
+/// Creates an engine without an observer.
 ///
 /// # Errors
-/// No account, or none that can be used.
+/// There is no account, or it cannot be used.
 pub async fn engine(ctx: &Ctx, options: Options) -> Result<Engine, CliError> {
     let api = ctx.api().await?.clone().with_retry(options.retry.clone());
     Ok(Engine {
         options: Arc::new(options),
-        // A plan that nobody reads is stopped by itself.
+        // A child token, because the run also cancels itself if the reader of its plan is gone.
         cancel: ctx.cancel.child_token(),
         ..Engine::new(api, ctx.s3().await?.clone())
     })
 }
 
-/// Writes a file, or a range of it, to standard output; all of a file is verified.
+/// Writes a file, or a range of it, to standard output. A complete file is verified.
 ///
 /// # Errors
-/// A folder; a content that cannot be read, or differs from what the server lists; a reader that has gone.
+/// The node is a folder; the content cannot be read, or differs from the listed one; the reader has gone.
 pub async fn write_content(
     ctx: &Ctx,
     engine: &Engine,
@@ -53,7 +53,7 @@ pub async fn write_content(
     Ok(ctx.ui.flush()?)
 }
 
-/// The failure of what is not a file.
+/// Creates the error for a folder in place of a file.
 pub fn no_content(folder: &Node) -> CliError {
     CliError::new(Kind::Failure, format!("'{}' is a folder", folder.path)).about(&folder.path)
 }

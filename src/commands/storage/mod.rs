@@ -18,5 +18,5 @@ verbs! {
     }
 }
 
-/// What its commands do while they show nothing.
-const ACTIVITY: &str = "asking for data sources";
+/// What these commands do until they print something.
+const ACTIVITY: &str = "requesting data sources";

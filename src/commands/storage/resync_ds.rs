@@ -32,15 +32,15 @@ impl Verb for Args {
         RemotePaths::None
     }
 
-    /// Starts the comparison of a data source with its storage.
+    /// Starts the synchronization of a data source with its storage.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] for an unknown data source; [`Kind::JobFailed`]; any failure of a call.
+    /// [`Kind::NotFound`] if the data source is unknown; [`Kind::JobFailed`]; any failure of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let name = self.name.as_str();
         let during = |error: CliError| error.during(format!("resyncing {name}")).about(name);
         let api = ctx.api().await?;
-        // The server starts a job for any name, which then fails where nobody looks.
+        // The server starts a job for any name. It would fail later, unnoticed.
         match api.data_source(name).await {
             Ok(_) => {}
             Err(error) if error.kind == ServerErrorKind::NotFound => {
@@ -68,7 +68,7 @@ impl Verb for Args {
     }
 }
 
-/// Starts the job and waits for the end of this run of it: it has the same id every time, and keeps its runs.
+/// Starts the job and waits for the end of this run. The job's id never changes, and it keeps its earlier runs.
 async fn run_to_its_end(ctx: &Ctx, name: &str) -> Result<JobId, CliError> {
     let api = ctx.api().await?;
     let mut jobs = ServerJobs::open(ctx).await?;

@@ -1,4 +1,4 @@
-//! `cec tools hash --check`: files against what a list says of them.
+//! `cec tools hash --check`: compares files with a list of hashes.
 
 use std::io;
 use std::path::Path;
@@ -11,14 +11,14 @@ use crate::error::{CliError, Kind, Outcome};
 use crate::ui::Ui;
 use cells_client::hash::Scheme;
 
-/// A compared file in JSON.
+/// The comparison of a file in JSON.
 #[derive(Debug, Serialize)]
 struct Comparison {
     path: String,
     matches: bool,
 }
 
-/// What a list says of a file.
+/// The entry of a file in a list.
 #[derive(Debug, PartialEq)]
 struct Entry {
     path: String,
@@ -28,13 +28,13 @@ struct Entry {
 #[derive(Debug, PartialEq)]
 enum Expected {
     Hash(String),
-    /// What the server said of its copy, whose size is that many bytes.
+    /// The ETag that the server reported, and the size in bytes.
     Etag(String, u64),
-    /// It was not transferred.
+    /// The file was not transferred.
     Nothing,
 }
 
-/// A line of a manifest of `cec scp` (docs/scripting.md).
+/// A line in a manifest of `cec scp` (docs/scripting.md).
 #[derive(Debug, Deserialize)]
 struct Line {
     r#type: String,
@@ -49,11 +49,11 @@ struct Line {
     etag: Option<String>,
 }
 
-/// Compares the files that a list names.
+/// Compares the files in a list.
 ///
 /// # Errors
-/// Files that cannot be read; [`Kind::Integrity`] where one differs from the list; [`Kind::Usage`] for a list that is
-/// none.
+/// A file cannot be read; [`Kind::Integrity`] if a file differs from the list; [`Kind::Usage`] if the list is not
+/// valid.
 pub(super) fn run(ui: &Ui, list: &Path, algorithm: Algorithm) -> Result<Outcome, CliError> {
     let text = io::read_to_string(open(list)?).map_err(|error| local(list, &error))?;
     let mut entries = Vec::new();
@@ -110,7 +110,7 @@ fn matches(entry: &Entry, algorithm: Algorithm) -> Result<bool, CliError> {
     }
 }
 
-/// What a line says of a file, if anything.
+/// Returns the entry in a line, if there is one.
 ///
 /// # Errors
 /// What is wrong with the line, as the end of a sentence.
@@ -128,9 +128,9 @@ fn read(line: &str) -> Result<Option<Entry>, &'static str> {
     }
 }
 
-/// What a manifest says of the file on this side. What was left alone, or moved through a pipe, is none of it.
+/// Returns the entry for the local file in a manifest. Skipped files and streams have none.
 fn of_manifest(line: Line) -> Option<Entry> {
-    // Where a target is not known, there is nothing on this side but a failure.
+    // Without a target, there is only a failure on this side.
     let path = if line.direction == "upload" { line.source } else { line.target.unwrap_or(line.source) };
     let expected = match (line.status.as_str(), line.etag, line.size) {
         ("failed", ..) => Expected::Nothing,
@@ -140,7 +140,8 @@ fn of_manifest(line: Line) -> Option<Entry> {
     (line.r#type == "file" && path != "-").then_some(Entry { path, expected })
 }
 
-/// The hash and the name in a line of a list: two spaces between them, or a space and a star (md5sum's binary mode).
+/// Returns the hash and the name in a line of a list. They are separated by two spaces, or a space and a star (md5sum's
+/// binary mode).
 fn listed(line: &str) -> Option<(&str, &str)> {
     let (hash, rest) = line.split_once(' ')?;
     let name = rest.strip_prefix([' ', '*'])?;

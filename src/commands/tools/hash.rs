@@ -72,11 +72,11 @@ struct Record {
 }
 
 impl OfflineVerb for Args {
-    /// Runs the command.
+    /// Prints or compares hashes.
     ///
     /// # Errors
-    /// Files that cannot be read; [`Kind::Integrity`] where one differs from the list; [`Kind::Usage`] for a list that is
-    /// none.
+    /// A file cannot be read; [`Kind::Integrity`] if a file differs from the list; [`Kind::Usage`] if the list is not
+    /// valid.
     fn run(self, stage: &Offline<'_>) -> Result<Outcome, CliError> {
         let ui = stage.ui;
         if let Some(list) = &self.check {
@@ -107,7 +107,7 @@ impl OfflineVerb for Args {
     }
 }
 
-/// A name as md5sum writes it, so that it takes one line, and the mark before the hash that says so.
+/// Escapes a name as md5sum does, so that it fits on one line. Returns the mark before the hash too.
 pub(super) fn escaped(name: &str) -> (&'static str, String) {
     if !name.contains(['\\', '\n', '\r']) {
         return ("", name.to_owned());
@@ -115,7 +115,7 @@ pub(super) fn escaped(name: &str) -> (&'static str, String) {
     ("\\", name.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r"))
 }
 
-/// The name that was written so; `None` where it cannot have been.
+/// Reverses [`escaped`]; `None` if the name is not a result of it.
 pub(super) fn unescaped(name: &str) -> Option<String> {
     let mut read = String::with_capacity(name.len());
     let mut characters = name.chars();
@@ -155,7 +155,7 @@ impl Algorithm {
     }
 }
 
-/// The hash of a file, and its size in bytes.
+/// Returns the hash of a file and its size in bytes.
 pub(super) fn hash_file(path: &Path, algorithm: Algorithm) -> Result<(String, u64), CliError> {
     if algorithm == Algorithm::Sha256 {
         let mut sha256 = Context::new(&SHA256);
@@ -171,14 +171,14 @@ pub(super) fn hash_file(path: &Path, algorithm: Algorithm) -> Result<(String, u6
     Ok((hash, size))
 }
 
-/// A file, hashed in some way, and its size in bytes.
+/// Hashes a file with a scheme. Returns the hasher and the size in bytes.
 pub(super) fn hash_by(path: &Path, scheme: Scheme) -> Result<(Hasher, u64), CliError> {
     let mut hasher = Hasher::new(scheme);
     let size = read(path, |chunk| hasher.update(chunk))?;
     Ok((hasher, size))
 }
 
-/// Reads a file to its end and gives its size in bytes.
+/// Reads a file to its end. Returns its size in bytes.
 fn read(path: &Path, mut take: impl FnMut(&[u8])) -> Result<u64, CliError> {
     let mut file = open(path)?;
     let mut size = 0;

@@ -1,4 +1,4 @@
-//! `cec tools`: what helps scripts and needs neither server nor account.
+//! `cec tools`: helpers for scripts that need neither a server nor an account.
 
 mod check;
 pub mod hash;

@@ -1,4 +1,4 @@
-//! `cec tools version`: questions about version numbers, answered by exit codes.
+//! `cec tools version`: questions about version numbers, with exit codes as answers.
 
 use std::cmp::Ordering;
 
@@ -52,10 +52,11 @@ pub struct Two {
 }
 
 impl OfflineVerb for Question {
-    /// Runs the command; `quiet` is whether -q is given. CEC_QUIET does not count, or it would turn every exit code into 0.
+    /// Answers the question; `quiet` is whether -q was given. CEC_QUIET does not count, because it would turn every
+    /// exit code into 0.
     ///
     /// # Errors
-    /// [`Kind::Usage`] where versions are to be compared that are none, unless nothing is to be said.
+    /// [`Kind::Usage`] if a version to compare is not valid, except in quiet mode.
     fn run(self, stage: &Offline<'_>) -> Result<Outcome, CliError> {
         let Offline { ui, quiet, .. } = *stage;
         let (yes, no) = match &self {
@@ -64,7 +65,7 @@ impl OfflineVerb for Question {
                 parse(version).is_some_and(|version| version.leads_to.is_empty()),
                 format!("[{version}] is *not* a valid release version"),
             ),
-            // Where nothing is said, what is no version is not greater.
+            // In quiet mode, an invalid version is simply not greater.
             Self::Greater(Two { version, than }) if quiet && (parse(version).is_none() || parse(than).is_none()) => {
                 (false, String::new())
             }
@@ -89,8 +90,8 @@ impl OfflineVerb for Question {
     }
 }
 
-/// A version as people write it: with or without a v, any count of numbers, what leads to a release behind a hyphen or
-/// at once, a build behind a plus. The older client reads the same.
+/// A version as people write it: with or without a v, any count of numbers, a pre-release after a hyphen or directly, a
+/// build after a plus. The older client accepts the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Version {
     numbers: Vec<u64>,
@@ -113,7 +114,7 @@ fn parse(text: &str) -> Option<Version> {
 }
 
 impl Version {
-    /// The order of semantic versions, where missing numbers are zeros and builds count for nothing.
+    /// Compares as semantic versions do. Missing numbers count as zero, and builds are ignored.
     fn compare(&self, other: &Self) -> Ordering {
         let count = self.numbers.len().max(other.numbers.len());
         let padded = |version: &Self| {
@@ -130,7 +131,7 @@ impl Version {
     }
 }
 
-/// A part of what leads to a release: numbers are less than words.
+/// A part of a pre-release: numbers are less than words.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part<'a> {
     Number(u64),

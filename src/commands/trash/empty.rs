@@ -39,8 +39,8 @@ impl Verb for Args {
     /// Empties recycle bins.
     ///
     /// # Errors
-    /// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
-    /// workspaces and nodes are told and counted.
+    /// The confirmation cannot be requested, or is answered No; the command cannot continue. Failures of single
+    /// workspaces and nodes are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let mut operands = Operands::new(&ctx.ui);
         let mut nodes: Vec<Node> = Vec::new();

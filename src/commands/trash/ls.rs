@@ -33,7 +33,7 @@ impl Verb for Args {
     /// Lists recycle bins.
     ///
     /// # Errors
-    /// What ends the whole command; failures of single workspaces are told and counted.
+    /// The command cannot continue. Failures of single workspaces are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let mut operands = Operands::new(&ctx.ui);
         let mut nodes: Vec<Node> = Vec::new();

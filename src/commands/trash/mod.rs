@@ -1,4 +1,4 @@
-//! `cec trash`: what is in the recycle bins.
+//! `cec trash`: the content of recycle bins.
 
 pub mod empty;
 pub mod ls;
@@ -31,10 +31,10 @@ verbs! {
     }
 }
 
-/// What its commands do while they show nothing.
+/// What these commands do until they print something.
 const ACTIVITY: &str = "listing recycle bins";
 
-/// The workspaces that are meant: those that are named, else all.
+/// Returns the named workspaces, or all.
 async fn workspaces(ctx: &Ctx, typed: &[String]) -> Result<Vec<RemotePath>, CliError> {
     if typed.is_empty() {
         let all = ctx.api().await?.workspaces().await;
@@ -44,7 +44,7 @@ async fn workspaces(ctx: &Ctx, typed: &[String]) -> Result<Vec<RemotePath>, CliE
     let mut named = Vec::new();
     for text in typed {
         let path = nodes::parse(ctx, text)?;
-        // The bin itself stands for its workspace.
+        // A recycle bin means its workspace.
         let workspace = if remote::is_recycle_bin(&path) { path.parent().unwrap_or_default() } else { path };
         if !workspace.is_workspace() {
             let message = format!("'{text}' is not a workspace; each workspace has one recycle bin");
@@ -55,7 +55,8 @@ async fn workspaces(ctx: &Ctx, typed: &[String]) -> Result<Vec<RemotePath>, CliE
     Ok(named)
 }
 
-/// What is directly in the recycle bin of a workspace, hidden names included; nothing where there is none yet.
+/// Returns the nodes directly in the recycle bin of a workspace, including hidden ones; empty if there is no recycle
+/// bin yet.
 async fn content(ctx: &Ctx, workspace: &RemotePath) -> Result<Vec<Node>, CliError> {
     let bin = workspace.join(RECYCLE_BIN);
     let failed = |error: CliError| error.during(format!("listing {bin}")).about(&bin);

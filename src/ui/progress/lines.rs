@@ -1,4 +1,4 @@
-//! Drawing: the lines of a terminal, and what fits on them.
+//! Drawing: the lines on a terminal, and what fits into them.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use unicode_width::UnicodeWidthChar;
 use super::State;
 use crate::ui::{escape, human};
 
-/// A file gets a line of its own only when it has taken this long: small ones would only flicker.
+/// A file gets its own line after this time. Small files would only flicker.
 const SHOWN_AFTER: Duration = Duration::from_millis(500);
 
-/// The most lines of files below the total.
+/// The maximum number of file lines below the total.
 const FILE_LINES: usize = 4;
 
-/// A line on the terminal: how far something is, and what is said of it.
+/// A line on the terminal: a bar and its text.
 pub(super) struct Line {
-    /// `None` where that is not known: then there is no bar.
+    /// The percentage; `None` if unknown, and then there is no bar.
     pub(super) percent: Option<u64>,
     pub(super) text: String,
 }
 
-/// The lines of the files that have been moving for a while, the oldest first.
+/// Returns the lines of the files that have been moving for a while, oldest first.
 pub(super) fn file_lines(state: &State) -> Vec<Line> {
     if state.open_ended {
         return Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn file_lines(state: &State) -> Vec<Line> {
     long.take(FILE_LINES)
         .map(|active| {
             let percent = (u128::from(active.moved) * 100).checked_div(u128::from(active.size)).unwrap_or(100).min(100);
-            // All has moved, and the answer to it is waited for.
+            // All bytes were sent, and the answer is outstanding.
             let is_sent = active.moved >= active.size;
             let size = if is_sent { "finishing".to_owned() } else { human::bytes(active.size) };
             let text = format!("{percent:>3}%  {size:>10}  {}", escape(&active.name));
@@ -39,17 +39,17 @@ pub(super) fn file_lines(state: &State) -> Vec<Line> {
         .collect()
 }
 
-/// How wide a bar is on a terminal of that width.
+/// Returns the width of a bar for a terminal of this width.
 fn bar_width(width: usize) -> usize {
     (width / 5).clamp(6, 30)
 }
 
-/// How much text fits beside the bar.
+/// Returns the width of the text beside the bar.
 pub(super) fn room(width: usize) -> usize {
     width.saturating_sub(bar_width(width) + 4)
 }
 
-/// The lines on the terminal: the total first, then as many files as there are to show.
+/// The lines on the terminal: the total first, then the files.
 pub(super) struct Lines {
     bars: MultiProgress,
     shown: Vec<ProgressBar>,
@@ -60,14 +60,14 @@ impl Lines {
         Self { bars, shown: Vec::new() }
     }
 
-    /// Clears all lines away. A bar that is not finished would draw the others once more when it is dropped, whenever that
-    /// is: a stale line above what is written by then.
+    /// Clears all lines. An unfinished bar would draw the others again when it is dropped, which would leave an
+    /// outdated line on the screen.
     pub(super) fn clear(&mut self) {
         for bar in self.shown.drain(..) {
             bar.finish_and_clear();
             self.bars.remove(&bar);
         }
-        // Nothing can be done about a terminal that refuses.
+        // If the terminal refuses, nothing can be done.
         let _ = self.bars.clear();
     }
 
@@ -101,12 +101,12 @@ impl Lines {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // Plain characters: not every terminal has others.
+    // Plain characters, since some terminals have no others.
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     style.progress_chars("=> ")
 }
 
-/// A line cut to the columns of the terminal; a path loses its middle, since its end tells more.
+/// Shortens a line to the width of the terminal. A path loses its middle, because its end is more useful.
 fn cut(line: &str, width: usize) -> String {
     let columns = |text: &str| text.chars().map(|character| character.width().unwrap_or(0)).sum::<usize>();
     if columns(line) <= width {

@@ -1,5 +1,5 @@
-//! Progress of a transfer: bars on a terminal, a plain line now and then elsewhere, JSON, or nothing; and the record of
-//! each file where one is wanted.
+//! Progress of a transfer: bars on a terminal, a plain line at intervals elsewhere, JSON, or nothing; and the record of
+//! each file, if requested.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -24,16 +24,16 @@ use lines::{Line, Lines, file_lines};
 use record::{FileRecord, folder_record, recycled_record};
 use snapshot::{Snapshot, json_progress};
 
-/// How often bars are drawn anew.
+/// The interval between two drawings of the bars.
 const BAR_INTERVAL: Duration = Duration::from_millis(100);
-/// How often a plain line is written.
+/// The interval between two plain lines.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
-/// How often a JSON object is written.
+/// The interval between two JSON objects.
 const JSON_INTERVAL: Duration = Duration::from_secs(1);
-/// The span over which the rate is smoothed, in seconds.
+/// The time over which the rate is smoothed, in seconds.
 const SMOOTHING: f64 = 5.0;
 
-/// How progress is shown.
+/// The form of progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ProgressMode {
     /// Bars on a terminal, plain lines elsewhere.
@@ -42,31 +42,31 @@ pub enum ProgressMode {
     Bar,
     /// One line every ten seconds.
     Plain,
-    /// One JSON object a second, on standard error.
+    /// One JSON object per second, on standard error.
     Json,
     /// Nothing.
     None,
 }
 
-/// What is shown of a run.
+/// What to show of a run.
 #[derive(Debug)]
 pub struct Show {
-    /// How progress is shown.
+    /// The form of progress.
     pub mode: ProgressMode,
-    /// Say every file as it ends, and every attempt that is repeated.
+    /// Print each file when it ends, and each retry.
     pub verbose: bool,
-    /// Nothing is done: the plan is the result.
+    /// A dry run, whose result is the plan.
     pub dry_run: bool,
-    /// Contents go to standard output, so that nothing is told there.
+    /// Whether contents are written to standard output, so that nothing else may be.
     pub contents: bool,
-    /// Where each file is recorded.
+    /// The file that records each item.
     pub manifest: Option<Manifest>,
-    /// Cancelled where the plan has no reader any more.
+    /// Canceled if the reader of the plan has gone.
     pub stop: CancellationToken,
 }
 
 impl Show {
-    /// Whether what becomes of each file is told as JSON on standard output.
+    /// Whether the record of each file is printed as JSON on standard output.
     fn is_json(&self, ui: &Ui) -> bool {
         ui.is_json() && (self.dry_run || !self.contents)
     }
@@ -85,28 +85,29 @@ struct State {
     found_files: u64,
     found_bytes: u64,
     walk_finished: bool,
-    /// Something of unknown length is being read.
+    /// Whether the run reads something of unknown length.
     open_ended: bool,
     done_files: u64,
     failed: u64,
     folders: u64,
-    /// Folders that are to be made on the server, made ones among them.
+    /// The number of folders to create on the server, including created ones.
     found_folders: u64,
-    /// Bytes that have moved.
+    /// The number of bytes that have moved.
     moved: u64,
-    /// Bytes of files that needed not move. They count as done, or the end would never be reached, but make no speed.
+    /// The number of bytes that need not move. They count as done, otherwise the end would never be reached, but not as
+    /// speed.
     settled: u64,
-    /// Why an attempt failed since when nothing has moved.
+    /// Why the last attempt failed, if nothing has moved since then.
     trouble: Option<String>,
     active: BTreeMap<ItemNumber, Active>,
-    /// Bytes a second.
+    /// Bytes per second.
     rate: f64,
-    /// Files a second.
+    /// Files per second.
     file_rate: f64,
 }
 
 impl State {
-    /// Files that need nothing more.
+    /// Returns the number of files that are complete.
     fn ended_files(&self) -> u64 {
         self.done_files + self.failed
     }
@@ -128,14 +129,14 @@ impl State {
     }
 }
 
-/// Shows a transfer as it goes on.
+/// Shows a transfer while it runs.
 pub struct Progress {
     ui: Arc<Ui>,
     show: Show,
     state: Arc<Mutex<State>>,
     bars: MultiProgress,
     ticker: Mutex<Option<JoinHandle<()>>>,
-    /// What is drawn on; `None` once nothing more is to be shown. Held while something is.
+    /// The drawing; `None` once it has stopped. Locked while something is written.
     screen: Mutex<Option<Lines>>,
 }
 
@@ -144,7 +145,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Progress {
-    /// Starts to show. Needs a running runtime.
+    /// Starts the display. Requires a running runtime.
     pub fn start(ui: Arc<Ui>, show: Show) -> Arc<Self> {
         let mode = match show.mode {
             ProgressMode::Auto if ui.is_quiet() || ui.is_json() => ProgressMode::None,
@@ -179,34 +180,34 @@ impl Progress {
         Self { ui, show, state: Arc::default(), bars, ticker: Mutex::new(None), screen }
     }
 
-    /// Whether what becomes of each file, and of all, is told as JSON on standard output.
+    /// Whether records and summary are printed as JSON on standard output.
     pub fn is_json(&self) -> bool {
         self.show.is_json(&self.ui)
     }
 
-    /// How many folders were made.
+    /// Returns the number of created folders.
     pub fn folders(&self) -> u64 {
         lock(&self.state).folders
     }
 
-    /// Adds the last line to the manifest, where there is one.
+    /// Adds the last line to the manifest, if there is one.
     pub fn end_manifest(&self, summary: &serde_json::Value) {
         if let Some(manifest) = &self.show.manifest {
             manifest.end(summary);
         }
     }
 
-    /// Why the manifest is not complete, if it is not.
+    /// Returns why the manifest is incomplete, if it is.
     pub fn manifest_failure(&self) -> Option<String> {
         self.show.manifest.as_ref()?.failure()
     }
 
-    /// Stops showing and clears the bars away.
+    /// Stops the display and clears the bars.
     pub fn stop(&self) {
         if let Some(ticker) = lock(&self.ticker).take() {
             ticker.abort();
         }
-        // A drawing that had begun ends before what it drew is cleared away.
+        // The lock waits for a drawing in progress, so that nothing is drawn after this.
         if let Some(mut lines) = lock(&self.screen).take() {
             lines.clear();
         }
@@ -221,7 +222,7 @@ impl Progress {
                 let mut state = lock(&self.state);
                 let elapsed = last_time.elapsed().as_secs_f64();
                 let now = |count: u64, last: u64| count.saturating_sub(last) as f64 / elapsed.max(1e-3);
-                // Until there is a whole span to smooth over, this is the plain average.
+                // Until there is a complete interval to smooth over, this is the plain average.
                 let weight = (elapsed / SMOOTHING.min(begun.elapsed().as_secs_f64())).min(1.0);
                 let ended = state.ended_files();
                 state.rate = state.rate * (1.0 - weight) + now(state.moved, last_moved) * weight;
@@ -234,7 +235,7 @@ impl Progress {
         }
     }
 
-    /// Shows how far it is; false once nothing is to be shown any more.
+    /// Shows the present state. Returns false once the display has stopped.
     fn show_now(&self) -> bool {
         let (snapshot, files) = {
             let state = lock(&self.state);
@@ -255,7 +256,7 @@ impl Progress {
         true
     }
 
-    /// A line of the plan, which is a dry run's result: for people, or as columns.
+    /// Prints a line of the plan, the result of a dry run: for people, or as columns.
     fn plan_line(&self, word: &str, source: Option<&str>, target: &str, size: Option<u64>) {
         self.result(|ui| {
             ui.line(&if ui.stdout_is_terminal() {
@@ -269,8 +270,8 @@ impl Progress {
         });
     }
 
-    /// Writes a result. Where nobody reads it any more, a dry run is at its end; a transfer goes on, and that is
-    /// noticed when the summary is written.
+    /// Writes a result. If the reader has gone, a dry run stops; a transfer continues, and the failure shows when the
+    /// summary is written.
     fn result(&self, write: impl FnOnce(&Ui) -> Result<(), OutputError>) {
         self.aside(|ui| {
             if write(ui).is_err() && self.show.dry_run {
@@ -279,7 +280,7 @@ impl Progress {
         });
     }
 
-    /// Records an object in the manifest, and as JSON where that is wanted.
+    /// Records an object in the manifest, and prints it as JSON if requested.
     fn record(&self, record: &impl Serialize) {
         if let Some(manifest) = &self.show.manifest {
             manifest.write(record);
@@ -289,12 +290,12 @@ impl Progress {
         }
     }
 
-    /// Says what is being done, between the bars and what was said before.
+    /// Prints what is being done, between the bars and earlier messages.
     pub fn say(&self, text: &str) {
         self.aside(|ui| ui.status(text));
     }
 
-    /// Writes something without tearing the bars apart.
+    /// Writes something without disturbing the bars.
     fn aside(&self, write: impl FnOnce(&Ui)) {
         self.bars.suspend(|| write(&self.ui));
     }
@@ -397,7 +398,7 @@ impl Observer for Progress {
             let mut state = lock(&self.state);
             state.active.remove(&item);
             match record.outcome {
-                // What was interrupted has not failed.
+                // A canceled item has not failed.
                 ItemOutcome::Failed(TransferError::Cancelled) => {}
                 ItemOutcome::Failed(_) => state.failed += 1,
                 ItemOutcome::Unchanged | ItemOutcome::Skipped => {
@@ -412,7 +413,7 @@ impl Observer for Progress {
         }
         let shown = FileRecord::new(record, self.show.dry_run);
         self.record(&shown);
-        // All that failed are listed at the end.
+        // Failed items are listed at the end.
         if self.ui.is_json() || matches!(record.outcome, ItemOutcome::Failed(_)) {
             return;
         }
@@ -447,7 +448,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_need_not_move_makes_no_speed_and_what_was_interrupted_no_failure() {
+    async fn skipped_bytes_do_not_count_as_speed_nor_canceled_items_as_failures() {
         let show = Show {
             mode: ProgressMode::None,
             verbose: false,
@@ -468,7 +469,7 @@ mod tests {
         assert_eq!(state.snapshot().line(), "1/2 files  80 B / 100 B  80%  10 B/s  eta 2.0s");
     }
 
-    /// A terminal that keeps what is done to it.
+    /// A terminal that records what is done to it.
     #[derive(Debug, Clone, Default)]
     struct Recorder(Arc<Mutex<Vec<String>>>);
 

@@ -1,4 +1,4 @@
-//! The record of one file or folder, as it goes out in JSON, to a manifest, or in words.
+//! The record of one file or folder, in JSON, in a manifest, or in words.
 
 use serde::Serialize;
 
@@ -38,7 +38,7 @@ impl FileError {
 }
 
 impl<'a> FileRecord<'a> {
-    /// What became of a file, or in a dry run would.
+    /// Creates the record of a file. In a dry run: of what would happen.
     pub(super) fn new(record: &'a Record, dry_run: bool) -> Self {
         Self {
             r#type: "file",
@@ -66,20 +66,20 @@ impl<'a> FileRecord<'a> {
         }
     }
 
-    /// What is done with it, in one word: why it moves, or why not.
+    /// Returns the action in one word: why the file is transferred, or why not.
     pub(super) fn word(&self) -> &'static str {
         self.reason.unwrap_or(self.status)
     }
 }
 
-/// The JSON object of a folder that would be made (docs/scripting.md).
+/// Returns the JSON object of a folder that would be created (docs/scripting.md).
 pub(super) fn folder_record(direction: Direction, target: &str) -> serde_json::Value {
     serde_json::json!({
         "type": "folder", "direction": direction_word(direction), "target": target, "status": "planned",
     })
 }
 
-/// The JSON object of what was in the way and went, or would go, to the recycle bin (docs/scripting.md).
+/// Returns the JSON object of an existing node that was, or would be, moved to the recycle bin (docs/scripting.md).
 pub(super) fn recycled_record(path: &str, is_folder: bool, dry_run: bool) -> serde_json::Value {
     serde_json::json!({
         "type": "recycled",

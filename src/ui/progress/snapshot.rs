@@ -1,34 +1,34 @@
-//! How far a run is at one moment, in words and as JSON.
+//! The state of a run at one moment, in words and as JSON.
 
 use std::time::Duration;
 
 use crate::ui::human;
 
-/// So many columns of a reason are worth showing.
+/// The minimum width in columns for a reason.
 const LEAST_REASON: usize = 20;
 
-/// What is shown at one moment.
+/// The state at one moment.
 pub(super) struct Snapshot {
     pub(super) files: u64,
     pub(super) found_files: u64,
     pub(super) bytes: u64,
     pub(super) found_bytes: u64,
     pub(super) total_known: bool,
-    /// Bytes a second.
+    /// Bytes per second.
     pub(super) rate: f64,
-    /// Files a second.
+    /// Files per second.
     pub(super) file_rate: f64,
-    /// The folders made on the server, and those that are to be made, made ones among them.
+    /// The number of folders created on the server, and of those to create, including created ones.
     pub(super) folders: (u64, u64),
     pub(super) failed: u64,
-    /// Something of unknown length moves: there is no total yet.
+    /// Whether something of unknown length is transferred, so that there is no total yet.
     pub(super) open_ended: bool,
-    /// Why nothing moves, where an attempt has failed and another one is to follow.
+    /// Why nothing moves, if an attempt has failed and another one follows.
     pub(super) waiting_for: Option<String>,
 }
 
 impl Snapshot {
-    /// The share that is done, in whole percent: of the bytes, or of the files where there are none.
+    /// Returns the completed share in percent: of the bytes, or of the files if there are no bytes.
     pub(super) fn percent(&self) -> Option<u64> {
         let share = |done: u64, all: u64| {
             (all > 0).then(|| u64::try_from(u128::from(done) * 100 / u128::from(all)).unwrap_or(100))
@@ -36,8 +36,8 @@ impl Snapshot {
         share(self.bytes, self.found_bytes).or_else(|| share(self.files, self.found_files)).filter(|_| self.total_known)
     }
 
-    /// How long the rest takes at the present rate: of the bytes, or of the files where these take longer, as small ones
-    /// do. The rate of files that come less than once a second tells nothing.
+    /// Returns the estimated remaining time: for the bytes, or for the files if these take longer, as small ones do. A
+    /// rate of less than one file per second is not meaningful.
     fn eta(&self) -> Option<Duration> {
         let rest = |found: u64, done: u64, rate: f64| {
             let left = found.saturating_sub(done);
@@ -49,7 +49,7 @@ impl Snapshot {
         seconds.filter(|_| self.total_known).map(Duration::from_secs_f64)
     }
 
-    /// How fast it goes and how long it takes, or why it does not go on.
+    /// Returns the speed and the remaining time, or why there is no progress.
     fn pace(&self) -> Vec<String> {
         if let Some(error) = &self.waiting_for {
             return vec![format!("waiting to retry: {error}")];
@@ -63,7 +63,7 @@ impl Snapshot {
         std::iter::once(format!("{}/s", human::bytes(self.rate as u64))).chain(files).chain(eta).collect()
     }
 
-    /// As much as fits into so many columns, the most telling first.
+    /// Returns as much as fits into this width, most important first.
     pub(super) fn line_within(&self, width: usize) -> String {
         let line = self.line();
         if line.len() <= width || self.open_ended {
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_narrow_line_keeps_what_tells_most() {
+    fn a_narrow_line_keeps_the_most_important_parts() {
         let snapshot = Snapshot {
             files: 60,
             found_files: 122,

@@ -1,4 +1,4 @@
-//! The listener that the browser comes back to after a sign-in.
+//! The listener that the browser is redirected to after a sign-in.
 
 use std::convert::Infallible;
 use std::io;
@@ -20,25 +20,25 @@ use tokio::task::JoinSet;
 
 use super::{Attempt, CALLBACK_PATH, Code, OAuthError};
 
-/// How long one connection may take; browsers open some that they never use.
+/// How long a connection may take. Browsers open some that they never use.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(330);
 
-/// How long the last page may take to get to the browser.
+/// How long sending the last page to the browser may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// The pause after a connection that could not be accepted, such as for want of file descriptors.
+/// The pause after a connection that could not be accepted, for example because there are no free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Listens on this machine for the browser's return.
+/// Listens on this machine for the redirected browser.
 #[derive(Debug)]
 pub struct Listener {
     v4: TcpListener,
-    /// Absent where the machine has no IPv6.
+    /// `None` if the machine has no IPv6.
     v6: Option<TcpListener>,
     port: u16,
 }
 
-/// What the browser came back with, and the page that it is waiting for.
+/// A redirected browser: the code, and the connection that waits for a page.
 #[derive(Debug)]
 pub struct Return {
     /// The code, or why there is none.
@@ -46,23 +46,23 @@ pub struct Return {
     page: oneshot::Sender<Page>,
 }
 
-/// What the browser shows at the end.
+/// The page that the browser shows at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// Whether it is good news.
+    /// Whether the sign-in succeeded.
     pub success: bool,
-    /// The headline.
+    /// The heading.
     pub title: String,
-    /// What is said below it.
+    /// The text below the heading.
     pub text: String,
 }
 
 impl Listener {
-    /// Takes a port of both loopback addresses; 0 takes any. Browsers prefer the IPv6 one, so that the code would go
-    /// to whoever has that: both, or neither.
+    /// Opens a port on both loopback addresses; 0 selects any free port. Browsers prefer the IPv6 address, so a program
+    /// with the same port there would receive the code. Therefore both must be free.
     ///
     /// # Errors
-    /// The port is taken on one of them.
+    /// The port is in use on one of the addresses.
     pub async fn bind(port: u16) -> io::Result<Self> {
         let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let port = v4.local_addr()?.port();
@@ -70,24 +70,24 @@ impl Listener {
             Ok(listener) => Some(listener),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
-            // No IPv6 here, in one of the many ways of saying so: then browsers have none either.
+            // This machine has no IPv6, and systems report that in many ways. Then browsers have none either.
             Err(_) => None,
         };
         Ok(Self { v4, v6, port })
     }
 
-    /// The port.
+    /// Returns the port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The addresses that are listened on.
+    /// Returns the addresses of the listener.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         [Some(&self.v4), self.v6.as_ref()].into_iter().flatten().filter_map(|one| one.local_addr().ok()).collect()
     }
 
-    /// Serves until the browser comes back from this sign-in. Only a GET of the callback, for `localhost` and this port,
-    /// with the right state ends it; all else is answered 404, and the wait goes on.
+    /// Serves requests until the browser returns from this sign-in: only a GET of the callback for `localhost` and this
+    /// port, with the right state, ends the wait. All other requests get a 404.
     pub async fn wait(&self, attempt: &Arc<Attempt>) -> Returned {
         let (sender, mut receiver) = mpsc::channel(1);
         let mut connections = JoinSet::new();
@@ -99,8 +99,9 @@ impl Listener {
             };
             match accepted {
                 Ok(stream) => {
-                    let door = Door { attempt: Arc::clone(attempt), port: self.port, sender: sender.clone() };
-                    connections.spawn(serve(stream, door));
+                    let server =
+                        CallbackServer { attempt: Arc::clone(attempt), port: self.port, sender: sender.clone() };
+                    connections.spawn(serve(stream, server));
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a connection could not be accepted");
@@ -125,7 +126,7 @@ impl Listener {
     }
 }
 
-/// The browser is back, and waits for its last page.
+/// A redirected browser that waits for its last page.
 #[derive(Debug)]
 pub struct Returned {
     arrival: Return,
@@ -133,24 +134,24 @@ pub struct Returned {
 }
 
 impl Returned {
-    /// What it brought, and the way to answer it.
-    pub fn into_parts(self) -> (Result<Code, OAuthError>, Farewell) {
-        (self.arrival.code, Farewell { page: self.arrival.page, connections: self.connections })
+    /// Returns the code, and the means to answer the browser.
+    pub fn into_parts(self) -> (Result<Code, OAuthError>, WaitingBrowser) {
+        (self.arrival.code, WaitingBrowser { page: self.arrival.page, connections: self.connections })
     }
 }
 
-/// The page that the browser is still waiting for. Dropped, the browser sees a closed connection.
+/// The page that the browser still waits for. If this is dropped, the connection closes.
 #[derive(Debug)]
-pub struct Farewell {
+pub struct WaitingBrowser {
     page: oneshot::Sender<Page>,
     connections: JoinSet<()>,
 }
 
-impl Farewell {
-    /// Shows the page, and waits a moment until it is there.
+impl WaitingBrowser {
+    /// Sends the page, and waits briefly until it has arrived.
     pub async fn show(mut self, page: Page) {
         if self.page.send(page).is_err() {
-            // The browser did not wait.
+            // The browser has closed the connection.
             return;
         }
         let all = async { while self.connections.join_next().await.is_some() {} };
@@ -158,18 +159,18 @@ impl Farewell {
     }
 }
 
-/// What a connection needs to know.
-struct Door {
+/// The state that every connection needs.
+struct CallbackServer {
     attempt: Arc<Attempt>,
     port: u16,
     sender: mpsc::Sender<Return>,
 }
 
-async fn serve(stream: TcpStream, door: Door) {
-    let door = Arc::new(door);
+async fn serve(stream: TcpStream, server: CallbackServer) {
+    let server = Arc::new(server);
     let service = service_fn(move |request| {
-        let door = Arc::clone(&door);
-        async move { Ok::<_, Infallible>(door.answer(&request).await) }
+        let server = Arc::clone(&server);
+        async move { Ok::<_, Infallible>(server.answer(&request).await) }
     });
     let connection = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service);
     if let Ok(Err(error)) = tokio::time::timeout(CONNECTION_LIMIT, connection).await {
@@ -177,7 +178,7 @@ async fn serve(stream: TcpStream, door: Door) {
     }
 }
 
-impl Door {
+impl CallbackServer {
     async fn answer(&self, request: &Request<Incoming>) -> Response<http_body_util::Full<Bytes>> {
         let host = request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let is_callback = request.method() == Method::GET
@@ -191,7 +192,7 @@ impl Door {
             read => read,
         };
         let (page, shown) = oneshot::channel();
-        // Another tab may have been first; then nobody listens any more.
+        // Another tab may have been first, and then the receiver is gone.
         if self.sender.try_send(Return { code, page }).is_err() {
             return not_found();
         }
@@ -209,7 +210,7 @@ fn not_found() -> Response<http_body_util::Full<Bytes>> {
 fn response(status: StatusCode, kind: &'static str, body: String) -> Response<http_body_util::Full<Bytes>> {
     let mut response = Response::new(http_body_util::Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    // The address of this page holds the code: it must not be kept, nor told to anybody.
+    // The URL of this page contains the code, so it must not be cached or sent to other sites.
     for (name, value) in [
         (CONTENT_TYPE, kind),
         (CACHE_CONTROL, "no-store"),

@@ -1,6 +1,6 @@
-//! The authorization server of a Cells server, as the client `cells-client`: authorization codes with a proof key,
-//! refresh, revocation. Everything goes to the user's own URL, whatever the server believes its own to be, and no call is
-//! repeated here: a second use of a code or of a refresh token ends the session.
+//! The authorization server of a Cells server, used as the client `cells-client`: authorization codes with a proof key,
+//! refresh, revocation. All requests go to the URL of the account, whatever address the server reports. No call is
+//! repeated here, because a second use of a code or of a refresh token ends the session.
 
 pub mod loopback;
 pub mod password;
@@ -27,10 +27,10 @@ use crate::account::{ServerUrl, TokenPair};
 use crate::http::retry::{Advice, Retryable};
 use crate::http::{Http, HttpError, SendOptions, redact};
 
-/// The client that every Cells server knows: a public one, without a secret.
+/// The client id that every Cells server knows: a public client without a secret.
 const CLIENT: &str = "cells-client";
 
-/// What is asked for. Without `offline` there is no refresh token.
+/// The requested scopes. Without `offline` there is no refresh token.
 const SCOPES: [&str; 5] = ["openid", "email", "profile", "pydio", "offline"];
 
 const AUTHORIZE: &str = "/oidc/oauth2/auth";
@@ -38,50 +38,50 @@ const TOKEN: &str = "/oidc/oauth2/token";
 const REVOKE: &str = "/oidc/oauth2/revoke";
 const DISCOVERY: &str = "/oidc/.well-known/openid-configuration";
 
-/// The path that the browser comes back to on this machine.
+/// The path of the redirect to this machine.
 pub const CALLBACK_PATH: &str = "/servers/callback";
 
-/// The only port that servers accept for it.
+/// The only port that servers accept for the redirect.
 pub const CALLBACK_PORT: u16 = 3000;
 
-/// The bytes of chance in a state.
+/// The number of random bytes in a state.
 const STATE_BYTES: u32 = 32;
 
-/// The longest answer that is read.
+/// The longest answer that is read, in bytes.
 const ANSWER_LIMIT: usize = 256 * 1024;
 
-/// Why the authorization server gave no tokens.
+/// The authorization server returned no tokens.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum OAuthError {
-    /// It said no, in its own words.
+    /// The server refused the request.
     #[error("the server refused the sign-in: {description} ({code})")]
     Refused {
-        /// The HTTP status; 0 where the refusal came by way of the browser.
+        /// The HTTP status; 0 if the browser brought the refusal.
         status: u16,
         /// The code of RFC 6749, such as `invalid_grant`.
         code: String,
-        /// What the server adds, without secrets.
+        /// The server's description, without secrets.
         description: String,
     },
-    /// The answer was not that of a Cells server's authorization server.
+    /// The answer is not that of a Cells server's authorization server.
     #[error("{0}")]
     NotCells(String),
-    /// The server, or a proxy in front of it, is in trouble.
+    /// The server, or a proxy in front of it, is failing.
     #[error("the server cannot renew the session now (HTTP {0})")]
     Unavailable(u16),
-    /// The page that was pasted, or the browser, belongs to another sign-in.
+    /// The pasted URL, or the browser, belongs to another sign-in.
     #[error("this belongs to another sign-in: its state does not match")]
     OtherState,
-    /// What was pasted is neither a code nor the address of the page.
+    /// The pasted text is neither a code nor the URL of the page.
     #[error("{0}")]
     NoCode(&'static str),
-    /// No usable answer. Unless [`HttpError::unsent`] says otherwise, the server may have acted all the same.
+    /// There is no usable answer. Unless [`HttpError::unsent`] is set, the server may have acted.
     #[error(transparent)]
     Http(#[from] HttpError),
 }
 
 impl Retryable for OAuthError {
-    /// Trying again makes sense only while nobody knows that the server has acted.
+    /// Another attempt is safe only if the server has certainly not acted.
     fn advice(&self) -> Advice {
         match self {
             Self::Http(error) => error.advice(),
@@ -102,12 +102,12 @@ impl OAuthError {
     }
 }
 
-/// Where the browser goes with the code.
+/// Where the server redirects the browser with the code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redirect {
     /// To a listener on this port of this machine.
     Loopback(u16),
-    /// To a page of the server that shows the code to be copied. The server's own idea of its address counts.
+    /// To a page of the server that shows the code, to be copied. The server's own idea of its address is used.
     OutOfBand(ServerUrl),
 }
 
@@ -120,7 +120,7 @@ impl Redirect {
     }
 }
 
-/// A value from the state parameter or the address bar, compared without telling by its time how much of it is right.
+/// A state, compared in constant time.
 #[derive(Debug)]
 struct State(CsrfToken);
 
@@ -130,7 +130,7 @@ impl State {
     }
 }
 
-/// One sign-in: the page to open, and what only this process knows of it.
+/// A sign-in: the page to open, and the secrets that only this process knows.
 #[derive(Debug)]
 pub struct Attempt {
     url: Url,
@@ -139,21 +139,21 @@ pub struct Attempt {
     verifier: PkceCodeVerifier,
 }
 
-/// A code on its way to become tokens.
+/// An authorization code that can be exchanged for tokens.
 #[derive(Debug)]
 pub struct Code(AuthorizationCode);
 
 impl Attempt {
-    /// The page where the user signs in.
+    /// Returns the URL of the sign-in page.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Reads what the server sent the browser back with: the query of the address.
+    /// Reads the code from the query of the redirect.
     ///
     /// # Errors
-    /// [`OAuthError::OtherState`] for another sign-in's, [`OAuthError::Refused`] where it carries an error,
-    /// [`OAuthError::NoCode`] where it carries nothing of use.
+    /// [`OAuthError::OtherState`] if it belongs to another sign-in, [`OAuthError::Refused`] if it contains an error,
+    /// [`OAuthError::NoCode`] if it contains neither a code nor an error.
     pub fn read_query(&self, query: &str) -> Result<Code, OAuthError> {
         let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
         let value = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_ref());
@@ -169,8 +169,7 @@ impl Attempt {
         }
     }
 
-    /// Reads what the user pasted: the code alone, or the whole address of the page that the browser ended on, whose
-    /// state must be right.
+    /// Reads the code from pasted text: the code alone, or the complete URL of the last page, whose state must match.
     ///
     /// # Errors
     /// As [`Attempt::read_query`].
@@ -200,12 +199,12 @@ pub struct OAuth {
 }
 
 impl OAuth {
-    /// Nothing is sent yet.
+    /// Creates the client. Nothing is sent.
     pub fn new(http: Http, server: ServerUrl) -> Self {
         Self::by_clock(http, server, Clock::default())
     }
 
-    /// The same by another clock than the machine's own: it says when tokens expire.
+    /// Like [`OAuth::new`], with another clock for the expiry of tokens.
     pub(super) fn by_clock(http: Http, server: ServerUrl, clock: Clock) -> Self {
         Self { http, server, clock }
     }
@@ -218,10 +217,10 @@ impl OAuth {
             .set_token_uri(TokenUrl::new(at(TOKEN)).map_err(unusable)?))
     }
 
-    /// Begins a sign-in, with a new state and a new proof key. Nothing is sent.
+    /// Begins a sign-in with a new state and a new proof key. Nothing is sent.
     ///
     /// # Errors
-    /// A URL that cannot be used.
+    /// The URL cannot be used.
     pub fn begin(&self, redirect: Redirect) -> Result<Attempt, OAuthError> {
         let uri = RedirectUrl::new(redirect.uri())
             .map_err(|_| OAuthError::NotCells(format!("{} cannot be used to sign in", self.server)))?;
@@ -236,11 +235,11 @@ impl OAuth {
         Ok(Attempt { url, redirect, state: State(state), verifier })
     }
 
-    /// Asks for the page of a sign-in without following it to the login page, so that what would leave a browser at a
-    /// dead end is known before one is opened. Gives the name of the challenge that a login has to meet.
+    /// Requests the page of a sign-in without following the redirect to the login page, to detect errors before a
+    /// browser is opened. Returns the name of the challenge that the login must contain.
     ///
     /// # Errors
-    /// [`OAuthError::Refused`] where the server does not know this client or does not accept the redirect.
+    /// [`OAuthError::Refused`] if the server does not know the client or does not accept the redirect.
     pub async fn challenge(&self, attempt: &Attempt) -> Result<String, OAuthError> {
         let path = format!("{AUTHORIZE}?{}", attempt.url.query().unwrap_or_default());
         let request = self.http.server_request(Method::GET, &self.server, &path)?.header(ACCEPT, "text/html");
@@ -271,7 +270,7 @@ impl OAuth {
         ))
     }
 
-    /// The address that the server believes to have, which its own pages are under; `None` where it does not tell.
+    /// Returns the server's own idea of its address, which is the base of its pages; `None` if unknown.
     pub async fn site(&self) -> Option<ServerUrl> {
         let request = self.http.server_request(Method::GET, &self.server, DISCOVERY).ok()?;
         let response = self.http.send(request.header(ACCEPT, "application/json")).await.ok()?;
@@ -281,7 +280,7 @@ impl OAuth {
         ServerUrl::parse(&issuer.origin().ascii_serialization()).ok()
     }
 
-    /// Trades a code for tokens. To be called once: a code that is used again kills what it gave.
+    /// Exchanges a code for tokens. Call it only once, because a second use of a code revokes the tokens of the first.
     ///
     /// # Errors
     /// See [`OAuthError`].
@@ -294,23 +293,23 @@ impl OAuth {
         self.tokens(request.request_async(&Wire(self)).await)
     }
 
-    /// Trades a refresh token for new tokens. The access token before is dead then, and so is the refresh token, even
-    /// if the answer is lost: a second call with the same one ends the session, unless the server never got the first.
+    /// Exchanges a refresh token for a new pair. The old pair becomes invalid, even if the answer is lost. A second
+    /// call with the same token ends the session, unless the server never received the first one.
     ///
     /// # Errors
-    /// See [`OAuthError`]; [`OAuthError::Refused`] with `token_inactive` for a session that is over.
+    /// See [`OAuthError`]; [`OAuthError::Refused`] with `token_inactive` if the session has ended.
     pub async fn refresh(&self, refresh: &SecretString) -> Result<TokenPair, OAuthError> {
         let client = self.client()?;
         let token = RefreshToken::new(refresh.expose_secret().to_owned());
         self.tokens(client.exchange_refresh_token(&token).request_async(&Wire(self)).await)
     }
 
-    /// Ends the session that a token belongs to, access or refresh. The server says yes to anything.
+    /// Ends the session of an access or refresh token. The server confirms any request.
     ///
     /// # Errors
-    /// No answer, or one that is none of the authorization server's.
+    /// There is no answer, or it is not from an authorization server.
     pub async fn revoke(&self, token: &SecretString) -> Result<(), OAuthError> {
-        // The oauth2 crate revokes over https only.
+        // The oauth2 crate revokes tokens over https only.
         let form = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("token", token.expose_secret())
             .append_pair("client_id", CLIENT)
@@ -327,7 +326,7 @@ impl OAuth {
         }
     }
 
-    /// What of an answer is of use; what cannot be read is not shown, for it may hold tokens.
+    /// Converts an answer to a pair. An answer that cannot be read is not shown, because it may contain tokens.
     fn tokens(&self, answer: Answered) -> Result<TokenPair, OAuthError> {
         let answer = answer.map_err(refusal)?;
         let access = answer.access_token().secret();
@@ -350,7 +349,7 @@ impl OAuth {
     }
 }
 
-/// What carries the oauth2 crate's requests over our HTTP core. One request, one attempt.
+/// Sends the requests of the oauth2 crate with the shared HTTP client, one attempt each.
 struct Wire<'a>(&'a OAuth);
 
 impl<'c> AsyncHttpClient<'c> for Wire<'_> {
@@ -377,7 +376,7 @@ impl<'c> AsyncHttpClient<'c> for Wire<'_> {
     }
 }
 
-/// Why there is no answer for the oauth2 crate to read.
+/// There is no answer for the oauth2 crate.
 #[derive(Debug, thiserror::Error)]
 enum WireError {
     #[error(transparent)]

@@ -1,5 +1,5 @@
-//! A password becomes tokens at once, without a browser: the steps that the login page takes, taken here. So no password
-//! has to be kept.
+//! Exchanges a password for tokens without a browser, by taking the steps of the sign-in page. So the password need not
+//! be stored.
 
 use http::Method;
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -12,21 +12,22 @@ use crate::auth::error::AuthError;
 use crate::auth::session;
 use crate::http::redact;
 
-/// What a password led to.
+/// The result of a sign-in with a password.
 #[derive(Debug)]
 pub enum SignedIn {
-    /// Tokens that renew themselves.
+    /// A pair that can be renewed.
     Tokens(Box<TokenPair>),
-    /// This server gives none for a password: it has to be kept, and a session opened with it. The reason in words.
+    /// This server returns no tokens for a password, so a session must be opened with it each time. The reason in
+    /// words.
     NotOffered(String),
 }
 
 impl OAuth {
-    /// Signs in with a password. It is sent once; wrong ones are not tried again, since ten of them lock the user.
+    /// Signs in with a password. It is sent once: a wrong one is never retried, since ten of them lock the user.
     ///
     /// # Errors
-    /// [`AuthError::WrongPassword`], [`AuthError::Locked`], [`AuthError::FurtherStep`] and the like: a session would
-    /// meet the same.
+    /// [`AuthError::WrongPassword`], [`AuthError::Locked`], [`AuthError::FurtherStep`] and others. A session would fail
+    /// in the same way.
     pub async fn sign_in(&self, login: &str, password: &SecretString) -> Result<SignedIn, AuthError> {
         let attempt = self.begin(Redirect::Loopback(CALLBACK_PORT)).map_err(as_auth)?;
         let challenge = match self.challenge(&attempt).await {
@@ -37,7 +38,7 @@ impl OAuth {
         let Some(target) = self.log_in(login, password, &challenge).await? else {
             return Ok(SignedIn::NotOffered("the server's answer to the sign-in contains no code".to_owned()));
         };
-        // A code that comes back from elsewhere, with another state, is that of a single sign-on.
+        // A code from elsewhere, with another state, comes from a single sign-on.
         let query = target.split_once('?').map_or("", |(_, query)| query);
         let code = match attempt.read_query(query) {
             Ok(code) if target.starts_with(&attempt.redirect.uri()) => code,
@@ -52,7 +53,7 @@ impl OAuth {
         }
     }
 
-    /// The login step. Gives where a browser would be sent; `None` where the server sends it nowhere.
+    /// Sends the login. Returns the redirect for the browser; `None` if there is none.
     async fn log_in(&self, login: &str, password: &SecretString, challenge: &str) -> Result<Option<String>, AuthError> {
         let info = json!({"AuthInfo": {
             "type": "credentials",

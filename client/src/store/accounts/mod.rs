@@ -1,5 +1,4 @@
-//! config.json, in the format of the older client: both read and write the same file. What this version does not
-//! know is kept as it is.
+//! config.json, in the format of the older client: both clients read and write the same file. Unknown fields are kept.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,11 +23,10 @@ const FILE_NAME: &str = "config.json";
 /// How long to wait for another process that is changing the file.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// By how many bytes the file may grow with the next tokens; usual ones have 87.
+/// By how many bytes the file may grow with the next tokens. Usual ones have 87 bytes.
 const LONGER_TOKENS: u64 = 64 * 1024;
 
-/// The known fields of an account in the order that the older client writes them, and whether each is left out where
-/// it is empty.
+/// The known fields of an account in the order of the older client, and whether each is omitted if it is empty.
 const FIELDS: [(&str, bool); 13] = [
     ("authType", false),
     ("url", false),
@@ -45,13 +43,13 @@ const FIELDS: [(&str, bool); 13] = [
     ("createdAtVersion", false),
 ];
 
-/// The fields that are secret.
+/// The fields that contain secrets.
 const SECRETS: [&str; 3] = ["idToken", "refreshToken", "password"];
 
-/// A field of ours: the life of a new access token in seconds. The older client does not know it, and drops it.
+/// An additional field: the life of a new access token in seconds. The older client does not know it, and drops it.
 const LIFE: &str = "tokenLifetime";
 
-/// One stored account. Its secrets never show in Debug.
+/// One stored account. Its secrets never appear in Debug output.
 #[derive(Clone, PartialEq)]
 pub struct Entry(Map<String, Value>);
 
@@ -62,7 +60,7 @@ impl std::fmt::Debug for Entry {
 }
 
 impl Entry {
-    /// Takes an account as it was read; a value that is no object gives `None`.
+    /// Creates an entry from JSON; `None` if the value is not an object.
     pub(super) fn from_value(value: Value) -> Option<Self> {
         match value {
             Value::Object(fields) => Some(Self(fields)),
@@ -70,8 +68,7 @@ impl Entry {
         }
     }
 
-    /// An account whose secret is kept in the file. Fields of `previous` that this version does not know, and what
-    /// it says about headers, are kept.
+    /// Creates the entry of an account with its secret. Keeps the unknown fields and the headers of `previous`.
     pub fn new(account: &Account, login: &str, skip_verify: bool, previous: Option<&Self>) -> Self {
         let mut fields = previous.map(|entry| entry.0.clone()).unwrap_or_default();
         for secret in SECRETS.into_iter().chain(["tokenExpiresAt", LIFE, "clientKey", "clientSecret"]) {
@@ -104,7 +101,7 @@ impl Entry {
         entry
     }
 
-    /// Fills in what the older client always writes.
+    /// Adds the fields that the older client always writes.
     pub(super) fn complete(&mut self, url: &ServerUrl, login: &str) {
         let mut default = |name: &str, value: Value| {
             let field = self.0.entry(name).or_insert(Value::Null);
@@ -144,22 +141,22 @@ impl Entry {
         (!text.is_empty()).then(|| SecretString::from(text))
     }
 
-    /// The server's URL as stored.
+    /// Returns the server's URL as stored.
     pub fn url(&self) -> &str {
         self.text("url")
     }
 
-    /// The login name; empty where the older client never knew it.
+    /// Returns the login name; empty if the older client did not know it.
     pub fn user(&self) -> &str {
         self.text("user")
     }
 
-    /// The label.
+    /// Returns the label.
     pub fn label(&self) -> &str {
         self.text("label")
     }
 
-    /// The type as stored; the names that older versions wrote are not translated here.
+    /// Returns the type as stored. The names in older files are not translated here.
     pub(super) fn auth_type(&self) -> &str {
         self.text("authType")
     }
@@ -169,18 +166,18 @@ impl Entry {
         self.flag("skipVerify")
     }
 
-    /// The headers that go with every request.
+    /// Returns the headers for all requests.
     pub fn headers(&self) -> Vec<(String, String)> {
         let Some(Value::Object(headers)) = self.0.get("CustomHeaders") else { return Vec::new() };
         headers.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
     }
 
-    /// Whether a secret is in the file itself.
+    /// Whether the file itself contains a secret.
     pub fn holds_secret(&self) -> bool {
         SECRETS.iter().any(|name| self.has_text(name))
     }
 
-    /// Takes the secrets out, as an account has it whose secret is in the keyring.
+    /// Removes the secrets, for an account whose secret is in the keyring.
     pub(super) fn move_to_keyring(&mut self) {
         for secret in SECRETS {
             self.0.shift_remove(secret);
@@ -188,13 +185,12 @@ impl Entry {
         self.set("skipKeyring", false.into());
     }
 
-    /// Whether the secret is to be looked for in the keyring: it is not in the file, and the file does not say that
-    /// there is none.
+    /// Whether the secret is in the keyring: it is not in the file, and the file does not say that there is none.
     pub fn is_in_keyring(&self) -> bool {
         !self.holds_secret() && !self.flag("skipKeyring")
     }
 
-    /// Puts a new pair of tokens in place of the old one; in the file only where the old one was.
+    /// Replaces the tokens. They are written to the file only if the old ones were there.
     pub(super) fn set_pair(&mut self, pair: &TokenPair) {
         if !self.is_in_keyring() {
             self.set("idToken", pair.access.expose_secret().into());
@@ -213,35 +209,35 @@ impl Entry {
         }
     }
 
-    /// Whether a refresh token is in the file.
+    /// Whether the file contains a refresh token.
     pub fn has_refresh_token(&self) -> bool {
         self.has_text("refreshToken")
     }
 
-    /// The life of the access token when it was new, if this version stored it.
+    /// Returns the life of a new access token, if this version has stored it.
     fn token_life(&self) -> Option<Duration> {
         self.0.get(LIFE).and_then(Value::as_u64).map(Duration::from_secs)
     }
 
-    /// The name of the type as this version writes it: `pat`, `session`, `oauth2`, or what else is stored.
+    /// Returns the type as this version writes it: `pat`, `session`, `oauth2`, or the stored text.
     pub fn kind(&self) -> &str {
         self.auth_type()
     }
 
-    /// When the access token ends, seconds since the epoch, where that is stored.
+    /// Returns when the access token expires, in seconds since the epoch, if stored.
     pub fn expires_at(&self) -> Option<i64> {
         self.0.get("tokenExpiresAt").and_then(Value::as_i64).filter(|seconds| *seconds > 0)
     }
 
-    /// The account, for use, its secret being in the file.
+    /// Returns the account, with the secret from the file.
     ///
     /// # Errors
-    /// An account whose secret is missing, of an unknown type, or with a URL that cannot be used.
+    /// The secret is missing, the type is unknown, or the URL cannot be used.
     pub fn account(&self, id: &str) -> Result<Account, StoreError> {
         self.account_with(id, self.secret("idToken"), self.secret("refreshToken"), self.secret("password"))
     }
 
-    /// The account, for use, with the value that the keyring holds for it.
+    /// Returns the account, with the secret from the keyring.
     ///
     /// # Errors
     /// As [`Entry::account`].
@@ -284,7 +280,7 @@ impl Entry {
         Ok(Account { url, login, credentials, stored_id: Some(stored_id) })
     }
 
-    /// The fields in the order of the older client, then those it does not know.
+    /// Returns the fields in the order of the older client, followed by unknown ones.
     fn ordered(&self) -> Map<String, Value> {
         let mut ordered = Map::new();
         for (name, may_be_left_out) in FIELDS {
@@ -311,33 +307,32 @@ fn is_empty(value: &Value) -> bool {
 /// All stored accounts.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Accounts {
-    /// The id of the active one; may be empty, or name none.
+    /// The id of the active account. It may be empty, or not exist.
     pub active: String,
-    /// The accounts by id, `user@host:port`.
+    /// The accounts by id, which is `user@host:port`.
     pub entries: BTreeMap<String, Entry>,
-    /// What else the file holds.
+    /// Unknown fields of the file.
     pub(super) others: Map<String, Value>,
 }
 
 impl Accounts {
-    /// Reads the content of config.json, whichever version wrote it. An empty file, an empty list and `{}` hold no
-    /// account.
+    /// Parses config.json, whichever version wrote it. An empty file, an empty list and `{}` contain no account.
     ///
     /// # Errors
-    /// The reason in words where it is not such a file.
+    /// The reason, if the text is not such a file.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim_start_matches('\u{feff}');
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
         let value: Value = serde_json::from_str(text)
-            // The line and column are told; the text around them may be a secret.
+            // The error contains only the line and the column, because the text around them may be a secret.
             .map_err(|error| format!("it is not JSON (line {}, column {})", error.line(), error.column()))?;
         let Value::Object(fields) = value else { return Err("it is not a JSON object".to_owned()) };
         migrate::read(fields)
     }
 
-    /// The content of config.json, as the older client writes it: tabs, sorted ids, no newline at the end.
+    /// Returns the content of config.json, as the older client writes it: tabs, sorted ids, no newline at the end.
     pub fn render(&self) -> String {
         let mut configs = Map::new();
         for (id, entry) in &self.entries {
@@ -351,10 +346,10 @@ impl Accounts {
         }
         let mut text = Vec::new();
         let formatter = serde_json::ser::PrettyFormatter::with_indent(b"\t");
-        // Values without map keys other than text always serialise into memory.
+        // Serializing into memory fails only for map keys that are not text, and there are none.
         let _ = Value::Object(file).serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter));
         let text = String::from_utf8(text).unwrap_or_default();
-        // Go escapes these in strings, and they stand nowhere else in JSON.
+        // Go escapes these characters in strings, and JSON has them nowhere else.
         text.replace('&', "\\u0026")
             .replace('<', "\\u003c")
             .replace('>', "\\u003e")
@@ -362,7 +357,7 @@ impl Accounts {
             .replace('\u{2029}', "\\u2029")
     }
 
-    /// The ids that a name stands for: the id itself, or all with that label.
+    /// Returns the ids for a name: the id itself, or all with that label.
     pub fn named(&self, name: &str) -> Vec<&str> {
         if let Some((id, _)) = self.entries.get_key_value(name) {
             return vec![id];
@@ -370,7 +365,7 @@ impl Accounts {
         self.entries.iter().filter(|(_, entry)| entry.label() == name).map(|(id, _)| id.as_str()).collect()
     }
 
-    /// The account that is used where none is named: the active one, or the only one.
+    /// Returns the account to use if none is named: the active one, or the only one.
     pub fn active_id(&self) -> Option<&str> {
         if let Some((id, _)) = self.entries.get_key_value(&self.active) {
             return Some(id);
@@ -379,8 +374,8 @@ impl Accounts {
         ids.next().filter(|_| ids.next().is_none()).map(String::as_str)
     }
 
-    /// Forgets an account. Where it was the active one, another takes its place: the older client cannot do without.
-    /// Gives what was stored.
+    /// Removes an account and returns it. If it was the active one, another becomes active, because the older client
+    /// requires one.
     pub fn remove(&mut self, id: &str) -> Option<Entry> {
         let removed = self.entries.remove(id);
         if !self.entries.contains_key(&self.active) {
@@ -389,9 +384,9 @@ impl Accounts {
         removed
     }
 
-    /// Gives an account of a very old file, which says nothing of its user, the user that the server told: its id and
-    /// its label are those of that user from now on. Where that user has an account already, that one stays as it is.
-    /// Gives the id; `None` where there is no such account, or one of a known user.
+    /// Sets the user of an account from a very old file, which does not contain it: the id and the label change. If the
+    /// user already has an account, that one is not changed. Returns the id; `None` if there is no such account, or its
+    /// user is known.
     pub(super) fn set_user(&mut self, id: &str, login: &str) -> Option<String> {
         let entry = self.entries.get(id).filter(|entry| entry.user().is_empty())?;
         let url = ServerUrl::parse(entry.url()).ok()?;
@@ -408,8 +403,8 @@ impl Accounts {
         Some(known)
     }
 
-    /// Stores an account and makes it the active one; gives its id. Only an entry with that very id is replaced: one
-    /// of the same server without a user, left over from a very old file, may be somebody else's.
+    /// Stores an account and makes it the active one. Returns its id. Replaces only an entry with exactly this id: one
+    /// of the same server without a user, from a very old file, may belong to somebody else.
     pub fn store(&mut self, account: &Account, login: &str, skip_verify: bool) -> String {
         let id = account.url.account_id(login);
         let entry = Entry::new(account, login, skip_verify, self.entries.get(&id));
@@ -419,43 +414,43 @@ impl Accounts {
     }
 }
 
-/// What a file holds, and whether it is kept badly.
+/// The content of the file, and whether it is protected.
 #[derive(Debug)]
 pub struct Loaded {
     /// The accounts.
     pub accounts: Accounts,
-    /// Whether others than the owner can read the file.
+    /// Whether users other than the owner can read the file.
     pub readable_by_others: bool,
 }
 
 impl Loaded {
-    /// Whether others than the owner can read a secret in the file.
+    /// Whether users other than the owner can read a secret in the file.
     pub fn shows_secrets(&self) -> bool {
         self.readable_by_others && self.accounts.entries.values().any(Entry::holds_secret)
     }
 }
 
-/// Where config.json is.
+/// The file config.json.
 #[derive(Debug, Clone)]
 pub struct ConfigFile {
     folder: PathBuf,
 }
 
 impl ConfigFile {
-    /// The file in a folder.
+    /// Returns the file in a folder.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
 
-    /// Its path.
+    /// Returns the path.
     pub fn path(&self) -> PathBuf {
         self.folder.join(FILE_NAME)
     }
 
-    /// Reads the accounts; a missing file holds none.
+    /// Reads the accounts. A missing file contains none.
     ///
     /// # Errors
-    /// A file that cannot be read or understood.
+    /// The file cannot be read or parsed.
     pub fn load(&self) -> Result<Loaded, StoreError> {
         let path = self.path();
         let text = match open::read_text(&path) {
@@ -469,16 +464,16 @@ impl ConfigFile {
         Ok(Loaded { accounts, readable_by_others: atomic_file::is_readable_by_others(&path) })
     }
 
-    /// Reads the accounts, lets `change` change them, and writes them, while no other process does the same. Without
-    /// any account left the file is removed: the older client cannot read an empty list.
+    /// Reads the accounts, applies `change` and writes them, while no other process does the same. If no account
+    /// remains, removes the file, because the older client cannot read an empty list.
     ///
     /// # Errors
-    /// As [`ConfigFile::load`], and a file that cannot be written.
+    /// As [`ConfigFile::load`]; the file cannot be written.
     pub fn update<T>(&self, change: impl FnOnce(&mut Accounts) -> T) -> Result<T, StoreError> {
         self.update_in(None, change)
     }
 
-    /// The same in room that was made before.
+    /// Like [`ConfigFile::update`], with disk space that was reserved before.
     ///
     /// # Errors
     /// As [`ConfigFile::update`].
@@ -491,7 +486,7 @@ impl ConfigFile {
         let mut accounts = self.load()?.accounts;
         let result = change(&mut accounts);
         let path = self.path();
-        // They hold secrets.
+        // Temporary files of killed processes contain secrets.
         atomic_file::remove_leftovers(&path);
         if accounts.entries.is_empty() {
             atomic_file::remove(&path).map_err(|source| StoreError::Io { doing: "remove", path, source })?;
@@ -506,10 +501,10 @@ impl ConfigFile {
         Ok(result)
     }
 
-    /// Makes room for what the file will hold once new tokens of an account are in it.
+    /// Reserves disk space for the file with new tokens of an account.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// The file cannot be written.
     pub(super) fn reserve(&self) -> Result<Reserved, StoreError> {
         let _lock = self.lock()?;
         let path = self.path();
@@ -519,10 +514,10 @@ impl ConfigFile {
         reserved.map_err(|source| StoreError::Io { doing: "write", path, source })
     }
 
-    /// Removes the file, whatever it holds. Gives whether there was one.
+    /// Removes the file, whatever it contains. Returns whether there was one.
     ///
     /// # Errors
-    /// A file that cannot be removed.
+    /// The file cannot be removed.
     pub fn remove(&self) -> Result<bool, StoreError> {
         let path = self.path();
         if fs::symlink_metadata(&path).is_err() {
@@ -532,13 +527,13 @@ impl ConfigFile {
         atomic_file::remove(&path).map_err(|source| StoreError::Io { doing: "remove", path, source })
     }
 
-    /// The lock of one account, held while its tokens are renewed.
+    /// Locks one account, for the renewal of its tokens.
     ///
     /// # Errors
-    /// A lock file that cannot be made; another process that holds it for longer than `patience`.
+    /// The lock file cannot be created; another process holds the lock for longer than `patience`.
     pub(super) fn lock_account(&self, id: &str, patience: Duration) -> Result<lock::FileLock, StoreError> {
         self.prepare_folder()?;
-        // An id may hold characters that no file name can.
+        // An id may contain characters that file names cannot.
         let name = format!("{FILE_NAME}.{}.lock", &hash::hex(&hash::md5(id.as_bytes()))[..16]);
         self.acquire(&self.folder.join(name), patience)
     }
@@ -566,8 +561,8 @@ impl ConfigFile {
         Ok(())
     }
 
-    /// Whether the folder holds nothing but what cec keeps there. One given by `--config` may hold anything, and its
-    /// rights are then none of our business.
+    /// Whether the folder contains only what cec stores there. A folder from `--config` may contain anything, and then
+    /// its permissions are not changed.
     fn is_ours_alone(&self) -> bool {
         let Ok(mut entries) = fs::read_dir(&self.folder) else { return false };
         self.folder.ends_with("cells-client")

@@ -129,7 +129,7 @@ fn what_is_no_such_file_is_refused_without_repeating_it() {
     }
 }
 
-/// Found by fuzzing: a number that no integer type holds lost its last digits with each write.
+/// Found by fuzzing: a number beyond all integer types lost its last digits with each write.
 #[test]
 fn numbers_do_not_drift_from_write_to_write() {
     let text = "{\"ActiveConfigID\": \"\", \"Configs\": {\"a\": {}}, \"future\": [118446744073709551616, 1e23, 0.1]}";
@@ -183,7 +183,7 @@ fn names_are_ids_or_labels() {
 }
 
 #[test]
-fn an_active_id_that_names_none_means_the_only_account() {
+fn an_active_id_that_does_not_exist_means_the_only_account() {
     let mut accounts = parse("pat-clear.json");
     accounts.active = "gone".to_owned();
     assert_eq!(accounts.active_id(), Some("admin@127.0.0.1:8080"));
@@ -227,7 +227,7 @@ fn updates_at_once_lose_nothing() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_holds_other_things_keeps_its_rights() {
+fn a_folder_with_other_content_keeps_its_permissions() {
     use std::os::unix::fs::PermissionsExt;
     let base = tempfile::tempdir().expect("a folder");
     for (other, expected) in [(None, 0o700), (Some("notes.txt"), 0o755)] {
@@ -245,6 +245,6 @@ fn a_folder_that_holds_other_things_keeps_its_rights() {
 }
 
 #[test]
-fn debug_output_holds_no_secret() {
+fn debug_output_contains_no_secret() {
     assert!(!format!("{:?}", parse("multi-mixed.json")).contains("P@ssw0rd"));
 }

@@ -1,4 +1,4 @@
-//! How items of the keyring are named and what they hold, on each system. Pure functions.
+//! The names and values of keyring items on each system. Pure functions.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,37 +7,37 @@ use secrecy::{ExposeSecret, SecretString};
 /// The service of all items.
 pub const SERVICE: &str = "com.pydio.cells-client";
 
-/// What stands between the two parts of a secret.
+/// The separator between the two parts of a secret.
 const SEPARATOR: &str = "__//__";
 
-/// What stands before a value that is written as Base64, on macOS.
+/// The prefix of a Base64 value, on macOS.
 const BASE64_PREFIX: &str = "go-keyring-base64:";
 
-/// What stands before a value that is written in hexadecimal digits, on macOS.
+/// The prefix of a hexadecimal value, on macOS.
 const HEX_PREFIX: &str = "go-keyring-encoded:";
 
-/// The user of an account's item: `<url>::<login>`.
+/// Returns the user of an account's item: `<url>::<login>`.
 pub fn user(origin: &str, login: &str) -> String {
     format!("{origin}::{login}")
 }
 
-/// The users of the items that old versions of the older client wrote for a server.
+/// Returns the users of the items that old versions of the older client wrote for a server.
 pub fn legacy_users(origin: &str) -> [String; 2] {
     [format!("{origin}::ClientCredentials"), format!("{origin}::IdToken")]
 }
 
-/// The label that the older client gives an item.
+/// Returns the older client's label for an item.
 pub fn label(user: &str) -> String {
     format!("Password for '{user}' on '{SERVICE}'")
 }
 
-/// Two secrets in one item: an access token and a refresh token, which may be empty.
+/// Joins two secrets into one value: an access token and a refresh token, which may be empty.
 pub fn join(first: &SecretString, second: Option<&SecretString>) -> SecretString {
     let second = second.map(ExposeSecret::expose_secret).unwrap_or_default();
     SecretString::from(format!("{}{SEPARATOR}{second}", first.expose_secret()))
 }
 
-/// The two secrets of an item; an empty one, or one that is not there, is `None`.
+/// Splits the value of an item into its two secrets. An empty or missing one is `None`.
 pub fn split(value: &SecretString) -> (Option<SecretString>, Option<SecretString>) {
     let part = |text: &str| (!text.is_empty()).then(|| SecretString::from(text));
     match value.expose_secret().split_once(SEPARATOR) {
@@ -46,13 +46,13 @@ pub fn split(value: &SecretString) -> (Option<SecretString>, Option<SecretString
     }
 }
 
-/// The target name of an item in the Credential Manager of Windows.
+/// Returns the target name of an item in the Windows Credential Manager.
 pub fn windows_target(user: &str) -> String {
     format!("{SERVICE}:{user}")
 }
 
-/// The value of an item in the Credential Manager: UTF-8 as it should be, or UTF-16LE as Windows's own tools write it.
-/// A secret is plain ASCII but for passwords, so that text of two bytes a character shows in its zeros.
+/// Decodes a value of the Credential Manager: UTF-8, or UTF-16LE as Windows's own tools write it. Secrets other than
+/// passwords are ASCII, so text with two bytes per character is recognized by its zeros.
 pub fn windows_value(bytes: &[u8]) -> Option<SecretString> {
     let wide = bytes.len() >= 2 && bytes.len().is_multiple_of(2) && bytes.iter().skip(1).step_by(2).any(|b| *b == 0);
     if wide {
@@ -62,12 +62,12 @@ pub fn windows_value(bytes: &[u8]) -> Option<SecretString> {
     std::str::from_utf8(bytes).ok().map(SecretString::from)
 }
 
-/// The value of an item in the Keychain of macOS, as it is written.
+/// Encodes a value for the macOS Keychain.
 pub fn macos_write(secret: &SecretString) -> SecretString {
     SecretString::from(format!("{BASE64_PREFIX}{}", STANDARD.encode(secret.expose_secret())))
 }
 
-/// The value of an item in the Keychain of macOS: Base64, hexadecimal digits, or as it stands.
+/// Decodes a value of the macOS Keychain: Base64, hexadecimal digits, or plain text.
 pub fn macos_read(bytes: &[u8]) -> Option<SecretString> {
     let text = std::str::from_utf8(bytes).ok()?.trim();
     let decoded = if let Some(encoded) = text.strip_prefix(BASE64_PREFIX) {

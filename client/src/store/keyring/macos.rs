@@ -7,10 +7,10 @@ use security_framework::passwords::{delete_generic_password, get_generic_passwor
 use super::encoding::{self, SERVICE};
 use super::{Keyring, KeyringError};
 
-/// The status of an item that is not there.
+/// The status for an item that does not exist.
 const NOT_FOUND: i32 = -25300;
 
-/// The status where the user would have to be asked, and cannot be.
+/// The status if the user would have to be asked but cannot be.
 const INTERACTION_NOT_ALLOWED: i32 = -25308;
 
 /// The login keychain.
@@ -25,25 +25,25 @@ impl Keyring for Keychain {
                 None => Err(KeyringError::Failed("its entry for this account is not text".to_owned())),
             },
             Err(error) if error.code() == NOT_FOUND => Ok(None),
-            Err(error) => Err(told(error)),
+            Err(error) => Err(keyring_error(error)),
         }
     }
 
     fn set(&self, user: &str, secret: &SecretString) -> Result<(), KeyringError> {
         let value = encoding::macos_write(secret);
-        set_generic_password(SERVICE, user, value.expose_secret().as_bytes()).map_err(told)
+        set_generic_password(SERVICE, user, value.expose_secret().as_bytes()).map_err(keyring_error)
     }
 
     fn remove(&self, user: &str) -> Result<bool, KeyringError> {
         match delete_generic_password(SERVICE, user) {
             Ok(()) => Ok(true),
             Err(error) if error.code() == NOT_FOUND => Ok(false),
-            Err(error) => Err(told(error)),
+            Err(error) => Err(keyring_error(error)),
         }
     }
 }
 
-fn told(error: Error) -> KeyringError {
+fn keyring_error(error: Error) -> KeyringError {
     if error.code() == INTERACTION_NOT_ALLOWED {
         return KeyringError::Locked;
     }

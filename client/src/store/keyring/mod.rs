@@ -1,5 +1,5 @@
 //! The system keyring: the Secret Service on Linux, the Keychain on macOS, the Credential Manager on Windows. Its items
-//! are those of the older client, so that each reads what the other wrote.
+//! have the older client's format, so each client reads what the other one wrote.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,48 +16,48 @@ mod secret_service;
 #[cfg(windows)]
 mod windows;
 
-/// How long a keyring may take to answer before it counts as locked or broken.
+/// How long a keyring may take to answer. After that, it counts as locked or broken.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Why the keyring gives or takes nothing.
+/// Errors of the keyring.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyringError {
-    /// There is none on this system, or in this session.
+    /// There is no keyring on this system, or in this session.
     #[error("there is no system keyring ({0})")]
     Absent(String),
-    /// It is locked.
+    /// The keyring is locked.
     #[error("the system keyring is locked")]
     Locked,
-    /// It does not answer in time; often because it waits for somebody to unlock it.
+    /// The keyring does not answer in time. Often it waits for somebody to unlock it.
     #[error("the system keyring does not answer; it may be locked")]
     Silent,
-    /// It refused.
+    /// The keyring refused the request.
     #[error("the system keyring failed: {0}")]
     Failed(String),
 }
 
-/// A keyring. Users of items are `<url>::<login>` (see [`encoding::user`]); the service is always the same.
+/// A keyring. The user of an item is `<url>::<login>` (see [`encoding::user`]); the service is always the same.
 pub trait Keyring: fmt::Debug + Send + Sync {
-    /// The secret of a user; `None` where there is none.
+    /// Returns the secret of a user; `None` if there is none.
     ///
     /// # Errors
     /// See [`KeyringError`].
     fn get(&self, user: &str) -> Result<Option<SecretString>, KeyringError>;
 
-    /// Keeps the secret of a user, in place of an older one.
+    /// Stores the secret of a user, replacing an older one.
     ///
     /// # Errors
     /// See [`KeyringError`].
     fn set(&self, user: &str, secret: &SecretString) -> Result<(), KeyringError>;
 
-    /// Forgets the secret of a user. Gives whether there was one.
+    /// Removes the secret of a user. Returns whether there was one.
     ///
     /// # Errors
     /// See [`KeyringError`].
     fn remove(&self, user: &str) -> Result<bool, KeyringError>;
 }
 
-/// The keyring of this system, asked on a thread of its own for at most [`PATIENCE`].
+/// Returns the keyring of this system. Each call runs on its own thread, for at most [`PATIENCE`].
 pub fn system() -> Arc<dyn Keyring> {
     #[cfg(target_os = "macos")]
     let native: Arc<dyn Keyring> = Arc::new(macos::Keychain);
@@ -68,15 +68,15 @@ pub fn system() -> Arc<dyn Keyring> {
     Arc::new(Limited::new(native, PATIENCE))
 }
 
-/// No keyring at all.
+/// A keyring that is never available.
 #[derive(Debug, Clone)]
 pub struct NoKeyring {
-    /// Why there is none, for messages.
+    /// The reason, for messages.
     pub reason: String,
 }
 
 impl NoKeyring {
-    /// A keyring that is not there for this reason.
+    /// Creates a keyring that fails with this reason.
     pub fn because(reason: impl Into<String>) -> Self {
         Self { reason: reason.into() }
     }
@@ -131,8 +131,8 @@ impl Keyring for MemoryKeyring {
     }
 }
 
-/// A keyring that is given up when it does not answer. Each call has a thread of its own, outside of any runtime: what
-/// talks to the system may wait for a person, or for ever.
+/// A keyring with a time limit. Each call runs on its own thread, outside of any runtime, because calls to the system
+/// may wait for a person, or forever.
 #[derive(Debug)]
 pub struct Limited {
     inner: Arc<dyn Keyring>,
@@ -140,7 +140,7 @@ pub struct Limited {
 }
 
 impl Limited {
-    /// `inner`, given up after `patience`.
+    /// Limits each call of `inner` to `patience`.
     pub fn new(inner: Arc<dyn Keyring>, patience: Duration) -> Self {
         Self { inner, patience }
     }
@@ -154,7 +154,7 @@ impl Limited {
         std::thread::Builder::new()
             .name("keyring".to_owned())
             .spawn(move || {
-                // Nobody waits for an answer that comes too late.
+                // If the answer is late, the receiver is gone.
                 let _ = answer.send(question(inner.as_ref()));
             })
             .map_err(|error| KeyringError::Failed(error.to_string()))?;
@@ -183,10 +183,10 @@ impl Keyring for Limited {
     }
 }
 
-/// Writes, reads and removes an item that belongs to nobody.
+/// Writes, reads and removes a test item.
 ///
 /// # Errors
-/// What fails of that.
+/// The first of these operations that fails.
 pub fn check(keyring: &dyn Keyring) -> Result<(), KeyringError> {
     let user = encoding::user("https://test.example.com", "john.doe");
     let secret = SecretString::from("a test by cec");

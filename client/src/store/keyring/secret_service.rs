@@ -1,4 +1,4 @@
-//! The Secret Service of Linux and its kin: GNOME Keyring, KWallet, KeePassXC.
+//! The Secret Service of Linux: GNOME Keyring, KWallet, KeePassXC.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -10,7 +10,7 @@ use secret_service::{EncryptionType, Error};
 use super::encoding::{self, SERVICE};
 use super::{Keyring, KeyringError};
 
-/// How the older client says what its secrets are.
+/// The content type of the older client's secrets.
 const CONTENT_TYPE: &str = "text/plain; charset=utf8";
 
 /// The Secret Service on the session bus.
@@ -22,7 +22,7 @@ impl Keyring for SecretServiceKeyring {
         let service = connect()?;
         let items = find(&service, user)?;
         let Some(item) = items.first() else { return Ok(None) };
-        let secret = item.get_secret().map_err(told)?;
+        let secret = item.get_secret().map_err(keyring_error)?;
         let text = String::from_utf8(secret)
             .map_err(|_| KeyringError::Failed("its entry for this account is not text".to_owned()))?;
         Ok(Some(SecretString::from(text)))
@@ -33,20 +33,23 @@ impl Keyring for SecretServiceKeyring {
         let items = find(&service, user)?;
         let bytes = secret.expose_secret().as_bytes();
         if let Some((newest, older)) = items.split_first() {
-            newest.set_secret(bytes, CONTENT_TYPE).map_err(told)?;
-            // Two items for one account, in two collections: an outdated one must not be found first by others.
-            return older.iter().try_for_each(|item| item.delete().map_err(told));
+            newest.set_secret(bytes, CONTENT_TYPE).map_err(keyring_error)?;
+            // There may be two items for one account, in two collections. Other programs must not find the outdated one
+            // first.
+            return older.iter().try_for_each(|item| item.delete().map_err(keyring_error));
         }
         let collection = collection(&service)?;
         unlock_collection(&collection)?;
-        collection.create_item(&encoding::label(user), attributes(user), bytes, true, CONTENT_TYPE).map_err(told)?;
+        collection
+            .create_item(&encoding::label(user), attributes(user), bytes, true, CONTENT_TYPE)
+            .map_err(keyring_error)?;
         Ok(())
     }
 
     fn remove(&self, user: &str) -> Result<bool, KeyringError> {
         let service = connect()?;
         let items = find(&service, user)?;
-        items.iter().try_for_each(|item| item.delete().map_err(told))?;
+        items.iter().try_for_each(|item| item.delete().map_err(keyring_error))?;
         Ok(!items.is_empty())
     }
 }
@@ -55,11 +58,11 @@ fn connect() -> Result<SecretService<'static>, KeyringError> {
     SecretService::connect(EncryptionType::Dh).map_err(|error| match &error {
         Error::Unavailable => KeyringError::Absent("there is no session bus".to_owned()),
         _ if nobody_there(&error) => KeyringError::Absent("no Secret Service on the session bus".to_owned()),
-        _ => told(error),
+        _ => keyring_error(error),
     })
 }
 
-/// Whether a failed connection means that there is no bus, or no such service on it and none to be started.
+/// Whether a failed connection means that there is no bus, or no such service on it and none that can be started.
 fn nobody_there(error: &Error) -> bool {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(current) = cause {
@@ -78,16 +81,16 @@ fn attributes(user: &str) -> HashMap<&str, &str> {
     HashMap::from([("service", SERVICE), ("username", user)])
 }
 
-/// The items of a user, unlocked, the newest first. Unlocking may have to wait for the user, which is for the caller
-/// to limit.
+/// Returns the items of a user, unlocked, newest first. Unlocking may wait for the user, so the caller must limit the
+/// time.
 fn find<'a>(service: &'a SecretService<'_>, user: &str) -> Result<Vec<Item<'a>>, KeyringError> {
-    let found = service.search_items(attributes(user)).map_err(told)?;
+    let found = service.search_items(attributes(user)).map_err(keyring_error)?;
     let mut items = found.unlocked;
-    // What is open is enough to be read; an outdated one in a locked collection is nobody's first choice.
+    // Unlocked items are sufficient for reading. Outdated ones in locked collections are the last choice.
     if items.is_empty() {
         for item in found.locked {
-            item.unlock().map_err(told)?;
-            item.ensure_unlocked().map_err(told)?;
+            item.unlock().map_err(keyring_error)?;
+            item.ensure_unlocked().map_err(keyring_error)?;
             items.push(item);
         }
     }
@@ -95,27 +98,27 @@ fn find<'a>(service: &'a SecretService<'_>, user: &str) -> Result<Vec<Item<'a>>,
     Ok(items)
 }
 
-/// Where the older client looks first: the collection `login`, else the default one.
+/// Returns the collection that the older client uses first: `login`, otherwise the default one.
 fn collection<'a>(service: &'a SecretService<'_>) -> Result<Collection<'a>, KeyringError> {
-    let all = service.get_all_collections().map_err(told)?;
+    let all = service.get_all_collections().map_err(keyring_error)?;
     let login = all.into_iter().find(|collection| collection.collection_path.as_str().ends_with("/login"));
     match login {
         Some(collection) => Ok(collection),
         None => service.get_any_collection().map_err(|error| match error {
             Error::NoResult => KeyringError::Absent("it has no collection for secrets".to_owned()),
-            error => told(error),
+            error => keyring_error(error),
         }),
     }
 }
 
 fn unlock_collection(collection: &Collection<'_>) -> Result<(), KeyringError> {
-    if collection.is_locked().map_err(told)? {
-        collection.unlock().map_err(told)?;
+    if collection.is_locked().map_err(keyring_error)? {
+        collection.unlock().map_err(keyring_error)?;
     }
-    collection.ensure_unlocked().map_err(told)
+    collection.ensure_unlocked().map_err(keyring_error)
 }
 
-fn told(error: Error) -> KeyringError {
+fn keyring_error(error: Error) -> KeyringError {
     match error {
         Error::Locked | Error::Prompt | Error::PromptDisconnected => KeyringError::Locked,
         error => KeyringError::Failed(error.to_string()),

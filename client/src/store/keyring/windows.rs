@@ -10,7 +10,7 @@ use windows_native_keyring_store::Store;
 use super::encoding::{self, SERVICE};
 use super::{Keyring, KeyringError};
 
-/// The generic credentials of the user, on this machine.
+/// The generic credentials of the user on this machine.
 #[derive(Debug)]
 pub(super) struct CredentialManager;
 
@@ -18,8 +18,8 @@ impl CredentialManager {
     fn entry(user: &str) -> Result<Entry, KeyringError> {
         let target = encoding::windows_target(user);
         let modifiers = HashMap::from([("target", target.as_str()), ("persistence", "Local")]);
-        let store = Store::new().map_err(|error| told(&error))?;
-        store.build(SERVICE, user, Some(&modifiers)).map_err(|error| told(&error))
+        let store = Store::new().map_err(|error| keyring_error(&error))?;
+        store.build(SERVICE, user, Some(&modifiers)).map_err(|error| keyring_error(&error))
     }
 }
 
@@ -31,27 +31,27 @@ impl Keyring for CredentialManager {
                 None => Err(KeyringError::Failed("its entry for this account is not text".to_owned())),
             },
             Err(Error::NoEntry) => Ok(None),
-            Err(error) => Err(told(&error)),
+            Err(error) => Err(keyring_error(&error)),
         }
     }
 
     fn set(&self, user: &str, secret: &SecretString) -> Result<(), KeyringError> {
         let entry = Self::entry(user)?;
-        entry.set_secret(secret.expose_secret().as_bytes()).map_err(|error| told(&error))?;
-        // An explicit target leaves the user name empty; the older client writes it.
-        entry.update_attributes(&HashMap::from([("username", user)])).map_err(|error| told(&error))
+        entry.set_secret(secret.expose_secret().as_bytes()).map_err(|error| keyring_error(&error))?;
+        // With an explicit target the user name is empty, but the older client writes it.
+        entry.update_attributes(&HashMap::from([("username", user)])).map_err(|error| keyring_error(&error))
     }
 
     fn remove(&self, user: &str) -> Result<bool, KeyringError> {
         match Self::entry(user)?.delete_credential() {
             Ok(()) => Ok(true),
             Err(Error::NoEntry) => Ok(false),
-            Err(error) => Err(told(&error)),
+            Err(error) => Err(keyring_error(&error)),
         }
     }
 }
 
-fn told(error: &Error) -> KeyringError {
+fn keyring_error(error: &Error) -> KeyringError {
     match error {
         Error::NoStorageAccess(_) => KeyringError::Locked,
         error => KeyringError::Failed(error.to_string()),

@@ -1,5 +1,5 @@
-//! Accounts with their secrets: config.json and the keyring taken together. Everything here may wait for a lock or for
-//! the keyring: it is for threads that may wait.
+//! Accounts with their secrets: config.json combined with the keyring. Everything here may wait for a lock or for the
+//! keyring, so call it only on threads that may block.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,12 +18,12 @@ use crate::sys::lock::FileLock;
 /// How long to wait for another process that renews the same account's tokens: longer than its time-outs.
 const ACCOUNT_PATIENCE: Duration = Duration::from_secs(100);
 
-/// Where a secret is.
+/// The place of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// In the keyring of the system.
+    /// The system keyring.
     Keyring,
-    /// In config.json, in clear text.
+    /// The file config.json, as plain text.
     File(PathBuf),
 }
 
@@ -36,40 +36,40 @@ impl fmt::Display for Place {
     }
 }
 
-/// An account that was stored.
+/// The result of storing an account.
 #[derive(Debug, Clone)]
 pub struct Saved {
-    /// Its id.
+    /// The id of the account.
     pub id: String,
-    /// Where its secret is.
+    /// The place of its secret.
     pub place: Place,
     /// Why the secret is not in the keyring, although it should be.
     pub no_keyring: Option<String>,
-    /// The account that was stored under that id before.
+    /// The account that was stored under this id before.
     pub replaced: Option<Account>,
 }
 
-/// An account that was found.
+/// A stored account.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct StoredAccount {
     /// The account with its secret.
     pub account: Account,
-    /// What config.json says of it.
+    /// Its entry in config.json.
     pub entry: Entry,
-    /// Where the secret is.
+    /// The place of the secret.
     pub place: Place,
 }
 
-/// What was removed.
+/// The result of removing an account.
 #[derive(Debug)]
 pub struct Removed {
-    /// What config.json said of it.
+    /// Its entry in config.json.
     pub entry: Entry,
     /// Why its secret may still be in the keyring.
     pub left_in_keyring: Option<KeyringError>,
 }
 
-/// Room for a pair of tokens that is to come.
+/// Reserved disk space for a new pair of tokens.
 #[derive(Debug)]
 pub struct Room(Reserved);
 
@@ -82,23 +82,23 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// The accounts of a config.json with their secrets in `keyring`. With `keep_in_file` secrets of accounts that are
-    /// stored anew go to the file, and the keyring is asked only for what is there already.
+    /// Creates a vault from config.json and a keyring. With `keep_in_file`, new secrets are written to the file, and
+    /// the keyring is only used for existing ones.
     pub fn new(file: ConfigFile, keyring: Arc<dyn Keyring>, keep_in_file: bool) -> Self {
         Self { file, keyring, keep_in_file }
     }
 
-    /// The file.
+    /// Returns the file.
     pub fn file(&self) -> &ConfigFile {
         &self.file
     }
 
-    /// The keyring.
+    /// Returns the keyring.
     pub fn keyring(&self) -> &dyn Keyring {
         self.keyring.as_ref()
     }
 
-    /// What config.json holds.
+    /// Reads config.json.
     ///
     /// # Errors
     /// As [`ConfigFile::load`].
@@ -106,26 +106,30 @@ impl Vault {
         self.file.load()
     }
 
-    /// Stores an account with its secret, as the active one: the secret in the keyring first, then the account in
-    /// config.json. Where there is no keyring at all, or none is wanted, the secret goes to the file.
+    /// Stores an account with its secret, and makes it the active one. The secret is written to the keyring first, then
+    /// the account to config.json. If there is no keyring or it should not be used, the secret is written to the file.
     ///
     /// # Errors
-    /// A keyring that is there but takes nothing; a file that cannot be written.
+    /// The keyring exists but does not accept the secret; the file cannot be written.
     pub fn save(&self, account: &Account, login: &str, skip_verify: bool) -> Result<Saved, StoreError> {
         let id = account.url.account_id(login);
         let user = encoding::user(account.url.origin(), login);
+        // A renewal in another process would otherwise write its pair over the new credentials.
         let _lock = self.lock(&id)?;
         let replaced = self.load().ok().and_then(|loaded| self.find(&loaded.accounts, &id).ok());
         let replaced = replaced.map(|found| found.account);
         let no_keyring = if self.keep_in_file {
             None
         } else {
+            // The keyring first: if the process ends in between, an entry without a secret would be useless, but a
+            // secret without an entry is harmless.
             match self.keyring.set(&user, &item_of(&account.credentials)) {
                 Ok(()) => {
                     let saved = self.save_entry(account, login, skip_verify, Place::Keyring, None)?;
                     return Ok(Saved { replaced, ..saved });
                 }
                 Err(KeyringError::Absent(reason)) => Some(reason),
+                // A locked keyring is not a reason to write the secret to the file as plain text. The user must decide.
                 Err(error) => return Err(StoreError::NotKept(error)),
             }
         };
@@ -151,7 +155,7 @@ impl Vault {
             (id, outdated)
         })?;
         if outdated && place != Place::Keyring {
-            // It is not used any more; one that cannot be removed harms nobody.
+            // The secret is no longer used. If it cannot be removed, that is harmless.
             if let Err(error) = self.keyring.remove(&encoding::user(account.url.origin(), login)) {
                 tracing::debug!(%error, "the outdated secret could not be removed from the keyring");
             }
@@ -159,40 +163,41 @@ impl Vault {
         Ok(Saved { id, place, no_keyring, replaced: None })
     }
 
-    /// An account with its secret, wherever that is. What old versions left in the keyring under other names is moved.
+    /// Returns an account with its secret. Secrets that old versions stored in the keyring under other names are moved.
     ///
     /// # Errors
-    /// An account that is not there, without a secret, or with one that the keyring does not give.
-    pub fn find(&self, accounts: &Accounts, id: &str) -> Result<Found, StoreError> {
+    /// The account does not exist, it has no secret, or the keyring does not return it.
+    pub fn find(&self, accounts: &Accounts, id: &str) -> Result<StoredAccount, StoreError> {
         let missing = || StoreError::NoSecret { id: id.to_owned() };
         let entry = accounts.entries.get(id).ok_or_else(missing)?.clone();
         if !entry.is_in_keyring() {
             let account = entry.account(id)?;
-            return Ok(Found { account, entry, place: Place::File(self.file.path()) });
+            return Ok(StoredAccount { account, entry, place: Place::File(self.file.path()) });
         }
-        let told = |source| StoreError::Keyring { id: id.to_owned(), source };
+        let refused = |source| StoreError::Keyring { id: id.to_owned(), source };
         let user = encoding::user(origin(&entry), entry.user());
-        let item = self.keyring.get(&user).map_err(told)?;
+        let item = self.keyring.get(&user).map_err(refused)?;
         let (entry, item) = match item {
             Some(item) => (entry, Some(item)),
             None => {
                 let before = entry.clone();
-                let (entry, item) = self.migrate(entry, &user).map_err(told)?;
+                let (entry, item) = self.migrate(entry, &user).map_err(refused)?;
                 if entry != before {
                     self.file.update(|accounts| accounts.entries.insert(id.to_owned(), entry.clone()))?;
                 }
                 (entry, item)
             }
         };
-        Ok(Found { account: entry.account_of_item(id, item.as_ref())?, entry, place: Place::Keyring })
+        Ok(StoredAccount { account: entry.account_of_item(id, item.as_ref())?, entry, place: Place::Keyring })
     }
 
-    /// Looks for an item of an old version and renames it. Gives the item, and the entry with its type where that was
-    /// not known.
+    /// Finds an item of an old version and renames it. Returns the item, and the entry with its type, if that was
+    /// unknown.
     fn migrate(&self, mut entry: Entry, user: &str) -> Result<(Entry, Option<SecretString>), KeyringError> {
         for legacy in encoding::legacy_users(origin(&entry)) {
             let Some(value) = self.keyring.get(&legacy)? else { continue };
             let Some(item) = migrate::item(&mut entry, &legacy, &value) else { continue };
+            // The new item before the removal of the old one: a process that ends in between leaves two, never none.
             self.keyring.set(user, &item)?;
             self.keyring.remove(&legacy)?;
             return Ok((entry, Some(item)));
@@ -200,8 +205,8 @@ impl Vault {
         Ok((entry, None))
     }
 
-    /// The OAuth tokens of an account as they are stored now; `None` where there is no such account (any more), or one of
-    /// another kind.
+    /// Returns the stored OAuth tokens of an account; `None` if the account does not (or no longer) exist, or has
+    /// another type.
     ///
     /// # Errors
     /// As [`Vault::find`].
@@ -216,42 +221,44 @@ impl Vault {
         })
     }
 
-    /// Keeps others from renewing the tokens of an account, in this process and in any other, until it is dropped.
+    /// Prevents this and all other processes from renewing the tokens of an account, until the lock is dropped.
     ///
     /// # Errors
-    /// A lock that cannot be had.
+    /// The lock cannot be acquired.
     pub fn lock(&self, id: &str) -> Result<FileLock, StoreError> {
         self.file.lock_account(id, ACCOUNT_PATIENCE)
     }
 
-    /// Makes sure that a new pair of tokens of an account whose lock is held can be stored, before the old one is given
-    /// away: that there is room on the disk, and that the keyring takes what it is given.
+    /// Makes sure that new tokens of an account can be stored before the old ones are used up: that there is disk
+    /// space, and that the keyring accepts changes. The caller has the lock of the account.
     ///
     /// # Errors
-    /// A keyring or a file that takes nothing. What is stored is then as it was.
+    /// The keyring or the file cannot be changed. What is stored remains unchanged.
     pub fn make_room(&self, id: &str) -> Result<Room, StoreError> {
         let room = Room(self.file.reserve()?);
         let accounts = self.load()?.accounts;
         if let Some(entry) = accounts.entries.get(id).filter(|entry| entry.is_in_keyring()) {
             let user = encoding::user(origin(entry), entry.user());
-            let told = |source| StoreError::Keyring { id: id.to_owned(), source };
-            // What it has is put back: there is no other way to ask whether it would take something.
-            if let Some(item) = self.keyring.get(&user).map_err(told)? {
-                self.keyring.set(&user, &item).map_err(told)?;
+            let refused = |source| StoreError::Keyring { id: id.to_owned(), source };
+            // Writes the present value back, since there is no other way to find out whether the keyring accepts one.
+            if let Some(item) = self.keyring.get(&user).map_err(refused)? {
+                self.keyring.set(&user, &item).map_err(refused)?;
             }
         }
         Ok(room)
     }
 
-    /// Stores a new pair of tokens of an account whose lock is held, in the room that was made for it, if it was. When
-    /// this returns they are on the disk.
+    /// Stores new tokens of an account, in the space that was reserved for them, if any. They are on the disk when this
+    /// returns. The caller has the lock of the account.
     ///
     /// # Errors
-    /// A keyring or a file that takes nothing.
+    /// The keyring or the file cannot be changed.
     pub fn store_pair(&self, id: &str, pair: &TokenPair, room: Option<Room>) -> Result<(), StoreError> {
         let loaded = self.load()?;
         let missing = || StoreError::NoSecret { id: id.to_owned() };
         let entry = loaded.accounts.entries.get(id).ok_or_else(missing)?;
+        // The keyring first: it has the tokens, and the file only their expiry. If the file fails, the tokens are not
+        // lost.
         if entry.is_in_keyring() {
             let user = encoding::user(origin(entry), entry.user());
             self.keyring
@@ -265,20 +272,22 @@ impl Vault {
         })
     }
 
-    /// Gives an account whose user was not known the one that the server told; its item in the keyring as well.
+    /// Sets the user of an account whose user was unknown, and renames its item in the keyring.
     ///
     /// # Errors
-    /// A keyring or a file that takes nothing.
+    /// The keyring or the file cannot be changed.
     pub fn set_user(&self, id: &str, login: &str) -> Result<(), StoreError> {
         let _lock = self.lock(id)?;
         let accounts = self.load()?.accounts;
         let Some(entry) = accounts.entries.get(id).filter(|entry| entry.user().is_empty()) else { return Ok(()) };
         let (old, new) = (encoding::user(origin(entry), ""), encoding::user(origin(entry), login));
         let in_keyring = entry.is_in_keyring();
-        let told = |source| StoreError::Keyring { id: id.to_owned(), source };
+        let refused = |source| StoreError::Keyring { id: id.to_owned(), source };
+        // The new item before the entry, and the old one removed last: in every order of failures, one of them matches
+        // the entry.
         if in_keyring
-            && self.keyring.get(&new).map_err(told)?.is_none()
-            && let Some(item) = self.keyring.get(&old).map_err(told)?
+            && self.keyring.get(&new).map_err(refused)?.is_none()
+            && let Some(item) = self.keyring.get(&old).map_err(refused)?
         {
             self.keyring.set(&new, &item).map_err(StoreError::NotKept)?;
         }
@@ -289,26 +298,28 @@ impl Vault {
         Ok(())
     }
 
-    /// Forgets an account: its entry first, then its secret. A keyring that does not answer is told and holds nothing
-    /// up. `None` where there is no such account.
+    /// Removes an account: its entry first, then its secret. A keyring that does not answer is reported, but does not
+    /// fail the call. `None` if there is no such account.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// The file cannot be written.
     pub fn remove(&self, id: &str) -> Result<Option<Removed>, StoreError> {
+        // The entry first: if the secret went first and the file failed, the account would remain but could not be
+        // used.
         let Some(entry) = self.file.update(|accounts| accounts.remove(id))? else { return Ok(None) };
         Ok(Some(self.forget_secret(entry)))
     }
 
-    /// Forgets all accounts, and removes config.json even where it cannot be understood.
+    /// Removes all accounts, and config.json even if it cannot be parsed.
     ///
     /// # Errors
-    /// A file that cannot be removed.
+    /// The file cannot be removed.
     pub fn clear(&self) -> Result<Vec<Removed>, StoreError> {
         let accounts = self.load().map(|loaded| loaded.accounts).unwrap_or_default();
         self.file.remove()?;
         let mut removed: Vec<Removed> = Vec::new();
         for entry in accounts.entries.into_values() {
-            // A keyring that was silent once is not asked again for each account.
+            // A keyring that did not answer once is not asked again for every account.
             let silent = removed.iter().find_map(|earlier| earlier.left_in_keyring.clone());
             removed.push(match silent.filter(|_| entry.is_in_keyring()) {
                 Some(error) => Removed { entry, left_in_keyring: Some(error) },
@@ -332,7 +343,7 @@ fn origin(entry: &Entry) -> &str {
     entry.url().trim_end_matches('/')
 }
 
-/// What the keyring holds for such credentials.
+/// Returns the keyring's value for credentials.
 fn item_of(credentials: &Credentials) -> SecretString {
     match credentials {
         Credentials::Token(secret) => secret.clone(),

@@ -51,11 +51,11 @@ fn oauth() -> Account {
     }))
 }
 
-fn find(vault: &Vault, id: &str) -> Result<Found, StoreError> {
+fn find(vault: &Vault, id: &str) -> Result<StoredAccount, StoreError> {
     vault.find(&vault.load().expect("accounts").accounts, id)
 }
 
-fn shown(found: &Found) -> String {
+fn shown(found: &StoredAccount) -> String {
     match &found.account.credentials {
         Credentials::Token(token) => format!("pat {}", token.expose_secret()),
         Credentials::Password { login, password } => format!("session {login} {}", password.expose_secret()),
@@ -85,7 +85,7 @@ fn secrets_go_to_the_keyring_and_never_to_the_file() {
 }
 
 #[test]
-fn without_a_keyring_the_secret_goes_to_the_file_and_the_reason_is_told() {
+fn without_a_keyring_the_secret_goes_to_the_file_and_the_reason_is_reported() {
     let place = Home::new();
     let none = Vault::new(place.file(), Arc::new(NoKeyring::because("a test")), false);
     let saved = none.save(&oauth(), "carl", false).expect("saved");
@@ -120,7 +120,7 @@ fn items_of_the_older_client_are_found() {
         let found = find(&place.vault(), id).expect(id);
         assert_eq!((shown(&found).as_str(), &found.place), (expected, &Place::Keyring));
     }
-    // An item without a separator panics the older client.
+    // A value without a separator crashes the older client.
     place.keyring.set("https://files.example.com:8443::alice", &"A".into()).expect("memory");
     assert_eq!(shown(&find(&place.vault(), "alice@files.example.com:8443").expect("found")), "oauth2 A -");
 }
@@ -203,7 +203,7 @@ fn there_is_no_room_where_the_keyring_takes_nothing() {
 }
 
 #[test]
-fn removing_works_without_the_keyring_and_tells_what_stays() {
+fn removing_works_without_the_keyring_and_reports_what_remains() {
     let place = Home::new();
     place.install("multi-mixed");
     let none = Vault::new(place.file(), Arc::new(NoKeyring::because("a test")), false);
@@ -231,7 +231,7 @@ fn clearing_removes_the_items_and_a_file_that_cannot_be_understood() {
 }
 
 #[test]
-fn an_account_of_a_very_old_file_gets_the_user_that_the_server_tells() {
+fn an_account_of_a_very_old_file_gets_the_user_from_the_server() {
     for in_keyring in [false, true] {
         let home = Home::new();
         home.install("legacy-single-oauth-v2");
@@ -257,7 +257,7 @@ fn an_account_of_a_very_old_file_gets_the_user_that_the_server_tells() {
             assert_eq!(home.item("http://127.0.0.1:8080::alice").as_deref(), Some("acc__//__ref"));
             assert_eq!(home.item("http://127.0.0.1:8080::"), None);
         }
-        // Another look changes nothing, nor does one at a known account.
+        // Neither a second call nor one for an account with a known user changes anything.
         let text = home.text();
         vault.set_user(id, "bob").expect("nothing");
         vault.set_user("alice@127.0.0.1:8080", "bob").expect("nothing");

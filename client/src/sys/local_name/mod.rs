@@ -1,4 +1,4 @@
-//! Names from the server that can be names here.
+//! Checks whether names from the server are valid local names.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ pub mod properties;
 /// Device names that Windows reserves, with any extension.
 const DEVICES: [&str; 4] = ["CON", "PRN", "AUX", "NUL"];
 
-/// Checks that a remote name, used as one segment of a local path, stays inside its folder and can exist.
+/// Checks that a remote name, as one segment of a local path, stays inside its folder and can exist on this system.
 ///
 /// # Errors
-/// Why it cannot.
+/// Why the name is not valid.
 pub fn check(name: &str) -> Result<(), &'static str> {
     check_for(name, cfg!(windows))
 }
@@ -50,21 +50,21 @@ fn check_for(name: &str, windows: bool) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// What the names of temporary files begin and end with.
+/// The start and the end of temporary file names.
 const TEMPORARY: (&str, &str) = (".cec-", ".part");
 
-/// How many links are followed before they count as a ring.
+/// The maximum number of links to follow. More than that count as a loop.
 const MOST_LINKS: usize = 32;
 
-/// How many characters are between the two: a random number of 128 bits.
+/// The number of characters in between: a random number of 128 bits.
 const RANDOM: usize = 32;
 
-/// A name for a temporary file that nobody can guess, and that nothing else has.
+/// Returns a unique, unpredictable name for a temporary file.
 pub fn temporary() -> String {
     format!("{}{:0RANDOM$x}{}", TEMPORARY.0, rand::random::<u128>(), TEMPORARY.1)
 }
 
-/// Whether a name is one of [`temporary`]. It does not prove that the file is ours.
+/// Whether a name has the form of [`temporary`]. It does not prove that this program created the file.
 pub fn is_temporary(name: &str) -> bool {
     let random = name.strip_prefix(TEMPORARY.0).and_then(|rest| rest.strip_suffix(TEMPORARY.1));
     random.is_some_and(|random| {
@@ -72,8 +72,8 @@ pub fn is_temporary(name: &str) -> bool {
     })
 }
 
-/// Whether a path leads to one of this process's open files, as /dev/stdout and /dev/fd/3 do: what is behind it can be
-/// written to, but its name is not to be given to another file.
+/// Whether a path leads to an open file of this process, like /dev/stdout and /dev/fd/3. The file behind it can be
+/// written to, but must not be replaced by name.
 pub fn is_descriptor(path: &Path) -> bool {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
@@ -90,8 +90,8 @@ pub fn is_descriptor(path: &Path) -> bool {
     false
 }
 
-/// Whether the file system of a folder takes names for one that differ in upper and lower case, or in how their accents
-/// are written. False where nothing can be written there to find out. Blocking.
+/// Whether the file system of a folder ignores case or the Unicode form in names. False if that cannot be tested
+/// because the folder is not writable. Blocking.
 pub fn is_folding(folder: &Path) -> bool {
     let Ok(probe) = tempfile::Builder::new().prefix(".cec-CASE-\u{e9}-").suffix(".part").tempfile_in(folder) else {
         return false;
@@ -101,7 +101,7 @@ pub fn is_folding(folder: &Path) -> bool {
     others.iter().any(|other| folder.join(other).exists())
 }
 
-/// The one form of all names that such a file system takes for the same.
+/// Returns the common form of all names that such a file system treats as equal.
 pub fn folded(name: &str) -> String {
     name.nfc().flat_map(char::to_lowercase).nfc().collect()
 }
@@ -133,7 +133,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn what_is_open_here_is_no_file_to_be_replaced() {
+    fn an_open_descriptor_is_never_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
         let (file, link) = (folder.path().join("file"), folder.path().join("link"));
         std::fs::write(&file, "").expect("a file");

@@ -1,10 +1,10 @@
-//! What holds for any name from a server: for the property tests here and for the fuzz target.
+//! Properties of all names from a server, for property tests and the fuzz target.
 
 use std::path::Path;
 
 use super::check_for;
 
-/// A name that is taken is one step down from its folder, and no other.
+/// Checks that a valid name is exactly one step below its folder.
 pub fn local_name(name: &str) {
     let here = check_for(name, false);
     let on_windows = check_for(name, true);

@@ -1,5 +1,5 @@
-//! Fetching the bytes of one file, attempt by attempt: kept beside its target or in memory, or handed to a reader, hashed
-//! on the way, and compared with what the server says of them.
+//! Fetches the content of one file in several attempts. It is stored beside its target or in memory, or passed to a
+//! reader; it is hashed on the way and compared with the server's metadata.
 
 use std::io;
 use std::ops::Range;
@@ -22,38 +22,39 @@ use crate::transfer::fetch::partial::Partial;
 use crate::transfer::verify::{is_cut_short, ways_to_hash, ways_to_tell};
 use crate::transfer::{Engine, TransferError};
 
-/// How many chunks wait between the connection and the disk.
+/// The number of chunks between the connection and the disk.
 const QUEUE: usize = 16;
 
-/// How many bytes must arrive for the attempts to be counted anew: a line that breaks off after some bytes, every time,
-/// is an error in the end.
+/// The number of bytes that must arrive to restore the number of attempts. A connection that always breaks after a few
+/// bytes must fail in the end.
 const PROGRESS: u64 = MEBIBYTE;
 
-/// The pauses before each look at the content hash of what a reader got: it may come a moment after the content.
+/// The pauses before each request for the content hash of a file that went to a reader. It may appear a moment after
+/// the content.
 const HASH_PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(500), Duration::from_millis(1500)];
 
-/// Takes the bytes of a file as they come.
+/// Receives the bytes of a file in order.
 pub type Reader<'a> = dyn FnMut(&[u8]) -> io::Result<()> + Send + Sync + 'a;
 
-/// Where the bytes of a file go.
+/// The destination of a file's content.
 enum Destination<'a> {
-    /// Into memory or a temporary file in the folder of this path, until they have all arrived.
+    /// Memory or a temporary file in the folder of this path, until the content is complete.
     Place(&'a Path),
-    /// To a reader. It gives nothing back, so that a content that turns out to be wrong cannot be fetched again.
+    /// A reader. It cannot return bytes, so a content that turns out to be wrong cannot be fetched again.
     Reader(&'a mut Reader<'a>),
 }
 
-/// Where the chunks of a body go.
+/// The receiver of a body's chunks.
 enum Sink<'s, 'r> {
     Memory(&'s mut Partial),
-    /// The thread that writes them to the disk. If it has ended, it says itself why.
+    /// The thread that writes to the disk. If it has ended, its own result contains the error.
     Writer(mpsc::Sender<Bytes>),
-    /// What the reader has taken is only hashed.
+    /// A reader. Its bytes are only hashed here.
     Reader(&'s mut Reader<'r>, &'s mut Partial),
 }
 
 impl Sink<'_, '_> {
-    /// False if it wants no more.
+    /// Accepts a chunk. Returns false if no more are accepted.
     async fn take(&mut self, chunk: Bytes) -> io::Result<bool> {
         match self {
             Self::Memory(partial) => partial.take(&chunk).map(|()| true),
@@ -66,34 +67,34 @@ impl Sink<'_, '_> {
     }
 }
 
-/// One file, or a range of it, on its way from the server, with what its attempts hand on to each other.
+/// The download of a file, or of a range of it, with the state that is passed from one attempt to the next.
 struct Attempts<'a> {
     engine: &'a Engine,
     item: ItemNumber,
     source: &'a Node,
     destination: Destination<'a>,
-    /// The bytes that are asked for.
+    /// The requested bytes.
     range: Range<u64>,
-    /// What the server says of the file, when it was last asked.
+    /// The server's latest description of the file.
     listed: Listed,
-    /// The ETag that it listed when the content was begun.
+    /// The ETag in that description when the content was begun.
     version: Option<String>,
-    /// What has arrived, to be continued.
+    /// What has arrived so far, to be continued.
     kept: Option<Partial>,
-    /// How many bytes had arrived when the attempts were last counted anew.
+    /// The number of bytes that had arrived when the number of attempts was last restored.
     counted: u64,
-    /// At which byte the connection ended the last time.
+    /// The byte at which the connection broke the last time.
     broke_at: Option<u64>,
-    /// The sum of the last complete content, which was not the one that the server lists.
+    /// The hash of the last complete content, if it was not the listed one.
     wrong: Option<String>,
 }
 
 impl Engine {
-    /// Fetches a file until it is complete and compared, as often as the policy allows. `target` says which folder it is
-    /// kept in meanwhile.
+    /// Fetches a file until it is complete and verified, as often as the policy allows. The content is stored in the
+    /// folder of `target` in the meantime.
     ///
     /// # Errors
-    /// Any [`TransferError`] that retrying did not fix.
+    /// Any [`TransferError`] that remains after all retries.
     pub(in crate::transfer) async fn fetch(
         &self,
         item: ItemNumber,
@@ -101,7 +102,7 @@ impl Engine {
         target: &Path,
     ) -> Result<Partial, TransferError> {
         if source.is_encrypted() && source.size == 0 {
-            // The server finds no content of it (docs/protocol.md §5.8).
+            // The server has no object for it and would answer 404 (docs/protocol.md §5.8).
             let content = (source.etag.as_deref().unwrap_or_default(), 0);
             let schemes = if self.options.verify { vec![Scheme::Parts(CELLS_BLOCK)] } else { Vec::new() };
             return Partial::begin(&self.options.temporaries, target, content, schemes).await;
@@ -109,12 +110,12 @@ impl Engine {
         Attempts::new(self, item, source, Destination::Place(target), 0..source.size).run().await
     }
 
-    /// Hands a file, or a range of it, to a reader; continues after a broken connection. All of a file is compared with
-    /// its ETag and its content hash.
+    /// Passes a file, or a range of it, to a reader, and continues after a broken connection. A complete file is
+    /// compared with its ETag and its content hash.
     ///
     /// # Errors
-    /// Any [`TransferError`] that retrying did not fix; [`TransferError::NotAsListed`] for a content that turns out to be
-    /// wrong once the reader has it; the reader's own as [`TransferError::Local`].
+    /// Any [`TransferError`] that remains after all retries; [`TransferError::NotAsListed`] if the content turns out to
+    /// be wrong once the reader has it; the reader's own error as [`TransferError::Local`].
     pub async fn read(
         &self,
         item: ItemNumber,
@@ -123,6 +124,8 @@ impl Engine {
         reader: &mut Reader<'_>,
     ) -> Result<(), TransferError> {
         let is_all = range == (0..source.size);
+        // Any range of an empty object is an error to the gateway, and an empty encrypted file does not even exist
+        // there.
         if range.is_empty() && (!is_all || source.is_encrypted()) {
             return Ok(());
         }
@@ -158,6 +161,7 @@ impl<'a> Attempts<'a> {
     async fn run(self) -> Result<Partial, TransferError> {
         let (engine, item, label, progress) =
             (self.engine, self.item, self.source.path.to_string(), Progress::default());
+        // The attempts run one after the other, but each future must borrow the same state.
         let attempts = Mutex::new(self);
         let attempt = |_| async {
             let mut attempts = attempts.lock().await;
@@ -177,7 +181,7 @@ impl<'a> Attempts<'a> {
         retry::run_moving(&engine.options.retry, &engine.cancel, &progress, attempt, retried).await
     }
 
-    /// Whether all of the file is asked for.
+    /// Whether the complete file is requested.
     fn is_all(&self) -> bool {
         self.range == (0..self.source.size)
     }
@@ -186,18 +190,20 @@ impl<'a> Attempts<'a> {
         matches!(self.destination, Destination::Reader(_))
     }
 
-    /// Whether so much has arrived since the last time that the attempts count anew.
+    /// Whether enough has arrived since the last time to restore the number of attempts.
     fn has_moved(&mut self) -> bool {
         let arrived = self.kept.as_ref().map_or(0, |kept| kept.bytes);
         let has_moved = arrived >= self.counted.saturating_add(PROGRESS);
+        // A restarted download has fewer bytes than before. Its progress counts from there.
         if has_moved || arrived < self.counted {
             self.counted = arrived;
         }
         has_moved
     }
 
-    /// One attempt: from where the last one stopped, if the server still has the same content.
+    /// Makes one attempt, which continues where the last one stopped if the server still has the same content.
     async fn once(&mut self) -> Result<Partial, TransferError> {
+        // A complete content is here again if only its content hash could not be requested.
         let partial = match self.kept.take_if(|kept| kept.is_complete()) {
             Some(complete) => complete,
             None => {
@@ -218,14 +224,14 @@ impl<'a> Attempts<'a> {
             }
         };
         match self.check(partial).await {
-            // What the reader has got cannot be fetched again.
+            // The reader already has these bytes, so another attempt could not replace them.
             Err(TransferError::Integrity { path, .. }) if self.is_for_reader() => Err(TransferError::NotAsListed(path)),
             checked => checked,
         }
     }
 
-    /// What a failed attempt means. A connection that ends twice at the same byte is looked into: so it does if the
-    /// server's copy is shorter than the server says (docs/protocol.md §5.3).
+    /// Interprets a failed attempt. If a connection breaks twice at the same byte, checks whether the stored copy is
+    /// shorter than the server says (docs/protocol.md §5.3).
     async fn judge(&mut self, error: TransferError) -> TransferError {
         if !matches!(&error, TransferError::Server(cause) if cause.is_broken_off()) {
             return error;
@@ -238,27 +244,28 @@ impl<'a> Attempts<'a> {
         error
     }
 
-    /// Asks for what is still missing. A content other than the one begun with starts all over.
+    /// Requests what is missing. If the content has changed, starts again from the beginning.
     async fn open(&mut self) -> Result<Download, TransferError> {
         let (engine, path) = (self.engine, &self.source.path);
         if let Some(kept) = self.kept.as_ref().filter(|kept| kept.bytes > 0) {
             let (bytes, total, etag) = (kept.bytes, kept.total, kept.etag.clone());
             let rest = self.range.start + bytes..self.range.start + total;
             let is_all = self.is_all();
+            // The total must match as well: a proxy may answer with the right range of another file.
             let is_rest = |info: &ObjectInfo| bytes + info.length == total && (!is_all || info.total == Some(total));
             match engine.unless_cancelled(engine.s3.get(path, Some(rest)), || false).await {
                 Ok(download) if download.info.etag == etag && is_rest(&download.info) => return Ok(download),
                 Ok(download) => {
-                    // What has arrived stays if this is not about the same file.
+                    // An error here keeps what has arrived, because the answer is not about this file.
                     self.compare_with_listed(&download.info).await?;
-                    // A proxy may change ETags. The sum decides in the end, since the reader gives nothing back.
+                    // A proxy may change ETags. A reader cannot start again, so continue; the hash decides in the end.
                     if self.is_for_reader() && self.listed.etag() == self.version.as_deref() && is_rest(&download.info)
                     {
                         return Ok(download);
                     }
                 }
                 Err(TransferError::Server(error)) if error.kind == ServerErrorKind::Range => {}
-                // What has arrived waits for the next attempt.
+                // What has arrived is kept for the next attempt.
                 Err(error) => return Err(error),
             }
             if self.is_for_reader() {
@@ -269,13 +276,15 @@ impl<'a> Attempts<'a> {
             engine.observer.item_restarted(self.item);
         }
         let range = (!self.is_all()).then(|| self.range.clone());
+        // With a known ETag and size, answers without these headers are accepted. That is only safe if the content is
+        // verified.
         let known = self.listed.known().filter(|_| engine.options.verify && range.is_none());
         let download = engine.unless_cancelled(engine.s3.get_known(path, range, known), || false).await?;
         self.compare_with_listed(&download.info).await?;
         Ok(download)
     }
 
-    /// Makes room for a content that an answer announces.
+    /// Prepares for a content that an answer announces.
     async fn begin(&mut self, info: &ObjectInfo) -> Result<Partial, TransferError> {
         self.version = self.listed.etag().map(str::to_owned);
         let total = if self.is_all() { info.whole() } else { info.length };
@@ -296,17 +305,17 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// Compares an answer with what the server says of the file.
+    /// Compares an answer with the server's description of the file.
     async fn compare_with_listed(&mut self, info: &ObjectInfo) -> Result<(), TransferError> {
         match self.listed.compare(&self.engine.api, &self.source.path, info).await? {
             Verdict::Same => Ok(()),
-            // Its content decides, if it is looked at.
+            // The content decides, if it is verified.
             Verdict::OtherEtag if self.engine.options.verify => Ok(()),
             Verdict::OtherEtag | Verdict::Other => Err(self.listed.other(&self.source.path, info)),
         }
     }
 
-    /// Takes a body in, hashing on the way. The outer error is that of the local disk, or of the reader.
+    /// Receives a body and hashes it. The outer error is that of the local disk or of the reader.
     async fn receive(
         &mut self,
         mut partial: Partial,
@@ -326,6 +335,7 @@ impl<'a> Attempts<'a> {
             let outcome = pass_on(engine, item, download, Sink::Memory(&mut partial)).await;
             return Ok((outcome.map_err(fail)?, partial));
         }
+        // A bounded channel and a blocking thread: a slow disk slows the connection down and never blocks the runtime.
         let (sender, receiver) = mpsc::channel(QUEUE);
         let writer = spawn_blocking(move || partial.take_all(receiver));
         let outcome = pass_on(engine, item, download, Sink::Writer(sender)).await;
@@ -333,12 +343,13 @@ impl<'a> Attempts<'a> {
         Ok((outcome.map_err(fail)?, written))
     }
 
-    /// Compares what has arrived with the ETag, or with x-cells-hash if the ETag does not decide.
+    /// Compares the content with the ETag, or with x-cells-hash if the ETag is not sufficient.
     async fn check(&mut self, partial: Partial) -> Result<Partial, TransferError> {
         let Some(found) = partial.etag_found() else {
             return Ok(partial);
         };
         let etag = self.listed.etag().unwrap_or(&partial.etag).to_owned();
+        // The ETag is that of the encrypted data, so only the content hash can be compared.
         if self.source.is_encrypted() {
             let hashed = move || partial.cells_hash().map(|hash| (partial, hash));
             let (partial, hash) = self.blocking(hashed).await?;
@@ -347,15 +358,18 @@ impl<'a> Attempts<'a> {
         if found == etag {
             return Ok(partial);
         }
+        // The content matches the ETag of its answer, so it is intact but belongs to another file or version.
         if found == partial.etag {
             self.engine.observer.item_restarted(self.item);
             return Err(self.listed.other_content(&self.source.path, found));
         }
         let ways = ways_to_hash(&etag, partial.bytes);
+        // The ETag is a plain MD5, so there is no other way to interpret it.
         if ways == [Scheme::Whole] {
             return Err(self.wrong_sum("ETag", &etag, found));
         }
         let looked_at = move || {
+            // The first way was already computed while the content arrived.
             let others: Vec<Scheme> = ways.into_iter().skip(1).collect();
             let agrees = partial.has_etag(&etag, &others)?;
             let hash = partial.cells_hash()?;
@@ -368,9 +382,9 @@ impl<'a> Attempts<'a> {
         self.check_hash(partial, (etag, hash)).await
     }
 
-    /// Compares a content of parts of an unknown size, whose hash is `found`, with the server's own hash of it. It lags
-    /// behind a write, so what was listed earlier proves nothing against the content, nor does it if the content is
-    /// another by now; and it may be stale for good (docs/protocol.md §5.1).
+    /// Compares a content, whose hash is `found`, with the server's content hash. That hash is late after a write, so
+    /// an earlier listing does not disprove the content; the file may also have been replaced, and the hash may be
+    /// wrong permanently (docs/protocol.md §5.1).
     async fn check_hash(
         &mut self,
         partial: Partial,
@@ -380,22 +394,24 @@ impl<'a> Attempts<'a> {
         if listed == Some(&found) {
             return Ok(partial);
         }
-        let told = match self.hash_now(&found).await {
-            Ok(told) => told,
+        let latest = match self.hash_now(&found).await {
+            Ok(latest) => latest,
             Err(error) => {
+                // Only the request for the hash failed, so the next attempt must not fetch the content again.
                 self.kept = Some(partial);
                 return Err(error);
             }
         };
-        if told.as_ref() == Some(&found) {
+        if latest.as_ref() == Some(&found) {
             return Ok(partial);
         }
+        // Hashing again with unusual part sizes takes time, so it is the last resort.
         let guesses = Scheme::unlikely(&etag, partial.bytes);
         let is_sure = !ways_to_hash(&etag, partial.bytes).is_empty() && !self.source.is_encrypted();
         let guessed = move || partial.has_etag(&etag, &guesses).map(|agrees| (partial, agrees));
         let (partial, agrees) = self.blocking(guessed).await?;
         let path = self.source.path.to_string();
-        match told {
+        match latest {
             None if !agrees && self.is_for_reader() && is_sure => Err(TransferError::NotAsListed(path)),
             None => {
                 if !agrees {
@@ -411,27 +427,28 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// The server's content hash now. For a reader, one that is not `found` is asked for again for a moment.
+    /// Returns the server's present content hash. For a reader, repeats the request for a moment if it is not `found`.
     async fn hash_now(&self, found: &str) -> Result<Option<String>, TransferError> {
         let looks = if self.is_for_reader() && self.source.is_encrypted() { HASH_PAUSES.len() } else { 1 };
-        let mut told = None;
+        let mut latest = None;
         for pause in HASH_PAUSES.iter().take(looks) {
             tokio::time::sleep(*pause).await;
             let mut nodes = self.engine.api.stat_many(std::slice::from_ref(&self.source.path)).await?;
-            told = nodes.pop().and_then(|node| node.hash);
-            if told.as_deref() == Some(found) {
+            latest = nodes.pop().and_then(|node| node.hash);
+            if latest.as_deref() == Some(found) {
                 break;
             }
         }
-        Ok(told)
+        Ok(latest)
     }
 
-    /// A content whose sum is not the listed one. The same one twice is no accident on the way.
+    /// Returns the error for a content whose hash is not the listed one. The same wrong hash twice is not a
+    /// transmission error.
     fn wrong_sum(&mut self, what: &'static str, expected: &str, found: String) -> TransferError {
         self.engine.observer.item_restarted(self.item);
         let (path, expected) = (self.source.path.to_string(), expected.to_owned());
         if self.wrong.as_ref() == Some(&found) {
-            // An ETag that is compared by itself is the MD5 of the content.
+            // An ETag that is compared directly is the MD5 of the content.
             let (sum, other) = if what == "ETag" { ("MD5", "") } else { (what, "; its ETag does not match either") };
             let why = format!("two downloads had the {sum} {found} instead of {expected}{other}");
             return TransferError::Damaged { path, why };
@@ -440,7 +457,8 @@ impl<'a> Attempts<'a> {
         TransferError::Integrity { path, what, expected, found }
     }
 
-    /// Runs what reads and hashes on a thread of its own. The user knows the target, not the temporary file.
+    /// Runs a function that reads and hashes on its own thread. Errors name the target, because the user does not know
+    /// the temporary file.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -454,7 +472,8 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// Hands each chunk of a body on, until it ends or the sink wants no more. The outer error is that of the sink.
+/// Passes each chunk of a body to the sink, until it ends or the sink accepts no more. The outer error is that of the
+/// sink.
 async fn pass_on(
     engine: &Engine,
     item: ItemNumber,

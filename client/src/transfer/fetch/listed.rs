@@ -1,6 +1,6 @@
-//! Whether an answer of the gateway is about the file that was asked for: its ETag and size are compared with what the
-//! server says of that file. A proxy that mixes up the answers of several requests, or a cache that keeps an older
-//! version, sends a content that fits its own ETag.
+//! Compares the gateway's answers with the server's listing of the file, by ETag and size. A proxy that mixes up
+//! answers, or a cache with an older version, sends a content that matches its own ETag, so the answer alone proves
+//! nothing.
 
 use crate::api::{Client, Node};
 use crate::failure::ServerError;
@@ -10,48 +10,48 @@ use crate::s3::ObjectInfo;
 use crate::transfer::TransferError;
 use crate::transfer::verify::ways_to_hash;
 
-/// How many answers that are not about the file are one too many. Some storage takes seconds until it lists what it has
-/// already.
+/// The number of answers about something else after which the engine gives up. Some storages list a new content only
+/// after seconds.
 const MOST_OTHERS: u32 = 6;
 
-/// What the server says of a file, when it was last asked.
+/// The server's description of a file, as of the last request for it.
 #[derive(Debug)]
 pub struct Listed {
     etag: Option<String>,
     size: u64,
-    /// How many answers were about something else.
+    /// The number of answers about something else.
     others: u32,
 }
 
-/// What an answer is about.
+/// The result of comparing an answer with the listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The file as the server describes it.
+    /// The answer matches the listing.
     Same,
-    /// It has the size of the file but another ETag, not for the first time: a proxy may change that header.
+    /// The size matches but the ETag does not, and not for the first time. A proxy may rewrite that header.
     OtherEtag,
-    /// Another file or another version.
+    /// The answer is about another file or another version.
     Other,
 }
 
 impl Listed {
-    /// What a node says.
+    /// Takes the description from a node.
     pub fn of(node: &Node) -> Self {
         Self { etag: node.etag.clone(), size: node.size, others: 0 }
     }
 
-    /// The ETag, where the server tells one.
+    /// Returns the ETag, if the server sent one.
     pub fn etag(&self) -> Option<&str> {
         self.etag.as_deref()
     }
 
-    /// The ETag and the size, where the content can be verified by them.
+    /// Returns the ETag and the size, if the content can be verified with them.
     pub fn known(&self) -> Option<(&str, u64)> {
         let etag = self.etag.as_deref()?;
         (!ways_to_hash(etag, self.size).is_empty()).then_some((etag, self.size))
     }
 
-    /// How to hash the content of an answer.
+    /// Returns the hash scheme for the content of an answer.
     pub fn scheme(&self, info: &ObjectInfo) -> Scheme {
         let ways = ways_to_hash(self.etag.as_deref().unwrap_or(&info.etag), info.whole());
         ways.first().copied().unwrap_or(Scheme::Parts(CELLS_BLOCK))
@@ -61,12 +61,11 @@ impl Listed {
         self.etag.as_ref().is_none_or(|etag| *etag == info.etag) && self.size == info.whole()
     }
 
-    /// Compares an answer with what is known of the file. Where they differ the server is asked again, for the file may
-    /// have been replaced meanwhile. An answer about something else shows that connections cannot be trusted: none is
-    /// used for a second request after it.
+    /// Compares an answer with the listing. If they differ, asks the server for the file again, because it may have
+    /// been replaced in the meantime. After an answer about something else, no connection is used for a second request.
     ///
     /// # Errors
-    /// The server does not tell of the file any more.
+    /// The server no longer knows the file, or the request failed.
     pub async fn compare(
         &mut self,
         api: &Client,
@@ -89,7 +88,7 @@ impl Listed {
         Ok(if by_etag_alone { Verdict::OtherEtag } else { Verdict::Other })
     }
 
-    /// The failure that such an answer is.
+    /// Creates the error for an answer about something else.
     pub fn other(&self, path: &RemotePath, info: &ObjectInfo) -> TransferError {
         let path = path.to_string();
         let size = self.size != info.whole();
@@ -101,7 +100,7 @@ impl Listed {
         self.failure(path, what, expected, found)
     }
 
-    /// The failure of a content that fits the ETag of its answer, `found`, but not the file.
+    /// Creates the error for a content that matches the ETag of its answer, `found`, but not the file.
     pub fn other_content(&mut self, path: &RemotePath, found: String) -> TransferError {
         self.others += 1;
         self.failure(path.to_string(), "ETag in the answer", self.etag.clone().unwrap_or_default(), found)

@@ -1,4 +1,5 @@
-//! Fetching one file: what is at its place decides, and only a content that is whole and verified gets the name.
+//! Downloads one file. The state of the target decides, and a content gets the target's name only if it is complete and
+//! verified.
 
 mod attempts;
 pub mod listed;
@@ -24,27 +25,27 @@ use crate::transfer::plan::step::DownloadCandidate;
 use crate::transfer::verify::same_content;
 use crate::transfer::{Engine, IfExists, TransferError};
 
-/// How often a place may turn out to be taken after all, before that is the result.
+/// How many times the target may unexpectedly exist before that is the outcome.
 const MOST_SURPRISES: usize = 10;
 
-/// How a download ended: the outcome, the target (which a rename changes) and the server's ETag.
+/// The result of a download.
 pub struct Downloaded {
-    /// How it ended.
+    /// The outcome.
     pub outcome: ItemOutcome,
-    /// Where it went.
+    /// The path of the file, which a rename may have changed.
     pub target: PathBuf,
-    /// The ETag of what was fetched, where known.
+    /// The ETag of the downloaded content, if known.
     pub etag: Option<String>,
-    /// Its bytes: those that came, which may differ from those that were listed.
+    /// The size in bytes of the downloaded content, which may differ from the listed size.
     pub size: u64,
 }
 
 impl Engine {
-    /// Decides on a file and fetches it if need be. Where something appears at its place meanwhile, the decision is
-    /// made anew.
+    /// Downloads a file if the policy requires it. If something appears at the target during the download, the policy
+    /// decides again.
     ///
     /// # Errors
-    /// Any [`TransferError`] that retrying did not mend.
+    /// Any [`TransferError`] that remains after all retries.
     pub async fn download(&self, item: ItemNumber, candidate: &DownloadCandidate) -> Result<Downloaded, TransferError> {
         if candidate.source.is_temporary() {
             return Err(TransferError::Unfinished(candidate.source.path.to_string()));
@@ -98,7 +99,7 @@ impl Engine {
             .map_err(|error| TransferError::local(&candidate.target, io::Error::other(error)))?
     }
 
-    /// Gives what has arrived its name; gives it back where the name turns out to be taken.
+    /// Gives the downloaded content its name. Returns the content if the name is in use.
     async fn publish(
         &self,
         partial: Partial,
@@ -113,12 +114,12 @@ impl Engine {
         published.map_err(|error| fail(io::Error::other(error)))?.map_err(fail)
     }
 
-    /// The modification time that a file is to have here, if it is to have the server's.
+    /// Returns the modification time for the local file, if it must match the server's.
     fn time_to_keep(&self, source: &Node) -> Option<SystemTime> {
         source.modified.filter(|_| self.options.preserve).and_then(|time| SystemTime::try_from(time).ok())
     }
 
-    /// A file that has the content already gets the time alone.
+    /// Sets only the modification time of a file that already has the content.
     fn keep_time(&self, candidate: &DownloadCandidate) -> Result<(), TransferError> {
         let fail = |error| TransferError::local(&candidate.target, error);
         let Some(wanted) = self.time_to_keep(&candidate.source).filter(|_| !self.options.dry_run) else {
@@ -130,13 +131,13 @@ impl Engine {
     }
 }
 
-/// Decides from what is at the target now. Blocking.
+/// Applies the policy to the current state of the target. Blocking.
 fn decide_locally(target: &Path, node: &Node, policy: IfExists) -> Result<Decision, TransferError> {
     let fail = |error| TransferError::local(target, error);
     let metadata = match fs::metadata(target) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // A link to nothing is in the way all the same, and nothing is written where it points.
+            // A dangling link also occupies the name. Nothing may be written to the path that it points to.
             let dangling = fs::symlink_metadata(target).is_ok();
             let existing = dangling.then_some(Comparison { same_content: false, source_is_newer: false });
             return Ok(decide(policy, existing));
@@ -150,7 +151,7 @@ fn decide_locally(target: &Path, node: &Node, policy: IfExists) -> Result<Decisi
     let same_content = match policy {
         IfExists::Skip => false,
         _ => match same_content(target, metadata.len(), node) {
-            // Nobody knows whether it is the same, but it may be replaced all the same.
+            // The contents cannot be compared, but the policy may still replace the file.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => false,
             compared => compared.map_err(fail)?,
         },
@@ -163,7 +164,7 @@ fn decide_locally(target: &Path, node: &Node, policy: IfExists) -> Result<Decisi
     Ok(decide(policy, Some(Comparison { same_content, source_is_newer })))
 }
 
-/// Where the content of a target is: behind a link that leads to a file, as with cp, or at the target itself.
+/// Returns the path of the content at a target: the end of a link that leads to a file, as in cp, otherwise the target.
 fn behind_link(target: &Path) -> PathBuf {
     let is_link = fs::symlink_metadata(target).is_ok_and(|metadata| metadata.is_symlink());
     let behind = if is_link { fs::canonicalize(target).ok() } else { None };

@@ -1,5 +1,5 @@
-//! The part of a file that has arrived: kept in a temporary file beside its place, or in memory if it is small, hashed as
-//! it comes, and given its name only at the end.
+//! The part of a file that has arrived: stored in a temporary file beside its place, or in memory if it is small. It is
+//! hashed while it arrives, and gets its name only at the end.
 
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
@@ -15,37 +15,37 @@ use crate::transfer::TransferError;
 use crate::transfer::temporary::{Temporaries, Temporary};
 use crate::transfer::verify::hash_all;
 
-/// Contents up to this many bytes are kept in memory until they are whole and verified: then one visit to the disk does
-/// it all, which for many small files is most of the work.
+/// Contents of up to this many bytes stay in memory until they are complete and verified. Then the disk is used only
+/// once, which is most of the work for many small files.
 const IN_MEMORY: u64 = 256 * 1024;
 
-/// Where the content is kept.
+/// Where the content is stored.
 enum Store {
     Memory(Vec<u8>),
     File(Temporary),
-    /// A reader has it.
+    /// Not stored: a reader has it.
     Passed,
 }
 
-/// The part of a file that has arrived so far. Its temporary file, if it has one, goes with it.
+/// The part of a file that has arrived so far. Its temporary file, if there is one, is removed when this is dropped.
 pub(in crate::transfer) struct Partial {
     store: Store,
-    /// The ETag of the content that it is a part of.
+    /// The ETag of the complete content.
     pub(in crate::transfer) etag: String,
-    /// The sums of it, if it is to be verified; the likeliest way of hashing comes first.
+    /// The hashers, if the content will be verified, the most likely scheme first.
     hashers: Vec<Hasher>,
-    /// How many bytes have partial.
+    /// The number of bytes that have arrived.
     pub(in crate::transfer) bytes: u64,
-    /// How many bytes make it whole.
+    /// The number of bytes of the complete content.
     pub(in crate::transfer) total: u64,
 }
 
 impl Partial {
-    /// Nothing of the content with that ETag, which will have `total` bytes; `schemes` says how it is hashed, if it is to be
-    /// verified. `place` says which folder it is kept in.
+    /// Creates an empty part of the content with this ETag and `total` bytes. `schemes` are the hash schemes, if the
+    /// content will be verified. It is stored in the folder of `place`.
     ///
     /// # Errors
-    /// No temporary file can be made.
+    /// No temporary file can be created.
     pub(in crate::transfer) async fn begin(
         temporaries: &Arc<Temporaries>,
         place: &Path,
@@ -63,24 +63,24 @@ impl Partial {
         Ok(Self { store, ..Self::passing((etag, total), schemes) })
     }
 
-    /// Nothing of a content that a reader takes as it comes. It is hashed in all ways that may be needed, since it cannot
-    /// be read again.
+    /// Creates an empty part of a content that a reader receives. It is hashed in all ways that may be needed, since it
+    /// cannot be read again.
     pub(in crate::transfer) fn passing((etag, total): (&str, u64), schemes: Vec<Scheme>) -> Self {
         let hashers = schemes.into_iter().map(Hasher::new).collect();
         Self { store: Store::Passed, etag: etag.to_owned(), hashers, bytes: 0, total }
     }
 
-    /// Whether it is kept in memory: taking bytes then blocks nobody.
+    /// Whether the content is in memory, so that adding bytes never blocks.
     pub(in crate::transfer) fn is_in_memory(&self) -> bool {
         matches!(self.store, Store::Memory(_))
     }
 
-    /// Whether all of it is there.
+    /// Whether the content is complete.
     pub(in crate::transfer) fn is_complete(&self) -> bool {
         self.bytes == self.total
     }
 
-    /// Takes further bytes. Blocking, but for what is kept in memory.
+    /// Adds bytes. Blocking, unless the content is in memory.
     pub(in crate::transfer) fn take(&mut self, chunk: &[u8]) -> io::Result<()> {
         match &mut self.store {
             Store::Memory(content) => content.extend_from_slice(chunk),
@@ -92,7 +92,7 @@ impl Partial {
         Ok(())
     }
 
-    /// Takes further bytes until no more come. Blocking.
+    /// Adds bytes until the sender is gone. Blocking.
     pub(in crate::transfer) fn take_all(mut self, mut receiver: mpsc::Receiver<Bytes>) -> io::Result<Self> {
         while let Some(chunk) = receiver.blocking_recv() {
             self.take(&chunk)?;
@@ -100,12 +100,12 @@ impl Partial {
         Ok(self)
     }
 
-    /// The ETag that its bytes have by the likeliest way of hashing; none if it is not to be verified.
+    /// Returns the ETag of the content by the most likely scheme; `None` if it is not verified.
     pub(in crate::transfer) fn etag_found(&self) -> Option<String> {
         self.hashers.first().map(|hasher| hasher.clone().etag())
     }
 
-    /// The x-cells-hash of it; read again where it was hashed in another way as it came. Blocking.
+    /// Returns the x-cells-hash of the content. Reads it again if it was hashed with other schemes. Blocking.
     pub(in crate::transfer) fn cells_hash(&self) -> io::Result<String> {
         if let Some(hash) = self.hashers.iter().cloned().find_map(Hasher::cells_hash) {
             return Ok(hash);
@@ -114,16 +114,17 @@ impl Partial {
         Ok(hashed.into_iter().find_map(Hasher::cells_hash).unwrap_or_default())
     }
 
-    /// Whether it has an ETag by one of these ways of hashing; it is read again for those that did not hash it as it
-    /// came. Blocking.
+    /// Whether the content has this ETag by one of the schemes. Reads it again for schemes that were not computed while
+    /// it arrived. Blocking.
     pub(in crate::transfer) fn has_etag(&self, etag: &str, schemes: &[Scheme]) -> io::Result<bool> {
+        // The content is not read again if a hasher has already seen it.
         if self.hashers.iter().any(|hasher| hasher.clone().etag() == etag) {
             return Ok(true);
         }
         Ok(!schemes.is_empty() && self.hashed(schemes)?.into_iter().any(|hasher| hasher.etag() == etag))
     }
 
-    /// Reads it again from its start, and leaves the file at its end.
+    /// Reads the content again. The file's position is at its end afterwards, ready for more bytes.
     fn hashed(&self, schemes: &[Scheme]) -> io::Result<Vec<Hasher>> {
         match &self.store {
             Store::Memory(content) => hash_all(content.as_slice(), schemes),
@@ -136,10 +137,11 @@ impl Partial {
         }
     }
 
-    /// Flushes it and gives it its name; gives it back where that is taken and not to be replaced. Blocking.
+    /// Flushes the content and gives it its name. Returns the content if the name is in use and must not be replaced.
+    /// Blocking.
     ///
     /// # Errors
-    /// The file system's.
+    /// Errors of the file system.
     pub(in crate::transfer) fn publish(
         self,
         temporaries: &Arc<Temporaries>,
@@ -158,6 +160,7 @@ impl Partial {
             Store::Passed => return Ok(None),
         };
         let refused = file.publish(place, modified, replace)?;
+        // If the content was in memory, it is in a file now. The caller may publish it again under another name.
         Ok(refused.map(|file| Self { store: Store::File(file), etag, hashers, bytes, total }))
     }
 }

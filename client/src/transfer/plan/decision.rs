@@ -1,4 +1,4 @@
-//! The policy that decides on each file, as pure functions.
+//! Decides for each file whether to transfer it. Pure functions.
 
 use std::time::SystemTime;
 
@@ -7,29 +7,29 @@ use jiff::Timestamp;
 use crate::transfer::event::Reason;
 use crate::transfer::options::IfExists;
 
-/// What the policy says about a file.
+/// The result of applying the policy to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Transfer it.
+    /// Transfer the file.
     Transfer(Reason),
-    /// The same content is there already.
+    /// Do nothing: the target has the same content.
     Unchanged,
-    /// Leave what is there alone.
+    /// Keep the target.
     Skip,
-    /// What is there is in the way.
+    /// Report that the target exists.
     Exists,
 }
 
-/// What is known of a target file that exists.
+/// The result of comparing a source with an existing target file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Comparison {
-    /// Whether both contents are the same (false where the policy does not need to know).
+    /// Whether the contents are equal; false if the policy does not depend on it.
     pub same_content: bool,
-    /// Whether the source was written later.
+    /// Whether the source was modified later than the target.
     pub source_is_newer: bool,
 }
 
-/// Decides on a file from the policy and what is there.
+/// Applies the policy to a file; `existing` describes the target, if it exists.
 pub fn decide(policy: IfExists, existing: Option<Comparison>) -> Decision {
     let Some(existing) = existing else {
         return Decision::Transfer(Reason::New);
@@ -47,7 +47,7 @@ pub fn decide(policy: IfExists, existing: Option<Comparison>) -> Decision {
     }
 }
 
-/// Whether a local time is later than a server's, which are whole seconds.
+/// Whether a local time is later than a server's time, which has a precision of one second.
 pub fn is_newer(local: Option<SystemTime>, remote: Option<Timestamp>) -> bool {
     let (Some(local), Some(remote)) = (local, remote) else {
         return false;
@@ -55,7 +55,8 @@ pub fn is_newer(local: Option<SystemTime>, remote: Option<Timestamp>) -> bool {
     Timestamp::try_from(local).is_ok_and(|local| local.as_second() > remote.as_second())
 }
 
-/// Names to try when `name` is taken: `report-1.pdf`, `report-2.pdf`, … with the number before the last extension.
+/// Returns the names to try if `name` is in use: `report-1.pdf`, `report-2.pdf`, and so on. The number is inserted
+/// before the last extension.
 pub fn free_names(name: &str) -> impl Iterator<Item = String> + '_ {
     let (stem, extension) = match name.rfind('.') {
         Some(dot) if dot > 0 => name.split_at(dot),

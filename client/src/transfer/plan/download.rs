@@ -1,4 +1,4 @@
-//! Planning a download: a remote tree becomes steps while it is walked; local folders are made on the way.
+//! Plans a download: turns a remote tree into steps while it is walked, and creates local folders on the way.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -18,14 +18,14 @@ use crate::transfer::plan::step::{Candidate, DownloadCandidate, Step};
 use crate::transfer::{Engine, TransferError};
 use crate::walk::remote::{self, RemoteItem, RemoteOptions};
 
-/// What is said of a node that was listed in a folder that it is not in.
+/// The message for a node that does not belong to the listed folder.
 const OUTSIDE: &str = "it is outside the requested folder";
 
-/// What is said of the second of two names that are one here.
+/// The message for the second of two names that the local file system treats as equal.
 const SAME_HERE: &str = "another name in its folder is the same on this system (differs only in case or accents)";
 
 impl Engine {
-    /// Walks a remote tree and sends its steps. Ends early when nobody takes them any more.
+    /// Walks a remote tree and sends its steps. Ends early if the receiver is gone.
     pub(in crate::transfer) async fn plan_tree_download(&self, tree: TreeDownload, steps: &mpsc::Sender<Step>) {
         let mut places =
             Places { blocked: HashMap::new(), made: HashSet::new(), taken: None, tree: &tree, engine: self };
@@ -61,27 +61,27 @@ impl Engine {
     }
 }
 
-/// Where the nodes of a tree go, and which folders cannot be used.
+/// The local places of a tree's nodes, and the folders that cannot be used.
 struct Places<'a> {
     blocked: HashMap<RemotePath, Arc<TransferError>>,
-    /// The folders on the server whose local ones this run has made, as sums: there may be hundreds of thousands, and a
-    /// mistake costs no more than a second look.
+    /// Hashes of the remote folders whose local folders this run has created. Hashes save memory, since there may be
+    /// hundreds of thousands of folders; a collision only causes one more look at the disk.
     made: HashSet<u64>,
-    /// The names so far, where two that differ may be one here.
+    /// The names used so far, if the local file system treats some different names as equal.
     taken: Option<Taken>,
     tree: &'a TreeDownload,
     engine: &'a Engine,
 }
 
 impl Places<'_> {
-    /// The local path of a node, if its folder can be used and its name can be a local one.
+    /// Returns the local path of a node. Fails if its folder cannot be used or its name is not a valid local name.
     fn place(&mut self, node: &Node) -> Result<PathBuf, TransferError> {
         let refused = |reason| TransferError::LocalName { path: node.path.to_string(), reason };
         let parent = node.path.parent().unwrap_or_default();
         if let Some(cause) = self.blocked.get(&parent) {
             return Err(TransferError::Folder { folder: parent.to_string(), source: cause.clone() });
         }
-        // A server may say what it likes, but nothing that it says leads out of the target folder.
+        // The path comes from the server, so it is not trusted: it must not lead out of the target folder.
         let relative = node.path.relative_to(&self.tree.source).ok_or_else(|| refused(OUTSIDE))?;
         let mut place = self.tree.target.clone();
         for name in relative.split('/') {
@@ -135,7 +135,7 @@ impl Places<'_> {
     }
 
     fn make(&mut self, source: &RemotePath, place: &Path) -> Result<(), TransferError> {
-        // Only the target itself was named: no other link is followed out of it.
+        // The user named only the target itself, so no other link may lead out of it.
         let is_named = *place == self.tree.target;
         match if is_named { fs::metadata(place) } else { fs::symlink_metadata(place) } {
             Ok(metadata) if metadata.is_dir() => return Ok(()),
@@ -149,7 +149,7 @@ impl Places<'_> {
         } else {
             match fs::create_dir(place) {
                 Ok(()) => {}
-                // Another run was quicker.
+                // Another run created the folder at the same moment.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && place.is_dir() => return Ok(()),
                 Err(error) => return Err(TransferError::local(place, error)),
             }
@@ -160,23 +160,23 @@ impl Places<'_> {
     }
 }
 
-/// The names of a tree as a file system knows them that takes some that differ for one. Of each only a sum is kept: a
-/// tree may have hundreds of thousands.
+/// The names of a tree on a file system that treats some different names as equal. Stores only hashes, because a tree
+/// may have hundreds of thousands of names.
 #[derive(Default)]
 struct Taken(HashSet<u64>);
 
 impl Taken {
-    /// Whether another path of the same folder has the same name here; takes it.
+    /// Whether another path of the same folder has this name locally. Records the name.
     fn is_taken(&mut self, path: &RemotePath) -> bool {
         !self.0.insert(sum(&(path.parent().unwrap_or_default(), local_name::folded(path.name()))))
     }
 }
 
-/// Whether a file can be made where `target` is to be, or where its folder would be made: a dry run would not notice
-/// otherwise. What shows it has no name, where the system has such files. Blocking.
+/// Checks that a file can be created at `target`, or in the folder that would be created for it. A dry run would not
+/// notice the problem otherwise. Uses an unnamed file if the system supports them. Blocking.
 ///
 /// # Errors
-/// Why none can be made.
+/// Why no file can be created.
 pub(in crate::transfer) fn can_write(target: &Path) -> Result<(), TransferError> {
     let here = |folder: &Path| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() };
     let folder = target.ancestors().skip(1).map(here).find(|folder| folder.is_dir());
@@ -187,7 +187,7 @@ pub(in crate::transfer) fn can_write(target: &Path) -> Result<(), TransferError>
     }
 }
 
-/// The system's own words, without the name of the temporary file behind them, which tells the user nothing.
+/// Removes the path of the temporary file from an error, since it means nothing to the user.
 fn without_path(error: io::Error) -> io::Error {
     match error.to_string().split_once(" at path ") {
         Some((words, _)) => io::Error::new(error.kind(), words.to_owned()),
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_are_one_here_are_taken_once_in_each_folder() {
+    fn names_that_are_equal_locally_are_used_once_per_folder() {
         let mut taken = Taken::default();
         let mut is_taken = |path: &str| taken.is_taken(&RemotePath::from_server(path));
         assert!(!is_taken("ws/a/Report") && !is_taken("ws/a/caf\u{e9}"));

@@ -1,5 +1,4 @@
-//! The folders on the server that an upload writes to: what is known of each, and their making in batches that
-//! overlaps with the transfers.
+//! The remote folders of an upload: their state, and their creation in batches at the same time as transfers.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,40 +13,40 @@ use crate::transfer::TransferError;
 use crate::transfer::error::Reach;
 use crate::transfer::event::{Direction, Observer};
 
-/// The most folders made by one call: more of them gain nothing and run into proxies' time limits.
+/// The maximum number of folders per call. Larger calls gain nothing and exceed the time limits of proxies.
 pub const BATCH: usize = 100;
 
-/// How many folders wait to be made before the planner pauses.
+/// The number of folders that wait for their creation before the planner pauses.
 const QUEUE: usize = 4 * BATCH;
 
-/// What is known of a folder on the server.
+/// The state of a folder on the server.
 #[derive(Debug)]
 pub enum FolderState {
-    /// This run makes it: nothing can be in it.
+    /// This run creates it, so it is empty.
     New,
-    /// It was there: its children by name.
+    /// It already existed; its children by name.
     Existing(HashMap<String, Node>),
-    /// It was there, and what is in it may not be listed: each name is asked for by itself.
+    /// It already existed, but may not be listed: each name must be requested by itself.
     Unlisted,
-    /// Nothing can go there.
+    /// Nothing can be sent to it.
     Blocked(Arc<TransferError>),
 }
 
-/// A folder on the server that files go to.
+/// A folder on the server that files are sent to.
 #[derive(Debug)]
 pub struct TargetFolder {
-    /// Where it is, in NFC.
+    /// The path, in NFC.
     pub path: RemotePath,
     state: SetOnce<FolderState>,
     made: SetOnce<Result<(), Arc<TransferError>>>,
     claimed: Mutex<HashSet<String>>,
-    /// The UUID that it had first.
+    /// The first known UUID.
     uuid: OnceLock<String>,
     is_moved: AtomicBool,
 }
 
 impl TargetFolder {
-    /// A folder of which nothing is known yet.
+    /// Creates a folder whose state is unknown.
     pub fn unknown(path: RemotePath) -> Arc<Self> {
         Arc::new(Self {
             path,
@@ -59,47 +58,48 @@ impl TargetFolder {
         })
     }
 
-    /// A folder that exists, with those of its children that matter.
+    /// Creates an existing folder, with those of its children that matter.
     pub fn existing(path: RemotePath, children: HashMap<String, Node>) -> Arc<Self> {
         let folder = Self::unknown(path);
         folder.learn(FolderState::Existing(children));
         folder
     }
 
-    /// Says which folder it is; false, once, where it was another one before.
+    /// Records the UUID of the folder. Returns false once, when it is not the first one.
     pub(in crate::transfer) fn is_still(&self, uuid: &str) -> bool {
         uuid.is_empty()
             || self.uuid.get_or_init(|| uuid.to_owned()) == uuid
             || self.is_moved.swap(true, Ordering::Relaxed)
     }
 
-    /// Takes a name for a file of this run; false where another has it.
+    /// Reserves a name for a file of this run. Returns false if another file has it.
     pub fn claim(&self, name: &str) -> bool {
         self.claimed.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned())
     }
 
-    /// Says what is known; the first word counts.
+    /// Sets the state. Only the first call has an effect.
     pub fn learn(&self, state: FolderState) {
+        // Only a new folder has to wait for its creation; for all others the second gate opens with the first.
         if !matches!(state, FolderState::New) {
             let _ = self.made.set(Ok(()));
         }
         let _ = self.state.set(state);
     }
 
-    /// What is known, once it is known.
+    /// Waits for the state.
     pub async fn state(&self) -> &FolderState {
         self.state.wait().await
     }
 
-    /// What is known so far.
+    /// Returns the state, if it is known.
     pub fn state_now(&self) -> Option<&FolderState> {
         self.state.get()
     }
 
-    /// Waits until files can go there.
+    /// Waits until files can be sent to the folder.
     ///
     /// # Errors
-    /// The folder could not be made, or is blocked.
+    /// The folder could not be created, or is blocked.
     pub async fn ready(&self) -> Result<(), TransferError> {
         let failed = |source: &Arc<TransferError>| TransferError::Folder {
             folder: self.path.to_string(),
@@ -112,7 +112,7 @@ impl TargetFolder {
     }
 }
 
-/// Makes folders, as many in one call as have gathered while the last call ran.
+/// Creates folders. Each call contains all that were added during the previous one.
 #[derive(Clone)]
 pub struct FolderMaker {
     sender: mpsc::Sender<Arc<TargetFolder>>,
@@ -120,18 +120,18 @@ pub struct FolderMaker {
 }
 
 impl FolderMaker {
-    /// Starts the maker; it ends with the last clone.
+    /// Starts the maker, which ends with its last clone.
     pub fn start(api: Client, dry_run: bool, observer: Arc<dyn Observer>) -> Self {
         let (sender, mut receiver) = mpsc::channel::<Arc<TargetFolder>>(QUEUE);
-        let told = observer.clone();
+        let reporter = observer.clone();
         tokio::spawn(async move {
             let mut batch = Vec::with_capacity(BATCH);
-            // One call at a time: two that made the same parents at once could make them twice.
+            // One call at a time: two calls that create the same parents could create them twice.
             while receiver.recv_many(&mut batch, BATCH).await > 0 {
                 let outcomes = if dry_run { batch.iter().map(|_| Ok(())).collect() } else { make(&api, &batch).await };
                 for (folder, outcome) in batch.drain(..).zip(outcomes) {
                     if outcome.is_ok() {
-                        told.folder_made(Direction::Upload, &folder.path.marked());
+                        reporter.folder_made(Direction::Upload, &folder.path.marked());
                     }
                     let _ = folder.made.set(outcome);
                 }
@@ -140,10 +140,11 @@ impl FolderMaker {
         Self { sender, observer }
     }
 
-    /// Has a folder made that is known to be new.
+    /// Adds a folder that does not exist yet.
     pub async fn make(&self, folder: Arc<TargetFolder>) {
         self.observer.folder_found();
         if let Err(unsent) = self.sender.send(folder).await {
+            // Its files wait for the second gate, so it must open even if the maker is gone.
             let _ = unsent.0.made.set(Err(Arc::new(TransferError::Cancelled)));
         }
     }
@@ -163,18 +164,19 @@ async fn make(api: &Client, batch: &[Arc<TargetFolder>]) -> Vec<Result<(), Arc<T
         }
         Err(error) => TransferError::from(error),
     };
-    // What concerns the server concerns all of them.
+    // An error of the server, rather than of one folder, applies to all of them.
     if error.reach() != Reach::Item {
         let error = Arc::new(error);
         return batch.iter().map(|_| Err(error.clone())).collect();
     }
-    // All of them together were tried often enough.
+    // The batch was already retried, so each folder gets only one more attempt.
     let api = if error.is_transient() || error.advice() == Advice::Briefly {
         api.clone().with_retry(RetryPolicy::never())
     } else {
         api.clone()
     };
-    // The call stops at its first failure and does not say which: asked one by one, each folder has its own answer.
+    // The call stops at its first failure and does not say which folder it was: individual calls return an answer for
+    // each.
     let mut outcomes = Vec::with_capacity(batch.len());
     for path in paths {
         let outcome = api.create_folders(&[path]).await;

@@ -1,4 +1,4 @@
-//! What a run is asked to do: what the user named, after the rules of cp(1).
+//! The jobs of a run: the sources that the user named, after the rules of cp(1) are applied.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,59 +12,59 @@ use crate::transfer::plan::folders::TargetFolder;
 use crate::transfer::plan::step::{DownloadCandidate, UploadCandidate};
 use crate::walk::local::LeftOut;
 
-/// One thing that the user named.
+/// One task of a run.
 #[derive(Debug)]
 pub enum Job {
-    /// A folder on the server that what follows goes into, and that is to be made.
+    /// Create this folder on the server. Later jobs use it.
     MakeFolder(Arc<TargetFolder>),
-    /// The same on this machine.
+    /// Create this local folder. Later jobs use it.
     MakeLocalFolder(PathBuf),
-    /// A local file.
+    /// Upload a file.
     UploadFile(UploadCandidate),
-    /// A local folder.
+    /// Upload a folder.
     UploadTree(TreeUpload),
-    /// A file on the server.
+    /// Download a file.
     DownloadFile(DownloadCandidate),
-    /// A folder on the server.
+    /// Download a folder.
     DownloadTree(TreeDownload),
-    /// A source that is left out without being a failure.
+    /// Skip a source without an error.
     LeftOut {
         /// The source as the user wrote it.
         source: String,
-        /// Why.
+        /// Why it is skipped.
         reason: LeftOut,
     },
-    /// A source that cannot be taken, among others that can.
+    /// Report a source that cannot be transferred, while other sources are.
     Refused {
-        /// Which way it would have gone.
+        /// The direction of its transfer.
         direction: Direction,
         /// The source as the user wrote it.
         source: String,
-        /// Why.
+        /// Why it cannot be transferred.
         error: TransferError,
     },
 }
 
-/// A tree that is to go to the server, with what is known of its target.
+/// A local folder to upload, and the state of its target.
 #[derive(Debug)]
 pub struct TreeUpload {
     /// The local folder.
     pub source: PathBuf,
-    /// Where its contents go.
+    /// The remote folder for the contents of the source.
     pub target: RemotePath,
-    /// What is there.
+    /// The existing node at the target, if any.
     pub existing: Option<Node>,
-    /// What other sources put into the same folders, where there are such sources.
+    /// Names that other sources use in the same folders, if there are such sources.
     pub merged: Option<Arc<Merged>>,
 }
 
-/// A tree that is to come from the server.
+/// A remote folder to download.
 #[derive(Debug)]
 pub struct TreeDownload {
     /// The folder on the server.
     pub source: RemotePath,
-    /// Where its contents go.
+    /// The local folder for the contents of the source.
     pub target: PathBuf,
-    /// The files of other sources that go to the same folders, where there are such sources.
+    /// Files that other sources put into the same folders, if there are such sources.
     pub merged: Option<Arc<Claims>>,
 }

@@ -1,4 +1,4 @@
-//! Planning: what the user named becomes jobs ([`target`]), and jobs become steps while trees are walked.
+//! Planning: turns what the user named into jobs ([`target`]), and jobs into steps while trees are walked.
 
 pub mod claims;
 pub mod decision;
@@ -20,11 +20,11 @@ use crate::transfer::plan::folders::FolderMaker;
 use crate::transfer::plan::step::{Candidate, Step};
 use crate::transfer::{Engine, TransferError};
 
-/// Nobody takes steps any more: the run has stopped.
+/// The receiver of the steps is gone, because the run has ended.
 pub(in crate::transfer) struct Stopped;
 
 impl Engine {
-    /// Turns jobs into steps, until nobody takes them any more.
+    /// Turns jobs into steps until the receiver of the steps is gone.
     pub(in crate::transfer) async fn plan(self, jobs: Vec<Job>, steps: mpsc::Sender<Step>) {
         let maker = FolderMaker::start(self.api.clone(), self.options.dry_run, self.observer.clone());
         for job in jobs {
@@ -78,7 +78,7 @@ impl Engine {
     /// Adds a step to the plan.
     ///
     /// # Errors
-    /// Nobody takes steps any more.
+    /// The receiver of the steps is gone.
     pub(in crate::transfer) async fn add_step(&self, steps: &mpsc::Sender<Step>, step: Step) -> Result<(), Stopped> {
         if let Step::File(candidate) = &step {
             self.observer.found(candidate.size());

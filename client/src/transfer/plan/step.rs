@@ -1,4 +1,4 @@
-//! What planners find, in the order in which they find it.
+//! The steps of a plan, in the order in which planners find them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,42 +11,43 @@ use crate::transfer::event::{Direction, Notice};
 use crate::transfer::plan::folders::TargetFolder;
 use crate::walk::local::LeftOut;
 
-/// A local file that may have to go to the server.
+/// A local file that may need to be uploaded.
 #[derive(Debug, Clone)]
 pub struct UploadCandidate {
     /// The local file.
     pub source: PathBuf,
-    /// Bytes, as the walk saw them.
+    /// The size in bytes that the walk saw.
     pub size: u64,
-    /// When it was last written, as the walk saw it.
+    /// The modification time that the walk saw.
     pub modified: Option<SystemTime>,
-    /// The folder on the server.
+    /// The remote folder for the file.
     pub folder: Arc<TargetFolder>,
-    /// The name in that folder, in NFC.
+    /// The name of the file in that folder, in NFC.
     pub name: String,
-    /// Whether it replaces what is there under any policy: this run has already replaced it, and something went wrong.
+    /// Whether to replace the target whatever the policy is, because this run has already written it and must correct
+    /// it.
     pub must_replace: bool,
 }
 
 impl UploadCandidate {
-    /// Where it goes.
+    /// Returns the remote path of the target.
     pub fn target(&self) -> RemotePath {
         self.folder.path.join(&self.name)
     }
 }
 
-/// A file on the server that may have to come here.
+/// A remote file that may need to be downloaded.
 #[derive(Debug, Clone)]
 pub struct DownloadCandidate {
     /// The file on the server.
     pub source: Node,
-    /// Where it goes.
+    /// The local path of the target.
     pub target: PathBuf,
-    /// This run has made the folder of it: nothing that was there before can be in its place.
+    /// Whether this run created the folder of the target, so that nothing older can be there.
     pub in_new_folder: bool,
 }
 
-/// One file of a plan.
+/// A file of a plan.
 #[derive(Debug, Clone)]
 pub enum Candidate {
     /// To the server.
@@ -56,7 +57,7 @@ pub enum Candidate {
 }
 
 impl Candidate {
-    /// Bytes.
+    /// Returns the size in bytes.
     pub fn size(&self) -> u64 {
         match self {
             Self::Upload(candidate) => candidate.size,
@@ -64,7 +65,7 @@ impl Candidate {
         }
     }
 
-    /// A short name for progress lines: the path of the source.
+    /// Returns a short name for progress lines: the path of the source.
     pub fn label(&self) -> String {
         match self {
             Self::Upload(candidate) => candidate.source.display().to_string(),
@@ -73,33 +74,33 @@ impl Candidate {
     }
 }
 
-/// One step of a plan, in the order in which planners find them.
+/// One step of a plan.
 #[derive(Debug)]
 pub enum Step {
-    /// A file to look at.
+    /// A file to examine.
     File(Candidate),
-    /// Something that cannot be done; it counts as a failed item.
+    /// An item that cannot be transferred. It counts as failed.
     Refused {
-        /// Which way it would have gone.
+        /// The direction of its transfer.
         direction: Direction,
-        /// What.
+        /// The source.
         source: String,
-        /// Where it would have gone; empty where that is not known.
+        /// The target; empty if unknown.
         target: String,
-        /// Why.
+        /// Why it cannot be transferred.
         error: TransferError,
     },
-    /// Something that is left out without being a failure.
+    /// A notice, which is not a failure.
     Notice {
-        /// What.
+        /// The path that it is about.
         path: String,
-        /// Why.
+        /// The notice.
         notice: Notice,
     },
 }
 
 impl Step {
-    /// An entry of a local tree, or a source, that is left out.
+    /// Creates the notice for an entry or a source that is not transferred.
     pub fn left_out(path: String, reason: LeftOut) -> Self {
         Self::Notice { path, notice: Notice::LeftOut(reason) }
     }

@@ -1,4 +1,4 @@
-//! Where things go: the rules of cp(1), and the checks of what was named on the command line, all before anything moves.
+//! Determines the targets: applies the rules of cp(1) and checks all named paths before any transfer starts.
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,27 +23,27 @@ use crate::transfer::source::Snapshot;
 use crate::transfer::{Engine, IfExists, TransferError};
 use crate::walk::local::{LeftOut, LinkPolicy, LocalError};
 
-/// From this many sources on, their targets are looked up in one listing of the folder instead of one by one.
+/// If there are at least this many sources, one listing of the folder replaces individual requests for their targets.
 const LIST_FROM: usize = 20;
 
-/// Where several sources go, or one: what the destination turned out to be.
+/// The state of the destination.
 pub(in crate::transfer) enum Place<P> {
-    /// A folder that exists: sources go into it.
+    /// An existing folder: the sources go into it.
     Into(P),
-    /// A folder that is missing and is to be made: sources go into it.
+    /// A missing folder that will be created: the sources go into it.
     New(P),
-    /// A name that is free, in a folder that exists: the one source takes it.
+    /// A free name in an existing folder: the only source gets this name.
     As(P),
-    /// A file that exists: the one source, if it is a file, replaces it.
+    /// An existing file: the only source replaces it if it is a file too.
     Onto(P, Option<Node>),
 }
 
-/// Something on the server that is to be fetched.
+/// A remote source of a download.
 #[derive(Debug, Clone)]
 pub struct DownloadSource {
     /// The file or folder.
     pub node: Node,
-    /// Only what is in the folder goes to the destination, without a name of its own there.
+    /// Whether only the contents of the folder are downloaded, without a folder of its name.
     pub contents: bool,
 }
 
@@ -54,12 +54,12 @@ impl From<Node> for DownloadSource {
 }
 
 impl Engine {
-    /// The jobs that send local `sources` to `destination`; `is_folder` says that it was written as a folder, which is made
-    /// if it is missing. Of a source that ends in `/.` goes what is in it, and where all do so, the destination need not
-    /// exist.
+    /// Returns the jobs that upload local `sources` to `destination`. If `is_folder`, the destination was written as a
+    /// folder and is created if it is missing. Of a source that ends in `/.`, only the contents are uploaded; if all
+    /// sources do, the destination need not exist.
     ///
     /// # Errors
-    /// A source or the destination that is missing or of the wrong type; under [`IfExists::Fail`] a file that exists.
+    /// A source or the destination is missing or has the wrong type; under [`IfExists::Fail`], a target file exists.
     pub async fn upload_jobs(
         &self,
         sources: &[PathBuf],
@@ -89,7 +89,7 @@ impl Engine {
                     jobs.push(Job::LeftOut { source: source.display().to_string(), reason });
                     continue;
                 }
-                // One of many: the others go on, as with cp.
+                // As in cp, the other sources are still transferred.
                 Err(error) if sources.len() > 1 => {
                     let source = source.display().to_string();
                     jobs.push(Job::Refused { direction: Direction::Upload, source, error });
@@ -112,7 +112,7 @@ impl Engine {
         Ok(jobs)
     }
 
-    /// The jobs of sources whose targets are known.
+    /// Returns the jobs of sources whose targets are known.
     async fn planned_uploads(
         &self,
         wanted: Vec<(&PathBuf, fs::Metadata, RemotePath)>,
@@ -125,7 +125,7 @@ impl Engine {
             Place::Into(folder) | Place::New(folder) => folder.clone(),
             Place::As(path) | Place::Onto(path, _) => path.parent().unwrap_or_default(),
         };
-        // The folder itself is among them where contents go straight into it.
+        // The result contains the folder itself if contents go directly into it.
         let children = existing.values().filter(|node| node.path != parent);
         let children = children.map(|node| (node.name().to_owned(), node.clone())).collect();
         let folder = match place {
@@ -136,14 +136,14 @@ impl Engine {
             let there = existing.get(&target).filter(|node| !node.is_temporary() && !node.is_misfiled()).cloned();
             jobs.push(if metadata.is_dir() {
                 self.check_tree(&target, there.as_ref())?;
-                // Without the `.` at its end.
+                // This removes the `.` at the end.
                 let source = source.components().collect();
                 Job::UploadTree(TreeUpload { source, target, existing: there, merged: merged.clone() })
             } else {
                 if let Some(merged) = &merged {
                     merged.claim(target.clone());
                 }
-                // No file that has to give way takes the name of another source.
+                // A file that is renamed must not get the name of another source.
                 folder.claim(target.name());
                 self.upload_file(source, &target, there.as_ref(), folder.clone())?
             });
@@ -250,12 +250,12 @@ impl Engine {
         }
     }
 
-    /// Whether a folder is a file that the server has entered as one.
+    /// Whether a folder is really a file that the server has recorded as a folder.
     async fn is_misfiled(&self, path: &RemotePath) -> Result<bool, TransferError> {
         Ok(self.api.stat_many(std::slice::from_ref(path)).await?.iter().any(Node::is_misfiled))
     }
 
-    /// Which of the targets exist.
+    /// Returns the targets that exist.
     async fn existing(
         &self,
         place: &Place<RemotePath>,
@@ -264,13 +264,13 @@ impl Engine {
         let targets: Vec<RemotePath> = targets.cloned().collect();
         let nodes: Vec<Node> = match place {
             Place::As(_) | Place::New(_) => Vec::new(),
-            // With its child count, where it is a folder.
+            // A bulk request, because only its answer contains the number of children.
             Place::Onto(path, Some(node)) if node.is_folder() => self.api.stat_many(std::slice::from_ref(path)).await?,
             Place::Onto(_, node) => node.iter().cloned().collect(),
             Place::Into(folder) if targets.len() >= LIST_FROM && !self.api.is_upload_only() => {
                 let mut nodes: Vec<Node> =
                     crate::walk::remote::children(&self.api, &self.s3, folder).try_collect().await?;
-                // Where contents go straight into the folder, it is a target itself.
+                // If contents go directly into the folder, the folder itself is a target.
                 if targets.contains(folder) {
                     nodes.extend(self.api.find(folder).await?);
                 }
@@ -281,7 +281,7 @@ impl Engine {
         Ok(nodes.into_iter().map(|node| (node.path.clone(), node)).collect())
     }
 
-    /// The jobs that fetch `sources`, which exist, to the local `destination`.
+    /// Returns the jobs that download existing `sources` to the local `destination`.
     ///
     /// # Errors
     /// As [`Engine::upload_jobs`].
@@ -300,7 +300,7 @@ impl Engine {
         let mut jobs: Vec<Job> = Vec::with_capacity(sources.len());
         let mut taken: HashMap<PathBuf, RemotePath> = HashMap::new();
         if let Place::New(folder) = &place {
-            // A tree makes the folder of its contents itself, but none above it.
+            // A tree creates the folder for its contents itself, but not the parents of that folder.
             let made = if only_contents { folder.parent() } else { Some(folder.as_path()) };
             let made = made.filter(|path| !path.as_os_str().is_empty() && !path.is_dir());
             jobs.extend(made.map(|path| Job::MakeLocalFolder(path.to_owned())));
@@ -308,7 +308,7 @@ impl Engine {
         for source in sources {
             let target = match self.local_target(&source, &place) {
                 Ok(target) => target,
-                // One of many: the others go on, as with cp.
+                // As in cp, the other sources are still transferred.
                 Err(error) if several => {
                     let source = source.node.path.marked();
                     jobs.push(Job::Refused { direction: Direction::Download, source, error });
@@ -337,7 +337,7 @@ impl Engine {
         Ok(jobs)
     }
 
-    /// Where a source goes.
+    /// Returns the local target of a source.
     fn local_target(&self, source: &DownloadSource, place: &Place<PathBuf>) -> Result<PathBuf, TransferError> {
         let node = &source.node;
         match place {
@@ -353,7 +353,7 @@ impl Engine {
                     return Err(refused(HIDDEN_BY_LINK));
                 }
                 let target = folder.join(name);
-                // As with cp: a folder goes through no link that was not named.
+                // As in cp, a folder is not written through a link that the user did not name.
                 if node.is_folder() && target.is_symlink() {
                     return Err(TransferError::clash(target.display(), "link"));
                 }
@@ -387,15 +387,16 @@ impl Engine {
     }
 }
 
-/// What is to be done with a source on the command line.
+/// How to treat a local source that the user named.
 enum Named {
-    /// It goes there.
+    /// Transfer it to this path.
     Taken(fs::Metadata, RemotePath),
-    /// It is left out.
+    /// Skip it.
     LeftOut(LeftOut),
 }
 
-/// What a source on the command line is, and where it goes. One of many that is no file is left out, as in a tree.
+/// Examines a named local source and determines its target. If it is one of several and not a regular file, it is
+/// skipped, as it would be inside a tree.
 fn named_upload(
     source: &Path,
     place: &Place<RemotePath>,
@@ -477,8 +478,8 @@ fn local_place(
     }
 }
 
-/// The folder that is to be made for sources, and the job that makes it unless trees do so anyway, whose contents go
-/// straight in.
+/// Creates the folder for the sources, and the job that creates it on the server. There is no job if trees put their
+/// contents directly into the folder, because they create it.
 fn new_folder(
     path: RemotePath,
     wanted: &[(&PathBuf, fs::Metadata, RemotePath)],
@@ -502,7 +503,7 @@ fn is_written_as_folder(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().last().is_some_and(|last| std::path::is_separator(char::from(*last)))
 }
 
-/// Whether a local source stands for what is in it: it ends in `/.`, or has no name of its own, as `..` has none.
+/// Whether a local source means only its contents: it ends in `/.`, or has no name of its own, such as `..`.
 pub fn gives_contents(source: &Path) -> bool {
     let bytes = source.as_os_str().as_encoded_bytes();
     let ends_in_dot =
@@ -510,7 +511,7 @@ pub fn gives_contents(source: &Path) -> bool {
     ends_in_dot || !matches!(source.components().next_back(), Some(Component::Normal(_)))
 }
 
-/// The name that a source has at its target; `None` for `.` and the like, whose contents go straight in.
+/// Returns the name of a source at its target; `None` for `.` and the like, whose contents go directly into the target.
 fn source_name(source: &Path) -> Result<Option<String>, TransferError> {
     if gives_contents(source) {
         return Ok(None);

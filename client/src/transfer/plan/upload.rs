@@ -1,5 +1,5 @@
-//! Planning an upload: a local tree becomes steps while it is walked, and what exists on the server is known from
-//! one listing of each folder that was there before.
+//! Plans an upload: turns a local tree into steps while it is walked. One listing of each folder that already existed
+//! shows what is on the server.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -22,15 +22,15 @@ use crate::transfer::{Engine, IfExists};
 use crate::walk::local::{self, FolderNumber, LocalItem};
 use crate::walk::remote::{self, LISTINGS_IN_FLIGHT};
 
-/// How many folders may wait for what is known of them before the walk pauses.
+/// The number of folders whose state is unknown before the walk pauses.
 const UNKNOWN_FOLDERS: usize = 64;
 
-/// A folder of the walk and the names that were met in it, as far as they could meet again in NFC.
+/// A folder of the walk, and the names in it that could be equal to another one in NFC.
 struct Open {
     folder: Arc<TargetFolder>,
-    /// Where it is here.
+    /// The local path.
     source: PathBuf,
-    /// Whether a file in it tells if it cannot be used.
+    /// Whether it contains a file, which would report that the folder cannot be used.
     has_files: bool,
     composed: HashSet<String>,
 }
@@ -54,7 +54,7 @@ struct Planner<'a> {
 }
 
 impl Engine {
-    /// Walks a local tree and sends its steps. Ends early when nobody takes them any more.
+    /// Walks a local tree and sends its steps. Ends early if the receiver is gone.
     pub(in crate::transfer) async fn plan_tree_upload(
         &self,
         tree: TreeUpload,
@@ -136,13 +136,14 @@ impl Engine {
             Some(node) => self.recycle(node).await?,
             None => {}
         }
+        // Known at once, so that the engine asks nothing about the content of a folder that this run creates.
         folder.learn(FolderState::New);
         maker.make(folder.clone()).await;
         Ok(folder)
     }
 }
 
-/// What is said of an entry whose place another source has taken.
+/// Creates the error for an entry whose target is in use by another source.
 fn taken_by_another(source: &Path, target: &RemotePath) -> TransferError {
     TransferError::TargetTaken {
         source_path: source.display().to_string(),
@@ -156,8 +157,7 @@ impl Open {
         Self { folder, source, has_files: false, composed: HashSet::new() }
     }
 
-    /// Nothing more comes of this folder. Without a file in it, nobody else waits until it is made, and tells where it
-    /// could not be.
+    /// Ends a folder. If it contains no file, nothing else waits for its creation, so this reports whether it failed.
     fn close(self, steps: mpsc::Sender<Step>) {
         if self.has_files || matches!(self.folder.state_now(), Some(FolderState::Existing(_) | FolderState::Unlisted)) {
             return;
@@ -165,7 +165,7 @@ impl Open {
         tokio::spawn(async move {
             if let Err(error) = self.folder.ready().await {
                 let (source, target) = (self.source.display().to_string(), self.folder.path.marked());
-                // Nobody listens any more where the run was stopped.
+                // The receiver is gone if the run has stopped.
                 let _ = steps.send(Step::Refused { direction: Direction::Upload, source, target, error }).await;
             }
         });
@@ -173,14 +173,14 @@ impl Open {
 }
 
 impl Planner<'_> {
-    /// The name of an entry on the server, or why it can have none there.
+    /// Returns the name of an entry on the server, or why it cannot have one.
     fn name_of(&mut self, parent: FolderNumber, name: &str, path: &Path) -> Result<String, TransferError> {
         check_name(name)?;
         let Some(open) = self.open.get_mut(&parent) else {
             return Err(TransferError::Cancelled);
         };
         let composed: String = if is_nfc(name) { name.to_owned() } else { name.nfc().collect() };
-        // Two local names can only meet when one of them is not plain ASCII.
+        // Two different local names can be equal in NFC only if one of them is not ASCII.
         if !name.is_ascii() && !open.composed.insert(composed.clone()) {
             return Err(TransferError::TargetTaken {
                 source_path: path.display().to_string(),
@@ -197,6 +197,7 @@ impl Planner<'_> {
         let folder = open.folder.clone();
         let named = self.name_of(found.folder, &found.name, &found.path).and_then(|name| {
             let target = folder.path.join(&name);
+            // Another source of the same run may have sent a file to this place; cp(1) refuses to overwrite it too.
             match &self.merged {
                 Some(merged) if !merged.claim(target.clone()) => Err(taken_by_another(&found.path, &target)),
                 _ => Ok(name),
@@ -220,11 +221,12 @@ impl Planner<'_> {
         })
     }
 
-    /// Takes a sub-folder in; gives a step when it cannot be taken.
+    /// Adds a sub-folder. Returns a step if it cannot be transferred.
     async fn enter(&mut self, number: FolderNumber, parent: FolderNumber, name: &str, path: &Path) -> Option<Step> {
         let above = self.open.get(&parent)?.folder.clone();
         let named =
             check_folder_name(name).map_err(TransferError::from).and_then(|()| self.name_of(parent, name, path));
+        // Even a refused folder is entered, because its entries still arrive and must be reported with its error.
         let (name, refused) = match named {
             Ok(name) => (name, None),
             Err(error) => (name.to_owned(), Some(error)),
@@ -241,6 +243,7 @@ impl Planner<'_> {
             folder.learn(FolderState::Blocked(Arc::new(error)));
             return None;
         }
+        // The state of the parent is often known already. Then no task is necessary, and the walk stays ahead.
         match above.state_now() {
             Some(FolderState::New) => {
                 folder.learn(FolderState::New);
@@ -252,8 +255,9 @@ impl Planner<'_> {
         None
     }
 
-    /// Finds out in the background what is known of a folder whose parent was there before.
+    /// Determines the state of a folder in the background, if its parent existed before.
     async fn find_out(&self, above: Arc<TargetFolder>, folder: Arc<TargetFolder>, name: String) {
+        // Bounds the number of tasks: a wide tree must not create one for each of its folders at the same time.
         let Ok(waiting) = self.unknown.clone().acquire_owned().await else { return };
         let (engine, maker, listings) = (self.engine.clone(), self.maker.clone(), self.listings.clone());
         tokio::spawn(async move {
@@ -261,9 +265,11 @@ impl Planner<'_> {
             let state = match above.state().await {
                 FolderState::New => FolderState::New,
                 FolderState::Blocked(error) => FolderState::Blocked(error.clone()),
-                FolderState::Existing(children) => found(&engine, &listings, &folder.path, children.get(&name)).await,
+                FolderState::Existing(children) => {
+                    state_of(&engine, &listings, &folder.path, children.get(&name)).await
+                }
                 FolderState::Unlisted => match engine.api.find(&folder.path).await {
-                    Ok(node) => found(&engine, &listings, &folder.path, node.as_ref()).await,
+                    Ok(node) => state_of(&engine, &listings, &folder.path, node.as_ref()).await,
                     Err(error) => FolderState::Blocked(Arc::new(error.into())),
                 },
             };
@@ -276,8 +282,8 @@ impl Planner<'_> {
     }
 }
 
-/// What is known of a folder where `node` stands, or nothing.
-async fn found(engine: &Engine, listings: &Semaphore, path: &RemotePath, node: Option<&Node>) -> FolderState {
+/// Returns the state of a folder; `node` is the existing node at its path, if any.
+async fn state_of(engine: &Engine, listings: &Semaphore, path: &RemotePath, node: Option<&Node>) -> FolderState {
     match node {
         None => FolderState::New,
         Some(node) if node.is_folder() => {
@@ -289,6 +295,7 @@ async fn found(engine: &Engine, listings: &Semaphore, path: &RemotePath, node: O
 }
 
 async fn list(engine: &Engine, folder: &RemotePath) -> FolderState {
+    // The listing would be empty, and every name in it would wrongly look free.
     if engine.api.is_upload_only() {
         return FolderState::Unlisted;
     }
@@ -302,7 +309,8 @@ async fn list(engine: &Engine, folder: &RemotePath) -> FolderState {
     }
 }
 
-/// A file stands where a folder must be: with leave to overwrite it goes to the recycle bin.
+/// Returns the state if there is a file in place of the folder: it goes to the recycle bin if the policy is to
+/// overwrite.
 async fn replace_by_folder(engine: &Engine, node: &Node) -> FolderState {
     if engine.options.if_exists != IfExists::Overwrite {
         return FolderState::Blocked(Arc::new(TransferError::replaceable(&node.path, "file")));

@@ -1,4 +1,4 @@
-//! Bodies of uploads: a range of a file, read and hashed on a thread of its own as it is sent.
+//! Bodies of uploads: a range of a file, read and hashed on its own thread while it is sent.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -17,23 +17,23 @@ use crate::transfer::TransferError;
 use crate::transfer::event::{ItemNumber, Observer};
 use crate::transfer::source::{CHUNK, Snapshot};
 
-/// How many chunks wait between the reader and the connection.
+/// The number of chunks between the reader and the connection.
 const QUEUE: usize = 4;
 
-/// Ranges up to this size are read at once and kept, so that a further attempt needs no second read.
+/// Ranges of at most this many bytes are read into memory at once, so that another attempt need not read them again.
 const IN_MEMORY: u64 = CHUNK as u64;
 
-/// How one sending of a body ended at this end.
+/// The local result of sending a body once.
 enum End {
-    /// Still being read, or given up by the connection.
+    /// Not complete: still being read, or dropped by the connection.
     Open,
-    /// All was read: its MD5.
+    /// All bytes were read; this is their MD5.
     Whole(String),
-    /// The file failed.
+    /// Reading the file failed.
     Failed(TransferError),
 }
 
-/// A range of a file as the body of a request, which can be made anew for every attempt.
+/// A range of a file as a request body, which can be created again for each attempt.
 pub struct Outgoing {
     snapshot: Snapshot,
     offset: u64,
@@ -48,17 +48,17 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// Has the body tell `progress` whenever the connection takes some of it.
+    /// Reports to `progress` each time that the connection accepts bytes.
     #[must_use]
     pub fn reporting_to(mut self, progress: Arc<Progress>) -> Self {
         self.progress = progress;
         self
     }
 
-    /// The body for `length` bytes of a file from `offset`. Small ones are read now, on a blocking thread.
+    /// Creates the body for `length` bytes of a file from `offset`. A small range is read now, on a blocking thread.
     ///
     /// # Errors
-    /// A small range that cannot be read.
+    /// A small range cannot be read.
     pub async fn new(
         snapshot: Snapshot,
         offset: u64,
@@ -78,7 +78,7 @@ impl Outgoing {
         Ok(Self { memory, ..Self::empty(snapshot, offset, length, item, observer) })
     }
 
-    /// The body of what was read before, with its MD5.
+    /// Creates the body of chunks that are in memory; `md5` is their MD5.
     pub fn of_memory(chunks: Vec<Bytes>, md5: String, item: ItemNumber, observer: Arc<dyn Observer>) -> Self {
         let length = chunks.iter().map(|chunk| chunk.len() as u64).sum();
         let nowhere = Snapshot { path: PathBuf::new(), size: length, modified: None, identity: None };
@@ -100,12 +100,13 @@ impl Outgoing {
         }
     }
 
-    /// Bytes.
+    /// Returns the length in bytes.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// The body from its start. Only the newest one counts for [`Outgoing::md5`] and [`Outgoing::fault`].
+    /// Creates the request body, from its first byte. [`Outgoing::md5`] and [`Outgoing::fault`] always refer to the
+    /// newest one.
     pub fn body(&self) -> reqwest::Body {
         self.uncount();
         self.all_read.store(false, Ordering::Release);
@@ -140,7 +141,7 @@ impl Outgoing {
         }))
     }
 
-    /// A body of what is in memory, counted as the connection takes it.
+    /// Creates a body of chunks in memory, and counts them when the connection accepts them.
     fn chunks(&self, chunks: Vec<Bytes>) -> reqwest::Body {
         let (counted, all_read) = (self.counted.clone(), self.all_read.clone());
         let (observer, progress) = (self.observer.clone(), self.progress.clone());
@@ -155,7 +156,7 @@ impl Outgoing {
         reqwest::Body::wrap_stream(stream::iter(chunks))
     }
 
-    /// The MD5 of what the newest body gave, once all of it was read.
+    /// Returns the MD5 of the newest body, once all of it was read.
     pub fn md5(&self) -> Option<String> {
         if let Some((_, md5)) = &self.memory {
             return Some(md5.clone());
@@ -166,7 +167,7 @@ impl Outgoing {
         }
     }
 
-    /// What the file system did wrong to the newest body, if it did.
+    /// Returns the error of reading the file for the newest body, if there was one.
     pub fn fault(&self) -> Option<TransferError> {
         let end = lock(&self.end).clone();
         let mut end = lock(&end);
@@ -179,8 +180,8 @@ impl Outgoing {
         }
     }
 
-    /// Whether the newest body has given its last byte: from then on the server may carry the request out, and
-    /// giving up before its answer could damage what is being replaced.
+    /// Whether the newest body has returned its last byte. From then on the server may carry out the request, and
+    /// giving up before the answer could damage the file that is being replaced.
     pub fn all_read(&self) -> bool {
         self.all_read.load(Ordering::Acquire)
     }
@@ -190,7 +191,7 @@ impl Outgoing {
         self.observer.bytes(self.item, bytes);
     }
 
-    /// Takes back what an earlier body had counted.
+    /// Subtracts the bytes that earlier bodies have reported.
     pub fn uncount(&self) {
         let counted = std::mem::take(&mut *lock(&self.counted));
         if counted > 0 {
@@ -205,7 +206,7 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 fn open_at(snapshot: &Snapshot, offset: u64) -> Result<File, TransferError> {
     let fail = |error| TransferError::local(&snapshot.path, error);
-    // What was a file when it was looked at may be a pipe now.
+    // The path may have become a pipe since it was examined.
     let mut file = open::regular_file(&snapshot.path).map_err(fail)?;
     snapshot.check(&file)?;
     if offset > 0 {
@@ -217,7 +218,8 @@ fn open_at(snapshot: &Snapshot, offset: u64) -> Result<File, TransferError> {
 fn read_small(snapshot: &Snapshot, offset: u64, length: u64) -> Result<(Bytes, String), TransferError> {
     let mut file = open_at(snapshot, offset)?;
     let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    // One byte more than asked for where the range ends the file: some files have more than they say (/proc).
+    // Read one byte more if the range reaches the end of the file: some files have more content than their size says
+    // (/proc).
     let more = u64::from(offset + length == snapshot.size);
     let read = file.by_ref().take(length + more).read_to_end(&mut content);
     read.map_err(|error| TransferError::local(&snapshot.path, error))?;
@@ -246,21 +248,21 @@ impl Reader {
     fn run(self) {
         if let Err(error) = self.read() {
             let words = error.to_string();
-            // Known before the connection hears of it, or the request could fail without its cause.
+            // Store the error before the connection fails, otherwise the request could end without its cause.
             *lock(&self.end) = End::Failed(error);
-            // Breaks the body off, so that the server never takes a short one for whole.
+            // An error ends the body early, so that the server never treats a short body as complete.
             let _ = self.sender.blocking_send(Err(io::Error::other(words)));
         }
     }
 
-    /// Sends the range, or as much of it as the connection wants.
+    /// Sends the range, or as much of it as the connection accepts.
     fn read(&self) -> Result<(), TransferError> {
         let mut file = open_at(&self.snapshot, self.offset)?;
         let mut hasher = Hasher::new(Scheme::Whole);
         let mut left = self.length;
         while left > 0 {
             let want = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
-            // Into memory that nobody fills with zeros first: it would cost as much as the reading.
+            // Zeroing the buffer first would take as long as reading into it.
             let mut chunk = Vec::with_capacity(want);
             let read = file.by_ref().take(want as u64).read_to_end(&mut chunk);
             let got = read.map_err(|error| TransferError::local(&self.snapshot.path, error))?;
@@ -270,8 +272,8 @@ impl Reader {
             hasher.update(&chunk);
             left -= got as u64;
             if left == 0 {
-                // The last chunk goes out only when the file is known to be the one that was read from the start, and
-                // its sum is known before the server can answer.
+                // Hold the last chunk back until the file is known to be unchanged and the hash is known: the server
+                // can answer as soon as it has the last byte.
                 self.snapshot.check(&file)?;
                 *lock(&self.end) = End::Whole(hasher.clone().etag());
                 self.all_read.store(true, Ordering::Release);

@@ -1,4 +1,4 @@
-//! Sending one file: the decision, the right way to send it, and the proof that it arrived.
+//! Uploads one file: decides whether to send it, chooses how, and verifies the result.
 
 pub mod body;
 pub mod multipart;
@@ -29,24 +29,24 @@ use crate::transfer::source::Snapshot;
 use crate::transfer::verify::same_content;
 use crate::transfer::{Engine, IfExists, TransferError};
 
-/// How an upload ended: the outcome, the target (which a rename changes) and the server's ETag.
+/// The result of an upload.
 pub struct Uploaded {
-    /// How it ended.
+    /// The outcome.
     pub outcome: ItemOutcome,
-    /// Where it went.
+    /// The remote path of the file, which a rename may have changed.
     pub target: RemotePath,
-    /// The ETag of what is there, where known.
+    /// The ETag of the file on the server, if known.
     pub etag: Option<String>,
-    /// Bytes, which may be others than the walk saw.
+    /// The size in bytes, which may differ from the size that the walk saw.
     pub size: u64,
-    /// The file that it replaced, if any.
+    /// The file that was replaced, if any.
     pub(in crate::transfer) replaced: Option<Replaced>,
-    /// Whether another upload of the same name may have overlapped with it.
+    /// Whether another upload to the same name may have overlapped with this one.
     pub overlapped: bool,
 }
 
 impl Uploaded {
-    /// What is to be proven of it.
+    /// Returns what the engine must check after the upload.
     pub(in crate::transfer) fn to_prove(&self, folder: &Arc<TargetFolder>) -> Option<Sent> {
         let is_sent = matches!(self.outcome, ItemOutcome::Transferred(_));
         let etag = self.etag.clone().filter(|_| is_sent)?;
@@ -61,24 +61,24 @@ impl Uploaded {
     }
 }
 
-/// How a file was sent.
+/// A content that has arrived on the server.
 pub(in crate::transfer) struct Arrival {
-    /// The ETag of what is there.
+    /// The ETag on the server.
     pub(in crate::transfer) etag: String,
-    /// Bytes.
+    /// The size in bytes.
     pub(in crate::transfer) size: u64,
-    /// Whether another upload of the same name may have overlapped with it.
+    /// Whether another upload to the same name may have overlapped with this one.
     pub(in crate::transfer) overlapped: bool,
 }
 
-/// How often a file that changes under the reader's eyes is begun anew.
+/// How many times the upload of a file starts again because the file changes while it is read.
 const CHANGES: u32 = 3;
 
 impl Engine {
-    /// Decides on a file and sends it if need be.
+    /// Uploads a file if the policy requires it.
     ///
     /// # Errors
-    /// Any [`TransferError`] that retrying did not mend.
+    /// Any [`TransferError`] that remains after all retries.
     pub async fn upload(&self, item: ItemNumber, candidate: &UploadCandidate) -> Result<Uploaded, TransferError> {
         let mut target = candidate.target();
         let uploaded = |outcome, target, etag| {
@@ -87,7 +87,7 @@ impl Engine {
         };
         let (existing, overlapped) = self.what_is_there(candidate, &target).await?;
         let mut replaced = None;
-        // What a broken upload left behind is nothing: it has a name and no content.
+        // The remains of a broken upload do not count as a file: they have a name but no content.
         let reason = match existing.as_ref().filter(|node| !node.is_temporary()) {
             None => Reason::New,
             Some(node) if node.is_misfiled() => {
@@ -132,7 +132,7 @@ impl Engine {
         Ok(Uploaded { size: sent.size, replaced, overlapped, ..done })
     }
 
-    /// What is at the target of a file, and whether another upload of the name was running.
+    /// Returns the existing node at the target, and whether another upload to the name was in progress.
     async fn what_is_there(
         &self,
         candidate: &UploadCandidate,
@@ -148,9 +148,10 @@ impl Engine {
             }
         };
         match existing {
-            // Sent while the other upload is still known, this one could share its end.
+            // An upload that starts while the server still knows the other one could be affected by the other one's
+            // end.
             Some(node) if node.is_temporary() && !self.options.dry_run => Ok((self.at_rest(target).await, true)),
-            // The listing may be old by now, and what gives way must be a folder still.
+            // The listing may be outdated, and only a node that is still a folder may be moved to the recycle bin.
             Some(node) if node.is_folder() => {
                 Ok((self.api.stat_many(std::slice::from_ref(target)).await?.into_iter().next(), false))
             }
@@ -158,7 +159,7 @@ impl Engine {
         }
     }
 
-    /// Sends a file; nothing where somebody else has made it meanwhile and the policy leaves that alone.
+    /// Sends a file, unless somebody else has created it in the meantime and the policy keeps it.
     async fn send_or_give_way(
         &self,
         item: ItemNumber,
@@ -197,7 +198,7 @@ impl Engine {
         Ok(decide(self.options.if_exists, Some(Comparison { same_content, source_is_newer })))
     }
 
-    /// A name beside one that is taken: free on the server, and wanted by no other file of this run.
+    /// Returns a name beside one that is in use: free on the server, and not used by another file of this run.
     pub(in crate::transfer) async fn free_target(
         &self,
         folder: &TargetFolder,
@@ -219,7 +220,7 @@ impl Engine {
         Err(TransferError::Exists(folder.path.join(name).to_string()))
     }
 
-    /// Sends a file's content to its target; its ETag is the one that was expected.
+    /// Sends the content of a file to its target. The ETag of the result is the expected one.
     async fn send(
         &self,
         item: ItemNumber,
@@ -229,9 +230,9 @@ impl Engine {
     ) -> Result<Arrival, TransferError> {
         let label = candidate.source.display().to_string();
         let (in_doubt, progress) = (AtomicBool::new(false), Arc::<Progress>::default());
-        // The ETag of the attempt before, which may have arrived after all.
+        // The expected ETag of the previous attempt, which may have arrived although it seemed to fail.
         let before = Mutex::new(None);
-        // A content that was found to be wrong is this upload's own, and is replaced.
+        // A content that was found to be wrong comes from this upload, so it may be replaced under any policy.
         let is_ours = AtomicBool::new(false);
         let (label, in_doubt, before, is_ours, reports) = (label.as_str(), &in_doubt, &before, &is_ours, &progress);
         let attempt = |number| async move {
@@ -262,14 +263,14 @@ impl Engine {
         });
         let sent = sent.await.map_err(|failed| failed.error);
         if replaces && in_doubt.load(Ordering::Relaxed) {
-            // The server may hold new bytes under the old size until a further PUT succeeds.
+            // Until another PUT succeeds, the server may have new bytes with the size of the old content.
             return sent.map_err(|error| TransferError::InDoubt { path: target.to_string(), source: Box::new(error) });
         }
         sent
     }
 
-    /// What the attempt before has left of a new file, once the server has done with it: the file itself, or another
-    /// client's, which is left alone unless the policy is to replace it.
+    /// Waits until the server has finished the previous attempt, and returns what it has left of a new file: the file
+    /// itself, or an error if another client has created one and the policy keeps it.
     async fn after_failure(
         &self,
         target: &RemotePath,
@@ -289,7 +290,7 @@ impl Engine {
         Err(Attempt::of_parts(TransferError::Exists(target.to_string())))
     }
 
-    /// Who has locked a file that may not be replaced.
+    /// Returns the error of a refused overwrite, with the user who has locked the file.
     async fn refusal(&self, target: &RemotePath, error: ServerError) -> TransferError {
         let node = self.api.stat(target).await.ok();
         match node.as_ref().and_then(|node| node.text("content_lock")) {
@@ -298,8 +299,8 @@ impl Engine {
         }
     }
 
-    /// What to do where another client is making the same new file: wait for its end, and then leave what it made alone
-    /// unless the policy is to replace it.
+    /// Handles another client that is creating the same new file: waits for its end, then keeps its file unless the
+    /// policy is to replace it.
     async fn lost_race(&self, target: &RemotePath, error: ServerError) -> TransferError {
         if self.options.if_exists == IfExists::Overwrite {
             return error.into();
@@ -312,7 +313,8 @@ impl Engine {
 }
 
 impl Sending<'_> {
-    /// One attempt at a file, and whether it was in parts. Where it goes in one piece, `before` holds what should arrive.
+    /// Makes one attempt to send the file, and returns whether it was sent in parts. For a file in one piece, `before`
+    /// contains the expected result.
     async fn try_once(self, path: &Path, before: &Mutex<Option<Arrival>>) -> (bool, Result<Arrival, TransferError>) {
         let source = path.to_owned();
         let taken = spawn_blocking(move || Snapshot::take(&source)).await.map_err(std::io::Error::other);
@@ -337,7 +339,7 @@ impl Sending<'_> {
     }
 }
 
-/// Whether beside a local file there is one that goes to the server as `name`, which is in NFC.
+/// Whether the folder of a local file contains another file that is uploaded as `name`, which is in NFC.
 fn has_sibling(source: &Path, name: &str) -> bool {
     let decomposed: String = name.nfd().collect();
     [name, &decomposed].iter().any(|name| source.with_file_name(name).symlink_metadata().is_ok())

@@ -1,4 +1,4 @@
-//! Sending one file in parts: a few in flight, in order, each verified, and the whole as well.
+//! Sends one file in parts: a few in flight, in order, each verified, and the assembled file too.
 
 use std::time::Duration;
 
@@ -14,21 +14,21 @@ use crate::transfer::source::Snapshot;
 use crate::transfer::storage::has_other_form;
 use crate::transfer::{IfExists, TransferError};
 
-/// How long giving up an upload may take.
+/// How long aborting an upload may take.
 const ABORT_LIMIT: Duration = Duration::from_secs(10);
 
-/// One part of a file.
+/// A part of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
-    /// Its number, from 1.
+    /// The number, from 1.
     pub number: u32,
-    /// Where it begins.
+    /// The offset of the first byte.
     pub offset: u64,
-    /// Bytes.
+    /// The length in bytes.
     pub length: u64,
 }
 
-/// The parts of a file of `size` bytes.
+/// Returns the parts of a file of `size` bytes.
 pub fn parts(size: u64, part_size: u64) -> impl Iterator<Item = Part> {
     (1_u32..).scan(0_u64, move |offset, number| {
         let length = part_size.min(size - *offset);
@@ -39,7 +39,7 @@ pub fn parts(size: u64, part_size: u64) -> impl Iterator<Item = Part> {
 }
 
 impl Sending<'_> {
-    /// Sends a file in parts. What was begun is given up again when it fails.
+    /// Sends a file in parts. Aborts the upload on the server if it fails.
     pub(in crate::transfer) async fn send_in_parts(self, snapshot: Snapshot) -> Result<String, TransferError> {
         let size = snapshot.size;
         let upload = self.begin_parts(Some(size)).await?;
@@ -48,13 +48,14 @@ impl Sending<'_> {
             .map(|part| {
                 let (snapshot, observer, upload) = (snapshot.clone(), self.engine.observer.clone(), &upload);
                 async move {
-                    // The first part has the slot of the file, so that a file never waits for itself.
+                    // The first part uses the slot of the file, so that a file never waits for itself.
                     let is_first = part.number == 1;
                     let _slot = if is_first { None } else { self.engine.options.transfers.start_another().await };
                     let outgoing = Outgoing::new(snapshot, part.offset, part.length, self.item, observer).await?;
                     self.send_part(&outgoing.reporting_to(self.progress.clone()), upload, part.number).await
                 }
             })
+            // `buffered` keeps the order of the parts, which the completion needs.
             .buffered(self.engine.options.parts_in_flight.max(1))
             .try_collect()
             .await;
@@ -68,12 +69,15 @@ impl Sending<'_> {
         outcome
     }
 
-    /// Begins an upload in parts; of no size where it is not known. One whose answer is lost is begun for nothing, and
-    /// the server removes it after a day. Where the run is cancelled meanwhile, what was begun is given up.
+    /// Starts a multipart upload; `size` is `None` if unknown. If the answer is lost, the upload remains unused, and
+    /// the server removes it after a day. If the run is canceled during the request, the upload is aborted.
     pub(in crate::transfer) async fn begin_parts(self, size: Option<u64>) -> Result<UploadId, TransferError> {
-        let begun = self.again(|_| async move {
+        let begun = self.retried(|_| async move {
+            // Pinned outside of the select: if the run is canceled, the request continues, because its answer contains
+            // the id that the abort needs.
             let mut create = std::pin::pin!(self.engine.s3.create_multipart(self.target, size));
             tokio::select! {
+                // An upload that was started in vain does no harm, so the request may be repeated after a lost answer.
                 answer = &mut create => answer.map_err(|error| ServerError { in_doubt: false, ..error }.into()),
                 () = self.engine.cancel.cancelled() => {
                     if let Ok(Ok(upload)) = tokio::time::timeout(ABORT_LIMIT, create).await {
@@ -86,15 +90,15 @@ impl Sending<'_> {
         begun.await
     }
 
-    /// Gives an upload up, so that the server removes the node that it left. A failure here changes nothing: the server
-    /// sweeps unfinished uploads up after a day.
+    /// Aborts an upload, so that the server removes its temporary node. A failure is ignored: the server removes
+    /// unfinished uploads after a day.
     pub(in crate::transfer) async fn give_up(self, upload: &UploadId) {
         self.engine.observer.item_restarted(self.item);
         let abort = self.engine.s3.abort_multipart(self.target, upload);
         let _ = tokio::time::timeout(ABORT_LIMIT, abort).await;
     }
 
-    /// Sends one part until it has arrived; gives its number and its ETag.
+    /// Sends one part until it has arrived. Returns its number and its ETag.
     pub(in crate::transfer) async fn send_part(
         self,
         outgoing: &Outgoing,
@@ -102,7 +106,7 @@ impl Sending<'_> {
         number: u32,
     ) -> Result<(u32, String), TransferError> {
         let make_body = &|| outgoing.body();
-        let etag = self.again(|_| async move {
+        let etag = self.retried(|_| async move {
             let timer = self.engine.options.transfers.time();
             let put = self.engine.s3.put_part(self.target, upload, number, outgoing.length(), make_body);
             match self.engine.unless_cancelled(put, || false).await {
@@ -115,7 +119,7 @@ impl Sending<'_> {
                 }
                 Err(error) => Err(match (outgoing.fault(), error) {
                     (Some(fault), _) => fault,
-                    // A part in doubt leaves no doubt of the file.
+                    // A part in doubt can be sent again, and leaves no doubt about the file.
                     (None, TransferError::Server(error)) => ServerError { in_doubt: false, ..error }.into(),
                     (None, error) => error,
                 }),
@@ -124,8 +128,9 @@ impl Sending<'_> {
         Ok((number, etag.await?))
     }
 
-    /// Puts the parts together, again if need be while the server still has them. It is never broken off in the middle,
-    /// and a lost answer is cleared up by a look: each failed Complete makes the server forget the hashes of the parts.
+    /// Assembles the parts, and repeats that if necessary while the server still has them. The request is never
+    /// canceled, and after a lost answer the target is checked first: each failed Complete makes the server forget the
+    /// hashes of the parts.
     pub(in crate::transfer) async fn complete(
         self,
         size: u64,
@@ -133,7 +138,8 @@ impl Sending<'_> {
         parts: &[(u32, String)],
     ) -> Result<String, TransferError> {
         if !self.replaces && self.engine.options.if_exists != IfExists::Overwrite {
-            // The server would take the last of two uploads of one new name. Where it cannot be looked at, it may.
+            // Of two uploads of one new name, the server would keep the one that completes last. If the target cannot
+            // be checked, this upload proceeds.
             let there = self.engine.at_once(self.target).await;
             if there.is_some_and(|node| !node.is_temporary()) {
                 return Err(TransferError::Exists(self.target.to_string()));
@@ -141,10 +147,10 @@ impl Sending<'_> {
         }
         let expected = etag_of_parts(parts.iter().map(|(_, etag)| etag.as_str()));
         let expected = expected.as_deref();
-        let done = self.again(|number| async move {
-            // A second one is sent only where the first was not carried out.
+        let done = self.retried(|number| async move {
+            // A second request is sent only if the first one was not carried out.
             if number > 1 && matches!(self.engine.s3.multipart_alive(self.target, upload).await, Ok(false)) {
-                return self.gone(size, expected).await;
+                return self.after_upload_gone(size, expected).await;
             }
             if self.engine.cancel.is_cancelled() {
                 return Err(TransferError::Cancelled);
@@ -154,8 +160,9 @@ impl Sending<'_> {
                 Err(error) => error,
             };
             if error.kind == ServerErrorKind::UploadGone {
-                return self.gone(size, expected).await;
+                return self.after_upload_gone(size, expected).await;
             }
+            // A proxy that stopped waiting says nothing about the server, which may assemble a large file for minutes.
             let patience = if error.is_too_slow() { self.engine.options.retry.max_backoff * 4 } else { Duration::ZERO };
             let seen = if error.in_doubt { self.etag_seen(size, expected, patience).await } else { None };
             seen.ok_or_else(|| error.into())
@@ -168,13 +175,14 @@ impl Sending<'_> {
         })
     }
 
-    /// What became of an upload that the server does not know any more: it was completed, or it is lost.
-    async fn gone(self, size: u64, expected: Option<&str>) -> Result<String, TransferError> {
+    /// Returns the result of an upload that the server no longer knows: the ETag if it was completed, otherwise an
+    /// error.
+    async fn after_upload_gone(self, size: u64, expected: Option<&str>) -> Result<String, TransferError> {
         let seen = self.etag_seen(size, expected, self.engine.options.retry.max_backoff).await;
         seen.ok_or_else(|| TransferError::UploadLost(self.target.to_string()))
     }
 
-    /// The ETag of the target, where the content is seen there before `patience` is over.
+    /// Returns the ETag of the target if its content becomes visible within `patience`.
     async fn etag_seen(self, size: u64, expected: Option<&str>, patience: Duration) -> Option<String> {
         let expected = expected?;
         let settled = |node: &Node| node.is_content(size, expected) || has_other_form(node, expected);

@@ -1,6 +1,7 @@
-//! The proof that an upload has left a file under its name. The answer to an upload proves its content; if another
-//! upload of the same new name broke off meanwhile, the server makes a folder of it all the same, and if another client
-//! replaces the file at the same moment, its content and its ETag may be of different uploads (docs/protocol.md §5.3).
+//! Checks that an upload has left a file under its name. The answer to an upload proves only its content. If another
+//! upload of the same new name broke off in the meantime, the server may have made a folder of it; if another client
+//! replaces the file at the same moment, its content and its ETag may belong to different uploads (docs/protocol.md
+//! §5.3).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,69 +18,71 @@ use crate::transfer::event::{Notice, Silent};
 use crate::transfer::plan::folders::TargetFolder;
 use crate::transfer::{Engine, TransferError};
 
-/// How many uploads are proven together at first, and at most.
+/// The number of uploads that are checked together: at first, and at most.
 pub(in crate::transfer) const BATCH: (usize, usize) = (64, 1024);
 
-/// A folder is listed where at least so many of its files are looked for; each by itself costs the server much more.
+/// From this many files on, their folder is listed. Individual requests cost the server much more.
 const LIST_FROM: u64 = 4;
 
-/// The most children that are listed for one that is looked for.
+/// The maximum number of listed children per file in question.
 const LISTED_FOR_ONE: u64 = 5;
 
-/// How long the server may take to remove what a broken upload has entered, which may be what came after it.
+/// How long the server may take to remove the entry of a broken upload. It may remove that of a later upload instead.
 const CLEAN_UP: Duration = Duration::from_secs(1);
 
-/// How long another upload of the same name is waited for: about as long as a server takes to learn that a connection is
-/// gone. One whose client is gone for good may leave its node for ever.
+/// How long to wait for another upload of the same name: about as long as a server needs to notice that a connection is
+/// gone. If the other client is gone for good, its node may remain forever.
 const OVERLAP: Duration = Duration::from_secs(10);
 
-/// What becomes of an upload whose node was removed before its end.
+/// The message for an upload that the server turned into a folder.
 const MISFILED: &str = "the server turned it into a folder, which cannot be read";
 
-/// What is said of a file whose content and ETag come from different uploads.
+/// The message for a file whose content and ETag come from different uploads.
 const MIXED_UP: &str = "another client replaced it at the same time, and its content and its ETag do not match";
 
-/// The first pause between two looks.
+/// The first pause between two checks.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// How often a look is tried that the next attempt makes up for.
+/// The number of attempts of a check that can be repeated later.
 const LOOKS: u32 = 2;
 
-/// What was sent, as the answer to it says.
+/// A file that was sent, according to the answer.
 #[derive(Debug, Clone)]
 pub(in crate::transfer) struct Sent {
-    /// Where.
+    /// The target.
     pub(in crate::transfer) target: RemotePath,
-    /// Bytes.
+    /// The size in bytes.
     pub(in crate::transfer) size: u64,
-    /// The ETag of the answer.
+    /// The ETag in the answer.
     pub(in crate::transfer) etag: String,
-    /// What it replaces, if anything.
+    /// The file that it replaced, if any.
     pub(in crate::transfer) replaced: Option<Replaced>,
-    /// Whether another upload of the name may have overlapped with it.
+    /// Whether another upload to the same name may have overlapped.
     pub(in crate::transfer) overlapped: bool,
-    /// The folder that it was sent to, where others go there as well.
+    /// The target folder, if other files go there too.
     pub(in crate::transfer) folder: Option<Arc<TargetFolder>>,
 }
 
-/// A file that an upload replaces.
+/// A file that is replaced by an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::transfer) struct Replaced {
-    /// Its ETag, which a late index still shows for some seconds after the upload (docs/protocol.md §5.8).
+    /// The ETag, which a late index still shows for some seconds after the upload (docs/protocol.md §5.8).
     pub(in crate::transfer) etag: Option<String>,
 }
 
 impl Replaced {
-    /// What is known of a file before it is replaced.
+    /// Records a file before it is replaced.
     pub(in crate::transfer) fn of(node: &Node) -> Self {
         Self { etag: node.etag.clone() }
     }
 }
 
 impl Engine {
-    /// Looks at what was sent, in few calls, and gives, in the order of `sent`, why it is not there as a file. A
-    /// folder that the server has made of it goes to the recycle bin, so that it can be sent again.
+    /// Checks files that were sent, in few calls. Returns, in the order of `sent`, the errors of those that do not
+    /// exist as files. Moves folders that the server has made of them to the recycle bin, so that the files can be sent
+    /// again.
     pub(in crate::transfer) async fn prove(&self, sent: &[Sent]) -> Vec<Option<TransferError>> {
+        // A visitor who may only upload sees no listings.
         if self.api.is_upload_only() {
             let mut proven = Vec::with_capacity(sent.len());
             for sent in sent {
@@ -87,6 +90,7 @@ impl Engine {
             }
             return proven;
         }
+        // The removal after a broken upload goes by path and may be late, so a check before it would prove nothing.
         if sent.iter().any(|sent| sent.overlapped) {
             tokio::time::sleep(CLEAN_UP.min(self.options.retry.max_backoff)).await;
         }
@@ -103,7 +107,8 @@ impl Engine {
                     return proven;
                 }
             };
-            // What is not there yet may be entered a moment later, and what is wrong is looked at twice.
+            // A missing file may appear a moment later, and a wrong one may be corrected, so every fault is checked
+            // again.
             let is_over = begun.elapsed() > OVERLAP.min(self.options.retry.max_backoff);
             for index in std::mem::take(&mut open) {
                 let (sent, node) = (&sent[index], nodes.get(&sent[index].target));
@@ -124,10 +129,11 @@ impl Engine {
         }
     }
 
-    /// Why a node is not what was sent. If another client has replaced the file meanwhile, that is no fault as long as
-    /// the content is the one that the server lists.
+    /// Returns why a node is not the file that was sent. If another client has replaced the file in the meantime, that
+    /// is not a fault, provided that the content is the one that the server lists.
     async fn fault(&self, sent: &Sent, node: Option<&Node>) -> Result<Option<&'static str>, TransferError> {
-        // A replaced file that is gone was deleted or moved since: it was there before, and no broken upload takes it away.
+        // A replaced file that is gone was deleted or moved afterwards: it existed before, so the cleanup after a
+        // broken upload never removes it.
         match (&sent.replaced, node) {
             (None, node) => Ok(sent.fault(node)),
             (Some(replaced), Some(node)) if sent.is_contested(replaced, node) => {
@@ -137,9 +143,9 @@ impl Engine {
         }
     }
 
-    /// Whether the content of a file is the one that its ETag or its content hash belongs to. Reads all of it.
+    /// Whether the content of a file matches its ETag or its content hash. Reads the complete file.
     async fn reads_as_listed(&self, node: &Node) -> Result<bool, TransferError> {
-        // What is read here is no part of the run.
+        // This download is not part of the run, so it must not be reported.
         let unheard = Self { observer: Arc::new(Silent), ..self.clone() };
         match unheard.read(0, node, 0..node.size, &mut |_| Ok(())).await {
             Ok(()) => Ok(true),
@@ -153,7 +159,7 @@ impl Engine {
         }
     }
 
-    /// Takes away what the server has made of an upload, so that it can be sent again.
+    /// Moves the folder that the server has made of an upload to the recycle bin, so that the file can be sent again.
     async fn misfiled(&self, sent: &Sent, node: &Node) -> TransferError {
         tracing::warn!(path = %sent.target, "the server turned an upload into a folder: moving it to the recycle bin");
         match self.recycle(node).await {
@@ -162,7 +168,7 @@ impl Engine {
         }
     }
 
-    /// What is at the targets.
+    /// Returns the nodes at the targets.
     async fn look_at(&self, sent: &[Sent]) -> Result<HashMap<RemotePath, Node>, ServerError> {
         let mut wanted: HashMap<RemotePath, u64> = HashMap::new();
         for sent in sent {
@@ -174,44 +180,47 @@ impl Engine {
         let mut nodes = HashMap::with_capacity(sent.len());
         for folder in folders {
             let sent_to = sent.iter().filter_map(|sent| sent.folder.as_ref()).find(|to| to.path == folder.path);
+            // Somebody moved or replaced the folder during the run, so the files may not be where the user expects
+            // them.
             if sent_to.is_some_and(|to| !to.is_still(&folder.uuid)) {
                 self.observer.notice(&folder.path.marked(), Notice::FolderMoved);
             }
             let most = wanted.get(&folder.path).map_or(0, |count| count * LISTED_FOR_ONE);
+            // A listing of a large folder would cost more than individual requests.
             if folder.children.is_some_and(|children| children <= most) {
                 let listed: Vec<Node> = self.api.children(&folder.path).try_collect().await?;
                 nodes.extend(listed.into_iter().map(|node| (node.path.clone(), node)));
             }
         }
-        // Those of small or large folders, and hidden ones.
+        // Files in folders that were not listed, and hidden files, which listings omit.
         let targets = sent.iter().map(|sent| &sent.target);
         let rest: Vec<RemotePath> = targets.filter(|target| !nodes.contains_key(*target)).cloned().collect();
         nodes.extend(self.api.stat_many(&rest).await?.into_iter().map(|node| (node.path.clone(), node)));
         Ok(nodes)
     }
 
-    /// Where nothing may be listed, the gateway still tells of files.
+    /// Checks a file with a HEAD, for visitors who may not list.
     async fn prove_by_head(&self, sent: &Sent) -> Result<(), TransferError> {
         match self.s3.head(&sent.target).await {
             Ok(_) => Ok(()),
-            // A public link that takes uploads only may refuse to tell even that.
+            // A public link for uploads may refuse even that.
             Err(error) if error.kind == ServerErrorKind::Forbidden => Ok(()),
             Err(error) => Err(sent.unseen(Arc::new(error.into()))),
         }
     }
 
-    /// What is at a path once no upload of it is running, as far as that can be seen; an upload that goes on is not waited
-    /// for longer than [`OVERLAP`]. Nothing where it cannot be looked at.
+    /// Returns the node at a path once no upload to it is visible any longer. Waits for at most [`OVERLAP`]. `None` if
+    /// there is no node or the check fails.
     pub(in crate::transfer) async fn at_rest(&self, target: &RemotePath) -> Option<Node> {
         self.seen_until(target, OVERLAP.min(self.options.retry.max_backoff), |node| !node.is_temporary()).await
     }
 
-    /// What is at a path now. Nothing where it cannot be looked at.
+    /// Returns the present node at a path. `None` if there is none or the check fails.
     pub(in crate::transfer) async fn at_once(&self, target: &RemotePath) -> Option<Node> {
         self.seen_until(target, Duration::ZERO, |_| true).await
     }
 
-    /// Looks at a path until `is_settled` holds, nothing is there, the run is cancelled, or the time is over.
+    /// Checks a path until `is_settled` is true, there is no node, the run is canceled, or the time is over.
     pub(in crate::transfer) async fn seen_until(
         &self,
         target: &RemotePath,
@@ -219,6 +228,7 @@ impl Engine {
         is_settled: impl Fn(&Node) -> bool,
     ) -> Option<Node> {
         let retry = &self.options.retry;
+        // Few attempts: the caller repeats the check, and a long series of retries would delay its own.
         let policy = RetryPolicy { max_attempts: retry.max_attempts.min(LOOKS), ..retry.clone() };
         let api = self.api.clone().with_retry(policy);
         let until = Instant::now() + patience;
@@ -237,7 +247,7 @@ impl Engine {
 }
 
 impl Sent {
-    /// Why a node is not what was sent, as far as the node itself shows it.
+    /// Returns why a node is not the file that was sent, if the node itself shows it.
     fn fault(&self, node: Option<&Node>) -> Option<&'static str> {
         match node {
             None => Some("it does not exist on the server"),
@@ -250,15 +260,15 @@ impl Sent {
         }
     }
 
-    /// Whether a node shows that another client has written the file that this upload replaced. Two uploads in parts
-    /// do not get mixed up, and the ETags of encrypted storage show nothing.
+    /// Whether a node shows that another client has overwritten the replaced file. Two uploads in parts never get mixed
+    /// up, and the ETags of encrypted storage prove nothing.
     fn is_contested(&self, replaced: &Replaced, node: &Node) -> bool {
         let is_other = node.etag.as_ref() != Some(&self.etag) && node.etag != replaced.etag;
         let is_one_piece = self.etag.split_once('-').is_none_or(|(_, parts)| parts == "1");
         is_other && is_one_piece && !node.is_folder() && !node.is_temporary() && !node.is_encrypted()
     }
 
-    /// Whether a node is what the server has made of it. Its content hash may come later.
+    /// Whether a node is the folder that the server has made of this upload. Its content hash may appear later.
     fn is_misfiled_as(&self, node: &Node) -> bool {
         node.is_folder() && node.children == Some(0) && node.etag.as_ref() == Some(&self.etag)
     }

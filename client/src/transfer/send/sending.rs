@@ -1,4 +1,4 @@
-//! One content on its way to its target: the requests that both ways of sending make, and what their failures mean.
+//! One content on its way to its target: the requests that both ways of sending use, and the meaning of their failures.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,21 +17,21 @@ use crate::transfer::{Engine, TransferError};
 #[derive(Clone, Copy)]
 pub(in crate::transfer) struct Sending<'a> {
     pub(in crate::transfer) engine: &'a Engine,
-    /// The item.
+    /// The number of the item.
     pub(in crate::transfer) item: ItemNumber,
-    /// What it is called in messages.
+    /// The name for messages.
     pub(in crate::transfer) label: &'a str,
-    /// Where it goes.
+    /// The target.
     pub(in crate::transfer) target: &'a RemotePath,
     /// The local file, if there is one.
     pub(in crate::transfer) source: Option<&'a Path>,
-    /// Whether it replaces a file.
+    /// Whether it replaces an existing file.
     pub(in crate::transfer) replaces: bool,
-    /// Hears of its bytes.
+    /// Receives the progress.
     pub(in crate::transfer) progress: &'a Arc<Progress>,
 }
 
-/// A failed attempt at a whole file, and whether another one makes sense.
+/// A failed attempt at a file, and whether another one makes sense.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub(in crate::transfer) struct Attempt {
@@ -40,24 +40,26 @@ pub(in crate::transfer) struct Attempt {
 }
 
 impl Attempt {
-    /// That of a request of its own: another one may go better.
+    /// The failure of a single request. Another attempt may succeed.
     pub(in crate::transfer) fn of_request(error: TransferError, number: u32) -> Self {
         let forbidden = matches!(&error, TransferError::Server(error) if error.kind == ServerErrorKind::Forbidden);
-        // The server also refuses for a moment while it cleans up after the attempt before (docs/protocol.md §4.2).
+        // The server also refuses temporarily while it cleans up after the previous attempt (docs/protocol.md §4.2).
         let advice = if forbidden && number > 1 { Advice::Briefly } else { error.advice() };
         Self { error, advice }
     }
 
-    /// That of a request of an upload in parts: of no use where the rest of the upload is gone.
+    /// The failure of a request of a multipart upload. Another attempt makes no sense if the rest of the upload is
+    /// lost.
     pub(in crate::transfer) fn of_part(error: TransferError, number: u32) -> Self {
         match error {
+            // Other parts of the same upload would not match, or no longer exist: all of it must be sent again.
             TransferError::Changed(_) | TransferError::UploadLost(_) => Self { error, advice: Advice::Stop },
             error => Self::of_request(error, number),
         }
     }
 
-    /// That of an upload in parts, whose requests were tried often enough: all is sent again only where there is no
-    /// other way.
+    /// The failure of a multipart upload, whose requests were retried already. Everything is sent again only if nothing
+    /// else helps.
     pub(in crate::transfer) fn of_parts(error: TransferError) -> Self {
         let again =
             matches!(error, TransferError::Changed(_) | TransferError::UploadLost(_) | TransferError::Integrity { .. });
@@ -73,13 +75,15 @@ impl Retryable for Attempt {
 }
 
 impl Sending<'_> {
-    /// One attempt to send a content in one piece.
+    /// Makes one attempt to send a content in one piece.
     pub(in crate::transfer) async fn send_whole(self, outgoing: &Outgoing) -> Result<String, TransferError> {
         let size = outgoing.length();
         let make_body = || outgoing.body();
         let timer = self.engine.options.transfers.time();
         let answer = self
             .engine
+            // Once the last byte is sent the server may replace the file, and giving up before the answer could damage
+            // it.
             .unless_cancelled(self.engine.s3.put(self.target, size, &make_body), || outgoing.all_read())
             .await;
         let etag = match answer {
@@ -89,6 +93,7 @@ impl Sending<'_> {
             }
             Err(error) => {
                 drop(timer);
+                // The connection only reports that the body failed; the cause is the error of the local file.
                 if let Some(fault) = outgoing.fault() {
                     outgoing.uncount();
                     return Err(fault);
@@ -105,8 +110,10 @@ impl Sending<'_> {
         self.engine.compare_etag(self.target, expected, etag).inspect_err(|_| outgoing.uncount())
     }
 
-    /// The ETag of an upload whose answer was lost, where it has been carried out after all.
+    /// Returns the ETag of an upload whose answer was lost, if it was carried out after all.
     async fn etag_arrived(self, error: &TransferError, (size, expected): (u64, Option<&str>)) -> Option<String> {
+        // The other two answers also appear if an earlier attempt of this very upload has arrived or is still in
+        // progress.
         let lost = matches!(error, TransferError::Server(error)
             if error.in_doubt || matches!(error.kind, ServerErrorKind::UploadGone | ServerErrorKind::NameInUse));
         let expected = expected.filter(|_| lost)?;
@@ -114,8 +121,8 @@ impl Sending<'_> {
         if self.engine.is_arrival(&node, size, expected, self.source).await { node.etag } else { None }
     }
 
-    /// Makes one request until it succeeds, or another attempt at it makes no sense.
-    pub(in crate::transfer) async fn again<T, F, Fut>(self, attempt: F) -> Result<T, TransferError>
+    /// Repeats one request until it succeeds, or another attempt makes no sense.
+    pub(in crate::transfer) async fn retried<T, F, Fut>(self, attempt: F) -> Result<T, TransferError>
     where
         F: Fn(u32) -> Fut,
         Fut: Future<Output = Result<T, TransferError>>,
@@ -142,6 +149,7 @@ impl Engine {
     ) -> Result<String, TransferError> {
         match expected {
             Some(expected) if expected == found => Ok(found),
+            // Encrypted storage reports the ETag of the encrypted data; the content hash is compared later instead.
             _ if !self.options.verify || self.storage.is_encrypted() => Ok(found),
             expected => Err(TransferError::Integrity {
                 path: target.to_string(),
@@ -152,7 +160,7 @@ impl Engine {
         }
     }
 
-    /// Runs a request until it ends or the run is cancelled; one that `must_end` is waited for all the same.
+    /// Runs a request until it completes or the run is canceled. A request that `must_end` is completed even then.
     pub(in crate::transfer) async fn unless_cancelled<T, E: Into<TransferError>>(
         &self,
         request: impl Future<Output = Result<T, E>>,

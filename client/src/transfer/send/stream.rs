@@ -1,5 +1,5 @@
-//! Sending what can be read once only and whose length nobody knows: one PUT if it is short, else parts that are kept in
-//! memory until they have arrived, so many at a time that memory stays bounded.
+//! Uploads a stream, which can be read only once and whose length is unknown. A short stream is one PUT. A longer one
+//! is sent in parts that stay in memory until they have arrived; their number is limited, so memory is bounded.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -24,28 +24,28 @@ use crate::transfer::send::sending::Sending;
 use crate::transfer::source::CHUNK;
 use crate::transfer::{Engine, Summary, TransferError};
 
-/// How many chunks wait between the reader and the parts.
+/// The number of chunks between the reader and the parts.
 const QUEUE: usize = 2;
 
-/// The memory for parts, in steps of [`PART_STEP`], where the options do not need more.
+/// The memory for parts, in units of [`PART_STEP`], unless the options require more.
 const LEAST_STEPS: usize = 4;
 
-/// A stream is the only item of its run.
+/// The item number: a stream is the only item of its run.
 const ITEM: ItemNumber = 1;
 
-/// What the stream is called in messages.
+/// The name of the stream in messages.
 const LABEL: &str = "standard input";
 
-/// Where a stream goes, decided before anything is read.
+/// The target of a stream, determined before anything is read.
 #[derive(Debug)]
 pub struct StreamTarget {
     path: RemotePath,
     decision: Decision,
-    /// The file that it replaces, if any.
+    /// The file that will be replaced, if any.
     replaced: Option<Replaced>,
 }
 
-/// Some of the stream: a part, or all of it.
+/// A piece of the stream: one part, or all of it.
 struct Block {
     chunks: Vec<Bytes>,
     length: u64,
@@ -55,17 +55,18 @@ struct Block {
 /// The stream, cut into blocks.
 struct Source {
     chunks: mpsc::Receiver<std::io::Result<Bytes>>,
-    /// A chunk that was looked at and belongs to the next block.
+    /// A chunk that was already received but belongs to the next block.
     next: Option<Bytes>,
     room: Arc<Semaphore>,
     all_room: u32,
 }
 
 impl Engine {
-    /// Where a stream goes that is to be written to `destination`; `is_folder` says that it was written as a folder.
+    /// Determines the target of a stream for `destination`. If `is_folder`, the destination was written as a folder.
     ///
     /// # Errors
-    /// A folder, for a stream has no name of its own; a file that exists, where the policy is to fail; a missing place.
+    /// The destination is a folder, and a stream has no name of its own; a file exists, and the policy is to fail; the
+    /// parent folder is missing.
     pub async fn stream_target(
         &self,
         destination: &RemotePath,
@@ -89,7 +90,8 @@ impl Engine {
             Place::Into(folder) => return Err(nameless(&folder)),
             Place::As(path) => (path, None),
             Place::Onto(path, Some(node)) if node.is_temporary() && !self.options.dry_run => {
-                // Sent while the other upload is still known, this one could share its end.
+                // An upload that starts while the server still knows the other one could be affected by the other one's
+                // end.
                 let rested = self.at_rest(&path).await;
                 (path, rested.filter(|node| !node.is_temporary()))
             }
@@ -97,7 +99,7 @@ impl Engine {
                 self.recycle(&node).await?;
                 (path, None)
             }
-            // With --mkpath, the folder that the file lies in may have to be made.
+            // With `mkpath`, the parent folder of the file may have to be created.
             Place::New(path) if is_folder => return Err(nameless(&path)),
             Place::New(path) => {
                 let folder = path.parent().unwrap_or_default();
@@ -110,7 +112,7 @@ impl Engine {
             Place::Onto(path, node) => (path, node.filter(|node| !node.is_temporary())),
         };
         check_name(path.name())?;
-        // What is read now is newer than whatever is there, and nobody knows whether it is the same.
+        // The stream is read now, so it is newer than any existing file, and its content is not known yet.
         let comparison = existing.as_ref().map(|_| Comparison { same_content: false, source_is_newer: true });
         let decision = decide(self.options.if_exists, comparison);
         let (path, replaced) = match (&decision, existing) {
@@ -123,7 +125,7 @@ impl Engine {
         Ok(StreamTarget { path, decision, replaced })
     }
 
-    /// Reads a stream to its end and writes it to its target. The failure, if there is one, is in the summary.
+    /// Reads a stream to its end and uploads it. An error is reported in the returned summary.
     pub async fn upload_stream(self, reader: Box<dyn Read + Send>, target: StreamTarget) -> Summary {
         let begun = Instant::now();
         self.observer.found(0);
@@ -173,7 +175,7 @@ impl Engine {
         sent
     }
 
-    /// Whether a stream has arrived as a file.
+    /// Checks that a stream has arrived as a file. Returns its ETag.
     async fn prove_stream(&self, sent: Sent) -> Result<String, TransferError> {
         match self.prove(std::slice::from_ref(&sent)).await.pop().flatten() {
             Some(error) => Err(error),
@@ -181,7 +183,7 @@ impl Engine {
         }
     }
 
-    /// Sends a stream that was short enough to be kept.
+    /// Sends a stream that fits into one block.
     async fn send_only_block(
         &self,
         block: Block,
@@ -191,7 +193,7 @@ impl Engine {
         let (size, outgoing) = (block.length, self.outgoing(block.chunks).await?.reporting_to(to.progress.clone()));
         let in_doubt = AtomicBool::new(false);
         let (outgoing, doubt, replaced) = (&outgoing, &in_doubt, &replaced);
-        let sent = to.again(|number| async move {
+        let sent = to.retried(|number| async move {
             if number > 1 && !to.replaces {
                 self.at_rest(to.target).await;
             }
@@ -245,12 +247,12 @@ impl Engine {
             Err(error) => Err(error),
         };
         let outcome = outcome.map_err(|error| match error {
-            // Whether the old content was replaced, nobody knows.
+            // Nobody knows whether the old content was replaced.
             TransferError::UploadLost(path) => TransferError::StreamLost(path),
             error => error,
         });
         match outcome {
-            // Parts of two uploads do not get mixed up.
+            // The server never mixes parts of two uploads, so no check is needed.
             Ok(sent) if to.replaces => Ok(sent),
             Ok((etag, size)) => {
                 let target = to.target.clone();
@@ -267,7 +269,7 @@ impl Engine {
         }
     }
 
-    /// Starts to read on a thread of its own.
+    /// Starts to read the stream on its own thread.
     fn open_stream(&self, reader: Box<dyn Read + Send>) -> Source {
         let (sender, chunks) = mpsc::channel(QUEUE);
         tokio::task::spawn_blocking(move || read_chunks(reader, &sender));
@@ -277,7 +279,7 @@ impl Engine {
         Source { chunks, next: None, room: Arc::new(Semaphore::new(steps)), all_room }
     }
 
-    /// The next block of a stream, as large as the part of that number; shorter, or empty, at the end of the stream.
+    /// Returns the next block of a stream, as large as the part with this number. The last block is shorter or empty.
     async fn block(&self, source: &mut Source, number: u32) -> Result<Block, TransferError> {
         let size = self.options.stream_part_size_of(number);
         let steps = u32::try_from(size / PART_STEP).unwrap_or(u32::MAX).min(source.all_room);
@@ -318,7 +320,7 @@ impl Engine {
         }
     }
 
-    /// The body of a block.
+    /// Creates the body of a block.
     async fn outgoing(&self, chunks: Vec<Bytes>) -> Result<Outgoing, TransferError> {
         let hashed = tokio::task::spawn_blocking(move || {
             let mut hasher = Hasher::new(Scheme::Whole);
@@ -330,13 +332,13 @@ impl Engine {
     }
 }
 
-/// The folder of a file that exists.
+/// Returns the folder of an existing file.
 fn folder_of(path: &RemotePath, node: Node) -> Arc<TargetFolder> {
     let children = [(path.name().to_owned(), node)].into_iter().collect();
     TargetFolder::existing(path.parent().unwrap_or_default(), children)
 }
 
-/// Reads to the end, in chunks that are full but for the last.
+/// Reads to the end in chunks. All but the last one are full.
 fn read_chunks(mut reader: Box<dyn Read + Send>, sender: &mpsc::Sender<std::io::Result<Bytes>>) {
     loop {
         let mut chunk = Vec::with_capacity(CHUNK);
@@ -346,7 +348,7 @@ fn read_chunks(mut reader: Box<dyn Read + Send>, sender: &mpsc::Sender<std::io::
             return;
         }
         if let Err(error) = read {
-            // Nobody may listen any more.
+            // The receiver may be gone.
             let _ = sender.blocking_send(Err(error));
             return;
         }

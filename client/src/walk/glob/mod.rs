@@ -1,6 +1,6 @@
-//! Remote globs: `*`, `?`, `[a-z]`, `{a,b}`, `**`, and in some commands `%` for `*` as a whole last segment, matched by
-//! us over all pages of every listing. A backslash takes the special meaning away from the character after it: no name
-//! that the server can give back holds one. The recycle bin of a workspace is matched by its name only.
+//! Remote globs: `*`, `?`, `[a-z]`, `{a,b}`, `**`, and in some commands `%` for `*` as the complete last segment. The
+//! client matches them against all pages of every listing. A backslash escapes the next character, which is safe
+//! because the server cannot return a name with a backslash. The recycle bin of a workspace matches only its own name.
 
 mod pattern;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -16,19 +16,19 @@ use crate::failure::{ServerError, ServerErrorKind};
 use crate::path::RemotePath;
 use crate::s3;
 
-/// How a path is read that somebody has typed.
+/// How to interpret a path from the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Reading {
-    /// Nothing in it is a pattern.
+    /// Whether nothing in it is a pattern.
     pub literal: bool,
-    /// `%` as the whole last segment stands for `*`, as in the older client's `rm`.
+    /// Whether `%` as the complete last segment means `*`, as in the older client's `rm`.
     pub percent: bool,
-    /// A name in another Unicode form is another name: what is changed or removed must be what was named.
+    /// Whether another Unicode form is another name, so that only exactly the named node is changed or removed.
     pub exact: bool,
 }
 
 impl Reading {
-    /// Whether a path holds a pattern, or an escaped character.
+    /// Whether a path contains a pattern or an escaped character.
     pub fn is_pattern(self, path: &RemotePath) -> bool {
         let is_percent = self.percent && path.name() == "%";
         !self.literal && (is_percent || path.segments().any(|segment| is_pattern(segment) || is_escaped(segment)))
@@ -51,23 +51,23 @@ impl Reading {
     }
 }
 
-/// What a typed path names.
+/// The nodes that a path from the user names.
 #[derive(Debug, Default)]
 pub struct Expansion {
     /// The nodes, sorted by path.
     pub nodes: Vec<Node>,
-    /// Whether a pattern has found them.
+    /// Whether a pattern found them.
     pub by_pattern: bool,
-    /// What exists under the very name that could be read as a pattern of `*` or `?` as well, and was taken alone.
+    /// Nodes whose literal name could also be read as a pattern with `*` or `?`. Only they were selected.
     pub very_names: Vec<RemotePath>,
 }
 
-/// Whether a backslash takes the special meaning away from this character.
+/// Whether a backslash escapes this character.
 fn is_special(character: char) -> bool {
     "*?[]{},%\\".contains(character)
 }
 
-/// A text with its escaped characters, as they are, each told from the others.
+/// Returns the characters of a text, and whether each of them is escaped.
 fn characters(text: &str) -> impl Iterator<Item = (char, bool)> {
     let mut rest = text.chars().peekable();
     std::iter::from_fn(move || match rest.next()? {
@@ -83,7 +83,7 @@ fn is_escaped(segment: &str) -> bool {
     segment.contains('\\') && characters(segment).any(|(_, escaped)| escaped)
 }
 
-/// Whether a name holds anything that a glob would read as a pattern.
+/// Whether a name contains anything that globs treat as a pattern.
 fn is_pattern(segment: &str) -> bool {
     let bare: String = characters(segment).filter(|(_, escaped)| !escaped).map(|(character, _)| character).collect();
     bare.contains(['*', '?', '{']) || bare.find('[').is_some_and(|open| bare[open..].contains(']'))
@@ -91,11 +91,11 @@ fn is_pattern(segment: &str) -> bool {
 
 /// One segment of a pattern.
 enum Segment {
-    /// A name as it is.
+    /// A literal name.
     Literal(String),
     /// Any number of folders.
     AnyDepth,
-    /// A pattern within one name; `hidden` where it asks for dot names itself.
+    /// A pattern within one name; `hidden` if it explicitly matches names that start with a dot.
     Pattern { text: String, alternatives: Vec<Pattern>, hidden: bool },
 }
 
@@ -104,7 +104,7 @@ fn matches(alternatives: &[Pattern], name: &str) -> bool {
     alternatives.iter().any(|pattern| pattern.matches(&name))
 }
 
-/// A pattern for single names: `*`, `?`, `[a-z]`, `{a,b}`. Names that start with a dot are matched like others.
+/// A pattern for single names: `*`, `?`, `[a-z]`, `{a,b}`. It also matches names that start with a dot.
 #[derive(Debug)]
 pub struct NamePattern {
     alternatives: Vec<Pattern>,
@@ -112,7 +112,7 @@ pub struct NamePattern {
 }
 
 impl NamePattern {
-    /// Reads a pattern; with `any_case` it does not mind case.
+    /// Parses a pattern. With `any_case` it ignores case.
     ///
     /// # Errors
     /// [`WalkError::Pattern`].
@@ -125,7 +125,7 @@ impl NamePattern {
         Ok(Self { alternatives, any_case })
     }
 
-    /// Whether a name is one of those meant.
+    /// Whether a name matches.
     pub fn is_match(&self, name: &str) -> bool {
         let name: Vec<char> =
             if self.any_case { name.to_lowercase().chars().collect() } else { name.chars().collect() };
@@ -133,11 +133,11 @@ impl NamePattern {
     }
 }
 
-/// How many patterns one segment with braces may stand for.
+/// The maximum number of patterns that a segment with braces may expand to.
 const MOST_ALTERNATIVES: usize = 10_000;
 
-/// The patterns that `{a,b}` stands for, nested ones included, in order; a brace without its partner is itself. `None`
-/// where there are more than [`MOST_ALTERNATIVES`].
+/// Returns the patterns that `{a,b}` expands to, including nested ones, in order. A brace without its partner is
+/// literal. `None` if there are more than [`MOST_ALTERNATIVES`].
 fn expand_braces(pattern: &str) -> Option<Vec<String>> {
     let mut pending = vec![pattern.to_owned()];
     let mut expanded = Vec::new();
@@ -150,17 +150,18 @@ fn expand_braces(pattern: &str) -> Option<Vec<String>> {
         let mut bounds = vec![open];
         bounds.extend(commas);
         bounds.push(close);
+        // Checked before expanding: a few nested braces can result in millions of patterns.
         if pending.len() + expanded.len() + bounds.len() > MOST_ALTERNATIVES {
             return None;
         }
-        // The last one in is the first one out.
+        // A stack: in reverse order, the first alternative is expanded first.
         let alternatives = bounds.windows(2).rev();
         pending.extend(alternatives.map(|bound| format!("{before}{}{after}", &pattern[bound[0] + 1..bound[1]])));
     }
     Some(expanded)
 }
 
-/// Where the first matched pair of braces stands, and the commas directly inside it.
+/// Returns the position of the first matching pair of braces, and of the commas directly inside it.
 fn first_braces(pattern: &str) -> Option<(usize, usize, Vec<usize>)> {
     let (mut open, mut depth, mut commas) = (None, 0_usize, Vec::new());
     let mut next = 0;
@@ -204,19 +205,20 @@ fn compile(path: &RemotePath, percent: bool) -> Result<Vec<Segment>, WalkError> 
     Ok(segments)
 }
 
-/// The nodes that a typed path names: the node itself where it exists literally, else all that the pattern matches.
-/// Segment by segment, a name that exists wins over the pattern that it could be read as. Dot names match only a segment
-/// that starts with a dot, and the recycle bin of a workspace, with all that is in it, only a pattern whose second segment
-/// is its very name.
+/// Returns the nodes that a path from the user names: the node with exactly this path, otherwise all that match the
+/// pattern. In each segment, an existing literal name has priority over the pattern. Names that start with a dot match
+/// only a segment that starts with a dot. The recycle bin of a workspace, with its content, matches only a pattern
+/// whose second segment is its literal name.
 ///
 /// # Errors
-/// A listing that fails, or a pattern that cannot be read.
+/// A listing fails, or the pattern is not valid.
 pub async fn expand(
     api: &Client,
     s3: &s3::Client,
     path: &RemotePath,
     reading: Reading,
 ) -> Result<Expansion, WalkError> {
+    // Before any interpretation: a file whose real name contains `*` or `[` must remain reachable, above all for `rm`.
     if let Some(node) = reading.find(api, path).await? {
         let is_any = !reading.literal && path.segments().any(reads_as_any);
         let very_names = is_any.then(|| node.path.clone()).into_iter().collect();
@@ -232,27 +234,28 @@ pub async fn expand(
     let mut found = search.found;
     found.by_pattern = by_pattern;
     found.nodes.sort_by(|left, right| left.path.cmp(&right.path));
+    // With `**`, a node may be reached on several ways.
     found.nodes.dedup_by(|left, right| left.path == right.path);
     found.very_names.dedup();
     Ok(found)
 }
 
-/// Whether a name can be read as a pattern that matches any text.
+/// Whether a name could be read as a pattern that matches any text.
 fn reads_as_any(name: &str) -> bool {
     characters(name).any(|(character, escaped)| !escaped && matches!(character, '*' | '?'))
 }
 
-/// Where a search has come to.
+/// A position of the search.
 struct Step {
-    /// What is looked at; `None` for the root.
+    /// The present node; `None` for the root.
     folder: Option<Node>,
-    /// The segment to match below it.
+    /// The index of the segment to match below it.
     index: usize,
-    /// Whether it is one of the folders that `**` stands for.
+    /// Whether the node is one of the folders that `**` matches.
     within: bool,
 }
 
-/// The search for all that a pattern matches.
+/// The search for all matches of a pattern.
 struct Search<'a> {
     api: &'a Client,
     s3: &'a s3::Client,
@@ -281,7 +284,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// What there is to look at next.
+    /// Returns the next positions.
     async fn step(&mut self, step: Step) -> Result<Vec<Step>, WalkError> {
         let Step { folder, index, within } = step;
         let below = |node: Node| Step { folder: Some(node), index: index + 1, within: false };
@@ -292,9 +295,11 @@ impl Search<'_> {
                 Ok(self.reading.find(api, &parent.join(name)).await?.map(below).into_iter().collect())
             }
             Segment::AnyDepth => {
-                // Nothing at all, or one folder and then again any depth. As the last segment it takes all below.
+                // `**` matches no folder, or one folder followed by any depth. As the last segment it matches
+                // everything below.
                 let last = index + 1 == self.segments.len();
                 let children = children(api, s3, folder.as_ref(), false).await?;
+                // Only where `**` begins: inside it, a folder called `**` is just one of the folders on the way.
                 if !within && let Some(named) = self.of_that_name("**", &children) {
                     return Ok(vec![below(named)]);
                 }
@@ -325,13 +330,13 @@ impl Search<'_> {
         }
     }
 
-    /// Whether this is a recycle bin that the pattern does not name.
+    /// Whether this is a recycle bin that the pattern does not name literally.
     fn is_unnamed_bin(&self, path: &RemotePath) -> bool {
         let is_named = |depth: usize| matches!(self.segments.get(depth - 1), Some(Segment::Literal(name)) if name == remote::RECYCLE_BIN);
         remote::is_recycle_bin(path) && !remote::depth_of_recycle_bin(path).is_some_and(is_named)
     }
 
-    /// What is called exactly as the pattern is written, which wins.
+    /// Returns the node whose name is exactly the text of the pattern, which has priority.
     fn of_that_name(&mut self, text: &str, children: &[Node]) -> Option<Node> {
         let named = children.iter().find(|child| self.reading.is_name(text, child.name()))?;
         if reads_as_any(text) {
@@ -362,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_are_told_from_names() {
+    fn patterns_and_names_are_distinguished() {
         let is_pattern = |text: &str, percent| Reading { percent, ..Reading::default() }.is_pattern(&parse(text));
         for text in ["ws/*", "ws/a?", "ws/[ab]/c", "ws/{a,b}", "ws/**/x", r"ws/\*", r"ws/a\{/b"] {
             assert!(is_pattern(text, false), "{text}");

@@ -1,16 +1,16 @@
-//! A pattern within one name: `*`, `?`, `[a-z]` and `[!a-z]`. Matching takes time in proportion to pattern and name
-//! whatever the pattern: with many stars, trying every way to share a name out among them would take for ever.
+//! A pattern within one name: `*`, `?`, `[a-z]` and `[!a-z]`. The time for matching is proportional to the lengths of
+//! pattern and name, whatever the pattern is. Trying every way to divide a name between many stars would take forever.
 
 /// One element of a pattern.
 #[derive(Debug, PartialEq, Eq)]
 enum Element {
-    /// This very character.
+    /// Exactly this character.
     Literal(char),
-    /// Any one character.
+    /// Any single character.
     Any,
     /// Any number of characters.
     Star,
-    /// One character inside any of the ranges, or outside all of them.
+    /// A single character inside one of the ranges, or outside all of them.
     OneOf { outside: bool, ranges: Vec<(char, char)> },
 }
 
@@ -27,16 +27,16 @@ impl Element {
     }
 }
 
-/// A pattern that names are tried on.
+/// A pattern that names are compared with.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Pattern(Vec<Element>);
 
 impl Pattern {
-    /// Reads a pattern as shells do: a `[` that nothing closes is itself, a `]` that comes first in brackets too, and so
-    /// is a special character behind a backslash.
+    /// Parses a pattern as shells do: a `[` without its partner, a `]` directly after `[`, and a special character
+    /// after a backslash are literal.
     ///
     /// # Errors
-    /// What is wrong with it: empty brackets.
+    /// What is not valid: empty brackets.
     pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
         let characters: Vec<char> = text.chars().collect();
         let mut elements = Vec::with_capacity(characters.len());
@@ -48,6 +48,7 @@ impl Pattern {
                     elements.push(Element::Literal(characters[at]));
                     at += 1;
                 }
+                // Several stars in a row match the same as one, and would only cost time.
                 '*' if elements.last() == Some(&Element::Star) => {}
                 '*' => elements.push(Element::Star),
                 '?' => elements.push(Element::Any),
@@ -62,7 +63,7 @@ impl Pattern {
         Ok(Self(elements))
     }
 
-    /// Whether the whole name matches. A dot at its start is matched by a dot alone.
+    /// Whether the complete name matches. A dot at its start matches only a literal dot.
     pub(super) fn matches(&self, name: &[char]) -> bool {
         let Self(elements) = self;
         if name.first() == Some(&'.') && elements.first() != Some(&Element::Literal('.')) {
@@ -71,11 +72,12 @@ impl Pattern {
         self.takes_all(name)
     }
 
-    /// Whether the whole name matches, a dot at its start being a character like any other.
+    /// Whether the complete name matches. A dot at its start is a character like any other.
     pub(super) fn takes_all(&self, name: &[char]) -> bool {
         let Self(elements) = self;
         let (mut element, mut at) = (0, 0);
-        // Behind the last star, and up to where it has taken characters. No star before it needs another try.
+        // The element after the last star, and the position up to which the star matches. Earlier stars never need
+        // another attempt.
         let mut star = None;
         while let Some(character) = name.get(at) {
             match (elements.get(element), star) {
@@ -84,6 +86,7 @@ impl Pattern {
                     star = Some((element, at));
                 }
                 (Some(one), _) if one.takes(*character) => (element, at) = (element + 1, at + 1),
+                // A mismatch: let the last star match one more character, and continue after it.
                 (_, Some((behind, taken))) => {
                     (element, at) = (behind, taken + 1);
                     star = Some((behind, at));
@@ -95,7 +98,7 @@ impl Pattern {
     }
 }
 
-/// Reads what stands in brackets, from behind the opening one to behind the closing one.
+/// Parses brackets, from the position after `[` to the position after `]`.
 fn brackets(characters: &[char], start: usize) -> Result<(Element, usize), &'static str> {
     let outside = characters.get(start) == Some(&'!');
     let first = start + usize::from(outside);
@@ -128,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_match_whole_names_by_characters() {
+    fn patterns_match_complete_names_by_characters() {
         for (pattern, name) in [
             ("", ""),
             ("*", "anything"),

@@ -1,9 +1,9 @@
-//! What holds for any text as a pattern: for the property tests here and for the fuzz target.
+//! Properties of all texts as patterns, for property tests and the fuzz target.
 
 use super::{MOST_ALTERNATIVES, Reading, Segment, compile, is_special, matches};
 use crate::path::RemotePath;
 
-/// Reads any text as a pattern, tries a name on it, and makes a pattern of the name that matches just that.
+/// Parses any text as a pattern and matches a name; a quoted name must match only itself.
 pub fn glob(pattern: &str, name: &str) {
     if let Ok(path) = RemotePath::parse(pattern) {
         let segments = compile(&path, true).unwrap_or_default();
@@ -26,10 +26,10 @@ pub fn glob(pattern: &str, name: &str) {
             matches!(segments.last(), Some(Segment::Literal(literal)) if literal == name),
             "{quoted:?} is {name:?}"
         );
-        // As a part of a pattern it matches just itself too.
+        // The quoted name must match only itself as a part of a pattern, too.
         let segments = compile(&RemotePath::root().join("ws").join(&format!("{quoted}?")), true);
         let Some(Segment::Pattern { alternatives, .. }) = segments.expect("a pattern").pop() else {
-            panic!("{quoted:?} with a question mark is no pattern")
+            panic!("{quoted:?} with a question mark is not a pattern")
         };
         assert!(matches(&alternatives, &format!("{name}x")), "{quoted:?} on {name:?}");
         assert!(!matches(&alternatives, name) && !matches(&alternatives, &format!("{name}xx")), "{quoted:?}");

@@ -10,7 +10,7 @@ use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
 use cells_client::api::idm::{RoleKind, UserChange, UserEntry, is_login};
 
-/// What users are like, when they are made and when they are changed.
+/// The properties of users, for their creation and for changes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Common {
     /// Name that other people see
@@ -85,10 +85,10 @@ impl Verb for CreateArgs {
         Some(passwd::OTHER)
     }
 
-    /// Makes a user.
+    /// Creates a user.
     ///
     /// # Errors
-    /// [`Kind::Exists`] where the login is taken; [`Kind::Usage`] for what makes no user; any failure of a call.
+    /// [`Kind::Exists`] if the login is in use; [`Kind::Usage`] if the options are not valid; any failure of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let login = self.name;
         check_login(&login)?;
@@ -98,7 +98,7 @@ impl Verb for CreateArgs {
             return Err(CliError::new(Kind::Exists, format!("the user '{login}' already exists")).about(&login));
         }
         let mut change = self.common.change(ctx).await?;
-        // Without a profile the server makes somebody who can do nothing.
+        // Without a profile, the server creates a user without any permissions.
         change.attributes.entry("profile".to_owned()).or_insert_with(|| "standard".to_owned());
         change.password = Some(passwd::new(ctx, &login, self.password_stdin).await?);
         let user = api.create_user(&login, &change).await.map_err(|error| during(error.into()))?;
@@ -120,7 +120,7 @@ impl Verb for UpdateArgs {
     /// Changes a user.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] where there is none; [`Kind::Usage`] where nothing to change; any failure of a call.
+    /// [`Kind::NotFound`] if the user does not exist; [`Kind::Usage`] if nothing would change; any failure of a call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         if self.common.is_empty() && !self.no_roles {
             return Err(CliError::new(Kind::Usage, "nothing to change").hint("see 'cec idm user update --help'"));
@@ -169,7 +169,7 @@ impl Common {
         texts.iter().all(|text| text.is_none()) && self.role.is_empty() && self.attribute.is_empty()
     }
 
-    /// What these options change; groups and roles are looked for.
+    /// Returns the changes that these options request, with groups and roles resolved.
     async fn change(&self, ctx: &Ctx) -> Result<UserChange, CliError> {
         let mut attributes: BTreeMap<String, String> = self.attribute.iter().cloned().collect();
         let named = [("displayName", &self.display_name), ("email", &self.email), ("profile", &self.user_profile)];
@@ -183,7 +183,7 @@ impl Common {
     }
 }
 
-/// The path of a group as the server wants it. One that does not exist would swallow the user.
+/// Returns the path of an existing group in the server's form. A user in a group that does not exist would be lost.
 async fn group(ctx: &Ctx, typed: &str) -> Result<String, CliError> {
     if typed.trim().is_empty() {
         return Err(CliError::new(Kind::Usage, "the group is empty").hint("for no group, write /"));
@@ -200,7 +200,7 @@ async fn group(ctx: &Ctx, typed: &str) -> Result<String, CliError> {
     Err(CliError::new(Kind::NotFound, format!("there is no group '{path}'")).hint("'cec idm list-groups' lists them"))
 }
 
-/// The UUIDs of roles that are named by those or by their labels.
+/// Returns the UUIDs of roles, which are given by UUID or label.
 async fn roles(ctx: &Ctx, wanted: &[String]) -> Result<Vec<String>, CliError> {
     let found = ctx.api().await?.roles().await;
     let mut all = found.map_err(|error| CliError::from(error).during("looking for the roles"))?;

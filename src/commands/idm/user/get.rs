@@ -27,7 +27,7 @@ impl Verb for Args {
     /// Shows users.
     ///
     /// # Errors
-    /// What ends the whole command; failures of single operands are told and counted.
+    /// The command cannot continue. Failures of single operands are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let mut operands = Operands::new(&ctx.ui);
         let mut records = Vec::new();

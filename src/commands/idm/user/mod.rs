@@ -31,7 +31,7 @@ verbs! {
     }
 }
 
-/// The user of that login.
+/// Returns the user with this login.
 async fn find_user(ctx: &Ctx, login: &str) -> Result<UserEntry, CliError> {
     if !is_login(login) {
         return Err(CliError::new(Kind::Usage, format!("'{login}' is not a login name"))

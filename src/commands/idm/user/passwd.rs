@@ -10,10 +10,10 @@ use crate::error::{CliError, Kind, Outcome};
 use cells_client::api::idm::UserChange;
 use cells_client::failure::Reason;
 
-/// The shortest password that is taken.
+/// The minimum length of a password.
 const SHORTEST: usize = 6;
 
-/// The password of the user that a command is about.
+/// The password of the user in question.
 pub(super) const OTHER: OtherPassword = OtherPassword {
     owner: "the user's",
     hint: "add --password-stdin to read the user's password from standard input, or omit both to be asked",
@@ -45,10 +45,11 @@ impl Verb for Args {
         Some(OTHER)
     }
 
-    /// Gives a user a new password.
+    /// Sets a user's password.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] where there is none; [`Kind::Usage`] for a password that is none; any failure of a call.
+    /// [`Kind::NotFound`] if the user does not exist; [`Kind::Usage`] if the password is not valid; any failure of a
+    /// call.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let api = ctx.api().await?;
         let user = super::find_user(ctx, &self.name).await?;
@@ -80,10 +81,10 @@ impl Verb for Args {
     }
 }
 
-/// A new password: asked for twice, or a line of standard input.
+/// Returns a new password: asked for twice, or a line of standard input.
 ///
 /// # Errors
-/// [`Kind::Usage`] where nobody can be asked, and for one that is too short.
+/// [`Kind::Usage`] if nobody can be asked, or if the password is too short.
 pub(super) async fn new(ctx: &Ctx, login: &str, from_stdin: bool) -> Result<SecretString, CliError> {
     let password = if from_stdin {
         read_password(&ctx.ui, &SecretString::from("-")).await?

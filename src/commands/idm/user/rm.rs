@@ -34,11 +34,11 @@ impl Verb for Args {
     /// Deletes users.
     ///
     /// # Errors
-    /// A question that nobody can answer, or that is answered No; what ends the whole command. Failures of single
-    /// operands are told and counted.
+    /// The confirmation cannot be requested, or is answered No; the command cannot continue. Failures of single
+    /// operands are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let api = ctx.api().await?;
-        let own = api.user().await.map_err(|error| CliError::from(error).during("asking who is signed in"))?;
+        let own = api.user().await.map_err(|error| CliError::from(error).during("checking who is signed in"))?;
         let own = own.map(|own| own.login).unwrap_or_default();
         let mut operands = Operands::new(&ctx.ui);
         let mut users: Vec<UserEntry> = Vec::new();
@@ -47,7 +47,7 @@ impl Verb for Args {
                 let message = format!("'{login}' is signed in here and cannot delete itself");
                 return Err(CliError::new(Kind::Usage, message).about(login));
             }
-            // The server says yes to the deletion of a user that does not exist.
+            // The server confirms the deletion of a user that does not exist.
             match super::find_user(ctx, login).await {
                 Ok(user) if users.iter().any(|known| known.uuid == user.uuid) => {}
                 Ok(user) => users.push(user),

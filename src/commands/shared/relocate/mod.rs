@@ -1,4 +1,4 @@
-//! What `cec cp` and `cec mv` have in common.
+//! The common part of `cec cp` and `cec mv`.
 
 mod outcome;
 mod plan;
@@ -18,15 +18,15 @@ use cells_client::path::RemotePath;
 use outcome::Ended;
 use plan::Item;
 
-/// How many sources one job takes.
+/// The number of sources per job.
 const BATCH: usize = 100;
 
-/// What happens to the sources.
+/// What to do with the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// They stay.
+    /// Keep them.
     Copy,
-    /// They go.
+    /// Remove them.
     Move,
 }
 
@@ -56,19 +56,20 @@ pub struct Args {
 }
 
 impl Args {
-    /// The sources and the target.
+    /// Returns the sources and the target.
     pub fn remote_paths(&self) -> RemotePaths<'_> {
         RemotePaths::between(&self.paths)
     }
 }
 
-/// Copies or moves on the server: all is checked first, then the server works in the background and is waited for.
+/// Copies or moves on the server: checks everything first, then waits for the server's jobs.
 ///
 /// # Errors
-/// A target that cannot be one; what ends the whole command. Failures of single sources are told and counted.
+/// The target is not possible; the command cannot continue. Failures of single sources are reported and counted.
 pub async fn run(ctx: &Ctx, arguments: Args, operation: Operation) -> Result<Outcome, CliError> {
     let Some((target, sources)) = arguments.paths.split_last() else { return Ok(Outcome::Done) };
     let mut operands = Operands::new(&ctx.ui);
+    // Nothing is changed while planning, so this part can be dropped at any point. What follows must end in order.
     let planned = tokio::select! {
         biased;
         planned = plan::plan(ctx, sources, target, arguments.no_glob, operation, &mut operands) => planned?,
@@ -80,6 +81,7 @@ pub async fn run(ctx: &Ctx, arguments: Args, operation: Operation) -> Result<Out
     let jobs = ServerJobs::open(ctx).await?;
     let mut run = Run { ctx, operation, no_wait: arguments.no_wait, jobs, operands, records: Vec::new() };
     let result = run.all(&items).await;
+    // The records of completed items are printed even if the run ends early.
     if ctx.ui.is_json() && (!run.records.is_empty() || (result.is_ok() && !run.operands.all_failed())) {
         ctx.ui.json_document(&run.records)?;
     }
@@ -87,7 +89,7 @@ pub async fn run(ctx: &Ctx, arguments: Args, operation: Operation) -> Result<Out
     Ok(run.operands.outcome())
 }
 
-/// A run that is going on.
+/// A run in progress.
 struct Run<'a> {
     ctx: &'a Ctx,
     operation: Operation,
@@ -99,11 +101,11 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn all(&mut self, items: &[Item]) -> Result<(), CliError> {
-        // What keeps its name goes in batches; a new name is one job each.
+        // Sources that keep their names are sent in batches; each new name requires its own job.
         for run in items.chunk_by(|one, other| one.keeps_name && other.keeps_name) {
             for batch in run.chunks(BATCH) {
                 if self.ctx.cancel.is_cancelled() {
-                    return Err(CliError::new(Kind::Interrupted, "interrupted"));
+                    return Err(CliError::interrupted());
                 }
                 if let [Item { by_way_of: Some(name), source, .. }] = batch
                     && let Err(error) = self.make_way(source, name).await
@@ -118,8 +120,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// One job. Where the server refuses several at once, each is tried by itself, so that the failure is that of the
-    /// one it belongs to.
+    /// Runs one job. If the server refuses several sources, tries each by itself, so that the failure is reported for
+    /// the right one.
     async fn batch(&mut self, batch: &[Item]) -> Result<(), CliError> {
         match self.start(batch).await {
             Ok(Started::Job(id)) if self.no_wait => {
@@ -136,6 +138,7 @@ impl Run<'_> {
                 let what = self.what(batch);
                 let ended = tokio::select! {
                     biased;
+                    // A single file is often visible before the end of its job is reported.
                     ended = self.jobs.wait(&id, &what) => ended.map(drop),
                     () = outcome::appears_at_target(self.ctx, self.operation, batch) => Ok(()),
                 };
@@ -144,6 +147,8 @@ impl Run<'_> {
                     Err(error) if error.kind == Kind::JobFailed => {
                         self.conclude(batch, Ended::Badly(error), Some(&id)).await
                     }
+                    // An error of the wait, not of the job: the job may still succeed, so the items must not count as
+                    // failed.
                     Err(error) => Err(error),
                 }
             }
@@ -151,6 +156,7 @@ impl Run<'_> {
                 let error = error.hint("the server may have started the job anyway");
                 self.conclude(batch, Ended::Unknown(error), None).await
             }
+            // The server refuses a batch as a whole without naming the source that it refuses.
             Err(error) if batch.len() > 1 && !error.ends_everything() && error.kind != Kind::Unreachable => {
                 for item in batch {
                     Box::pin(self.batch(std::slice::from_ref(item))).await?;
@@ -164,7 +170,7 @@ impl Run<'_> {
         }
     }
 
-    /// Gives something the name by way of which its name changes in case alone, and waits until it has it.
+    /// Renames a node to the temporary name that a change of case requires, and waits for the result.
     async fn make_way(&mut self, source: &Node, name: &RemotePath) -> Result<(), CliError> {
         let step = Item { source: source.clone(), target: name.clone(), keeps_name: false, by_way_of: None };
         let there = format!("its name may be '{name}' now");
@@ -179,6 +185,7 @@ impl Run<'_> {
             }
             Started::AnswerLost(error) => return Err(error.hint(there)),
         }
+        // Not even a finished job is proof: the server may have chosen another name.
         match self.ctx.api().await?.find_made(name).await? {
             Some(node) if node.uuid == source.uuid => Ok(()),
             _ => Err(CliError::new(Kind::JobFailed, format!("the server's job finished, but '{name}' does not exist"))),

@@ -1,5 +1,5 @@
-//! What became of the sources once a job has ended: its own word is not enough. It may have failed halfway, and where a
-//! name was taken meanwhile the server has chosen another one and says so in the job's log alone.
+//! The outcome of a job for each source. The state of the job is not sufficient: it may have failed halfway, and if a
+//! name was in use, the server has chosen another one, which only the job's log contains.
 
 use std::time::Duration;
 
@@ -15,36 +15,37 @@ use cells_client::api::jobs::JobId;
 use cells_client::api::tree::SHOWN_WITHIN;
 use cells_client::path::RemotePath;
 
-/// How long the effect of a finished job may take to be seen where the server has chosen another name, or perhaps has; of a
-/// request whose answer was lost, to happen at all.
+/// How long the effect of a finished job may take to become visible if the server has chosen another name, or may have;
+/// and that of a request whose answer was lost.
 const RENAMED_WITHIN: Duration = Duration::from_millis(1500);
 const LOST_ANSWER: Duration = Duration::from_secs(3);
 
-/// When a single file is looked for the first time while its job runs, and the longest pause between two such looks.
+/// When a single file is checked for the first time while its job runs, and the longest pause between two checks.
 const FIRST_LOOK: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(3);
 
-/// The pause between two looks.
+/// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(150);
 
-/// How long the end of the job of a copy that shows already is waited for: the same file may be another one's.
+/// How long to wait for the end of a copy's job once the copy is visible, because an equal file may come from somebody
+/// else.
 const END_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long the log of a job may take to be written down, which is some three seconds after its end, and the pause
-/// between two looks at it.
+/// How long the log of a job may take to be stored, usually three seconds after its end, and the pause between two
+/// requests for it.
 const LOG_WITHIN: Duration = Duration::from_secs(8);
 const LOG_PAUSE: Duration = Duration::from_millis(500);
 
-/// How many of the names that the server gives instead of a taken one are looked for.
+/// The maximum number of alternative names to check.
 const NAMES_INSTEAD: usize = 50;
 
-/// How a job has ended.
+/// The end of a job.
 pub(super) enum Ended {
-    /// As the server says, well.
+    /// It succeeded, according to the server.
     Well,
-    /// It has failed, or was stopped: whatever there is may be half of it.
+    /// It failed or was stopped, so the results may be incomplete.
     Badly(CliError),
-    /// Nobody knows whether it has begun.
+    /// Nobody knows whether it started.
     Unknown(CliError),
 }
 
@@ -59,13 +60,13 @@ impl Ended {
 }
 
 impl Run<'_> {
-    /// Looks what became of each item once the job has ended.
+    /// Determines the outcome of each item after the end of the job.
     ///
     /// # Errors
-    /// What ends the whole command; failures of single items are told and counted.
+    /// The command cannot continue. Failures of single items are reported and counted.
     pub(super) async fn conclude(&mut self, batch: &[Item], ended: Ended, job: Option<&JobId>) -> Result<(), CliError> {
         let seen = self.observe(batch, &ended).await?;
-        // A job of one source that has failed has failed, whatever is there.
+        // If the job of a single source has failed, nodes at the target prove nothing.
         let counts = !(matches!(ended, Ended::Badly(_)) && batch.len() == 1);
         let mut failure = match ended {
             Ended::Well => None,
@@ -76,6 +77,7 @@ impl Run<'_> {
             let result = match &words {
                 None => self.check_target(item, &seen, job).await?,
                 Some(_) if counts && self.is_proven(item, &seen) => Ok(()),
+                // The first failure carries the details; the others only repeat its message.
                 Some((kind, message)) => Err(failure.take().unwrap_or_else(|| CliError::new(*kind, message.clone())))
                     .map_err(|error| self.perhaps_in_part(item, &seen, error)),
             };
@@ -92,7 +94,7 @@ impl Run<'_> {
                 }
             }
         }
-        // All are there, and yet the server has failed at something.
+        // Everything exists, but the server has failed at something.
         match failure.filter(|error| error.kind == Kind::JobFailed) {
             Some(error) => {
                 let error = self.about(batch, error);
@@ -102,12 +104,13 @@ impl Run<'_> {
         }
     }
 
-    /// The nodes at the targets, at the first names instead of them, and at the sources of a move; as soon as nothing is
-    /// missing.
+    /// Returns the nodes at the targets, at the first alternative names, and at the sources of a move, as soon as none
+    /// is missing.
     async fn observe(&self, batch: &[Item], ended: &Ended) -> Result<Vec<Node>, CliError> {
         let api = self.ctx.api().await?;
         let mut paths: Vec<RemotePath> = batch.iter().map(|item| item.target.clone()).collect();
         match self.operation {
+            // The first alternative name shows whether the server has renamed anything at all.
             Operation::Copy => paths.extend(batch.iter().flat_map(|item| names_instead_of(item).take(1))),
             Operation::Move => {
                 paths.extend(
@@ -126,6 +129,7 @@ impl Run<'_> {
             });
             let is_instead =
                 |item: &Item| names_instead_of(item).next().is_some_and(|path| nodes.iter().any(|it| it.path == path));
+            // If an alternative name exists, the target may never appear, so the wait is short.
             let patience = match ended {
                 Ended::Well if batch.iter().any(is_instead) => RENAMED_WITHIN,
                 _ => ended.patience(),
@@ -137,15 +141,17 @@ impl Run<'_> {
         }
     }
 
-    /// Whether the source is gone, where it is to go. Another one may have taken its place.
+    /// Whether the source is gone, if it must be. Another node may have its path now.
     fn source_is_gone_if_moved(&self, item: &Item, seen: &[Node]) -> bool {
         let is_there = |node: &Node| node.path == *item.place() && node.uuid == item.source.uuid;
         self.operation == Operation::Copy || !seen.iter().any(is_there)
     }
 
-    /// Whether an item is certainly done, whatever the job says of itself. Nothing tells that of the copy of a folder.
+    /// Whether an item is certainly done, whatever the state of the job. For the copy of a folder, nothing proves that.
     fn is_proven(&self, item: &Item, seen: &[Node]) -> bool {
         let Some(node) = at_target(item, seen) else { return false };
+        // A folder is created first and filled later, so its existence proves nothing. A file is only visible when it
+        // is complete.
         match self.operation {
             Operation::Copy => !node.is_folder() && node.etag.is_some() && node.etag == item.source.etag,
             Operation::Move => self.source_is_gone_if_moved(item, seen),
@@ -163,7 +169,7 @@ impl Run<'_> {
         }
     }
 
-    /// Whether an item is where it should be after a job that has ended well; else why not.
+    /// Checks that an item is at its target after a successful job. Otherwise returns why not.
     async fn check_target(
         &mut self,
         item: &Item,
@@ -176,17 +182,18 @@ impl Run<'_> {
             return Ok(Err(CliError::new(Kind::JobFailed, message)));
         }
         let Some(job) = job.filter(|_| !self.is_certain(item, node, seen)) else { return Ok(Ok(())) };
-        // Somebody else may have made what is at the target, so that the server has chosen another name.
+        // Somebody else may have created the node at the target, so that the server has chosen another name.
         let names: Vec<RemotePath> = names_instead_of(item).take(NAMES_INSTEAD).collect();
         let mut present = self.ctx.api().await?.stat_many(&names).await?;
         present.retain(|other| other.is_folder() == item.source.is_folder());
         let place = match self.operation {
+            // The same UUID is proof. Without it, a node with an alternative name may belong to somebody else.
             Operation::Move => match present.iter().find(|other| other.uuid == item.source.uuid) {
                 Some(moved) => Some(moved.path.clone()),
                 None if present.is_empty() => None,
                 None => self.written_down(item, job).await?,
             },
-            // A copy that was made after what is at the target is not older.
+            // A copy is not older than the node that was at the target before.
             Operation::Copy if present.iter().any(|other| other.modified >= node.modified) => {
                 self.written_down(item, job).await?
             }
@@ -198,7 +205,7 @@ impl Run<'_> {
         })
     }
 
-    /// Whether it is certain that what is at the target is the item: it is the same node, or no name was chosen instead.
+    /// Whether the node at the target is certainly the item: it is the same node, or no alternative name exists.
     fn is_certain(&self, item: &Item, node: &Node, seen: &[Node]) -> bool {
         match self.operation {
             Operation::Move => node.uuid == item.source.uuid,
@@ -209,7 +216,7 @@ impl Run<'_> {
         }
     }
 
-    /// Where a job says in its log that it has put an item; `None` where it says nothing in time.
+    /// Returns the path of an item in the job's log; `None` if it does not appear in time.
     async fn written_down(&self, item: &Item, job: &JobId) -> Result<Option<RemotePath>, CliError> {
         let api = self.ctx.api().await?;
         let deadline = Instant::now() + LOG_WITHIN;
@@ -224,11 +231,13 @@ impl Run<'_> {
         }
     }
 
-    /// Why an item is not where it should be although the job has ended well: another name, or not done at all.
+    /// Returns why an item is not at its target although the job has succeeded: it has another name, or nothing was
+    /// done.
     async fn explain(&mut self, item: &Item, job: Option<&JobId>) -> Result<CliError, CliError> {
         let names: Vec<RemotePath> = names_instead_of(item).take(NAMES_INSTEAD).collect();
         let present = self.ctx.api().await?.stat_many(&names).await?;
         let renamed = match self.operation {
+            // The server counts up, so the last alternative name is the newest.
             Operation::Move => present.iter().find(|node| node.uuid == item.source.uuid).or(present.last()),
             Operation::Copy => present.last(),
         };
@@ -251,26 +260,26 @@ impl Run<'_> {
     }
 }
 
-/// The names that the server gives an item where its own is taken.
+/// Returns the alternative names of an item.
 fn names_instead_of(item: &Item) -> impl Iterator<Item = RemotePath> {
     nodes::names_instead(&item.target, item.source.is_folder())
 }
 
-/// What was to become of an item, whole as far as its looks tell, among nodes.
+/// Returns the node that is the complete result of an item, judging by its properties.
 fn at_target<'a>(item: &Item, seen: &'a [Node]) -> Option<&'a Node> {
     seen.iter().find(|node| is_it(item, node))
 }
 
 fn is_it(item: &Item, node: &Node) -> bool {
-    // What an upload has left behind, or is still sending, is moved as it is.
+    // The remains of a broken upload, or an upload in progress, are moved unchanged.
     let is_itself = item.source.is_temporary() && node.uuid == item.source.uuid;
     let is_whole = is_itself || (!node.is_temporary() && (node.is_folder() || node.size == item.source.size));
     node.path == item.target && node.is_folder() == item.source.is_folder() && is_whole
 }
 
-/// Waits until a single file shows where it should be, the same as it was. Then it is done: the server tells of the ends
-/// of jobs in batches, up to a second late. A copy could be another one's, so that the end is still waited for a moment.
-/// Nothing else can be told from its looks, and is waited for without end.
+/// Waits until a single file is visible at its target, unchanged. Then it is done, since the server reports the ends of
+/// jobs in batches up to a second late. A copy could come from somebody else, so its end is awaited a moment longer.
+/// Other results cannot be recognized, so this never returns for them.
 pub(super) async fn appears_at_target(ctx: &Ctx, operation: Operation, batch: &[Item]) {
     let (Ok(api), [item]) = (ctx.api().await, batch) else { return std::future::pending().await };
     if item.source.is_folder() {

@@ -1,5 +1,5 @@
-//! What is to be copied or moved where, with everything checked that the server would not refuse: it renames instead
-//! of overwriting, moves whole workspaces, and loses what goes below a file.
+//! Plans a copy or move, with all checks that the server does not make: it renames instead of overwriting, moves
+//! complete workspaces, and loses nodes that are moved below a file.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,37 +14,37 @@ use cells_client::path::{RemotePath, check_folder_name, check_name};
 use cells_client::walk::glob::{Expansion, Reading};
 use cells_client::walk::remote::{is_in_recycle_bin, is_recycle_bin};
 
-/// Where the sources go.
+/// The target of the sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
-    /// Into this folder; `exists` is false where the server is to make it.
+    /// A folder; if not `exists`, the server creates it.
     Into { folder: RemotePath, exists: bool },
-    /// The one source gets this name.
+    /// The new path of the only source.
     As(RemotePath),
 }
 
-/// One source and the path that it is to have.
+/// One source and its new path.
 #[derive(Debug, Clone)]
 pub(super) struct Item {
     pub(super) source: Node,
     pub(super) target: RemotePath,
-    /// Whether the target's last name is the source's own.
+    /// Whether the last name of the target is that of the source.
     pub(super) keeps_name: bool,
-    /// The free name under which it is on its way, if the server takes the new name for the old one.
+    /// The free temporary name on the way, if the server treats the new name as the old one.
     pub(super) by_way_of: Option<RemotePath>,
 }
 
 impl Item {
-    /// Where the last job takes it from.
+    /// Returns the path that the last job starts from.
     pub(super) fn place(&self) -> &RemotePath {
         self.by_way_of.as_ref().unwrap_or(&self.source.path)
     }
 }
 
-/// How many names are tried for something that changes its name in case alone.
+/// The number of names to try for a change of case.
 const NAMES_TRIED: usize = 20;
 
-/// Everything that is to be done; `None` where something is refused, and so nothing at all. Failures are told.
+/// Returns all items; `None` if anything is refused, and so everything. Failures are printed.
 pub(super) async fn plan(
     ctx: &Ctx,
     typed: &[String],
@@ -56,6 +56,7 @@ pub(super) async fn plan(
     let mut found = Vec::new();
     for typed in typed {
         match sources(ctx, typed, literal, operation).await {
+            // A missing source among several is a failed item, as in cp. Any other error refuses everything.
             Ok(sources) => found.extend(sources),
             Err(error) if error.kind == Kind::NotFound => operands.failed(error)?,
             Err(error) => return Err(error),
@@ -76,7 +77,7 @@ pub(super) async fn plan(
     Ok(None)
 }
 
-/// A source, and whether a pattern has found it.
+/// A source, and whether a pattern found it.
 struct Source {
     node: Node,
     by_pattern: bool,
@@ -85,11 +86,13 @@ struct Source {
 async fn sources(ctx: &Ctx, typed: &str, literal: bool, operation: Operation) -> Result<Vec<Source>, CliError> {
     let path = nodes::parse(ctx, typed)?;
     let is_move = operation == Operation::Move;
+    // For a move, another Unicode form of the name is another node; a copy does no harm.
     let reading = Reading { literal, exact: is_move, ..Reading::default() };
     let whole = |path: &RemotePath| {
         let message = format!("'{path}' is a workspace, which cannot be {}", operation.done());
         nodes::refuse_workspace(path, message, Some(format!("name its content instead: '{path}/*'")))
     };
+    // Before the request: the server would carry it out, and remove the workspace for everybody.
     if path.is_workspace() && !reading.is_pattern(&path) {
         return Err(whole(&path));
     }
@@ -99,6 +102,7 @@ async fn sources(ctx: &Ctx, typed: &str, literal: bool, operation: Operation) ->
             return Err(whole(&node.path));
         }
         if is_move && node.is_root() {
+            // The same for one root of several: it would be gone for everybody who shares the workspace.
             return Err(nodes::refuse_root(node, "moved"));
         }
         if is_recycle_bin(&node.path) {
@@ -109,7 +113,7 @@ async fn sources(ctx: &Ctx, typed: &str, literal: bool, operation: Operation) ->
     Ok(found.into_iter().map(|node| Source { node, by_pattern }).collect())
 }
 
-/// Where the target is, by the rules of cp(1); a `/` at its end asks for a folder, which is made where it is missing.
+/// Determines the target by the rules of cp(1). A trailing slash requires a folder, which is created if it is missing.
 async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> Result<Place, CliError> {
     let path = nodes::parse(ctx, typed)?;
     if path.is_root() {
@@ -123,6 +127,7 @@ async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> R
     let (nearest, rest) = nodes::nearest(ctx, &path).await?;
     let Some(nearest) = nearest else { return Err(nodes::missing(ctx, &path).await) };
     nodes::check_takes(ctx, &nearest).await?;
+    // As in cp: `cp a b/` must not create a file `b`.
     let wants_folder = typed.ends_with('/');
     if !nearest.is_folder() {
         let message = match rest.is_empty() {
@@ -139,6 +144,7 @@ async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> R
     for name in nearest.path.segments().skip(1).chain(rest.iter().take(folders).map(String::as_str)) {
         check_folder_name(name).map_err(|error| CliError::from(error).about(&path))?;
     }
+    // Existing folders keep their form on the server; only new names are converted to NFC.
     let full = nearest.path.join(&rest.join("/")).nfc_below(&nearest.path);
     match rest.as_slice() {
         [] => Ok(Place::Into { folder: nearest.path, exists: true }),
@@ -159,7 +165,7 @@ async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> R
     }
 }
 
-/// Sources with the paths that they are to have. What a pattern has found is left out where the target lies in it.
+/// Returns the sources with their new paths. Matches of a pattern are omitted if the target is inside them.
 fn items(ctx: &Ctx, found: Vec<Source>, place: &Place, operation: Operation) -> Vec<Item> {
     let mut seen = HashSet::new();
     let mut items = Vec::new();
@@ -168,6 +174,7 @@ fn items(ctx: &Ctx, found: Vec<Source>, place: &Place, operation: Operation) -> 
             continue;
         }
         let (target, keeps_name) = match place {
+            // As in cp, `*` may match the target folder itself. To copy it into itself is never meant.
             Place::Into { folder, exists: true } if by_pattern && folder.relative_to(&node.path).is_some() => {
                 ctx.ui.warn(&format!("not {}: {}, which contains the target", operation.done(), node.path));
                 continue;
@@ -183,7 +190,7 @@ fn items(ctx: &Ctx, found: Vec<Source>, place: &Place, operation: Operation) -> 
     items
 }
 
-/// Whether a new name differs from the old one in case alone: to the server it is taken.
+/// Whether only the case of a name changes, so that the server would treat the new name as in use.
 fn is_change_of_case(item: &Item) -> bool {
     let (source, target) = (&item.source.path, &item.target);
     source != target
@@ -192,7 +199,7 @@ fn is_change_of_case(item: &Item) -> bool {
         && source.nfc() != target.nfc()
 }
 
-/// A name beside a node that nothing has.
+/// Returns a free name beside a node.
 async fn free_name(ctx: &Ctx, node: &Node) -> Result<RemotePath, CliError> {
     let names: Vec<RemotePath> = nodes::names_instead(&node.path, node.is_folder()).take(NAMES_TRIED).collect();
     let present = ctx.api().await?.stat_many(&names).await?;
@@ -203,7 +210,7 @@ async fn free_name(ctx: &Ctx, node: &Node) -> Result<RemotePath, CliError> {
     })
 }
 
-/// What stands against it: targets that lie in their sources, targets that exist, several sources with one target.
+/// Returns the reasons to refuse: targets inside their sources, existing targets, several sources with the same target.
 async fn refusals(
     ctx: &Ctx,
     items: &mut [Item],
@@ -214,6 +221,7 @@ async fn refusals(
     let mut taken: HashMap<String, &RemotePath> = HashMap::new();
     for item in items.iter_mut().filter(|item| operation == Operation::Move && is_change_of_case(item)) {
         item.by_way_of = Some(free_name(ctx, &item.source).await?);
+        // The server treats both names as equal and would append a number, so a free name in between is necessary.
     }
     for item in items.iter() {
         let (source, target) = (&item.source.path, &item.target);
@@ -226,12 +234,13 @@ async fn refusals(
         {
             refused.push(CliError::from(error).about(target));
         }
-        // The server minds no case when it looks for a free name.
+        // The server ignores case when it looks for a free name.
         if let Some(first) = taken.insert(target.as_str().to_lowercase(), source) {
             let message = format!("'{first}' and '{source}' would both become '{target}'");
             refused.push(CliError::new(Kind::Usage, message).about(source));
         }
     }
+    // In a new folder there are no existing targets.
     if matches!(place, Place::Into { exists: false, .. }) {
         return Ok(refused);
     }
@@ -239,6 +248,7 @@ async fn refusals(
     let present: HashSet<RemotePath> =
         ctx.api().await?.stat_many(&targets).await?.into_iter().map(|node| node.path).collect();
     for item in items.iter().filter(|item| present.contains(&item.target)) {
+        // Even `cec cp a a` must fail: the server would create `a-1` without a word.
         let message = match item.source.path == item.target {
             true => format!("'{}' is there already", item.target),
             false => format!("'{}' already exists", item.target),

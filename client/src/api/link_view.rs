@@ -1,4 +1,4 @@
-//! What a public link opens, as its visitor finds it.
+//! The content of a public link, as its visitors see it.
 
 use super::Client;
 use super::tree::{about, is_at};
@@ -11,7 +11,7 @@ impl WireNode {
         self.meta_store.text(name).map(ToOwned::to_owned)
     }
 
-    /// Whether it is a folder that is nowhere else, to show single files in (docs/protocol.md §6.9).
+    /// Whether the node is a folder that exists only to present single files (docs/protocol.md §6.9).
     fn is_only_shown(&self) -> bool {
         self.meta_store.rest.get("virtual_root").is_some_and(is_true)
     }
@@ -22,12 +22,12 @@ impl WireNode {
 }
 
 impl Client {
-    /// How what the link opens is to be named, `name` being the last part of its URL and `uuid` that of its workspace.
-    /// Two or three calls.
+    /// Returns the view of a public link. `name` is the last part of its URL, `uuid` that of its workspace. Two or
+    /// three calls.
     ///
     /// # Errors
-    /// [`ServerErrorKind::NotFound`] where it opens nothing (any more); any failure of a call.
-    pub async fn visit(&self, name: &str, uuid: &str) -> Result<View, ServerError> {
+    /// [`ServerErrorKind::NotFound`] if the shared node does not (or no longer) exist; any failure of a call.
+    pub async fn link_view(&self, name: &str, uuid: &str) -> Result<View, ServerError> {
         let request = BulkRequest { node_paths: vec!["/*".to_owned()], limit: 0, offset: 0 };
         let answer: BulkAnswer = self.read(super::tree::BULK, &request).await?;
         let mut workspaces = answer.nodes.into_iter().filter(|node| !node.last_name().is_empty());
@@ -38,8 +38,8 @@ impl Client {
         let upload_only = workspace.text("ws_permissions").is_some_and(|rights| !rights.contains("read"));
         let root = self.top_of(&slug).await?;
         if !root.is_only_shown() {
-            // A folder that a link opens is one of the server's own. Whatever else this is, to take it for one would make a
-            // folder of what is a file.
+            // A folder that is shared as such has a UUID. Anything else must not be treated like one, because the view
+            // would present a file as a folder.
             if root.uuid.is_empty() && !upload_only {
                 let message = "unexpected answer from the server: the link opens neither a folder nor files";
                 return Err(ServerError::new(ServerErrorKind::NotCells, message));
@@ -56,7 +56,7 @@ impl Client {
         Ok(View::new(name, &slug, None, upload_only).with_entries(entries))
     }
 
-    /// The folder that the link opens, or seems to open.
+    /// Returns the folder that the link opens, or seems to open.
     async fn top_of(&self, slug: &str) -> Result<WireNode, ServerError> {
         let asked = RemotePath::from_server(slug);
         let fits = |answer: &StatAnswer| match &answer.node {

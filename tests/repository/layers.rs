@@ -1,5 +1,5 @@
-//! What the compiler does not check about the structure of the code: the direction of imports inside the two crates,
-//! the size of files, and which files may write raw bytes or show command lines. docs/architecture.md has the reasons.
+//! The structure of the code: the direction of imports inside the two crates, the size of files, and which files may
+//! write raw bytes or show command lines. docs/architecture.md has the reasons.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -78,7 +78,7 @@ fn rooms_import_only_downwards() {
         let rooms: BTreeSet<&str> = sources.iter().map(Source::room).collect();
         let listed = tower.floors.iter().copied().flatten().copied();
         let gone = listed.filter(|room| *room != "lib" && !rooms.contains(room));
-        faults.extend(gone.map(|room| format!("tests/layers.rs: the room '{room}' does not exist")));
+        faults.extend(gone.map(|room| format!("tests/repository/layers.rs: the room '{room}' does not exist")));
         assert!(faults.is_empty(), "\n{}", faults.join("\n"));
     }
 }
@@ -228,7 +228,7 @@ impl Tower {
     fn upward_imports(&self, source: &Source) -> Vec<String> {
         let room = source.room();
         let Some(floor) = self.floor(room) else {
-            return vec![format!("{}: the room '{room}' has no floor in tests/layers.rs", source.name)];
+            return vec![format!("{}: the room '{room}' has no floor in tests/repository/layers.rs", source.name)];
         };
         let mut faults = BTreeSet::new();
         for import in &source.imports {
