@@ -3,6 +3,7 @@
 use std::fs;
 
 use cells_sandbox::Fault;
+use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::support::World;
@@ -91,11 +92,23 @@ fn a_number_of_entries_that_a_server_makes_up_is_not_waited_for() {
     world.sandbox.faults().add(bulk().body("application/json", &first));
     world.sandbox.faults().add(bulk().body("application/json", "{}").always());
     let run = world.cec(["ls", "common-files"]).run();
-    assert!(run.code == 6 && run.stderr.contains("counts many more entries than it lists"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the server counts many more entries than it lists
+      while: listing common-files
+      hint: check the URL and anything in front of the server (proxy, sign-in page)
+    [exit code 6]
+    ");
     world.sandbox.faults().clear();
     let many = json!({"Facets": [{"FieldName": "NodeType", "Label": "file", "Count": i64::MAX}]}).to_string();
     let search = Fault::on("POST", "/a/search/nodes").status(200).body("application/json", &many);
     world.sandbox.faults().add(search.always());
     let run = world.cec(["search", "word"]).run();
-    assert!(run.code == 6 && run.stderr.contains("counts many more entries than it lists"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the server counts many more entries than it lists
+      while: searching
+      hint: check the URL and anything in front of the server (proxy, sign-in page)
+    [exit code 6]
+    ");
 }
