@@ -309,7 +309,8 @@ fn a_plan_without_a_reader_is_at_its_end() {
     let all = listings() - before;
     // The last folder is never listed.
     let gate = Gate::closed();
-    world.sandbox.faults().add(Fault::on("POST", "/a/meta/bulk/get").skip(all - 1).hold_request(&gate).always());
+    let last = Fault::on("POST", "/a/meta/bulk/get").skip(all - 1).hold_request(&gate).always();
+    world.sandbox.faults().add(last.may_stay_unmet("a run that ends early enough does not ask for the last folder"));
     let mut child = scp().spawn();
     drop(child.stdout.take());
     let stderr = std::io::read_to_string(child.stderr.take().expect("a pipe")).expect("text");

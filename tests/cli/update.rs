@@ -11,7 +11,7 @@ use insta::assert_snapshot;
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 
-use crate::support::{Cec, World, copy_program, transcript};
+use crate::support::{Cec, World, copy_program, light_program, transcript};
 
 const KEY: &[u8] = include_bytes!("../fixtures/update-test-key.der");
 const PUBLIC: &str = include_str!("../fixtures/update-test-key.spki.pem");
@@ -63,7 +63,7 @@ impl Machine {
     }
 
     fn is_untouched(&self) -> bool {
-        let same = fs::read(&self.installed).expect("it") == fs::read(env!("CARGO_BIN_EXE_cec")).expect("the original");
+        let same = fs::read(&self.installed).expect("it") == fs::read(light_program()).expect("the original");
         same && fs::read_dir(self.installed.parent().expect("a folder")).expect("a folder").count() == 1
     }
 }
@@ -92,7 +92,7 @@ fn an_update_is_checked_tried_and_put_in_place() {
     assert_eq!(fs::read(&machine.installed).expect("it"), program("99.1.0"));
     let version = env!("CARGO_PKG_VERSION");
     let kept = machine.world.config_folder().join(format!("cec-{version}"));
-    assert_eq!(fs::read(kept).expect("the old one"), fs::read(env!("CARGO_BIN_EXE_cec")).expect("the original"));
+    assert_eq!(fs::read(kept).expect("the old one"), fs::read(light_program()).expect("the original"));
     assert_eq!(fs::read_dir(machine.installed.parent().expect("a folder")).expect("a folder").count(), 1);
 }
 

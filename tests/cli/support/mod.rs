@@ -495,10 +495,25 @@ fn without_waiting(screen: &str) -> String {
     left + rest
 }
 
+/// The program for tests that copy it: without what only a debugger needs, if this machine can remove that, because it is
+/// five times as large with it.
+#[cfg(unix)]
+pub(crate) fn light_program() -> &'static Path {
+    static LIGHT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    LIGHT.get_or_init(|| {
+        let (program, folder) = (Path::new(env!("CARGO_BIN_EXE_cec")), Path::new(env!("CARGO_TARGET_TMPDIR")));
+        let (made, light) = (folder.join(format!("cec-{}", std::process::id())), folder.join("cec-light"));
+        let stripped = Command::new("strip").arg("-o").arg(&made).arg(program).stderr(Stdio::null()).status();
+        let is_made = cfg!(target_os = "linux") && stripped.is_ok_and(|status| status.success());
+        // Another run of the tests may be using the file of that name: it is replaced as a whole.
+        if is_made && fs::rename(&made, &light).is_ok() { light } else { program.to_owned() }
+    })
+}
+
 /// Copies the program, by another process: a file that this one had open for writing could not be started for a moment.
 #[cfg(unix)]
 pub(crate) fn copy_program(target: &Path) {
-    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_cec")).arg(target).status().expect("cp");
+    let copied = Command::new("cp").arg(light_program()).arg(target).status().expect("cp");
     assert!(copied.success());
 }
 
