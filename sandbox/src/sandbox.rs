@@ -103,7 +103,8 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicUsize,
 }
 
-/// A running server. It stops, and its files go, when this is dropped.
+/// A running server. It stops, and its files go, when this is dropped. That panics if no request has met a fault, see
+/// [`Fault`](crate::Fault), unless there is a panic already.
 #[derive(Debug)]
 pub struct Sandbox {
     pub(crate) shared: Arc<Shared>,
@@ -334,6 +335,9 @@ impl Drop for Sandbox {
         }
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+        }
+        if !std::thread::panicking() {
+            self.shared.faults.clear();
         }
     }
 }

@@ -102,9 +102,10 @@ fn read_limited(source: impl std::io::Read) -> std::io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::streams::recorded::Recorded;
 
-    fn ui() -> Ui {
-        Ui::new(&crate::settings::OutputSettings::default())
+    fn ui() -> std::sync::Arc<Ui> {
+        Recorded::pipes(&crate::settings::OutputSettings::default(), "").ui()
     }
 
     #[tokio::test]

@@ -1,7 +1,5 @@
 //! Output to the user: results on standard output, everything else on standard error.
 
-#![expect(clippy::disallowed_methods, reason = "the screen")]
-
 pub mod human;
 pub mod jq;
 pub mod json;
@@ -11,20 +9,23 @@ pub mod progress;
 pub mod prompt;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
+pub mod streams;
 pub mod table;
 pub mod template;
 pub mod waiting;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, OnceLock};
+use std::io::{self, BufRead, Write};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use indicatif::ProgressDrawTarget;
 use serde::Serialize;
 
 use crate::settings::{ColorChoice, OutputSettings};
 use cells_client::http::redact::Secrets;
+use streams::{Streams, Terminal};
 
 /// How long lines may be buffered before the next one flushes them to a pipe.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
@@ -50,7 +51,7 @@ impl From<io::Error> for OutputError {
 }
 
 struct Output {
-    writer: io::BufWriter<io::Stdout>,
+    writer: io::BufWriter<Box<dyn Write + Send>>,
     flushed: Instant,
     /// Whether a write has failed, so that all others would fail too.
     broken: bool,
@@ -72,6 +73,9 @@ impl Output {
 /// The terminal or the streams that replace it.
 pub struct Ui {
     output: Mutex<Output>,
+    messages: Mutex<Box<dyn Write + Send>>,
+    input: Arc<Mutex<dyn BufRead + Send>>,
+    terminal: Terminal,
     settings: OutputSettings,
     stdin_terminal: bool,
     stdout_terminal: bool,
@@ -89,16 +93,24 @@ pub struct Ui {
 impl Ui {
     /// Uses the standard streams of this process.
     pub fn new(settings: &OutputSettings) -> Self {
+        Self::over(Streams::of_process(), settings)
+    }
+
+    /// A screen that uses these streams.
+    pub fn over(streams: Streams, settings: &OutputSettings) -> Self {
         Self {
             output: Mutex::new(Output {
-                writer: io::BufWriter::with_capacity(32 * 1024, io::stdout()),
+                writer: io::BufWriter::with_capacity(32 * 1024, streams.output),
                 flushed: Instant::now(),
                 broken: false,
             }),
+            messages: Mutex::new(streams.messages),
+            input: streams.input,
+            terminal: streams.terminal,
             settings: settings.clone(),
-            stdin_terminal: io::stdin().is_terminal(),
-            stdout_terminal: io::stdout().is_terminal(),
-            stderr_terminal: io::stderr().is_terminal(),
+            stdin_terminal: streams.input_is_terminal,
+            stdout_terminal: streams.output_is_terminal,
+            stderr_terminal: streams.messages_are_terminal,
             secrets: Secrets::default(),
             sign_in: OnceLock::new(),
             link: OnceLock::new(),
@@ -185,7 +197,12 @@ impl Ui {
         if !self.stdout_terminal && !self.stderr_terminal {
             return None;
         }
-        terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+        (self.terminal.columns)()
+    }
+
+    /// What lines that move are drawn on.
+    pub fn canvas(&self) -> ProgressDrawTarget {
+        (self.terminal.canvas)()
     }
 
     /// Writes one line of results. On a terminal all control characters are escaped, including tabs; in a pipe the text
@@ -403,7 +420,7 @@ impl Ui {
     /// Writes to standard error with secrets masked. A failure cannot be reported anywhere.
     fn to_stderr(&self, text: &str) {
         self.board.make_room(text.ends_with('\n'));
-        let _ = io::stderr().lock().write_all(self.secrets.mask(text).as_bytes());
+        let _ = lock(&self.messages).write_all(self.secrets.mask(text).as_bytes());
     }
 
     /// Returns the secrets that no message may show. The log masks the same ones.
@@ -428,7 +445,7 @@ impl Ui {
 }
 
 /// Locks a mutex. A poisoned one only means that another thread panicked while it was writing; the content is usable.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
@@ -508,7 +525,54 @@ pub fn json_safe(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use super::streams::recorded::Recorded;
     use super::*;
+    use crate::error::{CliError, Kind};
+
+    #[test]
+    fn messages_are_apart_from_results() {
+        let show = |settings: OutputSettings| {
+            let screen = Recorded::pipes(&settings, "");
+            let ui = screen.ui();
+            ui.status("done");
+            ui.warn("it is\nodd");
+            ui.hint("do this");
+            ui.line("a\u{1b}b").expect("a pipe");
+            ui.error(&CliError::new(Kind::NotFound, "it does not exist").hint("look elsewhere"));
+            (screen.stdout(), screen.stderr())
+        };
+        let result = "a\u{1b}b\n".to_owned();
+        let (usual, json) = (OutputSettings::default(), OutputSettings { json: true, ..OutputSettings::default() });
+        let told = "done\nwarning: it is\\nodd\nhint: do this\nerror: it does not exist\n  hint: look elsewhere\n";
+        assert_eq!(show(usual.clone()), (result.clone(), told.to_owned()));
+        let told = "warning: it is\\nodd\nerror: it does not exist\n  hint: look elsewhere\n";
+        assert_eq!(show(OutputSettings { quiet: true, ..usual }), (result.clone(), told.to_owned()));
+        let (shown, told) = show(json);
+        assert_eq!(shown, result);
+        let records: Vec<serde_json::Value> =
+            told.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(records[0], serde_json::json!({"type": "warning", "message": "it is\nodd"}));
+        assert_eq!((records.len(), &records[1]["hint"]), (2, &serde_json::json!("look elsewhere")));
+    }
+
+    #[test]
+    fn a_terminal_has_colors_and_escapes_and_no_message_shows_a_secret() {
+        let screen = Recorded::terminal(&OutputSettings::default(), "");
+        let ui = screen.ui();
+        ui.secrets().keep(&"a-secret-of-somebody".into());
+        ui.line("a\u{1b}\tb").expect("a terminal");
+        ui.cells(&["one", "two"]).expect("a terminal");
+        ui.warn("the server said a-secret-of-somebody");
+        assert_eq!(screen.stdout(), "a\\u{1b}\\tb\none  two\n");
+        let (label, rest) = screen
+            .stderr()
+            .split_once("the server said ")
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .expect("a warning");
+        assert_eq!(label, "\u{1b}[1;33mwarning: \u{1b}[0m");
+        assert!(!rest.contains("secret"), "{rest}");
+        assert_eq!(ui.width(), Some(80));
+    }
 
     #[test]
     fn json_strings_cannot_act_on_the_terminal() {

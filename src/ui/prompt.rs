@@ -1,14 +1,13 @@
 //! Prompts. Silence, the end of input and anything but a clear yes mean No.
 
-#![expect(clippy::disallowed_methods, reason = "prompts read standard input")]
-
 use std::io::{self, BufRead, Read};
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use super::waiting::Held;
-use super::{Ui, escape};
+use super::{Ui, escape, lock};
 
 /// What counts as a yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +40,7 @@ impl Ui {
             Consent::TypedYes => "Type 'yes' to continue:",
         };
         let unanswered = self.open_question(&format!("{} {choices} ", escape(question)));
-        match on_a_thread(move || read_answer(&mut io::stdin().lock(), consent)).await {
+        match self.read(move |input| read_answer(input, consent)).await {
             Some(Answer::Given(yes)) => {
                 unanswered.close();
                 yes
@@ -53,7 +52,7 @@ impl Ui {
     /// Asks for a line of text; `None` at the end of input. Call it only if [`Ui::can_ask`].
     pub async fn ask(&self, question: &str) -> Option<String> {
         let unanswered = self.open_question(&format!("{}: ", escape(question)));
-        let line = on_a_thread(|| read_line(&mut io::stdin().lock())).await.flatten()?;
+        let line = self.read(read_line).await.flatten()?;
         unanswered.close();
         Some(line)
     }
@@ -96,16 +95,16 @@ impl Ui {
             }
             return Ok(self.read_hidden(&format!("{}: ", escape(question))).await?.unwrap_or_default());
         }
-        let read = on_a_thread(move || read_piped(&mut io::stdin().lock(), limit, extent)).await;
+        let read = self.read(move |input| read_piped(input, limit, extent)).await;
         read.unwrap_or_else(|| Ok(String::new()))
     }
 
     #[cfg(unix)]
     async fn read_hidden(&self, prompt: &str) -> io::Result<Option<String>> {
-        let _hidden = crate::sys::tty::Hidden::start(io::stdin())?;
+        let _hidden = (self.terminal.hide)()?;
         // The user's newline is not shown either, so this adds one.
         let _new_line = self.open_question(prompt);
-        Ok(on_a_thread(|| read_whole_line(&mut io::stdin().lock())).await.flatten())
+        Ok(self.read(read_whole_line).await.flatten())
     }
 
     #[cfg(not(unix))]
@@ -129,6 +128,12 @@ impl Ui {
         let held = self.hold_waiting();
         self.write_prompt(text);
         Unanswered { ui: self, open: true, _held: held }
+    }
+
+    /// Reads from the input, on a thread of its own.
+    async fn read<T: Send + 'static>(&self, read: impl FnOnce(&mut dyn BufRead) -> T + Send + 'static) -> Option<T> {
+        let input = Arc::clone(&self.input);
+        on_a_thread(move || read(&mut *lock(&input))).await
     }
 
     fn write_prompt(&self, text: &str) {
@@ -175,7 +180,7 @@ enum Answer {
     End,
 }
 
-fn read_answer(input: &mut impl BufRead, consent: Consent) -> Answer {
+fn read_answer(input: &mut dyn BufRead, consent: Consent) -> Answer {
     let Some(line) = read_line(input) else { return Answer::End };
     let word = line.to_lowercase();
     Answer::Given(match consent {
@@ -185,12 +190,12 @@ fn read_answer(input: &mut impl BufRead, consent: Consent) -> Answer {
 }
 
 /// Reads one line without its end and surrounding blanks; `None` at the end of input or if it cannot be read.
-fn read_line(input: &mut impl BufRead) -> Option<String> {
+fn read_line(input: &mut dyn BufRead) -> Option<String> {
     read_whole_line(input).map(|line| line.trim().to_owned())
 }
 
 /// Reads one line without its end, but with blanks, because a password may begin or end with them.
-fn read_whole_line(input: &mut impl BufRead) -> Option<String> {
+fn read_whole_line(input: &mut dyn BufRead) -> Option<String> {
     let mut line = String::new();
     match input.read_line(&mut line) {
         // A line without a newline was cut off by the end of input, so it is not an answer.
@@ -199,7 +204,7 @@ fn read_whole_line(input: &mut impl BufRead) -> Option<String> {
     }
 }
 
-fn read_piped(input: &mut impl BufRead, limit: u64, extent: Extent) -> io::Result<String> {
+fn read_piped(input: &mut dyn BufRead, limit: u64, extent: Extent) -> io::Result<String> {
     let mut text = String::new();
     let mut input = input.take(limit);
     match extent {
@@ -239,6 +244,59 @@ fn find_choice(answer: &str, choices: &[&str]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::OutputSettings;
+    use crate::ui::streams::recorded::Recorded;
+
+    fn typed(text: &str) -> Recorded {
+        Recorded::terminal(&OutputSettings::default(), text)
+    }
+
+    #[tokio::test]
+    async fn a_question_is_a_message_and_its_answer_a_line_of_input() {
+        for (text, consent, expected) in [
+            ("n\n", Consent::Yes, false),
+            ("maybe\n", Consent::Yes, false),
+            ("Yes\nno\n", Consent::Yes, true),
+            ("y\n", Consent::TypedYes, false),
+            ("yes\n", Consent::TypedYes, true),
+        ] {
+            let screen = typed(text);
+            assert_eq!(screen.ui().confirm("Remove a\u{1b}?", consent).await, expected, "{text:?}");
+            let choices = if consent == Consent::Yes { "[y/N]" } else { "Type 'yes' to continue:" };
+            assert_eq!(screen.stderr(), format!("Remove a\\u{{1b}}? {choices} "));
+            assert_eq!(screen.stdout(), "");
+        }
+        let screen = typed("");
+        assert!(!screen.ui().confirm("Remove a?", Consent::Yes).await);
+        assert_eq!(screen.stderr(), "Remove a? [y/N] \n", "what comes next starts on its own line");
+    }
+
+    #[tokio::test]
+    async fn one_question_after_the_other_takes_one_line_after_the_other() {
+        let screen = typed("nothing such\n3\n2\n alice \nsecret \n");
+        let ui = screen.ui();
+        assert_eq!(ui.choose("How?", &["token", "password"]).await, Some(1));
+        let choice = "Choice [1]: ";
+        let again = "Enter a number from 1 to 2.\n";
+        let shown = format!("How?\n  1) token\n  2) password\n{choice}{again}{choice}{again}{choice}");
+        assert_eq!(screen.stderr(), shown);
+        assert_eq!(ui.ask("Login").await.as_deref(), Some("alice"));
+        assert_eq!(ui.read_secret("Password", 100, Extent::Line).await.expect("a secret"), "secret ");
+        assert_eq!(ui.ask("More").await, None);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_asked_where_nobody_answers() {
+        let quiet = OutputSettings { no_input: true, ..OutputSettings::default() };
+        assert!(typed("").ui().can_ask());
+        let silent = Recorded::terminal(&quiet, "secret\n");
+        assert!(!silent.ui().can_ask());
+        silent.ui().read_secret("Password", 100, Extent::Line).await.expect_err("it would have to ask");
+        let piped = Recorded::pipes(&quiet, "secret\nrest");
+        assert!(!piped.ui().can_ask());
+        assert_eq!(piped.ui().read_secret("Password", 100, Extent::Line).await.expect("a secret"), "secret");
+        assert_eq!(piped.stderr() + &piped.stdout(), "");
+    }
 
     fn answer(text: &str, consent: Consent) -> Answer {
         read_answer(&mut text.as_bytes(), consent)

@@ -78,11 +78,11 @@ impl State {
         Some((text, reason.since))
     }
 
-    fn draw(&mut self) {
+    fn draw(&mut self, canvas: impl FnOnce() -> ProgressDrawTarget) {
         let Some((text, since)) = self.shown(Instant::now()) else { return };
         let bar = self.bar.get_or_insert_with(|| {
             let style = ProgressStyle::with_template("{spinner} {wide_msg}  {prefix}");
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let bar = ProgressBar::with_draw_target(None, canvas());
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
         });
         bar.set_prefix(human::duration(since.elapsed()));
@@ -209,7 +209,7 @@ impl Drop for Waiting {
 async fn draw(ui: Arc<Ui>) {
     loop {
         tokio::time::sleep(BAR_INTERVAL).await;
-        ui.board.state().draw();
+        ui.board.state().draw(|| ui.canvas());
     }
 }
 
@@ -231,6 +231,7 @@ fn without_breaks(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::streams::recorded::Recorded;
 
     fn shown(board: &Board, later: Duration) -> Option<String> {
         board.state().shown(Instant::now() + later).map(|(text, _)| text)
@@ -238,7 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_wait_is_shown_after_a_time_without_output() {
-        let ui = Arc::new(Ui::new(&crate::settings::OutputSettings::default()));
+        let ui = Recorded::terminal(&crate::settings::OutputSettings::default(), "").ui();
         let (board, later) = (&ui.board, 2 * SHOWN_AFTER);
         assert_eq!(shown(board, later), None);
         let outer = Waiting::on_terminal(&ui, "listing");

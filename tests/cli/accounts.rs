@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use insta::assert_snapshot;
+
 use crate::support::{World, fields};
 
 fn two_accounts(world: &World) {
@@ -14,7 +16,11 @@ fn two_accounts(world: &World) {
 #[test]
 fn accounts_are_listed_chosen_and_used() {
     let world = World::new();
-    world.signed_out(["config", "ls"]).run().is(0, "", "no account is stored; sign in with 'cec configure'\n");
+    assert_snapshot!(world.signed_out(["config", "ls"]).run(), @"
+    [stderr]
+    no account is stored; sign in with 'cec configure'
+    [exit code 0]
+    ");
     two_accounts(&world);
     world.signed_out(["config", "ls"]).run().is(
         0,
@@ -27,10 +33,24 @@ fn accounts_are_listed_chosen_and_used() {
     assert_eq!(fields(&list[0]), names);
     assert_eq!((&list[0]["active"], &list[1]["active"]), (&true.into(), &false.into()));
     let id = format!("alice@127.0.0.1:{}", world.port());
-    world.signed_out(["config", "use", &id]).run().is(0, "", "the active account is now alice@127.0.0.1:PORT\n");
-    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    assert_snapshot!(world.signed_out(["config", "use", &id]).run(), @"
+    [stderr]
+    the active account is now alice@127.0.0.1:PORT
+    [exit code 0]
+    ");
+    assert_snapshot!(world.signed_out(["ls"]).run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [exit code 0]
+    ");
     let json = world.signed_out(["config", "use", "alice@127.0.0.1", "--json"]).run();
-    assert_eq!(json.stdout, "{\"account_id\":\"alice@127.0.0.1:PORT\"}\n");
+    assert_snapshot!(json, @r#"
+    [stdout]
+    {"account_id":"alice@127.0.0.1:PORT"}
+    [exit code 0]
+    "#);
     let run = world.signed_out(["config", "use", "nobody"]).run();
     assert_eq!((run.code, run.stderr.starts_with("error: there is no account 'nobody'\n")), (3, true), "{run:?}");
     let run = world.signed_out(["config", "use"]).run();
@@ -46,18 +66,18 @@ fn a_forgotten_session_is_ended_on_the_server_and_a_token_is_told_to_go_on() {
     let id = format!("alice@127.0.0.1:{}", world.port());
     let access = file["Configs"][&id]["idToken"].as_str().expect("a token");
     assert!(world.sandbox.is_alive(access));
-    world.signed_out(["config", "rm", "-f", "alice@127.0.0.1"]).run().is(
-        0,
-        "",
-        "alice@127.0.0.1:PORT is removed and signed out on the server\n",
-    );
+    assert_snapshot!(world.signed_out(["config", "rm", "-f", "alice@127.0.0.1"]).run(), @"
+    [stderr]
+    alice@127.0.0.1:PORT is removed and signed out on the server
+    [exit code 0]
+    ");
     assert!(!world.sandbox.is_alive(access));
-    world.signed_out(["config", "rm", "-f", "admin@127.0.0.1"]).run().is(
-        0,
-        "",
-        "admin@127.0.0.1:PORT is removed\nwarning: the token of admin@127.0.0.1:PORT is still valid: only a server \
-            administrator can revoke it\n",
-    );
+    assert_snapshot!(world.signed_out(["config", "rm", "-f", "admin@127.0.0.1"]).run(), @"
+    [stderr]
+    admin@127.0.0.1:PORT is removed
+    warning: the token of admin@127.0.0.1:PORT is still valid: only a server administrator can revoke it
+    [exit code 0]
+    ");
     // The older client cannot read an empty list.
     assert!(!world.config_file().exists());
     assert_eq!(world.signed_out(["config", "rm", "-f", "x"]).run().code, 3);
@@ -67,8 +87,12 @@ fn a_forgotten_session_is_ended_on_the_server_and_a_token_is_told_to_go_on() {
 fn nothing_is_forgotten_where_nobody_can_be_asked() {
     let world = World::new();
     let pair = world.store_session("alice", 3000);
-    let asked = "error: cannot ask for confirmation before removing alice@127.0.0.1:PORT\n  hint: add --force\n";
-    world.signed_out(["config", "rm", "alice@127.0.0.1"]).input("y\n").run().is(2, "", asked);
+    assert_snapshot!(world.signed_out(["config", "rm", "alice@127.0.0.1"]).input("y\n").run(), @"
+    [stderr]
+    error: cannot ask for confirmation before removing alice@127.0.0.1:PORT
+      hint: add --force
+    [exit code 2]
+    ");
     assert!(world.config_file().exists() && world.sandbox.is_alive(&pair.access));
     let removed = world.signed_out(["config", "rm", "-f", "alice@127.0.0.1", "--json"]).run().json();
     assert_eq!(fields(&removed), ["account_id", "session_ended", "active"]);
@@ -80,8 +104,12 @@ fn a_token_that_is_dead_is_not_said_to_go_on() {
     let world = World::new();
     two_accounts(&world);
     world.sandbox.revoke_token(&world.sandbox.token("admin"));
-    let told = "admin@127.0.0.1:PORT is removed\nthe active account is now alice@127.0.0.1:PORT\n";
-    world.signed_out(["config", "rm", "-f", "admin@127.0.0.1"]).run().is(0, "", told);
+    assert_snapshot!(world.signed_out(["config", "rm", "-f", "admin@127.0.0.1"]).run(), @"
+    [stderr]
+    admin@127.0.0.1:PORT is removed
+    the active account is now alice@127.0.0.1:PORT
+    [exit code 0]
+    ");
 }
 
 #[cfg(unix)]
@@ -97,7 +125,15 @@ fn a_file_without_secrets_may_be_read_by_others() {
     world.store_session("alice", 3000);
     open();
     let run = world.signed_out(["ls"]).run();
-    assert!(run.code == 0 && run.stderr.contains("run: chmod 600"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [stderr]
+    warning: other users can read the secrets in HOME/.config/pydio/cells-client/config.json; run: chmod 600 HOME/.config/pydio/cells-client/config.json
+    [exit code 0]
+    ");
     // So with a file that holds a token.
     let file = world.home().join("token");
     fs::write(&file, world.sandbox.token("alice")).expect("a file");
@@ -201,9 +237,22 @@ fn signing_in_again_goes_the_same_way() {
     let text = fs::read_to_string(world.config_file()).expect("config.json");
     fs::write(world.config_file(), text.replace("alice@127.0.0.1:8080", &id)).expect("config.json");
     let run = world.signed_out(["config", "relog", "--login", "alice"]).env("CEC_PASSWORD", &password).run();
-    assert_eq!(run.code, 0, "{run:?}");
-    assert!(run.stderr.starts_with("signing in again as alice on URL\n"), "{run:?}");
-    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    assert_snapshot!(run, @"
+    [stderr]
+    signing in again as alice on URL
+    signed in as alice on URL (Pydio Cells Home Edition 4.0.0)
+    the session renews itself; it expires after 60 days without use (the server may set another limit)
+    warning: the session is stored in clear text in HOME/.config/pydio/cells-client/config.json, which only you can read; there is no system keyring (disabled by CEC_KEYRING)
+    hint: try: cec ls
+    [exit code 0]
+    ");
+    assert_snapshot!(world.signed_out(["ls"]).run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [exit code 0]
+    ");
 }
 
 /// What config.json says of an account.
@@ -270,21 +319,49 @@ fn signing_in_again_is_for_the_same_user_on_the_same_server() {
 #[test]
 fn a_certificate_that_is_not_checked_is_told_and_stays_so_when_signing_in_again() {
     let world = World::with(cells_sandbox::Config { tls: true, ..cells_sandbox::Config::default() });
-    let stored = "warning: the certificate of URL is not checked (stored with the account), so others may read all \
-                  data; --ca-cert is safer\n";
-    let flag = "warning: the certificate of URL is not checked, so others may read all data; --ca-cert is safer\n";
     world.store_session("alice", 3000);
-    let names = "a1-ro/\ncommon-files/\npersonal-files/\n";
-    world.signed_out(["ls", "--skip-verify"]).run().is(0, names, flag);
-    world.signed_out(["ls", "--skip-verify", "-q"]).run().is(0, names, flag);
+    assert_snapshot!(world.signed_out(["ls", "--skip-verify"]).run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [stderr]
+    warning: the certificate of URL is not checked, so others may read all data; --ca-cert is safer
+    [exit code 0]
+    ");
+    assert_snapshot!(world.signed_out(["ls", "--skip-verify", "-q"]).run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [stderr]
+    warning: the certificate of URL is not checked, so others may read all data; --ca-cert is safer
+    [exit code 0]
+    ");
     assert_eq!(world.signed_out(["ls"]).run().code, 6);
     let text = fs::read_to_string(world.config_file()).expect("config.json");
     world.install_config(&text.replace("\"skipVerify\":false", "\"skipVerify\":true"));
-    world.signed_out(["ls"]).run().is(0, names, stored);
+    assert_snapshot!(world.signed_out(["ls"]).run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [stderr]
+    warning: the certificate of URL is not checked (stored with the account), so others may read all data; --ca-cert is safer
+    [exit code 0]
+    ");
     let run = world.signed_out(["config", "relog", "--password", "-"]).input(world.sandbox.password("alice")).run();
     assert_eq!((run.code, run.stderr.matches("is not checked").count()), (0, 1), "{run:?}");
     assert_eq!(entry(&world, "alice")["skipVerify"], true);
-    world.signed_out(["ls"]).run().is(0, names, stored);
+    assert_snapshot!(world.signed_out(["ls"]).run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [stderr]
+    warning: the certificate of URL is not checked (stored with the account), so others may read all data; --ca-cert is safer
+    [exit code 0]
+    ");
 }
 
 #[test]
@@ -316,12 +393,24 @@ fn an_account_that_does_not_know_its_user_learns_it() {
     let nameless = "*\t@127.0.0.1:PORT\t-\tURL\toauth\tfile\t@127.0.0.1\trenews itself\n";
     let named = "*\talice@127.0.0.1:PORT\talice\tURL\toauth\tfile\talice@127.0.0.1\trenews itself\n";
     // It works as it is.
-    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    assert_snapshot!(world.signed_out(["ls"]).run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [exit code 0]
+    ");
     world.signed_out(["config", "ls"]).run().is(0, nameless, "");
     let info = world.signed_out(["info", "--json"]).run().json();
     assert_eq!(info["account_id"], "alice@127.0.0.1:PORT");
     world.signed_out(["config", "ls"]).run().is(0, named, "");
-    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    assert_snapshot!(world.signed_out(["ls"]).run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [exit code 0]
+    ");
     // Who signs in again to it takes its place.
     world.install_config(
         include_str!("../recordings/config/legacy-single-pat-v2.json").replace("\"admin\"", "\"\"").as_str(),

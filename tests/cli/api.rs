@@ -1,5 +1,6 @@
 //! `cec api`.
 
+use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::support::World;
@@ -25,21 +26,33 @@ fn an_answer_is_written_as_it_came() {
 fn the_exit_code_is_what_the_answer_means() {
     let world = World::new();
     let run = world.cec(["api", "GET", "tree/stat/common-files/nope"]).run();
-    assert_eq!(run.code, 3, "{run:?}");
-    assert!(run.stdout.starts_with("{\"Title\":\"Could not retrieve node /nope\""), "{run:?}");
-    assert!(
-        run.stderr.starts_with("error: Could not retrieve node /nope\n  while: GET /a/tree/stat/common-files/nope\n")
-    );
+    assert_snapshot!(run, @r#"
+    [stdout]
+    {"Title":"Could not retrieve node /nope","Detail":"Not Found: Could not retrieve node /nope"}
+    [stderr]
+    error: Could not retrieve node /nope
+      while: GET /a/tree/stat/common-files/nope
+    [exit code 3]
+    "#);
     let denied = world.cec(["api", "POST", "acl"]).user("alice").run();
-    assert_eq!((denied.code, denied.stdout.as_str()), (5, "Unauthorized\n"), "{denied:?}");
+    assert_snapshot!(denied, @"
+    [stdout]
+    Unauthorized
+    [stderr]
+    error: the server does not allow this call for this user
+      while: POST /a/acl
+    [exit code 5]
+    ");
     assert_eq!(world.cec(["api", "POST", "acl"]).env("CEC_TOKEN", "some-dead-token").run().code, 4);
     assert_eq!(world.cec(["api", "POST", "user"]).env("CEC_URL", "http://127.0.0.1:9").run().code, 6);
     let none = world.cec(["api", "GET", "nosuch"]).run();
-    assert_eq!((none.code, none.stdout.as_str()), (3, ""), "{none:?}");
-    assert!(
-        none.stderr.starts_with("error: the server answered with a web page: it does not know this request\n"),
-        "{none:?}"
-    );
+    assert_snapshot!(none, @"
+    [stderr]
+    error: the server answered with a web page: it does not know this request
+      while: GET /a/nosuch
+      hint: write the path like /a/tree/stat/WORKSPACE
+    [exit code 3]
+    ");
     assert_eq!(world.cec(["api", "POST", "user", "-f", "Nope=1"]).run().code, 1, "refused as it is");
 }
 
@@ -113,9 +126,19 @@ fn calls_that_cannot_be_meant_have_a_hint() {
     let world = World::new();
     world.sandbox.faults().add(cells_sandbox::Fault::on("GET", "/config/discovery").html().always());
     let run = world.cec(["api", "GET", "/config/discovery"]).run();
-    assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{run:?}");
-    assert!(run.stderr.ends_with("hint: REST calls are below /a: try '/a/config/discovery'\n"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the answer is a web page (HTTP 200): this is not a Cells server, or a sign-in page is in front of it
+      while: GET /config/discovery
+      hint: REST calls are below /a: try '/a/config/discovery'
+    [exit code 6]
+    ");
     let run = world.cec(["api", "HEAD", "tree/stat/common-files"]).run();
-    assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{run:?}");
-    assert!(run.stderr.ends_with("hint: the server refuses HEAD with any token: use GET\n"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the server answered HTTP 401: no reason given
+      while: HEAD /a/tree/stat/common-files
+      hint: the server refuses HEAD with any token: use GET
+    [exit code 4]
+    ");
 }

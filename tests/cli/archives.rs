@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use cells_sandbox::Config;
+use insta::assert_snapshot;
 
 use crate::support::{World, fields, wait_for};
 
@@ -33,11 +34,11 @@ fn several_sources_keep_their_names() {
     let world = world();
     let run = world.cec(["compress", "common-files/*.txt", "common-files/site", "personal-files/all.zip"]).run();
     assert_eq!(run.code, 0, "{run:?}");
-    world.cec(["extract", "personal-files/all.zip", "personal-files/new"]).run().is(
-        0,
-        "",
-        "unpacked personal-files/all.zip to personal-files/new\n",
-    );
+    assert_snapshot!(world.cec(["extract", "personal-files/all.zip", "personal-files/new"]).run(), @"
+    [stderr]
+    unpacked personal-files/all.zip to personal-files/new
+    [exit code 0]
+    ");
     assert_eq!(world.tree().list("personal-files/new"), ["more.txt", "notes.txt", "site"]);
 }
 
@@ -48,15 +49,19 @@ fn nothing_is_overwritten() {
     world.put("common-files/full/x", "x");
     world.mkdir("common-files/empty");
     let run = world.cec(["compress", "common-files/site", "common-files/a.zip"]).run();
-    run.is(8, "", "error: 'common-files/a.zip' already exists\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/a.zip' already exists
+    [exit code 8]
+    ");
     world.cec(["compress", "-q", "common-files/site", "common-files/site.zip"]).run().is(0, "", "");
     let run = world.cec(["extract", "common-files/site.zip"]).run();
-    run.is(
-        8,
-        "",
-        "error: 'common-files/site' already exists, and the server would overwrite its content\n  \
-         hint: name a folder that does not exist\n",
-    );
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/site' already exists, and the server would overwrite its content
+      hint: name a folder that does not exist
+    [exit code 8]
+    ");
     for target in ["common-files/full", "common-files", "common-files/notes.txt"] {
         let run = world.cec(["extract", "common-files/site.zip", target]).run();
         assert_eq!(run.code, 8, "{run:?}");
@@ -90,12 +95,13 @@ fn what_cannot_be_meant_is_refused_and_what_is_missing_not_found() {
 fn what_is_no_archive_fails_on_the_server() {
     let world = world();
     let run = world.cec(["extract", "common-files/notes.txt", "common-files/new", "--format", "zip"]).run();
-    run.is(
-        10,
-        "",
-        "error: the server's job failed: zip: not a valid zip file\n  while: unpacking common-files/notes.txt\n  \
-         hint: 'common-files/new' is incomplete now; remove it with: cec rm common-files/new\n",
-    );
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the server's job failed: zip: not a valid zip file
+      while: unpacking common-files/notes.txt
+      hint: 'common-files/new' is incomplete now; remove it with: cec rm common-files/new
+    [exit code 10]
+    ");
 }
 
 #[test]
@@ -111,7 +117,11 @@ fn archives_get_the_ending_that_the_server_gives_them_or_are_refused() {
         assert!(world.tree().exists(made));
     }
     let run = world.cec(["compress", "common-files/site", "common-files/x", "--format", "zip"]).run();
-    run.is(8, "", "error: 'common-files/x.zip' already exists\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/x.zip' already exists
+    [exit code 8]
+    ");
     let before = world.tree().list("common-files");
     for (name, format, called, better) in [
         ("a.tgz", None, "a.tgz.tar.gz", "a.tar.gz"),
@@ -158,5 +168,9 @@ fn json_tells_what_was_made() {
     let json = world.cec(["extract", "--json", "common-files/s.zip"]).run().json();
     assert_eq!(fields(&json), ["archive", "target", "format", "status", "job"]);
     let run = world.cec(["extract", "--no-wait", "common-files/s.zip", "common-files/t"]).run();
-    assert!(run.stdout.starts_with("extract-archive-"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stdout]
+    extract-archive-UUID
+    [exit code 0]
+    ");
 }

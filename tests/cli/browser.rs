@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::support::http::{ask, body_of};
+use crate::raw::Answer;
+use crate::support::http::ask;
 use crate::support::{Cec, PATIENCE, World, exit_code, wait_for};
 
 /// Port 3000 of this machine, held by one test at a time.
@@ -67,21 +69,19 @@ fn log_in(world: &World, address: &str, login: Option<&str>) -> String {
     let host = world.url().strip_prefix("http://").expect("a host").to_owned();
     let target = address.strip_prefix(world.url()).expect("the server's own page");
     let page = ask(&host, "GET", target, None);
-    let challenge = page.split("login_challenge=").nth(1).expect("a challenge")[..32].to_owned();
+    let challenge = page.header("location").split("login_challenge=").nth(1).expect("a challenge")[..32].to_owned();
     let Some(login) = login else {
         let answer = ask(&host, "GET", &format!("/oauth2/login?cancel=1&login_challenge={challenge}"), None);
-        let line = answer.lines().find(|line| line.to_ascii_lowercase().starts_with("location: ")).expect("a redirect");
-        return line[10..].trim().to_owned();
+        return answer.header("location").to_owned();
     };
     let info = json!({"AuthInfo": {
         "type": "credentials", "login": login, "password": world.sandbox.password(login), "challenge": challenge,
     }});
-    let answer = ask(&host, "POST", "/a/frontend/session", Some(&info));
-    let answer: Value = serde_json::from_str(body_of(&answer)).expect("JSON");
+    let answer = ask(&host, "POST", "/a/frontend/session", Some(&info)).json();
     answer["RedirectTo"].as_str().expect("a redirect").to_owned()
 }
 
-fn visit(address: &str) -> String {
+fn visit(address: &str) -> Answer {
     let (host, path) = address.strip_prefix("http://").and_then(|text| text.split_once('/')).expect("an address");
     ask(host, "GET", &format!("/{path}"), None)
 }
@@ -93,8 +93,8 @@ fn the_browser_comes_back_and_the_account_is_stored() {
     let (path, file) = stub(&world);
     let child = configure(&world, &path).spawn();
     let address = opened(&file);
-    assert!(visit("http://localhost:3000/favicon.ico").starts_with("HTTP/1.1 404 "));
-    let page = visit(&log_in(&world, &address, Some("alice")));
+    assert_eq!(visit("http://localhost:3000/favicon.ico").status, 404);
+    let page = visit(&log_in(&world, &address, Some("alice"))).text();
     assert!(page.contains("<h1>Signed in as alice</h1>") && page.contains("You can close this tab."), "{page}");
     let output = child.wait_with_output().expect("an end");
     let told = String::from_utf8_lossy(&output.stderr);
@@ -109,7 +109,13 @@ fn the_browser_comes_back_and_the_account_is_stored() {
         let secret = account[secret].as_str().expect("a token");
         assert!(!told.contains(secret) && !page.contains(secret));
     }
-    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    assert_snapshot!(world.signed_out(["ls"]).run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [exit code 0]
+    ");
 }
 
 #[test]
@@ -118,7 +124,7 @@ fn a_refusal_in_the_browser_is_told_on_both_sides() {
     let world = World::new();
     let (path, file) = stub(&world);
     let child = configure(&world, &path).spawn();
-    let page = visit(&log_in(&world, &opened(&file), None));
+    let page = visit(&log_in(&world, &opened(&file), None)).text();
     assert!(page.contains("<h1>cec is not signed in</h1>") && page.contains("access_denied"), "{page}");
     let output = child.wait_with_output().expect("an end");
     let told = String::from_utf8_lossy(&output.stderr);
@@ -168,13 +174,12 @@ fn a_port_that_is_taken_means_pasting() {
     let (path, file) = stub(&world);
     let _taken = TcpListener::bind("127.0.0.1:3000").expect("the port");
     let run = configure(&world, &path).run();
-    run.is(
-        2,
-        "",
-        "error: port 3000 of this machine, which the browser must return to, is in use, and there is no terminal to \
-            paste a code into\n  hint: run it on a terminal, or sign in with a token: cec configure token \
-            --with-token\n",
-    );
+    assert_snapshot!(run, @"
+    [stderr]
+    error: port 3000 of this machine, which the browser must return to, is in use, and there is no terminal to paste a code into
+      hint: run it on a terminal, or sign in with a token: cec configure token --with-token
+    [exit code 2]
+    ");
     let screen = configure(&world, &path).on_terminal(&[("Then paste the code shown there: ", "\u{3}")]);
     if let Some((code, screen)) = screen {
         assert_eq!(code, 130, "{screen}");
@@ -304,9 +309,7 @@ impl Chromium {
     fn call(&self, method: &str, path: &str, body: &Value) -> Value {
         let target = format!("/session{}{path}", self.session);
         let body = (method == "POST").then_some(body);
-        let answer = ask(&format!("127.0.0.1:{}", self.port), method, &target, body);
-        let answer: Value = serde_json::from_str(body_of(&answer)).expect("JSON");
-        answer["value"].clone()
+        ask(&format!("127.0.0.1:{}", self.port), method, &target, body).json()["value"].clone()
     }
 
     fn open(&self, address: &str) {
@@ -386,7 +389,13 @@ fn a_real_browser_signs_in_mistypes_and_cancels() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{told}");
     assert!(told.contains("signed in as alice on "), "{told}");
-    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    assert_snapshot!(world.signed_out(["ls"]).run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [exit code 0]
+    ");
 
     fs::remove_file(world.config_file()).expect("it was stored");
     let child = configure(&world, &path).spawn();

@@ -1,4 +1,5 @@
 use cells_sandbox::Fault;
+use insta::assert_snapshot;
 
 use crate::support::World;
 
@@ -51,13 +52,20 @@ fn ranges_are_cut_out() {
 fn what_cannot_be_read_is_told_and_the_rest_goes_on() {
     let world = world();
     world.mkdir("common-files/folder");
-    world.cec(["cat", "cells://common-files/folder"]).run().is(
-        1,
-        "",
-        "error: 'common-files/folder' is a folder\n  while: reading common-files/folder\n",
-    );
+    assert_snapshot!(world.cec(["cat", "cells://common-files/folder"]).run(), @"
+    [stderr]
+    error: 'common-files/folder' is a folder
+      while: reading common-files/folder
+    [exit code 1]
+    ");
     let run = world.cec(["cat", "cells://common-files/nope", "cells://common-files/b.txt"]).run();
-    run.is(7, "second\n", "error: 'common-files/nope' does not exist\n");
+    assert_snapshot!(run, @"
+    [stdout]
+    second
+    [stderr]
+    error: 'common-files/nope' does not exist
+    [exit code 7]
+    ");
 }
 
 #[test]

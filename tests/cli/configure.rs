@@ -1,8 +1,9 @@
 use std::fs;
 
 use cells_sandbox::Fault;
+use insta::assert_snapshot;
 
-use crate::support::{World, fields};
+use crate::support::{World, fields, transcript};
 
 const TOKEN_LASTS: &str = "the token expires at the time that its creator set\n";
 
@@ -36,7 +37,13 @@ fn a_token_is_checked_and_stored_for_every_later_command() {
         .replace("admin", "alice")
         .replace("4.4.0-alpha3", env!("CARGO_PKG_VERSION"));
     assert_eq!(stored(&world), expected.trim_end_matches('\n'));
-    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    assert_snapshot!(world.signed_out(["ls"]).run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [exit code 0]
+    ");
 }
 
 #[cfg(unix)]
@@ -68,44 +75,72 @@ fn without_a_keyring_the_secret_goes_to_the_file_with_one_warning() {
         only you can read; there is no system keyring (disabled by CEC_KEYRING)\n";
     assert!(run.stderr.contains(warning), "{run:?}");
     assert!(stored(&world).contains("\"skipKeyring\": true"));
-    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    assert_snapshot!(world.signed_out(["ls"]).run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [exit code 0]
+    ");
 }
 
 #[test]
 fn what_is_missing_is_named_where_nobody_can_be_asked() {
     let world = World::new();
-    for (arguments, missing) in [
-        (&["configure"][..], "--url, --token (or --login and --password)"),
-        (&["configure", "token"], "--url, --token, --token-file or --with-token"),
-        (&["configure", "token", "--token", "some-token"], "--url"),
-        (&["config", "add", "client-auth", "--url", "https://h"], "--login, --password"),
-        (&["configure", "https://h"], "--token (or --login and --password)"),
-    ] {
-        let arguments = [arguments, &["--skip-keyring"]].concat();
-        let run = world.signed_out(arguments.iter().copied()).run();
-        run.is(
-            2,
-            "",
-            &format!(
-                "error: cannot ask here, and this is missing: {missing}\n  \
-                 hint: or set CEC_URL, CEC_TOKEN, CEC_LOGIN, CEC_PASSWORD\n"
-            ),
-        );
-    }
+    let refused = [
+        &["configure"][..],
+        &["configure", "token"],
+        &["configure", "token", "--token", "some-token"],
+        &["config", "add", "client-auth", "--url", "https://h"],
+        &["configure", "https://h"],
+    ]
+    .map(|arguments| world.signed_out([arguments, &["--skip-keyring"]].concat()).run());
+    assert_snapshot!(transcript(refused), @"
+    $ cec configure --skip-keyring
+    [stderr]
+    error: cannot ask here, and this is missing: --url, --token (or --login and --password)
+      hint: or set CEC_URL, CEC_TOKEN, CEC_LOGIN, CEC_PASSWORD
+    [exit code 2]
+    $ cec configure token --skip-keyring
+    [stderr]
+    error: cannot ask here, and this is missing: --url, --token, --token-file or --with-token
+      hint: or set CEC_URL, CEC_TOKEN, CEC_LOGIN, CEC_PASSWORD
+    [exit code 2]
+    $ cec configure token --token some-token --skip-keyring
+    [stderr]
+    error: cannot ask here, and this is missing: --url
+      hint: or set CEC_URL, CEC_TOKEN, CEC_LOGIN, CEC_PASSWORD
+    [exit code 2]
+    $ cec config add client-auth --url https://h --skip-keyring
+    [stderr]
+    error: cannot ask here, and this is missing: --login, --password
+      hint: or set CEC_URL, CEC_TOKEN, CEC_LOGIN, CEC_PASSWORD
+    [exit code 2]
+    $ cec configure https://h --skip-keyring
+    [stderr]
+    error: cannot ask here, and this is missing: --token (or --login and --password)
+      hint: or set CEC_URL, CEC_TOKEN, CEC_LOGIN, CEC_PASSWORD
+    [exit code 2]
+    ");
 }
 
 #[test]
 fn a_mistyped_way_to_sign_in_is_no_server() {
     let world = World::new();
-    world.signed_out(["configure", "tokn"]).run().is(
-        2,
-        "",
-        "error: 'tokn' is neither a way to sign in nor the URL of a server\n  hint: did you mean 'token'?\n",
-    );
+    assert_snapshot!(world.signed_out(["configure", "tokn"]).run(), @"
+    [stderr]
+    error: 'tokn' is neither a way to sign in nor the URL of a server
+      hint: did you mean 'token'?
+    [exit code 2]
+    ");
     assert_eq!(world.signed_out(["configure", "check-keyring"]).run().code, 1);
     let two = ["configure", "https://a.example", "token", "https://b.example", "--skip-keyring", "-t", "x"];
     let run = world.signed_out(two).run();
-    run.is(2, "", "error: two servers are named: https://b.example and https://a.example\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: two servers are named: https://b.example and https://a.example
+    [exit code 2]
+    ");
 }
 
 #[test]
@@ -117,8 +152,15 @@ fn a_certificate_authority_is_needed_from_now_on() {
     fs::write(&certificate, authority.cert.pem()).expect("a file");
     let arguments = ["configure", "token", world.url(), "--skip-keyring", "-t", &token, "--ca-cert", "ca.pem"];
     let run = world.signed_out(arguments).run();
-    assert_eq!(run.code, 0, "{run:?}");
-    assert!(run.stderr.contains("set CEC_CA_CERT=HOME/ca.pem from now on"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    signed in as admin on URL (Pydio Cells Home Edition 4.0.0)
+    the token expires at the time that its creator set
+    warning: the token is stored in clear text in HOME/.config/pydio/cells-client/config.json, which only you can read
+    hint: the certificate authority is not stored: set CEC_CA_CERT=HOME/ca.pem from now on, or add --ca-cert
+    hint: try: cec ls
+    [exit code 0]
+    ");
 }
 
 #[test]
@@ -126,7 +168,13 @@ fn a_byte_order_mark_is_no_harm() {
     let world = World::new();
     world.install_config(&format!("\u{feff}{}", include_str!("../recordings/config/keyring-pat.json")));
     let run = world.signed_out(["ls"]).run();
-    assert!(run.code == 4 && run.stderr.contains("in the system keyring"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the secret of admin@files.example.com:443 is in the system keyring: there is no system keyring (disabled by CEC_KEYRING)
+      hint: to keep the secret in config.json instead, sign in again: cec configure --skip-keyring
+      hint: or set CEC_URL and CEC_TOKEN
+    [exit code 4]
+    ");
 }
 
 #[test]
@@ -176,7 +224,13 @@ fn a_password_becomes_a_session_and_is_not_stored() {
     let stored = stored(&world);
     assert!(stored.contains("\"authType\": \"oauth2\"") && stored.contains("\"refreshToken\""), "{stored}");
     assert!(!stored.contains(&password), "{stored}");
-    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    assert_snapshot!(world.signed_out(["ls"]).run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [exit code 0]
+    ");
     let logins = world.sandbox.requests().iter().filter(|request| request.path.ends_with("/frontend/session")).count();
     assert_eq!(logins, 2, "one for each sign-in");
 }
@@ -198,7 +252,13 @@ fn where_a_password_gives_no_session_it_is_stored() {
     );
     let stored = stored(&world);
     assert!(stored.contains("\"authType\": \"session\"") && stored.contains(world.sandbox.password("alice")));
-    world.signed_out(["ls"]).run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    assert_snapshot!(world.signed_out(["ls"]).run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [exit code 0]
+    ");
     // Each session that was opened was closed again.
     let logins = world.sandbox.requests().iter().filter(|request| request.path.ends_with("/frontend/session")).count();
     assert!(logins.is_multiple_of(2), "{logins}");
@@ -212,20 +272,22 @@ fn a_user_who_may_not_log_in_by_password_alone_hears_why() {
         world.signed_out(arguments).env("CEC_PASSWORD", world.sandbox.password("alice")).run()
     };
     world.sandbox.set_second_factor("alice", Some("mfa_totp"));
-    configure().is(
-        4,
-        "",
-        "error: the server requires another sign-in step: mfa_totp\n  while: signing in to URL\n  \
-         hint: sign in with the browser: cec configure oauth\n",
-    );
+    assert_snapshot!(configure(), @"
+    [stderr]
+    error: the server requires another sign-in step: mfa_totp
+      while: signing in to URL
+      hint: sign in with the browser: cec configure oauth
+    [exit code 4]
+    ");
     world.sandbox.set_second_factor("alice", None);
     world.sandbox.set_locked("alice", true);
-    configure().is(
-        4,
-        "",
-        "error: the user is locked on the server\n  while: signing in to URL\n  \
-         hint: ask an administrator of the server to unlock it\n",
-    );
+    assert_snapshot!(configure(), @"
+    [stderr]
+    error: the user is locked on the server
+      while: signing in to URL
+      hint: ask an administrator of the server to unlock it
+    [exit code 4]
+    ");
     let logins = world.sandbox.requests().iter().filter(|request| request.path.ends_with("/frontend/session")).count();
     assert_eq!(logins, 2, "each was sent once");
     assert!(!world.config_file().exists());
@@ -237,8 +299,15 @@ fn a_password_that_must_be_changed_works_and_is_told() {
     world.sandbox.set_must_change_password("alice", true);
     let arguments = ["configure", "client-auth", "--skip-keyring", "--url", world.url(), "--login", "alice"];
     let run = world.signed_out(arguments).env("CEC_PASSWORD", world.sandbox.password("alice")).run();
-    assert_eq!(run.code, 0, "{run:?}");
-    assert!(run.stderr.contains("warning: the server requires alice to change the password in a browser\n"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    signed in as alice on URL (Pydio Cells Home Edition 4.0.0)
+    the session renews itself; it expires after 60 days without use (the server may set another limit)
+    warning: the session is stored in clear text in HOME/.config/pydio/cells-client/config.json, which only you can read
+    warning: the server requires alice to change the password in a browser
+    hint: try: cec ls
+    [exit code 0]
+    ");
 }
 
 #[test]
@@ -279,12 +348,12 @@ fn a_session_of_another_user_than_was_said_is_ended_again() {
     let pair = world.sandbox.sign_in("bob");
     let arguments = ["config", "add", "oauth", "-u", world.url(), "--id-token", &pair.access, "--login", "alice"];
     let run = world.signed_out(arguments).env("CEC_SKIP_KEYRING", "1").run();
-    run.is(
-        2,
-        "",
-        "error: the browser signed in bob, but --login says alice\n  \
-         hint: nothing was stored; omit or correct the login name\n",
-    );
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the browser signed in bob, but --login says alice
+      hint: nothing was stored; omit or correct the login name
+    [exit code 2]
+    ");
     assert!(!world.config_file().exists());
 }
 
@@ -292,16 +361,21 @@ fn a_session_of_another_user_than_was_said_is_ended_again() {
 fn credentials_that_are_refused_are_not_stored() {
     let world = World::new();
     let token = ["configure", "token", "--skip-keyring", "--url", world.url(), "--token", "not-a-valid-token"];
-    world.signed_out(token).run().is(
-        4,
-        "",
-        "error: URL does not accept this personal access token\n  \
-         hint: it may be incomplete or expired, or belong to another server; nothing was stored\n",
-    );
+    assert_snapshot!(world.signed_out(token).run(), @"
+    [stderr]
+    error: URL does not accept this personal access token
+      hint: it may be incomplete or expired, or belong to another server; nothing was stored
+    [exit code 4]
+    ");
     let password = ["configure", "client-auth", "--skip-keyring", "--url", world.url(), "--login", "alice"];
     let run = world.signed_out(password).env("CEC_PASSWORD", "wrong-password").run();
-    assert_eq!((run.code, run.stdout.as_str()), (4, ""));
-    assert!(run.stderr.starts_with("error: sign-in failed: wrong login or password\n"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: sign-in failed: wrong login or password
+      while: signing in on URL
+      hint: check both before you try again: ten wrong passwords lock the user
+    [exit code 4]
+    ");
     assert!(!run.stderr.contains("wrong-password"));
     let logins = world.sandbox.requests().iter().filter(|request| request.path.ends_with("/frontend/session")).count();
     assert_eq!(logins, 1, "a failed login is never repeated");
@@ -316,12 +390,12 @@ fn a_login_name_must_be_that_of_the_token() {
         let arguments = ["configure", "token", "--url", world.url(), "--token", &token, "--login", login];
         world.signed_out(arguments).env("CEC_SKIP_KEYRING", "1").run()
     };
-    configure("bob").is(
-        2,
-        "",
-        "error: the token belongs to alice, but --login says bob\n  \
-         hint: nothing was stored; omit or correct the login name\n",
-    );
+    assert_snapshot!(configure("bob"), @"
+    [stderr]
+    error: the token belongs to alice, but --login says bob
+      hint: nothing was stored; omit or correct the login name
+    [exit code 2]
+    ");
     assert!(!world.config_file().exists());
     assert_eq!(configure("alice").code, 0);
 }
@@ -336,15 +410,25 @@ fn the_url_is_checked_before_any_secret_is_used() {
         run
     };
     let dead = configure("http://127.0.0.1:9");
-    assert_eq!(dead.code, 6, "{dead:?}");
-    assert!(dead.stderr.contains("while: checking http://127.0.0.1:9\n"), "{dead:?}");
+    assert_snapshot!(dead, @"
+    [stderr]
+    error: cannot connect to 127.0.0.1:9: connection refused
+      while: checking http://127.0.0.1:9
+      hint: check that the server is running and that the URL is correct
+    [exit code 6]
+    ");
     for url in ["ftp://h", "https://user:pass@h", "https://h/cells"] {
         assert_eq!(configure(url).code, 2, "{url}");
     }
     world.sandbox.faults().add(Fault::on("*", "/").html().always());
     let page = configure(world.url());
-    assert_eq!(page.code, 6, "{page:?}");
-    assert!(page.stderr.contains("Cells server"), "{page:?}");
+    assert_snapshot!(page, @"
+    [stderr]
+    error: URL answers with a web page: it is not a Cells server
+      while: checking URL
+      hint: check the URL and anything in front of the server (proxy, sign-in page)
+    [exit code 6]
+    ");
     let sent = world.sandbox.requests();
     assert!(sent.iter().all(|request| request.header("authorization").is_empty()), "no secret went there");
 }
@@ -452,12 +536,12 @@ fn variables_that_win_over_what_is_stored_are_told() {
 #[test]
 fn what_is_no_server_is_told_to_be_something_else() {
     let world = World::new();
-    world.signed_out(["configure", "token", "https://h/public/1f0c6a3b9d20", "-t", "x"]).run().is(
-        2,
-        "",
-        "error: 'https://h/public/1f0c6a3b9d20' is a public link, not a server\n  \
-         hint: use it without an account: cec ls https://h/public/1f0c6a3b9d20\n",
-    );
+    assert_snapshot!(world.signed_out(["configure", "token", "https://h/public/the-report", "-t", "x"]).run(), @"
+    [stderr]
+    error: 'https://h/public/the-report' is a public link, not a server
+      hint: use it without an account: cec ls https://h/public/the-report
+    [exit code 2]
+    ");
     for url in ["https://h/?x=1", "https://h#frag"] {
         world.signed_out(["configure", "token", url, "-t", "x"]).run().is(
             2,

@@ -11,9 +11,7 @@ fn world() -> World {
     let world = World::new();
     for (path, content) in [("data/one", "1"), ("data/sub/two", "22"), ("more/three", "333"), ("more/sub/four", "4444")]
     {
-        let path = world.home().join(path);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        fs::write(path, content).expect("a file");
+        world.write(path, content);
     }
     for (path, content) in
         [("there/one", "1"), ("there/sub/two", "22"), ("other/three", "333"), ("other/sub/four", "4444")]

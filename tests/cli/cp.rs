@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use cells_sandbox::{Config, Fault, Gate};
+use insta::assert_snapshot;
 
 use crate::support::{World, fields, wait_for};
 
@@ -20,7 +21,11 @@ fn starts(world: &World) -> usize {
 fn one_file_gets_a_new_name_or_goes_into_a_folder() {
     let world = world();
     let run = world.cec(["cp", "common-files/a.txt", "common-files/c.txt"]).run();
-    run.is(0, "", "copied common-files/a.txt to common-files/c.txt\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    copied common-files/a.txt to common-files/c.txt
+    [exit code 0]
+    ");
     assert_eq!(world.tree().read("common-files/c.txt").expect("a copy"), b"a.txt");
     for (target, made) in [
         ("common-files/to", "common-files/to/a.txt"),
@@ -38,12 +43,13 @@ fn one_file_gets_a_new_name_or_goes_into_a_folder() {
 fn several_sources_and_whole_folders_go_into_a_folder_by_one_job() {
     let world = world();
     let run = world.cec(["cp", "common-files/*.txt", "common-files/folder", "personal-files"]).run();
-    run.is(
-        0,
-        "",
-        "copied common-files/a.txt to personal-files/a.txt\ncopied common-files/b.txt to personal-files/b.txt\n\
-         copied common-files/folder to personal-files/folder\n",
-    );
+    assert_snapshot!(run, @"
+    [stderr]
+    copied common-files/a.txt to personal-files/a.txt
+    copied common-files/b.txt to personal-files/b.txt
+    copied common-files/folder to personal-files/folder
+    [exit code 0]
+    ");
     assert_eq!(world.tree().list("personal-files/folder"), ["sub", "x"]);
     assert_eq!(starts(&world), 1);
 }
@@ -58,7 +64,11 @@ fn a_pattern_matches_over_all_pages() {
     assert_eq!(world.tree().list("personal-files/all").len(), 1003);
     // The older client takes it for a pattern in `rm` alone.
     let run = world.cec(["cp", "-q", "common-files/many/%", "personal-files/all"]).run();
-    run.is(3, "", "error: 'common-files/many/%' does not exist\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/many/%' does not exist
+    [exit code 3]
+    ");
 }
 
 #[test]
@@ -83,33 +93,145 @@ fn where_the_name_is_taken_nothing_starts() {
     }
     assert_eq!(starts(&world), 0);
     let run = world.cec(["cp", "common-files/a.txt", "common-files/b.txt"]).run();
-    run.is(8, "", "error: 'common-files/b.txt' already exists\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/b.txt' already exists
+    [exit code 8]
+    ");
 }
 
 #[test]
 fn what_the_server_would_do_wrong_is_refused() {
     let world = world();
     world.put("common-files/other/a.txt", "");
-    for (paths, told) in [
-        (&["common-files", "personal-files"][..], "'common-files' is a workspace, which cannot be"),
-        (&["common-f*", "personal-files"], "'common-files' is a workspace"),
-        (&["cells://common-files/", "personal-files/x/"], "'common-files' is a workspace"),
-        (&["common-files/folder", "common-files/folder"], "into itself"),
-        (&["common-files/folder", "common-files/folder/sub"], "into itself"),
-        (&["common-files/folder", "common-files/folder/sub/new/"], "into itself"),
-        (&["common-files/folder", "common-files/folder/new"], "into itself"),
-        (&["common-files/a.txt", "common-files/other/a.txt", "personal-files"], "would both become"),
-        (&["common-files/a.txt", "common-files/recycle_bin/"], "recycle bin"),
-        (&["common-files/a.txt", "/"], "the target must be a workspace"),
-        (&["/", "common-files/to"], "the root contains only the workspaces"),
-        (&["common-files/a.txt"], ""),
-    ] {
-        for command in ["cp", "mv"] {
-            let run = world.cec([&[command], paths].concat()).run();
-            assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
-            assert!(run.stderr.contains(told), "{told}: {run:?}");
-        }
-    }
+    let paths = [
+        &["common-files", "personal-files"][..],
+        &["common-f*", "personal-files"],
+        &["cells://common-files/", "personal-files/x/"],
+        &["common-files/folder", "common-files/folder"],
+        &["common-files/folder", "common-files/folder/sub"],
+        &["common-files/folder", "common-files/folder/sub/new/"],
+        &["common-files/folder", "common-files/folder/new"],
+        &["common-files/a.txt", "common-files/other/a.txt", "personal-files"],
+        &["common-files/a.txt", "common-files/recycle_bin/"],
+        &["common-files/a.txt", "/"],
+        &["/", "common-files/to"],
+        &["common-files/a.txt"],
+    ];
+    let refused = paths.iter().flat_map(|paths| ["cp", "mv"].map(|command| [&[command], *paths].concat()));
+    assert_snapshot!(world.transcript(refused), @r#"
+    $ cec cp common-files personal-files
+    [stderr]
+    error: 'common-files' is a workspace, which cannot be copied
+      hint: name its content instead: 'common-files/*'
+    [exit code 2]
+    $ cec mv common-files personal-files
+    [stderr]
+    error: 'common-files' is a workspace, which cannot be moved
+      hint: name its content instead: 'common-files/*'
+    [exit code 2]
+    $ cec cp "common-f*" personal-files
+    [stderr]
+    error: 'common-files' is a workspace, which cannot be copied
+      hint: name its content instead: 'common-files/*'
+    [exit code 2]
+    $ cec mv "common-f*" personal-files
+    [stderr]
+    'common-f*' matches 1 item
+    error: 'common-files' is a workspace, which cannot be moved
+      hint: name its content instead: 'common-files/*'
+    [exit code 2]
+    $ cec cp cells://common-files/ personal-files/x/
+    [stderr]
+    error: 'common-files' is a workspace, which cannot be copied
+      hint: name its content instead: 'common-files/*'
+    [exit code 2]
+    $ cec mv cells://common-files/ personal-files/x/
+    [stderr]
+    error: 'common-files' is a workspace, which cannot be moved
+      hint: name its content instead: 'common-files/*'
+    [exit code 2]
+    $ cec cp common-files/folder common-files/folder
+    [stderr]
+    error: 'common-files/folder' cannot be copied into itself
+    [exit code 2]
+    $ cec mv common-files/folder common-files/folder
+    [stderr]
+    error: 'common-files/folder' cannot be moved into itself
+    [exit code 2]
+    $ cec cp common-files/folder common-files/folder/sub
+    [stderr]
+    error: 'common-files/folder' cannot be copied into itself
+    [exit code 2]
+    $ cec mv common-files/folder common-files/folder/sub
+    [stderr]
+    error: 'common-files/folder' cannot be moved into itself
+    [exit code 2]
+    $ cec cp common-files/folder common-files/folder/sub/new/
+    [stderr]
+    error: 'common-files/folder' cannot be copied into itself
+    [exit code 2]
+    $ cec mv common-files/folder common-files/folder/sub/new/
+    [stderr]
+    error: 'common-files/folder' cannot be moved into itself
+    [exit code 2]
+    $ cec cp common-files/folder common-files/folder/new
+    [stderr]
+    error: 'common-files/folder' cannot be copied into itself
+    [exit code 2]
+    $ cec mv common-files/folder common-files/folder/new
+    [stderr]
+    error: 'common-files/folder' cannot be moved into itself
+    [exit code 2]
+    $ cec cp common-files/a.txt common-files/other/a.txt personal-files
+    [stderr]
+    error: 'common-files/a.txt' and 'common-files/other/a.txt' would both become 'personal-files/a.txt'
+    [exit code 2]
+    $ cec mv common-files/a.txt common-files/other/a.txt personal-files
+    [stderr]
+    error: 'common-files/a.txt' and 'common-files/other/a.txt' would both become 'personal-files/a.txt'
+    [exit code 2]
+    $ cec cp common-files/a.txt common-files/recycle_bin/
+    [stderr]
+    error: nothing can be copied to a recycle bin
+      hint: use 'cec rm' to move items there, so that they can be restored
+    [exit code 2]
+    $ cec mv common-files/a.txt common-files/recycle_bin/
+    [stderr]
+    error: nothing can be moved to a recycle bin
+      hint: use 'cec rm' to move items there, so that they can be restored
+    [exit code 2]
+    $ cec cp common-files/a.txt /
+    [stderr]
+    error: the target must be a workspace or a path in one
+    [exit code 2]
+    $ cec mv common-files/a.txt /
+    [stderr]
+    error: the target must be a workspace or a path in one
+    [exit code 2]
+    $ cec cp / common-files/to
+    [stderr]
+    error: the root contains only the workspaces
+      hint: 'cec ls' lists the workspaces
+    [exit code 2]
+    $ cec mv / common-files/to
+    [stderr]
+    error: the root contains only the workspaces
+      hint: 'cec ls' lists the workspaces
+    [exit code 2]
+    $ cec cp common-files/a.txt
+    [stderr]
+    error: a source and a target are required, but there is only one path
+      hint: usage: cec cp [OPTIONS] <SRC>... <DST>
+      hint: see 'cec cp --help'
+    [exit code 2]
+    $ cec mv common-files/a.txt
+    [stderr]
+    error: a source and a target are required, but there is only one path
+      hint: usage: cec mv [OPTIONS] <SRC>... <DST>
+      hint: see 'cec mv --help'
+    [exit code 2]
+    "#);
     assert_eq!(starts(&world), 0);
 }
 
@@ -117,22 +239,35 @@ fn what_the_server_would_do_wrong_is_refused() {
 fn what_is_missing_is_not_found() {
     let world = world();
     let run = world.cec(["cp", "common-files/none", "common-files/to"]).run();
-    run.is(3, "", "error: 'common-files/none' does not exist\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/none' does not exist
+    [exit code 3]
+    ");
     let run = world.cec(["cp", "common-files/a.txt", "common-files/no/way"]).run();
-    run.is(3, "", "error: 'common-files/no' does not exist\n  hint: make it with: cec mkdir -p common-files/no\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/no' does not exist
+      hint: make it with: cec mkdir -p common-files/no
+    [exit code 3]
+    ");
     let run = world.cec(["cp", "common-files/a.txt", "common-files/b.txt", "common-files/new"]).run();
-    run.is(
-        3,
-        "",
-        "error: 'common-files/new' does not exist, but several sources need a folder\n  \
-         hint: to make it, add a / at the end: 'common-files/new/'\n",
-    );
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/new' does not exist, but several sources need a folder
+      hint: to make it, add a / at the end: 'common-files/new/'
+    [exit code 3]
+    ");
     assert_eq!(world.cec(["cp", "common-files/a.txt", "nowhere/x"]).run().code, 3);
     assert_eq!(world.cec(["cp", "common-files/*.pdf", "common-files/to"]).run().code, 3);
     assert_eq!(starts(&world), 0);
     let run = world.cec(["cp", "common-files/none", "common-files/a.txt", "common-files/to"]).run();
-    let told = "error: 'common-files/none' does not exist\ncopied common-files/a.txt to common-files/to/a.txt\n";
-    run.is(7, "", told);
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/none' does not exist
+    copied common-files/a.txt to common-files/to/a.txt
+    [exit code 7]
+    ");
 }
 
 #[test]
@@ -140,12 +275,13 @@ fn a_name_that_the_server_chose_instead_is_told() {
     let world = world();
     world.put("common-files/to/A.TXT", "other");
     let run = world.cec(["cp", "common-files/a.txt", "common-files/to"]).run();
-    run.is(
-        8,
-        "",
-        "error: 'common-files/to/a.txt' was taken, and the server chose 'common-files/to/a-1.txt' instead\n  \
-         while: copying common-files/a.txt\n  hint: it treats names that differ only in case as equal\n",
-    );
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/to/a.txt' was taken, and the server chose 'common-files/to/a-1.txt' instead
+      while: copying common-files/a.txt
+      hint: it treats names that differ only in case as equal
+    [exit code 8]
+    ");
     assert!(world.tree().exists("common-files/to/a-1.txt"));
     let json = world.cec(["cp", "--json", "common-files/a.txt", "common-files/b.txt", "common-files/to"]).run();
     assert_eq!(json.code, 7, "{json:?}");
@@ -237,7 +373,11 @@ fn an_older_file_of_a_name_that_the_server_might_choose_is_no_rename() {
     // Before anything else was written.
     assert!(world.tree().set_mtime("common-files/c-1.txt", 1_700_000_000));
     let run = world.cec(["cp", "common-files/a.txt", "common-files/c.txt"]).run();
-    run.is(0, "", "copied common-files/a.txt to common-files/c.txt\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    copied common-files/a.txt to common-files/c.txt
+    [exit code 0]
+    ");
     assert!(!world.sandbox.requests().iter().any(|request| request.path == "/a/jobs/tasks/logs"));
 }
 
@@ -245,11 +385,11 @@ fn an_older_file_of_a_name_that_the_server_might_choose_is_no_rename() {
 fn it_is_told_at_once_and_seldom_asked_for() {
     let world = World::with(Config { job_effect_delay: Duration::from_millis(20), ..Config::default() });
     world.put("common-files/a.txt", "x");
-    world.cec(["cp", "common-files/a.txt", "common-files/b.txt"]).run().is(
-        0,
-        "",
-        "copied common-files/a.txt to common-files/b.txt\n",
-    );
+    assert_snapshot!(world.cec(["cp", "common-files/a.txt", "common-files/b.txt"]).run(), @"
+    [stderr]
+    copied common-files/a.txt to common-files/b.txt
+    [exit code 0]
+    ");
     let asked = |path: &str| world.sandbox.requests().iter().filter(|request| request.path == path).count();
     assert_eq!((asked("/ws/event"), asked("/a/jobs/user")), (1, 0), "polling would have taken three seconds");
 }
@@ -280,9 +420,17 @@ fn a_single_file_is_done_when_it_shows_whatever_is_told_of_its_job() {
     world.sandbox.faults().add(Fault::on("GET", "/ws/event").status(404).always());
     world.put("common-files/a.txt", "x");
     let run = world.cec(["cp", "common-files/a.txt", "common-files/b.txt"]).run();
-    run.is(0, "", "copied common-files/a.txt to common-files/b.txt\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    copied common-files/a.txt to common-files/b.txt
+    [exit code 0]
+    ");
     let run = world.cec(["mv", "common-files/b.txt", "common-files/c.txt"]).run();
-    run.is(0, "", "moved common-files/b.txt to common-files/c.txt\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    moved common-files/b.txt to common-files/c.txt
+    [exit code 0]
+    ");
     assert_eq!(world.tree().list("common-files"), ["a.txt", "c.txt"]);
 }
 
@@ -291,7 +439,11 @@ fn a_lost_answer_is_settled_by_looking() {
     let world = world();
     world.sandbox.faults().add(Fault::on("PUT", "/a/jobs/user/copy").close_after());
     let run = world.cec(["cp", "common-files/a.txt", "common-files/c.txt"]).run();
-    run.is(0, "", "copied common-files/a.txt to common-files/c.txt\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    copied common-files/a.txt to common-files/c.txt
+    [exit code 0]
+    ");
     assert_eq!(starts(&world), 1, "never sent twice");
 }
 
@@ -320,8 +472,12 @@ fn rights_are_the_servers_to_judge() {
     let world = world();
     world.put("a1-ro/r.txt", "x");
     let run = world.cec(["cp", "common-files/a.txt", "a1-ro"]).user("alice").run();
-    assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{run:?}");
-    assert!(run.stderr.contains("while: copying common-files/a.txt"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: path is not writeable
+      while: copying common-files/a.txt
+    [exit code 5]
+    ");
     assert_eq!(world.cec(["mv", "a1-ro/r.txt", "common-files"]).user("alice").run().code, 5);
     let partly = world.cec(["mv", "a1-ro/r.txt", "common-files/b.txt", "personal-files"]).user("alice").run();
     assert_eq!(partly.code, 7, "{partly:?}");

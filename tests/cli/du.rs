@@ -1,3 +1,5 @@
+use insta::assert_snapshot;
+
 use crate::support::World;
 
 fn world() -> World {
@@ -10,17 +12,32 @@ fn world() -> World {
     world
 }
 
-const NOT_COUNTED: &str = "the recycle bin is not counted; to count it: cec du -s common-files/recycle_bin\n";
-
 #[test]
 fn folders_are_summed_up_the_inner_ones_first() {
     let world = world();
     let run = world.cec(["du", "common-files"]).run();
-    run.is(0, "4\tcommon-files/a/b\n9\tcommon-files/a\n11\tcommon-files\n", NOT_COUNTED);
+    assert_snapshot!(run, @"
+    [stdout]
+    4	common-files/a/b
+    9	common-files/a
+    11	common-files
+    [stderr]
+    the recycle bin is not counted; to count it: cec du -s common-files/recycle_bin
+    [exit code 0]
+    ");
     world.cec(["du", "-s", "common-files/*"]).run().is(0, "9\tcommon-files/a\n2\tcommon-files/top\n", "");
     world.cec(["du", "-s", "common-files/recycle_bin"]).run().is(0, "7\tcommon-files/recycle_bin\n", "");
     let all = world.cec(["du", "-s"]).run();
-    all.is(0, "0\ta1-priv\n0\ta1-ro\n11\tcommon-files\n0\tpersonal-files\n", NOT_COUNTED);
+    assert_snapshot!(all, @"
+    [stdout]
+    0	a1-priv
+    0	a1-ro
+    11	common-files
+    0	personal-files
+    [stderr]
+    the recycle bin is not counted; to count it: cec du -s common-files/recycle_bin
+    [exit code 0]
+    ");
 }
 
 #[test]
@@ -42,5 +59,11 @@ fn json_tells_files_and_folders_as_well() {
 fn what_is_missing_is_not_found() {
     let world = world();
     let partly = world.cec(["du", "-s", "common-files/none", "common-files/a"]).run();
-    partly.is(7, "9\tcommon-files/a\n", "error: 'common-files/none' does not exist\n");
+    assert_snapshot!(partly, @"
+    [stdout]
+    9	common-files/a
+    [stderr]
+    error: 'common-files/none' does not exist
+    [exit code 7]
+    ");
 }

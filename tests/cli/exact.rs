@@ -1,6 +1,7 @@
 //! Commands that change something touch exactly what was named, and what they change is not lost.
 
 use cells_sandbox::{Fault, Gate};
+use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::support::{World, wait_for};
@@ -17,15 +18,21 @@ fn world(paths: &[&str]) -> World {
 fn a_name_that_exists_wins_over_a_pattern_in_every_segment() {
     let world = world(&["[2024] album/track1", "2 album/other", "a*b/x/1", "aXb/x/2"]);
     let run = world.cec(["rm", "-f", "common-files/[2024] album/*"]).run();
-    run.is(
-        0,
-        "",
-        "'common-files/[2024] album/*' matches 1 item\nmoved to the recycle bin: common-files/[2024] album/track1\n",
-    );
+    assert_snapshot!(run, @"
+    [stderr]
+    'common-files/[2024] album/*' matches 1 item
+    moved to the recycle bin: common-files/[2024] album/track1
+    [exit code 0]
+    ");
     assert_eq!(world.tree().list("common-files/2 album"), ["other"]);
     let run = world.cec(["ls", "-r", "common-files/a*b/x/*"]).run();
-    let notice = "warning: 'common-files/a*b' exists with exactly this name, so it is not used as a pattern\n";
-    run.is(0, "common-files/a*b/x/1\n", notice);
+    assert_snapshot!(run, @"
+    [stdout]
+    common-files/a*b/x/1
+    [stderr]
+    warning: 'common-files/a*b' exists with exactly this name, so it is not used as a pattern
+    [exit code 0]
+    ");
 }
 
 #[test]
@@ -33,11 +40,19 @@ fn a_file_called_like_a_pattern_is_taken_alone_and_that_is_said() {
     let world = world(&["d/*", "d/a", "d/b"]);
     world.mkdir("common-files/to");
     let run = world.cec(["cp", "common-files/d/*", "common-files/to"]).run();
-    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
-    assert!(run.stderr.starts_with("warning: 'common-files/d/*' exists with exactly this name"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    warning: 'common-files/d/*' exists with exactly this name, so it is not used as a pattern
+    copied common-files/d/* to common-files/to/*
+    [exit code 0]
+    ");
     assert_eq!(world.tree().list("common-files/to"), ["*"]);
     let run = world.cec(["rm", "--no-glob", "common-files/to/*"]).run();
-    run.is(0, "", "moved to the recycle bin: common-files/to/*\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    moved to the recycle bin: common-files/to/*
+    [exit code 0]
+    ");
 }
 
 #[test]
@@ -69,8 +84,12 @@ fn a_list_of_names_run_twice_touches_nothing_else() {
     let rm = || world.cec(["rm", "-f", "--no-glob"].into_iter().chain(names)).run();
     assert_eq!(rm().code, 0);
     let again = rm();
-    assert_eq!(again.code, 3, "{again:?}");
-    assert!(again.stderr.contains("'common-files/report[1].pdf' does not exist"), "{again:?}");
+    assert_snapshot!(again, @"
+    [stderr]
+    error: 'common-files/report[1].pdf' does not exist
+    error: 'common-files/%' does not exist
+    [exit code 3]
+    ");
     assert_eq!(world.tree().list("common-files"), ["keep", "recycle_bin", "report1.pdf"]);
 }
 
@@ -198,8 +217,13 @@ fn a_right_that_would_take_others_along_is_not_deleted() {
     put(json!({"RoleID": "ADMINS", "NodeID": "some-node", "WorkspaceID": "some-workspace", "Action": action}));
     let delete = || world.cec(["idm", "list-acls", "-n", "some-node", "--delete", "-f"]).run();
     let run = delete();
-    assert_eq!(run.code, 7, "{run:?}");
-    assert!(run.stderr.contains("the server would also delete 1 more"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: not deleted, because the server would also delete 1 more (such as number 10)
+      while: deleting the permission read of role ADMINS on some-node
+    deleted read of role ADMINS on some-node
+    [exit code 7]
+    ");
     assert_eq!(run.stderr.matches("deleted read").count(), 1, "{run:?}");
     let run = delete();
     assert_eq!((run.code, run.stderr.matches("deleted read").count()), (0, 1), "{run:?}");
@@ -267,8 +291,12 @@ fn a_change_that_is_lost_again_and_again_is_a_failure() {
     let nothing = json!({"MetaDatas": []}).to_string();
     world.sandbox.faults().add(Fault::on("PUT", "/a/user-meta/update").body("application/json", &nothing).always());
     let run = world.cec(["meta", "tag", "add", "common-files/x", "t"]).run();
-    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
-    assert!(run.stderr.contains("this change was lost"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: somebody else changed it at the same time, so this change was lost
+      hint: run the command again
+    [exit code 1]
+    ");
 }
 
 #[test]
@@ -359,7 +387,11 @@ fn a_refusal_of_the_moment_is_not_final() {
     world.sandbox.faults().add(refused("GET", "/a/tree/stat"));
     world.sandbox.faults().add(refused("POST", "/a/tree/delete").times(2));
     let run = world.cec(["rm", "common-files/x"]).run();
-    run.is(0, "", "moved to the recycle bin: common-files/x\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    moved to the recycle bin: common-files/x
+    [exit code 0]
+    ");
     world.put("common-files/y", "y");
     world.sandbox.faults().add(refused("GET", "/a/tree/stat").always());
     assert_eq!(world.cec(["stat", "common-files/y"]).run().code, 5);

@@ -1,4 +1,5 @@
 use cells_sandbox::Fault;
+use insta::assert_snapshot;
 
 use crate::support::{World, fields};
 
@@ -76,7 +77,16 @@ fn a_folder_that_cannot_be_listed_does_not_end_it() {
     let run = world.cec(["find", "common-files/a", "--type", "f"]).run();
     assert_eq!((run.code, run.stderr.matches("error:").count()), (7, 1), "{run:?}");
     assert!(run.stdout.contains("report.PDF") && (2..6).contains(&run.stdout.lines().count()), "{run:?}");
-    assert!(run.stderr.contains("while: listing common-files/a/"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stdout]
+    common-files/a/bad/x.txt
+    common-files/a/report.PDF
+    common-files/a/z/last.txt
+    [stderr]
+    error: no
+      while: listing common-files/a/b
+    [exit code 7]
+    ");
 }
 
 #[test]
@@ -99,5 +109,9 @@ fn what_cannot_be_meant_is_refused_and_what_is_missing_not_found() {
         assert_eq!(world.cec([&["find", "common-files"], flags].concat()).run().code, 2, "{flags:?}");
     }
     assert_eq!(world.cec(["find"]).run().code, 2);
-    world.cec(["find", "common-files/none"]).run().is(3, "", "error: 'common-files/none' does not exist\n");
+    assert_snapshot!(world.cec(["find", "common-files/none"]).run(), @"
+    [stderr]
+    error: 'common-files/none' does not exist
+    [exit code 3]
+    ");
 }

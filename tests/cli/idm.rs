@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::support::{World, fields};
@@ -21,11 +22,13 @@ fn api(world: &World, method: &str, path: &str, body: &serde_json::Value) {
 #[test]
 fn users_are_listed_with_their_columns() {
     let world = World::new();
-    world.cec(["idm", "list-users"]).run().is(
-        0,
-        "admin\tAdministrator\t-\tadmin\t/\t-\nalice\tAlice\t-\tstandard\t/\t-\nbob\tBob\t-\tstandard\t/\t-\n",
-        "",
-    );
+    assert_snapshot!(world.cec(["idm", "list-users"]).run(), @"
+    [stdout]
+    admin	Administrator	-	admin	/	-
+    alice	Alice	-	standard	/	-
+    bob	Bob	-	standard	/	-
+    [exit code 0]
+    ");
     let json = world.cec(["idm", "list-users", "--json"]).run().json();
     assert_eq!(
         fields(&json[1]),
@@ -75,7 +78,11 @@ fn lists_are_complete_over_all_pages() {
 #[test]
 fn groups_roles_and_workspaces_are_listed() {
     let world = World::new();
-    world.cec(["idm", "list-groups"]).run().is(0, "", "no groups\n");
+    assert_snapshot!(world.cec(["idm", "list-groups"]).run(), @"
+    [stderr]
+    no groups
+    [exit code 0]
+    ");
     let group =
         |label: &str, parent: &str| json!({"Login": label, "IsGroup": true, "GroupLabel": label, "GroupPath": parent});
     api(&world, "PUT", "user/staff", &group("staff", "/"));
@@ -85,8 +92,20 @@ fn groups_roles_and_workspaces_are_listed() {
     let json = world.cec(["idm", "list-groups", "--json"]).run().json();
     assert_eq!(fields(&json[0]), ["path", "label", "uuid"]);
     let roles = world.cec(["idm", "list-roles"]).run();
-    assert!(roles.stdout.contains("ADMINS\tAdministrators\trole\tadmin\n"), "{roles:?}");
-    assert!(roles.stdout.contains("ROOT_GROUP\tRoot Group\tgroup\t-\n"), "{roles:?}");
+    assert_snapshot!(roles, @"
+    [stdout]
+    ADMINS	Administrators	role	admin
+    EXTERNAL_USERS	External Users	role	shared
+    UUID	Group paris	group	-
+    UUID	Group staff	group	-
+    MINISITE_NODOWNLOAD	Minisite (Download Disabled)	role	-
+    MINISITE	Minisite Permissions	role	-
+    ROOT_GROUP	Root Group	group	-
+    UUID	User admin	user	-
+    UUID	User alice	user	-
+    UUID	User bob	user	-
+    [exit code 0]
+    ");
     let json = world.cec(["idm", "list-roles", "--json"]).run().json();
     assert_eq!(fields(&json[0]), ["uuid", "label", "kind", "auto_applies", "updated"]);
     let run = world.cec(["idm", "list-workspaces"]).run();
@@ -101,7 +120,11 @@ fn a_user_is_made_shown_changed_and_deleted() {
     let world = World::new();
     let create = ["idm", "user", "create", "carol", "--email", "c@example.com", "--display-name", "Carol C."];
     let run = world.cec(create.into_iter().chain(["--password-stdin"])).input("carol-Secret1\n").run();
-    run.is(0, "", "created the user carol\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    created the user carol
+    [exit code 0]
+    ");
     let shown = || world.cec(["idm", "user", "get", "carol", "--json"]).run().json()[0].clone();
     let user = shown();
     assert_eq!((&user["email"], &user["profile"]), (&json!("c@example.com"), &json!("standard")));
@@ -110,7 +133,11 @@ fn a_user_is_made_shown_changed_and_deleted() {
     assert_eq!(run.code, 0, "{run:?}");
     let update =
         ["idm", "user", "update", "carol", "--email", "", "--attribute", "lang=de", "--role", "External Users"];
-    world.cec(update).run().is(0, "", "changed the user carol\n");
+    assert_snapshot!(world.cec(update).run(), @"
+    [stderr]
+    changed the user carol
+    [exit code 0]
+    ");
     let user = shown();
     assert_eq!((&user["email"], &user["display_name"]), (&json!(""), &json!("Carol C.")), "the rest stays");
     assert_eq!(user["attributes"]["lang"], "de");
@@ -118,13 +145,17 @@ fn a_user_is_made_shown_changed_and_deleted() {
     world.cec(["idm", "user", "update", "carol", "--no-roles"]).run();
     assert_eq!(shown()["roles"], json!([]));
     let run = world.cec(["idm", "user", "rm", "carol"]).input("yes\n").run();
-    run.is(
-        2,
-        "",
-        "error: cannot ask for confirmation before deleting users\n  \
-         hint: add --force to delete them without asking\n",
-    );
-    world.cec(["idm", "user", "rm", "-f", "carol"]).run().is(0, "", "deleted the user carol\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: cannot ask for confirmation before deleting users
+      hint: add --force to delete them without asking
+    [exit code 2]
+    ");
+    assert_snapshot!(world.cec(["idm", "user", "rm", "-f", "carol"]).run(), @"
+    [stderr]
+    deleted the user carol
+    [exit code 0]
+    ");
     let missing = "error: there is no user 'carol'\n  hint: 'cec idm list-users' lists the users\n";
     for verb in [&["get"][..], &["rm", "-f"], &["update", "--email", "x"], &["passwd"]] {
         world.cec(["idm", "user"].iter().chain(verb).copied().chain(["carol"])).run().is(3, "", missing);
@@ -164,8 +195,16 @@ fn passwords_are_typed_twice_and_not_shown() {
 fn a_password_is_changed_from_standard_input() {
     let world = World::new();
     let passwd = |user: &'static str| world.cec(["idm", "user", "passwd", user, "--password-stdin"]);
-    passwd("bob").input("bob-New-pass\n").run().is(0, "", "changed the password of bob\n");
-    passwd("bob").input("short\n").run().is(2, "", "error: the password has fewer than 6 characters\n");
+    assert_snapshot!(passwd("bob").input("bob-New-pass\n").run(), @"
+    [stderr]
+    changed the password of bob
+    [exit code 0]
+    ");
+    assert_snapshot!(passwd("bob").input("short\n").run(), @"
+    [stderr]
+    error: the password has fewer than 6 characters
+    [exit code 2]
+    ");
     assert_eq!(
         world.cec(["idm", "user", "passwd", "bob"]).input("bob-New-pass\n").run().code,
         2,
@@ -174,9 +213,17 @@ fn a_password_is_changed_from_standard_input() {
     // One's own: the present one first.
     let own = || passwd("bob").user("bob");
     let wrong = own().input("wrong-pass\nother-pass\n").run();
-    assert_eq!((wrong.code, wrong.stdout.as_str()), (4, ""), "{wrong:?}");
-    assert!(wrong.stderr.starts_with("error: the current password is wrong\n"), "{wrong:?}");
-    own().input("bob-New-pass\nother-pass\n").run().is(0, "", "changed the password of bob\n");
+    assert_snapshot!(wrong, @"
+    [stderr]
+    error: the current password is wrong
+      while: changing the password of bob
+    [exit code 4]
+    ");
+    assert_snapshot!(own().input("bob-New-pass\nother-pass\n").run(), @"
+    [stderr]
+    changed the password of bob
+    [exit code 0]
+    ");
     let run = world.cec(["info"]).env("CEC_LOGIN", "bob").env("CEC_PASSWORD", "other-pass").env("CEC_TOKEN", "").run();
     assert_eq!(run.code, 0, "{run:?}");
 }
@@ -188,21 +235,35 @@ fn what_makes_no_user_is_refused() {
         let arguments = ["idm", "user", "create", login, "--password-stdin"];
         world.cec(arguments.iter().chain(more).copied()).input("some-Secret1\n").run()
     };
-    create("alice", &[]).is(8, "", "error: the user 'alice' already exists\n");
+    assert_snapshot!(create("alice", &[]), @"
+    [stderr]
+    error: the user 'alice' already exists
+    [exit code 8]
+    ");
     for login in ["a/b", "a b", "a*", ""] {
         assert_eq!(create(login, &[]).code, 2, "{login}");
     }
     let run = create("carol", &["--group", "/nope"]);
-    run.is(3, "", "error: there is no group '/nope'\n  hint: 'cec idm list-groups' lists them\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: there is no group '/nope'
+      hint: 'cec idm list-groups' lists them
+    [exit code 3]
+    ");
     let run = create("carol", &["--role", "nope"]);
-    run.is(3, "", "error: there is no role 'nope' that can be assigned\n  hint: 'cec idm list-roles' lists them\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: there is no role 'nope' that can be assigned
+      hint: 'cec idm list-roles' lists them
+    [exit code 3]
+    ");
     assert_eq!(create("carol", &["--user-profile", "king"]).code, 2);
     assert_eq!(create("carol", &["--attribute", "novalue"]).code, 2);
-    world.cec(["idm", "user", "rm", "-f", "admin"]).run().is(
-        2,
-        "",
-        "error: 'admin' is signed in here and cannot delete itself\n",
-    );
+    assert_snapshot!(world.cec(["idm", "user", "rm", "-f", "admin"]).run(), @"
+    [stderr]
+    error: 'admin' is signed in here and cannot delete itself
+    [exit code 2]
+    ");
     assert_eq!(world.cec(["idm", "user", "update", "alice"]).run().code, 2);
     assert_eq!(world.cec(["idm", "user", "get", "carol"]).run().code, 3);
 }
@@ -217,12 +278,12 @@ fn rights_are_listed_and_deleted_one_by_one() {
     assert!(run.stdout.starts_with(&format!("{node}\tADMINS\tread\tc180e285-")), "{run:?}");
     let json = world.cec(list.into_iter().chain(["--json"])).run().json();
     assert_eq!(fields(&json[0]), ["id", "node", "role", "workspace", "action", "value"]);
-    world.cec(list.into_iter().chain(["--delete"])).input("yes\n").run().is(
-        2,
-        "",
-        "error: cannot ask for confirmation before deleting permissions\n  \
-         hint: add --force to delete them without asking\n",
-    );
+    assert_snapshot!(world.cec(list.into_iter().chain(["--delete"])).input("yes\n").run(), @"
+    [stderr]
+    error: cannot ask for confirmation before deleting permissions
+      hint: add --force to delete them without asking
+    [exit code 2]
+    ");
     world.cec(list.into_iter().chain(["--delete", "--force"])).run().is(
         0,
         "",
@@ -230,7 +291,11 @@ fn rights_are_listed_and_deleted_one_by_one() {
     );
     world.cec(list).run().is(0, "", "");
     let run = world.cec(list.into_iter().chain(["--delete", "--force"])).run();
-    run.is(3, "", "error: there are no permissions on these files or folders\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: there are no permissions on these files or folders
+    [exit code 3]
+    ");
     assert_eq!(world.cec(["idm", "list-acls"]).run().stdout.lines().count(), 6, "the others stay");
     assert_eq!(world.cec(["idm", "list-acls", "--delete", "--force"]).run().code, 2, "never all");
     assert_eq!(world.cec(["idm", "list-acls", "-n", "", "--delete", "--force"]).run().code, 2, "never all");

@@ -1,13 +1,22 @@
+use insta::assert_snapshot;
+
 use crate::support::{World, fields};
 
 #[test]
 fn who_is_signed_in_where_is_asked_of_the_server() {
     let world = World::new();
     let run = world.cec(["info"]).run();
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
-    assert!(run.stdout.starts_with("User\tadmin (administrator)\n"), "{run:?}");
-    assert!(run.stdout.contains("\nServer\tURL\n") && run.stdout.contains("\nCredentials\ttoken\n"), "{run:?}");
-    assert!(run.stdout.ends_with("Stored in\tnot stored: given by CEC_TOKEN\n"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stdout]
+    User	admin (administrator)
+    Name	Administrator
+    Server	URL
+    Product	Pydio Cells Home Edition
+    Version	4.0.0
+    Credentials	token
+    Stored in	not stored: given by CEC_TOKEN
+    [exit code 0]
+    ");
     assert_eq!(world.cec(["config", "status"]).run().stdout, run.stdout);
 }
 
@@ -40,14 +49,12 @@ fn the_record_has_pinned_fields() {
 fn credentials_that_are_not_valid_are_exit_code_4() {
     let world = World::new();
     let run = world.cec(["info"]).env("CEC_TOKEN", "some-dead-token").run();
-    run.is(
-        4,
-        "",
-        "error: the personal access token is not valid on URL, or has expired
-  \
-         hint: give a new one with CEC_TOKEN, or unset CEC_TOKEN, which overrides the accounts of 'cec configure'
-",
-    );
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the personal access token is not valid on URL, or has expired
+      hint: give a new one with CEC_TOKEN, or unset CEC_TOKEN, which overrides the accounts of 'cec configure'
+    [exit code 4]
+    ");
     assert_eq!(world.signed_out(["info"]).run().code, 4);
     let token = world.sandbox.token("bob");
     world.sandbox.revoke_token(&token);
@@ -60,11 +67,12 @@ fn a_dead_oauth_account_is_named() {
     let text = include_str!("../recordings/config/oauth2-idtoken-only-clear.json");
     world.install_config(text);
     let run = world.signed_out(["info"]).run();
-    assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{run:?}");
-    assert!(
-        run.stderr.starts_with("error: the OAuth token for admin is not valid on URL, or has expired\n"),
-        "{run:?}"
-    );
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the OAuth token for admin is not valid on URL, or has expired
+      hint: sign in again with: cec config relog
+    [exit code 4]
+    ");
 }
 
 #[test]

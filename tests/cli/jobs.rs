@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cells_sandbox::Config;
+use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::support::{World, fields, wait_for};
@@ -89,8 +90,11 @@ fn a_running_job_is_cancelled() {
     let json = world.cec(["jobs", "cancel", "--json", &id]).run().json();
     let task = json[0]["tasks"][0].as_str().expect("a task");
     assert_eq!((fields(&json[0]), task.len()), (vec!["job_id", "tasks"], 36));
-    let never = "error: the job 'clean-user-data' is not running: it has not run\n";
-    world.cec(["jobs", "cancel", "clean-user-data"]).run().is(1, "", never);
+    assert_snapshot!(world.cec(["jobs", "cancel", "clean-user-data"]).run(), @"
+    [stderr]
+    error: the job 'clean-user-data' is not running: it has not run
+    [exit code 1]
+    ");
     let world = World::new();
     let id = start(&world, "admin");
     written_down(&world, &id);
@@ -111,7 +115,11 @@ fn logs_are_shown_oldest_first() {
     let json = world.cec(["jobs", "logs", &id, "--json"]).run().json();
     assert_eq!((fields(&json[0]), &json[2]["message"]), (vec!["time", "level", "message"], &json!("Complete")));
     let run = world.cec(["jobs", "logs", "clean-user-data"]).run();
-    run.is(3, "", "error: the job 'clean-user-data' has not run, or the records of its runs were deleted\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the job 'clean-user-data' has not run, or the records of its runs were deleted
+    [exit code 3]
+    ");
     let run = world.cec(["jobs", "logs", &id, "--task-id", "short"]).run();
     run.is(3, "", &format!("error: the job '{id}' has no run 'short'\n"));
 }
@@ -148,8 +156,12 @@ fn the_servers_own_jobs_are_safe_from_filters_and_ask() {
     let world = World::new();
     let own = ["jobs", "delete", "--job-id", "clean-user-data"];
     let run = world.cec(own).input("yes\n").run();
-    assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
-    assert!(run.stderr.contains("hint: add --force to delete it without asking"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: cannot ask for confirmation before deleting 'clean-user-data', a system job
+      hint: add --force to delete it without asking
+    [exit code 2]
+    ");
     assert_eq!(world.cec(own.into_iter().chain(["--force"])).run().code, 0);
     let filter = r#"{"owner": {"op": "eq", "value": "pydio.system.user"}}"#;
     let run = world.cec(["jobs", "delete", "--force", "--filter", filter]).run();
@@ -171,7 +183,11 @@ fn row_4_an_unknown_job_is_not_found() {
         world.cec(arguments.iter().copied()).run().is(3, "", message);
     }
     let filter = r#"{"owner": {"op": "eq", "value": "nobody"}}"#;
-    world.cec(["jobs", "delete", "--filter", filter]).run().is(3, "", "error: no job matches the filter\n");
+    assert_snapshot!(world.cec(["jobs", "delete", "--filter", filter]).run(), @"
+    [stderr]
+    error: no job matches the filter
+    [exit code 3]
+    ");
     let id = start(&world, "admin");
     assert_eq!(world.cec(["jobs", "get", &id]).user("alice").run().code, 3, "somebody else's");
 }

@@ -2,6 +2,7 @@
 //! next command.
 
 use cells_sandbox::Fault;
+use insta::assert_snapshot;
 
 use crate::support::{World, wait_for};
 
@@ -54,7 +55,11 @@ fn several_folders_are_waited_for_together() {
 #[test]
 fn nothing_is_looked_for_where_the_index_knows_it_at_once() {
     let world = World::new();
-    world.cec(["mkdir", "common-files/a"]).run().is(0, "", "created common-files/a\n");
+    assert_snapshot!(world.cec(["mkdir", "common-files/a"]).run(), @"
+    [stderr]
+    created common-files/a
+    [exit code 0]
+    ");
     let requests = world.sandbox.requests();
     assert!(requests.last().is_some_and(|last| last.path.ends_with("/tree/create")), "{requests:#?}");
 }

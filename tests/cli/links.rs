@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use cells_sandbox::{Fault, Lifetimes};
+use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::support::{Cec, Run, World, fields};
@@ -41,8 +42,21 @@ fn visitor<'a>(world: &'a World, arguments: &[&str]) -> Cec<'a> {
 fn a_folder_is_listed_read_and_downloaded() {
     let world = world();
     let (url, hash) = share(&world, &["common-files/reports"]);
-    visit(&world, &["ls", &url]).is(0, "a.txt\nsp ace é#%.txt\nsub/\n", "");
-    visit(&world, &["ls", "-R", &format!("{url}/")]).is(0, "a.txt\nsp ace é#%.txt\nsub/\nsub/b.txt\n", "");
+    assert_snapshot!(visit(&world, &["ls", &url]), @"
+    [stdout]
+    a.txt
+    sp ace é#%.txt
+    sub/
+    [exit code 0]
+    ");
+    assert_snapshot!(visit(&world, &["ls", "-R", &format!("{url}/")]), @"
+    [stdout]
+    a.txt
+    sp ace é#%.txt
+    sub/
+    sub/b.txt
+    [exit code 0]
+    ");
     visit(&world, &["cat", &format!("{url}/sub/b.txt"), &format!("{url}/a.txt")]).is(0, "content of bcontent of a", "");
     visit(&world, &["cat", &format!("{url}/sp%20ace%20%C3%A9%23%25.txt")]).is(0, "odd", "");
     visit(&world, &["find", &url, "--name", "*.txt"]).is(
@@ -213,7 +227,13 @@ fn a_drop_box_takes_files_and_shows_none() {
 fn passwords_come_from_the_environment_or_a_terminal() {
     let world = world();
     let (url, hash) = share(&world, &["common-files/reports", "--password-stdin"]);
-    visitor(&world, &["ls", &url]).env("CEC_LINK_PASSWORD", PASSWORD).run().is(0, "a.txt\nsp ace é#%.txt\nsub/\n", "");
+    assert_snapshot!(visitor(&world, &["ls", &url]).env("CEC_LINK_PASSWORD", PASSWORD).run(), @"
+    [stdout]
+    a.txt
+    sp ace é#%.txt
+    sub/
+    [exit code 0]
+    ");
     let opening = format!("  while: opening URL/public/{hash}\n");
     visit(&world, &["ls", &url]).is(
         4,
@@ -265,8 +285,13 @@ fn a_locked_link_says_so() {
         assert_eq!(attempt("not-the-password").code, 4);
     }
     let run = attempt(PASSWORD);
-    assert!(run.stderr.starts_with("error: the public link is locked after too many wrong passwords\n"), "{run:?}");
-    assert_eq!(run.code, 4);
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the public link is locked after too many wrong passwords
+      while: opening URL/public/LINK
+      hint: ask an administrator of the server to unlock it, or the sender for a new link
+    [exit code 4]
+    ");
 }
 
 #[test]
@@ -287,8 +312,13 @@ fn links_that_are_gone_or_over_say_which() {
     assert_eq!(visit(&world, &["ls", &short]).code, 0);
     world.sandbox.set_clock_offset(2 * 3600);
     let run = visit(&world, &["ls", &short, &format!("{short}/sub")]);
-    assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{run:?}");
-    assert!(run.stderr.starts_with("error: the public link has expired\n"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the public link has expired
+      while: opening URL/public/LINK
+      hint: ask the sender for a new link
+    [exit code 5]
+    ");
     assert_eq!(run.stderr.matches("error:").count(), 1, "told once, however many operands");
 }
 
@@ -297,11 +327,23 @@ fn a_link_that_allows_no_more_downloads_says_so_in_the_midst_of_them() {
     let world = world();
     let (url, _) = share(&world, &["common-files/reports", "--max-downloads", "2"]);
     let run = visit(&world, &["cat", &format!("{url}/a.txt"), &format!("{url}/sub/b.txt"), &format!("{url}/sp*")]);
-    assert_eq!((run.code, run.stdout.as_str()), (7, "content of acontent of b"), "{run:?}");
-    assert!(run.stderr.starts_with("error: the public link allows no more downloads\n"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stdout]
+    content of acontent of b[no newline]
+    [stderr]
+    error: the public link allows no more downloads
+      while: reading LINK/sp ace é#%.txt
+      hint: ask the sender for a new link
+    [exit code 7]
+    ");
     let run = visit(&world, &["cat", &format!("{url}/a.txt")]);
-    assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{run:?}");
-    assert!(run.stderr.starts_with("error: the public link allows no more downloads\n"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the public link allows no more downloads
+      while: opening URL/public/LINK
+      hint: ask the sender for a new link
+    [exit code 5]
+    ");
 }
 
 #[test]
@@ -343,12 +385,12 @@ fn one_command_is_about_one_place() {
         &both(&other_hash, &format!("URL/public/{hash}")),
     );
     visit(&world, &["--link", &url, "ls", &other]).is(2, "", &once(&other_hash, &format!("URL/public/{hash}")));
-    visit(&world, &["scp", &format!("{url}/a.txt"), &format!("{url}/b.txt")]).is(
-        2,
-        "",
-        "error: both the sources and the target are on the server\n  \
-        hint: 'cec cp' copies on the server, 'cec mv' moves there\n",
-    );
+    assert_snapshot!(visit(&world, &["scp", &format!("{url}/a.txt"), &format!("{url}/b.txt")]), @"
+    [stderr]
+    error: both the sources and the target are on the server
+      hint: 'cec cp' copies on the server, 'cec mv' moves there
+    [exit code 2]
+    ");
     assert!(world.tree().exists("common-files/reports/a.txt"), "nothing was done");
 }
 
@@ -375,7 +417,12 @@ fn a_link_needs_no_account_and_takes_none() {
         );
     }
     let run = visit(&world, &["ls", "--link", &url, "--profile", "x"]);
-    assert!(run.stderr.starts_with("error: --profile and --link cannot be used together\n"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: --profile and --link cannot be used together
+      hint: omit --profile: a public link needs no account
+    [exit code 2]
+    ");
     let token = world.sandbox.token("alice");
     let run = visitor(&world, &["ls", "common-files/reports/sub", "-u", world.url(), "--token-file", "token"]);
     world.write_secret("token", &token);
@@ -414,8 +461,13 @@ fn a_host_without_such_links_is_named() {
     let world = world();
     let (url, hash) = share(&world, &["common-files/reports"]);
     let run = visit(&world, &["ls", &url.replace("127.0.0.1", "localhost")]);
-    assert_eq!(run.code, 6, "{run:?}");
-    assert!(run.stderr.contains("this host name is not configured on the Cells server"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the page of the link is empty: this host name is not configured on the Cells server
+      while: opening http://localhost:PORT/public/LINK
+      hint: check the URL and anything in front of the server (proxy, sign-in page)
+    [exit code 6]
+    ");
     world.sandbox.faults().add(Fault::on("GET", "/public/").status(404).html());
     let run = visit(&world, &["ls", &url]);
     assert_eq!(run.code, 6, "{run:?}");
@@ -451,7 +503,18 @@ fn info_tells_what_a_link_is() {
         )),
         "{run:?}"
     );
-    assert!(run.stdout.contains("\nDownloads\t0 of 3\n"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stdout]
+    Link	URL/public/LINK
+    Label	reports
+    Visitors may	preview, download, upload
+    Password	no
+    Ends	TIME
+    Downloads	0 of 3
+    Product	Pydio Cells Home Edition
+    Version	4.0.0
+    [exit code 0]
+    ");
     let record = visit(&world, &["info", "--link", &url, "--json"]).json();
     assert_eq!((&record["credentials"], &record["stored_in"]), (&json!("link"), &json!(null)));
     assert_eq!(

@@ -3,6 +3,7 @@
 use std::fs;
 
 use cells_sandbox::Fault;
+use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::support::World;
@@ -25,46 +26,52 @@ fn lines(text: &str) -> Vec<&str> {
 
 #[test]
 fn folders_of_awkward_sizes_lose_and_double_nothing() {
-    for (count, dotted) in SIZES {
-        let world = World::new();
-        let folder = "common-files/tree/many";
-        world.tree().generate(folder, count, 1).expect("files");
-        for name in hidden(dotted) {
-            world.put(&format!("{folder}/{name}"), "x");
+    std::thread::scope(|scope| {
+        for (count, dotted) in SIZES {
+            scope.spawn(move || nothing_is_lost_or_doubled(count, dotted));
         }
-        let told = |arguments: &[&str]| {
-            let run = world.cec(arguments.iter().copied()).run();
-            assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{arguments:?}");
-            run.stdout
-        };
-        let (seen, all) = (visible(count), [hidden(dotted), visible(count)].concat());
-        assert_eq!(lines(&told(&["ls", folder])), seen, "{count} {dotted}");
-        assert_eq!(lines(&told(&["ls", "-a", folder])), all, "{count} {dotted}");
-        assert_eq!(lines(&told(&["ls", &format!("{folder}/*")])), seen, "{count} {dotted}");
-        assert_eq!(lines(&told(&["ls", "common-files/t*/m*/file-*"])).len(), count, "{count} {dotted}");
-        let below = |names: &[String]| names.iter().map(|name| format!("many/{name}")).collect::<Vec<_>>();
-        assert_eq!(lines(&told(&["ls", "-R", "common-files/tree"]))[1..], below(&seen), "{count} {dotted}");
-        assert_eq!(lines(&told(&["ls", "-aR", "common-files/tree"]))[1..], below(&all), "{count} {dotted}");
-        let json: Vec<serde_json::Value> = serde_json::from_str(&told(&["ls", "--json", folder])).expect("JSON");
-        assert_eq!(json.len(), count, "{count} {dotted}");
-        if dotted > 0 {
-            assert_eq!(lines(&told(&["ls", &format!("{folder}/.*")])), hidden(dotted), "{count} {dotted}");
-        }
-        let stat: Vec<serde_json::Value> = serde_json::from_str(&told(&["stat", "--json", folder])).expect("JSON");
-        assert_eq!(stat[0]["type"], "folder");
-        told(&["scp", "-q", &format!("cells://{folder}"), "back"]);
-        let mut back: Vec<String> = fs::read_dir(world.home().join("back"))
-            .expect("a folder")
-            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
-            .collect();
-        back.sort();
-        assert_eq!(back, all, "{count} {dotted}");
-        let removed = world.cec(["rm", "-f", &format!("{folder}/*")]).run();
-        // A line for each, and one that says how many the pattern matches.
-        assert_eq!((removed.code, removed.stderr.lines().count()), (0, count + 1), "{count} {dotted}");
-        assert_eq!(world.tree().list(folder), hidden(dotted), "{count} {dotted}");
-        assert_eq!(world.tree().list("common-files/recycle_bin").len(), count, "{count} {dotted}");
+    });
+}
+
+fn nothing_is_lost_or_doubled(count: usize, dotted: usize) {
+    let world = World::new();
+    let folder = "common-files/tree/many";
+    world.tree().generate(folder, count, 1).expect("files");
+    for name in hidden(dotted) {
+        world.put(&format!("{folder}/{name}"), "x");
     }
+    let told = |arguments: &[&str]| {
+        let run = world.cec(arguments.iter().copied()).run();
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{arguments:?}");
+        run.stdout
+    };
+    let (seen, all) = (visible(count), [hidden(dotted), visible(count)].concat());
+    assert_eq!(lines(&told(&["ls", folder])), seen, "{count} {dotted}");
+    assert_eq!(lines(&told(&["ls", "-a", folder])), all, "{count} {dotted}");
+    assert_eq!(lines(&told(&["ls", &format!("{folder}/*")])), seen, "{count} {dotted}");
+    assert_eq!(lines(&told(&["ls", "common-files/t*/m*/file-*"])).len(), count, "{count} {dotted}");
+    let below = |names: &[String]| names.iter().map(|name| format!("many/{name}")).collect::<Vec<_>>();
+    assert_eq!(lines(&told(&["ls", "-R", "common-files/tree"]))[1..], below(&seen), "{count} {dotted}");
+    assert_eq!(lines(&told(&["ls", "-aR", "common-files/tree"]))[1..], below(&all), "{count} {dotted}");
+    let json: Vec<serde_json::Value> = serde_json::from_str(&told(&["ls", "--json", folder])).expect("JSON");
+    assert_eq!(json.len(), count, "{count} {dotted}");
+    if dotted > 0 {
+        assert_eq!(lines(&told(&["ls", &format!("{folder}/.*")])), hidden(dotted), "{count} {dotted}");
+    }
+    let stat: Vec<serde_json::Value> = serde_json::from_str(&told(&["stat", "--json", folder])).expect("JSON");
+    assert_eq!(stat[0]["type"], "folder");
+    told(&["scp", "-q", &format!("cells://{folder}"), "back"]);
+    let mut back: Vec<String> = fs::read_dir(world.home().join("back"))
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    back.sort();
+    assert_eq!(back, all, "{count} {dotted}");
+    let removed = world.cec(["rm", "-f", &format!("{folder}/*")]).run();
+    // A line for each, and one that says how many the pattern matches.
+    assert_eq!((removed.code, removed.stderr.lines().count()), (0, count + 1), "{count} {dotted}");
+    assert_eq!(world.tree().list(folder), hidden(dotted), "{count} {dotted}");
+    assert_eq!(world.tree().list("common-files/recycle_bin").len(), count, "{count} {dotted}");
 }
 
 #[test]
@@ -91,11 +98,23 @@ fn a_number_of_entries_that_a_server_makes_up_is_not_waited_for() {
     world.sandbox.faults().add(bulk().body("application/json", &first));
     world.sandbox.faults().add(bulk().body("application/json", "{}").always());
     let run = world.cec(["ls", "common-files"]).run();
-    assert!(run.code == 6 && run.stderr.contains("counts many more entries than it lists"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the server counts many more entries than it lists
+      while: listing common-files
+      hint: check the URL and anything in front of the server (proxy, sign-in page)
+    [exit code 6]
+    ");
     world.sandbox.faults().clear();
     let many = json!({"Facets": [{"FieldName": "NodeType", "Label": "file", "Count": i64::MAX}]}).to_string();
     let search = Fault::on("POST", "/a/search/nodes").status(200).body("application/json", &many);
     world.sandbox.faults().add(search.always());
     let run = world.cec(["search", "word"]).run();
-    assert!(run.code == 6 && run.stderr.contains("counts many more entries than it lists"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the server counts many more entries than it lists
+      while: searching
+      hint: check the URL and anything in front of the server (proxy, sign-in page)
+    [exit code 6]
+    ");
 }

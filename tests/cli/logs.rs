@@ -3,6 +3,7 @@
 use std::fs;
 
 use cells_sandbox::Fault;
+use insta::assert_snapshot;
 
 use crate::support::World;
 
@@ -90,5 +91,9 @@ fn retries_of_all_calls_go_by_the_flag_and_its_variable() {
     assert_eq!(tried(world.cec(["stat", "common-files/file"])), 5);
     assert_eq!(tried(world.cec(["stat", "common-files/file"]).env("CEC_RETRY_MAX_ATTEMPTS", "2")), 2);
     let bad = world.cec(["stat", "common-files/file"]).env("CEC_RETRY_MAX_ATTEMPTS", "1001").run();
-    bad.is(2, "", "error: CEC_RETRY_MAX_ATTEMPTS is 1001, but must be at most 1000\n");
+    assert_snapshot!(bad, @"
+    [stderr]
+    error: CEC_RETRY_MAX_ATTEMPTS is 1001, but must be at most 1000
+    [exit code 2]
+    ");
 }

@@ -1,3 +1,5 @@
+use insta::assert_snapshot;
+
 use crate::support::{World, fields};
 
 fn world() -> World {
@@ -14,10 +16,35 @@ fn world() -> World {
 #[test]
 fn the_root_lists_workspaces() {
     let world = world();
-    world.cec(["ls"]).run().is(0, "a1-priv/\na1-ro/\ncommon-files/\npersonal-files/\n", "");
-    world.cec(["ls"]).user("alice").run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
-    world.cec(["ls", "cells://"]).user("alice").run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
-    world.cec(["ls", "-r"]).user("alice").run().is(0, "a1-ro/\ncommon-files/\npersonal-files/\n", "");
+    assert_snapshot!(world.cec(["ls"]).run(), @"
+    [stdout]
+    a1-priv/
+    a1-ro/
+    common-files/
+    personal-files/
+    [exit code 0]
+    ");
+    assert_snapshot!(world.cec(["ls"]).user("alice").run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [exit code 0]
+    ");
+    assert_snapshot!(world.cec(["ls", "cells://"]).user("alice").run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [exit code 0]
+    ");
+    assert_snapshot!(world.cec(["ls", "-r"]).user("alice").run(), @"
+    [stdout]
+    a1-ro/
+    common-files/
+    personal-files/
+    [exit code 0]
+    ");
     let details = world.cec(["ls", "-d"]).user("alice").run();
     details.is(
         0,
@@ -36,7 +63,14 @@ fn a_folder_lists_its_names_one_a_line_without_any_header() {
     {
         world.cec(["ls", path]).run().is(0, "one.txt\nsub/\ntw o.txt\n", "");
     }
-    world.cec(["ls", "-a", "personal-files/doc"]).run().is(0, ".hidden\none.txt\nsub/\ntw o.txt\n", "");
+    assert_snapshot!(world.cec(["ls", "-a", "personal-files/doc"]).run(), @"
+    [stdout]
+    .hidden
+    one.txt
+    sub/
+    tw o.txt
+    [exit code 0]
+    ");
     world.cec(["ls", "personal-files/doc/one.txt"]).run().is(0, "one.txt\n", "");
     world.cec(["ls", "personal-files/doc/.hidden"]).run().is(0, ".hidden\n", "");
     world.mkdir("common-files/empty");
@@ -46,8 +80,13 @@ fn a_folder_lists_its_names_one_a_line_without_any_header() {
 #[test]
 fn raw_shows_full_paths_as_the_older_client_does() {
     let world = world();
-    let expected = "personal-files/doc/one.txt\npersonal-files/doc/sub/\npersonal-files/doc/tw o.txt\n";
-    world.cec(["ls", "-r", "personal-files/doc"]).run().is(0, expected, "");
+    assert_snapshot!(world.cec(["ls", "-r", "personal-files/doc"]).run(), @"
+    [stdout]
+    personal-files/doc/one.txt
+    personal-files/doc/sub/
+    personal-files/doc/tw o.txt
+    [exit code 0]
+    ");
     world.cec(["ls", "-r", "personal-files/doc/one.txt"]).run().is(0, "personal-files/doc/one.txt\n", "");
     let nul = world.cec(["ls", "-r0", "personal-files/doc"]).run();
     assert_eq!(nul.bytes, b"personal-files/doc/one.txt\0personal-files/doc/sub/\0personal-files/doc/tw o.txt\0");
@@ -86,7 +125,18 @@ fn whole_trees_are_listed_in_order() {
     world.put("personal-files/doc/sub/b/z", "");
     let run = world.cec(["ls", "-R", "personal-files/doc"]).run();
     let short = "one.txt\nsub/\nsub/b/\nsub/b/c/\nsub/b/c/file\nsub/b/z\nsub/deep.txt\ntw o.txt\n";
-    run.is(0, short, "");
+    assert_snapshot!(run, @"
+    [stdout]
+    one.txt
+    sub/
+    sub/b/
+    sub/b/c/
+    sub/b/c/file
+    sub/b/z
+    sub/deep.txt
+    tw o.txt
+    [exit code 0]
+    ");
     let full = world.cec(["ls", "-rR", "personal-files/doc"]).run();
     assert!(full.stdout.lines().all(|line| line.starts_with("personal-files/doc/")), "{full:?}");
     let all = world.cec(["ls", "-aR", "personal-files/doc"]).run();
@@ -114,14 +164,25 @@ fn several_operands_are_told_apart_by_their_paths() {
 #[test]
 fn missing_paths_have_exit_codes() {
     let world = world();
-    world.cec(["ls", "personal-files/nope"]).run().is(3, "", "error: 'personal-files/nope' does not exist\n");
-    world.cec(["ls", "nope/x"]).run().is(
-        3,
-        "",
-        "error: there is no workspace 'nope', or you have no access to it\n  hint: 'cec ls' lists your workspaces\n",
-    );
+    assert_snapshot!(world.cec(["ls", "personal-files/nope"]).run(), @"
+    [stderr]
+    error: 'personal-files/nope' does not exist
+    [exit code 3]
+    ");
+    assert_snapshot!(world.cec(["ls", "nope/x"]).run(), @"
+    [stderr]
+    error: there is no workspace 'nope', or you have no access to it
+      hint: 'cec ls' lists your workspaces
+    [exit code 3]
+    ");
     let partly = world.cec(["ls", "personal-files/nope", "personal-files/doc/one.txt"]).run();
-    partly.is(7, "personal-files/doc/one.txt\n", "error: 'personal-files/nope' does not exist\n");
+    assert_snapshot!(partly, @"
+    [stdout]
+    personal-files/doc/one.txt
+    [stderr]
+    error: 'personal-files/nope' does not exist
+    [exit code 7]
+    ");
     let none = world.cec(["ls", "personal-files/a", "personal-files/b"]).run();
     assert_eq!((none.code, none.stdout.as_str()), (3, ""));
     let record = world.cec(["ls", "--json", "personal-files/nope"]).run().json_error(3);
@@ -205,8 +266,14 @@ fn the_recycle_bin_is_entered_only_where_it_is_named() {
     let world = World::new();
     world.put("common-files/recycle_bin/old/a", "");
     world.put("common-files/sub/recycle_bin/b", "");
-    let expected = "recycle_bin/\nsub/\nsub/recycle_bin/\nsub/recycle_bin/b\n";
-    world.cec(["ls", "-R", "common-files"]).run().is(0, expected, "");
+    assert_snapshot!(world.cec(["ls", "-R", "common-files"]).run(), @"
+    [stdout]
+    recycle_bin/
+    sub/
+    sub/recycle_bin/
+    sub/recycle_bin/b
+    [exit code 0]
+    ");
     let root = world.cec(["ls", "-R"]).run();
     assert!(root.stdout.contains("common-files/recycle_bin/\n") && !root.stdout.contains("old"), "{root:?}");
     world.cec(["ls", "-R", "common-files/recycle_bin"]).run().is(0, "old/\nold/a\n", "");
@@ -226,7 +293,13 @@ fn a_go_template_shows_what_the_older_client_shows() {
     assert!(lines[1].starts_with(&folder), "{run:?}");
     assert_eq!((run.code, lines.len(), run.stderr.as_str()), (0, 3, ""));
     let sizes = world.cec(["ls", "--format", "{{.Name}} {{.SizeBytes}}", "personal-files/doc"]).run();
-    sizes.is(0, "one.txt 4\nsub \ntw o.txt 7\n", "");
+    assert_snapshot!(sizes, @"
+    [stdout]
+    one.txt 4
+    sub 
+    tw o.txt 7
+    [exit code 0]
+    ");
     let date = world.cec(["ls", "--format", "{{.Date}}", sub]).run();
     assert!(date.code == 0 && (date.stdout == "now\n" || date.stdout.ends_with(" ago\n")), "{date:?}");
     // Of a folder that is not empty, what the server says.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "the rules for streams and the environment are for the program")]
 
+#[path = "../support/raw.rs"]
+mod raw;
 #[path = "../support/trees.rs"]
 mod trees;
 

@@ -1,5 +1,6 @@
 //! `cec meta`: every type is checked here, since the server checks none.
 
+use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::support::World;
@@ -64,23 +65,48 @@ fn row_12_booleans_can_be_set() {
 fn what_does_not_fit_is_not_sent() {
     let world = world();
     world.sandbox.clear_requests();
-    for (name, flag, why) in [
-        ("usermeta-a1-int", "-s=many", "'many' is not a whole number"),
-        ("usermeta-a1-stars", "-r=6", "6 stars: the range is 0 to 5"),
-        ("usermeta-a1-choice", "-s=A", "'A' is not one of: a, b"),
-        ("usermeta-a1-label", "-s=urgent", "'urgent' is not one of: low, todo, personal, work, important"),
-        ("usermeta-a1-bool", "-r=1", "true or false is required: use --boolean-value"),
-        ("usermeta-a1-json", "-s={}", "JSON is required: use --json-value"),
-    ] {
-        let kind = name.rsplit('-').next().expect("a type");
-        let run = world.cec(["meta", "set", "-p", "common-files/a.txt", "-n", name, flag]).run();
-        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{kind} {run:?}");
-        assert!(run.stderr.starts_with(&format!("error: the value does not match {name}, ")), "{run:?}");
-        assert!(run.stderr.contains(why), "{run:?}");
-    }
+    let refused = [
+        ["usermeta-a1-int", "-s=many"],
+        ["usermeta-a1-stars", "-r=6"],
+        ["usermeta-a1-choice", "-s=A"],
+        ["usermeta-a1-label", "-s=urgent"],
+        ["usermeta-a1-bool", "-r=1"],
+        ["usermeta-a1-json", "-s={}"],
+    ]
+    .map(|[name, flag]| ["meta", "set", "-p", "common-files/a.txt", "-n", name, flag]);
+    assert_snapshot!(world.transcript(refused), @"
+    $ cec meta set -p common-files/a.txt -n usermeta-a1-int -s=many
+    [stderr]
+    error: the value does not match usermeta-a1-int, which has the type integer: 'many' is not a whole number
+    [exit code 2]
+    $ cec meta set -p common-files/a.txt -n usermeta-a1-stars -r=6
+    [stderr]
+    error: the value does not match usermeta-a1-stars, which has the type stars_rate: 6 stars: the range is 0 to 5
+    [exit code 2]
+    $ cec meta set -p common-files/a.txt -n usermeta-a1-choice -s=A
+    [stderr]
+    error: the value does not match usermeta-a1-choice, which has the type choice: 'A' is not one of: a, b
+    [exit code 2]
+    $ cec meta set -p common-files/a.txt -n usermeta-a1-label -s=urgent
+    [stderr]
+    error: the value does not match usermeta-a1-label, which has the type css_label: 'urgent' is not one of: low, todo, personal, work, important
+    [exit code 2]
+    $ cec meta set -p common-files/a.txt -n usermeta-a1-bool -r=1
+    [stderr]
+    error: the value does not match usermeta-a1-bool, which has the type boolean: true or false is required: use --boolean-value
+    [exit code 2]
+    $ cec meta set -p common-files/a.txt -n usermeta-a1-json -s={}
+    [stderr]
+    error: the value does not match usermeta-a1-json, which has the type json: JSON is required: use --json-value
+    [exit code 2]
+    ");
     let run = world.cec(["meta", "set", "-p", "common-files/a.txt", "-n", "usermeta-a1-int"]).run();
-    assert_eq!(run.code, 2, "{run:?}");
-    assert!(run.stderr.contains("hint: set one with --numeric-value"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: no value for usermeta-a1-int, which has the type integer
+      hint: set one with --numeric-value, or remove it with --operation delete
+    [exit code 2]
+    ");
     assert!(!world.sandbox.requests().iter().any(|request| request.method == "PUT"));
 }
 
@@ -88,13 +114,29 @@ fn what_does_not_fit_is_not_sent() {
 fn unknown_metadata_and_nodes_are_not_found() {
     let world = world();
     let run = world.cec(["meta", "set", "-p", "common-files/a.txt", "-n", "usermeta-nope", "-s", "x"]).run();
-    assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{run:?}");
-    assert!(run.stderr.starts_with("error: there is no metadata 'usermeta-nope' on this server\n  hint: use one of: "));
+    assert_snapshot!(run, @"
+    [stderr]
+    error: there is no metadata 'usermeta-nope' on this server
+      hint: use one of: usermeta-a1-bool, usermeta-a1-choice, usermeta-a1-date, usermeta-a1-int, usermeta-a1-json, usermeta-a1-label, usermeta-a1-old, usermeta-a1-stars, usermeta-a1-str, usermeta-a1-txt, usermeta-tags
+    [exit code 3]
+    ");
     let run = world.cec(["meta", "set", "-p", "common-files/nope", "-n", "usermeta-a1-str", "-s", "x"]).run();
-    run.is(3, "", "error: 'common-files/nope' does not exist\n");
-    world.cec(["meta", "get", "common-files/nope"]).run().is(3, "", "error: 'common-files/nope' does not exist\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/nope' does not exist
+    [exit code 3]
+    ");
+    assert_snapshot!(world.cec(["meta", "get", "common-files/nope"]).run(), @"
+    [stderr]
+    error: 'common-files/nope' does not exist
+    [exit code 3]
+    ");
     let run = world.cec(["meta", "get", "-p", "common-files/a.txt", "-n", "usermeta-tags"]).run();
-    run.is(3, "", "error: 'common-files/a.txt' has no metadata 'usermeta-tags'\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/a.txt' has no metadata 'usermeta-tags'
+    [exit code 3]
+    ");
     let run =
         world.cec(["meta", "set", "-p", "common-files/nope", "common-files/a.txt", "-n", "usermeta-a1-str", "-s", "x"]);
     assert_eq!(run.run().code, 7);
@@ -106,15 +148,39 @@ fn tags_are_added_and_taken_off() {
     let tag = |verb: &str, tags: &[&str]| {
         world.cec(["meta", "tag", verb, "common-files/a.txt"].iter().chain(tags).copied()).run()
     };
-    tag("add", &["one", "two,three"]).is(0, "", "common-files/a.txt: usermeta-tags is \"one,two,three\"\n");
-    tag("add", &["two", "four"]).is(0, "", "common-files/a.txt: usermeta-tags is \"one,two,three,four\"\n");
-    tag("rm", &["two", "four", "nope"]).is(0, "", "common-files/a.txt: usermeta-tags is \"one,three\"\n");
-    tag("rm", &["one", "three"]).is(0, "", "common-files/a.txt: usermeta-tags was removed\n");
+    assert_snapshot!(tag("add", &["one", "two,three"]), @r#"
+    [stderr]
+    common-files/a.txt: usermeta-tags is "one,two,three"
+    [exit code 0]
+    "#);
+    assert_snapshot!(tag("add", &["two", "four"]), @r#"
+    [stderr]
+    common-files/a.txt: usermeta-tags is "one,two,three,four"
+    [exit code 0]
+    "#);
+    assert_snapshot!(tag("rm", &["two", "four", "nope"]), @r#"
+    [stderr]
+    common-files/a.txt: usermeta-tags is "one,three"
+    [exit code 0]
+    "#);
+    assert_snapshot!(tag("rm", &["one", "three"]), @"
+    [stderr]
+    common-files/a.txt: usermeta-tags was removed
+    [exit code 0]
+    ");
     assert_eq!(stored(&world, "common-files/a.txt", "usermeta-tags"), json!(null));
-    tag("rm", &["one"]).is(0, "", "common-files/a.txt: there was no 'one'\n");
+    assert_snapshot!(tag("rm", &["one"]), @"
+    [stderr]
+    common-files/a.txt: there was no 'one'
+    [exit code 0]
+    ");
     assert_eq!(tag("add", &[" , "]).code, 2);
     let run = world.cec(["meta", "tag", "add", "common-files/a.txt", "x", "-n", "usermeta-a1-int"]).run();
-    run.is(2, "", "error: usermeta-a1-int is of the type integer, not tags\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: usermeta-a1-int is of the type integer, not tags
+    [exit code 2]
+    ");
 }
 
 #[test]
@@ -123,7 +189,11 @@ fn a_value_is_deleted_for_real() {
     let set = ["meta", "set", "-p", "common-files/a.txt", "-n", "usermeta-a1-str"];
     world.cec(set.into_iter().chain(["-s", "x"])).run();
     let run = world.cec(set.into_iter().chain(["-o", "delete"])).run();
-    run.is(0, "", "common-files/a.txt: usermeta-a1-str was removed\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    common-files/a.txt: usermeta-a1-str was removed
+    [exit code 0]
+    ");
     assert_eq!(stored(&world, "common-files/a.txt", "usermeta-a1-str"), json!(null));
 }
 
@@ -132,13 +202,35 @@ fn the_older_clients_json_is_texts_by_name() {
     let world = world();
     world.cec(["meta", "tag", "add", "common-files/a.txt", "x"]).run();
     let run = world.cec(["meta", "get", "-p", "common-files/a.txt", "-f", "json"]).run();
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
-    assert!(run.stdout.starts_with("{\n  \"hashing_version\": \"\\\"v4\\\"\",\n"), "{run:?}");
-    assert!(run.stdout.contains("  \"usermeta-tags\": \"\\\"x\\\"\""), "{run:?}");
+    assert_snapshot!(run, @r#"
+    [stdout]
+    {
+      "hashing_version": "\"v4\"",
+      "mime": "\"text/plain; charset=utf-8\"",
+      "name": "\"a.txt\"",
+      "usermeta-tags": "\"x\"",
+      "x-cells-hash": "\"73ad9750e8d5fcf7936433620b4baa21\""
+    }
+    [exit code 0]
+    "#);
     let run = world.cec(["meta", "get", "-p", "common-files/a.txt", "-n", "usermeta-tags", "-f", "table"]).run();
     run.is(0, "usermeta-tags\t\"x\"\n", "");
     let run = world.cec(["meta", "get", "-p", "common-files/a.txt", "-f", "table", "-a"]).run();
-    assert!(run.stdout.contains("usermeta-tags\tTags\t{\"type\":\"tags\"}\n"), "{run:?}");
+    assert_snapshot!(run, @r#"
+    [stdout]
+    usermeta-a1-bool	B	{"type": "boolean"}
+    usermeta-a1-choice	C	{"type": "choice", "data": {"items": [{"key": "a", "value": "A"}, {"key": "b", "value": "B"}]}}
+    usermeta-a1-date	D	{"type": "date", "data": {"format": "date"}}
+    usermeta-a1-int	I	{"type": "integer"}
+    usermeta-a1-json	J	{"type": "json"}
+    usermeta-a1-label	L	{"type": "css_label"}
+    usermeta-a1-old	O	{"type": "choice", "data": "x|The X,y|The Y"}
+    usermeta-a1-stars	R	{"type": "stars_rate"}
+    usermeta-a1-str	S	{"type": "string"}
+    usermeta-a1-txt	T	{"type": "textarea"}
+    usermeta-tags	Tags	{"type":"tags"}
+    [exit code 0]
+    "#);
 }
 
 #[test]
@@ -160,8 +252,21 @@ fn whole_trees_show_what_users_have_set() {
 fn what_can_be_set_is_listed() {
     let world = world();
     let run = world.cec(["meta", "ls"]).run();
-    assert!(run.stdout.contains("usermeta-a1-choice\tC\tchoice\ta,b\n"), "{run:?}");
-    assert!(run.stdout.contains("usermeta-tags\tTags\ttags\t-\n"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stdout]
+    usermeta-a1-bool	B	boolean	-
+    usermeta-a1-choice	C	choice	a,b
+    usermeta-a1-date	D	date	-
+    usermeta-a1-int	I	integer	-
+    usermeta-a1-json	J	json	-
+    usermeta-a1-label	L	css_label	-
+    usermeta-a1-old	O	choice	x,y
+    usermeta-a1-stars	R	stars_rate	-
+    usermeta-a1-str	S	string	-
+    usermeta-a1-txt	T	textarea	-
+    usermeta-tags	Tags	tags	-
+    [exit code 0]
+    ");
     let json = world.cec(["meta", "ls", "--json"]).run().json();
     let tags = json.as_array().expect("a list").iter().find(|one| one["namespace"] == "usermeta-tags");
     let wanted =

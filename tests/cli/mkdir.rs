@@ -1,44 +1,66 @@
 use cells_sandbox::Fault;
+use insta::assert_snapshot;
 
 use crate::support::World;
 
 #[test]
 fn folders_are_made_and_existing_ones_kept() {
     let world = World::new();
-    world.cec(["mkdir", "common-files/a"]).run().is(0, "", "created common-files/a\n");
+    assert_snapshot!(world.cec(["mkdir", "common-files/a"]).run(), @"
+    [stderr]
+    created common-files/a
+    [exit code 0]
+    ");
     assert!(world.tree().is_folder("common-files/a"));
-    world.cec(["mkdir", "common-files/a"]).run().is(0, "", "already exists: common-files/a\n");
+    assert_snapshot!(world.cec(["mkdir", "common-files/a"]).run(), @"
+    [stderr]
+    already exists: common-files/a
+    [exit code 0]
+    ");
     world.cec(["mkdir", "-q", "cells://common-files/b"]).run().is(0, "", "");
     assert!(world.tree().is_folder("common-files/b"));
-    world.cec(["mkdir", "common-files/sp ace+%?#[x]*"]).run().is(0, "", "created common-files/sp ace+%?#[x]*\n");
+    assert_snapshot!(world.cec(["mkdir", "common-files/sp ace+%?#[x]*"]).run(), @"
+    [stderr]
+    created common-files/sp ace+%?#[x]*
+    [exit code 0]
+    ");
     assert!(world.tree().is_folder("common-files/sp ace+%?#[x]*"));
 }
 
 #[test]
 fn missing_folders_above_are_made_on_request_only() {
     let world = World::new();
-    world.cec(["mkdir", "common-files/x/y/z"]).run().is(
-        3,
-        "",
-        "error: 'common-files/x' does not exist\n  hint: add -p to make missing parent folders\n",
-    );
+    assert_snapshot!(world.cec(["mkdir", "common-files/x/y/z"]).run(), @"
+    [stderr]
+    error: 'common-files/x' does not exist
+      hint: add -p to make missing parent folders
+    [exit code 3]
+    ");
     assert!(!world.tree().exists("common-files/x"));
-    world.cec(["mkdir", "-p", "common-files/x/y/z"]).run().is(0, "", "created common-files/x/y/z\n");
+    assert_snapshot!(world.cec(["mkdir", "-p", "common-files/x/y/z"]).run(), @"
+    [stderr]
+    created common-files/x/y/z
+    [exit code 0]
+    ");
     assert!(world.tree().is_folder("common-files/x/y/z"));
 }
 
 #[test]
 fn names_are_written_in_nfc_and_found_in_any_form() {
     let world = World::new();
-    world.cec(["mkdir", "-p", "common-files/cafe\u{301}/e\u{301}"]).run().is(
-        0,
-        "",
-        "created common-files/caf\u{e9}/\u{e9}\n",
-    );
+    assert_snapshot!(world.cec(["mkdir", "-p", "common-files/cafe\u{301}/e\u{301}"]).run(), @"
+    [stderr]
+    created common-files/café/é
+    [exit code 0]
+    ");
     assert!(world.tree().is_folder("common-files/caf\u{e9}/\u{e9}"));
     world.mkdir("common-files/nai\u{308}ve");
     let run = world.cec(["mkdir", "common-files/na\u{ef}ve"]).run();
-    run.is(0, "", "already exists: common-files/nai\u{308}ve\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    already exists: common-files/naïve
+    [exit code 0]
+    ");
     assert_eq!(world.tree().list("common-files").len(), 2);
 }
 
@@ -47,15 +69,27 @@ fn what_is_in_the_way_or_not_allowed_is_told() {
     let world = World::new();
     world.put("common-files/file", "x");
     let run = world.cec(["mkdir", "common-files/file"]).run();
-    run.is(8, "", "error: 'common-files/file' is a file\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/file' is a file
+    [exit code 8]
+    ");
     let run = world.cec(["mkdir", "-p", "common-files/file/sub"]).run();
-    run.is(8, "", "error: 'common-files/file' is a file\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/file' is a file
+    [exit code 8]
+    ");
     assert_eq!(world.tree().list("common-files"), ["file"]);
     let run = world.cec(["mkdir", "nope/x"]).run();
     assert_eq!(run.code, 3, "{run:?}");
     let run = world.cec(["mkdir", "a1-ro/x"]).user("alice").run();
-    assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{run:?}");
-    assert!(run.stderr.contains("while: creating a1-ro/x"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: path is not writeable
+      while: creating a1-ro/x
+    [exit code 5]
+    ");
     let long = format!("common-files/{}", "n".repeat(256));
     for path in ["/", "common-files/back\\slash", long.as_str(), "common-files/a/../b"] {
         assert_eq!(world.cec(["mkdir", path]).run().code, 2, "{path}");
@@ -67,7 +101,12 @@ fn several_are_made_as_far_as_possible() {
     let world = World::new();
     world.put("common-files/file", "x");
     let run = world.cec(["mkdir", "common-files/file", "common-files/ok"]).run();
-    run.is(7, "", "error: 'common-files/file' is a file\ncreated common-files/ok\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/file' is a file
+    created common-files/ok
+    [exit code 7]
+    ");
     let json = world.cec(["mkdir", "--json", "common-files/ok", "common-files/new"]).run().json();
     assert_eq!((&json[0]["created"], &json[1]["created"]), (&false.into(), &true.into()));
     assert_eq!(json[1]["path"], "common-files/new");
@@ -77,7 +116,11 @@ fn several_are_made_as_far_as_possible() {
 fn a_lost_answer_is_asked_for_again() {
     let world = World::new();
     world.sandbox.faults().add(Fault::on("POST", "/a/tree/create").close_after());
-    world.cec(["mkdir", "common-files/a"]).run().is(0, "", "created common-files/a\n");
+    assert_snapshot!(world.cec(["mkdir", "common-files/a"]).run(), @"
+    [stderr]
+    created common-files/a
+    [exit code 0]
+    ");
 }
 
 #[test]
@@ -98,7 +141,13 @@ fn many_folders_are_made_by_few_calls_and_each_has_its_own_answer() {
     assert!(names.iter().all(|name| world.tree().is_folder(name)));
     // What is below another operand waits for it.
     let run = world.cec(["mkdir", "common-files/up", "common-files/up/down", "common-files/up/down"]).run();
-    run.is(0, "", "created common-files/up\ncreated common-files/up/down\nalready exists: common-files/up/down\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    created common-files/up
+    created common-files/up/down
+    already exists: common-files/up/down
+    [exit code 0]
+    ");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use insta::assert_snapshot;
+
 use crate::support::{Run, World};
 
 fn world() -> World {
@@ -120,7 +122,14 @@ fn downloads_make_the_folder_too() {
     assert_eq!(here("s/t/one"), "1");
     assert_eq!(scp(&world, &["cells://common-files/two", "no/such/"]).code, 3);
     let run = scp(&world, &["--mkpath", "--dry-run", "cells://common-files/two", "u/v"]);
-    assert_eq!(run.stdout, "folder\t-\tu/v\t-\nnew\tcells://common-files/two\tu/v/two\t1\n", "{run:?}");
+    assert_snapshot!(run, @"
+    [stdout]
+    folder	-	u/v	-
+    new	cells://common-files/two	u/v/two	1
+    [stderr]
+    would do: 1 file (1 B) in DURATION, 1 folder made
+    [exit code 0]
+    ");
     assert!(!Path::new(&world.home().join("u")).exists());
 }
 
@@ -134,7 +143,12 @@ fn a_script_is_told_where_the_older_client_would_have_made_a_folder() {
     let run = scp(&world, &["-f", "b.txt", "cells://common-files/inbox"]);
     assert!(run.code == 0 && !run.stderr.contains("note: "), "it was there: {run:?}");
     let run = scp(&world, &["cells://common-files/inbox", "outbox"]);
-    assert!(run.code == 0 && run.stderr.contains("note: 'outbox' did not exist"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    done: 1 file (1 B) in DURATION
+    note: 'outbox' did not exist, so it is now the file; to put the file into a folder, write outbox/
+    [exit code 0]
+    ");
     for quiet in [&["-q", "a.txt", "cells://common-files/q"][..], &["--json", "a.txt", "cells://common-files/j"]] {
         let run = scp(&world, quiet);
         assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use cells_sandbox::{Config, Fault};
+use insta::assert_snapshot;
 
 use crate::support::{World, wait_for};
 
@@ -16,17 +17,17 @@ fn world() -> World {
 fn a_file_is_renamed_and_a_folder_moved() {
     let world = world();
     let uuid = world.tree().uuid("common-files/a.txt");
-    world.cec(["mv", "common-files/a.txt", "common-files/c.txt"]).run().is(
-        0,
-        "",
-        "moved common-files/a.txt to common-files/c.txt\n",
-    );
+    assert_snapshot!(world.cec(["mv", "common-files/a.txt", "common-files/c.txt"]).run(), @"
+    [stderr]
+    moved common-files/a.txt to common-files/c.txt
+    [exit code 0]
+    ");
     assert_eq!(world.tree().uuid("common-files/c.txt"), uuid);
-    world.cec(["mv", "common-files/folder", "common-files/to/"]).run().is(
-        0,
-        "",
-        "moved common-files/folder to common-files/to/folder\n",
-    );
+    assert_snapshot!(world.cec(["mv", "common-files/folder", "common-files/to/"]).run(), @"
+    [stderr]
+    moved common-files/folder to common-files/to/folder
+    [exit code 0]
+    ");
     assert_eq!(world.tree().list("common-files"), ["b.txt", "c.txt", "to"]);
     world.cec(["mv", "common-files/to", "personal-files"]).run();
     assert_eq!(world.tree().list("personal-files/to"), ["folder", "y"]);
@@ -47,13 +48,15 @@ fn a_pattern_matches_over_all_pages() {
 fn a_pattern_leaves_out_the_target_that_it_matches() {
     let world = world();
     world.put("common-files/recycle_bin/old", "");
-    world.cec(["mv", "common-files/*", "common-files/to"]).run().is(
-        0,
-        "",
-        "'common-files/*' matches 4 items\nwarning: not moved: common-files/to, which contains the target\n\
-         moved common-files/a.txt to common-files/to/a.txt\nmoved common-files/b.txt to common-files/to/b.txt\n\
-         moved common-files/folder to common-files/to/folder\n",
-    );
+    assert_snapshot!(world.cec(["mv", "common-files/*", "common-files/to"]).run(), @"
+    [stderr]
+    'common-files/*' matches 4 items
+    warning: not moved: common-files/to, which contains the target
+    moved common-files/a.txt to common-files/to/a.txt
+    moved common-files/b.txt to common-files/to/b.txt
+    moved common-files/folder to common-files/to/folder
+    [exit code 0]
+    ");
     assert_eq!(world.tree().list("common-files"), ["recycle_bin", "to"]);
 }
 
@@ -63,10 +66,18 @@ fn a_change_of_case_alone_goes_by_way_of_a_free_name() {
     world.put("common-files/a-1.txt", "another");
     let uuid = world.tree().uuid("common-files/a.txt");
     let run = world.cec(["mv", "common-files/a.txt", "common-files/A.txt"]).run();
-    run.is(0, "", "moved common-files/a.txt to common-files/A.txt\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    moved common-files/a.txt to common-files/A.txt
+    [exit code 0]
+    ");
     assert_eq!(world.tree().uuid("common-files/A.txt"), uuid);
     let run = world.cec(["mv", "common-files/folder", "common-files/Folder"]).run();
-    run.is(0, "", "moved common-files/folder to common-files/Folder\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    moved common-files/folder to common-files/Folder
+    [exit code 0]
+    ");
     assert_eq!(world.tree().list("common-files"), ["A.txt", "Folder", "a-1.txt", "b.txt", "to"]);
     assert_eq!(world.tree().read("common-files/a-1.txt").expect("a file"), b"another");
 }
@@ -76,8 +87,14 @@ fn a_change_of_case_that_stops_halfway_says_where_it_is() {
     let world = world();
     world.sandbox.faults().add(Fault::on("PUT", "/a/jobs/user/move").skip(1).status(500));
     let run = world.cec(["mv", "common-files/a.txt", "common-files/A.txt"]).run();
-    assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{run:?}");
-    assert!(run.stderr.contains("its name may be 'common-files/a-1.txt' now"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the server answered HTTP 500: no reason given
+      while: moving common-files/a.txt
+      hint: try again later, or check the server's log
+      hint: its name may be 'common-files/a-1.txt' now
+    [exit code 6]
+    ");
     assert!(world.tree().exists("common-files/a-1.txt"));
 }
 
@@ -90,11 +107,11 @@ fn what_an_upload_has_left_behind_is_moved() {
     std::fs::write(world.home().join("half.bin"), "x".repeat(100_000)).expect("a file");
     let mut upload = world.cec(["scp", "half.bin", "cells://common-files/half.bin"]).spawn();
     wait_for("an upload", || world.tree().exists("common-files/half.bin"));
-    world.cec(["mv", "common-files/half.bin", "common-files/to/moved.bin"]).run().is(
-        0,
-        "",
-        "moved common-files/half.bin to common-files/to/moved.bin\n",
-    );
+    assert_snapshot!(world.cec(["mv", "common-files/half.bin", "common-files/to/moved.bin"]).run(), @"
+    [stderr]
+    moved common-files/half.bin to common-files/to/moved.bin
+    [exit code 0]
+    ");
     upload.kill().expect("an end");
     upload.wait().expect("an end");
 }

@@ -3,7 +3,9 @@
 use std::fs;
 use std::io::Read;
 
-use crate::support::World;
+use insta::assert_snapshot;
+
+use crate::support::{World, transcript};
 
 #[test]
 fn a_closed_pipe_ends_quietly() {
@@ -28,22 +30,146 @@ fn a_closed_pipe_ends_quietly() {
 #[test]
 fn usage_errors_suggest_and_have_their_exit_code() {
     let world = World::new();
-    for (arguments, words) in [
-        (&["lss"][..], "a similar subcommand exists: 'ls'"),
-        (&["ls", "--jsn"], "--json"),
-        (&["rm"], "<PATH>"),
-        (&["ls", "--sort", "colour"], "possible values"),
-        (&["config"], "Usage: cec config"),
-        (&["ls", "-f"], "PATH"),
-        (&["ls", "--timeout", "soon"], "--timeout"),
-    ] {
-        let run = world.signed_out(arguments.iter().copied()).run();
-        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{arguments:?} {run:?}");
-        assert!(run.stderr.contains(words), "{arguments:?} {run:?}");
-    }
+    let refused = [
+        &["lss"][..],
+        &["ls", "--jsn"],
+        &["rm"],
+        &["ls", "--sort", "colour"],
+        &["config"],
+        &["ls", "-f"],
+        &["ls", "--timeout", "soon"],
+    ];
+    assert_snapshot!(transcript(refused.map(|line| world.signed_out(line.iter().copied()).run())), @"
+    $ cec lss
+    [stderr]
+    error: unrecognized subcommand 'lss'
+      hint: a similar subcommand exists: 'ls'
+      hint: see 'cec --help'
+    [exit code 2]
+    $ cec ls --jsn
+    [stderr]
+    error: unexpected argument '--jsn' found
+      hint: a similar argument exists: '--json'
+      hint: see 'cec ls --help'
+    [exit code 2]
+    $ cec rm
+    [stderr]
+    error: the following required arguments were not provided: <PATH>...
+      hint: usage: cec rm <PATH>...
+      hint: see 'cec rm --help'
+    [exit code 2]
+    $ cec ls --sort colour
+    [stderr]
+    error: invalid value 'colour' for '--sort <BY>' [possible values: name, size, time]
+      hint: see 'cec ls --help'
+    [exit code 2]
+    $ cec config
+    [stderr]
+    Manage stored accounts
+
+    Examples:
+      cec config add https://files.example.com
+      cec config status
+
+    Usage: cec config <COMMAND>
+
+    Commands:
+      add            Sign in to a server and store the account
+      status         Show who is signed in to which server
+      ls             List the stored accounts [alias: list]
+      use            Make a stored account the active one
+      rm             Remove a stored account and sign out on the server [alias: remove]
+      relog          Sign in again to a stored account
+      token          Print a valid token for other programs
+      export         Print the account as a configuration for rclone, aws or s5cmd
+      check-keyring  Check whether the system keyring works
+      help           Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help  Print help
+
+    Options of every command, such as --json, --profile and -q: cec help options
+    [exit code 2]
+    $ cec ls -f
+    [stderr]
+    error: the following required arguments were not provided: <PATH>...
+      hint: usage: cec ls --exists <PATH>...
+      hint: see 'cec ls --help'
+    [exit code 2]
+    $ cec ls --timeout soon
+    [stderr]
+    error: invalid value 'soon' for '--timeout <DURATION>': expected a duration such as 90s, 2m or 500ms
+      hint: see 'cec ls --help'
+    [exit code 2]
+    ");
     let alone = world.signed_out([]).run();
-    assert_eq!((alone.code, alone.stdout.as_str()), (2, ""));
-    assert!(alone.stderr.contains("Usage: cec"), "{alone:?}");
+    assert_snapshot!(alone, @"
+    [stderr]
+    The command-line client of Pydio Cells servers
+
+    Examples:
+      cec configure https://files.example.com
+      cec ls common-files
+      cec scp report.pdf cells://common-files/reports/
+
+    Usage: cec [OPTIONS] <COMMAND>
+
+    Commands:
+      configure   Sign in to a server and store the account
+      config      Manage stored accounts
+      info        Show who is signed in to which server
+      clear       Remove all stored accounts
+      ls          List workspaces, folders and files
+      stat        Show all details of files and folders
+      find        Find files and folders by name, type, size and age
+      search      Search names and metadata in the server's index
+      about       Show size and quota of workspaces
+      du          Add up the sizes of files
+      tree        Show folders as a tree
+      mkdir       Make folders
+      cp          Copy files and folders on the server
+      mv          Move or rename files and folders on the server
+      rm          Move files and folders to the recycle bin, or delete them permanently
+      trash       List, restore or permanently delete the content of recycle bins
+      restore     Restore items from a recycle bin to their original place
+      compress    Make an archive on the server
+      extract     Unpack an archive on the server
+      cat         Write the content of files to standard output
+      scp         Upload or download files and folders
+      meta        Show and set metadata of files and folders
+      share       Make, list, change and remove public links
+      idm         Manage users, groups, roles, workspaces and permissions
+      storage     Manage data sources (for administrators)
+      jobs        Manage jobs on the server
+      api         Send any REST request and show the response
+      doctor      Find out why something does not work
+      update      Update this program to a newer version
+      version     Show the version of this program
+      tools       Hash local files, compare version numbers
+      completion  Print the completion script for a shell
+      help        Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help (see more with '--help')
+      -V, --version  Print version
+
+    Global options:
+      -u, --url <URL>            URL of the server [env: CEC_URL]
+      -t, --token <TOKEN>        Personal access token, or - to read it from standard input [env:
+                                 CEC_TOKEN]
+          --login <NAME>         Login name, used together with a password [env: CEC_LOGIN]
+          --password <PASSWORD>  Password, or - to read it from standard input [env: CEC_PASSWORD]
+          --profile <NAME>       Stored account to use: its id or label [env: CEC_PROFILE]
+      -q, --quiet[=<BOOL>]       Print only results, warnings and errors, no status lines [env:
+                                 CEC_QUIET]
+          --json[=<BOOL>]        Print results as JSON on standard output, and errors as JSON on
+                                 standard error [env: CEC_JSON]
+
+    More: 'cec help options', 'cec help exit-codes', 'cec help environment', 'cec help paths'.
+
+    Start with 'cec configure', or set CEC_URL and CEC_TOKEN.
+    [exit code 2]
+    ");
     world.signed_out(["-q"]).run().is(2, "", &alone.stderr);
     let json = world.signed_out(["lss", "--json"]).run().json_error(2);
     assert_eq!(json["message"], "unrecognized subcommand 'lss'");
@@ -52,7 +178,12 @@ fn usage_errors_suggest_and_have_their_exit_code() {
     assert_eq!(json["message"], "the following required arguments were not provided: <PATH>...");
     assert_eq!(json["hint"], "usage: cec stat <PATH>...; see 'cec stat --help'");
     let number = world.signed_out(["scp", "--parts-concurrency", "99999999999999999999999", "a", "cells://b"]).run();
-    assert!(number.code == 2 && number.stderr.contains("the number is too large"), "{number:?}");
+    assert_snapshot!(number, @"
+    [stderr]
+    error: invalid value '99999999999999999999999' for '--parts-concurrency <N>': the number is too large
+      hint: see 'cec scp --help'
+    [exit code 2]
+    ");
     assert!(world.sandbox.requests().is_empty());
 }
 
@@ -152,11 +283,12 @@ fn usage_errors_heed_colour_and_cannot_act_on_the_terminal() {
     }
     assert!(world.signed_out(["--color", "always", "ls", "-h"]).run().stdout.contains('\u{1b}'));
     let run = world.signed_out(["l\u{9b}s\u{202e}\n\u{7}\u{1b}[2J"]).run();
-    assert_eq!(run.code, 2);
-    assert!(
-        run.stderr.starts_with("error: unrecognized subcommand 'l\\u{9b}s\\u{202e}\\n\\u{7}\\u{1b}[2J'\n"),
-        "{run:?}"
-    );
+    assert_snapshot!(run, @r"
+    [stderr]
+    error: unrecognized subcommand 'l\u{9b}s\u{202e}\n\u{7}\u{1b}[2J'
+      hint: see 'cec --help'
+    [exit code 2]
+    ");
 }
 
 #[test]
@@ -174,7 +306,11 @@ fn errors_are_json_lines_with_json() {
 fn control_characters_in_errors_are_escaped() {
     let world = World::new();
     let run = world.cec(["ls", "common-files/\u{1b}31m\u{202e}x\ny"]).run();
-    run.is(3, "", "error: 'common-files/\\u{1b}31m\\u{202e}x\\ny' does not exist\n");
+    assert_snapshot!(run, @r"
+    [stderr]
+    error: 'common-files/\u{1b}31m\u{202e}x\ny' does not exist
+    [exit code 3]
+    ");
 }
 
 #[test]
@@ -182,7 +318,11 @@ fn logs_go_where_they_are_wanted_and_hold_no_secret() {
     let world = World::new();
     let password = world.sandbox.password("alice").to_owned();
     let quiet = world.cec(["ls", "-f", "common-files"]).run();
-    assert_eq!(quiet.stderr, "");
+    assert_snapshot!(quiet, @"
+    [stdout]
+    true
+    [exit code 0]
+    ");
     let file = world.home().join("log").display().to_string();
     for cec in [
         world.cec(["ls", "--log", "trace", "--log-file", &file]),
@@ -232,7 +372,13 @@ fn results_go_through_a_jq_expression() {
     ls("empty").is(0, "", "");
     // Streams: each line by itself.
     let lines = world.cec(["ls", "-R", "common-files"]).env("CEC_JQ", "[.type, .size // .files] | @csv").run();
-    lines.is(0, "\"file\",12\n\"file\",1\n\"summary\",2\n", "");
+    assert_snapshot!(lines, @r#"
+    [stdout]
+    "file",12
+    "file",1
+    "summary",2
+    [exit code 0]
+    "#);
     world.cec(["version", "--jq", ".name"]).run().is(0, "Cells Client\n", "");
 }
 
@@ -337,11 +483,30 @@ fn offline_commands_heed_the_log_and_bad_variables() {
     let world = World::new();
     let run = world.signed_out(["version", "--log-file", "/no/such/folder/log"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
-    for (name, value) in [("CEC_LOG", "loud"), ("CEC_COLOR", "purple"), ("CEC_JSON", "maybe"), ("CEC_QUIET", "2")] {
-        let run = world.signed_out(["version"]).env(name, value).run();
-        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{name}: {run:?}");
-        assert!(run.stderr.contains(name) && !run.stderr.contains(value), "{name}: {run:?}");
-    }
+    let refused = [("CEC_LOG", "loud"), ("CEC_COLOR", "purple"), ("CEC_JSON", "maybe"), ("CEC_QUIET", "2")]
+        .map(|(name, value)| world.signed_out(["version"]).env(name, value).run());
+    assert_snapshot!(transcript(refused), @"
+    $ cec version
+    [stderr]
+    error: the environment variable CEC_LOG has an invalid value: expected error, warn, info, debug or trace
+    [exit code 2]
+    $ cec version
+    [stderr]
+    error: the environment variable CEC_COLOR has an invalid value: expected auto, always or never
+    [exit code 2]
+    $ cec version
+    [stderr]
+    error: the environment variable CEC_JSON has an invalid value: expected true or false (or 1/0, yes/no, on/off)
+    [exit code 2]
+    $ cec version
+    [stderr]
+    error: the environment variable CEC_QUIET has an invalid value: expected true or false (or 1/0, yes/no, on/off)
+    [exit code 2]
+    ");
     let run = world.cec(["ls"]).env("CEC_HEADER", "no-colon").run();
-    run.is(2, "", "error: a header in CEC_HEADER does not have the form 'Name: value'\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: a header in CEC_HEADER does not have the form 'Name: value'
+    [exit code 2]
+    ");
 }

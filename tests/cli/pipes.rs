@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use cells_sandbox::Fault;
+use insta::assert_snapshot;
 
 use crate::support::{World, exit_code, wait_for};
 use crate::trees::content;
@@ -84,7 +85,13 @@ fn a_piped_upload_has_its_record() {
     assert_eq!((&lines[0]["source"], &lines[0]["size"]), (&"-".into(), &3.into()));
     assert_eq!(lines[0]["etag"], "22af645d1859cb5ca6da0c484f1f37ea");
     let run = world.cec(["scp", "--dry-run", "-", "cells://common-files/g"]).input("new").run();
-    assert_eq!((run.code, run.stdout.as_str()), (0, "new\t-\tcells://common-files/g\t-\n"));
+    assert_snapshot!(run, @"
+    [stdout]
+    new	-	cells://common-files/g	-
+    [stderr]
+    would do: 1 file (0 B) in DURATION
+    [exit code 0]
+    ");
     assert!(!world.tree().exists("common-files/g"));
 }
 
@@ -215,7 +222,11 @@ fn files_go_to_standard_output_verified() {
     assert!(run.stderr.starts_with("done: 2 files (8 B) in "), "{}", run.stderr);
     world.cec(["scp", "-q", "cells://common-files/[ab]", "-"]).run().is(0, "one\ntwo\n", "");
     let run = world.cec(["scp", "cells://common-files/folder", "-"]).run();
-    run.is(1, "", "error: 'common-files/folder' is a folder\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/folder' is a folder
+    [exit code 1]
+    ");
     let run = world.cec(["scp", "cells://common-files/none", "-"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (3, ""));
     // A content is no result that could be JSON; as with cat, errors are.

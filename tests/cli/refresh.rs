@@ -6,9 +6,10 @@ use std::process::Child;
 use std::time::Duration;
 
 use cells_sandbox::{Fault, Gate, Lifetimes, Pair, Race};
+use insta::assert_snapshot;
 use serde_json::Value;
 
-use crate::support::http::{body_of, send};
+use crate::support::http::send;
 use crate::support::{World, wait_for};
 
 const SIGN_IN: &str = "  hint: sign in again with: cec config relog\n";
@@ -181,9 +182,14 @@ fn a_folder_that_cannot_be_written_costs_no_session() {
     mode(0o555);
     let run = world.signed_out(["ls"]).by_nobody().run();
     mode(0o755);
-    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
-    assert!(run.stderr.contains("error: the session cannot be renewed: cannot "), "{run:?}");
-    assert!(run.stderr.ends_with("  hint: nothing was lost: fix that and run it again\n"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    warning: other users can read the secrets in HOME/.config/pydio/cells-client/config.json; run: chmod 600 HOME/.config/pydio/cells-client/config.json
+    error: the session cannot be renewed: cannot protect HOME/.config/pydio/cells-client: Operation not permitted
+      while: listing the workspaces
+      hint: nothing was lost: fix that and run it again
+    [exit code 1]
+    ");
     assert_eq!(refreshes(&world), 0);
 }
 
@@ -248,8 +254,7 @@ fn what_another_client_stored_is_taken() {
 fn refresh_elsewhere(world: &World, refresh: &str) -> Pair {
     let host = world.url().strip_prefix("http://").expect("a host");
     let form = format!("grant_type=refresh_token&client_id=cells-client&refresh_token={refresh}");
-    let answer = send(host, "POST", "/oidc/oauth2/token", "application/x-www-form-urlencoded", &form);
-    let answer: Value = serde_json::from_str(body_of(&answer)).expect("JSON");
+    let answer = send(host, "POST", "/oidc/oauth2/token", "application/x-www-form-urlencoded", &form).json();
     let text = |name: &str| answer[name].as_str().expect(name).to_owned();
     Pair { access: text("access_token"), refresh: text("refresh_token"), expires_at: 0 }
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use cells_sandbox::{Config, Fault};
+use insta::assert_snapshot;
 
 use crate::support::World;
 
@@ -18,7 +19,11 @@ fn world() -> World {
 #[test]
 fn one_file_goes_to_the_recycle_bin_without_a_question() {
     let world = world();
-    world.cec(["rm", "common-files/a.txt"]).run().is(0, "", "moved to the recycle bin: common-files/a.txt\n");
+    assert_snapshot!(world.cec(["rm", "common-files/a.txt"]).run(), @"
+    [stderr]
+    moved to the recycle bin: common-files/a.txt
+    [exit code 0]
+    ");
     assert!(!world.tree().exists("common-files/a.txt"));
     assert!(world.tree().exists("common-files/recycle_bin/a.txt"));
 }
@@ -46,13 +51,18 @@ fn where_a_question_is_due_and_nobody_can_answer_nothing_is_done() {
 #[test]
 fn force_deletes_without_asking() {
     let world = world();
-    world.cec(["rm", "-f", "common-files/folder"]).run().is(0, "", "moved to the recycle bin: common-files/folder\n");
+    assert_snapshot!(world.cec(["rm", "-f", "common-files/folder"]).run(), @"
+    [stderr]
+    moved to the recycle bin: common-files/folder
+    [exit code 0]
+    ");
     assert!(world.tree().is_folder("common-files/recycle_bin/folder"));
-    world.cec(["rm", "-fp", "common-files/a.txt", "common-files/b.txt"]).run().is(
-        0,
-        "",
-        "deleted common-files/a.txt\ndeleted common-files/b.txt\n",
-    );
+    assert_snapshot!(world.cec(["rm", "-fp", "common-files/a.txt", "common-files/b.txt"]).run(), @"
+    [stderr]
+    deleted common-files/a.txt
+    deleted common-files/b.txt
+    [exit code 0]
+    ");
     assert_eq!(world.tree().list("common-files/recycle_bin"), ["folder"]);
 }
 
@@ -70,8 +80,17 @@ fn force_has_no_environment_form() {
 fn what_is_in_the_recycle_bin_is_deleted_for_good_and_so_asks() {
     let world = world();
     world.put("common-files/recycle_bin/old", "x");
-    world.cec(["rm", "common-files/recycle_bin/old"]).run().is(2, "", NOBODY);
-    world.cec(["rm", "-f", "common-files/recycle_bin/old"]).run().is(0, "", "deleted common-files/recycle_bin/old\n");
+    assert_snapshot!(world.cec(["rm", "common-files/recycle_bin/old"]).run(), @"
+    [stderr]
+    error: cannot ask for confirmation before deleting
+      hint: add --force to delete without asking
+    [exit code 2]
+    ");
+    assert_snapshot!(world.cec(["rm", "-f", "common-files/recycle_bin/old"]).run(), @"
+    [stderr]
+    deleted common-files/recycle_bin/old
+    [exit code 0]
+    ");
     assert!(!world.tree().exists("common-files/recycle_bin/old"));
 }
 
@@ -91,8 +110,16 @@ fn workspaces_are_refused() {
 fn a_missing_node_is_not_found_even_with_force() {
     let world = world();
     let message = "error: 'common-files/nope' does not exist\n";
-    world.cec(["rm", "common-files/nope"]).run().is(3, "", message);
-    world.cec(["rm", "-f", "common-files/nope"]).run().is(3, "", message);
+    assert_snapshot!(world.cec(["rm", "common-files/nope"]).run(), @"
+    [stderr]
+    error: 'common-files/nope' does not exist
+    [exit code 3]
+    ");
+    assert_snapshot!(world.cec(["rm", "-f", "common-files/nope"]).run(), @"
+    [stderr]
+    error: 'common-files/nope' does not exist
+    [exit code 3]
+    ");
     let partly = world.cec(["rm", "-f", "common-files/nope", "common-files/a.txt"]).run();
     partly.is(7, "", &format!("{message}moved to the recycle bin: common-files/a.txt\n"));
 }
@@ -102,18 +129,23 @@ fn nodes_are_named_once() {
     let world = world();
     let paths =
         ["rm", "-f", "common-files/folder/x", "common-files/folder", "common-files/a.txt", "common-files/a.txt"];
-    world.cec(paths).run().is(
-        0,
-        "",
-        "moved to the recycle bin: common-files/folder\nmoved to the recycle bin: common-files/a.txt\n",
-    );
+    assert_snapshot!(world.cec(paths).run(), @"
+    [stderr]
+    moved to the recycle bin: common-files/folder
+    moved to the recycle bin: common-files/a.txt
+    [exit code 0]
+    ");
 }
 
 #[test]
 fn done_means_gone_and_not_before() {
     let world = World::with(Config { job_effect_delay: Duration::from_millis(700), ..Config::default() });
     world.put("common-files/slow.txt", "x");
-    world.cec(["rm", "common-files/slow.txt"]).run().is(0, "", "moved to the recycle bin: common-files/slow.txt\n");
+    assert_snapshot!(world.cec(["rm", "common-files/slow.txt"]).run(), @"
+    [stderr]
+    moved to the recycle bin: common-files/slow.txt
+    [exit code 0]
+    ");
     assert!(!world.tree().exists("common-files/slow.txt"));
 }
 
@@ -122,8 +154,12 @@ fn missing_rights_are_told() {
     let world = world();
     world.put("a1-ro/a.txt", "x");
     let run = world.cec(["rm", "a1-ro/a.txt"]).user("alice").run();
-    assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{run:?}");
-    assert!(run.stderr.contains("while: deleting a1-ro/a.txt"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: path is not writeable
+      while: deleting a1-ro/a.txt
+    [exit code 5]
+    ");
     // The one that cannot be deleted does not keep the other.
     let run = world.cec(["rm", "-f", "a1-ro/a.txt", "common-files/a.txt"]).user("alice").run();
     assert_eq!(run.code, 7, "{run:?}");
@@ -134,7 +170,11 @@ fn missing_rights_are_told() {
 fn a_lost_answer_is_settled_by_looking() {
     let world = world();
     world.sandbox.faults().add(Fault::on("POST", "/a/tree/delete").close_after());
-    world.cec(["rm", "common-files/a.txt"]).run().is(0, "", "moved to the recycle bin: common-files/a.txt\n");
+    assert_snapshot!(world.cec(["rm", "common-files/a.txt"]).run(), @"
+    [stderr]
+    moved to the recycle bin: common-files/a.txt
+    [exit code 0]
+    ");
     assert!(world.tree().exists("common-files/recycle_bin/a.txt"));
 }
 
@@ -164,11 +204,20 @@ fn a_pattern_never_takes_the_recycle_bin() {
     }
     let world = world();
     world.put("common-files/recycle_bin/old", "");
-    world.cec(["rm", "-f", "common-files/*/old"]).run().is(3, "", "error: nothing matches 'common-files/*/old'\n");
+    assert_snapshot!(world.cec(["rm", "-f", "common-files/*/old"]).run(), @"
+    [stderr]
+    error: nothing matches 'common-files/*/old'
+    [exit code 3]
+    ");
     world.cec(["rm", "-fp", "common-files/*"]).run();
     assert_eq!(world.tree().list("common-files"), ["recycle_bin"]);
     let run = world.cec(["rm", "-f", "common-files/recycle_bin/*"]).run();
-    run.is(0, "", "'common-files/recycle_bin/*' matches 1 item\ndeleted common-files/recycle_bin/old\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    'common-files/recycle_bin/*' matches 1 item
+    deleted common-files/recycle_bin/old
+    [exit code 0]
+    ");
 }
 
 #[test]
@@ -184,7 +233,11 @@ fn the_recycle_bin_itself_goes_only_permanently() {
     }
     assert!(world.tree().exists("common-files/recycle_bin/old"));
     let run = world.cec(["rm", "-fp", "common-files/recycle_bin"]).run();
-    run.is(0, "", "deleted common-files/recycle_bin\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    deleted common-files/recycle_bin
+    [exit code 0]
+    ");
     assert!(!world.tree().exists("common-files/recycle_bin/old"));
 }
 
@@ -193,16 +246,21 @@ fn one_run_never_moves_and_deletes() {
     let world = world();
     world.put("common-files/recycle_bin/old", "");
     let operands = ["common-files/a.txt", "common-files/recycle_bin/old"];
-    world.cec(["rm", "-f"].into_iter().chain(operands)).run().is(
-        2,
-        "",
-        "error: 'common-files/a.txt' would be moved to the recycle bin, but 'common-files/recycle_bin/old' is already \
-            in it and would be deleted permanently\n  hint: delete items of the recycle bin in a separate run\n  \
-         hint: or add --permanently to delete all of them permanently\n",
-    );
+    assert_snapshot!(world.cec(["rm", "-f"].into_iter().chain(operands)).run(), @"
+    [stderr]
+    error: 'common-files/a.txt' would be moved to the recycle bin, but 'common-files/recycle_bin/old' is already in it and would be deleted permanently
+      hint: delete items of the recycle bin in a separate run
+      hint: or add --permanently to delete all of them permanently
+    [exit code 2]
+    ");
     assert!(!world.sandbox.requests().iter().any(|request| request.path.contains("delete")));
     let run = world.cec(["rm", "-fp"].into_iter().chain(operands)).run();
-    run.is(0, "", "deleted common-files/a.txt\ndeleted common-files/recycle_bin/old\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    deleted common-files/a.txt
+    deleted common-files/recycle_bin/old
+    [exit code 0]
+    ");
 }
 
 #[test]
@@ -228,10 +286,11 @@ fn a_job_that_fails_is_exit_10() {
                 \"Status\":\"Error\",\"StatusMessage\":\"the disk of the server is full\"}]}]}";
     world.sandbox.faults().add(Fault::on("POST", "/a/jobs/user").body("application/json", poll).always());
     let run = world.cec(["rm", "common-files/a.txt"]).run();
-    run.is(
-        10,
-        "",
-        "error: the server's job failed: the disk of the server is full\n  while: deleting common-files/a.txt\n",
-    );
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the server's job failed: the disk of the server is full
+      while: deleting common-files/a.txt
+    [exit code 10]
+    ");
     assert!(world.tree().exists("common-files/a.txt"));
 }

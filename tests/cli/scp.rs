@@ -4,15 +4,10 @@ use std::fs;
 use std::time::Duration;
 
 use cells_sandbox::{Fault, Gate};
+use insta::assert_snapshot;
 
 use crate::support::{World, exit_code, fields, wait_for};
 use crate::trees::tree;
-
-fn local(world: &World, path: &str, content: &str) {
-    let path = world.home().join(path);
-    fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
-    fs::write(path, content).expect("a file");
-}
 
 /// The summary without its time.
 fn summary(stderr: &str) -> String {
@@ -26,7 +21,7 @@ fn summary(stderr: &str) -> String {
 #[test]
 fn a_file_goes_up_and_comes_down() {
     let world = World::new();
-    local(&world, "one.txt", "content");
+    world.write("one.txt", "content");
     let run = world.cec(["scp", "one.txt", "cells://common-files"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
     assert_eq!(summary(&run.stderr), "done: 1 file (7 B)");
@@ -42,8 +37,8 @@ fn a_file_goes_up_and_comes_down() {
 #[test]
 fn a_tree_merges_and_a_second_run_finds_it_unchanged() {
     let world = World::new();
-    local(&world, "tree/a", "1");
-    local(&world, "tree/sub/.hidden", "2");
+    world.write("tree/a", "1");
+    world.write("tree/sub/.hidden", "2");
     fs::create_dir_all(world.home().join("tree/empty")).expect("a folder");
     let run = world.cec(["scp", "tree", "cells://common-files"]).run();
     assert_eq!((run.code, summary(&run.stderr).as_str()), (0, "done: 2 files (2 B), 3 folders made"));
@@ -58,8 +53,8 @@ fn a_tree_merges_and_a_second_run_finds_it_unchanged() {
 fn an_existing_target_is_refused_before_anything_moves() {
     let world = World::new();
     world.put("common-files/two", "old");
-    local(&world, "one", "1");
-    local(&world, "two", "2");
+    world.write("one", "1");
+    world.write("two", "2");
     let run = world.cec(["scp", "one", "two", "cells://common-files"]).run();
     assert_eq!(run.code, 8);
     assert!(run.stderr.starts_with("error: 'common-files/two' already exists\n"), "{}", run.stderr);
@@ -78,28 +73,86 @@ fn an_existing_target_is_refused_before_anything_moves() {
 #[test]
 fn what_is_missing_is_named_with_its_own_code() {
     let world = World::new();
-    local(&world, "one", "1");
-    for (arguments, code, text) in [
-        (vec!["scp", "none", "cells://common-files"], 3, "'none' does not exist"),
-        (vec!["scp", "cells://common-files/none", "."], 3, "'common-files/none' does not exist"),
-        (vec!["scp", "cells://common-files/*.none", "."], 3, "'common-files/*.none' does not exist"),
-        (vec!["scp", "one", "cells://nowhere/x"], 3, "nowhere"),
-        (vec!["scp", "one", "cells://common-files/a/b/c"], 3, "cec mkdir -p"),
-        (vec!["scp", "cells://common-files/none", "no/such/folder/x"], 3, "none"),
-        (vec!["scp", "one", "two"], 2, "cells://"),
-        (vec!["scp", "cells://common-files/a", "cells://common-files/b"], 2, "both"),
-        (vec!["scp", "one", "cells://"], 2, "workspace"),
-        (vec!["scp", "one"], 2, "no target"),
-        (vec!["scp", "--part-size", "0", "one", "cells://common-files"], 2, "must be between 1 and 5120"),
-        (vec!["scp", "-n", "--progress", "bar", "one", "cells://common-files"], 2, "exclude each other"),
-        (vec!["scp", "--transfers", "0", "one", "cells://common-files"], 2, "--transfers"),
-        (vec!["scp", "-f", "--update", "one", "cells://common-files"], 2, "cannot be used with"),
-    ] {
-        let run = world.cec(arguments.clone()).run();
-        assert_eq!(run.code, code, "{arguments:?}: {}", run.stderr);
-        assert!(run.stderr.contains(text), "{arguments:?}: {}", run.stderr);
-        assert_eq!(run.stdout, "", "{arguments:?}");
-    }
+    world.write("one", "1");
+    let refused = world.transcript([
+        &["scp", "none", "cells://common-files"][..],
+        &["scp", "cells://common-files/none", "."],
+        &["scp", "cells://common-files/*.none", "."],
+        &["scp", "one", "cells://nowhere/x"],
+        &["scp", "one", "cells://common-files/a/b/c"],
+        &["scp", "cells://common-files/none", "no/such/folder/x"],
+        &["scp", "one", "two"],
+        &["scp", "cells://common-files/a", "cells://common-files/b"],
+        &["scp", "one", "cells://"],
+        &["scp", "one"],
+        &["scp", "--part-size", "0", "one", "cells://common-files"],
+        &["scp", "-n", "--progress", "bar", "one", "cells://common-files"],
+        &["scp", "--transfers", "0", "one", "cells://common-files"],
+        &["scp", "-f", "--update", "one", "cells://common-files"],
+    ]);
+    assert_snapshot!(refused, @r#"
+    $ cec scp none cells://common-files
+    [stderr]
+    error: 'none' does not exist
+    [exit code 3]
+    $ cec scp cells://common-files/none .
+    [stderr]
+    error: 'common-files/none' does not exist on the server
+    [exit code 3]
+    $ cec scp "cells://common-files/*.none" .
+    [stderr]
+    error: 'common-files/*.none' does not exist on the server
+    [exit code 3]
+    $ cec scp one cells://nowhere/x
+    [stderr]
+    error: there is no workspace 'nowhere', or you have no access to it
+    [exit code 3]
+    $ cec scp one cells://common-files/a/b/c
+    [stderr]
+    error: 'common-files/a/b' does not exist on the server
+      hint: create it with: cec mkdir -p common-files/a/b
+    [exit code 3]
+    $ cec scp cells://common-files/none no/such/folder/x
+    [stderr]
+    error: 'common-files/none' does not exist on the server
+    [exit code 3]
+    $ cec scp one two
+    [stderr]
+    error: neither the sources nor the target are on the server
+      hint: mark the remote side: cells://workspace/path
+    [exit code 2]
+    $ cec scp cells://common-files/a cells://common-files/b
+    [stderr]
+    error: both the sources and the target are on the server
+      hint: 'cec cp' copies on the server, 'cec mv' moves there
+    [exit code 2]
+    $ cec scp one cells://
+    [stderr]
+    error: name a workspace to upload to, for example cells://common-files
+    [exit code 2]
+    $ cec scp one
+    [stderr]
+    error: 'one' has no target
+      hint: name the target last: cec scp <SRC>... <DST>
+    [exit code 2]
+    $ cec scp --part-size 0 one cells://common-files
+    [stderr]
+    error: --part-size is 0, but must be between 1 and 5120
+    [exit code 2]
+    $ cec scp -n --progress bar one cells://common-files
+    [stderr]
+    error: --no-progress and --progress exclude each other
+    [exit code 2]
+    $ cec scp --transfers 0 one cells://common-files
+    [stderr]
+    error: --transfers is 0, but must be between 1 and 256
+    [exit code 2]
+    $ cec scp -f --update one cells://common-files
+    [stderr]
+    error: the argument '--force' cannot be used with '--update'
+      hint: see 'cec scp --help'
+    [exit code 2]
+    "#);
     let run = world.cec(["scp", "one", "cells://common-files"]).env("CEC_PART_SIZE", "many").run();
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("CEC_PART_SIZE"), "{}", run.stderr);
@@ -108,17 +161,17 @@ fn what_is_missing_is_named_with_its_own_code() {
     let warning = "warning: CEC_PART_SIZE is 15 MiB, but must be a multiple of 10 MiB: parts have 20 MiB\n";
     assert!(run.stderr.starts_with(warning), "{}", run.stderr);
     let run = world.cec(["scp", "one", "cells://common-files"]).env("CEC_TRANSFERS", "0").run();
-    run.is(
-        2,
-        "",
-        "error: the environment variable CEC_TRANSFERS has an invalid value: must be auto, or a number from 1 to 256\n",
-    );
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the environment variable CEC_TRANSFERS has an invalid value: must be auto, or a number from 1 to 256
+    [exit code 2]
+    ");
 }
 
 #[test]
 fn a_bad_token_a_missing_right_and_a_dead_server_are_told_apart() {
     let world = World::new();
-    local(&world, "one", "1");
+    world.write("one", "1");
     let run = world.cec(["scp", "one", "cells://common-files"]).env("CEC_TOKEN", "wrong").run();
     assert_eq!(run.code, 4, "{}", run.stderr);
     let run = world.cec(["scp", "one", "cells://a1-ro"]).user("alice").run();
@@ -131,7 +184,7 @@ fn a_bad_token_a_missing_right_and_a_dead_server_are_told_apart() {
 fn failed_files_are_listed_and_the_rest_goes() {
     let world = World::new();
     for name in ["a", "b", "c"] {
-        local(&world, &format!("tree/{name}"), name);
+        world.write(&format!("tree/{name}"), name);
     }
     world.sandbox.faults().add(Fault::on("PUT", "/io/common-files/tree/b").status(403).always());
     let run = world.cec(["scp", "tree", "cells://common-files"]).run();
@@ -154,8 +207,8 @@ fn a_copy_that_stays_wrong_is_exit_9() {
 #[test]
 fn json_has_one_object_a_file_and_a_summary() {
     let world = World::new();
-    local(&world, "tree/a", "1");
-    local(&world, "tree/b", "2");
+    world.write("tree/a", "1");
+    world.write("tree/b", "2");
     world.sandbox.faults().add(Fault::on("PUT", "/io/common-files/tree/b").status(403).always());
     let run = world.cec(["scp", "--json", "tree", "cells://common-files"]).run();
     assert_eq!(run.code, 7);
@@ -182,7 +235,7 @@ fn json_has_one_object_a_file_and_a_summary() {
 #[test]
 fn times_are_preserved_on_the_way_down_only() {
     let world = World::new();
-    local(&world, "one", "1");
+    world.write("one", "1");
     let run = world.cec(["scp", "-p", "one", "cells://common-files"]).run();
     assert_eq!(run.code, 0);
     assert!(run.stderr.contains("--preserve has no effect"), "{}", run.stderr);
@@ -196,10 +249,16 @@ fn times_are_preserved_on_the_way_down_only() {
 #[test]
 fn a_dry_run_says_what_it_would_do() {
     let world = World::new();
-    local(&world, "tree/a", "1");
+    world.write("tree/a", "1");
     let run = world.cec(["scp", "--dry-run", "tree", "cells://common-files"]).run();
-    assert_eq!(run.code, 0);
-    assert_eq!(run.stdout, "folder\t-\tcells://common-files/tree\t-\nnew\ttree/a\tcells://common-files/tree/a\t1\n");
+    assert_snapshot!(run, @"
+    [stdout]
+    folder	-	cells://common-files/tree	-
+    new	tree/a	cells://common-files/tree/a	1
+    [stderr]
+    would do: 1 file (1 B) in DURATION, 1 folder made
+    [exit code 0]
+    ");
     assert_eq!(summary(&run.stderr), "would do: 1 file (1 B), 1 folder made");
     let run = world.cec(["scp", "--dry-run", "--json", "tree", "cells://common-files"]).run();
     let lines: Vec<serde_json::Value> =
@@ -223,7 +282,7 @@ fn a_dry_run_says_what_it_would_do() {
 #[test]
 fn what_is_not_known_of_a_source_is_null() {
     let world = World::new();
-    local(&world, "one", "1");
+    world.write("one", "1");
     for arguments in [
         ["scp", "--json", "none", "one", "cells://common-files"],
         ["scp", "--json", "cells://common-files/none", "cells://common-files/one", "."],
@@ -250,7 +309,8 @@ fn a_plan_without_a_reader_is_at_its_end() {
     let all = listings() - before;
     // The last folder is never listed.
     let gate = Gate::closed();
-    world.sandbox.faults().add(Fault::on("POST", "/a/meta/bulk/get").skip(all - 1).hold_request(&gate).always());
+    let last = Fault::on("POST", "/a/meta/bulk/get").skip(all - 1).hold_request(&gate).always();
+    world.sandbox.faults().add(last.may_stay_unmet("a run that ends early enough does not ask for the last folder"));
     let mut child = scp().spawn();
     drop(child.stdout.take());
     let stderr = std::io::read_to_string(child.stderr.take().expect("a pipe")).expect("text");
@@ -276,8 +336,8 @@ fn globs_see_every_page_and_literal_names_win() {
 #[test]
 fn flags_may_stand_anywhere() {
     let world = World::new();
-    local(&world, "one", "1");
-    local(&world, "two", "2");
+    world.write("one", "1");
+    world.write("two", "2");
     let run = world.cec(["scp", "one", "-q", "two", "-f", "cells://common-files", "--transfers", "2"]).run();
     run.is(0, "", "");
     assert_eq!(world.tree().list("common-files"), ["one", "two"]);
@@ -286,7 +346,7 @@ fn flags_may_stand_anywhere() {
 #[test]
 fn a_missing_source_among_others_does_not_stop_them() {
     let world = World::new();
-    local(&world, "one", "1");
+    world.write("one", "1");
     let run = world.cec(["scp", "nope", "one", "cells://common-files"]).run();
     assert_eq!(run.code, 7, "{}", run.stderr);
     assert!(run.stderr.contains("failed: 'nope' does not exist"), "{}", run.stderr);
@@ -300,7 +360,7 @@ fn a_missing_source_among_others_does_not_stop_them() {
 #[test]
 fn a_file_never_becomes_the_folder_that_was_meant() {
     let world = World::new();
-    local(&world, "one", "1");
+    world.write("one", "1");
     let run = world.cec(["scp", "one", "cells://common-files/new/"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(world.tree().list("common-files/new"), ["one"]);
@@ -354,7 +414,7 @@ fn an_interrupt_says_how_to_go_on_and_leaves_nothing_half() {
 #[test]
 fn progress_has_its_forms() {
     let world = World::new();
-    local(&world, "one", "1");
+    world.write("one", "1");
     world.sandbox.faults().add(Fault::on("PUT", "/io/common-files/").delay(Duration::from_millis(1300)).always());
     // A plain line comes after ten seconds; its text is tested where it is made.
     for (mode, marker) in [("json", "\"type\":\"progress\""), ("plain", "done: "), ("none", "done: ")] {

@@ -97,7 +97,7 @@ fn a_transfer_has_a_bar() {
 fn credentials_of_the_environment_are_not_stored_unasked() {
     let world = World::new();
     let question = "Store it as an account anyway? [y/N] ";
-    for (answer, expected) in [("\n", 1), ("n\n", 1), ("y\n", 0)] {
+    for (answer, expected) in [("\n", 1), ("y\n", 0)] {
         let Some((code, screen)) = world.cec(["configure", "--skip-keyring"]).on_terminal(&[(question, answer)]) else {
             return;
         };

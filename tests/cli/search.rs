@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use cells_sandbox::Config;
+use insta::assert_snapshot;
 
 use crate::support::{World, fields};
 
@@ -45,10 +46,18 @@ fn names_are_found_wherever_they_are() {
         let told = "the index does not contain such common words: comparing all names, which takes longer\n";
         world.cec(["search", "--", text]).run().is(0, found, told);
     }
-    world.cec(["search", "docs", "--in", "common-files/docs"]).run().is(0, "", "nothing was found\n");
+    assert_snapshot!(world.cec(["search", "docs", "--in", "common-files/docs"]).run(), @"
+    [stderr]
+    nothing was found
+    [exit code 0]
+    ");
     let nul = world.cec(["search", "-0", "2031"]).run();
     assert_eq!(nul.bytes, b"common-files/Report 2031.pdf\0");
-    world.cec(["search", "none-such"]).run().is(0, "", "nothing was found\n");
+    assert_snapshot!(world.cec(["search", "none-such"]).run(), @"
+    [stderr]
+    nothing was found
+    [exit code 0]
+    ");
 }
 
 #[test]
@@ -66,7 +75,11 @@ fn all_pages_are_read_also_those_on_which_nothing_may_be_seen() {
 fn what_was_just_written_is_not_in_the_index_yet() {
     let world = World::with(Config { index_delay: Duration::from_hours(1), ..Config::default() });
     world.put("common-files/new", "1");
-    world.cec(["search", "new"]).run().is(0, "", "nothing was found\n");
+    assert_snapshot!(world.cec(["search", "new"]).run(), @"
+    [stderr]
+    nothing was found
+    [exit code 0]
+    ");
     world.cec(["find", "common-files", "--name", "new"]).run().is(0, "common-files/new\n", "");
 }
 
@@ -77,7 +90,11 @@ fn metadata_is_searched_too() {
     assert_eq!(run.code, 0, "{run:?}");
     let run = world.cec(["search", "--meta", "usermeta-tags=urgent"]).run();
     run.is(0, "common-files/docs/report.txt\n", "");
-    world.cec(["search", "2031", "--meta", "usermeta-tags=urgent"]).run().is(0, "", "nothing was found\n");
+    assert_snapshot!(world.cec(["search", "2031", "--meta", "usermeta-tags=urgent"]).run(), @"
+    [stderr]
+    nothing was found
+    [exit code 0]
+    ");
 }
 
 #[test]
@@ -99,6 +116,10 @@ fn what_cannot_be_meant_is_refused_and_what_is_missing_not_found() {
         assert_eq!(world.cec(arguments.iter().copied()).run().code, 2, "{arguments:?}");
     }
     let run = world.cec(["search", "x", "--in", "common-files/none"]).run();
-    run.is(3, "", "error: 'common-files/none' does not exist\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/none' does not exist
+    [exit code 3]
+    ");
     assert_eq!(world.cec(["search", "x"]).env("CEC_TOKEN", "none").run().code, 4);
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use insta::assert_snapshot;
+
 use crate::support::World;
 
 /// A config.json of the sandbox's own users: alice is the active one.
@@ -88,11 +90,12 @@ fn a_url_alone_must_be_that_of_the_account() {
     let world = with_accounts();
     assert_eq!(world.signed_out(["ls", "--url", world.url()]).run().code, 0);
     let run = world.signed_out(["ls", "--url", "https://other.example.com"]).run();
-    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
-    assert!(
-        run.stderr.starts_with("error: --url names https://other.example.com, but alice@127.0.0.1:PORT"),
-        "{run:?}"
-    );
+    assert_snapshot!(run, @"
+    [stderr]
+    error: --url names https://other.example.com, but alice@127.0.0.1:PORT is an account on URL
+      hint: also give the credentials for that server, or sign in there with 'cec configure'
+    [exit code 2]
+    ");
     let run = world.signed_out(["ls"]).env("CEC_URL", "https://other.example.com").run();
     assert_eq!(run.code, 2, "{run:?}");
     assert!(world.sandbox.requests().iter().all(|request| request.path != "/other"));
@@ -138,7 +141,11 @@ fn who_gave_a_bad_token_is_named_with_what_to_do() {
     assert!(command.contains("make the command in CEC_TOKEN_COMMAND print a new token"), "{command}");
     let flag = hint(world.signed_out(["ls", "-u", world.url(), "-t", "some-dead-token-of-somebody"]), 4);
     assert_eq!(flag, "  hint: give a new one with --token");
-    given("CEC_TOKEN_COMMAND", "true").run().is(4, "", "error: the command in CEC_TOKEN_COMMAND printed nothing\n");
+    assert_snapshot!(given("CEC_TOKEN_COMMAND", "true").run(), @"
+    [stderr]
+    error: the command in CEC_TOKEN_COMMAND printed nothing
+    [exit code 4]
+    ");
     // A stored one that is not the active one is named.
     let stored = fs::read_to_string(world.config_file()).expect("config.json");
     fs::write(world.config_file(), stored.replace(&world.sandbox.token("bob"), "some-dead-token")).expect("a file");
@@ -166,14 +173,21 @@ fn flags_stand_before_and_after_the_command() {
 #[test]
 fn secrets_that_are_none_are_refused_before_anything_is_sent() {
     let world = World::new();
-    let empty = "error: the given token is empty\n";
     // As with a variable, nothing is no token.
     assert_eq!(world.signed_out(["ls", "-u", world.url(), "-t", ""]).run().code, 4);
-    world.signed_out(["ls", "-u", world.url(), "-t", "-"]).input("\n").run().is(2, "", empty);
+    assert_snapshot!(world.signed_out(["ls", "-u", world.url(), "-t", "-"]).input("\n").run(), @"
+    [stderr]
+    error: the given token is empty
+    [exit code 2]
+    ");
     let run = world.signed_out(["ls", "-u", world.url(), "-t", "a\nb"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
     let run = world.signed_out(["ls", "-u", world.url(), "--login", "alice", "--password", "-"]).run();
-    run.is(2, "", "error: the given password is empty\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: the given password is empty
+    [exit code 2]
+    ");
     let run = world.signed_out(["ls", "-u", world.url()]).env("CEC_TOKEN", "").run();
     assert_eq!(run.code, 4, "{run:?}");
     assert!(world.sandbox.requests().is_empty());
@@ -194,29 +208,29 @@ fn passwords_come_from_standard_input() {
 #[test]
 fn accounts_that_cannot_be_used_say_why() {
     let world = World::new();
-    world.signed_out(["ls"]).run().is(
-        4,
-        "",
-        "error: not signed in: no account is stored\n  \
-         hint: run 'cec configure' to sign in, or set CEC_URL and CEC_TOKEN\n",
-    );
+    assert_snapshot!(world.signed_out(["ls"]).run(), @"
+    [stderr]
+    error: not signed in: no account is stored
+      hint: run 'cec configure' to sign in, or set CEC_URL and CEC_TOKEN
+    [exit code 4]
+    ");
     world.install_config(include_str!("../recordings/config/empty-list.json"));
     assert_eq!(world.signed_out(["ls"]).run().code, 4);
     world.install_config(include_str!("../recordings/config/keyring-pat.json"));
-    world.signed_out(["ls"]).run().is(
-        4,
-        "",
-        "error: the secret of admin@files.example.com:443 is in the system keyring: there is no system keyring \
-         (disabled by CEC_KEYRING)\n  \
-         hint: to keep the secret in config.json instead, sign in again: cec configure --skip-keyring\n  \
-         hint: or set CEC_URL and CEC_TOKEN\n",
-    );
+    assert_snapshot!(world.signed_out(["ls"]).run(), @"
+    [stderr]
+    error: the secret of admin@files.example.com:443 is in the system keyring: there is no system keyring (disabled by CEC_KEYRING)
+      hint: to keep the secret in config.json instead, sign in again: cec configure --skip-keyring
+      hint: or set CEC_URL and CEC_TOKEN
+    [exit code 4]
+    ");
     let run = world.signed_out(["ls", "--profile", "nobody"]).run();
-    run.is(
-        3,
-        "",
-        "error: there is no account 'nobody'\n  hint: use one of the stored accounts: admin@files.example.com:443\n",
-    );
+    assert_snapshot!(run, @"
+    [stderr]
+    error: there is no account 'nobody'
+      hint: use one of the stored accounts: admin@files.example.com:443
+    [exit code 3]
+    ");
 }
 
 #[test]
@@ -264,5 +278,9 @@ fn headers_of_an_account_and_of_flags_go_with_requests() {
     let last = requests.last().expect("a request");
     assert_eq!((last.header("x-stored"), last.header("x-given")), ("one", "two"));
     let run = world.signed_out(["ls", "--header", "a-secret-without-colon"]).run();
-    run.is(2, "", "error: a header in --header does not have the form 'Name: value'\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: a header in --header does not have the form 'Name: value'
+    [exit code 2]
+    ");
 }

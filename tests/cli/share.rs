@@ -1,8 +1,9 @@
 //! `cec share`: every option is checked before it is sent, since the server checks hardly any.
 
+use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::support::{Run, World, fields};
+use crate::support::{Run, World, fields, transcript};
 
 fn world() -> World {
     let world = World::new();
@@ -83,25 +84,79 @@ fn all_options_reach_the_link() {
 #[test]
 fn what_does_not_fit_is_not_sent() {
     let world = world();
-    for (arguments, input, message) in [
-        (&["common-files/report.pdf", "--upload"][..], "", "visitors cannot upload into a file"),
-        (&["common-files/report.pdf", "--no-download", "--no-preview"], "", "visitors of this link could do nothing"),
-        (&["common-files/report.pdf", "--password-stdin"], "x\n", "the password has fewer than 6 characters"),
-        (&["common-files/report.pdf", "--password-stdin"], "", "the given password is empty"),
-        (&["common-files/report.pdf", "--expire", "2001-01-01"], "", "this is in the past"),
-        (&["common-files/report.pdf", "--expire", "soon"], "", "expected a duration such as 12h"),
-        (&["common-files/report.pdf", "--label", " "], "", "the label is empty"),
-        (&["common-files/report.pdf", "--slug", "a b/c"], "", "is not a valid last part of a URL"),
-        (&["common-files/report.pdf", "--no-download", "--max-downloads", "3"], "", "--max-downloads has no effect"),
-        (&["common-files"], "", "'common-files' is a workspace"),
-        (&["/"], "", "is a workspace"),
-    ] {
-        let run = world.cec(["share"].iter().chain(arguments).copied()).input(input).run();
-        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{arguments:?} {run:?}");
-        assert!(run.stderr.contains(message), "{arguments:?} {run:?}");
-    }
+    let refused = [
+        (&["common-files/report.pdf", "--upload"][..], ""),
+        (&["common-files/report.pdf", "--no-download", "--no-preview"], ""),
+        (&["common-files/report.pdf", "--password-stdin"], "x\n"),
+        (&["common-files/report.pdf", "--password-stdin"], ""),
+        (&["common-files/report.pdf", "--expire", "2001-01-01"], ""),
+        (&["common-files/report.pdf", "--expire", "soon"], ""),
+        (&["common-files/report.pdf", "--label", " "], ""),
+        (&["common-files/report.pdf", "--slug", "a b/c"], ""),
+        (&["common-files/report.pdf", "--no-download", "--max-downloads", "3"], ""),
+        (&["common-files"], ""),
+        (&["/"], ""),
+    ]
+    .map(|(arguments, input)| world.cec(["share"].iter().chain(arguments).copied()).input(input).run());
+    assert_snapshot!(transcript(refused), @r#"
+    $ cec share common-files/report.pdf --upload
+    [stderr]
+    error: visitors cannot upload into a file
+      hint: share the folder that contains it, or omit --upload
+    [exit code 2]
+    $ cec share common-files/report.pdf --no-download --no-preview
+    [stderr]
+    error: visitors of this link could do nothing
+      hint: omit --no-preview or --no-download, or add --upload for a folder
+    [exit code 2]
+    $ cec share common-files/report.pdf --password-stdin
+    [stderr]
+    error: the password has fewer than 6 characters
+    [exit code 2]
+    $ cec share common-files/report.pdf --password-stdin
+    [stderr]
+    error: the given password is empty
+    [exit code 2]
+    $ cec share common-files/report.pdf --expire 2001-01-01
+    [stderr]
+    error: invalid value '2001-01-01' for '--expire <WHEN>': this is in the past
+      hint: see 'cec share --help'
+    [exit code 2]
+    $ cec share common-files/report.pdf --expire soon
+    [stderr]
+    error: invalid value 'soon' for '--expire <WHEN>': expected a duration such as 12h, 7d or 2w, a date such as 2031-05-20, or never
+      hint: see 'cec share --help'
+    [exit code 2]
+    $ cec share common-files/report.pdf --label " "
+    [stderr]
+    error: the label is empty
+    [exit code 2]
+    $ cec share common-files/report.pdf --slug "a b/c"
+    [stderr]
+    error: 'a b/c' is not a valid last part of a URL: use at least 12 letters, digits, - and _
+    [exit code 2]
+    $ cec share common-files/report.pdf --no-download --max-downloads 3
+    [stderr]
+    error: --max-downloads has no effect if visitors may not download
+      hint: add --max-downloads 0 to remove the limit
+    [exit code 2]
+    $ cec share common-files
+    [stderr]
+    error: 'common-files' is a workspace, which a link cannot share
+      hint: share a folder in it; the commands of share are ls, show, edit and rm
+    [exit code 2]
+    $ cec share /
+    [stderr]
+    error: '/' is a workspace, which a link cannot share
+      hint: share a folder in it; the commands of share are ls, show, edit and rm
+    [exit code 2]
+    "#);
     let missing = world.cec(["share", "common-files/nope"]).run();
-    missing.is(3, "", "error: 'common-files/nope' does not exist\n");
+    assert_snapshot!(missing, @"
+    [stderr]
+    error: 'common-files/nope' does not exist
+    [exit code 3]
+    ");
     assert!(!world.sandbox.requests().iter().any(|request| request.path.starts_with("/a/share")));
 }
 
@@ -155,7 +210,12 @@ fn a_link_is_found_by_url_hash_uuid_and_path() {
         run.is(3, "", &format!("error: there is no public link '{target}'\n  hint: 'cec share ls' lists the links\n"));
     }
     let run = world.cec(["share", "show", "common-files/drop"]).run();
-    run.is(3, "", "error: 'common-files/drop' has no public link\n  hint: 'cec share PATH' makes one\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/drop' has no public link
+      hint: 'cec share PATH' makes one
+    [exit code 3]
+    ");
     assert_eq!(world.cec(["share", "show", &format!("https://other.example/public/{hash}")]).run().code, 3);
 }
 
@@ -179,7 +239,12 @@ fn what_no_option_names_stays_as_it_is() {
     assert_eq!(link["permissions"], json!(["preview"]));
     edit(&["--password-stdin"]).input("another-word\n").run();
     assert_eq!(shown()["password"], true);
-    edit(&[]).run().is(2, "", "error: nothing to change\n  hint: see 'cec share edit --help'\n");
+    assert_snapshot!(edit(&[]).run(), @"
+    [stderr]
+    error: nothing to change
+      hint: see 'cec share edit --help'
+    [exit code 2]
+    ");
     assert_eq!(edit(&["--no-preview"]).run().code, 2, "nothing would be left");
     assert_eq!(edit(&["--upload"]).run().code, 2, "a file");
 }
@@ -194,12 +259,12 @@ fn several_links_go_only_after_a_question() {
     world.cec(["share", path]).run();
     world.cec(["share", path]).run();
     let run = world.cec(["share", "rm", path]).input("y\n").run();
-    run.is(
-        2,
-        "",
-        "error: cannot ask for confirmation before removing several links\n  \
-         hint: add --force to remove them without asking\n",
-    );
+    assert_snapshot!(run, @"
+    [stderr]
+    error: cannot ask for confirmation before removing several links
+      hint: add --force to remove them without asking
+    [exit code 2]
+    ");
     let json = world.cec(["share", "rm", "-f", "--json", path]).run().json();
     assert_eq!((json.as_array().map(Vec::len), fields(&json[0])), (Some(2), vec!["url", "uuid", "hash", "path"]));
     world.cec(["share", "ls"]).run().is(0, "", "");

@@ -1,3 +1,5 @@
+use insta::assert_snapshot;
+
 use crate::support::{World, fields};
 
 #[test]
@@ -44,12 +46,28 @@ fn records_have_pinned_fields_and_metadata() {
 fn what_does_not_exist_or_is_no_node_is_told() {
     let world = World::new();
     world.put("common-files/a", "");
-    world.cec(["stat", "common-files/b"]).run().is(3, "", "error: 'common-files/b' does not exist\n");
+    assert_snapshot!(world.cec(["stat", "common-files/b"]).run(), @"
+    [stderr]
+    error: 'common-files/b' does not exist
+    [exit code 3]
+    ");
     let root = world.cec(["stat", "/"]).run();
     assert_eq!((root.code, root.stdout.as_str()), (2, ""));
     let partly = world.cec(["stat", "common-files/b", "common-files/a"]).run();
-    assert_eq!((partly.code, partly.stderr.as_str()), (7, "error: 'common-files/b' does not exist\n"));
-    assert!(partly.stdout.starts_with("Path\tcommon-files/a\n"));
+    assert_snapshot!(partly, @"
+    [stdout]
+    Path	common-files/a
+    Type	file
+    Size	0
+    Modified	TIME
+    UUID	UUID
+    ETag	59adb24ef3cdbe0297f05b395827453f-1
+    Hash	59adb24ef3cdbe0297f05b395827453f
+    MIME type	text/plain; charset=utf-8
+    [stderr]
+    error: 'common-files/b' does not exist
+    [exit code 7]
+    ");
     let dots = world.cec(["stat", "common-files/../x"]).run();
     assert_eq!(dots.code, 2);
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cells_sandbox::{Config, Fault};
+use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::support::{World, fields};
@@ -18,7 +19,15 @@ fn data_sources_are_listed_without_their_keys() {
     let log = world.cec(["storage", "list-datasources", "--log", "trace"]).run();
     assert!(!log.stderr.contains("sandbox-storage"), "{log:?}");
     let run = world.cec(["storage", "list-datasources"]).run();
-    assert!(run.stdout.starts_with("pydiods1\tLOCAL\t/var/cells/data/pydiods1\tflat\t-\t-\tin use\n"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stdout]
+    pydiods1	LOCAL	/var/cells/data/pydiods1	flat	-	-	in use
+    personal	LOCAL	/var/cells/data/personal	flat	-	-	in use
+    cellsdata	LOCAL	/var/cells/data/cellsdata	flat	-	-	in use
+    versions	LOCAL	/var/cells/data/versions	flat	-	-	internal
+    thumbnails	LOCAL	/var/cells/data/thumbs	flat	-	-	internal
+    [exit code 0]
+    ");
     let json = world.cec(["storage", "list-datasources", "--json"]).run().json();
     let names = ["name", "storage", "place", "format", "encryption", "versioning", "disabled", "internal"];
     assert_eq!(fields(&json[0]), names);
@@ -28,15 +37,28 @@ fn data_sources_are_listed_without_their_keys() {
 #[test]
 fn raw_is_a_name_a_line_as_with_the_older_client() {
     let world = World::new();
-    let names = "pydiods1\npersonal\ncellsdata\nversions\nthumbnails\n";
-    world.cec(["storage", "list-datasources", "-r"]).run().is(0, names, "");
+    assert_snapshot!(world.cec(["storage", "list-datasources", "-r"]).run(), @"
+    [stdout]
+    pydiods1
+    personal
+    cellsdata
+    versions
+    thumbnails
+    [exit code 0]
+    ");
 }
 
 #[test]
 fn a_resync_is_started_or_waited_for() {
     let world = World::new();
     let run = world.cec(["storage", "resync-ds", "pydiods1"]).run();
-    run.is(0, "resync-ds-pydiods1\n", "resyncing pydiods1; follow it with: cec jobs watch resync-ds-pydiods1\n");
+    assert_snapshot!(run, @"
+    [stdout]
+    resync-ds-pydiods1
+    [stderr]
+    resyncing pydiods1; follow it with: cec jobs watch resync-ds-pydiods1
+    [exit code 0]
+    ");
     // A second one has the same id: the run before it is not taken for its own.
     for _ in 0..2 {
         let run = world.cec(["storage", "resync-ds", "pydiods1", "--wait"]).run();
@@ -55,7 +77,13 @@ fn the_end_of_a_resync_is_heard_by_whoever_started_it() {
         ..Config::default()
     });
     let run = world.cec(["storage", "resync-ds", "pydiods1", "--wait"]).run();
-    run.is(0, "resync-ds-pydiods1\n", "resynced pydiods1\n");
+    assert_snapshot!(run, @"
+    [stdout]
+    resync-ds-pydiods1
+    [stderr]
+    resynced pydiods1
+    [exit code 0]
+    ");
 }
 
 #[test]

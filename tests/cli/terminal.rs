@@ -18,9 +18,8 @@ fn world() -> World {
 
 #[test]
 fn only_yes_moves_a_folder_to_the_recycle_bin() {
-    for (answer, expected) in
-        [("n\n", 1), ("\n", 1), ("maybe\n", 1), (CTRL_D, 1), (CTRL_C, 130), ("y\n", 0), ("Yes\n", 0)]
-    {
+    // Other answers: `ui::prompt`.
+    for (answer, expected) in [("\n", 1), (CTRL_D, 1), (CTRL_C, 130), ("y\n", 0)] {
         let world = world();
         let rm = world.cec(["rm", "common-files/folder"]);
         let Some((code, screen)) = rm.on_terminal(&[("to the recycle bin? [y/N] ", answer)]) else { return };

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use insta::assert_snapshot;
+
 use crate::support::World;
 
 const ONE: &str = "7560ae5b45015d74f860794ed60ed6f0";
@@ -125,5 +127,9 @@ fn questions_about_versions_are_answered_as_by_the_older_client() {
         world.signed_out(arguments).run().is(code, stdout, stderr);
     }
     let run = world.signed_out(["tools", "version", "isgreater", "new", "1.2.3"]).run();
-    run.is(2, "", "error: 'new' is not a valid version\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'new' is not a valid version
+    [exit code 2]
+    ");
 }

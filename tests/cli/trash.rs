@@ -1,3 +1,5 @@
+use insta::assert_snapshot;
+
 use crate::support::{World, fields};
 
 fn world() -> World {
@@ -25,7 +27,14 @@ fn what_is_in_recycle_bins_is_listed() {
     let paths: Vec<&str> = run.stdout.lines().filter_map(|line| line.split('\t').nth(3)).collect();
     let all = ["common-files/recycle_bin/a.txt", "common-files/recycle_bin/folder", "common-files/recycle_bin/.hidden"];
     assert_eq!(paths, [&all[..], &["personal-files/recycle_bin/p.txt"]].concat(), "{run:?}");
-    assert!(run.stdout.starts_with("File\t18\t"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stdout]
+    File	18	TIME	common-files/recycle_bin/a.txt
+    Folder	21	TIME	common-files/recycle_bin/folder
+    File	0	TIME	common-files/recycle_bin/.hidden
+    File	28	TIME	personal-files/recycle_bin/p.txt
+    [exit code 0]
+    ");
     let one = world.cec(["trash", "ls", "personal-files", "--json"]).run().json();
     assert_eq!(one[0]["path"], "personal-files/recycle_bin/p.txt");
     world.cec(["trash", "ls", "a1-ro"]).run().is(0, "", "");
@@ -40,7 +49,12 @@ fn things_go_back_to_where_they_were() {
     assert!(world.tree().remove("personal-files/deep"), "the folders above are gone");
     let bin = "common-files/recycle_bin";
     let run = world.cec(["restore", &format!("{bin}/b.txt"), "personal-files/recycle_bin/p.txt"]).run();
-    run.is(0, "", "restored common-files/docs/b.txt\nrestored personal-files/deep/er/p.txt\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    restored common-files/docs/b.txt
+    restored personal-files/deep/er/p.txt
+    [exit code 0]
+    ");
     assert!(world.tree().exists("personal-files/deep/er/p.txt"));
     let json = world.cec(["trash", "restore", "--json", &format!("{bin}/*")]).run().json();
     assert_eq!(fields(&json[0]), ["source", "target", "type", "renamed"]);
@@ -53,11 +67,11 @@ fn another_name_that_the_server_chose_is_told() {
     let world = world();
     delete(&world, &["common-files/docs/b.txt"]);
     world.put("common-files/docs/b.txt", "new");
-    world.cec(["restore", "common-files/recycle_bin/b.txt"]).run().is(
-        0,
-        "",
-        "warning: 'common-files/docs/b.txt' is taken, and the server restored it as 'common-files/docs/b-1.txt'\n",
-    );
+    assert_snapshot!(world.cec(["restore", "common-files/recycle_bin/b.txt"]).run(), @"
+    [stderr]
+    warning: 'common-files/docs/b.txt' is taken, and the server restored it as 'common-files/docs/b-1.txt'
+    [exit code 0]
+    ");
     assert_eq!(world.tree().read("common-files/docs/b.txt").expect("a file"), b"new");
 }
 
@@ -91,11 +105,23 @@ fn emptying_asks_and_takes_nothing_else() {
     }
     assert!(world.tree().exists("common-files/recycle_bin/a.txt"));
     let run = world.cec(["trash", "empty", "-f", "common-files"]).run();
-    run.is(0, "", "deleted common-files/recycle_bin/a.txt\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    deleted common-files/recycle_bin/a.txt
+    [exit code 0]
+    ");
     assert_eq!(world.tree().list("personal-files/recycle_bin"), ["p.txt"]);
     assert!(world.tree().exists("common-files/docs/b.txt"));
-    world.cec(["trash", "empty", "-f"]).run().is(0, "", "deleted personal-files/recycle_bin/p.txt\n");
-    world.cec(["trash", "empty"]).run().is(0, "", "the recycle bin is empty\n");
+    assert_snapshot!(world.cec(["trash", "empty", "-f"]).run(), @"
+    [stderr]
+    deleted personal-files/recycle_bin/p.txt
+    [exit code 0]
+    ");
+    assert_snapshot!(world.cec(["trash", "empty"]).run(), @"
+    [stderr]
+    the recycle bin is empty
+    [exit code 0]
+    ");
 }
 
 #[cfg(unix)]

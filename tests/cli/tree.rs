@@ -1,3 +1,5 @@
+use insta::assert_snapshot;
+
 use crate::support::World;
 
 fn world() -> World {
@@ -12,24 +14,51 @@ fn world() -> World {
 #[test]
 fn a_tree_is_drawn() {
     let world = world();
-    world.cec(["tree", "common-files"]).run().is(
-        0,
-        "common-files\n├── a/\n│   ├── b/\n│   │   └── two\n│   └── one\n└── z\n",
-        "2 folders, 3 files, 8 B\n",
-    );
-    world.cec(["tree", "-a", "common-files/a"]).run().is(
-        0,
-        "common-files/a\n├── b/\n│   └── two\n├── one\n└── .hidden\n",
-        "1 folder, 3 files, 6 B\n",
-    );
+    assert_snapshot!(world.cec(["tree", "common-files"]).run(), @"
+    [stdout]
+    common-files
+    ├── a/
+    │   ├── b/
+    │   │   └── two
+    │   └── one
+    └── z
+    [stderr]
+    2 folders, 3 files, 8 B
+    [exit code 0]
+    ");
+    assert_snapshot!(world.cec(["tree", "-a", "common-files/a"]).run(), @"
+    [stdout]
+    common-files/a
+    ├── b/
+    │   └── two
+    ├── one
+    └── .hidden
+    [stderr]
+    1 folder, 3 files, 6 B
+    [exit code 0]
+    ");
 }
 
 #[test]
 fn only_so_many_levels_are_shown() {
     let world = world();
-    world.cec(["tree", "-q", "-L", "1", "common-files"]).run().is(0, "common-files\n├── a/\n└── z\n", "");
+    assert_snapshot!(world.cec(["tree", "-q", "-L", "1", "common-files"]).run(), @"
+    [stdout]
+    common-files
+    ├── a/
+    └── z
+    [exit code 0]
+    ");
     let all = world.cec(["tree", "-q", "-L1"]).run();
-    all.is(0, "/\n├── a1-priv/\n├── a1-ro/\n├── common-files/\n└── personal-files/\n", "");
+    assert_snapshot!(all, @"
+    [stdout]
+    /
+    ├── a1-priv/
+    ├── a1-ro/
+    ├── common-files/
+    └── personal-files/
+    [exit code 0]
+    ");
     assert_eq!(world.cec(["tree", "-L", "0"]).run().code, 2);
 }
 

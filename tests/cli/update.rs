@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cells_sandbox::{Fault, Release};
+use insta::assert_snapshot;
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 
-use crate::support::{Cec, World, copy_program};
+use crate::support::{Cec, World, copy_program, light_program, transcript};
 
 const KEY: &[u8] = include_bytes!("../fixtures/update-test-key.der");
 const PUBLIC: &str = include_str!("../fixtures/update-test-key.spki.pem");
@@ -62,7 +63,7 @@ impl Machine {
     }
 
     fn is_untouched(&self) -> bool {
-        let same = fs::read(&self.installed).expect("it") == fs::read(env!("CARGO_BIN_EXE_cec")).expect("the original");
+        let same = fs::read(&self.installed).expect("it") == fs::read(light_program()).expect("the original");
         same && fs::read_dir(self.installed.parent().expect("a folder")).expect("a folder").count() == 1
     }
 }
@@ -73,12 +74,15 @@ fn an_update_is_checked_tried_and_put_in_place() {
     machine.world.sandbox.offer(release("98.0.0", program("98.0.0")));
     machine.world.sandbox.offer(release("99.1.0", program("99.1.0")));
     let listed = machine.cec(&["update"]).run();
-    assert_eq!(
-        (listed.code, listed.stdout.as_str()),
-        (0, "98.0.0\tcec 98.0.0\t-\n99.1.0\tcec 99.1.0\t-\n"),
-        "{listed:?}"
-    );
-    assert!(listed.stderr.ends_with("install one with: cec update --version 99.1.0\n"), "{listed:?}");
+    assert_snapshot!(listed, @"
+    [stdout]
+    98.0.0	cec 98.0.0	-
+    99.1.0	cec 99.1.0	-
+    [stderr]
+    asking URL for updates
+    install one with: cec update --version 99.1.0
+    [exit code 0]
+    ");
     assert!(machine.is_untouched(), "a list changes nothing");
     let planned = machine.cec(&["update", "-v", "latest", "--dry_run", "--json"]).run().json();
     assert_eq!((&planned["available"], &planned["updated"]), (&"99.1.0".into(), &false.into()));
@@ -88,7 +92,7 @@ fn an_update_is_checked_tried_and_put_in_place() {
     assert_eq!(fs::read(&machine.installed).expect("it"), program("99.1.0"));
     let version = env!("CARGO_PKG_VERSION");
     let kept = machine.world.config_folder().join(format!("cec-{version}"));
-    assert_eq!(fs::read(kept).expect("the old one"), fs::read(env!("CARGO_BIN_EXE_cec")).expect("the original"));
+    assert_eq!(fs::read(kept).expect("the old one"), fs::read(light_program()).expect("the original"));
     assert_eq!(fs::read_dir(machine.installed.parent().expect("a folder")).expect("a folder").count(), 1);
 }
 
@@ -117,26 +121,83 @@ fn versions_that_are_not_released_are_for_those_who_ask() {
 fn nothing_is_changed_by_a_program_that_is_not_what_it_should_be() {
     let good = || release("99.0.0", program("99.0.0"));
     let cut = Release { content: program("99.0.0")[..20].to_vec(), ..good() };
-    for (offered, key, words) in [
-        (Release { checksum: STANDARD.encode([0; 32]), ..good() }, "key.pem", "its checksum is wrong"),
-        (cut, "key.pem", "its checksum is wrong"),
-        (Release { checksum: String::new(), ..good() }, "key.pem", "no checksum"),
-        (Release { signature: String::new(), ..good() }, "key.pem", "no checksum or no signature"),
-        (Release { signature: "!".to_owned(), ..good() }, "key.pem", "its signature is malformed"),
-        (Release { signature: STANDARD.encode([7; 256]), ..good() }, "key.pem", "it is not signed with the key"),
-        (good(), "other.pem", "it is not signed with the key"),
-        (release("99.0.0", b"no program at all".to_vec()), "key.pem", "it does not start"),
-        (release("99.0.0", b"#!/bin/sh\nexit 3\n".to_vec()), "key.pem", "it exits with exit status: 3"),
-        (release("99.0.0", program("1.0.0")), "key.pem", "it reports version 1.0.0, not 99.0.0"),
-        (release("99.0.0", b"#!/bin/sh\n".to_vec()), "key.pem", "it does not report its version"),
-    ] {
+    let offers = [
+        (Release { checksum: STANDARD.encode([0; 32]), ..good() }, "key.pem"),
+        (cut, "key.pem"),
+        (Release { checksum: String::new(), ..good() }, "key.pem"),
+        (Release { signature: String::new(), ..good() }, "key.pem"),
+        (Release { signature: "!".to_owned(), ..good() }, "key.pem"),
+        (Release { signature: STANDARD.encode([7; 256]), ..good() }, "key.pem"),
+        (good(), "other.pem"),
+        (release("99.0.0", b"no program at all".to_vec()), "key.pem"),
+        (release("99.0.0", b"#!/bin/sh\nexit 3\n".to_vec()), "key.pem"),
+        (release("99.0.0", program("1.0.0")), "key.pem"),
+        (release("99.0.0", b"#!/bin/sh\n".to_vec()), "key.pem"),
+    ];
+    let refused = offers.map(|(offered, key)| {
         let machine = Machine::new();
         machine.world.sandbox.offer(offered);
         let run = machine.cec(&["update", "-q", "-v", "latest"]).env("CEC_UPDATE_KEY", key).run();
-        assert_eq!((run.code, run.stdout.as_str()), (9, ""), "{words} {run:?}");
-        assert!(run.stderr.contains(words), "{words} {run:?}");
-        assert!(machine.is_untouched(), "{words}");
-    }
+        assert!(machine.is_untouched(), "{run}");
+        run
+    });
+    assert_snapshot!(transcript(refused), @"
+    $ cec update -q -v latest
+    [stderr]
+    error: the downloaded program was rejected: its checksum is wrong
+      hint: nothing was changed
+    [exit code 9]
+    $ cec update -q -v latest
+    [stderr]
+    error: the downloaded program was rejected: its checksum is wrong
+      hint: nothing was changed
+    [exit code 9]
+    $ cec update -q -v latest
+    [stderr]
+    error: the downloaded program was rejected: it has no checksum or no signature
+      hint: nothing was changed
+    [exit code 9]
+    $ cec update -q -v latest
+    [stderr]
+    error: the downloaded program was rejected: it has no checksum or no signature
+      hint: nothing was changed
+    [exit code 9]
+    $ cec update -q -v latest
+    [stderr]
+    error: the downloaded program was rejected: its signature is malformed
+      hint: nothing was changed
+    [exit code 9]
+    $ cec update -q -v latest
+    [stderr]
+    error: the downloaded program was rejected: it is not signed with the key that this program trusts
+      hint: nothing was changed
+    [exit code 9]
+    $ cec update -q -v latest
+    [stderr]
+    error: the downloaded program was rejected: it is not signed with the key that this program trusts
+      hint: nothing was changed
+    [exit code 9]
+    $ cec update -q -v latest
+    [stderr]
+    error: the new program is refused: it does not start: Exec format error
+      hint: nothing was changed
+    [exit code 9]
+    $ cec update -q -v latest
+    [stderr]
+    error: the new program is refused: it exits with exit status: 3
+      hint: nothing was changed
+    [exit code 9]
+    $ cec update -q -v latest
+    [stderr]
+    error: the new program is refused: it reports version 1.0.0, not 99.0.0
+      hint: nothing was changed
+    [exit code 9]
+    $ cec update -q -v latest
+    [stderr]
+    error: the new program is refused: it does not report its version
+      hint: nothing was changed
+    [exit code 9]
+    ");
 }
 
 #[test]
@@ -152,13 +213,29 @@ fn a_download_that_breaks_off_changes_nothing() {
 #[test]
 fn without_a_channel_or_a_key_nothing_is_asked() {
     let machine = Machine::new();
-    for (url, key, words) in
-        [("", "", "no update server"), (machine.world.url(), "", "no public key"), ("", "key.pem", "no update server")]
-    {
-        let run = machine.cec(&["update", "-v", "latest"]).env("CEC_UPDATE_URL", url).env("CEC_UPDATE_KEY", key).run();
-        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
-        assert!(run.stderr.contains(words) && run.stderr.contains("nothing was changed"), "{run:?}");
-    }
+    let refused = [("", ""), (machine.world.url(), ""), ("", "key.pem")].map(|(url, key)| {
+        machine.cec(&["update", "-v", "latest"]).env("CEC_UPDATE_URL", url).env("CEC_UPDATE_KEY", key).run()
+    });
+    assert_snapshot!(transcript(refused), @"
+    $ cec update -v latest
+    [stderr]
+    error: this program has no update server; nothing was changed
+      hint: update it the way it was installed: by its package, or from its source with 'cargo install'
+      hint: or set a server and a key that you trust: CEC_UPDATE_URL and CEC_UPDATE_KEY
+    [exit code 1]
+    $ cec update -v latest
+    [stderr]
+    error: this program has no public key for updates; nothing was changed
+      hint: update it the way it was installed: by its package, or from its source with 'cargo install'
+      hint: or set a server and a key that you trust: CEC_UPDATE_URL and CEC_UPDATE_KEY
+    [exit code 1]
+    $ cec update -v latest
+    [stderr]
+    error: this program has no update server; nothing was changed
+      hint: update it the way it was installed: by its package, or from its source with 'cargo install'
+      hint: or set a server and a key that you trust: CEC_UPDATE_URL and CEC_UPDATE_KEY
+    [exit code 1]
+    ");
     assert!(machine.world.sandbox.requests().is_empty() && machine.is_untouched());
 }
 
@@ -170,8 +247,12 @@ fn a_folder_that_cannot_be_written_to_is_told_before_anything_is_fetched() {
     fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o555)).expect("a mode");
     let run = machine.cec(&["update", "-q", "-v", "latest"]).by_nobody().run();
     fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
-    assert_eq!(run.code, 5, "{run:?}");
-    assert!(run.stderr.contains("cannot write to"), "{run:?}");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: cannot write to HOME/bin: permission denied
+      hint: run the update as a user with write access, or reinstall the program the way it was installed
+    [exit code 5]
+    ");
     let fetched = machine.world.sandbox.requests().iter().any(|request| request.path.contains("files"));
     assert!(!fetched && machine.is_untouched());
 }

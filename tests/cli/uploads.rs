@@ -7,17 +7,12 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use cells_sandbox::{Config, Fault, Gate};
+use insta::assert_snapshot;
 
 use crate::support::{World, exit_code, wait_for};
 use crate::trees::content;
 
 const MEBIBYTE: u64 = 1024 * 1024;
-
-fn local(world: &World, path: &str, content: impl AsRef<[u8]>) {
-    let path = world.home().join(path);
-    fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
-    fs::write(path, content).expect("a file");
-}
 
 /// Waits until a request of this kind has come.
 fn wait_for_request(world: &World, method: &str, path: &str, query: &str) {
@@ -61,7 +56,7 @@ pub(crate) fn ended(child: Child) -> (Option<i32>, String) {
 #[test]
 fn a_bad_token_and_a_dead_server_are_told_at_once_for_trees_too() {
     let world = World::new();
-    local(&world, "tree/a", "1");
+    world.write("tree/a", "1");
     let run = world.cec(["scp", "tree", "cells://common-files"]).env("CEC_TOKEN", "some-dead-token").run();
     assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{}", run.stderr);
     assert!(run.stderr.starts_with("error: the token is not valid (mistyped, expired or revoked)\n"), "{}", run.stderr);
@@ -92,7 +87,7 @@ fn what_cannot_be_read_is_a_failed_item_and_the_rest_goes() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::new();
     for path in ["tree/a/x", "tree/closed/y", "tree/locked", "tree/z"] {
-        local(&world, path, path);
+        world.write(path, path);
     }
     for path in ["tree/closed", "tree/locked"] {
         fs::set_permissions(world.home().join(path), fs::Permissions::from_mode(0o000)).expect("a mode");
@@ -114,8 +109,8 @@ fn what_cannot_be_read_is_a_failed_item_and_the_rest_goes() {
 fn links_and_what_is_no_file_never_stop_a_tree() {
     use std::os::unix::fs::symlink;
     let world = World::new();
-    local(&world, "tree/a", "1");
-    local(&world, "elsewhere/b", "2");
+    world.write("tree/a", "1");
+    world.write("elsewhere/b", "2");
     symlink("nowhere", world.home().join("tree/dangling")).expect("a link");
     symlink("../elsewhere", world.home().join("tree/linked")).expect("a link");
     let made = Command::new("mkfifo").arg(world.home().join("tree/fifo")).status().expect("mkfifo");
@@ -145,7 +140,7 @@ fn links_and_what_is_no_file_never_stop_a_tree() {
 fn named_links_and_special_files_follow_the_same_rules() {
     use std::os::unix::fs::symlink;
     let world = World::new();
-    local(&world, "a", "1");
+    world.write("a", "1");
     symlink("a", world.home().join("link")).expect("a link");
     let made = Command::new("mkfifo").arg(world.home().join("fifo")).status().expect("mkfifo");
     assert!(made.success());
@@ -168,7 +163,7 @@ fn named_links_and_special_files_follow_the_same_rules() {
 fn a_name_that_is_not_unicode_is_a_failed_item() {
     use std::os::unix::ffi::OsStrExt;
     let world = World::new();
-    local(&world, "tree/good", "1");
+    world.write("tree/good", "1");
     let bad = world.home().join("tree").join(std::ffi::OsStr::from_bytes(b"bad\xff"));
     fs::write(&bad, "2").expect("a file");
     let run = world.cec(["scp", "tree", "cells://common-files"]).run();
@@ -180,7 +175,7 @@ fn a_name_that_is_not_unicode_is_a_failed_item() {
 #[test]
 fn control_characters_in_names_never_reach_the_screen() {
     let world = World::new();
-    local(&world, "tree/\u{1b}[31mred\nline", "1");
+    world.write("tree/\u{1b}[31mred\nline", "1");
     let run = world.cec(["scp", "-v", "tree", "cells://common-files"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stderr.contains("new tree/\\u{1b}[31mred\\nline -> "), "{}", run.stderr);
@@ -194,9 +189,9 @@ fn a_type_clash_goes_to_the_recycle_bin_under_force_only() {
     world.put("common-files/tree/file/inside", "a folder is where a file goes");
     world.put("common-files/tree/folder", "a file is where a folder goes");
     world.put("common-files/one/inside", "a folder");
-    local(&world, "tree/file", "1");
-    local(&world, "tree/folder/x", "2");
-    local(&world, "one", "3");
+    world.write("tree/file", "1");
+    world.write("tree/folder/x", "2");
+    world.write("one", "3");
     let run = world.cec(["scp", "tree", "cells://common-files"]).run();
     assert_eq!(run.code, 8, "{}", run.stderr);
     assert!(run.stderr.contains("'common-files/tree/file' already exists and is a folder"), "{}", run.stderr);
@@ -237,7 +232,7 @@ fn a_type_clash_goes_to_the_recycle_bin_under_force_only() {
 fn no_variable_turns_overwriting_on_and_results_stand_alone() {
     let world = World::new();
     world.put("common-files/one", "old");
-    local(&world, "one", "new");
+    world.write("one", "new");
     for name in ["CEC_FORCE", "CEC_IF_EXISTS", "CEC_UPDATE", "CEC_IGNORE_EXISTING"] {
         let run = world.cec(["scp", "one", "cells://common-files"]).env(name, "true").run();
         assert_eq!((run.code, run.stdout.as_str()), (8, ""), "{name}: {}", run.stderr);
@@ -250,7 +245,7 @@ fn no_variable_turns_overwriting_on_and_results_stand_alone() {
 #[test]
 fn what_arrives_is_verified() {
     let world = World::new();
-    local(&world, "one", "content");
+    world.write("one", "content");
     let wrong = Fault::on("PUT", "/io/").set_header("Etag", "\"0123456789abcdef0123456789abcdef\"");
     world.sandbox.faults().add(wrong.times(1));
     let run = world.cec(["scp", "-v", "one", "cells://common-files"]).run();
@@ -261,7 +256,7 @@ fn what_arrives_is_verified() {
 #[test]
 fn a_body_that_a_proxy_refuses_comes_with_a_hint() {
     let world = World::new();
-    local(&world, "large", content(25 * MEBIBYTE));
+    world.write("large", content(25 * MEBIBYTE));
     world.sandbox.faults().add(Fault::on("PUT", "/io/").status(413).always());
     let run = world.cec(["scp", "--multipart-threshold", "10", "large", "cells://common-files"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
@@ -280,7 +275,7 @@ fn a_body_that_a_proxy_refuses_comes_with_a_hint() {
 fn a_token_that_dies_in_the_middle_stops_the_run_with_exit_4() {
     let world = World::new();
     for number in 0..100 {
-        local(&world, &format!("tree/{number}"), "x");
+        world.write(&format!("tree/{number}"), "x");
     }
     world.sandbox.faults().add(Fault::on("PUT", "/io/common-files/tree/").skip(10).expire_token());
     let run = world.cec(["scp", "tree", "cells://common-files"]).run();
@@ -292,7 +287,7 @@ fn a_token_that_dies_in_the_middle_stops_the_run_with_exit_4() {
 #[test]
 fn a_lock_that_outlives_the_retries_is_exit_6() {
     let world = World::new();
-    local(&world, "one", "1");
+    world.write("one", "1");
     world.sandbox.lock("common-files", Duration::from_secs(60)).expect("a lock");
     let run = world.cec(["scp", "--retry-max-attempts", "1", "one", "cells://common-files"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{}", run.stderr);
@@ -303,7 +298,7 @@ fn a_lock_that_outlives_the_retries_is_exit_6() {
 fn an_overwrite_in_doubt_says_that_the_file_may_be_damaged() {
     let world = World::new();
     world.put("common-files/one", "old");
-    local(&world, "one", "new");
+    world.write("one", "new");
     world.sandbox.faults().add(Fault::on("PUT", "/io/").status(503).always());
     let run = world.cec(["scp", "-f", "--retry-max-attempts", "2", "one", "cells://common-files"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{}", run.stderr);
@@ -314,7 +309,7 @@ fn an_overwrite_in_doubt_says_that_the_file_may_be_damaged() {
 #[test]
 fn a_server_that_goes_silent_is_exit_6_within_the_idle_time() {
     let world = World::new();
-    local(&world, "one", content(2 * MEBIBYTE));
+    world.write("one", content(2 * MEBIBYTE));
     world.sandbox.faults().add(Fault::on("PUT", "/io/").hang().always());
     let arguments = ["scp", "--timeout", "300ms", "--retry-max-attempts", "2", "one", "cells://common-files"];
     let run = world.cec(arguments).run();
@@ -326,7 +321,7 @@ fn a_server_that_goes_silent_is_exit_6_within_the_idle_time() {
 fn fail_fast_stops_and_counts_what_was_done() {
     let world = World::new();
     for number in 0..20 {
-        local(&world, &format!("tree/{number}"), "x");
+        world.write(&format!("tree/{number}"), "x");
     }
     world.sandbox.faults().add(Fault::on("PUT", "/io/common-files/tree/").skip(2).status(403).always());
     let run = world.cec(["scp", "--fail-fast", "--transfers", "1", "tree", "cells://common-files"]).run();
@@ -338,9 +333,9 @@ fn fail_fast_stops_and_counts_what_was_done() {
 fn a_manifest_has_a_record_for_each_file_and_a_summary() {
     let world = World::new();
     for name in ["a", "b", "c"] {
-        local(&world, &format!("tree/{name}"), name);
+        world.write(&format!("tree/{name}"), name);
     }
-    local(&world, "manifest", "what was there before");
+    world.write("manifest", "what was there before");
     world.sandbox.faults().add(Fault::on("PUT", "/io/common-files/tree/b").status(403).always());
     let run = world.cec(["scp", "-q", "--manifest", "manifest", "tree", "cells://common-files"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (7, ""), "{}", run.stderr);
@@ -362,7 +357,7 @@ fn a_manifest_has_a_record_for_each_file_and_a_summary() {
 #[test]
 fn a_manifest_on_a_full_disk_is_told_and_the_files_go_all_the_same() {
     let world = World::new();
-    local(&world, "one", "1");
+    world.write("one", "1");
     let run = world.cec(["scp", "--manifest", "/dev/full", "one", "cells://common-files"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
     assert!(run.stderr.contains("error: the manifest /dev/full is incomplete"), "{}", run.stderr);
@@ -374,7 +369,7 @@ fn a_manifest_on_a_full_disk_is_told_and_the_files_go_all_the_same() {
 fn an_interrupt_waits_for_a_put_that_has_sent_its_last_byte() {
     let world = World::new();
     world.put("common-files/one", "old content");
-    local(&world, "one", "new");
+    world.write("one", "new");
     let gate = Gate::closed();
     world.sandbox.faults().add(Fault::on("PUT", "/io/common-files/one").hold_answer(&gate));
     let mut child = world.cec(["scp", "-f", "one", "cells://common-files"]).spawn();
@@ -393,7 +388,7 @@ fn an_interrupt_waits_for_a_put_that_has_sent_its_last_byte() {
 #[test]
 fn a_second_interrupt_quits_at_once() {
     let world = World::new();
-    local(&world, "one", "new");
+    world.write("one", "new");
     world.sandbox.faults().add(Fault::on("PUT", "/io/common-files/one").hang().always());
     let mut child = world.cec(["scp", "one", "cells://common-files"]).spawn();
     wait_for("the content", || world.sandbox.requests().iter().any(|request| request.body_bytes == 3));
@@ -410,9 +405,9 @@ fn a_second_interrupt_quits_at_once() {
 fn a_run_that_is_killed_in_the_middle_is_made_good_by_the_next() {
     let world = World::with(Config { hash_delay: Duration::ZERO, ..Config::default() });
     for number in 0..20 {
-        local(&world, &format!("tree/{number}"), content(1000 + number));
+        world.write(&format!("tree/{number}"), content(1000 + number));
     }
-    local(&world, "tree/large", content(45 * MEBIBYTE));
+    world.write("tree/large", content(45 * MEBIBYTE));
     let flags = ["scp", "--multipart-threshold", "10", "--part-size", "10", "--manifest", "manifest"];
     let arguments = || flags.into_iter().chain(["tree", "cells://common-files"]);
     world.sandbox.faults().add(Fault::on("PUT", "/io/common-files/tree/large").query("partNumber=4").hang());
@@ -437,7 +432,7 @@ fn two_at_once_on_one_target_leave_one_whole_content() {
     let world = World::new();
     for (folder, byte) in [("one", b'1'), ("two", b'2')] {
         for number in 0..10 {
-            local(&world, &format!("{folder}/tree/{number}"), vec![byte; 50_000]);
+            world.write(&format!("{folder}/tree/{number}"), vec![byte; 50_000]);
         }
     }
     let start = |folder: &str| world.cec(["scp", "-f", &format!("{folder}/tree"), "cells://common-files"]).spawn();
@@ -455,8 +450,8 @@ fn two_at_once_on_one_target_leave_one_whole_content() {
 #[test]
 fn a_manifest_never_costs_a_file_nor_goes_along() {
     let world = World::new();
-    local(&world, "tree/sub/a", "1");
-    local(&world, "tree/sub/kept", "mine");
+    world.write("tree/sub/a", "1");
+    world.write("tree/sub/kept", "mine");
     let kept = || fs::read_to_string(world.home().join("tree/sub/kept")).expect("a file");
     let sources = ["tree/sub/../sub/kept", "tree/sub/a"];
     let run = world.cec(["scp", "--manifest", "tree/sub/kept", sources[0], sources[1], "cells://common-files"]).run();
@@ -482,8 +477,8 @@ fn a_manifest_never_costs_a_file_nor_goes_along() {
 fn a_manifest_is_known_behind_links() {
     use std::os::unix::fs::symlink;
     let world = World::new();
-    local(&world, "tree/manifest", "mine");
-    local(&world, "tree/a", "1");
+    world.write("tree/manifest", "mine");
+    world.write("tree/a", "1");
     symlink("manifest", world.home().join("tree/linked")).expect("a link");
     symlink("tree", world.home().join("other")).expect("a link");
     let run = world.cec(["scp", "--manifest", "other/manifest", "tree", "cells://common-files"]).run();
@@ -494,8 +489,8 @@ fn a_manifest_is_known_behind_links() {
 #[test]
 fn what_a_broken_download_left_is_never_uploaded() {
     let world = World::new();
-    local(&world, ".cec-0123456789abcdef0123456789abcdef.part", "rest");
-    local(&world, "one", "1");
+    world.write(".cec-0123456789abcdef0123456789abcdef.part", "rest");
+    world.write("one", "1");
     let run = world.cec(["scp", ".cec-0123456789abcdef0123456789abcdef.part", "cells://common-files/x"]).run();
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
     assert!(run.stderr.contains("its name is that of a temporary file"), "{}", run.stderr);
@@ -510,8 +505,8 @@ fn what_a_broken_download_left_is_never_uploaded() {
     );
     assert_eq!(world.tree().list("common-files"), ["one"]);
     // In a tree it is told as well, and what only looks like it goes.
-    local(&world, "tree/.cec-0123456789abcdef0123456789abcdef.part", "rest");
-    local(&world, "tree/.cec-mydata.part", "mine");
+    world.write("tree/.cec-0123456789abcdef0123456789abcdef.part", "rest");
+    world.write("tree/.cec-mydata.part", "mine");
     let run = world.cec(["scp", "tree", "cells://common-files"]).run();
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stderr.contains("tree/.cec-0123456789abcdef0123456789abcdef.part: left out: "), "{}", run.stderr);
@@ -531,14 +526,26 @@ fn folders_alone_are_a_success_too() {
 fn a_file_where_a_folder_was_written_is_told_as_that() {
     let world = World::new();
     world.put("common-files/f1", "old");
-    local(&world, "one", "1");
-    local(&world, "two", "2");
+    world.write("one", "1");
+    world.write("two", "2");
     let run = world.cec(["scp", "-f", "one", "cells://common-files/f1/"]).run();
-    run.is(8, "", "error: common-files/f1 is a file, not a folder\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: common-files/f1 is a file, not a folder
+    [exit code 8]
+    ");
     let run = world.cec(["scp", "-f", "-", "cells://common-files/f1/"]).input("1").run();
-    run.is(8, "", "error: common-files/f1 is a file, not a folder\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: common-files/f1 is a file, not a folder
+    [exit code 8]
+    ");
     let run = world.cec(["scp", "-f", "one", "two", "cells://common-files/f1/"]).run();
-    run.is(8, "", "error: 'common-files/f1' is not a folder, but several sources need a folder\n");
+    assert_snapshot!(run, @"
+    [stderr]
+    error: 'common-files/f1' is not a folder, but several sources need a folder
+    [exit code 8]
+    ");
 }
 
 /// Reads JSON objects from standard error until one fits.
@@ -561,7 +568,7 @@ fn read_object_until(child: &mut Child, fits: impl Fn(&serde_json::Value) -> boo
 #[test]
 fn progress_says_what_is_waited_for() {
     let world = World::new();
-    local(&world, "one", "1");
+    world.write("one", "1");
     let away = Fault::on("PUT", "/io/common-files/one").status(503).header("Retry-After", "2").always();
     world.sandbox.faults().add(away);
     let arguments = ["scp", "--progress", "json", "--retry-max-attempts", "1000", "one", "cells://common-files"];

@@ -4,6 +4,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "the rules for streams and the environment are for the program")]
 
+#[path = "../support/trees.rs"]
+mod trees;
+
 mod support;
 
 mod aws;

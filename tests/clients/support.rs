@@ -10,6 +10,9 @@ use std::time::Duration;
 
 use cells_sandbox::{Config, Sandbox};
 
+use crate::trees;
+pub(crate) use crate::trees::content;
+
 /// The page that says what was tried, with the configurations.
 const PAGE: &str = include_str!("../../docs/other-clients.md");
 
@@ -83,9 +86,7 @@ impl Place {
 
     /// Writes a local file, folders included.
     pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
-        let path = self.local(path);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
-        fs::write(path, content).expect("a file");
+        trees::write(&self.local(path), content);
     }
 
     pub(crate) fn read(&self, path: &str) -> Vec<u8> {
@@ -165,9 +166,4 @@ impl Run {
         let said = format!("{}{}", self.stdout, self.stderr);
         assert!(self.code != 0 && said.contains(words), "exit code {}: {said}", self.code);
     }
-}
-
-/// Bytes that differ from place to place.
-pub(crate) fn content(size: usize) -> Vec<u8> {
-    (0..size as u64).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }

@@ -5,6 +5,8 @@
 // What is left out is said where --nocapture lets it be seen.
 #![allow(clippy::print_stdout)]
 
+#[path = "../support/clients.rs"]
+mod clients;
 #[path = "../support/trees.rs"]
 mod trees;
 

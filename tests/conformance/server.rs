@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use cells_client::account::{Account, Credentials, LinkUrl, ServerUrl};
+use cells_client::account::{Credentials, LinkUrl, ServerUrl};
 use cells_client::auth::public_link::LinkPage;
 use cells_client::auth::{AuthError, Sender, TokenSource};
 use cells_client::http::{Http, HttpOptions};
@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::answers::Reply;
+use crate::clients;
+pub(crate) use crate::clients::token;
 use crate::faces::Face;
 
 /// How long anything that a server does in the background may take.
@@ -345,9 +347,7 @@ impl Server {
     // The clients of cec.
 
     pub(crate) fn sender(&self, credentials: Credentials) -> Arc<Sender> {
-        let account = Account { url: self.url.clone(), login: None, credentials, stored_id: None };
-        let tokens = TokenSource::new(self.http.clone(), &account);
-        Arc::new(Sender::new(self.http.clone(), self.url.clone(), tokens))
+        clients::sender(self.http.clone(), &self.url, credentials)
     }
 
     pub(crate) fn api(&self) -> api::Client {
@@ -382,11 +382,6 @@ pub(crate) struct Visitor {
     pub(crate) sender: Arc<Sender>,
     pub(crate) api: api::Client,
     pub(crate) s3: s3::Client,
-}
-
-/// A token as credentials.
-pub(crate) fn token(text: &str) -> Credentials {
-    Credentials::Token(text.to_owned().into())
 }
 
 /// Percent-encodes each name of a path.

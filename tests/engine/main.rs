@@ -1,5 +1,7 @@
 //! The transfer engine against the sandbox: trees both ways, verification, and bad days.
 
+#[path = "../support/clients.rs"]
+mod clients;
 #[path = "../support/trees.rs"]
 mod trees;
 

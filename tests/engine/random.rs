@@ -253,7 +253,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 /// Uploads under faults; says whether the run claims that all is well.
 async fn up(house: &House, faults: &[Fault]) -> bool {
     for fault in faults {
-        house.sandbox.faults().add(fault.clone());
+        house.sandbox.faults().add(fault.clone().may_stay_unmet("a small tree makes few requests"));
     }
     let result = house.up(&[LOCAL], WORKSPACE).await;
     house.sandbox.faults().clear();
@@ -264,7 +264,7 @@ async fn up(house: &House, faults: &[Fault]) -> bool {
 async fn down(house: &House, faults: &[Fault]) -> bool {
     let node = house.engine.api.find(&remote(TARGET)).await.expect("an answer").expect("a node");
     for fault in faults {
-        house.sandbox.faults().add(fault.clone());
+        house.sandbox.faults().add(fault.clone().may_stay_unmet("a small tree makes few requests"));
     }
     let Ok(jobs) = house.engine.download_jobs(vec![node], &house.local("back")).await else { return false };
     let summary = house.engine.clone().execute(jobs).await;

@@ -1,12 +1,10 @@
 //! An engine on a sandbox of its own.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cells_client::account::{Account, Credentials, ServerUrl};
-use cells_client::auth::{Sender, TokenSource};
+use cells_client::account::ServerUrl;
 use cells_client::hash::MEBIBYTE;
 use cells_client::http::limiter::Limiter;
 use cells_client::http::retry::RetryPolicy;
@@ -14,6 +12,9 @@ use cells_client::http::{Http, HttpOptions};
 use cells_client::path::RemotePath;
 use cells_client::transfer::{Engine, IfExists, Options, Summary, TransferError};
 use cells_sandbox::{Config, Sandbox};
+
+use crate::clients::{sender, token};
+use crate::trees;
 
 /// A sandbox, a local folder, and an engine between them.
 pub(crate) struct House {
@@ -66,15 +67,9 @@ impl House {
     fn build(config: Config, login: &str, options: Options, idle_timeout: Duration) -> Self {
         let sandbox = Sandbox::start(config).expect("a sandbox");
         let folder = tempfile::tempdir().expect("a folder");
-        let account = Account {
-            url: ServerUrl::parse(sandbox.url()).expect("a URL"),
-            login: None,
-            credentials: Credentials::Token(sandbox.token(login).into()),
-            stored_id: None,
-        };
         let http = Http::new(&HttpOptions { idle_timeout, ..HttpOptions::default() }).expect("an HTTP core");
-        let tokens = TokenSource::new(http.clone(), &account);
-        let sender = Arc::new(Sender::new(http, account.url, tokens));
+        let url = ServerUrl::parse(sandbox.url()).expect("a URL");
+        let sender = sender(http, &url, token(&sandbox.token(login)));
         let api = cells_client::api::Client::new(sender.clone()).with_retry(options.retry.clone());
         let s3 = cells_client::s3::Client::new(sender);
         let engine = Engine { options: Arc::new(options), ..Engine::new(api, s3) };
@@ -89,8 +84,7 @@ impl House {
     /// Writes a local file, folders included.
     pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.local(path);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
-        fs::write(&path, content).expect("a file");
+        trees::write(&path, content);
         path
     }
 

@@ -1,5 +1,7 @@
 //! Local contents and trees, for the tests that send them and compare what comes back.
 
+#![allow(dead_code, reason = "no target uses all of it")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -10,6 +12,12 @@ pub(crate) fn content(size: u64) -> Vec<u8> {
     let mut bytes = words.collect::<Vec<_>>().concat();
     bytes.truncate(size as usize);
     bytes
+}
+
+/// Writes a file, folders included.
+pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) {
+    fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+    fs::write(path, content).expect("a file");
 }
 
 /// A local tree as a map from relative path to content; folders end with a slash and have none.

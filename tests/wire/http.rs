@@ -228,7 +228,7 @@ async fn extra_headers_and_credentials_go_to_the_server_alone() {
     let requests = sandbox.requests();
     assert!(requests.iter().all(|request| request.header("x-gate") == "open sesame"), "{requests:?}");
     let agent = requests[0].header("user-agent");
-    assert!(agent.starts_with("cec/") && agent.contains(std::env::consts::OS), "{agent}");
+    assert!(agent.starts_with("cells-client/") && agent.contains(std::env::consts::OS), "{agent}");
     assert!(requests[0].header("accept-encoding").contains("gzip"));
     assert_eq!(requests[1].header("accept-encoding"), "identity");
 

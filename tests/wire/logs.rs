@@ -46,7 +46,7 @@ async fn as_a_child() {
     let lines = Lines::default();
     let writer = lines.clone();
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || writer.clone());
-    let own = layer.with_filter(Targets::new().with_target("cec", LevelFilter::TRACE));
+    let own = layer.with_filter(Targets::new().with_target("cells_client", LevelFilter::TRACE));
     let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(own));
     let clients = with_password(&sandbox, "alice");
     let token = clients.sender.tokens.token(std::time::Duration::ZERO).await.expect("a token");

@@ -2,6 +2,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "the rules for streams and the environment are for the program")]
 
+#[path = "../support/clients.rs"]
+mod clients;
+
 mod days;
 mod http;
 mod identity;

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cells_client::account::{Account, Credentials, ServerUrl, TokenPair};
-use cells_client::auth::{Sender, TokenSource};
+use cells_client::account::{Credentials, ServerUrl, TokenPair};
+use cells_client::auth::Sender;
 use cells_client::http::retry::RetryPolicy;
 use cells_client::http::{Http, HttpOptions};
 use cells_client::path::RemotePath;
@@ -13,6 +13,9 @@ use cells_sandbox::{Config, Pair, Sandbox};
 use futures_util::TryStreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::clients::sender;
+pub(crate) use crate::clients::token;
 
 /// A sandbox that does not make tests wait.
 pub(crate) fn sandbox() -> Sandbox {
@@ -48,9 +51,7 @@ pub(crate) struct Clients {
 pub(crate) fn clients_of(url: &str, credentials: Credentials, options: &HttpOptions) -> Clients {
     let url = ServerUrl::parse(url).expect("a URL");
     let http = Http::new(options).expect("a client");
-    let account = Account { url: url.clone(), login: None, credentials, stored_id: None };
-    let tokens = TokenSource::new(http.clone(), &account);
-    let sender = Arc::new(Sender::new(http, url, tokens));
+    let sender = sender(http, &url, credentials);
     let policy =
         RetryPolicy { max_attempts: 3, max_backoff: Duration::from_millis(20), max_elapsed: Duration::from_secs(30) };
     Clients { api: api::Client::new(sender.clone()).with_retry(policy), s3: s3::Client::new(sender.clone()), sender }
@@ -70,10 +71,6 @@ pub(crate) fn with_password(sandbox: &Sandbox, login: &str) -> Clients {
 pub(crate) fn oauth(pair: &Pair) -> Credentials {
     let refresh = Some(pair.refresh.clone().into());
     Credentials::OAuth(TokenPair { refresh, ..TokenPair::of_access(pair.access.clone().into()) })
-}
-
-pub(crate) fn token(text: &str) -> Credentials {
-    Credentials::Token(text.to_owned().into())
 }
 
 pub(crate) fn password(login: &str, password: &str) -> Credentials {

@@ -2,6 +2,8 @@
 
 mod body;
 
+use std::fmt;
+use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +20,9 @@ use crate::transport::{Response, full};
 ///
 /// Each request is affected by at most one fault: the first one added that matches and has times left. One fault may do
 /// several things, for example wait and then answer 503.
+///
+/// A fault that no request has met makes [`Faults::clear`] and the end of the sandbox panic: the test proves nothing. See
+/// [`Fault::may_stay_unmet`].
 ///
 /// ```no_run
 /// # use cells_sandbox::{Config, Fault, Sandbox};
@@ -37,6 +42,12 @@ pub struct Fault {
     /// How often it still strikes; `None` means always.
     left: Option<usize>,
     plan: Plan,
+    /// Whether a request has met it.
+    met: bool,
+    /// Why it may be that none does.
+    optional: Option<&'static str>,
+    /// Where it was added.
+    added: Option<&'static Location<'static>>,
 }
 
 /// Delays requests or answers until it is opened, so that the order of events is the same on a slow machine. Copies are
@@ -126,7 +137,17 @@ impl Fault {
             skip: 0,
             left: Some(1),
             plan: Plan::default(),
+            met: false,
+            optional: None,
+            added: None,
         }
+    }
+
+    /// Allows that no request meets it, for this reason, for example because the order of requests is random.
+    #[must_use]
+    pub fn may_stay_unmet(mut self, reason: &'static str) -> Self {
+        self.optional = Some(reason);
+        self
     }
 
     /// Only requests whose query contains this text, for example `uploadId`.
@@ -348,12 +369,40 @@ impl Fault {
             }
         }
     }
+
+    /// Whether it should have met a request and has not.
+    fn is_unmet(&self) -> bool {
+        !self.met && self.optional.is_none()
+    }
+}
+
+/// The requests that it waits for, and where it was added.
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.method, self.path)?;
+        if let Some(query) = &self.query {
+            write!(formatter, "?…{query}…")?;
+        }
+        if self.skip > 0 {
+            write!(formatter, " after {} more", self.skip)?;
+        }
+        self.added.map_or(Ok(()), |place| write!(formatter, " (added at {place})"))
+    }
 }
 
 #[derive(Debug, Default)]
 struct Armed {
     faults: Vec<Fault>,
     hits: usize,
+}
+
+impl Armed {
+    /// Panics if a fault has met no request.
+    #[track_caller]
+    fn expect_met(&self) {
+        let unmet: Vec<String> = self.faults.iter().filter(|fault| fault.is_unmet()).map(Fault::to_string).collect();
+        assert!(unmet.is_empty(), "no request has met a fault: {}", unmet.join(", "));
+    }
 }
 
 /// The faults of one sandbox. Copies share the same list.
@@ -364,13 +413,20 @@ pub struct Faults {
 
 impl Faults {
     /// Adds a fault after the existing ones.
+    #[track_caller]
     pub fn add(&self, fault: Fault) {
-        self.lock().faults.push(fault);
+        let added = Some(Location::caller());
+        self.lock().faults.push(Fault { added, ..fault });
     }
 
     /// Removes all faults and forgets the hits.
+    ///
+    /// # Panics
+    /// No request has met one of them.
+    #[track_caller]
     pub fn clear(&self) {
-        *self.lock() = Armed::default();
+        let armed = std::mem::take(&mut *self.lock());
+        armed.expect_met();
     }
 
     /// Returns the number of affected requests.
@@ -381,11 +437,12 @@ impl Faults {
     /// Returns the plan for this request.
     pub(crate) fn strike(&self, method: &str, path: &str, query: &str) -> Plan {
         let mut armed = self.lock();
-        let struck = armed
-            .faults
-            .iter_mut()
-            .filter(|fault| fault.matches(method, path, query))
-            .find_map(|fault| fault.strikes().then(|| fault.plan.clone()));
+        let mut matching = armed.faults.iter_mut().filter(|fault| fault.matches(method, path, query));
+        let struck = matching.find_map(|fault| {
+            let strikes = fault.strikes();
+            fault.met |= strikes;
+            strikes.then(|| fault.plan.clone())
+        });
         armed.hits += usize::from(struck.is_some());
         struck.unwrap_or_default()
     }

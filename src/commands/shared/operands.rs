@@ -102,13 +102,17 @@ impl<'a> Operands<'a> {
 mod tests {
     use super::*;
     use crate::settings::OutputSettings;
+    use crate::ui::streams::recorded::Recorded;
 
     fn outcome(results: &[Option<Kind>]) -> Result<Outcome, CliError> {
-        let ui = Ui::new(&OutputSettings { json: true, ..OutputSettings::default() });
+        let screen = Recorded::pipes(&OutputSettings { json: true, ..OutputSettings::default() }, "");
+        let ui = screen.ui();
         let mut operands = Operands::new(&ui);
         for result in results {
             operands.take(result.map_or(Ok(()), |kind| Err(CliError::new(kind, "test"))))?;
         }
+        let told = results.iter().filter(|result| result.is_some()).count();
+        assert_eq!(screen.stderr().matches("\"message\":\"test\"").count(), told);
         Ok(operands.outcome())
     }
 
@@ -132,7 +136,7 @@ mod tests {
     fn an_error_that_ends_everything_is_returned() {
         assert_eq!(outcome(&[Some(Kind::Auth), None]).expect_err("an error").kind, Kind::Auth);
         assert_eq!(outcome(&[None, Some(Kind::Auth)]).expect_err("an error").kind, Kind::Partial);
-        let ui = Ui::new(&OutputSettings { json: true, ..OutputSettings::default() });
+        let ui = Recorded::pipes(&OutputSettings { json: true, ..OutputSettings::default() }, "").ui();
         let dead = || CliError::new(Kind::Unreachable, "nothing listens").concerning_all();
         let mut operands = Operands::new(&ui);
         assert_eq!(operands.failed(dead()).expect_err("an error").kind, Kind::Unreachable);

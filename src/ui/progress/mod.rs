@@ -154,8 +154,7 @@ impl Progress {
             other => other,
         };
         ui.leave_to_bars();
-        let target =
-            if mode == ProgressMode::Bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if mode == ProgressMode::Bar { ui.canvas() } else { ProgressDrawTarget::hidden() };
         let progress = Arc::new(Self::on(target, ui, Show { mode, ..show }));
         let interval = match mode {
             ProgressMode::Bar => BAR_INTERVAL,
@@ -434,6 +433,7 @@ impl Observer for Progress {
 mod tests {
     use super::*;
     use crate::settings::OutputSettings;
+    use crate::ui::streams::recorded::Recorded;
 
     fn record(size: u64, outcome: ItemOutcome) -> Record {
         Record {
@@ -457,7 +457,7 @@ mod tests {
             manifest: None,
             stop: CancellationToken::new(),
         };
-        let progress = Progress::start(Arc::new(Ui::new(&OutputSettings::default())), show);
+        let progress = Progress::start(Recorded::pipes(&OutputSettings::default(), "").ui(), show);
         progress.found(80);
         progress.found(20);
         progress.walk_finished();
@@ -513,7 +513,7 @@ mod tests {
     #[test]
     fn once_stopped_nothing_is_drawn_any_more() {
         let terminal = Recorder::default();
-        let ui = Arc::new(Ui::new(&crate::settings::OutputSettings::default()));
+        let ui = Recorded::terminal(&OutputSettings::default(), "").ui();
         let show = Show {
             mode: ProgressMode::Bar,
             verbose: false,

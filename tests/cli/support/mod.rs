@@ -4,26 +4,23 @@
 pub(crate) mod http;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cells_sandbox::{Config, Sandbox, Tree};
 
-/// How long anything may take on a busy machine before the test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) use crate::raw::{PATIENCE, wait_for};
+use crate::trees;
 
-/// Waits until something has happened.
-#[track_caller]
-pub(crate) fn wait_for(what: &str, happened: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !happened() {
-        assert!(start.elapsed() < PATIENCE, "{what} never came");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
+/// The shapes of what [`shown`] replaces: `h` is a hexadecimal digit, `9` a decimal one.
+const UUID: &str = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh";
+const TIME: &str = "9999-99-99T99:99:99";
+const DURATION: &str = " in 9.9s";
+const LINK: &str = "hhhhhhhhhhhh";
 
 /// A server and a user's machine.
 pub(crate) struct World {
@@ -56,6 +53,11 @@ impl World {
 
     pub(crate) fn put(&self, path: &str, content: &str) {
         self.sandbox.tree().put(path, content).expect(path);
+    }
+
+    /// Writes a file of the home, folders included.
+    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        trees::write(&self.home().join(path), content);
     }
 
     pub(crate) fn mkdir(&self, path: &str) {
@@ -112,6 +114,11 @@ impl World {
     /// `cec` signed in as admin through the environment.
     pub(crate) fn cec<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Cec<'_> {
         self.signed_out(arguments).env("CEC_URL", self.url()).env("CEC_TOKEN", &self.sandbox.token("admin"))
+    }
+
+    /// These runs of `cec`, signed in as admin, as one text: see [`transcript`].
+    pub(crate) fn transcript<'a, L: AsRef<[&'a str]>>(&self, lines: impl IntoIterator<Item = L>) -> String {
+        transcript(lines.into_iter().map(|line| self.cec(line.as_ref().iter().copied()).run()))
     }
 
     /// `cec` of somebody who is signed in nowhere, unless config.json says otherwise.
@@ -346,12 +353,20 @@ impl Cec<'_> {
         self.seen(&output)
     }
 
+    /// The arguments as they would be typed.
+    fn command_line(&self) -> String {
+        let is_plain = |argument: &str| !argument.is_empty() && !argument.contains([' ', '"', '\'', '*', '\n']);
+        let typed = |argument: &String| if is_plain(argument) { argument.clone() } else { format!("{argument:?}") };
+        self.arguments.iter().map(typed).collect::<Vec<_>>().join(" ")
+    }
+
     /// What a run left behind, once it is certain that no secret is in it.
     fn seen(&self, output: &Output) -> Run {
         let run = Run {
             code: exit_code(&output.status).unwrap_or(-1),
             stdout: self.world.normalized(&output.stdout),
             stderr: self.world.normalized(&output.stderr),
+            arguments: self.world.normalized(self.command_line().as_bytes()),
             bytes: output.stdout.clone(),
         };
         for secret in self.secrets() {
@@ -480,10 +495,25 @@ fn without_waiting(screen: &str) -> String {
     left + rest
 }
 
+/// The program for tests that copy it: without what only a debugger needs, if this machine can remove that, because it is
+/// five times as large with it.
+#[cfg(unix)]
+pub(crate) fn light_program() -> &'static Path {
+    static LIGHT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    LIGHT.get_or_init(|| {
+        let (program, folder) = (Path::new(env!("CARGO_BIN_EXE_cec")), Path::new(env!("CARGO_TARGET_TMPDIR")));
+        let (made, light) = (folder.join(format!("cec-{}", std::process::id())), folder.join("cec-light"));
+        let stripped = Command::new("strip").arg("-o").arg(&made).arg(program).stderr(Stdio::null()).status();
+        let is_made = cfg!(target_os = "linux") && stripped.is_ok_and(|status| status.success());
+        // Another run of the tests may be using the file of that name: it is replaced as a whole.
+        if is_made && fs::rename(&made, &light).is_ok() { light } else { program.to_owned() }
+    })
+}
+
 /// Copies the program, by another process: a file that this one had open for writing could not be started for a moment.
 #[cfg(unix)]
 pub(crate) fn copy_program(target: &Path) {
-    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_cec")).arg(target).status().expect("cp");
+    let copied = Command::new("cp").arg(light_program()).arg(target).status().expect("cp");
     assert!(copied.success());
 }
 
@@ -493,13 +523,103 @@ pub(crate) fn skipped(what: &str) {
 }
 
 /// What a run left behind. The server's URL, its port and the home folder are written `URL`, `PORT` and `HOME`.
+///
+/// Its [`Display`](fmt::Display) is for inline snapshots: see [`shown`].
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+    /// What followed `cec` on the command line.
+    arguments: String,
     /// Standard output as it was.
     pub(crate) bytes: Vec<u8>,
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&shown(self.code, &self.stdout, &self.stderr))
+    }
+}
+
+/// A run as one text: what is on the two streams, below `[stdout]` and `[stderr]` if they are not empty, and the exit
+/// code. `[no newline]` stands at the end of a stream that does not end its last line.
+///
+/// What differs from run to run is replaced:
+///
+/// | in the output | in the text |
+/// |---|---|
+/// | the server's URL, its port, the home folder | `URL`, `:PORT`, `HOME` (in [`Run`] already) |
+/// | a UUID | `UUID` |
+/// | a time in RFC 3339, such as `2031-02-03T04:05:06.789Z` | `TIME` |
+/// | the 12 hexadecimal digits that name a public link | `LINK` |
+/// | a duration, such as in `done: 1 file (1 B) in 0.1s` | `DURATION` |
+/// | the version of `cec` | `VERSION` |
+pub(crate) fn shown(code: i32, stdout: &str, stderr: &str) -> String {
+    let mut text = String::new();
+    for (name, stream) in [("stdout", stdout), ("stderr", stderr)].iter().filter(|(_, stream)| !stream.is_empty()) {
+        let end = if stream.ends_with('\n') { "" } else { "[no newline]\n" };
+        text += &format!("[{name}]\n{}{end}", redacted(stream));
+    }
+    text + &format!("[exit code {code}]")
+}
+
+fn redacted(text: &str) -> String {
+    let is_like = |text: &str, shape: &str| {
+        let fits = |(have, wanted): (u8, u8)| match wanted {
+            b'h' => have.is_ascii_hexdigit(),
+            b'9' => have.is_ascii_digit(),
+            other => have == other,
+        };
+        text.len() >= shape.len() && text.bytes().zip(shape.bytes()).all(fits)
+    };
+    let is_word = |character: char| character.is_alphanumeric() || character == '-';
+    let text = text.replace(env!("CARGO_PKG_VERSION"), "VERSION");
+    let (mut seen, mut rest) = (String::new(), text.as_str());
+    while let Some(first) = rest.chars().next() {
+        if is_like(rest, UUID) {
+            seen += "UUID";
+            rest = &rest[UUID.len()..];
+        } else if is_like(rest, TIME) {
+            seen += "TIME";
+            rest =
+                rest[TIME.len()..].trim_start_matches(|character: char| character == '.' || character.is_ascii_digit());
+            let zone =
+                if is_like(rest, "+99:99") || is_like(rest, "-99:99") { 6 } else { usize::from(rest.starts_with('Z')) };
+            rest = &rest[zone..];
+        } else if is_like(rest, LINK) && !seen.ends_with(is_word) && !rest[LINK.len()..].starts_with(is_word) {
+            seen += "LINK";
+            rest = &rest[LINK.len()..];
+        } else if is_like(rest, DURATION) {
+            seen += " in DURATION";
+            rest = &rest[DURATION.len()..];
+        } else {
+            seen.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    seen
+}
+
+/// Several runs as one text: each command line, and what [`shown`] makes of its run.
+pub(crate) fn transcript(runs: impl IntoIterator<Item = Run>) -> String {
+    runs.into_iter().map(|run| format!("$ cec {}\n{run}\n", run.arguments)).collect()
+}
+
+#[test]
+fn a_snapshot_has_no_part_that_differs_from_run_to_run() {
+    let told = "at 2031-02-03T04:05:06.789Z, 2031-02-03T04:05:06+01:00. 2031-02-03 in 0.1s\n";
+    let id = "x 0f8fad5b-d9cb-469f-a165-70867728950e-y URL/public/0123456789ab 0123456789abc";
+    let version = concat!("cec ", env!("CARGO_PKG_VERSION"), "\n");
+    insta::assert_snapshot!(shown(3, &format!("{version}{id}"), told), @r"
+    [stdout]
+    cec VERSION
+    x UUID-y URL/public/LINK 0123456789abc[no newline]
+    [stderr]
+    at TIME, TIME. 2031-02-03 in DURATION
+    [exit code 3]
+    ");
+    assert_eq!(shown(0, "", ""), "[exit code 0]");
 }
 
 impl Run {

@@ -1,15 +1,14 @@
-//! A small HTTP client: no retries, no redirects, nothing clever, so that a test sees what the
-//! server sends.
+//! Requests to the REST side.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufReader, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use cells_sandbox::{Config, Sandbox};
 use serde_json::Value;
 
-/// How long a test waits for the server before it fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::raw;
+pub(crate) use crate::raw::{Answer, wait_for};
 
 /// A sandbox whose jobs and hashes take no time.
 pub(crate) fn quick() -> Sandbox {
@@ -33,14 +32,6 @@ pub(crate) struct Ask {
     target: String,
     headers: Vec<(String, String)>,
     body: Option<Vec<u8>>,
-}
-
-/// An answer, read to its end.
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
 }
 
 impl Ask {
@@ -85,7 +76,7 @@ impl Ask {
     pub(crate) fn send(&self, sandbox: &Sandbox) -> io::Result<Answer> {
         let mut stream = connect(sandbox)?;
         self.write_to(&mut stream, sandbox)?;
-        Answer::read_from(&mut BufReader::new(stream))
+        Answer::read(&mut BufReader::new(stream), &self.method)
     }
 
     /// Sends it as admin and gives the JSON of a successful answer.
@@ -114,84 +105,18 @@ impl Ask {
 }
 
 impl Answer {
-    /// Reads one answer; an error when the connection ends before it is complete.
-    pub(crate) fn read_from(reader: &mut impl BufRead) -> io::Result<Self> {
-        let status_line = line(reader)?;
-        let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let mut answer = Self { status: status.ok_or_else(cut)?, headers: Vec::new(), body: Vec::new() };
-        loop {
-            let line = line(reader)?;
-            let Some((name, value)) = line.split_once(": ") else {
-                break;
-            };
-            answer.headers.push((name.to_ascii_lowercase(), value.to_owned()));
-        }
-        if answer.header("transfer-encoding") == "chunked" {
-            loop {
-                let size = usize::from_str_radix(&line(reader)?, 16).map_err(|_| cut())?;
-                let mut chunk = vec![0; size];
-                reader.read_exact(&mut chunk)?;
-                line(reader)?;
-                answer.body.extend(chunk);
-                if size == 0 {
-                    return Ok(answer);
-                }
-            }
-        }
-        let length = answer.header("content-length").parse().unwrap_or(0);
-        answer.body = vec![0; length];
-        reader.read_exact(&mut answer.body)?;
-        Ok(answer)
-    }
-
-    pub(crate) fn header(&self, name: &str) -> &str {
-        let found = self.headers.iter().find(|(key, _)| key == name);
-        found.map_or("", |(_, value)| value)
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
-    }
-
     /// The `Detail` of an error.
     pub(crate) fn detail(&self) -> String {
         self.json()["Detail"].as_str().unwrap_or_default().to_owned()
     }
 }
 
+/// A connection of its own.
 pub(crate) fn connect(sandbox: &Sandbox) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(host(sandbox))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+    raw::connect(&host(sandbox))
 }
 
 pub(crate) fn host(sandbox: &Sandbox) -> String {
     let url = sandbox.url();
     url.split("://").nth(1).unwrap_or(url).to_owned()
-}
-
-/// Waits until something holds.
-pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = std::time::Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < PATIENCE, "{what} did not happen");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn line(reader: &mut impl BufRead) -> io::Result<String> {
-    let mut line = String::new();
-    if reader.read_line(&mut line)? == 0 {
-        return Err(cut());
-    }
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-fn cut() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "the connection was closed")
 }

@@ -4,7 +4,7 @@
 use cells_sandbox::Sandbox;
 use serde_json::Value;
 
-use crate::client::{Answer, hex, host};
+use crate::s3::client::{Answer, hex, host};
 
 /// Names of the recorded server and what they are here.
 const NAMES: [(&str, &str); 4] = [

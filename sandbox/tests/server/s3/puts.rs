@@ -3,7 +3,7 @@
 use std::io::{BufReader, Write as _};
 use std::time::Duration;
 
-use crate::client::{Answer, ask, get, pattern, put, sandbox, start, wait_for};
+use crate::s3::client::{Answer, ask, get, pattern, put, sandbox, start, wait_for};
 
 const KEY: &str = "common-files/a/b/file.txt";
 

@@ -1,7 +1,5 @@
 //! The REST side of the sandbox, asked over real connections.
 
-#![allow(clippy::unwrap_used)]
-
 mod faults;
 mod jobs;
 mod oauth;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cells_sandbox::{Sandbox, TokenKind};
 use serde_json::json;
 
-use crate::support::{Answer, Ask, quick};
+use crate::rest::support::{Answer, Ask, quick};
 
 fn stat(sandbox: &Sandbox, token: &str, path: &str) -> Answer {
     Ask::get(&format!("/a/tree/stat/{path}")).bearer(token).send(sandbox).unwrap()

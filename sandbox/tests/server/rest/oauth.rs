@@ -5,8 +5,8 @@ use std::time::Duration;
 use cells_sandbox::{Fault, Lifetimes, Race, Sandbox};
 use serde_json::{Value, json};
 
-use crate::recordings::pair;
-use crate::support::{Answer, Ask, quick};
+use crate::rest::recordings::pair;
+use crate::rest::support::{Answer, Ask, quick};
 
 pub(crate) const CALLBACK: &str = "http://localhost:3000/servers/callback";
 
@@ -304,7 +304,7 @@ fn race(sandbox: &Sandbox, token: &str, times: usize) -> Vec<Answer> {
         let ask = || {
             let before = sandbox.requests().len();
             let racer = scope.spawn(|| refresh(sandbox, token));
-            crate::support::wait_for("the request", || sandbox.requests().len() > before);
+            crate::rest::support::wait_for("the request", || sandbox.requests().len() > before);
             racer
         };
         let racers: Vec<_> = (0..times).map(|_| ask()).collect();
@@ -322,7 +322,7 @@ fn in_a_race_others_are_refused() {
     let answers = race(&sandbox, &pair.refresh, 2);
     assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [200, 400]);
     assert!(works(&sandbox, &text(&answers[0].json(), "access_token")));
-    let recorded = crate::recordings::Recording::load("auth/65-refresh-race-loser");
+    let recorded = crate::rest::recordings::Recording::load("auth/65-refresh-race-loser");
     assert_eq!(answers[1].json(), recorded.response["body"]);
 }
 

@@ -1,12 +1,13 @@
 //! Faults strike the requests they are meant for, in the way they are meant to.
 
 use std::io::{BufReader, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use cells_sandbox::{Config, Fault, Sandbox};
 use serde_json::json;
 
-use crate::support::{Answer, Ask, connect, quick, start, wait_for};
+use crate::rest::support::{Answer, Ask, connect, quick, start, wait_for};
 
 const PATH: &str = "/a/tree/stat/common-files";
 
@@ -37,8 +38,9 @@ fn a_status_with_headers_after_some_requests_and_so_many_times() {
 
 #[test]
 fn method_path_and_query_must_match() {
-    let sandbox = with(Fault::on("PUT", "/a/tree/stat").status(500));
-    sandbox.faults().add(Fault::on("GET", "/elsewhere").status(500));
+    let other = |method, path| Fault::on(method, path).status(500).may_stay_unmet("it is for other requests");
+    let sandbox = with(other("PUT", "/a/tree/stat"));
+    sandbox.faults().add(other("GET", "/elsewhere"));
     sandbox.faults().add(Fault::on("GET", "stat").query("uploadId").status(500));
     assert_eq!(stat(&sandbox).unwrap().status, 200);
     let query = Ask::get("/a/tree/stat/common-files?uploadId=7").by(&sandbox, "admin");
@@ -51,6 +53,24 @@ fn faults_strike_one_after_the_other() {
     sandbox.faults().add(Fault::on("GET", "stat").status(429));
     let statuses: Vec<u16> = (0..3).map(|_| stat(&sandbox).unwrap().status).collect();
     assert_eq!(statuses, [503, 429, 200]);
+}
+
+#[test]
+fn a_fault_that_no_request_has_met_is_a_failure() {
+    let words = |panic: Box<dyn std::any::Any + Send>| panic.downcast_ref::<String>().cloned().unwrap_or_default();
+    let sandbox = with(Fault::on("GET", "stat").query("flags").skip(1).status(503));
+    let faults = sandbox.faults();
+    let cleared = catch_unwind(|| faults.clear()).expect_err("it is not met");
+    let description = "no request has met a fault: GET stat?…flags… after 1 more (added at ";
+    assert!(words(cleared).starts_with(description));
+    // That one is gone; the others are of the end of the sandbox.
+    sandbox.faults().add(Fault::on("GET", "stat").status(503).times(2));
+    sandbox.faults().add(Fault::on("GET", "stat").status(503).may_stay_unmet("this test wants it so"));
+    assert_eq!(stat(&sandbox).unwrap().status, 503);
+    sandbox.faults().add(Fault::on("PUT", "nowhere").close_before());
+    let dropped = catch_unwind(AssertUnwindSafe(move || drop(sandbox))).expect_err("one is not met");
+    let words = words(dropped);
+    assert!(words.contains("PUT nowhere") && !words.contains("GET"), "{words}");
 }
 
 #[test]
@@ -193,7 +213,7 @@ fn a_kept_connection_goes_on_after_a_fault() {
     for _ in 0..3 {
         Ask::get(PATH).by(&sandbox, "admin").write_to(&mut stream, &sandbox).unwrap();
         stream.flush().unwrap();
-        statuses.push(Answer::read_from(&mut reader).unwrap().status);
+        statuses.push(Answer::read(&mut reader, "GET").unwrap().status);
     }
     assert_eq!(statuses, [503, 200, 200]);
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cells_sandbox::Sandbox;
 
-use crate::client::{Ask, ask, get, pattern, put, sandbox, wait_for};
-use crate::parts::{begin, complete_request, part};
+use crate::s3::client::{Ask, ask, get, pattern, put, sandbox, wait_for};
+use crate::s3::parts::{begin, complete_request, part};
 
 const KEY: &str = "common-files/file.bin";
 

@@ -3,9 +3,9 @@
 use cells_sandbox::Sandbox;
 use serde_json::Value;
 
-use crate::oauth::{CALLBACK, Flow, VERIFIER, refresh};
-use crate::recordings::{Case, Recording, Replacements, Token, case, check, locked_user, nothing, passwords};
-use crate::support::{Ask, quick};
+use crate::rest::oauth::{CALLBACK, Flow, VERIFIER, refresh};
+use crate::rest::recordings::{Case, Recording, Replacements, Token, case, check, locked_user, nothing, passwords};
+use crate::rest::support::{Ask, quick};
 
 /// The sandbox in the place of the recorded server.
 fn here(sandbox: &Sandbox) -> Replacements {

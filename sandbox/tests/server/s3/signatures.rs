@@ -3,7 +3,7 @@
 use cells_sandbox::TokenKind;
 use std::time::Duration;
 
-use crate::client::{Ask, ask, get, put, sandbox, start};
+use crate::s3::client::{Ask, ask, get, put, sandbox, start};
 
 const KEY: &str = "common-files/file.txt";
 
@@ -14,7 +14,7 @@ fn a_strict_server_takes_proper_signatures_alone() {
     put(KEY, "x").header("x-amz-meta-a", "  one   two ").send(&sandbox).expect(403);
     put(KEY, "x").header("x-amz-meta-a", "one two").send(&sandbox).expect(200);
     let token = sandbox.token("admin");
-    let stamp = crate::client::timestamp(0);
+    let stamp = crate::s3::client::timestamp(0);
     let scope = format!("{}/us-east-1/s3/aws4_request", &stamp[..8]);
     let forged = get(KEY)
         .unsigned()
@@ -93,7 +93,7 @@ fn the_clocks_must_agree_to_a_quarter_of_an_hour() {
 fn what_does_not_parse_is_told_apart() {
     let sandbox = start(|config| config.strict_signatures = false);
     sandbox.tree().put(KEY, "x").unwrap();
-    let stamp = crate::client::timestamp(0);
+    let stamp = crate::s3::client::timestamp(0);
     let (day, token) = (&stamp[..8], sandbox.token("alice"));
     let with = |authorization: &str, date: Option<&str>, payload: bool| {
         let mut ask = get(KEY).unsigned().header("Authorization", authorization);

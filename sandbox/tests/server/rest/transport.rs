@@ -10,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::json;
 
-use crate::support::{Answer, Ask, connect, host, quick, start};
+use crate::rest::support::{Answer, Ask, connect, host, quick, start};
 
 #[test]
 fn an_unknown_host_gets_an_empty_200_everywhere() {
@@ -63,12 +63,12 @@ fn bodies_in_chunks_and_after_a_100_continue() {
     let first = ask().header("Transfer-Encoding", "chunked");
     first.write_to(&mut stream, &sandbox).unwrap();
     stream.write_all(chunked.as_bytes()).unwrap();
-    assert_eq!(Answer::read_from(&mut reader).unwrap().status, 200);
+    assert_eq!(Answer::read(&mut reader, "GET").unwrap().status, 200);
     let second = ask().header("Expect", "100-continue").header("Content-Length", &body.len().to_string());
     second.write_to(&mut stream, &sandbox).unwrap();
-    assert_eq!(Answer::read_from(&mut reader).unwrap().status, 100);
+    assert_eq!(Answer::read(&mut reader, "GET").unwrap().status, 100);
     stream.write_all(body.as_bytes()).unwrap();
-    assert_eq!(Answer::read_from(&mut reader).unwrap().status, 200);
+    assert_eq!(Answer::read(&mut reader, "GET").unwrap().status, 200);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn tls_with_a_private_authority() {
     let mut stream = rustls::StreamOwned::new(client, socket);
     let request = format!("GET /a/config/discovery HTTP/1.1\r\nHost: {}\r\n\r\n", host(&sandbox));
     stream.write_all(request.as_bytes()).unwrap();
-    let answer = Answer::read_from(&mut BufReader::new(stream)).unwrap();
+    let answer = Answer::read(&mut BufReader::new(stream), "GET").unwrap();
     let socket = answer.json()["Endpoints"]["websocket"].clone();
     assert!(socket.as_str().unwrap().starts_with("wss://"));
 }

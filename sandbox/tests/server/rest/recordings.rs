@@ -6,8 +6,8 @@ use std::time::Duration;
 use cells_sandbox::{Config, Sandbox, TokenKind};
 use serde_json::{Value, json};
 
-use crate::shape::{Lists, differences};
-use crate::support::{Ask, start, wait_for};
+use crate::rest::shape::{Lists, differences};
+use crate::rest::support::{Ask, start, wait_for};
 
 /// Folder in which the recordings were made.
 const FOLDER: &str = "common-files/A1/rec-1795454102";
@@ -534,7 +534,7 @@ impl Recording {
         Self::from_text(&text)
     }
 
-    pub(crate) fn ask(&self, sandbox: &Sandbox, case: &Case) -> std::io::Result<crate::support::Answer> {
+    pub(crate) fn ask(&self, sandbox: &Sandbox, case: &Case) -> std::io::Result<crate::rest::support::Answer> {
         let method = self.request["method"].as_str().unwrap();
         let target = match self.request["path"].as_str() {
             Some(path) => path.to_owned(),

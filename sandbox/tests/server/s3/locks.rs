@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use cells_sandbox::Sandbox;
 
-use crate::client::{Answer, get, pattern, put, sandbox, start, wait_for};
-use crate::parts::{begin, complete, part};
+use crate::s3::client::{Answer, get, pattern, put, sandbox, start, wait_for};
+use crate::s3::parts::{begin, complete, part};
 
 const KEY: &str = "common-files/shared.bin";
 
@@ -107,7 +107,7 @@ fn a_complete_waits_longer_and_deleting_not_at_all() {
     });
     assert_eq!(get(KEY).send(&sandbox).text(), "new");
     let reader = slow_reader(&sandbox);
-    crate::client::ask("DELETE", KEY).send(&sandbox).expect(204);
+    crate::s3::client::ask("DELETE", KEY).send(&sandbox).expect(204);
     assert!(!sandbox.tree().exists(KEY));
     drop(reader);
 }

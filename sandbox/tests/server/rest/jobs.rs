@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cells_sandbox::{Config, Sandbox};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, quick, start, wait_for};
+use crate::rest::support::{Answer, Ask, quick, start, wait_for};
 
 fn put(sandbox: &Sandbox, login: &str, name: &str, parameters: &Value) -> std::io::Result<Answer> {
     let body = json!({"JsonParameters": parameters.to_string()});
@@ -190,7 +190,7 @@ fn the_jobs_service_never_recovers_from_a_short_task_id() {
     let delete = json!({"JobId": "some-job", "TaskID": ["x"]});
     let ask = Ask::post("/a/jobs/tasks/delete", &delete).by(&sandbox, "alice");
     assert_eq!(ask.send(&sandbox).unwrap().status, 503);
-    let mut stream = crate::support::connect(&sandbox).unwrap();
+    let mut stream = crate::rest::support::connect(&sandbox).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(150))).unwrap();
     Ask::post("/a/jobs/user", &json!({})).by(&sandbox, "admin").write_to(&mut stream, &sandbox).unwrap();
     assert!(std::io::Read::read(&mut stream, &mut [0; 1]).is_err());

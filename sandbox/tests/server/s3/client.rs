@@ -1,7 +1,7 @@
 //! A small S3 client: it signs with code of its own, sends what it is told to send, and shows
 //! what the server answers.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufReader, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,8 +10,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
-/// How long a test waits for an answer before it fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::raw;
+pub(crate) use crate::raw::{Answer, wait_for};
 
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
@@ -253,19 +253,7 @@ pub(crate) fn host(sandbox: &Sandbox) -> String {
 }
 
 fn connect(sandbox: &Sandbox) -> TcpStream {
-    let stream = TcpStream::connect(host(sandbox)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream
-}
-
-/// Waits until something holds.
-pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = std::time::Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < PATIENCE, "{what} did not happen");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    raw::connect(&host(sandbox)).unwrap()
 }
 
 /// The bytes the hash vectors are made of.
@@ -274,65 +262,10 @@ pub(crate) fn pattern(size: usize) -> Vec<u8> {
     period.iter().copied().cycle().take(size).collect()
 }
 
-/// An answer, read to its end.
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
-}
-
 impl Answer {
-    /// Reads one answer, and the `100 Continue` before it. An error when the connection ends early.
-    pub(crate) fn read(reader: &mut BufReader<TcpStream>, method: &str) -> io::Result<Self> {
-        let mut answer = Self::read_head(reader)?;
-        if answer.status == 100 {
-            answer = Self::read_head(reader)?;
-        }
-        if method == "HEAD" || matches!(answer.status, 204 | 304) {
-            return Ok(answer);
-        }
-        if answer.header("transfer-encoding") == "chunked" {
-            loop {
-                let size = usize::from_str_radix(&line(reader)?, 16).map_err(|_| cut())?;
-                let mut chunk = vec![0; size];
-                reader.read_exact(&mut chunk)?;
-                line(reader)?;
-                answer.body.extend(chunk);
-                if size == 0 {
-                    return Ok(answer);
-                }
-            }
-        }
-        let length = answer.header("content-length").parse().unwrap_or(0);
-        answer.body = vec![0; length];
-        reader.read_exact(&mut answer.body)?;
-        Ok(answer)
-    }
-
-    pub(crate) fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<Self> {
-        let first = line(reader)?;
-        let status = first.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let mut headers = Vec::new();
-        while let Some((name, value)) = line(reader)?.split_once(':') {
-            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-        }
-        Ok(Self { status: status.ok_or_else(cut)?, headers, body: Vec::new() })
-    }
-
-    /// A header; empty when it is absent.
-    pub(crate) fn header(&self, name: &str) -> &str {
-        let found = self.headers.iter().find(|(key, _)| key == name);
-        found.map_or("", |(_, value)| value)
-    }
-
     /// The ETag without quotes.
     pub(crate) fn etag(&self) -> &str {
         self.header("etag").trim_matches('"')
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The text of the first element of that name.
@@ -358,16 +291,4 @@ impl Answer {
         assert_eq!(self.status, status, "{:?} {}", self.headers, self.text());
         self
     }
-}
-
-fn line(reader: &mut BufReader<TcpStream>) -> io::Result<String> {
-    let mut line = String::new();
-    if reader.read_line(&mut line)? == 0 {
-        return Err(cut());
-    }
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-fn cut() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "the connection was closed")
 }

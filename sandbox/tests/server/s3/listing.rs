@@ -1,6 +1,6 @@
 //! Listings.
 
-use crate::client::{Answer, Ask, get, put, sandbox};
+use crate::s3::client::{Answer, Ask, get, put, sandbox};
 use cells_sandbox::Sandbox;
 
 fn list(sandbox: &Sandbox, parameters: &[(&str, &str)]) -> Answer {

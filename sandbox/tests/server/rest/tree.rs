@@ -5,7 +5,7 @@ use std::time::Duration;
 use cells_sandbox::{Config, Sandbox};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, quick, start, wait_for};
+use crate::rest::support::{Answer, Ask, quick, start, wait_for};
 
 fn stat(sandbox: &Sandbox, login: &str, target: &str) -> Answer {
     Ask::get(&format!("/a/tree/stat/{target}")).by(sandbox, login).send(sandbox).unwrap()

@@ -9,8 +9,8 @@ use std::time::Duration;
 use cells_sandbox::{Sandbox, TokenKind};
 use serde_json::Value;
 
-use crate::client::{Answer, Ask, ask, pattern, put, start, timestamp};
-use crate::compare::{differences, names};
+use crate::s3::client::{Answer, Ask, ask, pattern, put, start, timestamp};
+use crate::s3::compare::{differences, names};
 
 /// A recording, and what must be there before it is asked again.
 struct Case {

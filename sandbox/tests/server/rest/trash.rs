@@ -3,7 +3,7 @@
 use cells_sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, quick, wait_for};
+use crate::rest::support::{Answer, Ask, quick, wait_for};
 
 fn delete(sandbox: &Sandbox, login: &str, paths: &[&str], for_good: bool) -> Answer {
     let nodes: Vec<Value> = paths.iter().map(|path| json!({"Path": path})).collect();

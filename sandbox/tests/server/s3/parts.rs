@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cells_sandbox::Sandbox;
 
-use crate::client::{Answer, Ask, ask, get, pattern, put, sandbox};
+use crate::s3::client::{Answer, Ask, ask, get, pattern, put, sandbox};
 
 const KEY: &str = "common-files/a/upload.bin";
 

@@ -1,6 +1,6 @@
 //! Reading: ranges, conditions and what folders answer.
 
-use crate::client::{Ask, ask, get, put, sandbox, start};
+use crate::s3::client::{Ask, ask, get, put, sandbox, start};
 
 const KEY: &str = "common-files/file.txt";
 

@@ -1,7 +1,5 @@
 //! The S3 gateway of the sandbox, asked over real connections.
 
-#![allow(clippy::unwrap_used)]
-
 mod client;
 mod compare;
 mod faults;

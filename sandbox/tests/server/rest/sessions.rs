@@ -3,7 +3,7 @@
 use cells_sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, quick};
+use crate::rest::support::{Answer, Ask, quick};
 
 fn post(sandbox: &Sandbox, info: &Value, cookie: &str) -> Answer {
     let ask = Ask::post("/a/frontend/session", &json!({"AuthInfo": info}));

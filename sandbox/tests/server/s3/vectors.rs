@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::client::{Answer, Ask, ask, pattern, put, sandbox, wait_for};
-use crate::parts::{begin, complete, part};
+use crate::s3::client::{Answer, Ask, ask, pattern, put, sandbox, wait_for};
+use crate::s3::parts::{begin, complete, part};
 
 #[test]
 fn etags_and_hashes_are_those_of_the_real_server() {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use cells_sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use crate::support::{Ask, quick};
+use crate::rest::support::{Ask, quick};
 
 const FOLDER: &str = "common-files/many";
 
