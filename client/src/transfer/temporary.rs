@@ -236,6 +236,15 @@ impl Temporary {
         self.file.as_file()
     }
 
+    /// The file for another thread, which reads at offsets while this one writes.
+    pub(in crate::transfer) fn second_handle(&self) -> io::Result<File> {
+        // On Windows a read at an offset would move the position of a cloned handle. The error would name the file.
+        #[cfg(unix)]
+        return self.file.as_file().try_clone();
+        #[cfg(not(unix))]
+        self.file.reopen().map_err(|error| error.kind().into())
+    }
+
     pub(in crate::transfer) fn as_file_mut(&mut self) -> &mut File {
         self.file.as_file_mut()
     }

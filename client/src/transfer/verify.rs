@@ -7,6 +7,7 @@ use futures_util::{TryStreamExt, future};
 
 use crate::api::Node;
 use crate::failure::ServerError;
+use crate::hash::parts::hash_parts;
 use crate::hash::{CELLS_BLOCK, Hasher, Scheme};
 use crate::path::RemotePath;
 use crate::s3;
@@ -18,23 +19,27 @@ use crate::transfer::source::CHUNK;
 /// # Errors
 /// The file cannot be read, or is not a regular file.
 pub fn hash_file(path: &Path, scheme: Scheme) -> io::Result<Hasher> {
-    let hashed = hash_all(open::regular_file(path)?, &[scheme])?;
-    Ok(hashed.into_iter().next().unwrap_or_else(|| Hasher::new(scheme)))
+    let file = open::regular_file(path)?;
+    let size = file.metadata()?.len();
+    match scheme {
+        Scheme::Parts(part_size) if part_size < size => hash_parts(&file, size, part_size),
+        _ => hash_in_order(file, scheme),
+    }
 }
 
-/// Hashes a content with several schemes in one pass. Blocking.
+/// Hashes a content with a scheme. Blocking.
 ///
 /// # Errors
 /// The content cannot be read.
-pub(in crate::transfer) fn hash_all(mut content: impl Read, schemes: &[Scheme]) -> io::Result<Vec<Hasher>> {
-    let mut hashers: Vec<Hasher> = schemes.iter().copied().map(Hasher::new).collect();
+pub(in crate::transfer) fn hash_in_order(mut content: impl Read, scheme: Scheme) -> io::Result<Hasher> {
+    let mut hasher = Hasher::new(scheme);
     let mut buffer = vec![0_u8; CHUNK];
     loop {
         let got = content.read(&mut buffer)?;
         if got == 0 {
-            return Ok(hashers);
+            return Ok(hasher);
         }
-        hashers.iter_mut().for_each(|hasher| hasher.update(&buffer[..got]));
+        hasher.update(&buffer[..got]);
     }
 }
 
@@ -57,11 +62,12 @@ pub fn same_content(path: &Path, local_size: u64, node: &Node) -> io::Result<boo
         let hash = hasher.clone().cells_hash();
         (hash.is_some() && hash == node.hash) || node.etag.as_ref() == Some(&hasher.etag())
     };
-    let Some((likeliest, others)) = schemes.split_first() else { return Ok(false) };
-    if is_it(hash_file(path, *likeliest)?) {
-        return Ok(true);
+    for scheme in schemes {
+        if is_it(hash_file(path, scheme)?) {
+            return Ok(true);
+        }
     }
-    Ok(!others.is_empty() && hash_all(open::regular_file(path)?, others)?.into_iter().any(is_it))
+    Ok(false)
 }
 
 /// Returns the hash schemes that may have produced `etag` for a content of `size` bytes, most likely first.

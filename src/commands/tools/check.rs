@@ -5,11 +5,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::hash::{Algorithm, escaped, hash_by, hash_file, local, open, unescaped};
+use super::hash::{Algorithm, escaped, hash_by, hash_files, local, open, unescaped};
 use crate::commands::shared::operands::Operands;
 use crate::error::{CliError, Kind, Outcome};
 use crate::ui::Ui;
-use cells_client::hash::Scheme;
+use cells_client::hash::{LANES, Scheme};
 
 /// The comparison of a file in JSON.
 #[derive(Debug, Serialize)]
@@ -72,8 +72,9 @@ pub(super) fn run(ui: &Ui, list: &Path, algorithm: Algorithm) -> Result<Outcome,
     }
     let mut operands = Operands::new(ui);
     let mut comparisons = Vec::new();
-    for entry in entries {
-        let matches = match matches(&entry, algorithm) {
+    let matched = entries.chunks(LANES).flat_map(|entries| matches(entries, algorithm));
+    for (entry, matches) in entries.iter().zip(matched) {
+        let matches = match matches {
             Ok(matches) => matches,
             Err(error) => {
                 operands.failed(error)?;
@@ -81,7 +82,7 @@ pub(super) fn run(ui: &Ui, list: &Path, algorithm: Algorithm) -> Result<Outcome,
             }
         };
         if ui.is_json() {
-            comparisons.push(Comparison { path: entry.path, matches });
+            comparisons.push(Comparison { path: entry.path.clone(), matches });
         } else {
             let (mark, name) = escaped(&entry.path);
             ui.line(&format!("{mark}{}: {}", ui.shown(&name), if matches { "OK" } else { "FAILED" }))?;
@@ -94,10 +95,21 @@ pub(super) fn run(ui: &Ui, list: &Path, algorithm: Algorithm) -> Result<Outcome,
     Ok(operands.outcome())
 }
 
-fn matches(entry: &Entry, algorithm: Algorithm) -> Result<bool, CliError> {
+/// Whether each of some files is as the list says.
+fn matches(entries: &[Entry], algorithm: Algorithm) -> Vec<Result<bool, CliError>> {
+    let is_hash = |entry: &&Entry| matches!(entry.expected, Expected::Hash(_));
+    let paths: Vec<&Path> = entries.iter().filter(is_hash).map(|entry| Path::new(&entry.path)).collect();
+    let mut hashed = hash_files(&paths, algorithm).into_iter();
+    let compare = |entry: &Entry| match &entry.expected {
+        Expected::Hash(hash) => hashed.next().map_or(Ok(false), |found| Ok(found?.0.eq_ignore_ascii_case(hash))),
+        _ => matches_etag(entry),
+    };
+    entries.iter().map(compare).collect()
+}
+
+fn matches_etag(entry: &Entry) -> Result<bool, CliError> {
     let path = Path::new(&entry.path);
     match &entry.expected {
-        Expected::Hash(hash) => Ok(hash_file(path, algorithm)?.0.eq_ignore_ascii_case(hash)),
         Expected::Etag(etag, size) => {
             let Some(scheme) = Scheme::of_etag(etag, *size) else {
                 let message = format!("the ETag of {} ({etag}) is not a content hash", entry.path);
@@ -106,7 +118,7 @@ fn matches(entry: &Entry, algorithm: Algorithm) -> Result<bool, CliError> {
             let (hasher, found) = hash_by(path, scheme)?;
             Ok(found == *size && hasher.etag() == *etag)
         }
-        Expected::Nothing => Ok(false),
+        Expected::Hash(_) | Expected::Nothing => Ok(false),
     }
 }
 

@@ -2,7 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "the content to hash may be standard input")]
 
-use std::fs::File;
+use std::convert::Infallible;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,8 @@ use super::check;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Offline, OfflineVerb};
 use crate::error::{CliError, Kind, Outcome};
-use cells_client::hash::{CELLS_BLOCK, Hasher, Scheme, hex};
+use cells_client::hash::parts::{hash_parts, read_at, side_by_side};
+use cells_client::hash::{CELLS_BLOCK, Digest, Hasher, LANES, Scheme, hex, md5};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -84,8 +86,9 @@ impl OfflineVerb for Args {
         }
         let mut operands = Operands::new(ui);
         let mut records = Vec::new();
-        for path in self.file.iter().chain(&self.files) {
-            let hashed = hash_file(path, self.algorithm);
+        let paths: Vec<&Path> = self.file.iter().chain(&self.files).map(PathBuf::as_path).collect();
+        let hashed = paths.chunks(LANES).flat_map(|paths| hash_files(paths, self.algorithm));
+        for (path, hashed) in paths.iter().zip(hashed) {
             operands.take(hashed.and_then(|(hash, size)| {
                 let shown = path.display().to_string();
                 if ui.is_json() {
@@ -171,8 +174,61 @@ pub(super) fn hash_file(path: &Path, algorithm: Algorithm) -> Result<(String, u6
     Ok((hash, size))
 }
 
+/// The hashes of several files, up to [`LANES`], and their sizes in bytes. Files of one block each are hashed at the same
+/// time.
+pub(super) fn hash_files(paths: &[&Path], algorithm: Algorithm) -> Vec<Result<(String, u64), CliError>> {
+    let most = match algorithm {
+        Algorithm::Cells => CELLS_BLOCK,
+        Algorithm::Md5 => u64::MAX,
+        Algorithm::Sha256 => 0,
+    };
+    let mut hashes: Vec<Option<(String, u64)>> = vec![None; paths.len()];
+    let files = paths.iter().enumerate().filter_map(|(index, path)| {
+        let (file, size) = regular_file(path)?;
+        (size <= most).then_some((index, file, size))
+    });
+    let files: Vec<(usize, File, u64)> = files.collect();
+    if files.len() > 1 {
+        let sizes: Vec<u64> = files.iter().map(|(_, _, size)| *size).collect();
+        let mut is_read = vec![true; files.len()];
+        let digests = side_by_side(&sizes, |index, offset, buffer| {
+            is_read[index] = is_read[index] && read_at(&files[index].1, offset, buffer).is_ok();
+            Ok::<(), Infallible>(())
+        });
+        let Ok(digests) = digests;
+        for (((index, _, size), digest), is_read) in files.iter().zip(digests).zip(is_read) {
+            hashes[*index] = is_read.then(|| (of_one_block(&digest, algorithm), *size));
+        }
+    }
+    // What is left is read in order, which also finds out why a file cannot be read.
+    paths.iter().zip(hashes).map(|(path, hash)| hash.map_or_else(|| hash_file(path, algorithm), Ok)).collect()
+}
+
+/// The hash of a file of one block, from the MD5 of its content.
+fn of_one_block(digest: &Digest, algorithm: Algorithm) -> String {
+    hex(&if algorithm == Algorithm::Md5 { *digest } else { md5(digest) })
+}
+
+/// A file that can be read at any offset, and its size in bytes, at least one: a file of no size may have a content.
+fn regular_file(path: &Path) -> Option<(File, u64)> {
+    let metadata = fs::metadata(path).ok().filter(|metadata| metadata.is_file() && path != Path::new("-"))?;
+    let size = metadata.len();
+    if size == 0 { None } else { Some((File::open(path).ok()?, size)) }
+}
+
 /// Hashes a file with a scheme. Returns the hasher and the size in bytes.
 pub(super) fn hash_by(path: &Path, scheme: Scheme) -> Result<(Hasher, u64), CliError> {
+    if let Scheme::Parts(part_size) = scheme
+        && let Some((file, size)) = regular_file(path)
+        && size > part_size
+    {
+        match hash_parts(&file, size, part_size) {
+            Ok(hasher) => return Ok((hasher, size)),
+            // Some files have less than they say (/sys).
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+            Err(error) => return Err(local(path, &error)),
+        }
+    }
     let mut hasher = Hasher::new(scheme);
     let size = read(path, |chunk| hasher.update(chunk))?;
     Ok((hasher, size))

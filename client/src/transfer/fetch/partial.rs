@@ -1,23 +1,29 @@
 //! The part of a file that has arrived: stored in a temporary file beside its place, or in memory if it is small. It is
 //! hashed while it arrives, and gets its name only at the end.
 
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc as channel};
+use std::thread;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use crate::hash::{CELLS_BLOCK, Hasher, Scheme};
+use crate::hash::parts::{Parts, hash_parts, read_at};
+use crate::hash::{CELLS_BLOCK, Hasher, LANES, MEBIBYTE, Scheme};
 use crate::transfer::TransferError;
 use crate::transfer::temporary::{Temporaries, Temporary};
-use crate::transfer::verify::hash_all;
+use crate::transfer::verify::hash_in_order;
 
 /// Contents of up to this many bytes stay in memory until they are complete and verified. Then the disk is used only
 /// once, which is most of the work for many small files.
 const IN_MEMORY: u64 = 256 * 1024;
+
+/// How many bytes are written between two notices to the thread that reads them back.
+const ANNOUNCED: u64 = 4 * MEBIBYTE;
 
 /// Where the content is stored.
 enum Store {
@@ -34,6 +40,8 @@ pub(in crate::transfer) struct Partial {
     pub(in crate::transfer) etag: String,
     /// The hashers, if the content will be verified, the most likely scheme first.
     hashers: Vec<Hasher>,
+    /// The sums of its parts instead, if it is a file of several: they are read back from the page cache, several at a time.
+    parts: Option<Parts>,
     /// The number of bytes that have arrived.
     pub(in crate::transfer) bytes: u64,
     /// The number of bytes of the complete content.
@@ -52,6 +60,11 @@ impl Partial {
         (etag, total): (&str, u64),
         schemes: Vec<Scheme>,
     ) -> Result<Self, TransferError> {
+        let parts = match schemes[..] {
+            [Scheme::Parts(size)] if total > IN_MEMORY.max(size) => Some(Parts::new(total, size)),
+            _ => None,
+        };
+        let schemes = if parts.is_some() { Vec::new() } else { schemes };
         let store = if total <= IN_MEMORY {
             Store::Memory(Vec::with_capacity(usize::try_from(total).unwrap_or(0)))
         } else {
@@ -60,14 +73,14 @@ impl Partial {
             let made = made.map_err(io::Error::other).and_then(|made| made);
             Store::File(made.map_err(|error| TransferError::local(place, error))?)
         };
-        Ok(Self { store, ..Self::passing((etag, total), schemes) })
+        Ok(Self { store, parts, ..Self::passing((etag, total), schemes) })
     }
 
     /// Creates an empty part of a content that a reader receives. It is hashed in all ways that may be needed, since it
     /// cannot be read again.
     pub(in crate::transfer) fn passing((etag, total): (&str, u64), schemes: Vec<Scheme>) -> Self {
         let hashers = schemes.into_iter().map(Hasher::new).collect();
-        Self { store: Store::Passed, etag: etag.to_owned(), hashers, bytes: 0, total }
+        Self { store: Store::Passed, etag: etag.to_owned(), hashers, parts: None, bytes: 0, total }
     }
 
     /// Whether the content is in memory, so that adding bytes never blocks.
@@ -94,47 +107,104 @@ impl Partial {
 
     /// Adds bytes until the sender is gone. Blocking.
     pub(in crate::transfer) fn take_all(mut self, mut receiver: mpsc::Receiver<Bytes>) -> io::Result<Self> {
+        let Some(mut parts) = self.parts.take() else {
+            while let Some(chunk) = receiver.blocking_recv() {
+                self.take(&chunk)?;
+            }
+            return Ok(self);
+        };
+        let file = match &self.store {
+            Store::File(file) => file.second_handle()?,
+            Store::Memory(_) | Store::Passed => return Err(io::Error::other("only a file is read back")),
+        };
+        let (sender, written) = channel::channel();
+        let parts = thread::scope(|scope| {
+            let hash = move || hash_behind(&mut parts, &file, &written).map(|()| parts);
+            let hashing = thread::Builder::new().spawn_scoped(scope, hash)?;
+            let taken = self.take_and_flush(&mut receiver, &sender);
+            drop(sender);
+            let hashed = hashing.join().unwrap_or_else(|_| Err(io::Error::other("the thread that hashes has failed")));
+            taken.and(hashed)
+        })?;
+        self.parts = Some(parts);
+        Ok(self)
+    }
+
+    /// Takes further bytes until no more come, says how many there are, and flushes them if they are complete: what was
+    /// written last is hashed in the meantime.
+    fn take_and_flush(
+        &mut self,
+        receiver: &mut mpsc::Receiver<Bytes>,
+        written: &channel::Sender<u64>,
+    ) -> io::Result<()> {
+        let mut announced = 0;
         while let Some(chunk) = receiver.blocking_recv() {
             self.take(&chunk)?;
+            if self.bytes - announced >= ANNOUNCED || self.is_complete() {
+                announced = self.bytes;
+                // If the other thread has failed, its error is the result.
+                let _ = written.send(self.bytes);
+            }
         }
-        Ok(self)
+        match &self.store {
+            Store::File(file) if self.is_complete() => file.as_file().sync_data(),
+            _ => Ok(()),
+        }
+    }
+
+    /// The sums that are known.
+    fn sums(&self) -> impl Iterator<Item = Hasher> {
+        // Sums of parts alone would not show that there are more bytes.
+        let parts =
+            self.parts.iter().map(|parts| if self.is_complete() { parts.hasher() } else { Hasher::new(Scheme::Whole) });
+        parts.chain(self.hashers.iter().cloned())
     }
 
     /// Returns the ETag of the content by the most likely scheme; `None` if it is not verified.
     pub(in crate::transfer) fn etag_found(&self) -> Option<String> {
-        self.hashers.first().map(|hasher| hasher.clone().etag())
+        self.sums().next().map(Hasher::etag)
     }
 
     /// Returns the x-cells-hash of the content. Reads it again if it was hashed with other schemes. Blocking.
     pub(in crate::transfer) fn cells_hash(&self) -> io::Result<String> {
-        if let Some(hash) = self.hashers.iter().cloned().find_map(Hasher::cells_hash) {
+        if let Some(hash) = self.sums().find_map(Hasher::cells_hash) {
             return Ok(hash);
         }
-        let hashed = self.hashed(&[Scheme::Parts(CELLS_BLOCK)])?;
-        Ok(hashed.into_iter().find_map(Hasher::cells_hash).unwrap_or_default())
+        let hashed = self.hashed(Scheme::Parts(CELLS_BLOCK))?;
+        Ok(hashed.and_then(Hasher::cells_hash).unwrap_or_default())
     }
 
     /// Whether the content has this ETag by one of the schemes. Reads it again for schemes that were not computed while
     /// it arrived. Blocking.
     pub(in crate::transfer) fn has_etag(&self, etag: &str, schemes: &[Scheme]) -> io::Result<bool> {
         // The content is not read again if a hasher has already seen it.
-        if self.hashers.iter().any(|hasher| hasher.clone().etag() == etag) {
+        if self.sums().any(|hasher| hasher.etag() == etag) {
             return Ok(true);
         }
-        Ok(!schemes.is_empty() && self.hashed(schemes)?.into_iter().any(|hasher| hasher.etag() == etag))
+        for scheme in schemes {
+            if self.hashed(*scheme)?.is_some_and(|hasher| hasher.etag() == etag) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
-    /// Reads the content again. The file's position is at its end afterwards, ready for more bytes.
-    fn hashed(&self, schemes: &[Scheme]) -> io::Result<Vec<Hasher>> {
-        match &self.store {
-            Store::Memory(content) => hash_all(content.as_slice(), schemes),
-            Store::File(file) => {
-                let mut file = file.as_file();
-                file.rewind()?;
-                hash_all(file.take(self.bytes), schemes)
-            }
-            Store::Passed => Ok(Vec::new()),
-        }
+    /// Reads the content again. The file's position is at its end afterwards, ready for more bytes. Returns `None` if the
+    /// content was passed to a reader.
+    fn hashed(&self, scheme: Scheme) -> io::Result<Option<Hasher>> {
+        let file = match &self.store {
+            Store::Memory(content) => return hash_in_order(content.as_slice(), scheme).map(Some),
+            Store::File(file) => file,
+            Store::Passed => return Ok(None),
+        };
+        let mut file = file.as_file();
+        file.rewind()?;
+        let hasher = match scheme {
+            Scheme::Parts(size) if size < self.bytes => hash_parts(file, self.bytes, size)?,
+            _ => hash_in_order(file.take(self.bytes), scheme)?,
+        };
+        file.seek(io::SeekFrom::Start(self.bytes))?;
+        Ok(Some(hasher))
     }
 
     /// Flushes the content and gives it its name. Returns the content if the name is in use and must not be replaced.
@@ -149,7 +219,7 @@ impl Partial {
         modified: Option<SystemTime>,
         replace: bool,
     ) -> io::Result<Option<Self>> {
-        let Self { store, etag, hashers, bytes, total } = self;
+        let Self { store, etag, hashers, parts, bytes, total } = self;
         let file = match store {
             Store::File(file) => file,
             Store::Memory(content) => {
@@ -161,8 +231,22 @@ impl Partial {
         };
         let refused = file.publish(place, modified, replace)?;
         // If the content was in memory, it is in a file now. The caller may publish it again under another name.
-        Ok(refused.map(|file| Self { store: Store::File(file), etag, hashers, bytes, total }))
+        Ok(refused.map(|file| Self { store: Store::File(file), etag, hashers, parts, bytes, total }))
     }
+}
+
+/// Hashes the parts of a file that is being written, as soon as there are enough of them; `written` says how many bytes there
+/// are.
+fn hash_behind(parts: &mut Parts, file: &File, written: &channel::Receiver<u64>) -> io::Result<()> {
+    let mut available = 0;
+    while let Some(end) = parts.next_end(LANES) {
+        while available < end {
+            let Ok(bytes) = written.recv() else { return Ok(()) };
+            available = bytes;
+        }
+        parts.hash_next(LANES, |offset, buffer| read_at(file, offset, buffer))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -183,6 +267,66 @@ mod tests {
             Partial::begin(&temporaries, &place, ("etag", 1), Vec::new()).await.expect("nothing is written yet");
         let error = small.publish(&temporaries, &place, None, false).err().expect("no folder, no file");
         assert!(error.kind() == io::ErrorKind::NotFound && !error.to_string().contains(".part"), "{error}");
+    }
+
+    /// Writes chunks as the thread for the disk does.
+    async fn written(partial: Partial, chunks: &[&[u8]]) -> Partial {
+        let (sender, receiver) = mpsc::channel(chunks.len().max(1));
+        for chunk in chunks {
+            sender.try_send(Bytes::copy_from_slice(chunk)).expect("room");
+        }
+        drop(sender);
+        spawn_blocking(move || partial.take_all(receiver)).await.expect("a thread").expect("written")
+    }
+
+    #[tokio::test]
+    async fn the_parts_of_a_file_have_their_sums_however_they_come() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let temporaries = Arc::<Temporaries>::default();
+        let content: Vec<u8> = (0..IN_MEMORY as usize + 12_345).map(|index| (index * 3 % 251) as u8).collect();
+        let scheme = Scheme::Parts(10_000);
+        let mut hasher = Hasher::new(scheme);
+        hasher.update(&content);
+        let etag = hasher.etag();
+        for cuts in [vec![], vec![1], vec![10_000], vec![9_999, 250_001], vec![160_000, 160_001, 268_000]] {
+            let (begun, place) = (("etag", content.len() as u64), folder.path().join("file"));
+            let mut partial = Partial::begin(&temporaries, &place, begun, vec![scheme]).await.expect("begun");
+            assert!(partial.parts.is_some() && partial.hashers.is_empty());
+            let mut rest = content.as_slice();
+            for cut in cuts.iter().copied().chain([content.len()]) {
+                let (now, later) = rest.split_at(cut - (content.len() - rest.len()));
+                rest = later;
+                assert_ne!(partial.etag_found().as_ref(), Some(&etag), "it is not complete");
+                let middle = now.len() / 2;
+                partial = written(partial, &[&now[..middle], &now[middle..]]).await;
+            }
+            assert_eq!(partial.etag_found().as_ref(), Some(&etag), "cut at {cuts:?}");
+            assert!(partial.has_etag(&etag, &[]).expect("sums"));
+            partial = written(partial, &[b"more"]).await;
+            assert_ne!(partial.etag_found().as_ref(), Some(&etag), "there is more than announced");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_on_the_disk_is_compared_and_not_what_came() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let temporaries = Arc::<Temporaries>::default();
+        let content = vec![1; IN_MEMORY as usize + 1];
+        let scheme = Scheme::Parts(100_000);
+        let mut hasher = Hasher::new(scheme);
+        hasher.update(&content);
+        let begun = ("etag", content.len() as u64);
+        let mut partial =
+            Partial::begin(&temporaries, &folder.path().join("file"), begun, vec![scheme]).await.expect("begun");
+        partial = written(partial, &[&content[..5]]).await;
+        let Store::File(file) = &mut partial.store else { panic!("a file") };
+        let mut file = file.as_file();
+        file.rewind().expect("the start");
+        file.write_all(&[2]).expect("another byte");
+        file.seek(io::SeekFrom::End(0)).expect("the end");
+        partial = written(partial, &[&content[5..]]).await;
+        assert!(partial.is_complete());
+        assert_ne!(partial.etag_found(), Some(hasher.etag()));
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ use crate::http::retry::Progress;
 use crate::sys::open;
 use crate::transfer::TransferError;
 use crate::transfer::event::{ItemNumber, Observer};
+use crate::transfer::send::sums::Sums;
 use crate::transfer::source::{CHUNK, Snapshot};
 
 /// The number of chunks between the reader and the connection.
@@ -27,8 +28,8 @@ const IN_MEMORY: u64 = CHUNK as u64;
 enum End {
     /// Not complete: still being read, or dropped by the connection.
     Open,
-    /// All bytes were read; this is their MD5.
-    Whole(String),
+    /// All bytes were read; this is their MD5, if they were hashed.
+    Whole(Option<String>),
     /// Reading the file failed.
     Failed(TransferError),
 }
@@ -39,6 +40,9 @@ pub struct Outgoing {
     offset: u64,
     length: u64,
     memory: Option<(Vec<Bytes>, String)>,
+    /// Whether it is hashed while it is read; otherwise its MD5 is the one of a part, if that is known.
+    is_hashed: bool,
+    sums: Option<(Arc<Sums>, u32)>,
     end: Mutex<Arc<Mutex<End>>>,
     all_read: Arc<AtomicBool>,
     counted: Arc<Mutex<u64>>,
@@ -52,6 +56,14 @@ impl Outgoing {
     #[must_use]
     pub fn reporting_to(mut self, progress: Arc<Progress>) -> Self {
         self.progress = progress;
+        self
+    }
+
+    /// Leaves the hashing to `sums`, where the body is the part of that number; without them it has no MD5.
+    #[must_use]
+    pub fn summed_by(mut self, sums: Option<Arc<Sums>>, number: u32) -> Self {
+        self.is_hashed = false;
+        self.sums = sums.map(|sums| (sums, number));
         self
     }
 
@@ -91,6 +103,8 @@ impl Outgoing {
             offset,
             length,
             memory: None,
+            is_hashed: true,
+            sums: None,
             end: Mutex::new(Arc::new(Mutex::new(End::Open))),
             all_read: Arc::new(AtomicBool::new(false)),
             counted: Arc::new(Mutex::new(0)),
@@ -109,6 +123,9 @@ impl Outgoing {
     /// newest one.
     pub fn body(&self) -> reqwest::Body {
         self.uncount();
+        if let Some((sums, number)) = &self.sums {
+            sums.begin(*number);
+        }
         self.all_read.store(false, Ordering::Release);
         match &self.memory {
             Some((chunks, _)) if chunks.len() > 1 => return self.chunks(chunks.clone()),
@@ -126,6 +143,7 @@ impl Outgoing {
             snapshot: self.snapshot.clone(),
             offset: self.offset,
             length: self.length,
+            is_hashed: self.is_hashed,
             sender,
             item: self.item,
             observer: self.observer.clone(),
@@ -162,8 +180,19 @@ impl Outgoing {
             return Some(md5.clone());
         }
         match &*lock(&lock(&self.end).clone()) {
-            End::Whole(md5) => Some(md5.clone()),
+            End::Whole(md5) => md5.clone(),
             End::Open | End::Failed(_) => None,
+        }
+    }
+
+    /// The MD5 that its content has, as soon as that is known.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has changed.
+    pub async fn sum(&self) -> Result<Option<String>, TransferError> {
+        match &self.sums {
+            Some((sums, number)) if self.memory.is_none() => sums.of(*number).await.map(Some),
+            _ => Ok(self.md5()),
         }
     }
 
@@ -204,7 +233,7 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn open_at(snapshot: &Snapshot, offset: u64) -> Result<File, TransferError> {
+pub(in crate::transfer) fn open_at(snapshot: &Snapshot, offset: u64) -> Result<File, TransferError> {
     let fail = |error| TransferError::local(&snapshot.path, error);
     // The path may have become a pipe since it was examined.
     let mut file = open::regular_file(&snapshot.path).map_err(fail)?;
@@ -235,6 +264,7 @@ struct Reader {
     snapshot: Snapshot,
     offset: u64,
     length: u64,
+    is_hashed: bool,
     sender: mpsc::Sender<io::Result<Bytes>>,
     item: ItemNumber,
     observer: Arc<dyn Observer>,
@@ -258,7 +288,7 @@ impl Reader {
     /// Sends the range, or as much of it as the connection accepts.
     fn read(&self) -> Result<(), TransferError> {
         let mut file = open_at(&self.snapshot, self.offset)?;
-        let mut hasher = Hasher::new(Scheme::Whole);
+        let mut hasher = self.is_hashed.then(|| Hasher::new(Scheme::Whole));
         let mut left = self.length;
         while left > 0 {
             let want = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
@@ -269,13 +299,15 @@ impl Reader {
             if got == 0 {
                 return Err(TransferError::Changed(self.snapshot.path.clone()));
             }
-            hasher.update(&chunk);
+            if let Some(hasher) = &mut hasher {
+                hasher.update(&chunk);
+            }
             left -= got as u64;
             if left == 0 {
                 // Hold the last chunk back until the file is known to be unchanged and the hash is known: the server
                 // can answer as soon as it has the last byte.
                 self.snapshot.check(&file)?;
-                *lock(&self.end) = End::Whole(hasher.clone().etag());
+                *lock(&self.end) = End::Whole(hasher.take().map(Hasher::etag));
                 self.all_read.store(true, Ordering::Release);
             }
             if self.sender.blocking_send(Ok(chunk.into())).is_err() {

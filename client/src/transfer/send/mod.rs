@@ -5,6 +5,7 @@ pub mod multipart;
 pub(in crate::transfer) mod proof;
 mod sending;
 pub mod stream;
+mod sums;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,6 @@
 //! Sends one file in parts: a few in flight, in order, each verified, and the assembled file too.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -10,6 +11,7 @@ use crate::hash::etag_of_parts;
 use crate::s3::UploadId;
 use crate::transfer::send::body::Outgoing;
 use crate::transfer::send::sending::Sending;
+use crate::transfer::send::sums::Sums;
 use crate::transfer::source::Snapshot;
 use crate::transfer::storage::has_other_form;
 use crate::transfer::{IfExists, TransferError};
@@ -42,17 +44,21 @@ impl Sending<'_> {
     /// Sends a file in parts. Aborts the upload on the server if it fails.
     pub(in crate::transfer) async fn send_in_parts(self, snapshot: Snapshot) -> Result<String, TransferError> {
         let size = snapshot.size;
-        let upload = self.begin_parts(Some(size)).await?;
         let part_size = self.engine.options.part_size_for(size);
+        let is_compared = self.engine.options.verify && !self.engine.storage.is_encrypted();
+        let sums = is_compared.then(|| Arc::new(Sums::start(snapshot.clone(), part_size)));
+        let upload = self.begin_parts(Some(size)).await?;
         let sent: Result<Vec<(u32, String)>, TransferError> = stream::iter(parts(size, part_size))
             .map(|part| {
-                let (snapshot, observer, upload) = (snapshot.clone(), self.engine.observer.clone(), &upload);
+                let (snapshot, observer) = (snapshot.clone(), self.engine.observer.clone());
+                let (sums, upload) = (sums.clone(), &upload);
                 async move {
                     // The first part uses the slot of the file, so that a file never waits for itself.
                     let is_first = part.number == 1;
                     let _slot = if is_first { None } else { self.engine.options.transfers.start_another().await };
                     let outgoing = Outgoing::new(snapshot, part.offset, part.length, self.item, observer).await?;
-                    self.send_part(&outgoing.reporting_to(self.progress.clone()), upload, part.number).await
+                    let outgoing = outgoing.summed_by(sums, part.number).reporting_to(self.progress.clone());
+                    self.send_part(&outgoing, upload, part.number).await
                 }
             })
             // `buffered` keeps the order of the parts, which the completion needs.
@@ -112,7 +118,8 @@ impl Sending<'_> {
             match self.engine.unless_cancelled(put, || false).await {
                 Ok(etag) => {
                     timer.finished(outgoing.length());
-                    self.engine.compare_etag(self.target, outgoing.md5(), etag)
+                    let sum = self.engine.unless_cancelled(outgoing.sum(), || false).await?;
+                    self.engine.compare_etag(self.target, sum, etag)
                 }
                 Err(TransferError::Server(error)) if error.kind == ServerErrorKind::UploadGone => {
                     Err(TransferError::UploadLost(self.target.to_string()))

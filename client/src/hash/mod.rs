@@ -2,7 +2,11 @@
 //!
 //! Both can be computed from the content alone, so a transfer can be verified without reading the content back.
 
-use md5::{Digest, Md5};
+pub mod parts;
+
+use md5::{Digest as _, Md5};
+
+pub use md5_lanes::{Digest, LANES};
 
 /// One mebibyte in bytes.
 pub const MEBIBYTE: u64 = 1024 * 1024;
@@ -29,7 +33,7 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// Returns the MD5 of some bytes.
-pub fn md5(bytes: &[u8]) -> [u8; 16] {
+pub fn md5(bytes: &[u8]) -> Digest {
     Md5::digest(bytes).into()
 }
 
@@ -142,9 +146,14 @@ impl Hasher {
 
     fn close_part(&mut self) {
         let digest = self.current.finalize_reset();
+        self.add_part(&digest.into());
+        self.filled = 0;
+    }
+
+    /// Takes the sum of the next part.
+    fn add_part(&mut self, digest: &Digest) {
         self.digests.update(digest);
         self.parts += 1;
-        self.filled = 0;
     }
 
     /// Returns the digest in hexadecimal digits and, for [`Scheme::Parts`], the number of parts (one for an empty
@@ -220,7 +229,7 @@ mod tests {
     #[test]
     fn the_servers_own_figures_are_reproduced() {
         let vectors: serde_json::Value =
-            serde_json::from_str(include_str!("../../tests/recordings/hash-vectors.json")).expect("vectors");
+            serde_json::from_str(include_str!("../../../tests/recordings/hash-vectors.json")).expect("vectors");
         let vectors = vectors["vectors"].as_array().expect("a list");
         assert!(vectors.len() > 5);
         for vector in vectors {
