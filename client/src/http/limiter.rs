@@ -35,6 +35,10 @@ const FEWEST_SAMPLES: usize = 6;
 /// While the limit doubles, a doubling must bring at least this much throughput, as a factor.
 const WORTH_DOUBLING: f64 = 1.3;
 
+/// If a doubling costs transfers less than this, as a factor, the line alone takes the time, and the next step is twice
+/// as large. On a long line each step costs two round trips, because it opens connections.
+const LINE_ALONE: f64 = 1.25;
+
 /// A small step up must bring this much, as a factor; noise alone rarely does.
 const WORTH_A_STEP: f64 = 1.06;
 
@@ -293,7 +297,7 @@ impl Times {
 enum Phase {
     /// The first round, which later ones are compared with.
     First,
-    /// Each round doubles the limit, as long as that is worth it.
+    /// Each round at least doubles the limit, as long as that is worth it.
     Doubling,
     /// This many more rounds at this limit before the next trial.
     Holding(u32),
@@ -427,7 +431,7 @@ impl Controller {
             self.reference.learn(&round.times);
             if self.phase == Phase::First {
                 self.phase = Phase::Doubling;
-                self.double(round.peak);
+                self.grow(round.peak, 2);
             }
             return;
         };
@@ -436,7 +440,7 @@ impl Controller {
         match self.phase {
             Phase::First | Phase::Doubling if throughput >= WORTH_DOUBLING => {
                 self.settle(round.times);
-                self.double(round.peak);
+                self.grow(round.peak, if slowdown < LINE_ALONE { 4 } else { 2 });
             }
             Phase::First | Phase::Doubling => {
                 self.limit = self.settled;
@@ -481,10 +485,10 @@ impl Controller {
         self.reference = times;
     }
 
-    /// Doubles the limit if there is enough to do that the present one is used.
-    fn double(&mut self, peak: usize) {
+    /// Multiplies the limit if there is enough to do that the present one is used.
+    fn grow(&mut self, peak: usize, factor: usize) {
         if self.is_used(peak) && self.limit < self.maximum {
-            self.limit = (self.limit * 2).min(self.maximum);
+            self.limit = (self.limit * factor).min(self.maximum);
         } else {
             self.rest();
         }
