@@ -297,7 +297,7 @@ impl Times {
 enum Phase {
     /// The first round, which later ones are compared with.
     First,
-    /// Each round doubles the limit or more, as long as that is worth it.
+    /// Each round at least doubles the limit, as long as that is worth it.
     Doubling,
     /// This many more rounds at this limit before the next trial.
     Holding(u32),
