@@ -372,7 +372,7 @@ fn credentials_that_are_refused_are_not_stored() {
     assert_snapshot!(run, @"
     [stderr]
     error: sign-in failed: wrong login or password
-      while: signing in on URL
+      while: signing in to URL
       hint: check both before you try again: ten wrong passwords lock the user
     [exit code 4]
     ");

@@ -85,6 +85,9 @@ fn what_has_come_is_shown_before_the_rest_is_there() {
     for name in visible(100) {
         assert_eq!(lines.next().expect("a line").expect("text"), name);
     }
+    while world.sandbox.faults().hits() == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
     child.kill().expect("a kill");
     child.wait().expect("an end");
 }

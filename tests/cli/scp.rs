@@ -145,7 +145,8 @@ fn what_is_missing_is_named_with_its_own_code() {
     [exit code 2]
     $ cec scp --transfers 0 one cells://common-files
     [stderr]
-    error: --transfers is 0, but must be between 1 and 256
+    error: invalid value '0' for '--transfers <N|auto>': must be auto, or a number from 1 to 256
+      hint: see 'cec scp --help'
     [exit code 2]
     $ cec scp -f --update one cells://common-files
     [stderr]
