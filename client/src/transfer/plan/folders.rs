@@ -117,6 +117,7 @@ impl TargetFolder {
 pub struct FolderMaker {
     sender: mpsc::Sender<Arc<TargetFolder>>,
     observer: Arc<dyn Observer>,
+    dry_run: bool,
 }
 
 impl FolderMaker {
@@ -128,7 +129,7 @@ impl FolderMaker {
             let mut batch = Vec::with_capacity(BATCH);
             // One call at a time: two calls that create the same parents could create them twice.
             while receiver.recv_many(&mut batch, BATCH).await > 0 {
-                let outcomes = if dry_run { batch.iter().map(|_| Ok(())).collect() } else { make(&api, &batch).await };
+                let outcomes = make(&api, &batch).await;
                 for (folder, outcome) in batch.drain(..).zip(outcomes) {
                     if outcome.is_ok() {
                         reporter.folder_made(Direction::Upload, &folder.path.marked());
@@ -137,12 +138,18 @@ impl FolderMaker {
                 }
             }
         });
-        Self { sender, observer }
+        Self { sender, observer, dry_run }
     }
 
     /// Adds a folder that does not exist yet.
     pub async fn make(&self, folder: Arc<TargetFolder>) {
         self.observer.folder_found();
+        if self.dry_run {
+            // At once, so that the plan names a folder before its files.
+            self.observer.folder_made(Direction::Upload, &folder.path.marked());
+            let _ = folder.made.set(Ok(()));
+            return;
+        }
         if let Err(unsent) = self.sender.send(folder).await {
             // Its files wait for the second gate, so it must open even if the maker is gone.
             let _ = unsent.0.made.set(Err(Arc::new(TransferError::Cancelled)));
