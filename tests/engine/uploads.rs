@@ -619,3 +619,13 @@ async fn a_file_that_fails_for_a_passing_reason_has_another_chance_at_the_end() 
     assert_whole(&house.up(&["tree"], "common-files").await.expect("an upload"));
     assert_eq!(house.sandbox.tree().list("common-files/tree"), ["a", "b", "c"]);
 }
+
+#[tokio::test]
+async fn large_files_that_take_all_slots_do_not_wait_for_each_other() {
+    let house = House::with(Options { transfers: Limiter::adaptive(2), ..options() });
+    for name in ["tree/a", "tree/b"] {
+        house.write(name, vec![7; 21 * MEBIBYTE as usize]);
+    }
+    let upload = tokio::time::timeout(Duration::from_secs(60), house.up(&["tree"], "common-files"));
+    assert_whole(&upload.await.expect("an end").expect("jobs"));
+}

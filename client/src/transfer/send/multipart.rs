@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use tokio::sync::Mutex;
 
 use crate::api::Node;
 use crate::failure::{ServerError, ServerErrorKind};
@@ -48,14 +49,18 @@ impl Sending<'_> {
         let is_compared = self.engine.options.verify && !self.engine.storage.is_encrypted();
         let sums = is_compared.then(|| Arc::new(Sums::start(snapshot.clone(), part_size)));
         let upload = self.begin_parts(Some(size)).await?;
+        let own_slot = Mutex::new(());
         let sent: Result<Vec<(u32, String)>, TransferError> = stream::iter(parts(size, part_size))
             .map(|part| {
                 let (snapshot, observer) = (snapshot.clone(), self.engine.observer.clone());
-                let (sums, upload) = (sums.clone(), &upload);
+                let (sums, upload, own_slot) = (sums.clone(), &upload, &own_slot);
                 async move {
-                    // The first part uses the slot of the file, so that a file never waits for itself.
-                    let is_first = part.number == 1;
-                    let _slot = if is_first { None } else { self.engine.options.transfers.start_another().await };
+                    // One part at a time uses the slot of the file. If large files hold all slots, each still proceeds.
+                    let _slot = tokio::select! {
+                        biased;
+                        own = own_slot.lock() => (Some(own), None),
+                        another = self.engine.options.transfers.start_another() => (None, another),
+                    };
                     let outgoing = Outgoing::new(snapshot, part.offset, part.length, self.item, observer).await?;
                     let outgoing = outgoing.summed_by(sums, part.number).reporting_to(self.progress.clone());
                     self.send_part(&outgoing, upload, part.number).await
