@@ -55,7 +55,7 @@ impl Sending<'_> {
                 let (snapshot, observer) = (snapshot.clone(), self.engine.observer.clone());
                 let (sums, upload, own_slot) = (sums.clone(), &upload, &own_slot);
                 async move {
-                    // One part at a time uses the slot of the file. If large files hold all slots, each still proceeds.
+                    // One part at a time uses the slot of the file. If large files have all slots, each still proceeds.
                     let _slot = tokio::select! {
                         biased;
                         own = own_slot.lock() => (Some(own), None),
