@@ -32,9 +32,10 @@ fuzz TARGET SECONDS="600":
     fuzz/target/release/{{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -max_total_time={{ SECONDS }} \
         -timeout=20 -max_len=4096 -dict=fuzz/words.dict -artifact_prefix=fuzz/artifacts/{{ TARGET }}-
 
-# The long tests: many processes that renew one token many times; walks of a third of a million nodes
+# The long tests: many processes that renew one token many times; transfers killed hundreds
+# of times; walks of a third of a million nodes
 soak:
-    cargo test --test cli --locked -- --ignored refresh:: walks::
+    cargo test --test cli --locked -- --ignored refresh:: resume:: walks::
 
 # Chaos tests: a server that lies, clients in all orders, a connection that breaks; SECONDS of each, with SEED or a random
 # seed.

@@ -132,6 +132,8 @@ pub const BROWSER: &str = "BROWSER";
 pub const HOME: &str = "HOME";
 /// The folder for configuration on Linux, by default ~/.config.
 pub const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+/// The folder for the state of programs on Linux, by default ~/.local/state.
+pub const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 /// The folder for caches on Linux, by default ~/.cache.
 pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 /// The folder for caches on Windows.

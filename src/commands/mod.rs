@@ -31,6 +31,7 @@ pub mod shared;
 pub mod stat;
 pub mod storage;
 pub mod tools;
+pub mod transfers;
 pub mod trash;
 pub mod tree;
 pub mod update;
@@ -92,6 +93,9 @@ verbs! {
         Cat(cat::Args),
         /// Upload or download files and folders
         Scp(scp::Args),
+        /// List, resume or abort unfinished transfers on this machine
+        #[command(subcommand)]
+        Transfers(transfers::Verbs),
         /// Show and set metadata of files and folders
         #[command(subcommand)]
         Meta(meta::Verbs),

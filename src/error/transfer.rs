@@ -43,6 +43,7 @@ impl From<TransferError> for CliError {
             | TransferError::ReadOnly(path)
             | TransferError::ReadOnlyTop(path)
             | TransferError::Unfinished(path)
+            | TransferError::InProgress(path)
             | TransferError::StreamLost(path)
             | TransferError::UploadLost(path) => Self::new(kind, message).about(path),
             TransferError::Name(_)
@@ -84,6 +85,7 @@ impl Kind {
             | TransferError::LocalName { .. }
             | TransferError::Name(_)
             | TransferError::Changed(_)
+            | TransferError::InProgress(_)
             | TransferError::TooManyParts(_)
             | TransferError::KeepsChanging(_) => Self::Failure,
             TransferError::Exists(_)
@@ -143,6 +145,7 @@ fn hint(error: &TransferError) -> Option<&'static str> {
         }
         TransferError::Clash { .. } => "choose another target, or move the existing one away",
         TransferError::Unfinished(_) => "upload it again, or delete it",
+        TransferError::InProgress(_) => "wait until it ends; 'cec transfers ls' shows it",
         TransferError::Changed(_) | TransferError::KeepsChanging(_) => {
             "run the command again when the file no longer changes"
         }

@@ -587,6 +587,8 @@ pub struct Settings {
     pub account: AccountParts,
     /// The folder of config.json; `None` if neither given nor defined by the environment.
     pub config_folder: Option<PathBuf>,
+    /// The folder of what is unfinished; `None` as for `config_folder`.
+    pub state_folder: Option<PathBuf>,
     /// Whether to store secrets in config.json instead of the system keyring.
     pub skip_keyring: bool,
     /// Whether to behave as if there were no system keyring.
@@ -603,15 +605,13 @@ impl Settings {
     /// # Errors
     /// The value of an environment variable is not valid, or options contradict each other.
     pub fn resolve(flags: &GlobalArgs, environment: &Environment) -> Result<Self, SettingsError> {
+        let chosen_folder = flags.config.clone().or_else(|| environment.path(env::CONFIG));
         Ok(Self {
             output: OutputSettings::resolve(flags, environment)?,
             connection: ConnectionSettings::resolve(flags, environment)?,
             account: AccountParts::resolve(flags, environment)?,
-            config_folder: flags
-                .config
-                .clone()
-                .or_else(|| environment.path(env::CONFIG))
-                .or_else(|| default_config_folder(environment, Platform::current())),
+            config_folder: chosen_folder.clone().or_else(|| default_config_folder(environment, Platform::current())),
+            state_folder: chosen_folder.or_else(|| default_state_folder(environment, Platform::current())),
             skip_keyring: match flags.skip_keyring {
                 Some(flag) => flag,
                 None => environment.switch(env::SKIP_KEYRING)?.unwrap_or(false),
@@ -667,6 +667,20 @@ fn default_config_folder(environment: &Environment, platform: Platform) -> Optio
         Platform::Windows => (environment.path(env::APPDATA)?, "Pydio"),
     };
     Some(Path::new(&base).join(vendor).join("cells-client"))
+}
+
+/// Returns the default folder of what is unfinished.
+fn default_state_folder(environment: &Environment, platform: Platform) -> Option<PathBuf> {
+    let base = match platform {
+        Platform::Unix => {
+            let set = environment.path(env::XDG_STATE_HOME).filter(|path| path.is_absolute());
+            let home = || environment.path(env::HOME).map(|home| home.join(".local").join("state"));
+            set.or_else(home)?.join("pydio").join("cells-client")
+        }
+        Platform::MacOs => default_config_folder(environment, platform)?,
+        Platform::Windows => environment.path(env::LOCALAPPDATA)?.join("Pydio").join("cells-client"),
+    };
+    Some(base)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cells_sandbox::{Config, Sandbox, Steps};
@@ -19,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How large what goes in parts is: more than 1 MiB.
 const LARGE: usize = 1200 << 10;
+
+/// The number of scenes that run at the same time.
+const SIDE_BY_SIDE: usize = 3;
 
 /// Where all happens.
 const FOLDER: &str = "common-files/orders";
@@ -297,13 +302,22 @@ const fn parts(name: &'static str, content: &'static str) -> Op {
 }
 
 fn explore_all(most: usize, end: Option<Instant>) {
-    let mut wrong = Vec::new();
-    for (before, ops) in SCENES {
-        let (count, found) = explore(before, ops, most, end);
-        println!("{ops:?}: {count} orders, {} wrong", found.len());
-        found.iter().take(3).for_each(|found| println!("  {found}"));
-        wrong.extend(found);
-    }
+    // The clients wait most of the time, so scenes run side by side, each on a server of its own.
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let explore_scenes = || {
+        while let Some((before, ops)) = SCENES.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let (count, found) = explore(before, ops, most, end);
+            println!("{ops:?}: {count} orders, {} wrong", found.len());
+            found.iter().take(3).for_each(|found| println!("  {found}"));
+            wrong.lock().expect("no panic").extend(found);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..SIDE_BY_SIDE {
+            scope.spawn(explore_scenes);
+        }
+    });
+    let wrong = wrong.into_inner().expect("no panic");
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 

@@ -50,6 +50,7 @@ mod pipes;
 mod readme;
 mod recipes;
 mod refresh;
+mod resume;
 mod rm;
 mod scp;
 mod screen;

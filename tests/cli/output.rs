@@ -136,6 +136,7 @@ fn usage_errors_suggest_and_have_their_exit_code() {
       extract     Unpack an archive on the server
       cat         Write the content of files to standard output
       scp         Upload or download files and folders
+      transfers   List, resume or abort unfinished transfers on this machine
       meta        Show and set metadata of files and folders
       share       Make, list, change and remove public links
       idm         Manage users, groups, roles, workspaces and permissions

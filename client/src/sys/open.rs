@@ -29,7 +29,7 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     io::read_to_string(regular_file(path)?)
 }
 
-/// Opens one of this program's own files for appending, and creates it with access for its owner only. Others who may
+/// Opens one of this program's own files for reading and appending, and creates it with access for its owner only. Others who may
 /// write to the folder could have put something else there, so no link is followed, and opening never blocks.
 ///
 /// # Errors
@@ -40,7 +40,7 @@ pub fn own_file(path: &Path) -> io::Result<File> {
         found => check(&found?)?,
     }
     let mut options = File::options();
-    options.create(true).append(true);
+    options.create(true).read(true).append(true);
     #[cfg(unix)]
     {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

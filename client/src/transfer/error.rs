@@ -134,6 +134,9 @@ pub enum TransferError {
     /// Another upload of the file has not ended. It may have been abandoned.
     #[error("'{0}' has no content: its upload is still running, or was interrupted")]
     Unfinished(String),
+    /// Another process transfers the same file to the same target. Contains the local path.
+    #[error("another process is transferring '{0}' at this moment")]
+    InProgress(String),
     /// The received content differs from the sent content.
     #[error("{path}: the {what} is {found}, not {expected}")]
     Integrity {
@@ -295,6 +298,17 @@ impl TransferError {
         match self {
             Self::Server(error) => error.is_overload(),
             Self::Unproven { source: Some(source), .. } => source.is_overload(),
+            _ => false,
+        }
+    }
+
+    /// Whether a later run may continue the transfer where it stopped.
+    pub(in crate::transfer) fn is_resumable(&self) -> bool {
+        match self {
+            Self::Cancelled => true,
+            Self::Server(_) | Self::NotAssembled { .. } => self.is_transient() || self.reach() == Reach::Everything,
+            Self::InDoubt { source, .. } => source.is_resumable(),
+            Self::Local { source, .. } => source.kind() != io::ErrorKind::NotFound,
             _ => false,
         }
     }

@@ -97,6 +97,8 @@ pub trait Observer: Send + Sync {
     fn bytes(&self, _item: ItemNumber, _count: u64) {}
     /// `_count` bytes that were reported before must be transferred again.
     fn bytes_lost(&self, _item: ItemNumber, _count: u64) {}
+    /// `_bytes` of `_total` bytes of the file are there from an earlier run, which this one continues.
+    fn item_resumed(&self, _item: ItemNumber, _name: &str, _bytes: u64, _total: u64) {}
     /// All bytes of the file that were reported before must be transferred again.
     fn item_restarted(&self, _item: ItemNumber) {}
     /// An attempt failed; the next one starts after `_pause`.
@@ -132,10 +134,33 @@ pub enum Notice {
     /// The ETag matches the downloaded file, but the server's content hash does not.
     #[error("verified by its ETag; the server's x-cells-hash of it is wrong")]
     WrongHash,
+    /// An earlier run has left the transfer unfinished, but it starts from the beginning.
+    #[error("the interrupted transfer cannot be resumed, because {0}; starting again")]
+    NotResumed(NotResumed),
     /// A stream was uploaded to encrypted storage. It was not verified: the ETag is not a checksum there, and a stream
     /// cannot be read again.
     #[error("could not be verified: the server encrypts what it stores and reports no checksum of a stream")]
     EncryptedStream,
+}
+
+/// Why a transfer that an earlier run has left starts from the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotResumed {
+    /// The source has changed.
+    #[error("the file has changed since")]
+    Changed,
+    /// The parts have another size.
+    #[error("the part size is another one")]
+    PartSize,
+    /// Too much time has passed.
+    #[error("too much time has passed")]
+    Expired,
+    /// The server does not know the upload.
+    #[error("the server no longer has the parts")]
+    Gone,
+    /// The temporary file of the download is missing or was replaced.
+    #[error("its temporary file is missing")]
+    NoFile,
 }
 
 /// An observer that ignores all events.

@@ -1,9 +1,11 @@
 //! The transfer engine: plans a run, transfers several files at a time, verifies them, and reports events to an
 //! [`event::Observer`]. It prints nothing and reads no environment variables.
 
+mod abandon;
 pub mod error;
 pub mod event;
 pub mod fetch;
+pub mod journal;
 pub mod options;
 pub mod plan;
 mod recycle;

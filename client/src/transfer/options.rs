@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::hash::MEBIBYTE;
 use crate::http::limiter::{Limiter, MOST};
 use crate::http::retry::RetryPolicy;
+use crate::transfer::journal::Journals;
 use crate::transfer::temporary::Temporaries;
 use crate::walk::local::{LinkPolicy, LocalOptions};
 
@@ -62,6 +63,8 @@ pub struct Options {
     pub local: LocalOptions,
     /// The registry of temporary files that downloads create.
     pub temporaries: Arc<Temporaries>,
+    /// The journals of transfers that a later run can continue. Without them nothing is left behind.
+    pub journals: Journals,
 }
 
 impl Default for Options {
@@ -83,6 +86,7 @@ impl Default for Options {
             mkpath: false,
             local: LocalOptions { links: LinkPolicy::Follow, hidden: true, except: None },
             temporaries: Arc::default(),
+            journals: Journals::default(),
         }
     }
 }

@@ -162,9 +162,9 @@ impl Engine {
 
     /// Removes temporary files of killed runs. A disk that does not answer must not block the run.
     async fn remove_leftovers(&self) {
-        let temporaries = self.options.temporaries.clone();
+        let (temporaries, journals) = (self.options.temporaries.clone(), self.options.journals.clone());
         if !self.options.dry_run {
-            let removed = spawn_blocking(move || temporaries.remove_leftovers());
+            let removed = spawn_blocking(move || temporaries.remove_leftovers(&journals.tidy()));
             let _ = tokio::time::timeout(LEFTOVERS_LIMIT, removed).await;
         }
     }

@@ -81,13 +81,36 @@ impl Temporaries {
         Ok(Temporary { file: NamedTempFile::from_parts(file, path), permissions, _entry: entry })
     }
 
-    /// Removes the recorded temporary files of killed runs, if possible. Blocking.
-    pub fn remove_leftovers(&self) {
+    /// Opens the temporary file that an earlier run has left for `place`, to continue it. Blocking.
+    ///
+    /// # Errors
+    /// Errors of the file system; [`io::ErrorKind::NotFound`] if the file is not one of this user's temporary files in
+    /// the folder of `place`.
+    pub(in crate::transfer) fn adopt(self: &Arc<Self>, path: &Path, place: &Path) -> io::Result<Temporary> {
+        let beside = std::path::absolute(place)?.parent() == path.parent();
+        let is_ours = beside && path.file_name().and_then(|name| name.to_str()).is_some_and(local_name::is_temporary);
+        let metadata = fs::symlink_metadata(path)?;
+        if !is_ours || !metadata.is_file() || !is_own(&metadata) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let file = File::options().read(true).write(true).open(path)?;
+        if !is_at(&file, path)? {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let entry = Entry::new(self, path);
+        // The file itself is private. A new one shows which permissions the umask leaves.
+        let permissions = self.create(place)?.permissions.clone();
+        let path = TempPath::try_from_path(path)?;
+        Ok(Temporary { file: NamedTempFile::from_parts(file, path), permissions, _entry: entry })
+    }
+
+    /// Removes the recorded temporary files of killed runs, except those in `kept`, if possible. Blocking.
+    pub fn remove_leftovers(&self, kept: &HashSet<PathBuf>) {
         let Some(folder) = &self.folder else { return };
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().ends_with(RECORD) {
                 // Another run may have removed it in the meantime.
-                let _ = remove_recorded(&entry.path());
+                let _ = remove_recorded(&entry.path(), kept);
             }
         }
     }
@@ -118,7 +141,7 @@ impl Temporaries {
 }
 
 /// Removes the files that one record names, and the record. The record of a running process is kept.
-fn remove_recorded(path: &Path) -> io::Result<()> {
+fn remove_recorded(path: &Path, kept: &HashSet<PathBuf>) -> io::Result<()> {
     let mut file = open::regular_file(path)?;
     if file.try_lock().is_err() {
         return Ok(());
@@ -128,6 +151,7 @@ fn remove_recorded(path: &Path) -> io::Result<()> {
     for entry in entries.split(|byte| *byte == 0) {
         let Some(left) = from_bytes(entry) else { continue };
         let is_ours = left.is_absolute()
+            && !kept.contains(&left)
             && left.file_name().and_then(|name| name.to_str()).is_some_and(local_name::is_temporary)
             && fs::symlink_metadata(&left).is_ok_and(|metadata| metadata.is_file());
         if is_ours {
@@ -245,6 +269,16 @@ impl Temporary {
         self.file.reopen().map_err(|error| error.kind().into())
     }
 
+    pub(in crate::transfer) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Leaves the file for a later run.
+    pub(in crate::transfer) fn keep(self) {
+        // If this fails, the file is removed, and the later run starts again.
+        let _ = self.file.keep();
+    }
+
     pub(in crate::transfer) fn as_file_mut(&mut self) -> &mut File {
         self.file.as_file_mut()
     }
@@ -279,6 +313,17 @@ impl Temporary {
             Err(error) => Err(error.error),
         }
     }
+}
+
+/// Whether a file belongs to this user, under one name only.
+fn is_own(metadata: &fs::Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        metadata.uid() == rustix::process::geteuid().as_raw() && metadata.nlink() == 1
+    }
+    #[cfg(not(unix))]
+    metadata.is_file()
 }
 
 /// Whether an open file is the one at a path.
@@ -406,7 +451,7 @@ mod tests {
         let alive = Arc::new(Temporaries::recorded_in(records.clone()));
         let being_written = alive.create(&folder.path().join("other")).expect("a file");
         assert!(left.exists() && names(folder.path()).len() == 3);
-        Temporaries::recorded_in(records.clone()).remove_leftovers();
+        Temporaries::recorded_in(records.clone()).remove_leftovers(&HashSet::new());
         assert!(!left.exists(), "the leftover is gone");
         assert_eq!(fs::read_to_string(&foreign).expect("a file"), "not ours");
         let stays = is_at(being_written.as_file(), being_written.file.path()).expect("a file");
@@ -434,7 +479,7 @@ mod tests {
         fs::write(records.path().join(format!("x{RECORD}")), entries).expect("a record");
         let pipe = records.path().join(format!("pipe{RECORD}"));
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
-        Temporaries::recorded_in(records.path().to_owned()).remove_leftovers();
+        Temporaries::recorded_in(records.path().to_owned()).remove_leftovers(&HashSet::new());
         assert!(victim.exists() && link.is_symlink());
         assert_eq!(names(records.path()).len(), 1, "the pipe is left alone, and nobody waits for it");
     }

@@ -106,6 +106,10 @@ pub struct Args {
     #[arg(long)]
     pub(super) dry_run: bool,
 
+    /// Start interrupted transfers from the beginning, and leave nothing behind to resume
+    #[arg(long)]
+    pub(super) no_resume: bool,
+
     /// Stop at the first file that fails
     #[arg(long)]
     pub(super) fail_fast: bool,

@@ -24,7 +24,7 @@ use new_name::NewName;
 use plan::plan;
 use resume::Resume;
 
-use crate::commands::shared::transfers::engine;
+use crate::commands::shared::transfers::{engine, journals};
 use crate::commands::verb::{Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::env::Environment;
@@ -120,7 +120,7 @@ impl Verb for Args {
 async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     let direction = direction(ctx, &args.paths)?;
     limits::survive_file_size_limit();
-    let options = tuning::options(ctx, &args)?;
+    let mut options = tuning::options(ctx, &args)?;
     let verbosity = args.verbosity(&ctx.settings.environment)?;
     if args.preserve && matches!(direction, Direction::Up(..) | Direction::PipeUp(..)) {
         ctx.ui.warn("the server keeps no modification times of uploads; --preserve has no effect here");
@@ -136,6 +136,9 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
         Direction::Up(..) | Direction::Down(..) => {}
     }
     check_manifest(&args, &direction)?;
+    if !args.no_resume && !args.dry_run {
+        options.journals = journals(ctx).await?;
+    }
     let engine = engine(ctx, options).await?;
     let (resume, named) = (Resume::of(&direction), NewName::of(&direction));
     let jobs = unless_interrupted(ctx, plan(&ctx.ui, &engine, direction, args.no_glob)).await?;
@@ -146,11 +149,13 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     let items: Vec<&Job> = jobs.iter().filter(|job| !is_folder(job)).collect();
     let single = matches!(items.as_slice(), [Job::UploadFile(_) | Job::DownloadFile(_)]);
     let progress = progress(ctx, &args, verbosity, &engine, manifest);
+    let journals = engine.options.journals.clone();
     let engine = Engine { observer: progress.clone(), ..engine };
     let summary = supervise(ctx, &progress, engine.execute(jobs)).await;
     let transferred = summary.transferred > 0;
-    let outcome =
-        report::report(ctx, summary, &report::Facts { single, dry_run: args.dry_run, progress: &progress, resume });
+    let unfinished = journals.unfinished();
+    let facts = report::Facts { single, dry_run: args.dry_run, progress: &progress, resume, unfinished };
+    let outcome = report::report(ctx, summary, &facts);
     if let Some(named) = named.filter(|_| transferred && !args.dry_run && !ctx.ui.stderr_is_terminal()) {
         ctx.ui.status(&named.note());
     }

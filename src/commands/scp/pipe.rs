@@ -50,7 +50,11 @@ pub(super) async fn up(
     let progress = progress(ctx, args, verbosity, &engine, manifest);
     let engine = Engine { observer: progress.clone(), ..engine };
     let summary = supervise(ctx, &progress, engine.upload_stream(Box::new(std::io::stdin()), target)).await;
-    report(ctx, summary, &Facts { single: true, dry_run: args.dry_run, progress: &progress, resume: None })
+    report(
+        ctx,
+        summary,
+        &Facts { single: true, dry_run: args.dry_run, progress: &progress, resume: None, unfinished: 0 },
+    )
 }
 
 fn secret_is_piped(ctx: &Ctx) -> Result<bool, CliError> {
@@ -93,7 +97,11 @@ pub(super) async fn down(
     }
     progress.stop();
     summary.elapsed = begun.elapsed();
-    report(ctx, summary, &Facts { single: false, dry_run: args.dry_run, progress: &progress, resume: None })
+    report(
+        ctx,
+        summary,
+        &Facts { single: false, dry_run: args.dry_run, progress: &progress, resume: None, unfinished: 0 },
+    )
 }
 
 /// Returns the files that the sources name. Fails for folders, which have no content.

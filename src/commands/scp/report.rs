@@ -22,11 +22,23 @@ pub(super) struct Facts<'a> {
     pub(super) progress: &'a Progress,
     /// The command line that continues the run, if it differs from the original one.
     pub(super) resume: Option<String>,
+    /// The number of transfers that a later run can continue.
+    pub(super) unfinished: usize,
 }
 
 impl Facts<'_> {
     fn folders(&self) -> u64 {
         self.progress.folders()
+    }
+
+    /// Says what a later run can continue.
+    fn tell_unfinished(&self, ctx: &Ctx) {
+        let what = match self.unfinished {
+            0 => return,
+            1 => "1 transfer is unfinished: the same command resumes it",
+            count => &format!("{} transfers are unfinished: the same command resumes them", human::count(count as u64)),
+        };
+        ctx.ui.status(&format!("{what}; to list or abort: cec transfers"));
     }
 
     /// Returns how to continue an incomplete run.
@@ -49,7 +61,9 @@ pub(super) fn report(ctx: &Ctx, mut summary: Summary, facts: &Facts<'_>) -> Resu
     if facts.progress.is_json() {
         ctx.ui.json_line(&record)?;
     }
-    let outcome = outcome(ctx, &mut summary, facts)?;
+    let outcome = outcome(ctx, &mut summary, facts);
+    facts.tell_unfinished(ctx);
+    let outcome = outcome?;
     match facts.progress.manifest_failure() {
         Some(message) => Err(CliError::new(Kind::Failure, message)),
         None => Ok(outcome),

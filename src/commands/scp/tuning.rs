@@ -114,6 +114,7 @@ pub(super) fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
             except: args.manifest.as_deref().and_then(real_path),
         },
         temporaries: Arc::new(temporaries(ctx)),
+        ..Options::default()
     })
 }
 

@@ -8,6 +8,7 @@ use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use cells_client::api::Node;
 use cells_client::transfer::event::ItemNumber;
+use cells_client::transfer::journal::Journals;
 use cells_client::transfer::{Engine, Options};
 
 /// Creates an engine without an observer.
@@ -22,6 +23,17 @@ pub async fn engine(ctx: &Ctx, options: Options) -> Result<Engine, CliError> {
         cancel: ctx.cancel.child_token(),
         ..Engine::new(api, ctx.s3().await?.clone())
     })
+}
+
+/// Returns the journals of unfinished transfers of the account in use.
+///
+/// # Errors
+/// There is no account, or it cannot be used.
+pub async fn journals(ctx: &Ctx) -> Result<Journals, CliError> {
+    let account = ctx.account().await?;
+    let (server, user) = (account.url.origin().to_owned(), account.login.clone());
+    let folder = ctx.settings.state_folder.as_ref();
+    Ok(folder.map_or_else(Journals::default, |folder| Journals::in_folder(folder.join("transfers"), server, user)))
 }
 
 /// Writes a file, or a range of it, to standard output. A complete file is verified.

@@ -384,6 +384,11 @@ impl Observer for Progress {
         }
     }
 
+    fn item_resumed(&self, _item: ItemNumber, name: &str, bytes: u64, total: u64) {
+        let (bytes, total) = (human::bytes(bytes), human::bytes(total));
+        self.aside(|ui| ui.status(&format!("resuming {name}: {bytes} of {total} are already there")));
+    }
+
     fn item_sent(&self, item: ItemNumber) {
         lock(&self.state).active.remove(&item);
     }

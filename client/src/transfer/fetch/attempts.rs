@@ -16,9 +16,10 @@ use crate::failure::ServerErrorKind;
 use crate::hash::{CELLS_BLOCK, MEBIBYTE, Scheme};
 use crate::http::retry::{self, Progress};
 use crate::s3::{Download, ObjectInfo};
-use crate::transfer::event::{ItemNumber, Notice};
+use crate::transfer::event::{Direction, ItemNumber, NotResumed, Notice};
 use crate::transfer::fetch::listed::{Listed, Verdict};
 use crate::transfer::fetch::partial::Partial;
+use crate::transfer::journal::{Ends, Journal, LEAST_DOWNLOAD, State, Unfinished};
 use crate::transfer::verify::{is_cut_short, ways_to_hash, ways_to_tell};
 use crate::transfer::{Engine, TransferError};
 
@@ -38,8 +39,9 @@ pub type Reader<'a> = dyn FnMut(&[u8]) -> io::Result<()> + Send + Sync + 'a;
 
 /// The destination of a file's content.
 enum Destination<'a> {
-    /// Memory or a temporary file in the folder of this path, until the content is complete.
-    Place(&'a Path),
+    /// Memory or a temporary file in the folder of this path, until the content is complete. Whether it replaces an
+    /// existing file.
+    Place(&'a Path, bool),
     /// A reader. It cannot return bytes, so a content that turns out to be wrong cannot be fetched again.
     Reader(&'a mut Reader<'a>),
 }
@@ -100,6 +102,7 @@ impl Engine {
         item: ItemNumber,
         source: &Node,
         target: &Path,
+        replaces: bool,
     ) -> Result<Partial, TransferError> {
         if source.is_encrypted() && source.size == 0 {
             // The server has no object for it and would answer 404 (docs/protocol.md §5.8).
@@ -107,7 +110,7 @@ impl Engine {
             let schemes = if self.options.verify { vec![Scheme::Parts(CELLS_BLOCK)] } else { Vec::new() };
             return Partial::begin(&self.options.temporaries, target, content, schemes).await;
         }
-        Attempts::new(self, item, source, Destination::Place(target), 0..source.size).run().await
+        Attempts::new(self, item, source, Destination::Place(target, replaces), 0..source.size).run().await
     }
 
     /// Passes a file, or a range of it, to a reader, and continues after a broken connection. A complete file is
@@ -158,7 +161,8 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    async fn run(self) -> Result<Partial, TransferError> {
+    async fn run(mut self) -> Result<Partial, TransferError> {
+        self.resume().await?;
         let (engine, item, label, progress) =
             (self.engine, self.item, self.source.path.to_string(), Progress::default());
         // The attempts run one after the other, but each future must borrow the same state.
@@ -178,7 +182,63 @@ impl<'a> Attempts<'a> {
         let retried = |attempt, error: &TransferError, pause| {
             engine.retried(item, &label, attempt, error, pause);
         };
-        retry::run_moving(&engine.options.retry, &engine.cancel, &progress, attempt, retried).await
+        let fetched = retry::run_moving(&engine.options.retry, &engine.cancel, &progress, attempt, retried).await;
+        if let (Err(error), Some(kept)) = (&fetched, attempts.into_inner().kept)
+            && error.is_resumable()
+        {
+            kept.keep();
+        }
+        fetched
+    }
+
+    /// Opens the journal of the download; `None` if it is not worth one.
+    async fn journal(&self) -> Result<Option<Journal>, TransferError> {
+        match self.destination {
+            Destination::Place(local, _) if self.source.size >= LEAST_DOWNLOAD && self.is_all() => {
+                let ends = Ends { direction: Direction::Download, local, remote: &self.source.path };
+                self.engine.options.journals.open(&self.engine.api, ends).await
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Takes what an earlier run has left.
+    async fn resume(&mut self) -> Result<(), TransferError> {
+        let (Destination::Place(place, _), Some(journal)) = (&self.destination, self.journal().await?) else {
+            return Ok(());
+        };
+        let Some((Unfinished { header, .. }, _)) = journal.found() else { return Ok(()) };
+        let label = self.source.path.to_string();
+        let is_same = header.size == self.source.size
+            && matches!(&header.state, State::Download { etag, .. } if Some(etag) == self.source.etag.as_ref());
+        let schemes = self.schemes(self.source.etag.as_deref().unwrap_or_default(), self.source.size);
+        let (temporaries, place) = (self.engine.options.temporaries.clone(), place.to_path_buf());
+        let resumed = spawn_blocking(move || {
+            if is_same {
+                return Partial::resume(&temporaries, &place, journal, schemes).map(Some);
+            }
+            journal.discard();
+            Ok(None)
+        });
+        let reason = match resumed.await.map_err(io::Error::other).and_then(|resumed| resumed) {
+            Ok(Some(partial)) => {
+                self.version = self.source.etag.clone();
+                self.counted = partial.bytes;
+                self.engine.observer.item_resumed(self.item, &label, partial.bytes, partial.total);
+                self.engine.observer.bytes(self.item, partial.bytes);
+                self.kept = Some(partial);
+                return Ok(());
+            }
+            Ok(None) => NotResumed::Changed,
+            Err(_) => NotResumed::NoFile,
+        };
+        self.engine.observer.notice(&label, Notice::NotResumed(reason));
+        Ok(())
+    }
+
+    /// Returns the schemes to verify a content of this ETag and size with.
+    fn schemes(&self, etag: &str, size: u64) -> Vec<Scheme> {
+        if self.engine.options.verify && self.is_all() { vec![self.listed.scheme(etag, size)] } else { Vec::new() }
     }
 
     /// Whether the complete file is requested.
@@ -290,9 +350,16 @@ impl<'a> Attempts<'a> {
         let total = if self.is_all() { info.whole() } else { info.length };
         let is_verified = self.engine.options.verify && self.is_all();
         match &self.destination {
-            Destination::Place(place) => {
-                let schemes = if is_verified { vec![self.listed.scheme(info)] } else { Vec::new() };
-                Partial::begin(&self.engine.options.temporaries, place, (&info.etag, total), schemes).await
+            Destination::Place(place, replaces) => {
+                let schemes = self.schemes(&info.etag, total);
+                let begun = Partial::begin(&self.engine.options.temporaries, place, (&info.etag, total), schemes);
+                let (mut begun, replaces) = (begun.await?, *replaces);
+                let Some(journal) = self.journal().await? else { return Ok(begun) };
+                let recorded = spawn_blocking(move || {
+                    begun.record(journal, replaces);
+                    begun
+                });
+                recorded.await.map_err(|error| TransferError::local(place, io::Error::other(error)))
             }
             Destination::Reader(_) => {
                 let schemes = match is_verified {
@@ -323,7 +390,7 @@ impl<'a> Attempts<'a> {
     ) -> Result<(Result<(), TransferError>, Partial), TransferError> {
         let (engine, item) = (self.engine, self.item);
         let place = match &mut self.destination {
-            Destination::Place(place) => *place,
+            Destination::Place(place, _) => *place,
             Destination::Reader(reader) => {
                 let outcome = pass_on(engine, item, download, Sink::Reader(reader, &mut partial)).await;
                 let outcome = outcome.map_err(|error| TransferError::local("standard output", error))?;
@@ -465,7 +532,7 @@ impl<'a> Attempts<'a> {
     ) -> Result<T, TransferError> {
         let done = spawn_blocking(work).await.map_err(io::Error::other).and_then(|done| done);
         let place = match &self.destination {
-            Destination::Place(place) => place,
+            Destination::Place(place, _) => place,
             Destination::Reader(_) => Path::new("standard output"),
         };
         done.map_err(|error| TransferError::local(place, error))

@@ -51,9 +51,9 @@ impl Listed {
         (!ways_to_hash(etag, self.size).is_empty()).then_some((etag, self.size))
     }
 
-    /// Returns the hash scheme for the content of an answer.
-    pub fn scheme(&self, info: &ObjectInfo) -> Scheme {
-        let ways = ways_to_hash(self.etag.as_deref().unwrap_or(&info.etag), info.whole());
+    /// Returns the hash scheme for a content of `size` bytes; `etag` counts if none was listed.
+    pub fn scheme(&self, etag: &str, size: u64) -> Scheme {
+        let ways = ways_to_hash(self.etag.as_deref().unwrap_or(etag), size);
         ways.first().copied().unwrap_or(Scheme::Parts(CELLS_BLOCK))
     }
 

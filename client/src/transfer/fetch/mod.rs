@@ -81,7 +81,7 @@ impl Engine {
             let place = if replace { behind_link(&target) } else { target.clone() };
             let partial = match fetched.take() {
                 Some(partial) => partial,
-                None => self.fetch(item, &candidate.source, &place).await?,
+                None => self.fetch(item, &candidate.source, &place, replace).await?,
             };
             let (etag, size) = (Some(partial.etag.clone()), partial.bytes);
             match self.publish(partial, place, candidate, replace).await? {

@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 use crate::hash::parts::{Parts, hash_parts, read_at};
 use crate::hash::{CELLS_BLOCK, Hasher, LANES, MEBIBYTE, Scheme};
 use crate::transfer::TransferError;
+use crate::transfer::journal::{Journal, State, Unfinished};
 use crate::transfer::temporary::{Temporaries, Temporary};
 use crate::transfer::verify::hash_in_order;
 
@@ -46,6 +47,8 @@ pub(in crate::transfer) struct Partial {
     pub(in crate::transfer) bytes: u64,
     /// The number of bytes of the complete content.
     pub(in crate::transfer) total: u64,
+    /// What a later run needs to continue it, if it is recorded.
+    journal: Option<Journal>,
 }
 
 impl Partial {
@@ -60,11 +63,7 @@ impl Partial {
         (etag, total): (&str, u64),
         schemes: Vec<Scheme>,
     ) -> Result<Self, TransferError> {
-        let parts = match schemes[..] {
-            [Scheme::Parts(size)] if total > IN_MEMORY.max(size) => Some(Parts::new(total, size)),
-            _ => None,
-        };
-        let schemes = if parts.is_some() { Vec::new() } else { schemes };
+        let (parts, schemes) = in_lanes(total, schemes);
         let store = if total <= IN_MEMORY {
             Store::Memory(Vec::with_capacity(usize::try_from(total).unwrap_or(0)))
         } else {
@@ -80,7 +79,59 @@ impl Partial {
     /// cannot be read again.
     pub(in crate::transfer) fn passing((etag, total): (&str, u64), schemes: Vec<Scheme>) -> Self {
         let hashers = schemes.into_iter().map(Hasher::new).collect();
-        Self { store: Store::Passed, etag: etag.to_owned(), hashers, parts: None, bytes: 0, total }
+        Self { store: Store::Passed, etag: etag.to_owned(), hashers, parts: None, bytes: 0, total, journal: None }
+    }
+
+    /// Continues what an earlier run has left in the temporary file that the journal names. Its content is hashed again.
+    /// Blocking.
+    ///
+    /// # Errors
+    /// The file is missing, was replaced, has too many bytes, or cannot be read.
+    pub(in crate::transfer) fn resume(
+        temporaries: &Arc<Temporaries>,
+        place: &Path,
+        journal: Journal,
+        schemes: Vec<Scheme>,
+    ) -> io::Result<Self> {
+        let Some((Unfinished { header, .. }, _)) = journal.found() else { return Err(io::ErrorKind::NotFound.into()) };
+        let State::Download { temporary, etag, .. } = &header.state else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let (etag, total) = (etag.clone(), header.size);
+        let mut file = temporaries.adopt(temporary, place)?;
+        let bytes = file.as_file_mut().seek(io::SeekFrom::End(0))?;
+        if bytes > total {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let (parts, schemes) = in_lanes(total, schemes);
+        let resumed = Self { bytes, parts, store: Store::File(file), ..Self::passing((&etag, total), Vec::new()) };
+        let hashers = schemes.into_iter().map(|scheme| resumed.hashed(scheme)).collect::<io::Result<Vec<_>>>()?;
+        let mut resumed = Self { hashers: hashers.into_iter().flatten().collect(), journal: Some(journal), ..resumed };
+        if let (true, Store::File(file), Some(parts)) = (resumed.is_complete(), &resumed.store, &mut resumed.parts) {
+            let file = file.second_handle()?;
+            while parts.next_end(LANES).is_some() {
+                parts.hash_next(LANES, |offset, buffer| read_at(&file, offset, buffer))?;
+            }
+        }
+        Ok(resumed)
+    }
+
+    /// Records what a later run needs to continue. Blocking.
+    pub(in crate::transfer) fn record(&mut self, mut journal: Journal, replaces: bool) {
+        let Store::File(file) = &self.store else { return };
+        let Ok(temporary) = std::path::absolute(file.path()) else { return };
+        match journal.begin(self.total, State::Download { temporary, etag: self.etag.clone(), replaces }) {
+            Ok(()) => self.journal = Some(journal),
+            Err(error) => tracing::debug!("the download cannot be recorded, and could not be resumed: {error}"),
+        }
+    }
+
+    /// Leaves what has arrived for a later run, if it is recorded; otherwise removes it.
+    pub(in crate::transfer) fn keep(self) {
+        if let (Store::File(file), Some(journal)) = (self.store, self.journal) {
+            file.keep();
+            journal.keep();
+        }
     }
 
     /// Whether the content is in memory, so that adding bytes never blocks.
@@ -219,7 +270,7 @@ impl Partial {
         modified: Option<SystemTime>,
         replace: bool,
     ) -> io::Result<Option<Self>> {
-        let Self { store, etag, hashers, parts, bytes, total } = self;
+        let Self { store, etag, hashers, parts, bytes, total, journal } = self;
         let file = match store {
             Store::File(file) => file,
             Store::Memory(content) => {
@@ -231,7 +282,15 @@ impl Partial {
         };
         let refused = file.publish(place, modified, replace)?;
         // If the content was in memory, it is in a file now. The caller may publish it again under another name.
-        Ok(refused.map(|file| Self { store: Store::File(file), etag, hashers, parts, bytes, total }))
+        Ok(refused.map(|file| Self { store: Store::File(file), etag, hashers, parts, bytes, total, journal }))
+    }
+}
+
+/// Returns the sums of parts that are computed side by side, and the schemes that are computed in order instead.
+fn in_lanes(total: u64, schemes: Vec<Scheme>) -> (Option<Parts>, Vec<Scheme>) {
+    match schemes[..] {
+        [Scheme::Parts(size)] if total > IN_MEMORY.max(size) => (Some(Parts::new(total, size)), Vec::new()),
+        _ => (None, schemes),
     }
 }
 

@@ -19,7 +19,8 @@ use crate::failure::{ServerError, ServerErrorKind};
 use crate::hash::etag_of_put;
 use crate::http::retry::{self, Progress};
 use crate::path::RemotePath;
-use crate::transfer::event::{ItemNumber, ItemOutcome, Reason};
+use crate::transfer::event::{Direction, ItemNumber, ItemOutcome, Reason};
+use crate::transfer::journal::Ends;
 use crate::transfer::plan::decision::{Comparison, Decision, decide, free_names, is_newer};
 use crate::transfer::plan::folders::{FolderState, TargetFolder};
 use crate::transfer::plan::step::UploadCandidate;
@@ -151,7 +152,12 @@ impl Engine {
         match existing {
             // An upload that starts while the server still knows the other one could be affected by the other one's
             // end.
-            Some(node) if node.is_temporary() && !self.options.dry_run => Ok((self.at_rest(target).await, true)),
+            Some(node) if node.is_temporary() && !self.options.dry_run => {
+                // The one that this run continues has no end to wait for.
+                let ends = Ends { direction: Direction::Upload, local: &candidate.source, remote: target };
+                let is_resumed = self.options.journals.has(&self.api, ends).await;
+                Ok((if is_resumed { Some(node) } else { self.at_rest(target).await }, true))
+            }
             // The listing may be outdated, and only a node that is still a folder may be moved to the recycle bin.
             Some(node) if node.is_folder() => {
                 Ok((self.api.stat_many(std::slice::from_ref(target)).await?.into_iter().next(), false))

@@ -1,15 +1,19 @@
 //! Sends one file in parts: a few in flight, in order, each verified, and the assembled file too.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 
 use crate::api::Node;
 use crate::failure::{ServerError, ServerErrorKind};
 use crate::hash::etag_of_parts;
 use crate::s3::UploadId;
+use crate::transfer::event::{Direction, NotResumed, Notice};
+use crate::transfer::journal::{Ends, Journal, State, Unfinished};
 use crate::transfer::send::body::Outgoing;
 use crate::transfer::send::sending::Sending;
 use crate::transfer::send::sums::Sums;
@@ -41,20 +45,58 @@ pub fn parts(size: u64, part_size: u64) -> impl Iterator<Item = Part> {
     })
 }
 
+/// A multipart upload on the server.
+struct Begun {
+    upload: UploadId,
+    /// The ETags of the parts that an earlier run has sent.
+    parts: BTreeMap<u32, String>,
+    /// What a later run needs to continue it.
+    journal: Mutex<Option<Journal>>,
+}
+
+impl Begun {
+    /// Records a part that has arrived.
+    async fn record(&self, number: u32, etag: &str) {
+        let mut journal = self.journal.lock().await;
+        let Some(mut open) = journal.take() else { return };
+        let etag = etag.to_owned();
+        let recorded = spawn_blocking(move || {
+            // A part that is not recorded is sent again by a later run.
+            if let Err(error) = open.add_part(number, &etag) {
+                tracing::debug!("part {number} cannot be recorded: {error}");
+            }
+            open
+        });
+        *journal = recorded.await.ok();
+    }
+}
+
 impl Sending<'_> {
-    /// Sends a file in parts. Aborts the upload on the server if it fails.
+    /// Sends a file in parts, or the rest of them if an earlier run was interrupted. If it fails, the upload is aborted on
+    /// the server, unless a later run can continue it.
     pub(in crate::transfer) async fn send_in_parts(self, snapshot: Snapshot) -> Result<String, TransferError> {
         let size = snapshot.size;
         let part_size = self.engine.options.part_size_for(size);
+        let begun = self.begin_or_resume(&snapshot, part_size).await?;
         let is_compared = self.engine.options.verify && !self.engine.storage.is_encrypted();
-        let sums = is_compared.then(|| Arc::new(Sums::start(snapshot.clone(), part_size)));
-        let upload = self.begin_parts(Some(size)).await?;
+        let is_needed = is_compared || !begun.parts.is_empty();
+        let sums = is_needed.then(|| Arc::new(Sums::start(snapshot.clone(), part_size)));
         let own_slot = Mutex::new(());
         let sent: Result<Vec<(u32, String)>, TransferError> = stream::iter(parts(size, part_size))
             .map(|part| {
                 let (snapshot, observer) = (snapshot.clone(), self.engine.observer.clone());
-                let (sums, upload, own_slot) = (sums.clone(), &upload, &own_slot);
+                let (sums, begun, own_slot) = (sums.clone(), &begun, &own_slot);
                 async move {
+                    // The server has the part only if it is that of the file as it is now.
+                    if let (Some(etag), Some(sums)) = (begun.parts.get(&part.number), &sums) {
+                        sums.begin(part.number);
+                        let sum = self.engine.unless_cancelled(sums.of(part.number), || false).await?;
+                        if sum == *etag {
+                            observer.bytes(self.item, part.length);
+                            return Ok((part.number, sum));
+                        }
+                    }
+                    let sums = sums.filter(|_| is_compared);
                     // One part at a time uses the slot of the file. If large files have all slots, each still proceeds.
                     let _slot = tokio::select! {
                         biased;
@@ -63,7 +105,9 @@ impl Sending<'_> {
                     };
                     let outgoing = Outgoing::new(snapshot, part.offset, part.length, self.item, observer).await?;
                     let outgoing = outgoing.summed_by(sums, part.number).reporting_to(self.progress.clone());
-                    self.send_part(&outgoing, upload, part.number).await
+                    let (number, etag) = self.send_part(&outgoing, &begun.upload, part.number).await?;
+                    begun.record(number, &etag).await;
+                    Ok((number, etag))
                 }
             })
             // `buffered` keeps the order of the parts, which the completion needs.
@@ -71,13 +115,90 @@ impl Sending<'_> {
             .try_collect()
             .await;
         let outcome = match sent {
-            Ok(parts) => self.complete(size, &upload, &parts).await,
+            Ok(parts) => self.complete(size, &begun.upload, &parts).await,
             Err(error) => Err(error),
         };
-        if outcome.is_err() {
-            self.give_up(&upload).await;
+        match (&outcome, begun.journal.into_inner()) {
+            (Err(error), Some(journal)) if error.is_resumable() => journal.keep(),
+            (Err(_), _) => self.give_up(&begun.upload).await,
+            (Ok(_), _) => {}
         }
         outcome
+    }
+
+    /// Starts a multipart upload of a file, or continues the one that an earlier run has left.
+    async fn begin_or_resume(self, snapshot: &Snapshot, part_size: u64) -> Result<Begun, TransferError> {
+        let ends = Ends { direction: Direction::Upload, local: &snapshot.path, remote: self.target };
+        let journal = self.engine.options.journals.open(&self.engine.api, ends).await?;
+        let Some(mut journal) = journal else {
+            let upload = self.begin_parts(Some(snapshot.size)).await?;
+            return Ok(Begun { upload, parts: BTreeMap::new(), journal: Mutex::new(None) });
+        };
+        if let Some((found, parts)) = journal.found()
+            && let State::Upload { upload, .. } = &found.header.state
+        {
+            let (upload, parts, there) = (UploadId(upload.clone()), parts.clone(), found.bytes);
+            match self.why_not(found, &upload, snapshot, part_size).await {
+                Ok(None) => {
+                    self.engine.observer.item_resumed(self.item, self.label, there, snapshot.size);
+                    return Ok(Begun { upload, parts, journal: Mutex::new(Some(journal)) });
+                }
+                Ok(Some(reason)) => {
+                    self.engine.observer.notice(self.label, Notice::NotResumed(reason));
+                    self.give_up(&upload).await;
+                }
+                Err(error) => {
+                    journal.keep();
+                    return Err(error);
+                }
+            }
+        }
+        let upload = self.begin_parts(Some(snapshot.size)).await?;
+        let state = State::upload(&upload.0, part_size, snapshot, self.replaces);
+        let size = snapshot.size;
+        let recorded = spawn_blocking(move || journal.begin(size, state).map(|()| journal)).await;
+        let journal = match recorded.map_err(std::io::Error::other).and_then(|recorded| recorded) {
+            Ok(journal) => Some(journal),
+            Err(error) => {
+                tracing::debug!("the upload cannot be recorded, and could not be resumed: {error}");
+                None
+            }
+        };
+        Ok(Begun { upload, parts: BTreeMap::new(), journal: Mutex::new(journal) })
+    }
+
+    /// Returns why an upload that an earlier run has left cannot be continued, if so.
+    async fn why_not(
+        self,
+        found: &Unfinished,
+        upload: &UploadId,
+        snapshot: &Snapshot,
+        part_size: u64,
+    ) -> Result<Option<NotResumed>, TransferError> {
+        let now = State::upload(&upload.0, part_size, snapshot, self.replaces);
+        let reason = match (&found.header.state, &now) {
+            _ if found.is_expired() => Some(NotResumed::Expired),
+            _ if found.header.size != snapshot.size => Some(NotResumed::Changed),
+            (
+                State::Upload { part_size: then, modified, identity, .. },
+                State::Upload { part_size, modified: modified_now, identity: identity_now, .. },
+            ) => {
+                if (modified, identity) != (modified_now, identity_now) {
+                    Some(NotResumed::Changed)
+                } else {
+                    (then != part_size).then_some(NotResumed::PartSize)
+                }
+            }
+            _ => Some(NotResumed::Changed),
+        };
+        if reason.is_some() {
+            return Ok(reason);
+        }
+        let alive = self.retried(|_| async move {
+            let alive = self.engine.s3.multipart_alive(self.target, upload);
+            self.engine.unless_cancelled(alive, || false).await
+        });
+        Ok((!alive.await?).then_some(NotResumed::Gone))
     }
 
     /// Starts a multipart upload; `size` is `None` if unknown. If the answer is lost, the upload remains unused, and
