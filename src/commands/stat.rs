@@ -93,6 +93,9 @@ async fn nodes_with_details(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec
 fn show(ctx: &Ctx, node: &Node) -> Result<(), CliError> {
     let ui = &ctx.ui;
     let mut fields = vec![("Path", node.path.to_string()), ("Type", kind_name(node.kind).to_owned())];
+    if node.is_temporary() {
+        fields.push(("State", "unfinished: its upload is running, or was interrupted".to_owned()));
+    }
     let mut add = |name, value: Option<String>| fields.extend(value.map(|value| (name, value)));
     let size = match ui.stdout_is_terminal() && node.size >= 1024 {
         true => format!("{} ({} bytes)", human::bytes(node.size), node.size),

@@ -305,6 +305,12 @@ fn unfinished_transfers_are_listed_resumed_and_aborted() {
     [exit code 2]
     ");
     stopped_upload(&world, "-KILL", &[]);
+    let shown = ["stat", "common-files/large"];
+    let details = world.cec(shown).run().stdout;
+    assert!(details.contains("\nState\tunfinished: its upload is running, or was interrupted\n"), "{details}");
+    assert!(world.cec(["ls", "-d", "common-files/large"]).run().stdout.ends_with("\tunfinished\n"));
+    let found = world.cec(["doctor"]).run().stdout;
+    assert!(found.contains("1 transfer on this machine is unfinished"), "{found}");
     assert_snapshot!(world.cec(["transfers", "ls"]).run(), @"
     [stdout]
     LINK	upload	unfinished	20971520	TIME	HOME/large	cells://common-files/large	admin on URL

@@ -1,6 +1,7 @@
 //! Checks on this machine: config.json, the keyring, the account.
 
 use super::report::Report;
+use crate::commands::shared::transfers::all_unfinished;
 use crate::context::{Ctx, Destination, waiting};
 use crate::error::{CliError, Hint};
 use crate::settings::Selection;
@@ -111,6 +112,16 @@ async fn described(ctx: &Ctx, account: &Account) -> Result<String, CliError> {
             format!("a {kind} for {}, given by {source}", account.url)
         }
     })
+}
+
+/// Warns of transfers that were interrupted.
+pub(super) fn unfinished_transfers(ctx: &Ctx, report: &mut Report<'_>) -> Result<(), CliError> {
+    let message = match all_unfinished(ctx).iter().filter(|unfinished| !unfinished.is_running).count() {
+        0 => return Ok(()),
+        1 => "1 transfer on this machine is unfinished".to_owned(),
+        count => format!("{count} transfers on this machine are unfinished"),
+    };
+    report.warning("transfers", message, "'cec transfers ls' lists them, 'cec transfers resume --all' resumes them")
 }
 
 fn skips_verification(ctx: &Ctx, entry: Option<&Entry>) -> bool {

@@ -17,7 +17,7 @@ Examples:
 
 const NOTES: &str = "\
 Checks config.json, the system keyring, the account, the proxy, the name of the server, the connection, TLS, the \
-server, the clocks, REST, the version, the S3 gateway and the websocket. It changes nothing on the server; it writes \
+server, the clocks, REST, the version, the S3 gateway and the websocket, and warns of unfinished transfers. It changes nothing on the server; it writes \
 a test item to the keyring and removes it. With credentials from flags or environment, it uses neither config.json \
 nor the keyring. Without an account, it checks what is visible without signing in.
 
@@ -44,6 +44,7 @@ impl Verb for Args {
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let mut report = Report::new(&ctx.ui);
         let subject = local::diagnose(ctx, &mut report).await?;
+        local::unfinished_transfers(ctx, &mut report)?;
         server::diagnose(ctx, subject.as_ref(), &mut report).await?;
         report.finish()
     }

@@ -1,7 +1,5 @@
 //! The output of a listing.
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -37,6 +35,9 @@ const WORKSPACE_COLUMNS: &[Column] = &[
 
 /// The placeholder for an empty cell, so that columns can be separated by blanks.
 pub(super) const NOTHING: &str = "-";
+
+/// In place of the hash of a file whose upload is running, or was interrupted.
+const UNFINISHED: &str = "unfinished";
 
 /// A listing that is written to standard output.
 pub(super) struct Show<'a> {
@@ -140,7 +141,7 @@ fn node_cells(ui: &Ui, node: &Node, name: &str) -> Vec<String> {
         name.to_owned(),
         size,
         node.modified.map_or_else(|| NOTHING.to_owned(), |time| ui.time(time)),
-        or_nothing(node.hash.as_deref().unwrap_or_default()).into_owned(),
+        if node.is_temporary() { UNFINISHED } else { node.hash.as_deref().unwrap_or(NOTHING) }.to_owned(),
     ]
 }
 
@@ -150,8 +151,4 @@ fn workspace_cells(node: &Node) -> Vec<String> {
     [template::kind(node), uuid, node.name(), text("ws_label"), text("ws_description"), text("ws_permissions")]
         .map(str::to_owned)
         .to_vec()
-}
-
-fn or_nothing(text: &str) -> Cow<'_, str> {
-    Cow::Borrowed(if text.is_empty() { NOTHING } else { text })
 }

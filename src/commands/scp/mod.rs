@@ -22,6 +22,7 @@ use args::Verbosity;
 use direction::{Direction, direction, without_dot};
 use new_name::NewName;
 use plan::plan;
+use report::GoOn;
 use resume::Resume;
 
 use crate::commands::shared::transfers::{engine, journals};
@@ -154,7 +155,8 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     let summary = supervise(ctx, &progress, engine.execute(jobs)).await;
     let transferred = summary.transferred > 0;
     let unfinished = journals.unfinished();
-    let facts = report::Facts { single, dry_run: args.dry_run, progress: &progress, resume, unfinished };
+    let go_on = resume.map_or(GoOn::SameCommand, GoOn::Line);
+    let facts = report::Facts { single, dry_run: args.dry_run, progress: &progress, go_on, unfinished };
     let outcome = report::report(ctx, summary, &facts);
     if let Some(named) = named.filter(|_| transferred && !args.dry_run && !ctx.ui.stderr_is_terminal()) {
         ctx.ui.status(&named.note());

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 
 use super::args::{Args, Verbosity};
 use super::plan::expand_source;
-use super::report::{Facts, report};
+use super::report::{Facts, GoOn, report};
 use super::{manifest, progress, show, supervise, unless_interrupted};
 use crate::commands::shared::transfers::{engine, no_content, write_content};
 use crate::context::Ctx;
@@ -53,7 +53,7 @@ pub(super) async fn up(
     report(
         ctx,
         summary,
-        &Facts { single: true, dry_run: args.dry_run, progress: &progress, resume: None, unfinished: 0 },
+        &Facts { single: true, dry_run: args.dry_run, progress: &progress, go_on: GoOn::Pipeline, unfinished: 0 },
     )
 }
 
@@ -100,7 +100,7 @@ pub(super) async fn down(
     report(
         ctx,
         summary,
-        &Facts { single: false, dry_run: args.dry_run, progress: &progress, resume: None, unfinished: 0 },
+        &Facts { single: false, dry_run: args.dry_run, progress: &progress, go_on: GoOn::SameCommand, unfinished: 0 },
     )
 }
 

@@ -12,6 +12,16 @@ const LISTED_FAILURES: u64 = 100;
 /// The maximum number of existing targets among them, since these failures are all alike.
 const LISTED_EXISTING: usize = 10;
 
+/// How to continue an incomplete run.
+pub(super) enum GoOn {
+    /// By the same command.
+    SameCommand,
+    /// By this command line.
+    Line(String),
+    /// By the complete pipeline, because standard input cannot be read again.
+    Pipeline,
+}
+
 /// Additional facts about a run.
 pub(super) struct Facts<'a> {
     /// Whether it was about one file, whose failure is that of the command.
@@ -20,8 +30,8 @@ pub(super) struct Facts<'a> {
     pub(super) dry_run: bool,
     /// The progress display.
     pub(super) progress: &'a Progress,
-    /// The command line that continues the run, if it differs from the original one.
-    pub(super) resume: Option<String>,
+    /// How to continue an incomplete run.
+    pub(super) go_on: GoOn,
     /// The number of transfers that a later run can continue.
     pub(super) unfinished: usize,
 }
@@ -43,9 +53,10 @@ impl Facts<'_> {
 
     /// Returns how to continue an incomplete run.
     fn how_to_go_on(&self) -> String {
-        match &self.resume {
-            Some(line) => format!("to continue, with the same options: {line}"),
-            None => "run the same command again: files already transferred are skipped".to_owned(),
+        match &self.go_on {
+            GoOn::Line(line) => format!("to continue, with the same options: {line}"),
+            GoOn::SameCommand => "run the same command again: files already transferred are skipped".to_owned(),
+            GoOn::Pipeline => "standard input cannot be resumed: run the complete pipeline again".to_owned(),
         }
     }
 }
@@ -77,7 +88,7 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
         list_failures(ctx, summary, failed);
         ctx.ui.status(&summary_line(summary, "stopped", facts.folders()));
         return Err(match stopped {
-            TransferError::Cancelled if facts.resume.is_none() => CliError::interrupted().hint(
+            TransferError::Cancelled if matches!(facts.go_on, GoOn::SameCommand) => CliError::interrupted().hint(
                 "run the same command again, with --force if it reports existing files: identical files are skipped",
             ),
             TransferError::Cancelled => CliError::interrupted().hint(facts.how_to_go_on()),
@@ -112,7 +123,7 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
             human::count(existing as u64)
         ));
     }
-    if facts.resume.is_some() && !facts.dry_run && succeeded {
+    if matches!(facts.go_on, GoOn::Line(_)) && !facts.dry_run && succeeded {
         ctx.ui.hint(&facts.how_to_go_on());
     }
     let common = kinds.first().copied().filter(|first| kinds.iter().all(|kind| kind == first));

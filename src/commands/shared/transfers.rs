@@ -8,7 +8,7 @@ use crate::context::Ctx;
 use crate::error::{CliError, Kind};
 use cells_client::api::Node;
 use cells_client::transfer::event::ItemNumber;
-use cells_client::transfer::journal::Journals;
+use cells_client::transfer::journal::{Journals, Unfinished};
 use cells_client::transfer::{Engine, Options};
 
 /// Creates an engine without an observer.
@@ -34,6 +34,13 @@ pub async fn journals(ctx: &Ctx) -> Result<Journals, CliError> {
     let (server, user) = (account.url.origin().to_owned(), account.login.clone());
     let folder = ctx.settings.state_folder.as_ref();
     Ok(folder.map_or_else(Journals::default, |folder| Journals::in_folder(folder.join("transfers"), server, user)))
+}
+
+/// Returns the unfinished transfers on this machine, of all accounts. It needs no account.
+pub fn all_unfinished(ctx: &Ctx) -> Vec<Unfinished> {
+    let folder = ctx.settings.state_folder.as_ref();
+    let journals = folder.map(|folder| Journals::in_folder(folder.join("transfers"), String::new(), None));
+    journals.unwrap_or_default().list()
 }
 
 /// Writes a file, or a range of it, to standard output. A complete file is verified.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::progress;
+use crate::commands::shared::transfers::all_unfinished;
 use crate::commands::verb::{RemotePaths, Verb};
 use crate::context::Ctx;
 use crate::error::{CliError, Outcome};
@@ -11,7 +12,7 @@ use crate::ui::human;
 use crate::ui::table::{Column, Table};
 use cells_client::path::RemotePath;
 use cells_client::transfer::event::Direction;
-use cells_client::transfer::journal::{Journals, Unfinished};
+use cells_client::transfer::journal::Unfinished;
 
 /// Arguments of `cec transfers ls`.
 #[derive(Debug, clap::Args)]
@@ -44,9 +45,7 @@ impl Verb for Args {
     /// # Errors
     /// Standard output cannot be written.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
-        let folder = ctx.settings.state_folder.as_ref();
-        let journals = folder.map(|folder| Journals::in_folder(folder.join("transfers"), String::new(), None));
-        let found = journals.unwrap_or_default().list();
+        let found = all_unfinished(ctx);
         if ctx.ui.is_json() {
             ctx.ui.json_document(&found.iter().map(record).collect::<Vec<_>>())?;
             return Ok(Outcome::Done);
