@@ -4,16 +4,14 @@
 
 use std::time::Instant;
 
-use secrecy::ExposeSecret as _;
-
 use super::args::{Args, Verbosity};
 use super::plan::expand_source;
 use super::report::{Facts, report};
 use super::{manifest, progress, show, supervise, unless_interrupted};
+use crate::commands::shared::input::secret_is_piped;
 use crate::commands::shared::transfers::{engine, no_content, write_content};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::settings::{Selection, TokenOrigin, UnstoredSecret};
 use crate::sys::standard_input;
 use crate::ui::Ui;
 use crate::ui::progress::{Progress, Show};
@@ -51,14 +49,6 @@ pub(super) async fn up(
     let engine = Engine { observer: progress.clone(), ..engine };
     let summary = supervise(ctx, &progress, engine.upload_stream(Box::new(std::io::stdin()), target)).await;
     report(ctx, summary, &Facts { single: true, dry_run: args.dry_run, progress: &progress, resume: None })
-}
-
-fn secret_is_piped(ctx: &Ctx) -> Result<bool, CliError> {
-    Ok(match ctx.settings.selection()? {
-        Selection::Unstored { secret: UnstoredSecret::Token(TokenOrigin::StandardInput), .. } => true,
-        Selection::Unstored { secret: UnstoredSecret::Password(password), .. } => password.expose_secret() == "-",
-        Selection::Unstored { .. } | Selection::Link { .. } | Selection::Stored { .. } => false,
-    })
 }
 
 /// Writes files to standard output one after the other, as `cec cat` does. With `--json`, nothing else is written

@@ -29,6 +29,10 @@ impl Facts<'_> {
         self.progress.folders()
     }
 
+    fn excluded(&self) -> u64 {
+        self.progress.excluded()
+    }
+
     /// Returns how to continue an incomplete run.
     fn how_to_go_on(&self) -> String {
         match &self.resume {
@@ -61,7 +65,7 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
         // If the same error ended everything, the files that failed with it count once.
         let failed = if stopped.reach() == Reach::Everything { summary.failures.len() as u64 } else { summary.failed };
         list_failures(ctx, summary, failed);
-        ctx.ui.status(&summary_line(summary, "stopped", facts.folders()));
+        ctx.ui.status(&summary_line(summary, "stopped", facts));
         return Err(match stopped {
             TransferError::Cancelled if facts.resume.is_none() => CliError::interrupted().hint(
                 "run the same command again, with --force if it reports existing files: identical files are skipped",
@@ -82,7 +86,7 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
     let succeeded = summary.transferred + summary.unchanged + summary.skipped + facts.folders() > 0;
     let failed = summary.failed;
     let kinds = list_failures(ctx, summary, failed);
-    ctx.ui.status(&summary_line(summary, word, facts.folders()));
+    ctx.ui.status(&summary_line(summary, word, facts));
     if summary.failed == 0 {
         return Ok(Outcome::Done);
     }
@@ -119,6 +123,7 @@ fn summary_record(summary: &Summary, facts: &Facts<'_>) -> serde_json::Value {
         "bytes": summary.bytes,
         "unchanged": summary.unchanged,
         "skipped": summary.skipped,
+        "excluded": facts.excluded(),
         "failed": summary.failed,
         "folders": facts.folders(),
         "seconds": (summary.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
@@ -150,7 +155,8 @@ fn list_failures(ctx: &Ctx, summary: &mut Summary, failed: u64) -> Vec<Kind> {
     kinds
 }
 
-fn summary_line(summary: &Summary, word: &str, folders: u64) -> String {
+fn summary_line(summary: &Summary, word: &str, facts: &Facts<'_>) -> String {
+    let folders = facts.folders();
     let files = |count: u64| format!("{} file{}", human::count(count), if count == 1 { "" } else { "s" });
     let mut line = format!(
         "{word}: {} ({}) in {}",
@@ -164,9 +170,13 @@ fn summary_line(summary: &Summary, word: &str, folders: u64) -> String {
         line.push_str(&format!(" ({}/s)", human::bytes((summary.bytes as f64 / seconds) as u64)));
     }
     let made = if folders == 1 { "folder made" } else { "folders made" };
-    for (count, what) in
-        [(folders, made), (summary.unchanged, "unchanged"), (summary.skipped, "skipped"), (summary.failed, "failed")]
-    {
+    for (count, what) in [
+        (folders, made),
+        (summary.unchanged, "unchanged"),
+        (summary.skipped, "skipped"),
+        (facts.excluded(), "excluded"),
+        (summary.failed, "failed"),
+    ] {
         if count > 0 {
             line.push_str(&format!(", {} {what}", human::count(count)));
         }
