@@ -1,7 +1,7 @@
 //! The texts of `cec help` for topics that are not commands.
 
 /// The topics.
-pub(super) const NAMES: &[&str] = &["exit-codes", "environment", "paths"];
+pub(super) const NAMES: &[&str] = &["exit-codes", "environment", "filters", "paths"];
 
 /// Another topic; its text comes from the help of the root command.
 pub(super) const OPTIONS: &str = "options";
@@ -11,6 +11,7 @@ pub(super) fn text(topic: &str) -> Option<&'static str> {
     match topic {
         "exit-codes" => Some(EXIT_CODES),
         "environment" => Some(ENVIRONMENT),
+        "filters" => Some(FILTERS),
         "paths" => Some(PATHS),
         _ => None,
     }
@@ -97,6 +98,43 @@ The bash completion script sets CEC_COMPLETE_BREAKS itself.
 The older client's CELLS_CLIENT_TARGET_URL, CELLS_CLIENT_TARGET_USER_LOGIN,
 CELLS_CLIENT_TARGET_USER_PWD and CELLS_CLIENT_TARGET_SKIP_VERIFY are read if the CEC_ variable of
 the same meaning is not set.
+";
+
+const FILTERS: &str = "\
+Filters
+
+scp, find, ls, tree, du and rm select the files of a folder by patterns, in rclone's grammar:
+
+  *          any text without a /
+  **         any text
+  ?          one character except /
+  [a-z]      one of these characters; [!a-z] and [^a-z]: another one; \\d, \\s, \\w: a class
+  {a,b}      either pattern
+  {{a|b+}}   a regular expression
+  \\*         the character * itself
+
+A pattern is compared with the path below the folder that the command names. If it starts with /, it
+matches from there: /docs/*.pdf. Otherwise it matches from any /: *.pdf, docs/*.pdf. Patterns are
+about files. DIR/** matches all files in a folder, and so the folder is not even read; DIR/ means
+the same in an exclusion.
+
+The first rule that matches a file decides; without one, the file is selected. First come all rules
+of --include and --include-from, then those of --exclude and --exclude-from, then those of --filter
+and --filter-from. --include and --include-from add a rule at the end that leaves out all other
+files. --filter takes the rules in your order: '+ PATTERN' includes, '- PATTERN' leaves out, '!'
+removes the rules before it. In a file, lines that start with # or ; are comments.
+
+--min-size, --max-size, --min-age and --max-age apply in addition. --files-from FILE names all files
+instead; a listed file that is missing counts as failed.
+
+In an upload, a .cellsignore file leaves out files and folders of its folder and all below, in the
+grammar of .gitignore; --no-ignore reads none. It is uploaded like any other file.
+
+Examples:
+  cec scp --include '*.{jpg,png}' photos cells://personal-files
+  cec scp --exclude 'node_modules/**' --exclude '*.log' site/. cells://common-files/www
+  cec scp --filter '- draft*' --filter '+ *.pdf' --filter '- *' cells://common-files/reports .
+  cec find common-files --type f --include '/2031/**' --min-age 30d
 ";
 
 const PATHS: &str = "\

@@ -1,7 +1,10 @@
 //! `cec du`.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
+use crate::commands::shared::filters::{MeasureArgs, RuleArgs};
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::shared::tally::Tally;
@@ -11,6 +14,7 @@ use crate::error::{CliError, Outcome};
 use crate::shell::command_line;
 use cells_client::api::Node;
 use cells_client::path::RemotePath;
+use cells_client::walk::filter::Filter;
 use cells_client::walk::ordered::{self, OrderedOptions, Step};
 use cells_client::walk::remote::is_recycle_bin;
 
@@ -19,7 +23,7 @@ use cells_client::walk::remote::is_recycle_bin;
 #[command(
     after_help = "Adds up the files themselves, including hidden ones; a recycle bin counts only if it is named. If \
     the output is not a terminal, each line is the size in bytes, a tab and the path.\n\nExamples:\n  \
-    cec du -s 'common-files/*'\n  cec du common-files/reports\n  cec du -s common-files/recycle_bin"
+    cec du -s 'common-files/*'\n  cec du common-files/reports\n  cec du -s --include '*.mp4' common-files\n  cec du -s common-files/recycle_bin"
 )]
 pub struct Args {
     /// Folders, files or patterns on the server; all workspaces if omitted
@@ -28,6 +32,13 @@ pub struct Args {
     /// Only the total of each path, not of each folder in it
     #[arg(short, long)]
     summarize: bool,
+    #[command(flatten)]
+    rules: RuleArgs,
+    #[command(flatten)]
+    measures: MeasureArgs,
+    /// Skip names that start with a dot
+    #[arg(long, help_heading = "Selection")]
+    no_hidden: bool,
     /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
@@ -47,8 +58,10 @@ impl Verb for Args {
     /// # Errors
     /// The command cannot continue. Failures of single folders are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
-        let mut usage =
-            Usage { ctx, summarize: self.summarize, operands: Operands::new(&ctx.ui), total: Tally::default() };
+        let mut filter = Filter { hidden: !self.no_hidden, ..self.rules.filter(ctx).await? };
+        self.measures.limit(&mut filter)?;
+        let (filter, operands) = (Arc::new(filter), Operands::new(&ctx.ui));
+        let mut usage = Usage { ctx, summarize: self.summarize, filter, operands, total: Tally::default() };
         if self.paths.is_empty() {
             let workspaces = ctx.api().await?.workspaces().await;
             for workspace in workspaces.map_err(|error| CliError::from(error).during("listing the workspaces"))? {
@@ -70,6 +83,7 @@ impl Verb for Args {
 struct Usage<'a> {
     ctx: &'a Ctx,
     summarize: bool,
+    filter: Arc<Filter>,
     operands: Operands<'a>,
     total: Tally,
 }
@@ -87,13 +101,16 @@ impl Usage<'_> {
         if node.is_folder() {
             return self.of_folder(&node.path).await;
         }
+        if !self.filter.named_node(node.name(), node) {
+            return Ok(());
+        }
         let sum = Tally::of(node);
         self.total.add(sum);
         self.show(&node.path, sum)
     }
 
     async fn of_folder(&mut self, root: &RemotePath) -> Result<(), CliError> {
-        let options = OrderedOptions { hidden: true, depth: None };
+        let options = OrderedOptions { filter: self.filter.clone(), hidden: true, depth: None };
         let mut walk = ordered::walk(self.ctx.api().await?, self.ctx.s3().await?, root, options);
         // One sum for each folder from the root to the present position.
         let mut sums = vec![Tally::default()];

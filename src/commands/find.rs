@@ -1,7 +1,9 @@
 //! `cec find`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::commands::shared::filters::RuleArgs;
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::shared::tally::Tally;
@@ -12,6 +14,7 @@ use crate::settings::{parse_age, parse_bytes};
 use crate::ui::json::NodeRecord;
 use cells_client::api::Node;
 use cells_client::path::RemotePath;
+use cells_client::walk::filter::Filter;
 use cells_client::walk::glob::NamePattern;
 use cells_client::walk::ordered::{self, OrderedOptions, Step};
 use jiff::Timestamp;
@@ -20,7 +23,8 @@ use jiff::Timestamp;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Searches everything below a path, including hidden names, but not the content of recycle bins \
-    unless they are named. All conditions must match.\n\nExamples:\n  cec find common-files --name '*.pdf'\n  \
+    unless they are named. All conditions must match. --include and --exclude are about files: a folder that may \
+    contain such files is listed too, unless --type f is given.\n\nExamples:\n  cec find common-files --name '*.pdf'\n  \
     cec find common-files --type f --min-size 100M\n  \
     cec find -0 common-files/tmp --type f --min-age 30d | xargs -0 cec rm -f --no-glob"
 )]
@@ -37,6 +41,11 @@ pub struct Args {
     /// Only files (f) or folders (d)
     #[arg(long = "type", value_name = "TYPE", value_enum)]
     kind: Option<Kind>,
+    #[command(flatten)]
+    rules: RuleArgs,
+    /// Skip names that start with a dot
+    #[arg(long, help_heading = "Selection")]
+    no_hidden: bool,
     /// Only files of at least this size: 500, 10k, 1.5M, 2G
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     min_size: Option<u64>,
@@ -123,6 +132,7 @@ impl<'a> Conditions<'a> {
 struct Finder<'a> {
     ctx: &'a Ctx,
     conditions: Conditions<'a>,
+    filter: Arc<Filter>,
     operands: Operands<'a>,
     tally: Tally,
 }
@@ -157,8 +167,9 @@ impl Verb for Args {
             );
         }
         let conditions = Conditions::new(&self)?;
+        let filter = Arc::new(Filter { hidden: !self.no_hidden, ..self.rules.filter(ctx).await? });
         let operands = Operands::new(&ctx.ui);
-        let mut found = Finder { ctx, conditions, operands, tally: Tally::default() };
+        let mut found = Finder { ctx, conditions, filter, operands, tally: Tally::default() };
         for typed in &self.paths {
             let result = found.look_in(typed).await;
             found.operands.take(result)?;
@@ -180,7 +191,14 @@ impl Finder<'_> {
             let named = nodes::resolve(self.ctx, &path, arguments.no_glob).await?;
             let mut roots = Vec::new();
             for node in named {
-                self.show(&node)?;
+                // The rules are about what is below a folder.
+                let is_shown = match node.is_folder() {
+                    true => self.filter.rules.is_empty(),
+                    false => self.filter.path(node.name()),
+                };
+                if is_shown {
+                    self.show(&node)?;
+                }
                 if node.is_folder() {
                     roots.push(node.path);
                 }
@@ -197,7 +215,8 @@ impl Finder<'_> {
     }
 
     async fn walk(&mut self, root: &RemotePath) -> Result<(), CliError> {
-        let options = OrderedOptions { hidden: true, depth: self.conditions.arguments.max_depth };
+        let filter = self.filter.clone();
+        let options = OrderedOptions { filter, hidden: true, depth: self.conditions.arguments.max_depth };
         let mut walk = ordered::walk(self.ctx.api().await?, self.ctx.s3().await?, root, options);
         while let Some(step) = walk.next().await {
             match step {

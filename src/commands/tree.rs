@@ -1,5 +1,8 @@
 //! `cec tree`.
 
+use std::sync::Arc;
+
+use crate::commands::shared::filters::{MeasureArgs, RuleArgs};
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::shared::tally::Tally;
@@ -10,6 +13,7 @@ use crate::ui::human;
 use crate::ui::json::NodeRecord;
 use cells_client::api::Node;
 use cells_client::path::RemotePath;
+use cells_client::walk::filter::Filter;
 use cells_client::walk::ordered::{self, OrderedOptions, Step};
 
 /// Arguments of `cec tree`.
@@ -26,6 +30,10 @@ pub struct Args {
     /// Also show names that start with a dot
     #[arg(short, long)]
     all: bool,
+    #[command(flatten)]
+    rules: RuleArgs,
+    #[command(flatten)]
+    measures: MeasureArgs,
     /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
@@ -54,7 +62,10 @@ impl Verb for Args {
     /// The command cannot continue. Failures of single folders are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
         let operands = Operands::new(&ctx.ui);
-        let mut drawing = Drawing { ctx, arguments: &self, operands, tally: Tally::default() };
+        let mut filter = self.rules.filter(ctx).await?;
+        self.measures.limit(&mut filter)?;
+        let filter = Arc::new(filter);
+        let mut drawing = Drawing { ctx, filter, arguments: &self, operands, tally: Tally::default() };
         let all = ["/".to_owned()];
         for typed in if self.paths.is_empty() { &all } else { self.paths.as_slice() } {
             let result = drawing.operand(typed).await;
@@ -77,6 +88,7 @@ impl Verb for Args {
 struct Drawing<'a> {
     ctx: &'a Ctx,
     arguments: &'a Args,
+    filter: Arc<Filter>,
     operands: Operands<'a>,
     tally: Tally,
 }
@@ -90,7 +102,7 @@ impl Drawing<'_> {
         for node in nodes::resolve(self.ctx, &path, self.arguments.no_glob).await? {
             if node.is_folder() {
                 self.tree(&node.path).await?;
-            } else {
+            } else if self.filter.named_node(node.name(), &node) {
                 self.show(&node, node.path.as_str(), "")?;
             }
         }
@@ -99,7 +111,7 @@ impl Drawing<'_> {
 
     async fn tree(&mut self, root: &RemotePath) -> Result<(), CliError> {
         let depth = self.arguments.level.map(|level| usize::try_from(level).unwrap_or(usize::MAX));
-        let options = OrderedOptions { hidden: self.arguments.all, depth };
+        let options = OrderedOptions { filter: self.filter.clone(), hidden: self.arguments.all, depth };
         let mut walk = ordered::walk(self.ctx.api().await?, self.ctx.s3().await?, root, options);
         if !self.ctx.ui.is_json() {
             self.ctx.ui.line(&self.ctx.ui.shown(&root.to_string()))?;

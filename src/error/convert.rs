@@ -151,6 +151,9 @@ impl From<WalkError> for CliError {
                     .hint(format!("rename it: {}", command_line("cec mv", &[folder.as_str(), target.as_str()])))
                     .about(folder)
             }
+            WalkError::Rule { .. } => {
+                Self::new(Kind::Usage, error.to_string()).hint("'cec help filters' explains patterns and rules")
+            }
             WalkError::Pattern { .. } => {
                 Self::new(Kind::Usage, error.to_string()).hint("use --no-glob to take names literally")
             }

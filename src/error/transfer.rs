@@ -92,7 +92,7 @@ impl Kind {
             | TransferError::Clash { .. }
             | TransferError::NotAFolder(_)
             | TransferError::IsAFile(_) => Self::Exists,
-            TransferError::Walk(WalkError::Pattern { .. })
+            TransferError::Walk(WalkError::Pattern { .. } | WalkError::Rule { .. })
             | TransferError::SameTarget { .. }
             | TransferError::TargetTaken { .. }
             | TransferError::Usage(_) => Self::Usage,

@@ -26,6 +26,7 @@ mod downloads;
 mod du;
 mod exact;
 mod failures;
+mod filters;
 mod find;
 mod globs;
 mod idm;

@@ -268,7 +268,6 @@ fn what_other_programs_call_it_leads_to_what_it_is_here() {
         &["find", "common-files", "-maxdepth", "1"],
         &["find", "common-files", "*.jpg"],
         &["ls", "-url", "https://files.example.com"],
-        &["scp", "a", "cells://b", "--exclude", "x"],
         &["scp", "a", "cells://b", "--bwlimit", "1M"],
     ]);
     assert_snapshot!(refused, @r#"
@@ -503,12 +502,6 @@ fn what_other_programs_call_it_leads_to_what_it_is_here() {
     [stderr]
     error: unexpected argument '-url' found
       hint: long options have two dashes: --url
-    [exit code 2]
-    $ cec scp a cells://b --exclude x
-    [stderr]
-    error: unexpected argument '--exclude' found
-      hint: selecting by name is not supported yet; patterns in remote sources work: 'cells://ws/dir/*.pdf'
-      hint: see 'cec scp --help'
     [exit code 2]
     $ cec scp a cells://b --bwlimit 1M
     [stderr]

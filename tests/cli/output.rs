@@ -166,7 +166,7 @@ fn usage_errors_suggest_and_have_their_exit_code() {
           --json[=<BOOL>]        Print results as JSON on standard output, and errors as JSON on
                                  standard error [env: CEC_JSON]
 
-    More: 'cec help options', 'cec help exit-codes', 'cec help environment', 'cec help paths'.
+    More: 'cec help' with options, exit-codes, environment, filters or paths.
 
     Start with 'cec configure', or set CEC_URL and CEC_TOKEN.
     [exit code 2]
@@ -242,8 +242,12 @@ fn help_goes_to_standard_output() {
 #[test]
 fn help_knows_topics() {
     let world = World::new();
-    for (topic, words) in [("exit-codes", "not signed in"), ("environment", "CEC_TOKEN_COMMAND"), ("paths", "cells://")]
-    {
+    for (topic, words) in [
+        ("exit-codes", "not signed in"),
+        ("environment", "CEC_TOKEN_COMMAND"),
+        ("filters", ".cellsignore"),
+        ("paths", "cells://"),
+    ] {
         let run = world.signed_out(["help", topic]).run();
         assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{topic}");
         assert!(run.stdout.contains(words), "{topic}: {}", run.stdout);

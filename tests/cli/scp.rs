@@ -228,7 +228,19 @@ fn json_has_one_object_a_file_and_a_summary() {
     assert_eq!((&of("failed")["error"]["code"], &of("failed")["error"]["kind"]), (&5.into(), &"permission".into()));
     assert_eq!(
         fields(&lines[2]),
-        ["type", "schema", "dry_run", "transferred", "bytes", "unchanged", "skipped", "failed", "folders", "seconds"]
+        [
+            "type",
+            "schema",
+            "dry_run",
+            "transferred",
+            "bytes",
+            "unchanged",
+            "skipped",
+            "excluded",
+            "failed",
+            "folders",
+            "seconds"
+        ]
     );
     assert_eq!((&lines[2]["type"], &lines[2]["failed"]), (&"summary".into(), &1.into()));
 }

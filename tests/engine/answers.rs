@@ -173,7 +173,7 @@ async fn walked(mut walk: mpsc::Receiver<RemoteItem>) -> (Vec<String>, Vec<Strin
         match item {
             RemoteItem::File(node) => files.push(node.path.to_string()),
             RemoteItem::Failed { folder, .. } => failed.push(folder.to_string()),
-            RemoteItem::Folder(_) | RemoteItem::RecycleBin(_) => {}
+            RemoteItem::Folder(_) | RemoteItem::RecycleBin(_) | RemoteItem::Excluded(_) => {}
         }
     }
     files.sort();

@@ -109,6 +109,8 @@ pub trait Observer: Send + Sync {
     fn item_postponed(&self, _item: ItemNumber) {}
     /// A file is complete, whatever its outcome.
     fn item_done(&self, _item: ItemNumber, _record: &Record) {}
+    /// The filter leaves out a file or folder.
+    fn excluded(&self, _path: &str) {}
     /// Something happened that is not an error but that the user should know.
     fn notice(&self, _path: &str, _notice: Notice) {}
 }

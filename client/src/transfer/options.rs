@@ -59,7 +59,7 @@ pub struct Options {
     pub dry_run: bool,
     /// Treat the target as a folder, and create it and its missing parents.
     pub mkpath: bool,
-    /// Options of the walk through local trees.
+    /// Options of the walk through local trees. Its filter also applies to remote trees and named files.
     pub local: LocalOptions,
     /// The registry of temporary files that downloads create.
     pub temporaries: Arc<Temporaries>,
@@ -84,7 +84,7 @@ impl Default for Options {
             fail_fast: false,
             dry_run: false,
             mkpath: false,
-            local: LocalOptions { links: LinkPolicy::Follow, hidden: true, except: None },
+            local: LocalOptions { links: LinkPolicy::Follow, filter: Arc::default(), except: None },
             temporaries: Arc::default(),
             journals: Journals::default(),
         }

@@ -4,14 +4,19 @@ use std::cell::Cell;
 use std::fs::{self, FileType, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::sync::mpsc;
 
+use super::filter::{Filter, IGNORE_FILE, IgnoreFile, Verdict};
 use crate::sys::local_name;
 
 /// The number of entries that wait for the receiver before the walk pauses.
 const QUEUE: usize = 1024;
+
+/// The maximum size of an ignore file in bytes.
+const LARGEST_IGNORE_FILE: u64 = 1 << 20;
 
 /// What to do with symbolic links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,8 +35,8 @@ pub enum LinkPolicy {
 pub struct LocalOptions {
     /// What to do with symbolic links.
     pub links: LinkPolicy,
-    /// Whether to include names that start with a dot.
-    pub hidden: bool,
+    /// What to leave out.
+    pub filter: Arc<Filter>,
     /// A file to exclude, by its [`real_path`].
     pub except: Option<PathBuf>,
 }
@@ -99,7 +104,8 @@ pub type FolderNumber = u64;
 /// One item of a walk.
 #[derive(Debug)]
 pub enum LocalItem {
-    /// A folder. It comes before its content.
+    /// A folder. It comes before its content. If the filter selects single files, a folder below the root is reported
+    /// only if it contains one.
     Folder {
         /// The number.
         number: FolderNumber,
@@ -122,6 +128,11 @@ pub enum LocalItem {
         size: u64,
         /// The modification time, if the file system has it.
         modified: Option<SystemTime>,
+    },
+    /// A file or folder that the filter leaves out.
+    Excluded {
+        /// The path.
+        path: PathBuf,
     },
     /// The folder, and everything below it, is complete.
     FolderDone(FolderNumber),
@@ -175,9 +186,23 @@ struct Walker {
 /// A folder in progress, and the sub-folders in it that are still to be entered.
 struct Frame {
     number: FolderNumber,
+    parent: Option<FolderNumber>,
+    name: String,
     path: PathBuf,
     canonical: PathBuf,
+    /// The path from the root, with `/` as separator; empty for the root.
+    relative: String,
+    ignore: IgnoreFile,
+    /// Whether it was reported.
+    reported: Cell<bool>,
     folders: Vec<(String, PathBuf)>,
+}
+
+impl Frame {
+    /// Returns the path of a child from the root.
+    fn relative_to_root(&self, name: &str) -> String {
+        if self.relative.is_empty() { name.to_owned() } else { format!("{}/{name}", self.relative) }
+    }
 }
 
 impl Walker {
@@ -186,37 +211,66 @@ impl Walker {
     }
 
     fn run(&mut self, root: PathBuf, canonical: PathBuf) -> Result<(), Gone> {
-        self.send(LocalItem::Folder { number: 0, parent: None, name: String::new(), path: root.clone() })?;
-        let mut stack = Vec::new();
-        let frame = self.read_folder(0, root, canonical, &stack)?;
-        stack.push(frame);
-        while let Some(frame) = stack.last_mut() {
-            let Some((name, canonical)) = frame.folders.pop() else {
-                self.send(LocalItem::FolderDone(frame.number))?;
+        let mut stack: Vec<Frame> = Vec::new();
+        let root = Frame {
+            number: 0,
+            parent: None,
+            name: String::new(),
+            path: root,
+            canonical,
+            relative: String::new(),
+            ignore: IgnoreFile::default(),
+            reported: Cell::new(false),
+            folders: Vec::new(),
+        };
+        self.report(&root)?;
+        stack.push(self.read_folder(root, &[])?);
+        while let Some(above) = stack.last_mut() {
+            let Some((name, canonical)) = above.folders.pop() else {
+                if above.reported.get() {
+                    self.send(LocalItem::FolderDone(above.number))?;
+                }
                 stack.pop();
                 continue;
             };
-            let path = frame.path.join(&name);
-            let number = self.next_number;
+            let frame = Frame {
+                number: self.next_number,
+                parent: Some(above.number),
+                path: above.path.join(&name),
+                canonical,
+                relative: above.relative_to_root(&name),
+                ignore: IgnoreFile::default(),
+                reported: Cell::new(false),
+                folders: Vec::new(),
+                name,
+            };
             self.next_number += 1;
-            self.send(LocalItem::Folder { number, parent: Some(frame.number), name, path: path.clone() })?;
-            let frame = self.read_folder(number, path, canonical, &stack)?;
+            if !self.options.filter.selects_files() {
+                self.report(&frame)?;
+            }
+            let frame = self.read_folder(frame, &stack)?;
             stack.push(frame);
         }
         Ok(())
     }
 
+    /// Reports a folder, unless it was reported before.
+    fn report(&self, folder: &Frame) -> Result<(), Gone> {
+        if folder.reported.replace(true) {
+            return Ok(());
+        }
+        let Frame { number, parent, name, path, .. } = folder;
+        self.send(LocalItem::Folder { number: *number, parent: *parent, name: name.clone(), path: path.clone() })
+    }
+
     /// Sends the files of a folder, and keeps its sub-folders for later.
-    fn read_folder(
-        &self,
-        number: FolderNumber,
-        path: PathBuf,
-        canonical: PathBuf,
-        above: &[Frame],
-    ) -> Result<Frame, Gone> {
-        let mut frame = Frame { number, path, canonical, folders: Vec::new() };
-        let entries = match fs::read_dir(&frame.path) {
-            Ok(entries) => entries,
+    fn read_folder(&self, mut frame: Frame, above: &[Frame]) -> Result<Frame, Gone> {
+        let opened = fs::read_dir(&frame.path).and_then(|entries| Ok((self.ignore_file(&frame.path)?, entries)));
+        let entries = match opened {
+            Ok((ignore, entries)) => {
+                frame.ignore = ignore;
+                entries
+            }
             Err(error) => {
                 self.send(LocalItem::Failed { path: frame.path.clone(), error: error.into() })?;
                 return Ok(frame);
@@ -231,16 +285,22 @@ impl Walker {
                 }
             };
             let path = entry.path();
-            let Ok(name) = entry.file_name().into_string() else {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else {
                 // The server stores only Unicode. A lossy conversion would upload the file under a name that the user
                 // cannot find.
-                self.send(LocalItem::Failed { path, error: LocalError::NotUnicode })?;
+                let shown = frame.relative_to_root(&name.to_string_lossy());
+                self.send(match self.options.filter.path(&shown) {
+                    true => LocalItem::Failed { path, error: LocalError::NotUnicode },
+                    false => LocalItem::Excluded { path },
+                })?;
                 continue;
             };
-            if !self.options.hidden && name.starts_with('.') {
+            let found = self.examine(&entry.file_type(), &path, &frame, above);
+            if self.is_excluded(name, &found, &frame, above) {
+                self.send(LocalItem::Excluded { path })?;
                 continue;
             }
-            let found = self.examine(&entry.file_type(), &path, &frame, above);
             // A skipped link leads nowhere, so it is not reported as leading out.
             let is_link = entry.file_type().is_ok_and(|file_type| file_type.is_symlink());
             if is_link && matches!(found, Ok(Examined::File(_) | Examined::Folder(_))) && self.is_first_out(&path) {
@@ -248,26 +308,69 @@ impl Walker {
             }
             match found {
                 Ok(Examined::Folder(canonical)) => {
-                    let canonical = canonical.unwrap_or_else(|| frame.canonical.join(&name));
-                    frame.folders.push((name, canonical));
+                    let canonical = canonical.unwrap_or_else(|| frame.canonical.join(name));
+                    frame.folders.push((name.to_owned(), canonical));
                 }
                 // The name does not prove that this is a temporary file, so it is never skipped silently.
-                Ok(Examined::File(_)) if local_name::is_temporary(&name) => {
+                Ok(Examined::File(_)) if local_name::is_temporary(name) => {
                     self.send(LocalItem::LeftOut { path, reason: LeftOut::Temporary })?;
                 }
-                Ok(Examined::File(_)) if self.is_except(&frame, &name, &path, &entry.file_type()) => {}
-                Ok(Examined::File(metadata)) => self.send(LocalItem::File {
-                    folder: number,
-                    name,
-                    path,
-                    size: metadata.len(),
-                    modified: metadata.modified().ok(),
-                })?,
+                Ok(Examined::File(_)) if self.is_except(&frame, name, &path, &entry.file_type()) => {}
+                Ok(Examined::File(metadata)) => {
+                    above.iter().chain([&frame]).try_for_each(|folder| self.report(folder))?;
+                    self.send(LocalItem::File {
+                        folder: frame.number,
+                        name: name.to_owned(),
+                        path,
+                        size: metadata.len(),
+                        modified: metadata.modified().ok(),
+                    })?;
+                }
                 Ok(Examined::LeftOut(reason)) => self.send(LocalItem::LeftOut { path, reason })?,
                 Err(error) => self.send(LocalItem::Failed { path, error })?,
             }
         }
         Ok(frame)
+    }
+
+    /// Reads the ignore file of a folder, if there is one. A folder whose ignore file cannot be read is not entered,
+    /// because what it protects would be uploaded.
+    fn ignore_file(&self, folder: &Path) -> io::Result<IgnoreFile> {
+        if !self.options.filter.ignore_files {
+            return Ok(IgnoreFile::default());
+        }
+        let place = folder.join(IGNORE_FILE);
+        match fs::metadata(&place) {
+            Ok(metadata) if !metadata.is_file() => return Ok(IgnoreFile::default()),
+            Ok(metadata) if metadata.len() > LARGEST_IGNORE_FILE => {
+                return Err(io::Error::other(format!("its {IGNORE_FILE} is larger than 1 MiB")));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(IgnoreFile::default()),
+            Err(error) => return Err(unreadable(&error)),
+        }
+        match fs::read(place) {
+            Ok(bytes) => Ok(IgnoreFile::parse(&String::from_utf8_lossy(&bytes))),
+            Err(error) => Err(unreadable(&error)),
+        }
+    }
+
+    /// Whether an entry is left out by the filter, or by an ignore file of its folder or one above.
+    fn is_excluded(&self, name: &str, found: &Result<Examined, LocalError>, folder: &Frame, above: &[Frame]) -> bool {
+        let filter = &self.options.filter;
+        let path = folder.relative_to_root(name);
+        let is_folder = matches!(found, Ok(Examined::Folder(_)));
+        let is_selected = match found {
+            Ok(Examined::Folder(_)) => filter.folder(&path),
+            Ok(Examined::File(metadata)) => filter.file(&path, metadata.len(), metadata.modified().ok()),
+            Ok(Examined::LeftOut(_)) | Err(_) => filter.path(&path),
+        };
+        let mut ignoring = [folder].into_iter().chain(above.iter().rev());
+        let verdict = ignoring.find_map(|frame| {
+            let below = path.get(frame.relative.len()..)?.trim_start_matches('/');
+            frame.ignore.verdict(below, is_folder)
+        });
+        !is_selected || verdict == Some(Verdict::Exclude)
     }
 
     /// Whether a link leads out of the root, for the first time.
@@ -335,6 +438,11 @@ impl Walker {
     }
 }
 
+/// Adds the name of the ignore file to the error for one that cannot be read.
+fn unreadable(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("its {IGNORE_FILE} cannot be read: {error}"))
+}
+
 /// Whether the error is ELOOP, for which the standard library has no stable name yet.
 fn is_link_ring(error: &io::Error) -> bool {
     let number = if cfg!(any(target_os = "linux", target_os = "android")) { 40 } else { 62 };
@@ -352,7 +460,9 @@ enum Examined {
 mod tests {
     use super::*;
 
-    const OPTIONS: LocalOptions = LocalOptions { links: LinkPolicy::Follow, hidden: true, except: None };
+    fn options() -> LocalOptions {
+        LocalOptions { links: LinkPolicy::Follow, filter: Arc::default(), except: None }
+    }
 
     async fn collect(root: &Path, options: LocalOptions) -> Vec<String> {
         let mut receiver = walk(root.to_owned(), options);
@@ -365,6 +475,7 @@ mod tests {
                 LocalItem::FolderDone(number) => format!("done {number}"),
                 LocalItem::LeftOut { path, reason } => format!("left {} {reason:?}", shown(&path)),
                 LocalItem::LeadsOut { path } => format!("leads out {}", shown(&path)),
+                LocalItem::Excluded { path } => format!("excluded {}", shown(&path)),
                 LocalItem::Failed { path, error } => format!("failed {} {error}", shown(&path)),
             });
         }
@@ -380,7 +491,7 @@ mod tests {
         fs::write(folder.path().join("a").join(&leftover), "rest").expect("a file");
         fs::write(folder.path().join("a/.cec-mydata.part"), "somebody's own").expect("a file");
         fs::write(folder.path().join(".hidden"), "").expect("a file");
-        let mut lines = collect(folder.path(), OPTIONS).await;
+        let mut lines = collect(folder.path(), options()).await;
         let (own, left) = ("file a/.cec-mydata.part 14", format!("left a/{leftover} Temporary"));
         for told in [own, &left] {
             lines.remove(lines.iter().position(|line| line == told).expect("told"));
@@ -389,8 +500,71 @@ mod tests {
             lines,
             ["folder ", "file .hidden 0", "folder a", "folder a/b", "file a/b/x 3", "done 2", "done 1", "done 0"]
         );
-        let lines = collect(folder.path(), LocalOptions { hidden: false, ..OPTIONS }).await;
-        assert!(!lines.iter().any(|line| line.contains(".hidden")), "{lines:?}");
+    }
+
+    #[tokio::test]
+    async fn excluded_folders_are_not_entered_and_empty_ones_not_reported() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for path in ["a/b", "empty/deep", "node_modules/x"] {
+            fs::create_dir_all(folder.path().join(path)).expect("folders");
+        }
+        for path in ["a/b/x.jpg", "a/b/x.txt", "node_modules/x/y.jpg", "a/.z.jpg"] {
+            fs::write(folder.path().join(path), "123").expect("a file");
+        }
+        let mut filter = Filter { hidden: false, ..Filter::default() };
+        filter.rules.add(Verdict::Exclude, "node_modules/**").expect("a rule");
+        filter.rules.add(Verdict::Exclude, "*.txt").expect("a rule");
+        let mut lines = collect(folder.path(), LocalOptions { filter: Arc::new(filter), ..options() }).await;
+        lines.sort_unstable();
+        assert_eq!(
+            lines,
+            [
+                "done 0",
+                "done 1",
+                "done 2",
+                "excluded a/.z.jpg",
+                "excluded a/b/x.txt",
+                "excluded node_modules",
+                "file a/b/x.jpg 3",
+                "folder ",
+                "folder a",
+                "folder a/b",
+            ]
+            .map(str::to_owned)
+        );
+    }
+
+    #[tokio::test]
+    async fn ignore_files_rule_their_folder_and_all_below() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir_all(folder.path().join("a/b")).expect("folders");
+        for path in ["x.o", "a/x.o", "a/b/x.o", "a/b/y", "b"] {
+            fs::write(folder.path().join(path), "").expect("a file");
+        }
+        fs::write(folder.path().join(IGNORE_FILE), "*.o\n/b\n").expect("a file");
+        fs::write(folder.path().join("a").join(IGNORE_FILE), "!x.o\ny\n").expect("a file");
+        fs::write(folder.path().join("a/b").join(IGNORE_FILE), "/x.o\n").expect("a file");
+        let filter = Arc::new(Filter { ignore_files: true, hidden: false, ..Filter::default() });
+        let excluded = |lines: Vec<String>| {
+            let mut excluded: Vec<_> =
+                lines.into_iter().filter(|line| line.starts_with("excluded") && !line.contains("cells")).collect();
+            excluded.sort_unstable();
+            excluded
+        };
+        let lines = collect(folder.path(), LocalOptions { filter, ..options() }).await;
+        assert_eq!(excluded(lines), ["excluded a/b/x.o", "excluded a/b/y", "excluded b", "excluded x.o"]);
+        assert_eq!(excluded(collect(folder.path(), options()).await), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_folder_whose_ignore_file_cannot_be_read_is_not_entered() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("secret"), "").expect("a file");
+        let large = fs::File::create(folder.path().join(IGNORE_FILE)).expect("a file");
+        large.set_len(LARGEST_IGNORE_FILE + 1).expect("a size");
+        let filter = Arc::new(Filter { ignore_files: true, ..Filter::default() });
+        let lines = collect(folder.path(), LocalOptions { filter, ..options() }).await;
+        assert_eq!(lines, ["folder ", "failed  its .cellsignore is larger than 1 MiB", "done 0"]);
     }
 
     #[cfg(unix)]
@@ -405,7 +579,7 @@ mod tests {
         symlink("..", root.join("real/up")).expect("a link");
         symlink("nowhere", root.join("dangling")).expect("a link");
         symlink("self", root.join("self")).expect("a link");
-        let mut lines = collect(root, OPTIONS).await;
+        let mut lines = collect(root, options()).await;
         lines.retain(|line| !line.starts_with("done"));
         lines.sort();
         assert_eq!(
@@ -422,7 +596,7 @@ mod tests {
                 "left self Loop",
             ]
         );
-        let lines = collect(root, LocalOptions { links: LinkPolicy::Error, ..OPTIONS }).await;
+        let lines = collect(root, LocalOptions { links: LinkPolicy::Error, ..options() }).await;
         assert_eq!(lines.iter().filter(|line| line.starts_with("failed")).count(), 4, "{lines:?}");
     }
 
@@ -435,13 +609,13 @@ mod tests {
         fs::create_dir(root.join("real")).expect("a folder");
         fs::write(elsewhere.path().join("secret"), "1").expect("a file");
         symlink("real", root.join("within")).expect("a link");
-        assert!(!collect(root, OPTIONS).await.iter().any(|line| line.starts_with("leads out")));
+        assert!(!collect(root, options()).await.iter().any(|line| line.starts_with("leads out")));
         for name in ["one", "real/two"] {
             symlink(elsewhere.path().join("secret"), root.join(name)).expect("a link");
         }
-        let lines = collect(root, OPTIONS).await;
+        let lines = collect(root, options()).await;
         assert_eq!(lines.iter().filter(|line| line.starts_with("leads out")).count(), 1, "{lines:?}");
-        let lines = collect(root, LocalOptions { links: LinkPolicy::Skip, ..OPTIONS }).await;
+        let lines = collect(root, LocalOptions { links: LinkPolicy::Skip, ..options() }).await;
         assert!(!lines.iter().any(|line| line.starts_with("leads out")), "{lines:?}");
     }
 
@@ -452,7 +626,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join(std::ffi::OsStr::from_bytes(b"bad\xff")), "1").expect("a file");
         fs::write(folder.path().join("good"), "1").expect("a file");
-        let lines = collect(folder.path(), OPTIONS).await;
+        let lines = collect(folder.path(), options()).await;
         assert!(lines.contains(&"file good 1".to_owned()), "{lines:?}");
         assert_eq!(lines.iter().filter(|line| line.starts_with("failed")).count(), 1, "{lines:?}");
     }

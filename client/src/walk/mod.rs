@@ -1,5 +1,6 @@
 //! Local and remote trees as bounded streams, and remote globs.
 
+pub mod filter;
 pub mod glob;
 pub mod local;
 pub mod ordered;
@@ -18,6 +19,14 @@ pub enum WalkError {
     /// A folder with the name of an archive, which the server cannot list.
     #[error("{0} is a folder with the name of an archive: the server cannot list it")]
     ArchiveFolder(RemotePath),
+    /// A rule of a filter that is not valid.
+    #[error("the rule '{rule}' is not valid: {reason}")]
+    Rule {
+        /// The rule or the pattern as typed.
+        rule: String,
+        /// What is not valid.
+        reason: String,
+    },
     /// A pattern that is not valid.
     #[error("'{pattern}' is not a valid pattern: {reason}")]
     Pattern {
@@ -33,7 +42,7 @@ impl WalkError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Server(error) => error.advice() != Advice::Stop,
-            Self::ArchiveFolder(_) | Self::Pattern { .. } => false,
+            Self::ArchiveFolder(_) | Self::Rule { .. } | Self::Pattern { .. } => false,
         }
     }
 }

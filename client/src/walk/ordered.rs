@@ -2,6 +2,7 @@
 //! listed in advance, and only the present pages are in memory, whatever the size of a folder.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use futures_util::StreamExt;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -9,6 +10,7 @@ use tokio::sync::mpsc::{self, Receiver};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::WalkError;
+use super::filter::Filter;
 use super::remote::{self, LISTINGS_IN_FLIGHT};
 use crate::api::{Client, Node};
 use crate::path::RemotePath;
@@ -18,8 +20,10 @@ use crate::s3;
 const QUEUE: usize = 256;
 
 /// Options of a walk.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct OrderedOptions {
+    /// What to leave out.
+    pub filter: Arc<Filter>,
     /// Whether to include names that start with a dot; they come last in their folder.
     pub hidden: bool,
     /// The maximum depth: 1 means the children of the root; `None` means no limit.
@@ -51,6 +55,7 @@ pub enum Step {
 pub struct OrderedWalk {
     api: Client,
     s3: s3::Client,
+    root: RemotePath,
     options: OrderedOptions,
     /// The folders from the root to the present position.
     stack: Vec<Frame>,
@@ -74,7 +79,7 @@ struct Listing {
 
 /// Walks everything below `root`, without `root` itself. The children of the server's root are the workspaces.
 pub fn walk(api: &Client, s3: &s3::Client, root: &RemotePath, options: OrderedOptions) -> OrderedWalk {
-    let mut walk = OrderedWalk { api: api.clone(), s3: s3.clone(), options, stack: Vec::new() };
+    let mut walk = OrderedWalk { api: api.clone(), s3: s3.clone(), root: root.clone(), options, stack: Vec::new() };
     let listing = walk.list(root);
     walk.enter(root.clone(), listing);
     walk
@@ -145,8 +150,12 @@ impl OrderedWalk {
     fn list(&self, folder: &RemotePath) -> Listing {
         let (sender, nodes) = mpsc::channel(QUEUE);
         let mut children = remote::listing(&self.api, &self.s3, folder, self.options.hidden);
+        let (root, filter) = (self.root.clone(), self.options.filter.clone());
         let task = tokio::spawn(async move {
             while let Some(item) = children.next().await {
+                if matches!(&item, Ok(node) if !filter.node(&root, node)) {
+                    continue;
+                }
                 if sender.send(item).await.is_err() {
                     return;
                 }

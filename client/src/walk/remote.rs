@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::WalkError;
+use super::filter::Filter;
 use crate::api::{Client, Node};
 use crate::http::retry::{self, RetryPolicy};
 use crate::path::{FOLDER_MARKER, RemotePath, check_folder_name};
@@ -201,6 +202,8 @@ pub enum RemoteItem {
     File(Node),
     /// The recycle bin of a workspace, which is skipped.
     RecycleBin(Node),
+    /// A file or folder that the filter leaves out.
+    Excluded(Node),
     /// A folder that could not be listed, or not completely.
     Failed {
         /// The folder.
@@ -211,8 +214,10 @@ pub enum RemoteItem {
 }
 
 /// Options of a walk.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct RemoteOptions {
+    /// What to leave out.
+    pub filter: Arc<Filter>,
     /// Enter the recycle bin of a workspace that is walked from its root.
     pub recycle_bin: bool,
     /// The maximum depth: 1 means the children of the root; `None` means no limit.
@@ -223,24 +228,25 @@ pub struct RemoteOptions {
 /// the end. One that cannot be read results in one [`RemoteItem::Failed`], and the walk continues.
 pub fn walk(api: &Client, s3: &s3::Client, root: &RemotePath, options: RemoteOptions) -> mpsc::Receiver<RemoteItem> {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let (api, s3, root) = (api.clone(), s3.clone(), root.clone());
+    let (api, s3) = (api.clone(), s3.clone());
+    let scope = Arc::new(Scope { root: root.clone(), options });
     tokio::spawn(async move {
         // Last in, first out: then the waiting folders are those beside the present path, and not a complete level of
         // the tree.
-        let mut waiting = vec![Folder::new(root, None, 1)];
+        let mut waiting = vec![Folder::new(scope.root.clone(), None, 1)];
         let mut set_aside = Vec::new();
         let mut running = JoinSet::new();
         loop {
             while running.len() < LISTINGS_IN_FLIGHT {
                 let Some(folder) = waiting.pop() else { break };
-                let (api, s3, sender) = (api.clone(), s3.clone(), sender.clone());
-                running.spawn(async move { list_folder(&api, &s3, folder, options.recycle_bin, &sender).await });
+                let (api, s3, sender, scope) = (api.clone(), s3.clone(), sender.clone(), scope.clone());
+                running.spawn(async move { list_folder(&api, &s3, folder, &scope, &sender).await });
             }
             match running.join_next().await {
                 None if set_aside.is_empty() => return,
                 None => waiting.append(&mut set_aside),
                 Some(Ok(Listed { folder, folders, again })) => {
-                    if options.depth.is_none_or(|limit| folder.depth < limit) {
+                    if scope.options.depth.is_none_or(|limit| folder.depth < limit) {
                         let below =
                             folders.into_iter().rev().map(|(path, count)| Folder::new(path, count, folder.depth + 1));
                         waiting.extend(below);
@@ -258,6 +264,12 @@ pub fn walk(api: &Client, s3: &s3::Client, root: &RemotePath, options: RemoteOpt
         }
     });
     receiver
+}
+
+/// What a walk is about.
+struct Scope {
+    root: RemotePath,
+    options: RemoteOptions,
 }
 
 /// A folder to be listed.
@@ -293,10 +305,10 @@ async fn list_folder(
     api: &Client,
     s3: &s3::Client,
     mut folder: Folder,
-    recycle_bin: bool,
+    scope: &Scope,
     sender: &mpsc::Sender<RemoteItem>,
 ) -> Listed {
-    let bin = Some(folder.path.join(RECYCLE_BIN)).filter(|bin| !recycle_bin && is_recycle_bin(bin));
+    let bin = Some(folder.path.join(RECYCLE_BIN)).filter(|bin| !scope.options.recycle_bin && is_recycle_bin(bin));
     let mut folders = Vec::new();
     let mut stream = std::pin::pin!(children_of(api, s3, &folder.path, folder.count));
     while let Some(next) = stream.next().await {
@@ -304,6 +316,7 @@ async fn list_folder(
             // If the folder changes between two pages, a node may appear under its old and its new position.
             Ok(node) if !folder.names.insert(node.name().to_owned()) => continue,
             Ok(node) if bin.as_ref() == Some(&node.path) => RemoteItem::RecycleBin(node),
+            Ok(node) if !scope.options.filter.node(&scope.root, &node) => RemoteItem::Excluded(node),
             Ok(node) if node.is_folder() => {
                 // A server that lists a folder inside another one must not make the walk endless.
                 if node.path.parent().as_ref() == Some(&folder.path) && !matches!(node.name(), "." | "..") {

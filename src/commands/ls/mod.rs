@@ -7,10 +7,13 @@ mod template;
 mod unsorted;
 
 use std::collections::HashSet;
+use std::future::ready;
+use std::sync::Arc;
 
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 
+use crate::commands::shared::filters::{MeasureArgs, RuleArgs};
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
@@ -21,6 +24,7 @@ use crate::ui::template::Format;
 use cells_client::api::{Client, Node};
 use cells_client::path::RemotePath;
 use cells_client::s3;
+use cells_client::walk::filter::Filter;
 use cells_client::walk::{WalkError, remote};
 use show::Show;
 use template::FIELDS;
@@ -61,6 +65,10 @@ pub struct Args {
     /// Also show names that start with a dot
     #[arg(short, long)]
     all: bool,
+    #[command(flatten)]
+    rules: RuleArgs,
+    #[command(flatten)]
+    measures: MeasureArgs,
     /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
@@ -111,11 +119,14 @@ impl Verb for Args {
         let mut is_new = |typed: &String| nodes::parse(ctx, typed).map_or(true, |path| seen.insert(path));
         let paths: Vec<String> = paths.into_iter().filter(|typed| is_new(typed)).collect();
         let format = self.format.as_deref().map(|template| Format::parse(template, FIELDS)).transpose()?;
+        let mut filter = self.rules.filter(ctx).await?;
+        self.measures.limit(&mut filter)?;
+        let filter = Arc::new(filter);
         let mut operands = Operands::new(&ctx.ui);
         let only_root = paths.iter().all(|path| nodes::parse(ctx, path).is_ok_and(|path| path.is_root()));
         let mut show = Show::new(ctx, &self, format, only_root && !self.recursive, paths.len() > 1);
         for path in &paths {
-            let result = list(ctx, &self, path, &mut show, &mut operands).await;
+            let result = list(ctx, (&self, &filter), path, &mut show, &mut operands).await;
             operands.take(result)?;
         }
         show.finish(&operands)?;
@@ -126,13 +137,14 @@ impl Verb for Args {
 /// Lists one operand.
 async fn list(
     ctx: &Ctx,
-    arguments: &Args,
+    (arguments, filter): (&Args, &Arc<Filter>),
     typed: &str,
     show: &mut Show<'_>,
     operands: &mut Operands<'_>,
 ) -> Result<(), CliError> {
     let path = nodes::parse(ctx, typed)?;
-    let lister = Lister { api: ctx.api().await?.clone(), s3: ctx.s3().await?.clone(), hidden: arguments.all };
+    let (api, s3) = (ctx.api().await?.clone(), ctx.s3().await?.clone());
+    let lister = Lister { api, s3, hidden: arguments.all, filter: filter.clone() };
     // Names are printed relative to the folder that contains the operand.
     let (base, found) = if path.is_root() {
         (path.clone(), None)
@@ -147,6 +159,7 @@ async fn list(
     show.base = base.clone();
     match found {
         Some(mut nodes) => {
+            nodes.retain(|node| node.is_folder() || filter.named_node(node.name(), node));
             order(&mut nodes, arguments);
             for node in &nodes {
                 show.node(node)?;
@@ -160,7 +173,7 @@ async fn list(
         }
         None if arguments.recursive => tree(&lister, arguments, &base, show, operands).await,
         None => {
-            let mut children = lister.children(&base);
+            let mut children = lister.children(&base, &base);
             let failed = |error: WalkError| nodes::listing_failed(error, &base);
             // Hidden names arrive last and must be sorted in.
             if arguments.keeps_order() {
@@ -213,12 +226,16 @@ struct Lister {
     api: Client,
     s3: s3::Client,
     hidden: bool,
+    filter: Arc<Filter>,
 }
 
 impl Lister {
-    /// Returns the children of a folder as they arrive; those of the root are the workspaces.
-    fn children(&self, folder: &RemotePath) -> BoxStream<'static, Result<Node, WalkError>> {
-        remote::listing(&self.api, &self.s3, folder, self.hidden)
+    /// Returns the selected children of a folder as they arrive; those of the root are the workspaces. The paths that
+    /// are filtered are relative to `root`.
+    fn children(&self, root: &RemotePath, folder: &RemotePath) -> BoxStream<'static, Result<Node, WalkError>> {
+        let (filter, root) = (self.filter.clone(), root.clone());
+        let children = remote::listing(&self.api, &self.s3, folder, self.hidden);
+        children.try_filter(move |node| ready(filter.node(&root, node))).boxed()
     }
 }
 

@@ -35,10 +35,10 @@ pub(super) async fn list(
     operands: &mut Operands<'_>,
 ) -> Result<(), CliError> {
     let mut waiting = Vec::new();
-    let children = received(start(lister, root), root).await?;
+    let children = received(start(lister, root, root), root).await?;
     push(&mut waiting, children, arguments);
     loop {
-        fetch_ahead(lister, &mut waiting);
+        fetch_ahead(lister, root, &mut waiting);
         let Some(Waiting { node, listing }) = waiting.pop() else { return Ok(()) };
         show.node(&node)?;
         let Some(listing) = listing else { continue };
@@ -50,18 +50,18 @@ pub(super) async fn list(
 }
 
 /// Starts the listings of the folders that are printed next.
-fn fetch_ahead(lister: &Lister, waiting: &mut [Waiting]) {
+fn fetch_ahead(lister: &Lister, root: &RemotePath, waiting: &mut [Waiting]) {
     let is_entered = |node: &Node| node.is_folder() && !is_recycle_bin(&node.path);
     let folders = waiting.iter_mut().rev().filter(|waiting| is_entered(&waiting.node));
     for waiting in folders.take(LISTINGS_IN_FLIGHT) {
         if waiting.listing.is_none() {
-            waiting.listing = Some(start(lister, &waiting.node.path));
+            waiting.listing = Some(start(lister, root, &waiting.node.path));
         }
     }
 }
 
-fn start(lister: &Lister, folder: &RemotePath) -> Listing {
-    AbortOnDropHandle::new(tokio::spawn(lister.children(folder).try_collect()))
+fn start(lister: &Lister, root: &RemotePath, folder: &RemotePath) -> Listing {
+    AbortOnDropHandle::new(tokio::spawn(lister.children(root, folder).try_collect()))
 }
 
 async fn received(listing: Listing, folder: &RemotePath) -> Result<Vec<Node>, CliError> {

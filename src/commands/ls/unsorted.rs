@@ -18,7 +18,8 @@ pub(super) async fn list(
     show: &mut Show<'_>,
     operands: &mut Operands<'_>,
 ) -> Result<(), CliError> {
-    let mut walk = ordered::walk(&lister.api, &lister.s3, root, OrderedOptions::default());
+    let options = OrderedOptions { filter: lister.filter.clone(), ..OrderedOptions::default() };
+    let mut walk = ordered::walk(&lister.api, &lister.s3, root, options);
     while let Some(step) = walk.next().await {
         match step {
             Step::Node { node, .. } => show.node(&node)?,

@@ -224,7 +224,7 @@ impl<'a> Trees<'a> {
         while let Some(item) = items.recv().await {
             match item {
                 RemoteItem::Folder(node) | RemoteItem::File(node) => self.node(&node)?,
-                RemoteItem::RecycleBin(_) => {}
+                RemoteItem::RecycleBin(_) | RemoteItem::Excluded(_) => {}
                 RemoteItem::Failed { folder, error } => {
                     operands.failed(nodes::listing_failed(error, &folder))?;
                 }

@@ -4,7 +4,11 @@ mod removal;
 mod wait;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
+use serde_json::Value;
+
+use crate::commands::shared::filters::{MeasureArgs, RuleArgs};
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
@@ -16,9 +20,10 @@ use crate::ui::prompt::Consent;
 use cells_client::api::Node;
 use cells_client::api::watch::Watch;
 use cells_client::path::RemotePath;
+use cells_client::walk::filter::Filter;
 use cells_client::walk::glob::Reading;
-use cells_client::walk::remote::{is_in_recycle_bin, is_recycle_bin};
-use removal::Removal;
+use cells_client::walk::remote::{self, RemoteItem, RemoteOptions, is_in_recycle_bin, is_recycle_bin};
+use removal::{Removal, record};
 
 /// The number of paths to print before a confirmation.
 const SHOWN: usize = 5;
@@ -29,8 +34,9 @@ const SHOWN: usize = 5;
     after_help = "One file goes to the recycle bin without a question; a folder or several items after one. Permanent \
     deletion always asks, also for items already in the recycle bin; one run never does both. Patterns skip the \
     recycle bin and its content, unless it is named: 'common-files/recycle_bin/*'. If cec cannot ask, it does \
-    nothing (exit code 2).\n\nExamples:\n  cec rm common-files/old.txt\n  cec rm -f 'common-files/*.tmp'\n  \
-    cec rm -p common-files/secret"
+    nothing (exit code 2). With the options for selection, only the selected files of a folder are removed, and all \
+    folders stay.\n\nExamples:\n  cec rm common-files/old.txt\n  cec rm -f 'common-files/*.tmp'\n  \
+    cec rm -p common-files/secret\n  cec rm -R --min-age 30d --include '*.log' --dry-run common-files/logs"
 )]
 pub struct Args {
     /// Files, folders or patterns on the server
@@ -42,6 +48,16 @@ pub struct Args {
     /// Delete permanently instead of moving to the recycle bin
     #[arg(short, long)]
     permanently: bool,
+    /// Print what would be removed, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    rules: RuleArgs,
+    #[command(flatten)]
+    measures: MeasureArgs,
+    /// Keep files and folders whose names start with a dot
+    #[arg(long, help_heading = "Selection")]
+    no_hidden: bool,
     /// Do not expand patterns
     #[arg(long)]
     no_glob: bool,
@@ -68,13 +84,22 @@ impl Verb for Args {
     /// The confirmation cannot be requested, or is answered No; the command cannot continue. Failures of single
     /// operands are reported and counted.
     async fn run(self, ctx: &Ctx) -> Result<Outcome, CliError> {
+        let mut filter = Filter { hidden: !self.no_hidden, ..self.rules.filter(ctx).await? };
+        self.measures.limit(&mut filter)?;
+        let filter = (filter.selects_files() || self.no_hidden).then(|| Arc::new(filter));
         let mut operands = Operands::new(&ctx.ui);
         let found = tokio::select! {
             biased;
-            found = confirmed_nodes(ctx, &self, &mut operands) => found?,
+            found = confirmed_nodes(ctx, &self, filter.as_ref(), &mut operands) => found?,
             () = ctx.cancel.cancelled() => return Err(CliError::new(Kind::Interrupted, "nothing was deleted")),
         };
         let permanently = self.permanently || found.first().is_some_and(|node| is_in_recycle_bin(&node.path));
+        if found.is_empty() && filter.is_some() && !operands.all_failed() {
+            ctx.ui.status("no file is selected");
+        }
+        if self.dry_run {
+            return show_plan(ctx, &found, permanently, operands);
+        }
         remove(ctx, &found, permanently, operands).await
     }
 }
@@ -94,8 +119,37 @@ pub(super) async fn erase(ctx: &Ctx, nodes: &[Node], force: bool, operands: Oper
     remove(ctx, nodes, true, operands).await
 }
 
+/// Prints what would be removed.
+fn show_plan(ctx: &Ctx, found: &[Node], permanently: bool, operands: Operands<'_>) -> Result<Outcome, CliError> {
+    if ctx.ui.is_json() {
+        let records: Vec<_> = found.iter().map(|node| record(node, permanently)).collect();
+        ctx.ui.json_document(&records)?;
+        return Ok(operands.outcome());
+    }
+    for node in found {
+        let slash = if node.is_folder() { "/" } else { "" };
+        ctx.ui.line(&format!("{}{slash}", ctx.ui.shown(node.path.as_str())))?;
+    }
+    if !found.is_empty() {
+        let (items, size) = (found.len(), human::bytes(total_size(found)));
+        let items = format!("{} {}", human::count(items as u64), if items == 1 { "item" } else { "items" });
+        ctx.ui.status(&match permanently {
+            true => format!("would delete {items} permanently ({size})"),
+            false => format!("would move {items} to the recycle bin ({size})"),
+        });
+    }
+    Ok(operands.outcome())
+}
+
+fn total_size(nodes: &[Node]) -> u64 {
+    nodes.iter().map(|node| node.size).fold(0, u64::saturating_add)
+}
+
 async fn remove(ctx: &Ctx, found: &[Node], permanently: bool, operands: Operands<'_>) -> Result<Outcome, CliError> {
-    if found.is_empty() && operands.all_failed() {
+    if found.is_empty() {
+        if ctx.ui.is_json() && !operands.all_failed() {
+            ctx.ui.json_document(&Vec::<Value>::new())?;
+        }
         return Ok(operands.outcome());
     }
     let watch = Watch::open(ctx.api().await?);
@@ -113,7 +167,12 @@ async fn remove(ctx: &Ctx, found: &[Node], permanently: bool, operands: Operands
 
 /// Returns the nodes to remove, once the user has confirmed. All are removed in the same way: to the recycle bin, or
 /// permanently.
-async fn confirmed_nodes(ctx: &Ctx, arguments: &Args, operands: &mut Operands<'_>) -> Result<Vec<Node>, CliError> {
+async fn confirmed_nodes(
+    ctx: &Ctx,
+    arguments: &Args,
+    filter: Option<&Arc<Filter>>,
+    operands: &mut Operands<'_>,
+) -> Result<Vec<Node>, CliError> {
     let mut found = Vec::new();
     for typed in &arguments.paths {
         match removable(ctx, typed, arguments).await {
@@ -126,10 +185,41 @@ async fn confirmed_nodes(ctx: &Ctx, arguments: &Args, operands: &mut Operands<'_
     if !arguments.permanently {
         refuse_both_kinds(&found)?;
     }
-    if !found.is_empty() && !arguments.force {
+    let found = match filter {
+        Some(filter) => selected(ctx, found, filter, operands).await?,
+        None => found,
+    };
+    if !found.is_empty() && !arguments.force && !arguments.dry_run {
         ask(ctx, &found, arguments.permanently).await?;
     }
     Ok(found)
+}
+
+/// Returns the files that the filter selects among the nodes and below them.
+async fn selected(
+    ctx: &Ctx,
+    nodes: Vec<Node>,
+    filter: &Arc<Filter>,
+    operands: &mut Operands<'_>,
+) -> Result<Vec<Node>, CliError> {
+    let mut files = Vec::new();
+    for node in nodes {
+        if !node.is_folder() {
+            files.extend(Some(node).filter(|node| filter.named_node(node.name(), node)));
+            continue;
+        }
+        let options = RemoteOptions { filter: filter.clone(), ..RemoteOptions::default() };
+        let mut walk = remote::walk(ctx.api().await?, ctx.s3().await?, &node.path, options);
+        while let Some(item) = walk.recv().await {
+            match item {
+                RemoteItem::File(file) => files.push(file),
+                RemoteItem::Failed { folder, error } => operands.unlisted(&node.path, &folder, error)?,
+                RemoteItem::Folder(_) | RemoteItem::RecycleBin(_) | RemoteItem::Excluded(_) => {}
+            }
+        }
+    }
+    files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    Ok(files)
 }
 
 async fn removable(ctx: &Ctx, typed: &str, arguments: &Args) -> Result<Vec<Node>, CliError> {
@@ -205,7 +295,7 @@ async fn ask(ctx: &Ctx, nodes: &[Node], permanently: bool) -> Result<(), CliErro
     if nodes.len() > SHOWN {
         ctx.ui.before_asking(&format!("  and {} more", nodes.len() - SHOWN));
     }
-    let size = human::bytes(nodes.iter().map(|node| node.size).fold(0, u64::saturating_add));
+    let size = human::bytes(total_size(nodes));
     let what = match nodes {
         [node] if node.is_folder() => format!("this folder with all its content ({size})"),
         [_] => format!("this file ({size})"),

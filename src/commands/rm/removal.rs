@@ -21,6 +21,11 @@ const BATCH: usize = 100;
 const UNDONE: usize = 5;
 const NAMES_INSTEAD: usize = 10;
 
+/// Returns the JSON record of a removed node.
+pub(super) fn record(node: &Node, permanently: bool) -> Value {
+    json!({"path": node.path.as_str(), "type": kind_name(node.kind), "permanently": permanently})
+}
+
 /// A removal in progress.
 pub(super) struct Removal<'a> {
     ctx: &'a Ctx,
@@ -130,8 +135,7 @@ impl<'a> Removal<'a> {
         if result.is_ok() {
             let done = if self.permanently { "deleted" } else { "moved to the recycle bin:" };
             self.ctx.ui.status(&format!("{done} {}", node.path));
-            let path = node.path.as_str();
-            self.gone.push(json!({"path": path, "type": kind_name(node.kind), "permanently": self.permanently}));
+            self.gone.push(record(node, self.permanently));
         }
         self.operands.take(result.map_err(|error| nodes::with_lock(error, node)))
     }

@@ -8,6 +8,7 @@ use clap::builder::ArgPredicate;
 
 use super::choices::{DebugEvents, IfExistsArg, LinksArg};
 use super::tuning::{Transfers, parse_transfers};
+use crate::commands::shared::filters::{MeasureArgs, REPLACED_BY_NAMES, RuleArgs};
 use crate::commands::verb::Completion;
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
@@ -22,6 +23,7 @@ Examples:
   cec scp -f data/. cells://personal-files/backup
   cec scp 'cells://common-files/reports/*.pdf' .
   cec scp --update --progress plain site cells://common-files/www
+  cec scp --exclude '*.tmp' --exclude 'node_modules/**' site/. cells://common-files/www
   pg_dump shop | cec scp - cells://personal-files/shop.sql
   cec scp cells://personal-files/site.tar - | tar x";
 
@@ -46,9 +48,17 @@ folder that you upload.
 
 The server keeps no modification times of uploads, so --preserve affects downloads only.
 
-Not implemented yet: filters by name, size or age, limits on speed and time, resuming a partial file in a later run.
+The options for selection use rclone's patterns ('cec help filters'), relative to each source folder; of a named file only
+the name counts. If they select single files, folders without selected files are not made. A .cellsignore file in a folder
+that you upload leaves out files in the grammar of .gitignore. --files-from replaces all of these.
+
+Not implemented yet: resuming a partial file in a later run.
 
 The options for speed and retries also have variables: CEC_TRANSFERS, CEC_PART_SIZE and so on.";
+
+fn levels(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|levels| *levels > 0).ok_or_else(|| "expected a number of levels, at least 1".to_owned())
+}
 
 /// Arguments of `cec scp`.
 #[derive(Debug, Clone, clap::Args)]
@@ -83,9 +93,31 @@ pub struct Args {
     #[arg(long, help_heading = "Selection")]
     pub(super) no_glob: bool,
 
-    /// Skip local names that start with a dot
+    #[command(flatten)]
+    pub(super) rules: RuleArgs,
+
+    #[command(flatten)]
+    pub(super) measures: MeasureArgs,
+
+    /// File with the only files to transfer, one path below the source per line; - for standard input
+    #[arg(long, value_name = "FILE", help_heading = "Selection", conflicts_with_all = REPLACED_BY_NAMES)]
+    pub(super) files_from: Vec<PathBuf>,
+
+    /// Paths of --files-from end with a NUL character instead of a newline
+    #[arg(long, help_heading = "Selection", requires = "files_from")]
+    pub(super) from0: bool,
+
+    /// Number of levels of a folder to transfer: 1 for its direct content
+    #[arg(long, value_name = "N", help_heading = "Selection", value_parser = levels)]
+    pub(super) max_depth: Option<usize>,
+
+    /// Skip names that start with a dot
     #[arg(long, help_heading = "Selection")]
     pub(super) no_hidden: bool,
+
+    /// Upload what the .cellsignore files of the source leave out
+    #[arg(long, help_heading = "Selection")]
+    pub(super) no_ignore: bool,
 
     /// What to do with local symbolic links
     #[arg(long, value_name = "POLICY", help_heading = "Selection", value_enum, default_value = "follow")]

@@ -8,6 +8,7 @@ mod pipe;
 mod plan;
 mod report;
 mod resume;
+mod selection;
 mod tuning;
 
 use std::path::PathBuf;
@@ -68,11 +69,6 @@ impl Verb for Args {
             "editing in place is not supported; 'cec scp' downloads a file, 'cec scp -f' uploads it again",
         ),
         Foreign::new("cec", &["touch"], "to create an empty file: cec scp - cells://ws/name < /dev/null"),
-        Foreign::new(
-            "cec scp",
-            &["--exclude", "--include", "--exclude-from", "--files-from", "--filter"],
-            "selecting by name is not supported yet; patterns in remote sources work: 'cells://ws/dir/*.pdf'",
-        ),
         Foreign::new("cec scp", &["--bwlimit", "--limit-rate"], "a speed limit is not supported yet"),
         Foreign::new(
             "cec scp",
@@ -121,7 +117,8 @@ impl Verb for Args {
 async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     let direction = direction(ctx, &args.paths)?;
     limits::survive_file_size_limit();
-    let mut options = tuning::options(ctx, &args)?;
+    let filter = selection::filter(ctx, &args, &direction).await?;
+    let mut options = tuning::options(ctx, &args, filter)?;
     let verbosity = args.verbosity(&ctx.settings.environment)?;
     if args.preserve && matches!(direction, Direction::Up(..) | Direction::PipeUp(..)) {
         ctx.ui.warn("the server keeps no modification times of uploads; --preserve has no effect here");
@@ -146,7 +143,7 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     let named = named.filter(|named| named.is_taken_by(&jobs));
     let resume = resume.filter(|resume| resume.has_changed(&jobs)).map(|resume| resume.line);
     let manifest = manifest(&args)?;
-    let is_folder = |job: &&Job| matches!(job, Job::MakeFolder(_) | Job::MakeLocalFolder(_));
+    let is_folder = |job: &&Job| matches!(job, Job::MakeFolder(_) | Job::MakeLocalFolder(_) | Job::Excluded(_));
     let items: Vec<&Job> = jobs.iter().filter(|job| !is_folder(job)).collect();
     let single = matches!(items.as_slice(), [Job::UploadFile(_) | Job::DownloadFile(_)]);
     let progress = progress(ctx, &args, verbosity, &engine, manifest);

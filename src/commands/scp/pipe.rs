@@ -4,16 +4,14 @@
 
 use std::time::Instant;
 
-use secrecy::ExposeSecret as _;
-
 use super::args::{Args, Verbosity};
 use super::plan::expand_source;
 use super::report::{Facts, GoOn, report};
 use super::{manifest, progress, show, supervise, unless_interrupted};
+use crate::commands::shared::input::secret_is_piped;
 use crate::commands::shared::transfers::{engine, no_content, write_content};
 use crate::context::Ctx;
 use crate::error::{CliError, Kind, Outcome};
-use crate::settings::{Selection, TokenOrigin, UnstoredSecret};
 use crate::sys::standard_input;
 use crate::ui::Ui;
 use crate::ui::progress::{Progress, Show};
@@ -55,14 +53,6 @@ pub(super) async fn up(
         summary,
         &Facts { single: true, dry_run: args.dry_run, progress: &progress, go_on: GoOn::Pipeline, unfinished: 0 },
     )
-}
-
-fn secret_is_piped(ctx: &Ctx) -> Result<bool, CliError> {
-    Ok(match ctx.settings.selection()? {
-        Selection::Unstored { secret: UnstoredSecret::Token(TokenOrigin::StandardInput), .. } => true,
-        Selection::Unstored { secret: UnstoredSecret::Password(password), .. } => password.expose_secret() == "-",
-        Selection::Unstored { .. } | Selection::Link { .. } | Selection::Stored { .. } => false,
-    })
 }
 
 /// Writes files to standard output one after the other, as `cec cat` does. With `--json`, nothing else is written

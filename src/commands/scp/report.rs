@@ -51,6 +51,10 @@ impl Facts<'_> {
         ctx.ui.status(&format!("{what}; to list or abort: cec transfers"));
     }
 
+    fn excluded(&self) -> u64 {
+        self.progress.excluded()
+    }
+
     /// Returns how to continue an incomplete run.
     fn how_to_go_on(&self) -> String {
         match &self.go_on {
@@ -86,7 +90,7 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
         // If the same error ended everything, the files that failed with it count once.
         let failed = if stopped.reach() == Reach::Everything { summary.failures.len() as u64 } else { summary.failed };
         list_failures(ctx, summary, failed);
-        ctx.ui.status(&summary_line(summary, "stopped", facts.folders()));
+        ctx.ui.status(&summary_line(summary, "stopped", facts));
         return Err(match stopped {
             TransferError::Cancelled if matches!(facts.go_on, GoOn::SameCommand) => CliError::interrupted().hint(
                 "run the same command again, with --force if it reports existing files: identical files are skipped",
@@ -107,7 +111,7 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
     let succeeded = summary.transferred + summary.unchanged + summary.skipped + facts.folders() > 0;
     let failed = summary.failed;
     let kinds = list_failures(ctx, summary, failed);
-    ctx.ui.status(&summary_line(summary, word, facts.folders()));
+    ctx.ui.status(&summary_line(summary, word, facts));
     if summary.failed == 0 {
         return Ok(Outcome::Done);
     }
@@ -144,6 +148,7 @@ fn summary_record(summary: &Summary, facts: &Facts<'_>) -> serde_json::Value {
         "bytes": summary.bytes,
         "unchanged": summary.unchanged,
         "skipped": summary.skipped,
+        "excluded": facts.excluded(),
         "failed": summary.failed,
         "folders": facts.folders(),
         "seconds": (summary.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
@@ -175,7 +180,8 @@ fn list_failures(ctx: &Ctx, summary: &mut Summary, failed: u64) -> Vec<Kind> {
     kinds
 }
 
-fn summary_line(summary: &Summary, word: &str, folders: u64) -> String {
+fn summary_line(summary: &Summary, word: &str, facts: &Facts<'_>) -> String {
+    let folders = facts.folders();
     let files = |count: u64| format!("{} file{}", human::count(count), if count == 1 { "" } else { "s" });
     let mut line = format!(
         "{word}: {} ({}) in {}",
@@ -189,9 +195,13 @@ fn summary_line(summary: &Summary, word: &str, folders: u64) -> String {
         line.push_str(&format!(" ({}/s)", human::bytes((summary.bytes as f64 / seconds) as u64)));
     }
     let made = if folders == 1 { "folder made" } else { "folders made" };
-    for (count, what) in
-        [(folders, made), (summary.unchanged, "unchanged"), (summary.skipped, "skipped"), (summary.failed, "failed")]
-    {
+    for (count, what) in [
+        (folders, made),
+        (summary.unchanged, "unchanged"),
+        (summary.skipped, "skipped"),
+        (facts.excluded(), "excluded"),
+        (summary.failed, "failed"),
+    ] {
         if count > 0 {
             line.push_str(&format!(", {} {what}", human::count(count)));
         }

@@ -17,6 +17,7 @@ use cells_client::http::retry::RetryPolicy;
 use cells_client::transfer::Options;
 use cells_client::transfer::options::{MAXIMUM_PARTS, PART_STEP};
 use cells_client::transfer::temporary::Temporaries;
+use cells_client::walk::filter::Filter;
 use cells_client::walk::local::{LocalOptions, real_path};
 
 /// The maximum size of a part, and of a file sent in one piece, in MiB. The gateway accepts no more.
@@ -63,7 +64,7 @@ pub(super) fn parse_transfers(text: &str) -> Result<Transfers, String> {
 }
 
 /// Returns the transfer options from the command line and the environment.
-pub(super) fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
+pub(super) fn options(ctx: &Ctx, args: &Args, filter: Filter) -> Result<Options, CliError> {
     let (environment, usual) = (&ctx.settings.environment, Options::default());
     let part_size = part_size(ctx, args.part_size)?;
     let (flag, variable) = ("--multipart-threshold", env::MULTIPART_THRESHOLD);
@@ -110,7 +111,7 @@ pub(super) fn options(ctx: &Ctx, args: &Args) -> Result<Options, CliError> {
         mkpath: args.mkpath,
         local: LocalOptions {
             links: args.links.into(),
-            hidden: !args.no_hidden,
+            filter: Arc::new(filter),
             except: args.manifest.as_deref().and_then(real_path),
         },
         temporaries: Arc::new(temporaries(ctx)),

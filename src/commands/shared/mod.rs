@@ -2,6 +2,8 @@
 
 pub mod archive;
 pub mod edits;
+pub mod filters;
+pub mod input;
 pub mod links;
 pub mod nodes;
 pub mod operands;

@@ -90,6 +90,8 @@ struct State {
     done_files: u64,
     failed: u64,
     folders: u64,
+    /// The number of files and folders that the filter leaves out.
+    excluded: u64,
     /// The number of folders to create on the server, including created ones.
     found_folders: u64,
     /// The number of bytes that have moved.
@@ -187,6 +189,11 @@ impl Progress {
     /// Returns the number of created folders.
     pub fn folders(&self) -> u64 {
         lock(&self.state).folders
+    }
+
+    /// Returns the number of files and folders that the filter leaves out. The content of such a folder is unknown.
+    pub fn excluded(&self) -> u64 {
+        lock(&self.state).excluded
     }
 
     /// Adds the last line to the manifest, if there is one.
@@ -313,6 +320,13 @@ impl Observer for Progress {
         state.found_bytes = state.found_bytes.saturating_add(bytes);
         if let Some(active) = state.active.get_mut(&item) {
             active.size = active.size.saturating_add(bytes);
+        }
+    }
+
+    fn excluded(&self, path: &str) {
+        lock(&self.state).excluded += 1;
+        if self.show.verbose {
+            self.say(&format!("excluded {path}"));
         }
     }
 

@@ -27,8 +27,14 @@ const SAME_HERE: &str = "another name in its folder is the same on this system (
 impl Engine {
     /// Walks a remote tree and sends its steps. Ends early if the receiver is gone.
     pub(in crate::transfer) async fn plan_tree_download(&self, tree: TreeDownload, steps: &mpsc::Sender<Step>) {
-        let mut places =
-            Places { blocked: HashMap::new(), made: HashSet::new(), taken: None, tree: &tree, engine: self };
+        let mut places = Places {
+            blocked: HashMap::new(),
+            made: HashSet::new(),
+            used: self.options.local.filter.selects_files().then(HashSet::new),
+            taken: None,
+            tree: &tree,
+            engine: self,
+        };
         if let Err(error) = places.make(&tree.source, &tree.target) {
             let (source, target) = (tree.source.marked(), tree.target.display().to_string());
             let _ = steps.send(Step::Refused { direction: Direction::Download, source, target, error }).await;
@@ -37,13 +43,18 @@ impl Engine {
         if !self.options.dry_run && local_name::is_folding(&tree.target) {
             places.taken = Some(Taken::default());
         }
-        let mut walk = remote::walk(&self.api, &self.s3, &tree.source, RemoteOptions::default());
+        let options = RemoteOptions { filter: self.options.local.filter.clone(), ..RemoteOptions::default() };
+        let mut walk = remote::walk(&self.api, &self.s3, &tree.source, options);
         while let Some(item) = walk.recv().await {
             let step = match item {
                 RemoteItem::Folder(node) => places.folder(&node),
                 RemoteItem::File(node) => Some(places.file(node)),
                 RemoteItem::RecycleBin(node) => {
                     Some(Step::Notice { path: node.path.to_string(), notice: Notice::RecycleBin })
+                }
+                RemoteItem::Excluded(node) => {
+                    self.observer.excluded(&node.path.marked());
+                    None
                 }
                 RemoteItem::Failed { folder, error } => Some(Step::Refused {
                     direction: Direction::Download,
@@ -67,6 +78,8 @@ struct Places<'a> {
     /// Hashes of the remote folders whose local folders this run has created. Hashes save memory, since there may be
     /// hundreds of thousands of folders; a collision only causes one more look at the disk.
     made: HashSet<u64>,
+    /// The folders that contain a selected file, if the filter selects files. Only they are created.
+    used: Option<HashSet<u64>>,
     /// The names used so far, if the local file system treats some different names as equal.
     taken: Option<Taken>,
     tree: &'a TreeDownload,
@@ -95,7 +108,10 @@ impl Places<'_> {
     }
 
     fn folder(&mut self, node: &Node) -> Option<Step> {
-        let made = self.place(node).and_then(|place| self.make(&node.path, &place));
+        let made = self.place(node).and_then(|place| match self.used {
+            Some(_) => Ok(()),
+            None => self.make(&node.path, &place),
+        });
         match made {
             Ok(()) => None,
             Err(error) => {
@@ -111,8 +127,34 @@ impl Places<'_> {
         }
     }
 
+    /// Creates the folders above a file that were postponed until there is one. Fails for the folder that cannot be
+    /// created.
+    fn make_above(&mut self, node: &Node) -> Result<(), TransferError> {
+        let root = self.tree.source.segments().count();
+        let above = std::iter::successors(node.path.parent(), RemotePath::parent);
+        let mut folders: Vec<RemotePath> = above.take_while(|folder| folder.segments().count() > root).collect();
+        folders.reverse();
+        for folder in folders {
+            if let Some(cause) = self.blocked.get(&folder) {
+                return Err(TransferError::Folder { folder: folder.to_string(), source: cause.clone() });
+            }
+            if self.used.as_mut().is_none_or(|used| !used.insert(sum(&folder))) {
+                continue;
+            }
+            let Some(relative) = folder.relative_to(&self.tree.source) else { continue };
+            let place = self.tree.target.join(relative);
+            if let Err(error) = self.make(&folder, &place) {
+                let error = Arc::new(error);
+                self.blocked.insert(folder.clone(), error.clone());
+                return Err(TransferError::Folder { folder: folder.to_string(), source: error });
+            }
+        }
+        Ok(())
+    }
+
     fn file(&mut self, node: Node) -> Step {
-        let place = self.place(&node).and_then(|place| match &self.tree.merged {
+        let place = self.place(&node).and_then(|place| self.make_above(&node).map(|()| place));
+        let place = place.and_then(|place| match &self.tree.merged {
             Some(claims) if !claims.claim(&place, self.taken.is_some()) => Err(TransferError::TargetTaken {
                 source_path: node.path.to_string(),
                 target: place.display().to_string(),

@@ -34,6 +34,8 @@ pub enum Job {
         /// Why it is skipped.
         reason: LeftOut,
     },
+    /// Leave out a source that the filter does not select.
+    Excluded(String),
     /// Report a source that cannot be transferred, while other sources are.
     Refused {
         /// The direction of its transfer.

@@ -26,6 +26,8 @@ pub(in crate::transfer) struct Stopped;
 impl Engine {
     /// Turns jobs into steps until the receiver of the steps is gone.
     pub(in crate::transfer) async fn plan(self, jobs: Vec<Job>, steps: mpsc::Sender<Step>) {
+        let is_download = |job: &Job| matches!(job, Job::DownloadFile(_) | Job::DownloadTree(_));
+        let direction = if jobs.iter().any(is_download) { Direction::Download } else { Direction::Upload };
         let maker = FolderMaker::start(self.api.clone(), self.options.dry_run, self.observer.clone());
         for job in jobs {
             match job {
@@ -55,6 +57,7 @@ impl Engine {
                         return;
                     }
                 }
+                Job::Excluded(source) => self.observer.excluded(&source),
                 Job::LeftOut { source, reason } => {
                     if self.add_step(&steps, Step::left_out(source, reason)).await.is_err() {
                         return;
@@ -62,6 +65,13 @@ impl Engine {
                 }
                 Job::UploadTree(tree) => self.plan_tree_upload(tree, &maker, &steps).await,
                 Job::DownloadTree(tree) => self.plan_tree_download(tree, &steps).await,
+            }
+        }
+        for name in self.options.local.filter.missing() {
+            let error = TransferError::NotFound(format!("'{name}' is in the list, but is not a file in the source"));
+            let step = Step::Refused { direction, source: name, target: String::new(), error };
+            if self.add_step(&steps, step).await.is_err() {
+                return;
             }
         }
         self.observer.walk_finished();

@@ -97,6 +97,10 @@ impl Engine {
                 }
                 Err(error) => return Err(error),
             };
+            if metadata.is_file() && !self.selects_named(source, &metadata) {
+                jobs.push(Job::Excluded(source.display().to_string()));
+                continue;
+            }
             if !gives_contents(source)
                 && let Some(first) = taken.insert(target.clone(), source)
             {
@@ -110,6 +114,12 @@ impl Engine {
         }
         self.planned_uploads(wanted, &place, merged, &mut jobs).await?;
         Ok(jobs)
+    }
+
+    /// Whether the filter selects a named file. The only part of its path that counts is its name.
+    fn selects_named(&self, source: &Path, metadata: &fs::Metadata) -> bool {
+        let name = source.file_name().unwrap_or_default().to_string_lossy();
+        self.options.local.filter.file(&name, metadata.len(), metadata.modified().ok())
     }
 
     /// Returns the jobs of sources whose targets are known.
@@ -317,6 +327,10 @@ impl Engine {
                 Err(error) => return Err(error),
             };
             let DownloadSource { node, contents } = source;
+            if !node.is_folder() && !self.options.local.filter.named_node(self.api.own_name(&node), &node) {
+                jobs.push(Job::Excluded(node.path.marked()));
+                continue;
+            }
             let key = if is_folding {
                 target.with_file_name(local_name::folded(self.api.own_name(&node)))
             } else {

@@ -96,6 +96,10 @@ impl Engine {
                     }
                     None
                 }
+                LocalItem::Excluded { path } => {
+                    self.observer.excluded(&path.display().to_string());
+                    None
+                }
                 LocalItem::LeftOut { path, reason } => Some(Step::left_out(path.display().to_string(), reason)),
                 LocalItem::LeadsOut { path } => {
                     Some(Step::Notice { path: path.display().to_string(), notice: Notice::LeadsOut })
