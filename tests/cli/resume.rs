@@ -379,7 +379,8 @@ fn kills(rounds: usize) {
         let size = [2 * PART - 1, 2 * PART, 2 * PART + 1, 4 * PART + 12_345][round % 4];
         let bytes = content(size, u32::try_from(round).expect("a small number"));
         world.write("large", &bytes);
-        let words = up(&[]);
+        // With -f, because a process may be killed after its file is complete.
+        let words = up(&["-f"]);
         let killed = kill_often(&world, &borrowed(&words), &mut seed, 4);
         assert!(world.tree().read(TARGET).as_ref() == Some(&bytes), "round {round}");
         let parts = size.div_ceil(PART);

@@ -128,6 +128,26 @@ async fn a_refusal_of_a_moment_is_waited_out() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_a_server_that_fails_is_not_taken_for_a_missing_permission() {
+    let denied = "<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>";
+    let house = House::new();
+    house.write("file", content(1000));
+    let refused = || Fault::on("PUT", "/io/common-files/file").status(403).body("application/xml", denied);
+    let fails = || Fault::on("GET", "/a/tree/stat/common-files").skip(1).status(503);
+    house.sandbox.faults().add(refused().times(3));
+    house.sandbox.faults().add(fails().times(3));
+    assert_whole(&house.up(&["file"], "common-files").await.expect("a run"));
+    assert!(house.sandbox.tree().read("common-files/file") == Some(content(1000)));
+    // If it stays so, the server is at fault.
+    house.write("other", content(1000));
+    let refused = Fault::on("PUT", "/io/common-files/other").status(403).body("application/xml", denied);
+    house.sandbox.faults().add(refused.always());
+    house.sandbox.faults().add(fails().always());
+    let summary = house.up(&["other"], "common-files").await.expect("a run");
+    assert_eq!(Kind::of_transfer(&summary.failures[0].error), Kind::Unreachable);
+}
+
+#[tokio::test]
 async fn who_has_locked_a_file_is_told() {
     let house = House::of(
         Config::default(),

@@ -5,6 +5,7 @@ use http::{HeaderValue, Method, StatusCode};
 
 use super::token::Token;
 use crate::account::ServerUrl;
+use crate::auth::AuthError;
 use crate::http::{Detail, Http, HttpError, HttpErrorKind};
 use crate::path::encode_segment;
 
@@ -17,12 +18,17 @@ pub const ANY_WORKSPACE: &str = "-";
 /// Whether a token is dead according to REST. The request is for a workspace, which need not exist.
 ///
 /// # Errors
-/// There is no answer, so nothing is known.
-pub(super) async fn probe(http: &Http, url: &ServerUrl, workspace: &str, token: &Token) -> Result<bool, HttpError> {
+/// There is no answer, or the server itself fails ([`AuthError::Server`]), so nothing is known.
+pub(super) async fn probe(http: &Http, url: &ServerUrl, workspace: &str, token: &Token) -> Result<bool, AuthError> {
     let path = format!("/a/tree/stat/{}", encode_segment(workspace));
     let request = http.server_request(Method::GET, url, &path)?;
     let response = http.send(request.header(AUTHORIZATION, bearer(token)?).header(ACCEPT, "application/json")).await?;
     let status = response.status();
+    // A plain 500 may also be a missing permission (docs/protocol.md §4.1).
+    if matches!(status.as_u16(), 429 | 502..=504) {
+        let message = "the server refused the request, and failed when it was asked whether the token is valid";
+        return Err(AuthError::Server { status: status.as_u16(), message: message.to_owned() });
+    }
     Ok(is_dead_token_answer(status, &http.read(response, PROBE_LIMIT).await?))
 }
 

@@ -117,7 +117,14 @@ impl Client {
 
     async fn is_dead(&self, call: &Call<'_>, token: &Token, started: Instant) -> Result<bool, ServerError> {
         let workspace = if call.workspace.is_empty() { ANY_WORKSPACE } else { call.workspace };
-        Ok(self.sender.is_dead(token, workspace, started).await?)
+        self.sender.is_dead(token, workspace, started).await.map_err(|error| match error {
+            // Neither the token nor the permission is known to be at fault, and the server may recover.
+            AuthError::Server { status, .. } => {
+                let kind = if status == 429 { ServerErrorKind::TooMany } else { ServerErrorKind::Server };
+                ServerError { status: Some(status), ..ServerError::new(kind, error.to_string()) }
+            }
+            error => error.into(),
+        })
     }
 
     async fn attempt(&self, call: &Call<'_>, token: &Token) -> Result<reqwest::Response, ServerError> {

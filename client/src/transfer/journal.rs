@@ -217,6 +217,15 @@ impl Journals {
         found.await.unwrap_or(false)
     }
 
+    /// Removes the journal of a transfer that turned out to be complete: its process was killed just before its end.
+    pub(in crate::transfer) async fn settle(&self, api: &api::Client, ends: Ends<'_>) {
+        if self.has(api, ends).await
+            && let Ok(Some(journal)) = self.open(api, ends).await
+        {
+            let _ = tokio::task::spawn_blocking(|| journal.discard()).await;
+        }
+    }
+
     async fn key(&self, api: &api::Client, ends: Ends<'_>) -> Option<Key> {
         let shared = self.0.clone()?;
         let user = shared

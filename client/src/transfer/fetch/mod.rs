@@ -17,8 +17,9 @@ use tokio::task::spawn_blocking;
 use crate::api::Node;
 use crate::sys::open;
 use crate::transfer::error::NO_FILE;
-use crate::transfer::event::{ItemNumber, ItemOutcome, Reason};
+use crate::transfer::event::{Direction, ItemNumber, ItemOutcome, Reason};
 use crate::transfer::fetch::partial::Partial;
+use crate::transfer::journal::Ends;
 use crate::transfer::plan::decision::{Comparison, Decision, decide, free_names};
 use crate::transfer::plan::download::can_write;
 use crate::transfer::plan::step::DownloadCandidate;
@@ -61,6 +62,8 @@ impl Engine {
             };
             let reason = match decision {
                 Decision::Unchanged => {
+                    let ends = Ends { direction: Direction::Download, local: &target, remote: &candidate.source.path };
+                    self.options.journals.settle(&self.api, ends).await;
                     self.keep_time(candidate)?;
                     return Ok(Downloaded { outcome: ItemOutcome::Unchanged, target, etag, size });
                 }

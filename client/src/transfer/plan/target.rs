@@ -14,6 +14,7 @@ use crate::path::{RemotePath, check_folder_name, check_name};
 use crate::sys::local_name;
 use crate::transfer::error::{HIDDEN_BY_LINK, MissingFolder, NO_FILE};
 use crate::transfer::event::Direction;
+use crate::transfer::journal::Ends;
 use crate::transfer::plan::Job;
 use crate::transfer::plan::claims::{Claims, Merged};
 use crate::transfer::plan::folders::{FolderState, TargetFolder};
@@ -155,7 +156,9 @@ impl Engine {
                 }
                 // A file that is renamed must not get the name of another source.
                 folder.claim(target.name());
-                self.upload_file(source, &target, there.as_ref(), folder.clone())?
+                let ends = Ends { direction: Direction::Upload, local: source, remote: &target };
+                let is_resumed = there.is_some() && self.options.journals.has(&self.api, ends).await;
+                self.upload_file(source, &target, there.as_ref(), (folder.clone(), is_resumed))?
             });
         }
         Ok(())
@@ -166,14 +169,15 @@ impl Engine {
         source: &Path,
         target: &RemotePath,
         there: Option<&Node>,
-        folder: Arc<TargetFolder>,
+        (folder, is_resumed): (Arc<TargetFolder>, bool),
     ) -> Result<Job, TransferError> {
         let snapshot = Snapshot::take(source)?;
         match there {
             Some(node) if node.is_folder() && self.options.if_exists != IfExists::Overwrite => {
                 return Err(TransferError::replaceable(target, "folder"));
             }
-            Some(_) if self.options.if_exists == IfExists::Fail => {
+            // An interrupted run may have completed the file, so compare its content.
+            Some(_) if self.options.if_exists == IfExists::Fail && !is_resumed => {
                 return Err(TransferError::Exists(target.to_string()));
             }
             _ => {}
@@ -346,7 +350,9 @@ impl Engine {
             if let Some(claims) = merged.as_ref().filter(|_| !node.is_folder()) {
                 claims.claim(&target, is_folding);
             }
-            jobs.push(self.download_job(node, target, merged.clone())?);
+            let ends = Ends { direction: Direction::Download, local: &target, remote: &node.path };
+            let is_resumed = target.is_file() && self.options.journals.has(&self.api, ends).await;
+            jobs.push(self.download_job(node, (target, is_resumed), merged.clone())?);
         }
         Ok(jobs)
     }
@@ -377,7 +383,12 @@ impl Engine {
         }
     }
 
-    fn download_job(&self, node: Node, target: PathBuf, merged: Option<Arc<Claims>>) -> Result<Job, TransferError> {
+    fn download_job(
+        &self,
+        node: Node,
+        (target, is_resumed): (PathBuf, bool),
+        merged: Option<Arc<Claims>>,
+    ) -> Result<Job, TransferError> {
         let there = match fs::metadata(&target) {
             Ok(metadata) => Some(metadata),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -392,7 +403,7 @@ impl Engine {
                 let kind = if metadata.is_dir() { "folder" } else { "file" };
                 Err(TransferError::clash(shown, kind))
             }
-            Some(_) if !node.is_folder() && self.options.if_exists == IfExists::Fail => {
+            Some(_) if !node.is_folder() && self.options.if_exists == IfExists::Fail && !is_resumed => {
                 Err(TransferError::Exists(shown))
             }
             _ if node.is_folder() => Ok(Job::DownloadTree(TreeDownload { source: node.path, target, merged })),

@@ -105,6 +105,8 @@ impl Engine {
             }
             Some(node) => match self.decide_upload(candidate, node).await? {
                 Decision::Unchanged => {
+                    let ends = Ends { direction: Direction::Upload, local: &candidate.source, remote: &target };
+                    self.options.journals.settle(&self.api, ends).await;
                     return Ok(uploaded(ItemOutcome::Unchanged, target, node.etag.clone()));
                 }
                 Decision::Skip => {
