@@ -141,6 +141,10 @@ pub(crate) const LINES: &[Line] = &[
     line("rm", "rm common-files/folder").input("y\n").effect(Effect::Gone("common-files/folder")),
     line("rm", "rm -f common-files/folder/*.txt").effect(Effect::Gone("common-files/folder/a.txt")),
     line("rm", "rm -p common-files/report.txt").input("yes\n").effect(Effect::Gone("common-files/report.txt")),
+    line("transfers ls", "transfers ls").offline(),
+    // Nothing is unfinished here; tests/cli/resume.rs has the rest.
+    line("transfers resume", "transfers resume --all"),
+    line("transfers abort", "transfers abort --all"),
     line("trash ls", "trash ls").before("rm -f common-files/report.txt"),
     line("trash restore", "trash restore common-files/recycle_bin/report.txt")
         .before("rm -f common-files/report.txt")

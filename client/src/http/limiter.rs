@@ -42,8 +42,15 @@ const LINE_ALONE: f64 = 1.25;
 /// A small step up must bring this much, as a factor; noise alone rarely does.
 const WORTH_A_STEP: f64 = 1.06;
 
-/// A step down may cost this much, as a factor.
-const COSTS_NOTHING: f64 = 0.98;
+/// The factors of steps down. The first ones, after the limit has stopped doubling, are large: the first round is slow,
+/// because it opens connections and the server's caches are empty, so the doubling may have gone too far.
+const STEP_DOWN: f64 = 0.8;
+const FIRST_STEP_DOWN: f64 = 0.5;
+
+/// Each step down must keep this share of the throughput. A large step may cost a little, because it shortens the queue
+/// for all users of the server.
+const KEPT: f64 = 0.97;
+const KEPT_BY_FIRST_STEP: f64 = 0.9;
 
 /// If transfers take this many times as long as before, with the same number in flight, the server is overloaded.
 const RUNAWAY: f64 = 4.0;
@@ -295,7 +302,9 @@ impl Times {
 /// The purpose of the present round.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
-    /// The first round, which later ones are compared with.
+    /// The first round. It is not compared with any other: it opens connections, and the server's caches are empty.
+    Cold,
+    /// The round that the next ones are compared with.
     First,
     /// Each round at least doubles the limit, as long as that is worth it.
     Doubling,
@@ -318,6 +327,8 @@ struct Controller {
     reference: Times,
     /// The next step up, as a factor. It grows while steps are worth it.
     step: f64,
+    /// The next step down, as a factor.
+    step_down: f64,
     /// The number of rounds of the next pause.
     hold: u32,
     round: Round,
@@ -355,10 +366,11 @@ impl Controller {
         Self {
             limit,
             maximum,
-            phase: Phase::First,
+            phase: Phase::Cold,
             settled: limit,
             reference: Times::default(),
             step: 1.25,
+            step_down: STEP_DOWN,
             hold: 1,
             round: Round::new(Instant::now()),
             refused_share: 0.0,
@@ -382,7 +394,7 @@ impl Controller {
         self.round.peak = self.round.peak.max(sample.in_flight);
         // While the limit doubles, speed is more important than precision.
         let enough = match self.phase {
-            Phase::First | Phase::Doubling => self.limit / 2,
+            Phase::Cold | Phase::First | Phase::Doubling => self.limit / 2,
             _ => self.limit,
         };
         let long_enough = sample.ended - self.round.begun >= SHORTEST_ROUND;
@@ -422,6 +434,10 @@ impl Controller {
         let count = (round.samples + round.refused) as f64;
         let share = round.refused as f64 / count;
         self.refused_share += (share - self.refused_share) * count / (count + REMEMBERED_REFUSALS);
+        if self.phase == Phase::Cold {
+            self.phase = Phase::First;
+            return;
+        }
         let in_flight = round.in_flight();
         round.times.in_flight = in_flight;
         let Some(slowdown) = round.times.slowdown(&self.reference) else {
@@ -438,13 +454,14 @@ impl Controller {
         let more = in_flight / self.reference.in_flight.max(1.0);
         let throughput = more / slowdown;
         match self.phase {
-            Phase::First | Phase::Doubling if throughput >= WORTH_DOUBLING => {
+            Phase::Cold | Phase::First | Phase::Doubling if throughput >= WORTH_DOUBLING => {
                 self.settle(round.times);
                 self.grow(round.peak, if slowdown < LINE_ALONE { 4 } else { 2 });
             }
-            Phase::First | Phase::Doubling => {
+            Phase::Cold | Phase::First | Phase::Doubling => {
                 self.limit = self.settled;
-                self.rest();
+                self.step_down = FIRST_STEP_DOWN;
+                self.phase = Phase::Holding(1);
             }
             Phase::Holding(_) if slowdown > RUNAWAY * more.max(1.0) => {
                 self.give_way(now);
@@ -454,7 +471,9 @@ impl Controller {
             Phase::Holding(rounds) => {
                 self.reference.learn(&round.times);
                 self.phase = Phase::Holding(rounds.saturating_sub(1));
-                if rounds <= 1 {
+                if rounds <= 1 && self.step_down < STEP_DOWN {
+                    self.try_down();
+                } else if rounds <= 1 {
                     self.try_up(round.peak);
                 }
             }
@@ -467,13 +486,14 @@ impl Controller {
                 self.limit = self.settled;
                 self.try_down();
             }
-            Phase::Down if throughput >= COSTS_NOTHING => {
+            Phase::Down if throughput >= self.to_keep() => {
                 self.settle(round.times);
                 self.hold = 1;
                 self.try_down();
             }
             Phase::Down => {
                 self.limit = self.settled;
+                self.step_down = STEP_DOWN;
                 self.rest();
             }
         }
@@ -504,10 +524,15 @@ impl Controller {
 
     fn try_down(&mut self) {
         if self.limit <= 1 {
+            self.step_down = STEP_DOWN;
             return self.rest();
         }
-        self.limit = (self.limit * 4 / 5).min(self.limit - 1);
+        self.limit = ((self.limit as f64 * self.step_down) as usize).clamp(1, self.limit - 1);
         self.phase = Phase::Down;
+    }
+
+    fn to_keep(&self) -> f64 {
+        if self.step_down < STEP_DOWN { KEPT_BY_FIRST_STEP } else { KEPT }
     }
 
     fn is_used(&self, peak: usize) -> bool {
@@ -533,19 +558,22 @@ mod tests {
         round_trip: Duration,
         /// One in this many transfers is refused.
         refuses: Option<usize>,
+        /// The first transfers take three times as long: so many of them.
+        cold: usize,
     }
 
     impl Server {
         fn new(workers: usize, round_trip: u64) -> Self {
             let free = Arc::new(Semaphore::new(workers));
-            Self { workers, free, round_trip: Duration::from_millis(round_trip), refuses: None }
+            Self { workers, free, round_trip: Duration::from_millis(round_trip), refuses: None, cold: 0 }
         }
 
         async fn transfer(&self, number: usize) -> bool {
             sleep(self.round_trip / 2).await;
             let worker = self.free.acquire().await.expect("it stays open");
             // The times differ by up to a third, in a fixed order.
-            sleep(SERVICE * (12 + (number * 7 % 5) as u32) / 14).await;
+            let times = if number < self.cold { 3 } else { 1 };
+            sleep(SERVICE * times * (12 + (number * 7 % 5) as u32) / 14).await;
             drop(worker);
             sleep(self.round_trip / 2).await;
             self.refuses.is_none_or(|every| !number.is_multiple_of(every))
@@ -649,6 +677,23 @@ mod tests {
         let (limiter, server) = (Limiter::adaptive(MOST), Server::new(10_000, 200));
         run(&limiter, &server, 12 * server.round_trip).await;
         assert!(limiter.limit() >= 128, "{limiter:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cold_start_does_not_lead_to_a_long_queue() {
+        for cold in [0, 8, 16, 40] {
+            let (limiter, server) = (Limiter::adaptive(MOST), Server { cold, ..Server::new(2, 0) });
+            run(&limiter, &server, SERVICE * 60).await;
+            // A run of 200 files.
+            let mut limits = Vec::new();
+            for _ in 0..14 {
+                run(&limiter, &Server { cold: 0, ..server.clone() }, SERVICE * 5).await;
+                limits.push(limiter.limit());
+            }
+            let mean = limits.iter().sum::<usize>() as f64 / limits.len() as f64;
+            let longest = limits.iter().max().copied().unwrap_or(0);
+            assert!(mean <= 14.0 && longest <= 16, "{cold} cold transfers: {limits:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
