@@ -87,6 +87,16 @@ pub const SKIP_MD5: &str = "CEC_SKIP_MD5";
 pub const RETRY_MAX_ATTEMPTS: &str = "CEC_RETRY_MAX_ATTEMPTS";
 /// The longest pause between two attempts, for all commands (`scp --retry-max-backoff`).
 pub const RETRY_MAX_BACKOFF: &str = "CEC_RETRY_MAX_BACKOFF";
+/// The maximum number of bytes a second (`scp --bwlimit`).
+pub const BWLIMIT: &str = "CEC_BWLIMIT";
+/// The maximum number of requests a second (`scp --tpslimit`).
+pub const TPSLIMIT: &str = "CEC_TPSLIMIT";
+/// The maximum number of bytes of a run (`scp --max-transfer`).
+pub const MAX_TRANSFER: &str = "CEC_MAX_TRANSFER";
+/// The maximum duration of a run (`scp --max-duration`).
+pub const MAX_DURATION: &str = "CEC_MAX_DURATION";
+/// The maximum time for attempts without progress (`scp --retry-max-elapsed`).
+pub const RETRY_MAX_ELAPSED: &str = "CEC_RETRY_MAX_ELAPSED";
 
 /// Show no progress (`scp --no-progress`).
 pub const NO_PROGRESS: &str = "CEC_NO_PROGRESS";

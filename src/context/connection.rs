@@ -54,6 +54,7 @@ impl Ctx {
             idle_timeout: connection.idle_timeout,
             connect_timeout: connection.connect_timeout,
             secrets: self.ui.secrets().clone(),
+            pace: self.pace.clone(),
         })?)
     }
 

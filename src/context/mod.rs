@@ -16,6 +16,7 @@ use crate::settings::{Settings, parse_pause};
 use crate::ui::Ui;
 use cells_client::account::{Credentials, LinkUrl};
 use cells_client::auth::{Sender, TokenSource};
+use cells_client::http::pace::Pace;
 use cells_client::http::retry::RetryPolicy;
 use cells_client::path::View;
 use cells_client::{api, s3};
@@ -37,6 +38,8 @@ pub struct Ctx {
     pub cancel: CancellationToken,
     /// The public link in the command's arguments, in addition to the settings.
     named_link: OnceLock<LinkUrl>,
+    /// The limits of all requests.
+    pub pace: Pace,
     warnings: Warnings,
     opened: OnceCell<Opened>,
     view: OnceCell<Option<Arc<View>>>,
@@ -53,6 +56,7 @@ impl Ctx {
             ui,
             cancel,
             named_link: OnceLock::new(),
+            pace: Pace::default(),
             warnings: Warnings::default(),
             opened: OnceCell::new(),
             view: OnceCell::new(),

@@ -51,6 +51,7 @@ impl From<TransferError> for CliError {
             | TransferError::Usage(_)
             | TransferError::TooManyParts(_)
             | TransferError::GaveUp { .. }
+            | TransferError::LimitReached(_)
             | TransferError::Cancelled => Self::new(kind, message),
         };
         let converted = converted.caused_by(causes);
@@ -110,7 +111,7 @@ impl Kind {
             | TransferError::NotAsListed(_)
             | TransferError::ChangedOnServer(_)
             | TransferError::OtherContent { .. } => Self::Integrity,
-            TransferError::GaveUp { reach: Reach::Disk, .. } => Self::Failure,
+            TransferError::GaveUp { reach: Reach::Disk, .. } | TransferError::LimitReached(_) => Self::Failure,
             TransferError::UploadLost(_)
             | TransferError::StreamLost(_)
             | TransferError::InDoubt { .. }

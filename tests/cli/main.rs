@@ -34,6 +34,7 @@ mod info;
 mod jobs;
 mod keyring;
 mod late_index;
+mod limits;
 mod links;
 mod listings;
 mod local_targets;

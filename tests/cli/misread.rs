@@ -268,7 +268,7 @@ fn what_other_programs_call_it_leads_to_what_it_is_here() {
         &["find", "common-files", "-maxdepth", "1"],
         &["find", "common-files", "*.jpg"],
         &["ls", "-url", "https://files.example.com"],
-        &["scp", "a", "cells://b", "--bwlimit", "1M"],
+        &["scp", "a", "cells://b", "--limit-rate", "1M"],
     ]);
     assert_snapshot!(refused, @r#"
     $ cec sync a b
@@ -503,10 +503,10 @@ fn what_other_programs_call_it_leads_to_what_it_is_here() {
     error: unexpected argument '-url' found
       hint: long options have two dashes: --url
     [exit code 2]
-    $ cec scp a cells://b --bwlimit 1M
+    $ cec scp a cells://b --limit-rate 1M
     [stderr]
-    error: unexpected argument '--bwlimit' found
-      hint: a speed limit is not supported yet
+    error: unexpected argument '--limit-rate' found
+      hint: --bwlimit RATE limits the speed
       hint: see 'cec scp --help'
     [exit code 2]
     "#);

@@ -5,6 +5,7 @@ pub mod diagnosis;
 pub mod error;
 pub mod limit;
 pub mod limiter;
+pub mod pace;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod properties;
 pub mod proxy;
@@ -25,6 +26,7 @@ use futures_util::{Stream, StreamExt};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use hyper_util::client::proxy::matcher::Matcher;
+use pace::Pace;
 use proxy::{ProxyVariables, Rules};
 use redact::Secrets;
 use reqwest::ResponseBuilderExt;
@@ -83,6 +85,8 @@ pub struct HttpOptions {
     pub connect_timeout: Duration,
     /// The secrets from the server, which no message may show.
     pub secrets: Secrets,
+    /// The limits of the run.
+    pub pace: Pace,
 }
 
 impl Default for HttpOptions {
@@ -101,6 +105,7 @@ impl Default for HttpOptions {
             idle_timeout: Duration::from_secs(90),
             connect_timeout: Duration::from_secs(10),
             secrets: Secrets::default(),
+            pace: Pace::default(),
         }
     }
 }
@@ -134,6 +139,7 @@ struct Shared {
     /// Whether a server has sent a valid answer.
     worked: AtomicBool,
     secrets: Secrets,
+    pace: Pace,
     /// Creates a client that keeps no connections.
     careful: Box<dyn Fn() -> reqwest::Result<reqwest::Client> + Send + Sync>,
     /// That client, once it is needed.
@@ -183,6 +189,7 @@ impl Http {
             careful: Box::new(move || client_with(0)),
             in_use: OnceLock::new(),
             secrets: options.secrets.clone(),
+            pace: options.pace.clone(),
             patience: AtomicU32::new(1),
             long_answers: limit::LongAnswers::default(),
         };
@@ -287,7 +294,8 @@ impl Http {
         let mut request = request.build().map_err(|error| classify(error, &Target::nowhere()))?;
         let (method, url) = (request.method().clone(), request.url().clone());
         let upload = options.upload.clone().unwrap_or_default();
-        watch_body(&mut request, &upload);
+        watch_body(&mut request, &upload, &self.shared.pace);
+        self.shared.pace.request().await;
         let idle = options.least_idle.unwrap_or_default().max(self.shared.idle);
         let started = Instant::now();
         let result = tokio::select! {
@@ -300,7 +308,7 @@ impl Http {
         log(&method, &url, started, result.as_ref());
         let response = result?;
         self.shared.reached.store(true, Ordering::Relaxed);
-        self.judge(with_idle_body(response, &url, idle), options).await
+        self.judge(with_watched_body(response, &url, idle, &self.shared.pace), options).await
     }
 
     /// Determines the meaning of a failed request. If the first answer over plain HTTP is not HTTP, checks whether the
@@ -428,10 +436,11 @@ fn builder(agent: HeaderValue, connect_timeout: Duration) -> reqwest::ClientBuil
         .tcp_keepalive(Duration::from_secs(30))
 }
 
-fn watch_body(request: &mut reqwest::Request, upload: &Arc<Upload>) {
+fn watch_body(request: &mut reqwest::Request, upload: &Arc<Upload>, pace: &Pace) {
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if let Some(inner) = request.body_mut().take() {
         let known = http_body::Body::size_hint(&inner).exact();
+        let inner = pace.outgoing(inner);
         let watched = WatchedBody { inner, expected: declared.or(known), upload: upload.clone() };
         *request.body_mut() = Some(reqwest::Body::wrap(watched));
     }
@@ -455,7 +464,7 @@ async fn stalled(upload: &Upload, started: Instant, idle: Duration, patience: &A
     }
 }
 
-fn with_idle_body(response: reqwest::Response, url: &Url, idle: Duration) -> reqwest::Response {
+fn with_watched_body(response: reqwest::Response, url: &Url, idle: Duration, pace: &Pace) -> reqwest::Response {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return response;
     }
@@ -467,7 +476,8 @@ fn with_idle_body(response: reqwest::Response, url: &Url, idle: Duration) -> req
     if let Some(extensions) = builder.extensions_mut() {
         extensions.extend(parts.extensions);
     }
-    let body = reqwest::Body::wrap(IdleBody::new(body, idle));
+    // The limit outside, so that its pauses do not count as silence.
+    let body = pace.incoming(reqwest::Body::wrap(IdleBody::new(body, idle)));
     // This cannot fail: the parts come from an answer that was parsed.
     builder.body(body).unwrap_or_else(|_| http::Response::new(reqwest::Body::default())).into()
 }

@@ -232,6 +232,9 @@ pub enum TransferError {
         /// Whether the server or the disk was the cause.
         reach: Reach,
     },
+    /// The run ended early because of a limit that the user has set.
+    #[error("the {0} is reached")]
+    LimitReached(&'static str),
     /// The run was canceled before the item was complete.
     #[error("interrupted")]
     Cancelled,

@@ -1,6 +1,7 @@
 //! Options of a transfer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::hash::MEBIBYTE;
 use crate::http::limiter::{Limiter, MOST};
@@ -61,6 +62,10 @@ pub struct Options {
     pub mkpath: bool,
     /// Options of the walk through local trees. Its filter also applies to remote trees and named files.
     pub local: LocalOptions,
+    /// Start no file that would bring the transferred bytes above this number.
+    pub max_transfer: Option<u64>,
+    /// End the run after this time.
+    pub max_duration: Option<Duration>,
     /// The registry of temporary files that downloads create.
     pub temporaries: Arc<Temporaries>,
     /// The journals of transfers that a later run can continue. Without them nothing is left behind.
@@ -85,6 +90,8 @@ impl Default for Options {
             dry_run: false,
             mkpath: false,
             local: LocalOptions { links: LinkPolicy::Follow, filter: Arc::default(), except: None },
+            max_transfer: None,
+            max_duration: None,
             temporaries: Arc::default(),
             journals: Journals::default(),
         }

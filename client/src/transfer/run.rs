@@ -118,6 +118,12 @@ struct Run<'a> {
     unproven_since: Instant,
     proving: JoinSet<Vec<Finished>>,
     next_number: ItemNumber,
+    /// The number of bytes of the files that have begun, without those that were not transferred.
+    begun_bytes: u64,
+    /// A file that exceeds the limit of bytes unless a file in flight turns out not to need its bytes.
+    held: Option<(Candidate, Slot)>,
+    /// When the run must end.
+    deadline: Option<tokio::time::Instant>,
     again: Vec<Finished>,
     /// The number of passes over failed files so far.
     pass: u32,
@@ -142,6 +148,9 @@ impl Engine {
             summary: Summary::default(),
             running: JoinSet::new(),
             next_number: 0,
+            begun_bytes: 0,
+            held: None,
+            deadline: self.options.max_duration.map(|limit| tokio::time::Instant::now() + limit),
             unproven: Vec::new(),
             batch: BATCH.0,
             unproven_since: Instant::now(),
@@ -226,6 +235,14 @@ impl Engine {
     }
 }
 
+/// Completes at the deadline; never without one.
+async fn time_is_up(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Checks that a file can be read. A dry run would not notice the problem otherwise.
 async fn can_read(path: &Path) -> Result<(), TransferError> {
     let opened = path.to_owned();
@@ -247,7 +264,8 @@ impl Run<'_> {
             self.pass += 1;
             for finished in std::mem::take(&mut self.again) {
                 // Even a canceled run must report what it leaves behind: an overwritten file may be damaged.
-                if (alone && !finished.is_unproven()) || self.engine.cancel.is_cancelled() {
+                let is_over = self.engine.cancel.is_cancelled() || !self.fits(&finished.candidate);
+                if (alone && !finished.is_unproven()) || is_over {
                     self.report(finished.number, finished.record);
                     continue;
                 }
@@ -269,7 +287,8 @@ impl Run<'_> {
     async fn first_pass(&mut self, steps: &mut mpsc::Receiver<Step>) {
         let limiter = self.engine.options.transfers.clone();
         let (mut open, mut slot) = (true, None);
-        while open || self.is_busy() {
+        while open || self.is_busy() || self.held.is_some() {
+            self.start_held();
             let changed = limiter.changed();
             slot = slot.filter(|_| open).or_else(|| limiter.try_start().filter(|_| open));
             let stopping = self.engine.cancel.is_cancelled();
@@ -285,7 +304,7 @@ impl Run<'_> {
                 biased;
                 Some(finished) = self.running.join_next() => self.finished(finished),
                 Some(proven) = self.proving.join_next() => self.proven(proven),
-                step = steps.recv(), if open && slot.is_some() => match step {
+                step = steps.recv(), if open && slot.is_some() && self.held.is_none() => match step {
                     Some(step) => self.step(step, &mut slot),
                     None => open = false,
                 },
@@ -295,6 +314,7 @@ impl Run<'_> {
                     self.prove();
                 }
                 () = self.engine.cancel.cancelled() => {}
+                () = time_is_up(self.deadline) => self.end_in_time(),
             }
         }
     }
@@ -308,11 +328,38 @@ impl Run<'_> {
         if self.running.is_empty() {
             self.prove();
         }
+        let is_working = !self.running.is_empty() || !self.proving.is_empty();
         tokio::select! {
             biased;
             Some(finished) = self.running.join_next() => self.finished(finished),
             Some(proven) = self.proving.join_next() => self.proven(proven),
+            () = time_is_up(self.deadline), if is_working && !self.engine.cancel.is_cancelled() => self.end_in_time(),
             else => {}
+        }
+    }
+
+    fn end_in_time(&mut self) {
+        self.stop(TransferError::LimitReached("time limit"));
+    }
+
+    /// Whether a file keeps to the limit of bytes.
+    fn fits(&self, candidate: &Candidate) -> bool {
+        let total = self.begun_bytes.saturating_add(candidate.size());
+        self.engine.options.max_transfer.is_none_or(|most| total <= most)
+    }
+
+    /// Starts the file that waits for others, if it now fits. Ends the run if no other file can make room for it.
+    fn start_held(&mut self) {
+        let Some((candidate, slot)) = self.held.take() else { return };
+        if self.engine.cancel.is_cancelled() {
+            return;
+        }
+        if self.fits(&candidate) {
+            self.start(candidate, slot);
+        } else if self.running.is_empty() {
+            self.stop(TransferError::LimitReached("limit of transferred bytes"));
+        } else {
+            self.held = Some((candidate, slot));
         }
     }
 
@@ -340,9 +387,8 @@ impl Run<'_> {
     fn step(&mut self, step: Step, slot: &mut Option<Slot>) {
         match step {
             Step::File(candidate) => {
-                if let Some(slot) = slot.take() {
-                    self.start(candidate, slot);
-                }
+                // The next turn starts it.
+                self.held = slot.take().map(|slot| (candidate, slot));
             }
             Step::Notice { path, notice } => self.engine.observer.notice(&path, notice),
             Step::Refused { direction, source, target, error } => {
@@ -363,6 +409,7 @@ impl Run<'_> {
             return;
         }
         let number = self.number();
+        self.begun_bytes = self.begun_bytes.saturating_add(candidate.size());
         let engine = self.engine.clone();
         self.running.spawn(async move {
             let _memory = engine.options.transfers.memory_for(candidate.size()).await;
@@ -391,6 +438,9 @@ impl Run<'_> {
     }
 
     fn conclude(&mut self, mut finished: Finished) {
+        if !matches!(finished.record.outcome, ItemOutcome::Transferred(_)) {
+            self.begun_bytes = self.begun_bytes.saturating_sub(finished.candidate.size());
+        }
         match &finished.record.outcome {
             ItemOutcome::Failed(error) => {
                 let transient = error.is_transient() && !self.engine.options.fail_fast;

@@ -7,12 +7,12 @@ use std::time::Duration;
 use clap::builder::ArgPredicate;
 
 use super::choices::{DebugEvents, IfExistsArg, LinksArg};
-use super::tuning::{Transfers, parse_transfers};
+use super::tuning::{Rates, Transfers, parse_rates, parse_requests, parse_transfers};
 use crate::commands::shared::filters::{MeasureArgs, REPLACED_BY_NAMES, RuleArgs};
 use crate::commands::verb::Completion;
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
-use crate::settings::parse_pause;
+use crate::settings::{parse_bytes, parse_duration, parse_pause};
 use crate::ui::progress::ProgressMode;
 use cells_client::transfer::IfExists;
 
@@ -54,7 +54,10 @@ that you upload leaves out files in the grammar of .gitignore. --files-from repl
 
 Not implemented yet: resuming a partial file in a later run.
 
-The options for speed and retries also have variables: CEC_TRANSFERS, CEC_PART_SIZE and so on.";
+With --max-transfer and --max-duration, a run that reaches its limit starts no other file and exits with 1; the same command
+continues it.
+
+The options for speed, limits and retries also have variables: CEC_TRANSFERS, CEC_PART_SIZE and so on.";
 
 fn levels(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|levels| *levels > 0).ok_or_else(|| "expected a number of levels, at least 1".to_owned())
@@ -200,6 +203,22 @@ pub struct Args {
     #[arg(long, alias = "max_parts_number", value_name = "N", help_heading = "Speed")]
     pub(super) max_parts_number: Option<u32>,
 
+    /// Maximum bytes a second for all files together: 10M, 512k; UP:DOWN for each direction; off for no limit
+    #[arg(long, value_name = "RATE[:RATE]", value_parser = parse_rates, help_heading = "Limits")]
+    pub(super) bwlimit: Option<Rates>,
+
+    /// Maximum number of requests a second
+    #[arg(long, value_name = "N", value_parser = parse_requests, help_heading = "Limits")]
+    pub(super) tpslimit: Option<f64>,
+
+    /// Start no file that would bring the transferred bytes above this size: 10G
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, help_heading = "Limits")]
+    pub(super) max_transfer: Option<u64>,
+
+    /// End the run after this time: 90s, 2h; files in transfer are interrupted
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, help_heading = "Limits")]
+    pub(super) max_duration: Option<Duration>,
+
     /// Do not compare hashes after a transfer
     #[arg(
         long, alias = "skip_md5", help_heading = "Retries and verification", value_name = "BOOL", value_parser = env::parse_switch, num_args = 0..=1, require_equals = true,
@@ -217,6 +236,10 @@ pub struct Args {
         value_parser = parse_pause
     )]
     pub(super) retry_max_backoff: Option<Duration>,
+
+    /// Longest time for the attempts at a request while no byte moves [default: 15m]
+    #[arg(long, value_name = "DURATION", help_heading = "Retries and verification", value_parser = parse_duration)]
+    pub(super) retry_max_elapsed: Option<Duration>,
 }
 
 impl Args {

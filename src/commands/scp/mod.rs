@@ -69,7 +69,7 @@ impl Verb for Args {
             "editing in place is not supported; 'cec scp' downloads a file, 'cec scp -f' uploads it again",
         ),
         Foreign::new("cec", &["touch"], "to create an empty file: cec scp - cells://ws/name < /dev/null"),
-        Foreign::new("cec scp", &["--bwlimit", "--limit-rate"], "a speed limit is not supported yet"),
+        Foreign::new("cec scp", &["--limit-rate"], "--bwlimit RATE limits the speed"),
         Foreign::new(
             "cec scp",
             &["--delete", "--delete-after", "--mirror"],
@@ -119,6 +119,12 @@ async fn transfer(ctx: &Ctx, args: Args) -> Result<Outcome, CliError> {
     limits::survive_file_size_limit();
     let filter = selection::filter(ctx, &args, &direction).await?;
     let mut options = tuning::options(ctx, &args, filter)?;
+    tuning::limit_pace(ctx, &args)?;
+    let is_stream = matches!(direction, Direction::PipeUp(..) | Direction::PipeDown(..));
+    if is_stream && (args.max_transfer.is_some() || args.max_duration.is_some()) {
+        let message = "--max-transfer and --max-duration have no effect on standard input and output";
+        return Err(CliError::new(Kind::Usage, message));
+    }
     let verbosity = args.verbosity(&ctx.settings.environment)?;
     if args.preserve && matches!(direction, Direction::Up(..) | Direction::PipeUp(..)) {
         ctx.ui.warn("the server keeps no modification times of uploads; --preserve has no effect here");

@@ -96,7 +96,9 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
                 "run the same command again, with --force if it reports existing files: identical files are skipped",
             ),
             TransferError::Cancelled => CliError::interrupted().hint(facts.how_to_go_on()),
-            error @ TransferError::GaveUp { .. } => CliError::from(error).hint(facts.how_to_go_on()),
+            error @ (TransferError::GaveUp { .. } | TransferError::LimitReached(_)) => {
+                CliError::from(error).hint(facts.how_to_go_on())
+            }
             error => error.into(),
         });
     }

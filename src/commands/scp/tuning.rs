@@ -9,7 +9,7 @@ use super::args::Args;
 use crate::context::{Ctx, MOST_ATTEMPTS};
 use crate::env::{self, Environment};
 use crate::error::{CliError, Kind};
-use crate::settings::parse_pause;
+use crate::settings::{parse_bytes, parse_duration, parse_pause};
 use crate::sys::limits;
 use cells_client::hash::MEBIBYTE;
 use cells_client::http::limiter::{Limiter, MOST};
@@ -63,6 +63,62 @@ pub(super) fn parse_transfers(text: &str) -> Result<Transfers, String> {
     }
 }
 
+/// The maximum bytes a second of both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rates {
+    sent: Option<u64>,
+    received: Option<u64>,
+}
+
+/// The smallest rate. A slower connection would seem to be silent.
+const SLOWEST: u64 = 1024;
+
+/// Parses the value of `--bwlimit`: one rate for each direction, or the upload's and the download's.
+///
+/// # Errors
+/// The text has another form, or a rate is too small.
+pub(super) fn parse_rates(text: &str) -> Result<Rates, String> {
+    let rate = |text: &str| match text.trim() {
+        "off" | "0" => Ok(None),
+        text => match parse_bytes(text) {
+            Ok(rate) if rate >= SLOWEST => Ok(Some(rate)),
+            Ok(_) => Err("must be at least 1k, or off".to_owned()),
+            Err(_) => Err("expected bytes a second such as 512k, 10M or off, or UP:DOWN".to_owned()),
+        },
+    };
+    let (sent, received) = text.split_once(':').unwrap_or((text, text));
+    Ok(Rates { sent: rate(sent)?, received: rate(received)? })
+}
+
+/// Parses the value of `--tpslimit`.
+///
+/// # Errors
+/// The text is not a number of requests a second.
+pub(super) fn parse_requests(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| (0.1..=1e6).contains(number));
+    number.ok_or_else(|| "expected a number of requests a second, at least 0.1".to_owned())
+}
+
+/// Applies the limits of bytes and requests a second to all requests of the process.
+pub(super) fn limit_pace(ctx: &Ctx, args: &Args) -> Result<(), CliError> {
+    let environment = &ctx.settings.environment;
+    let rates = match args.bwlimit {
+        Some(rates) => Some(rates),
+        None => environment.read(env::BWLIMIT, parse_rates)?,
+    };
+    if let Some(Rates { sent, received }) = rates {
+        ctx.pace.limit_bytes(sent, received);
+    }
+    let requests = match args.tpslimit {
+        Some(requests) => Some(requests),
+        None => environment.read(env::TPSLIMIT, parse_requests)?,
+    };
+    if let Some(requests) = requests {
+        ctx.pace.limit_requests(requests);
+    }
+    Ok(())
+}
+
 /// Returns the transfer options from the command line and the environment.
 pub(super) fn options(ctx: &Ctx, args: &Args, filter: Filter) -> Result<Options, CliError> {
     let (environment, usual) = (&ctx.settings.environment, Options::default());
@@ -83,6 +139,18 @@ pub(super) fn options(ctx: &Ctx, args: &Args, filter: Filter) -> Result<Options,
         Some(flag) => Some(flag),
         None => environment.read(env::RETRY_MAX_BACKOFF, parse_pause)?,
     };
+    let max_elapsed = match args.retry_max_elapsed {
+        Some(flag) => Some(flag),
+        None => environment.read(env::RETRY_MAX_ELAPSED, parse_duration)?,
+    };
+    let max_transfer = match args.max_transfer {
+        Some(flag) => Some(flag),
+        None => environment.read(env::MAX_TRANSFER, parse_bytes)?,
+    };
+    let max_duration = match args.max_duration {
+        Some(flag) => Some(flag),
+        None => environment.read(env::MAX_DURATION, parse_duration)?,
+    };
     let skip_hashes = match args.skip_md5 {
         Some(flag) => flag,
         None => environment.switch(env::SKIP_MD5)?.unwrap_or(false),
@@ -100,7 +168,11 @@ pub(super) fn options(ctx: &Ctx, args: &Args, filter: Filter) -> Result<Options,
         retry: RetryPolicy {
             max_backoff: max_backoff.unwrap_or(Duration::from_secs(30)),
             // Unlimited attempts also have no time limit.
-            max_elapsed: if attempts == 0 { Duration::MAX } else { Duration::from_secs(15 * 60) },
+            max_elapsed: match max_elapsed {
+                Some(limit) => limit,
+                None if attempts == 0 => Duration::MAX,
+                None => Duration::from_secs(15 * 60),
+            },
             ..RetryPolicy::default()
         }
         .with_attempts(attempts),
@@ -114,6 +186,8 @@ pub(super) fn options(ctx: &Ctx, args: &Args, filter: Filter) -> Result<Options,
             filter: Arc::new(filter),
             except: args.manifest.as_deref().and_then(real_path),
         },
+        max_transfer,
+        max_duration,
         temporaries: Arc::new(temporaries(ctx)),
         ..Options::default()
     })

@@ -22,13 +22,13 @@ pub struct RuleArgs {
     #[arg(long, value_name = "PATTERN", help_heading = "Selection")]
     exclude: Vec<String>,
     /// File with patterns for --exclude, one per line; - for standard input
-    #[arg(long, value_name = "FILE", help_heading = "Selection")]
+    #[arg(long, value_name = "FILE", help_heading = "Selection", hide_short_help = true)]
     exclude_from: Vec<PathBuf>,
     /// A rule: '+ PATTERN' includes, '- PATTERN' leaves out; the first rule that matches decides
     #[arg(long, value_name = "RULE", help_heading = "Selection", allow_hyphen_values = true)]
     filter: Vec<String>,
     /// File with rules for --filter, one per line; - for standard input
-    #[arg(long, value_name = "FILE", help_heading = "Selection")]
+    #[arg(long, value_name = "FILE", help_heading = "Selection", hide_short_help = true)]
     filter_from: Vec<PathBuf>,
 }
 

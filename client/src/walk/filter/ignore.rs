@@ -51,7 +51,7 @@ fn rule(line: &str) -> Option<Rule> {
     if glob.is_empty() {
         return None;
     }
-    let pattern = Pattern::compile(&format!("^{}$", regex(glob, rooted)?), !rooted).ok()?;
+    let pattern = Pattern::compile(&format!("^{}$", regex(glob, rooted)?), glob, !rooted).ok()?;
     Some(Rule { verdict, folders_only, pattern })
 }
 

@@ -10,6 +10,8 @@ const META: &str = r"\.+*?()|[]{}^$#&-~";
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
     regex: Regex,
+    /// A text that every match contains. Searching for it takes a tenth of the time of a comparison.
+    part: String,
     /// Whether only the last name of a path is compared.
     name_only: bool,
 }
@@ -28,26 +30,36 @@ impl Pattern {
         let name_only = !rooted && !rest.contains('/') && !rest.contains("**") && !rest.contains("{{");
         let start = if rooted || name_only { "^" } else { "(?:^|/)" };
         let body = Translation::of(rest)?;
-        Self::compile(&format!("{start}(?:{body})$"), name_only)
+        Self::compile(&format!("{start}(?:{body})$"), rest, name_only)
     }
 
-    /// Compiles a regular expression. `name_only` if it is compared with the last name of a path.
+    /// Compiles the regular expression of a pattern. `name_only` if it is compared with the last name of a path.
     ///
     /// # Errors
     /// What is not valid.
-    pub(super) fn compile(regex: &str, name_only: bool) -> Result<Self, String> {
+    pub(super) fn compile(regex: &str, glob: &str, name_only: bool) -> Result<Self, String> {
         let regex = Regex::new(regex).map_err(|error| error.to_string())?;
-        Ok(Self { regex, name_only })
+        Ok(Self { regex, part: literal_part(glob).to_owned(), name_only })
     }
 
     /// Whether a path matches.
     pub(super) fn is_match(&self, path: &str) -> bool {
-        self.regex.is_match(if self.name_only { last_name(path) } else { path })
+        let path = if self.name_only { last_name(path) } else { path };
+        path.contains(&self.part) && self.regex.is_match(path)
     }
 }
 
 fn last_name(path: &str) -> &str {
     path.rfind('/').map_or(path, |slash| &path[slash + 1..])
+}
+
+/// Returns the longest text that every match of a pattern contains; empty if the pattern is not a simple one. Separators
+/// at its ends are not certain, because `**/` also matches no folder in ignore files.
+fn literal_part(glob: &str) -> &str {
+    if glob.contains(['[', ']', '{', '}', '\\']) {
+        return "";
+    }
+    glob.split(['*', '?']).map(|part| part.trim_matches('/')).max_by_key(|part| part.len()).unwrap_or_default()
 }
 
 /// Appends a character that matches itself.
