@@ -56,7 +56,7 @@ Examples:
   cec ls common-files
   cec scp report.pdf cells://common-files/reports/
 
-More: 'cec help' with options, exit-codes, environment, filters or paths.
+More: 'cec help options', or instead of options: exit-codes, environment, filters, paths.
 
 Start with 'cec configure', or set CEC_URL and CEC_TOKEN.";
 
@@ -74,7 +74,7 @@ Exit codes:
 Other users of this machine can see a token or password on the command line; use CEC_TOKEN, --token-file, \
 CEC_PASSWORD, or - to read standard input.
 
-More: 'cec help' with options, exit-codes, environment, filters or paths.
+More: 'cec help options', or instead of options: exit-codes, environment, filters, paths.
 
 Start with 'cec configure', or set CEC_URL and CEC_TOKEN.";
 

@@ -166,7 +166,7 @@ fn usage_errors_suggest_and_have_their_exit_code() {
           --json[=<BOOL>]        Print results as JSON on standard output, and errors as JSON on
                                  standard error [env: CEC_JSON]
 
-    More: 'cec help' with options, exit-codes, environment, filters or paths.
+    More: 'cec help options', or instead of options: exit-codes, environment, filters, paths.
 
     Start with 'cec configure', or set CEC_URL and CEC_TOKEN.
     [exit code 2]

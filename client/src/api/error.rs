@@ -100,7 +100,7 @@ impl Words {
         let code = [detail, title].into_iter().find_map(error_code);
         // Some services send the complete error as JSON text in the title.
         let wrapped = [title, detail].into_iter().find_map(|text| {
-            let inner: Value = serde_json::from_str(text).ok()?;
+            let inner: Value = serde_json::from_slice(text.as_bytes()).ok()?;
             inner.get("Detail").is_some().then_some(inner)
         });
         if let Some(inner) = wrapped {

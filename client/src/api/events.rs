@@ -119,7 +119,7 @@ impl Events {
 
 /// Returns the event in a frame; `None` for other frames (changes of nodes, `"dump"`).
 fn read(text: &str) -> Option<News> {
-    let frame: Frame = serde_json::from_str(text).ok()?;
+    let frame: Frame = serde_json::from_slice(text.as_bytes()).ok()?;
     let mut job = frame.job?;
     job.tasks = vec![frame.task?];
     Some(News { job: job.into_job(), stamp: frame.stamp })

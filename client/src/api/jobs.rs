@@ -309,7 +309,7 @@ pub(super) fn time(seconds: i64) -> Option<Timestamp> {
 fn unwrapped(message: &str) -> String {
     let bare = |text: &str| text.strip_prefix("Error: ").unwrap_or(text).trim().to_owned();
     let message = bare(message);
-    let inner = serde_json::from_str::<Value>(&message).ok();
+    let inner = serde_json::from_slice::<Value>(message.as_bytes()).ok();
     let detail = inner.as_ref().and_then(|inner| inner.get("Detail")?.as_str()).map(bare);
     detail.filter(|detail| !detail.is_empty()).unwrap_or(message)
 }

@@ -82,7 +82,7 @@ impl MetaKind {
     }
 
     fn of(definition: &str) -> Self {
-        let definition: Value = serde_json::from_str(definition).unwrap_or_default();
+        let definition: Value = serde_json::from_slice(definition.as_bytes()).unwrap_or_default();
         match definition.get("type").and_then(Value::as_str).unwrap_or_default() {
             "string" => Self::Text,
             "textarea" => Self::LongText,

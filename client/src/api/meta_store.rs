@@ -135,7 +135,7 @@ fn decoded(text: &str) -> Value {
     if let Some(inner) = inner.filter(|inner| inner.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\')) {
         return inner.into();
     }
-    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+    serde_json::from_slice(text.as_bytes()).unwrap_or_else(|_| text.into())
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ fn read(status: StatusCode, page: &str) -> Result<LinkPage, AuthError> {
 fn parameters(page: &str) -> Option<Parameters> {
     page.split("startParameters").skip(1).find_map(|after| {
         let text = after.trim_start().strip_prefix('=')?;
-        let found = serde_json::Deserializer::from_str(text).into_iter::<Parameters>().next()?.ok()?;
+        let found = serde_json::Deserializer::from_slice(text.as_bytes()).into_iter::<Parameters>().next()?.ok()?;
         (!found.prelog_user.is_empty() || !found.preset_login.is_empty()).then_some(found)
     })
 }

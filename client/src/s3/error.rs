@@ -96,7 +96,7 @@ impl Hidden {
     fn in_message(message: &str) -> Option<Self> {
         let start = message.find("cause(")? + "cause(".len();
         let inner = message.get(start..message.rfind(')')?)?;
-        let json = serde_json::from_str::<Value>(inner).ok().filter(Value::is_object);
+        let json = serde_json::from_slice::<Value>(inner.as_bytes()).ok().filter(Value::is_object);
         let Some(json) = json else {
             return Some(Self { id: String::new(), number: None, words: inner.to_owned() });
         };

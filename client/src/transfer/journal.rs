@@ -85,13 +85,12 @@ pub struct Header {
     /// The size of the complete content in bytes.
     pub size: u64,
     /// What depends on the direction.
-    #[serde(flatten)]
     pub state: State,
 }
 
 /// What is needed to continue a transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "direction", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// An upload in parts.
     Upload {
@@ -467,7 +466,7 @@ fn read_text(file: &mut File) -> io::Result<String> {
 
 /// Understands a journal that was last written at `active`.
 fn parse(id: &str, text: &str, active: SystemTime) -> io::Result<Unfinished> {
-    let header: Header = serde_json::from_str(text.lines().next().unwrap_or_default())?;
+    let header: Header = serde_json::from_slice(text.lines().next().unwrap_or_default().as_bytes())?;
     if header.version != 1 {
         return Err(io::ErrorKind::InvalidData.into());
     }
@@ -490,7 +489,7 @@ fn parse(id: &str, text: &str, active: SystemTime) -> io::Result<Unfinished> {
 
 /// The parts in a journal. A line that was not written completely ends it.
 fn parts_in(text: &str) -> BTreeMap<u32, String> {
-    let lines = text.lines().skip(1).map_while(|line| serde_json::from_str::<PartLine>(line).ok());
+    let lines = text.lines().skip(1).map_while(|line| serde_json::from_slice::<PartLine>(line.as_bytes()).ok());
     lines.map(|line| (line.part, line.etag)).collect()
 }
 

@@ -2,12 +2,14 @@
 
 #![expect(clippy::disallowed_methods, reason = "the body of a request may be standard input")]
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::error::{CliError, Kind};
+use cells_client::hash;
 
 /// The number of items per page if the body does not specify one.
 const PAGE: u64 = 100;
@@ -134,6 +136,8 @@ pub(super) struct Pages {
     offset: u64,
     limit: u64,
     is_over: bool,
+    /// The MD5 of each answer so far.
+    seen: HashSet<[u8; 16]>,
 }
 
 impl Pages {
@@ -148,7 +152,7 @@ impl Pages {
         let limit = number(body.get(limit_name)).filter(|limit| *limit > 0).unwrap_or(PAGE);
         let offset = number(body.get(offset_name)).unwrap_or(0);
         body.insert(limit_name.to_owned(), limit.into());
-        Self { body, offset_name, offset, limit, is_over: false }
+        Self { body, offset_name, offset, limit, is_over: false, seen: HashSet::new() }
     }
 
     /// Returns the next body, if there is another page.
@@ -162,7 +166,16 @@ impl Pages {
 
     /// Checks whether an answer is the last page. Folder listings have a pagination, since their pages may be short;
     /// all other lists end with a page that is not full.
-    pub(super) fn answered(&mut self, answer: &[u8]) {
+    ///
+    /// # Errors
+    /// The server returns an earlier page again, as one that does not know the offset would do forever.
+    pub(super) fn answered(&mut self, answer: &[u8]) -> Result<(), CliError> {
+        if !self.seen.insert(hash::md5(answer)) {
+            let message = "the server returns the same page again, so there is no end of them";
+            return Err(
+                CliError::new(Kind::Failure, message).hint("leave out --paginate, and use a larger Limit or Size")
+            );
+        }
         let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
         self.offset += self.limit;
         let total = answer.pointer("/Pagination/Total").and_then(Value::as_u64);
@@ -172,6 +185,7 @@ impl Pages {
             Some(total) => self.offset >= total,
             None => (count as u64) < self.limit,
         };
+        Ok(())
     }
 }
 
@@ -211,15 +225,18 @@ mod tests {
         let body = |text: &str| serde_json::from_str::<Map<String, Value>>(text).expect("an object");
         let mut pages = Pages::new(body(r#"{"Limit":2}"#));
         assert_eq!(pages.next().expect("a page"), r#"{"Limit":2,"Offset":0}"#.as_bytes());
-        pages.answered(br#"{"Users":[1],"Groups":[2],"Total":3}"#);
+        pages.answered(br#"{"Users":[1],"Groups":[2],"Total":3}"#).expect("another page");
         assert_eq!(pages.next().expect("a page"), r#"{"Limit":2,"Offset":2}"#.as_bytes());
-        pages.answered(br#"{"Users":[3],"Total":3}"#);
+        pages.answered(br#"{"Users":[3],"Total":3}"#).expect("another page");
         assert!(pages.next().is_none());
         let mut pages = Pages::new(body(r#"{"Limit":2}"#));
-        pages.answered(br#"{"Nodes":[1],"Pagination":{"Total":3}}"#);
+        pages.answered(br#"{"Nodes":[1],"Pagination":{"Total":3}}"#).expect("another page");
         assert!(pages.next().is_some(), "a short page of a folder is not its end");
-        pages.answered(br#"{"Nodes":[],"Pagination":{"Total":3}}"#);
+        pages.answered(br#"{"Nodes":[],"Pagination":{"Total":3}}"#).expect("another page");
         assert!(pages.next().is_none());
+        let mut pages = Pages::new(body(r#"{"Limit":1}"#));
+        pages.answered(br#"{"Users":[1]}"#).expect("another page");
+        pages.answered(br#"{"Users":[1]}"#).expect_err("this server does not know the offset");
         let mut pages = Pages::new(body(r#"{"Query":{},"Size":"1"}"#));
         assert_eq!(pages.next().expect("a page"), r#"{"Query":{},"Size":1,"From":0}"#.as_bytes());
     }

@@ -90,7 +90,7 @@ impl Verb for Args {
         let mut pages = body::Pages::new(first);
         while let Some(page) = pages.next() {
             let answer = call(ctx, &self, &path, Some(page)).await?;
-            pages.answered(&answer);
+            pages.answered(&answer)?;
         }
         Ok(Outcome::Done)
     }

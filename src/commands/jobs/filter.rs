@@ -38,7 +38,7 @@ const STATES: [&str; 8] = ["Unknown", "Idle", "Running", "Finished", "Interrupte
 
 /// Parses a filter.
 pub(super) fn parse(text: &str) -> Result<Filter, String> {
-    let wire: BTreeMap<String, Wire> = serde_json::from_str(text)
+    let wire: BTreeMap<String, Wire> = serde_json::from_slice(text.as_bytes())
         .map_err(|error| format!("expected {{\"FIELD\": {{\"op\": \"eq\", \"value\": …}}}}: {error}"))?;
     wire.into_iter().map(|(field, wire)| condition(&field, &wire)).collect::<Result<_, _>>().map(Filter)
 }

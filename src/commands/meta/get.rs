@@ -143,7 +143,7 @@ async fn values(ctx: &Ctx, node: &Node, arguments: &Args) -> Result<BTreeMap<Str
 
 /// Decodes a metadata value, which is JSON text, except for some of the server's own.
 fn decoded(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+    serde_json::from_slice(text.as_bytes()).unwrap_or_else(|_| text.into())
 }
 
 /// Joins the lines of a JSON text, whose line breaks have no meaning. Other text is escaped.

@@ -33,7 +33,8 @@ pub(super) fn checked(kind: &MetaKind, given: &TypedValue) -> Result<Value, Stri
     let json: Value;
     let given = match given {
         TypedValue::Json(text) => {
-            json = serde_json::from_str(text).map_err(|error| format!("this is not valid JSON: {error}"))?;
+            json =
+                serde_json::from_slice(text.as_bytes()).map_err(|error| format!("this is not valid JSON: {error}"))?;
             match (&json, kind) {
                 (_, MetaKind::Json | MetaKind::Other(_)) => return Ok(json),
                 (Value::String(text), _) => TypedValue::Text(text.clone()),

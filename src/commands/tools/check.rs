@@ -128,7 +128,7 @@ fn matches_etag(entry: &Entry) -> Result<bool, CliError> {
 /// What is wrong with the line, as the end of a sentence.
 fn read(line: &str) -> Result<Option<Entry>, &'static str> {
     if line.starts_with('{') {
-        let line: Line = serde_json::from_str(line).map_err(|_| "is not a line of a manifest")?;
+        let line: Line = serde_json::from_slice(line.as_bytes()).map_err(|_| "is not a line of a manifest")?;
         return Ok(of_manifest(line));
     }
     let (line, is_escaped) = line.strip_prefix('\\').map_or((line, false), |line| (line, true));

@@ -325,7 +325,7 @@ impl Accounts {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        let value: Value = serde_json::from_str(text)
+        let value: Value = serde_json::from_slice(text.as_bytes())
             // The error contains only the line and the column, because the text around them may be a secret.
             .map_err(|error| format!("it is not JSON (line {}, column {})", error.line(), error.column()))?;
         let Value::Object(fields) = value else { return Err("it is not a JSON object".to_owned()) };
