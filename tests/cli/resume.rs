@@ -109,7 +109,7 @@ fn an_interrupted_upload_says_that_it_can_be_resumed() {
     let (code, text) = stopped_upload(&world, "-INT", &[]);
     assert_eq!(code, Some(130));
     assert_snapshot!(text.lines().filter(|line| !line.starts_with("stopped")).collect::<Vec<_>>().join("\n"), @"
-    1 transfer is unfinished: the same command resumes it; to list or abort: cec transfers
+    1 transfer is unfinished and can be resumed; to list or abort: cec transfers
     error: interrupted
       hint: run the same command again, with --force if it reports existing files: identical files are skipped
     ");

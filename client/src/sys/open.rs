@@ -29,22 +29,33 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     io::read_to_string(regular_file(path)?)
 }
 
-/// Opens one of this program's own files for reading and appending, and creates it with access for its owner only. Others who may
+/// Opens one of this program's own files for appending, and creates it with access for its owner only. Others who may
 /// write to the folder could have put something else there, so no link is followed, and opening never blocks.
 ///
 /// # Errors
 /// Errors of the file system; [`io::ErrorKind::InvalidInput`] if the file is not a regular file.
 pub fn own_file(path: &Path) -> io::Result<File> {
+    own(path, File::options().append(true))
+}
+
+/// Like [`own_file`], for reading as well.
+///
+/// # Errors
+/// As [`own_file`].
+pub fn own_record(path: &Path) -> io::Result<File> {
+    own(path, File::options().read(true).append(true))
+}
+
+fn own(path: &Path, options: &mut fs::OpenOptions) -> io::Result<File> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         found => check(&found?)?,
     }
-    let mut options = File::options();
-    options.create(true).read(true).append(true);
+    options.create(true);
     #[cfg(unix)]
     {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        set_flags(&mut options, rustix::fs::OFlags::NOFOLLOW);
+        std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+        set_flags(options, rustix::fs::OFlags::NOFOLLOW);
     }
     let file = options.open(path)?;
     check(&file.metadata()?)?;

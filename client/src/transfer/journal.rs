@@ -348,7 +348,7 @@ impl Journal {
             return Err(io::Error::other("too many unfinished transfers are recorded"));
         }
         for _ in 0..OPENINGS {
-            let mut file = open::own_file(&key.path)?;
+            let mut file = open::own_record(&key.path)?;
             lock(&file)?;
             // Before it was locked, another process may have removed it.
             if !is_at(&file, &key.path) {
@@ -518,4 +518,73 @@ fn is_older(time: SystemTime, life: Duration) -> bool {
 pub(in crate::transfer) fn nanoseconds(time: Option<SystemTime>) -> Option<i64> {
     let since = time?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     i64::try_from(since.as_nanos()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(state: State) -> String {
+        let header = Header {
+            version: 1,
+            server: "https://files.example.com".to_owned(),
+            user: "admin".to_owned(),
+            local: "/data/large".into(),
+            remote: "ws/large".to_owned(),
+            size: 25,
+            state,
+        };
+        serde_json::to_string(&header).expect("JSON")
+    }
+
+    fn upload() -> State {
+        State::Upload {
+            upload: "id".to_owned(),
+            part_size: 10,
+            modified: Some(1),
+            identity: Some((2, 3)),
+            replaces: false,
+        }
+    }
+
+    #[test]
+    fn parts_count_up_to_the_first_line_that_was_not_written_completely() {
+        let text = format!(
+            "{}\n{{\"part\":1,\"etag\":\"a\"}}\n{{\"part\":3,\"etag\":\"c\"}}\n{{\"part\":2,\"et",
+            header(upload())
+        );
+        let found = parse("id", &text, SystemTime::now()).expect("a journal");
+        assert_eq!((found.bytes, found.is_expired(), found.header.state), (15, false, upload()));
+        assert_eq!(parts_in(&text).into_iter().collect::<Vec<_>>(), [(1, "a".to_owned()), (3, "c".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_no_journal_of_this_version_is_refused() {
+        let other = header(upload()).replace("\"version\":1", "\"version\":2");
+        for text in ["", "\n", "{}", other.as_str(), "{\"version\":1"] {
+            assert!(parse("id", text, SystemTime::now()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_upload_expires_after_a_day_and_a_download_after_a_week() {
+        let download = State::Download { temporary: "/nowhere/.part".into(), etag: "e".to_owned(), replaces: false };
+        let hours = |hours: u64| SystemTime::now() - Duration::from_secs(hours * 3600);
+        let is_expired = |state, active| parse("id", &header(state), active).expect("a journal").is_expired();
+        assert_eq!([23, 25].map(|age| is_expired(upload(), hours(age))), [false, true]);
+        assert_eq!([167, 169].map(|age| is_expired(download.clone(), hours(age))), [false, true]);
+        let future = SystemTime::now() + Duration::from_secs(3600);
+        assert!(!is_expired(upload(), future), "the clock was set back");
+    }
+
+    #[test]
+    fn only_temporary_files_are_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (ours, other) = (folder.path().join(local_name::temporary()), folder.path().join("report.pdf"));
+        for path in [&ours, &other] {
+            fs::write(path, "x").expect("a file");
+            remove_temporary(path);
+        }
+        assert!(!ours.exists() && other.exists());
+    }
 }

@@ -45,8 +45,8 @@ impl Facts<'_> {
     fn tell_unfinished(&self, ctx: &Ctx) {
         let what = match self.unfinished {
             0 => return,
-            1 => "1 transfer is unfinished: the same command resumes it",
-            count => &format!("{} transfers are unfinished: the same command resumes them", human::count(count as u64)),
+            1 => "1 transfer is unfinished and can be resumed",
+            count => &format!("{} transfers are unfinished and can be resumed", human::count(count as u64)),
         };
         ctx.ui.status(&format!("{what}; to list or abort: cec transfers"));
     }
