@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const LARGE: usize = 1200 << 10;
 
 /// The number of scenes that run at the same time.
-const SIDE_BY_SIDE: usize = 3;
+const SIDE_BY_SIDE: usize = 5;
 
 /// Where all happens.
 const FOLDER: &str = "common-files/orders";

@@ -445,7 +445,10 @@ fn what_is_said_through_a_bad_relay_is_so() {
         println!("left out: a real server has its turn with `just chaos`");
         return;
     }
-    let wrong: Vec<String> = [1, 2].into_iter().flat_map(|seed| play(seed, 12, None)).collect();
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let played = [1, 2].map(|seed| scope.spawn(move || play(seed, 12, None)));
+        played.into_iter().flat_map(|played| played.join().expect("no panic")).collect()
+    });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
