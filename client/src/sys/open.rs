@@ -62,6 +62,22 @@ fn own(path: &Path, options: &mut fs::OpenOptions) -> io::Result<File> {
     Ok(file)
 }
 
+/// Whether an open file is the one at a path.
+///
+/// # Errors
+/// Errors of the file system, for example that nothing is there.
+pub fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let (own, named) = (file.metadata()?, fs::symlink_metadata(path)?);
+    #[cfg(unix)]
+    let same = {
+        use std::os::unix::fs::MetadataExt as _;
+        (own.dev(), own.ino()) == (named.dev(), named.ino())
+    };
+    #[cfg(not(unix))]
+    let same = own.len() == named.len();
+    Ok(named.is_file() && same)
+}
+
 /// Sets flags so that opening never blocks, and a terminal never becomes the controlling terminal. They have no effect
 /// on regular files.
 #[cfg(unix)]

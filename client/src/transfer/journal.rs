@@ -15,10 +15,11 @@ use tokio::sync::OnceCell;
 use crate::api;
 use crate::hash::{MEBIBYTE, hex, md5};
 use crate::path::RemotePath;
-use crate::sys::{atomic_file, local_name, open};
+use crate::sys::{atomic_file, open};
 use crate::transfer::TransferError;
 use crate::transfer::event::Direction;
 use crate::transfer::source::Snapshot;
+use crate::transfer::temporary::remove_leftover;
 
 /// Smaller downloads have no journal: to fetch them again costs little.
 pub(in crate::transfer) const LEAST_DOWNLOAD: u64 = 8 * MEBIBYTE;
@@ -257,7 +258,7 @@ impl Journals {
             let life = unfinished.header.life();
             match &unfinished.header.state {
                 State::Download { temporary, .. } if is_older(unfinished.active, life) => {
-                    remove_temporary(temporary);
+                    remove_leftover(temporary);
                     let _ = fs::remove_file(shared.path(&unfinished.id));
                 }
                 State::Upload { .. } if is_older(unfinished.active, EXPIRED_LIFE) => {
@@ -301,7 +302,7 @@ impl Claim {
     /// Errors of the file system.
     pub(in crate::transfer) fn remove(self, unfinished: &Unfinished) -> io::Result<()> {
         if let State::Download { temporary, .. } = &unfinished.header.state {
-            remove_temporary(temporary);
+            remove_leftover(temporary);
         }
         fs::remove_file(&self.path)
     }
@@ -351,7 +352,7 @@ impl Journal {
             let mut file = open::own_record(&key.path)?;
             lock(&file)?;
             // Before it was locked, another process may have removed it.
-            if !is_at(&file, &key.path) {
+            if !open::is_at(&file, &key.path).unwrap_or(false) {
                 continue;
             }
             let text = read_text(&mut file)?;
@@ -372,7 +373,7 @@ impl Journal {
     /// Removes what an earlier run has left of a download. Blocking.
     pub(in crate::transfer) fn discard(self) {
         if let Some(State::Download { temporary, .. }) = self.found.as_ref().map(|found| &found.header.state) {
-            remove_temporary(temporary);
+            remove_leftover(temporary);
         }
     }
 
@@ -493,22 +494,6 @@ fn parts_in(text: &str) -> BTreeMap<u32, String> {
     lines.map(|line| (line.part, line.etag)).collect()
 }
 
-/// Removes a temporary file of this program, and nothing else.
-fn remove_temporary(path: &Path) {
-    let is_ours = path.is_absolute()
-        && path.file_name().and_then(|name| name.to_str()).is_some_and(local_name::is_temporary)
-        && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
-    if is_ours {
-        let _ = fs::remove_file(path);
-    }
-}
-
-/// Whether an open file is the one at a path.
-fn is_at(file: &File, path: &Path) -> bool {
-    let (Ok(own), Ok(named)) = (file.metadata(), fs::symlink_metadata(path)) else { return false };
-    named.is_file() && crate::sys::file_identity(&own) == crate::sys::file_identity(&named)
-}
-
 /// A time in the future counts as now: the clock was set back.
 fn is_older(time: SystemTime, life: Duration) -> bool {
     time.elapsed().is_ok_and(|age| age > life)
@@ -523,6 +508,7 @@ pub(in crate::transfer) fn nanoseconds(time: Option<SystemTime>) -> Option<i64> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::local_name;
 
     fn header(state: State) -> String {
         let header = Header {
@@ -583,7 +569,7 @@ mod tests {
         let (ours, other) = (folder.path().join(local_name::temporary()), folder.path().join("report.pdf"));
         for path in [&ours, &other] {
             fs::write(path, "x").expect("a file");
-            remove_temporary(path);
+            remove_leftover(path);
         }
         assert!(!ours.exists() && other.exists());
     }

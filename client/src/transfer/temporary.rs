@@ -94,7 +94,7 @@ impl Temporaries {
             return Err(io::ErrorKind::NotFound.into());
         }
         let file = File::options().read(true).write(true).open(path)?;
-        if !is_at(&file, path)? {
+        if !open::is_at(&file, path)? {
             return Err(io::ErrorKind::NotFound.into());
         }
         let entry = Entry::new(self, path);
@@ -150,16 +150,22 @@ fn remove_recorded(path: &Path, kept: &HashSet<PathBuf>) -> io::Result<()> {
     file.read_to_end(&mut entries)?;
     for entry in entries.split(|byte| *byte == 0) {
         let Some(left) = from_bytes(entry) else { continue };
-        let is_ours = left.is_absolute()
-            && !kept.contains(&left)
-            && left.file_name().and_then(|name| name.to_str()).is_some_and(local_name::is_temporary)
-            && fs::symlink_metadata(&left).is_ok_and(|metadata| metadata.is_file());
-        if is_ours {
+        if !kept.contains(&left) {
             // A file that cannot be removed now will never be: its record is deleted next.
-            let _ = fs::remove_file(&left);
+            remove_leftover(&left);
         }
     }
     fs::remove_file(path)
+}
+
+/// Removes a temporary file of this program, if possible, and nothing else.
+pub(in crate::transfer) fn remove_leftover(path: &Path) {
+    let is_ours = path.is_absolute()
+        && path.file_name().and_then(|name| name.to_str()).is_some_and(local_name::is_temporary)
+        && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if is_ours {
+        let _ = fs::remove_file(path);
+    }
 }
 
 impl Record {
@@ -301,7 +307,7 @@ impl Temporary {
         replaced.as_ref().unwrap_or(&permissions).give_to(file.as_file())?;
         file.as_file().sync_all()?;
         // The rename works by path, so make sure that the path still names the verified file.
-        if !is_at(file.as_file(), file.path())? {
+        if !open::is_at(file.as_file(), file.path())? {
             return Err(io::Error::other("another process replaced its temporary file"));
         }
         let persisted = if replace { file.persist(place) } else { file.persist_noclobber(place) };
@@ -324,19 +330,6 @@ fn is_own(metadata: &fs::Metadata) -> bool {
     }
     #[cfg(not(unix))]
     metadata.is_file()
-}
-
-/// Whether an open file is the one at a path.
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    let (own, named) = (file.metadata()?, fs::symlink_metadata(path)?);
-    #[cfg(unix)]
-    let same = {
-        use std::os::unix::fs::MetadataExt as _;
-        (own.dev(), own.ino()) == (named.dev(), named.ino())
-    };
-    #[cfg(not(unix))]
-    let same = own.len() == named.len();
-    Ok(named.is_file() && same)
 }
 
 /// The permissions of a file.
@@ -454,7 +447,7 @@ mod tests {
         Temporaries::recorded_in(records.clone()).remove_leftovers(&HashSet::new());
         assert!(!left.exists(), "the leftover is gone");
         assert_eq!(fs::read_to_string(&foreign).expect("a file"), "not ours");
-        let stays = is_at(being_written.as_file(), being_written.file.path()).expect("a file");
+        let stays = open::is_at(being_written.as_file(), being_written.file.path()).expect("a file");
         assert!(stays, "what is being written to stays");
         drop((being_written, alive));
         assert_eq!(names(folder.path()).len(), 1);
