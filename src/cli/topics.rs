@@ -117,7 +117,7 @@ scp, find, ls, tree, du and rm select the files of a folder by patterns, in rclo
 A pattern is compared with the path below the folder that the command names. If it starts with /, it
 matches from there: /docs/*.pdf. Otherwise it matches from any /: *.pdf, docs/*.pdf. Patterns are
 about files. DIR/** matches all files in a folder, and so the folder is not even read; DIR/ means
-the same in an exclusion.
+the same in an exclusion. A letter with an accent matches in both of its Unicode forms.
 
 The first rule that matches a file decides; without one, the file is selected. First come all rules
 of --include and --include-from, then those of --exclude and --exclude-from, then those of --filter

@@ -6,8 +6,7 @@ use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
-use crate::error::{CliError, Kind, Outcome};
-use crate::shell::command_line;
+use crate::error::{CliError, Hint, Kind, Outcome};
 use crate::ui::table::{Column, Table};
 use cells_client::api::Node;
 use cells_client::path::RemotePath;
@@ -86,7 +85,7 @@ impl Verb for Args {
 async fn find_workspace(ctx: &Ctx, typed: &str, listed: &[Node]) -> Result<RemotePath, CliError> {
     let path = nodes::parse(ctx, typed)?;
     if !path.is_workspace() {
-        let hint = format!("for the size of a folder: {}", command_line("cec du -s", &[path.as_str()]));
+        let hint = Hint::command("for the size of a folder", "cec du -s", &[path.as_str()]);
         return Err(CliError::new(Kind::Usage, format!("'{typed}' is not a workspace")).hint(hint).about(typed));
     }
     if listed.iter().any(|workspace| workspace.path == path) {

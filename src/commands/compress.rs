@@ -9,8 +9,7 @@ use crate::commands::shared::nodes;
 use crate::commands::shared::server_job::{ServerJobs, Started};
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
-use crate::error::{CliError, Kind, Outcome};
-use crate::shell::command_line;
+use crate::error::{CliError, Hint, Kind, Outcome};
 use cells_client::api::Node;
 use cells_client::path::{RemotePath, check_name};
 
@@ -149,7 +148,7 @@ pub(super) async fn new_place(ctx: &Ctx, path: &RemotePath) -> Result<RemotePath
     nodes::check_takes(ctx, &nearest).await?;
     if let [above, _, ..] = rest.as_slice() {
         let parent = path.parent().unwrap_or_default();
-        let hint = format!("make it with: {}", command_line("cec mkdir -p", &[parent.as_str()]));
+        let hint = Hint::command("make it with", "cec mkdir -p", &[parent.as_str()]);
         return Err(CliError::not_found(nearest.path.join(above)).hint(hint));
     }
     check_name(path.name()).map_err(|error| CliError::from(error).about(path))?;

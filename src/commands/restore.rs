@@ -7,8 +7,7 @@ use crate::commands::shared::operands::Operands;
 use crate::commands::shared::server_job::ServerJobs;
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
-use crate::error::{CliError, Kind, Outcome};
-use crate::shell::command_line;
+use crate::error::{CliError, Hint, Kind, Outcome};
 use crate::ui::json::kind_name;
 use cells_client::api::Node;
 use cells_client::api::jobs::{Job, JobId};
@@ -110,18 +109,18 @@ async fn restorable(ctx: &Ctx, typed: &str, literal: bool) -> Result<Vec<Node>, 
     for node in &found {
         let refused = if is_recycle_bin(&node.path) {
             let inside = format!("{}/*", node.path);
-            let hint = format!("name its content instead: {}", command_line("cec restore", &[&inside]));
+            let hint = Hint::command("name its content instead", "cec restore", &[&inside]);
             Some((format!("'{}' is the recycle bin itself", node.path), hint))
         } else if !is_in_recycle_bin(&node.path) {
             Some((
                 format!("'{}' is not in a recycle bin", node.path),
-                "'cec trash ls' lists the items in recycle bins".to_owned(),
+                Hint::from("'cec trash ls' lists the items in recycle bins"),
             ))
         } else if depth_of_recycle_bin(&node.path).is_some_and(|depth| node.path.segments().count() > depth + 1) {
             let depth = depth_of_recycle_bin(&node.path).unwrap_or_default();
             let above: Vec<&str> = node.path.segments().take(depth + 1).collect();
             let hint = format!("restore '{}', or move it out with 'cec mv'", above.join("/"));
-            Some((format!("'{}' was deleted together with the folder that contains it", node.path), hint))
+            Some((format!("'{}' was deleted together with the folder that contains it", node.path), hint.into()))
         } else {
             None
         };

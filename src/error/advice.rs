@@ -93,12 +93,14 @@ pub(super) fn of_http(detail: &Detail) -> Hint {
     text.into()
 }
 
-/// Returns the command that creates a folder.
-pub(super) fn creation(folder: &MissingFolder) -> String {
-    let local = |start, path: &Path| command_line(start, &[&path.display().to_string()]);
+/// Returns a hint with the command that creates a folder.
+pub(super) fn creation(folder: &MissingFolder) -> Hint {
+    let purpose = "create it with";
+    let local =
+        |start, path: &Path| Hint::from(format!("{purpose}: {}", command_line(start, &[&path.display().to_string()])));
     match folder {
-        MissingFolder::Remote(path) => command_line("cec mkdir", &[path.as_str()]),
-        MissingFolder::RemoteWithParents(path) => command_line("cec mkdir -p", &[path.as_str()]),
+        MissingFolder::Remote(path) => Hint::command(purpose, "cec mkdir", &[path.as_str()]),
+        MissingFolder::RemoteWithParents(path) => Hint::command(purpose, "cec mkdir -p", &[path.as_str()]),
         MissingFolder::Local(path) => local("mkdir", path),
         MissingFolder::LocalWithParents(path) => local("mkdir -p", path),
     }

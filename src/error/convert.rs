@@ -6,7 +6,6 @@ use super::advice::{self, NO_PASSWORD_IN_URL, NOT_CELLS, SERVER, TOO_MANY_FILES,
 use super::{CliError, Hint, Kind, causes};
 use crate::env::EnvError;
 use crate::settings::SettingsError;
-use crate::shell::command_line;
 use crate::ui::OutputError;
 use crate::ui::template::FormatError;
 use cells_client::account::UrlError;
@@ -148,7 +147,7 @@ impl From<WalkError> for CliError {
                 let stem = without_archive_ending(folder.name());
                 let target = folder.parent().unwrap_or_default().join(if stem.is_empty() { "NAME" } else { stem });
                 Self::new(Kind::Failure, message)
-                    .hint(format!("rename it: {}", command_line("cec mv", &[folder.as_str(), target.as_str()])))
+                    .hint(Hint::command("rename it", "cec mv", &[folder.as_str(), target.as_str()]))
                     .about(folder)
             }
             WalkError::Rule { .. } => {

@@ -201,13 +201,6 @@ impl CliError {
         self
     }
 
-    /// Replaces the name of the public link in use by its URL in all command lines of the hints.
-    #[must_use]
-    pub fn naming_link(mut self, name: &str, url: &str) -> Self {
-        self.hints = self.hints.into_iter().map(|hint| hint.naming_link(name, url)).collect();
-        self
-    }
-
     /// Adds the path that the failure is about.
     #[must_use]
     pub fn about(mut self, path: impl fmt::Display) -> Self {

@@ -17,7 +17,7 @@ impl From<TransferError> for CliError {
             TransferError::Server(error) => return error.into(),
             TransferError::Walk(error) => return error.into(),
             TransferError::NoFolder { folder, .. } => {
-                return Self::new(kind, message).hint(format!("create it with: {}", advice::creation(&folder)));
+                return Self::new(kind, message).hint(advice::creation(&folder));
             }
             TransferError::Local { path, .. }
             | TransferError::LocalEntry { path, .. }

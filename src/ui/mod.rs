@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressDrawTarget;
 use serde::Serialize;
 
+use crate::error::Hint;
 use crate::settings::{ColorChoice, OutputSettings};
 use cells_client::http::redact::Secrets;
 use streams::{Streams, Terminal};
@@ -360,9 +361,9 @@ impl Ui {
     }
 
     /// Prints what the user can do next. Silent with `--quiet` and `--json`.
-    pub fn hint(&self, text: &str) {
+    pub fn hint(&self, hint: impl Into<Hint>) {
         if !self.is_quiet() && !self.is_json() {
-            self.message("hint: ", "\u{1b}[1m", text);
+            self.message("hint: ", "\u{1b}[1m", &self.naming_link(hint.into()).to_string());
         }
     }
 
@@ -405,10 +406,15 @@ impl Ui {
 
     /// Returns an error with the hint about signing in that applies here.
     pub fn advised(&self, error: &crate::error::CliError) -> crate::error::CliError {
-        let error = error.clone().advised(self.sign_in.get().map(String::as_str));
+        let mut error = error.clone().advised(self.sign_in.get().map(String::as_str));
+        error.hints = error.hints.into_iter().map(|hint| self.naming_link(hint)).collect();
+        error
+    }
+
+    fn naming_link(&self, hint: Hint) -> Hint {
         match self.link.get() {
-            Some((name, url)) => error.naming_link(name, url),
-            None => error,
+            Some((name, url)) => hint.naming_link(name, url),
+            None => hint,
         }
     }
 

@@ -17,7 +17,7 @@ pub struct Args {
     /// Id or label of the account; the active one if omitted
     #[arg(value_name = "ID")]
     account: Option<String>,
-    /// Do not open a browser: print the URL of the login page and ask for the code
+    /// Do not open a browser: print the URL of the sign-in page and ask for the code
     #[arg(long)]
     no_browser: bool,
 }

@@ -39,7 +39,7 @@ pub struct Args {
 enum Method {
     /// Sign in with a browser
     ///
-    /// Opens the server's login page and waits for the browser to return to http://localhost:3000. Without a browser
+    /// Opens the server's sign-in page and waits for the browser to return to http://localhost:3000. Without a browser
     /// here (over SSH, without a display, with --no-browser), open the page on any machine and paste the code that it
     /// shows.
     #[command(visible_alias = "browser")]
@@ -67,7 +67,7 @@ struct OauthArgs {
     /// URL of the server
     #[arg(value_name = "URL")]
     server: Option<String>,
-    /// Do not open a browser: print the URL of the login page and ask for the code
+    /// Do not open a browser: print the URL of the sign-in page and ask for the code
     #[arg(long, conflicts_with = "id_token")]
     no_browser: bool,
     /// Access token of another client, or - to read it from standard input; it cannot be renewed

@@ -58,7 +58,7 @@ pub(super) fn print(
     }
     if let Some(file) = &ctx.settings.connection.ca_cert {
         let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-        ctx.ui.hint(&format!(
+        ctx.ui.hint(format!(
             "the certificate authority is not stored: set CEC_CA_CERT={} from now on, or add --ca-cert",
             file.display()
         ));

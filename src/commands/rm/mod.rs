@@ -13,8 +13,7 @@ use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::commands::verb::{Completion, Foreign, RemotePaths, Verb};
 use crate::context::Ctx;
-use crate::error::{CliError, Kind, Outcome};
-use crate::shell::command_line;
+use crate::error::{CliError, Hint, Kind, Outcome};
 use crate::ui::human;
 use crate::ui::prompt::Consent;
 use cells_client::api::Node;
@@ -243,9 +242,10 @@ async fn removable(ctx: &Ctx, typed: &str, arguments: &Args) -> Result<Vec<Node>
     match found.iter().find(|node| is_recycle_bin(&node.path)) {
         Some(bin) if !arguments.permanently => {
             Err(CliError::new(Kind::Usage, format!("'{}' is the recycle bin itself", bin.path))
-                .hint(format!(
-                    "to delete it permanently, with all its content: {}",
-                    command_line("cec rm -p", &[bin.path.as_str()])
+                .hint(Hint::command(
+                    "to delete it permanently, with all its content",
+                    "cec rm -p",
+                    &[bin.path.as_str()],
                 ))
                 .about(&bin.path))
         }

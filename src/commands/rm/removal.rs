@@ -6,8 +6,7 @@ use super::{is_gone_server, wait};
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
-use crate::error::{CliError, Kind};
-use crate::shell::command_line;
+use crate::error::{CliError, Hint, Kind};
 use crate::ui::json::kind_name;
 use cells_client::api::Node;
 use cells_client::api::watch::Watch;
@@ -97,7 +96,7 @@ impl<'a> Removal<'a> {
         let lies = |node: &Node| found.iter().find(|other| !node.uuid.is_empty() && other.uuid == node.uuid);
         let places: Vec<&str> = nodes.iter().filter_map(lies).map(|node| node.path.as_str()).collect();
         if !places.is_empty() {
-            ui.hint(&format!("to undo: {}", command_line("cec restore", &places)));
+            ui.hint(Hint::command("to undo", "cec restore", &places));
         }
     }
 

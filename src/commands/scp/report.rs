@@ -124,13 +124,13 @@ fn outcome(ctx: &Ctx, summary: &mut Summary, facts: &Facts<'_>) -> Result<Outcom
         } else {
             ("files already exist and differ", "them")
         };
-        ctx.ui.hint(&format!(
+        ctx.ui.hint(format!(
             "{} {differ}: --force replaces {them}, --update replaces only older files, --ignore-existing keeps {them}",
             human::count(existing as u64)
         ));
     }
     if matches!(facts.go_on, GoOn::Line(_)) && !facts.dry_run && succeeded {
-        ctx.ui.hint(&facts.how_to_go_on());
+        ctx.ui.hint(facts.how_to_go_on());
     }
     let common = kinds.first().copied().filter(|first| kinds.iter().all(|kind| kind == first));
     Ok(match common {

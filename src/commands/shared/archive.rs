@@ -1,7 +1,6 @@
 //! The types of archives, for `cec compress` and `cec extract`.
 
-use crate::error::{CliError, Kind};
-use crate::shell::command_line;
+use crate::error::{CliError, Hint, Kind};
 use cells_client::path::RemotePath;
 
 /// The types of archives that the server can create and read.
@@ -71,7 +70,7 @@ pub fn left_behind(error: CliError, path: &RemotePath, is_there: bool) -> CliErr
     if !is_there {
         return error;
     }
-    error.hint(format!("'{path}' is incomplete now; remove it with: {}", command_line("cec rm", &[path.as_str()])))
+    error.hint(Hint::command(format!("'{path}' is incomplete now; remove it with"), "cec rm", &[path.as_str()]))
 }
 
 /// Splits the name of an archive into the part before its ending and the type.

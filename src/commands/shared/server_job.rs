@@ -1,8 +1,7 @@
 //! Jobs on the server: starting them, and waiting for them with a progress display.
 
 use crate::context::Ctx;
-use crate::error::{CliError, Kind};
-use crate::shell::command_line;
+use crate::error::{CliError, Hint, Kind};
 use crate::ui::waiting::Waiting;
 use cells_client::api::jobs::{Job, JobId, JobStatus};
 use cells_client::api::watch::{End, Watch};
@@ -90,8 +89,11 @@ impl<'a> ServerJobs<'a> {
             Ok(End::Forgotten) => Ok(None),
             Ok(End::NotBegun) => {
                 let message = format!("the job {} was started but did not appear within a minute", id.0);
-                Err(CliError::new(Kind::Unreachable, message)
-                    .hint(format!("follow it with: {}", command_line("cec jobs watch", &[&id.0]))))
+                Err(CliError::new(Kind::Unreachable, message).hint(Hint::command(
+                    "follow it with",
+                    "cec jobs watch",
+                    &[&id.0],
+                )))
             }
             Err(error) => Err(CliError::from(error)
                 .during("waiting for the server")
@@ -113,6 +115,9 @@ pub fn failed(job: &Job) -> CliError {
 }
 
 fn still_running(id: &JobId) -> CliError {
-    CliError::new(Kind::Interrupted, "the job continues on the server")
-        .hint(format!("stop it with: {}", command_line("cec jobs cancel", &[&id.0])))
+    CliError::new(Kind::Interrupted, "the job continues on the server").hint(Hint::command(
+        "stop it with",
+        "cec jobs cancel",
+        &[&id.0],
+    ))
 }

@@ -235,7 +235,7 @@ impl OAuth {
         Ok(Attempt { url, redirect, state: State(state), verifier })
     }
 
-    /// Requests the page of a sign-in without following the redirect to the login page, to detect errors before a
+    /// Requests the page of a sign-in without following the redirect to the sign-in page, to detect errors before a
     /// browser is opened. Returns the name of the challenge that the login must contain.
     ///
     /// # Errors

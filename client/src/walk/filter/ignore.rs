@@ -1,8 +1,8 @@
 //! Ignore files in the grammar of gitignore(5): the last rule that matches decides, `!` includes again, and the rules of
 //! a deeper folder have priority.
 
-use super::Verdict;
 use super::pattern::{Pattern, class, push_literal};
+use super::{Verdict, composed};
 
 /// The name of ignore files.
 pub const IGNORE_FILE: &str = ".cellsignore";
@@ -28,13 +28,14 @@ impl IgnoreFile {
     /// Returns the verdict of the last rule that matches; `path` is relative to the folder of the ignore file.
     pub fn verdict(&self, path: &str, is_folder: bool) -> Option<Verdict> {
         let Self(rules) = self;
+        let path = &*composed(path);
         let matches = |rule: &&Rule| (is_folder || !rule.folders_only) && rule.pattern.is_match(path);
         rules.iter().rev().find(matches).map(|rule| rule.verdict)
     }
 }
 
 fn rule(line: &str) -> Option<Rule> {
-    let line = trimmed(line);
+    let line = &*composed(trimmed(line));
     let (verdict, line) = match line.strip_prefix('!') {
         Some(rest) => (Verdict::Include, rest),
         None if line.starts_with('#') => return None,

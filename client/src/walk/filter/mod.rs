@@ -5,9 +5,12 @@ mod ignore;
 mod pattern;
 mod rules;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
+
+use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
 use crate::api::Node;
 use crate::path::RemotePath;
@@ -69,7 +72,7 @@ impl Filter {
     /// Whether the path of a file is selected, whatever its size and time are.
     pub fn path(&self, path: &str) -> bool {
         match &self.names {
-            Some(names) => names.files.contains(path),
+            Some(names) => names.files.contains(&*composed(path)),
             None => (self.hidden || !is_hidden(path)) && self.rules.file(path),
         }
     }
@@ -77,7 +80,7 @@ impl Filter {
     /// Whether a folder may contain selected files and must be entered.
     pub fn folder(&self, path: &str) -> bool {
         if let Some(names) = &self.names {
-            return names.folders.contains(path);
+            return names.folders.contains(&*composed(path));
         }
         (self.hidden || !is_hidden(path))
             && self.max_depth.is_none_or(|most| path.split('/').count() < most)
@@ -124,6 +127,12 @@ impl Filter {
     }
 }
 
+/// Returns a text in Unicode form NFC. Names and patterns are compared in this form, because some file systems store
+/// accents as separate characters and keyboards do not: an exclusion must not miss a file for this reason.
+fn composed(text: &str) -> Cow<'_, str> {
+    if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
+}
+
 /// Whether the last name of a path starts with a dot. The folders above it were checked when they were entered.
 fn is_hidden(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.starts_with('.'))
@@ -146,6 +155,7 @@ impl Names {
         for path in paths {
             let path = path.trim_matches('/');
             let path = path.strip_prefix("./").unwrap_or(path);
+            let path = &*composed(path);
             if path.is_empty() || !names.files.insert(path.to_owned()) {
                 continue;
             }
@@ -162,9 +172,10 @@ impl Names {
     }
 
     fn select(&self, path: &str) -> bool {
-        let selected = self.files.contains(path);
+        let path = composed(path);
+        let selected = self.files.contains(&*path);
         if selected {
-            self.missing.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+            self.missing.lock().unwrap_or_else(PoisonError::into_inner).remove(&*path);
         }
         selected
     }
@@ -222,6 +233,22 @@ mod tests {
         let visible = Filter { hidden: false, ..Filter::default() };
         assert!(!named(&visible, "a/.b") && !visible.folder(".a") && named(&visible, "a.b"));
         assert!(sized.selects_files() && timed.selects_files() && !shallow.selects_files());
+    }
+
+    #[test]
+    fn accents_match_in_both_unicode_forms() {
+        let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}");
+        for (pattern, name) in [(composed, decomposed), (decomposed, composed)] {
+            let filter = rules(&[&format!("- {pattern}*.txt"), &format!("- {pattern}/")]);
+            assert!(!named(&filter, &format!("a/{name}1.txt")) && !filter.folder(name), "{pattern:?} {name:?}");
+            let ignored = IgnoreFile::parse(&format!("{pattern}\n"));
+            assert_eq!(ignored.verdict(name, false), Some(Verdict::Exclude), "{pattern:?} {name:?}");
+            let path = format!("{pattern}/{pattern}");
+            let listed = Filter { names: Some(Names::new([path.as_str()])), ..Filter::default() };
+            let path = format!("{name}/{name}");
+            assert!(listed.folder(name) && listed.path(&path) && named(&listed, &path), "{pattern:?} {name:?}");
+            assert!(listed.missing().is_empty());
+        }
     }
 
     #[test]

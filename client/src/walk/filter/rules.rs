@@ -1,5 +1,6 @@
 //! Lists of rules for files and folders. The first rule that matches decides, as in rclone.
 
+use super::composed;
 use super::pattern::{Pattern, folder_globs};
 use crate::walk::WalkError;
 
@@ -26,8 +27,9 @@ impl Rules {
     /// # Errors
     /// [`WalkError::Rule`].
     pub fn add(&mut self, verdict: Verdict, glob: &str) -> Result<(), WalkError> {
-        let parse =
-            |text: &str| Pattern::parse(text).map_err(|reason| WalkError::Rule { rule: glob.to_owned(), reason });
+        let parse = |text: &str| {
+            Pattern::parse(&composed(text)).map_err(|reason| WalkError::Rule { rule: glob.to_owned(), reason })
+        };
         let for_folders = glob.ends_with('/');
         let complete = if for_folders && verdict == Verdict::Exclude { format!("{glob}**") } else { glob.to_owned() };
         let any_depth = complete.contains("**");
@@ -86,5 +88,6 @@ impl Rules {
 }
 
 fn decide(rules: &[(Verdict, Pattern)], path: &str) -> bool {
+    let path = &*composed(path);
     rules.iter().find(|(_, pattern)| pattern.is_match(path)).is_none_or(|(verdict, _)| *verdict == Verdict::Include)
 }

@@ -7,8 +7,7 @@ use super::Operation;
 use crate::commands::shared::nodes;
 use crate::commands::shared::operands::Operands;
 use crate::context::Ctx;
-use crate::error::{CliError, Kind};
-use crate::shell::command_line;
+use crate::error::{CliError, Hint, Kind};
 use cells_client::api::Node;
 use cells_client::path::{RemotePath, check_folder_name, check_name};
 use cells_client::walk::glob::{Expansion, Reading};
@@ -157,10 +156,8 @@ async fn place(ctx: &Ctx, typed: &str, several: bool, operation: Operation) -> R
         [_] => Ok(Place::As(full)),
         [above, ..] => {
             let missing = nearest.path.join(above);
-            Err(CliError::not_found(&missing).hint(format!(
-                "make it with: {}",
-                command_line("cec mkdir -p", &[path.parent().unwrap_or_default().as_str()])
-            )))
+            let parent = path.parent().unwrap_or_default();
+            Err(CliError::not_found(&missing).hint(Hint::command("make it with", "cec mkdir -p", &[parent.as_str()])))
         }
     }
 }
