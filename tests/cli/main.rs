@@ -54,6 +54,7 @@ mod recipes;
 mod refresh;
 mod resume;
 mod rm;
+mod round_trips;
 mod scp;
 mod screen;
 mod search;

@@ -49,6 +49,7 @@ const PROGRAM: Tower = Tower {
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("ui::progress", "error::Kind", "the record of a failed file contains its exit code"),
     ("ui", "error::CliError", "the screen shows errors; `error` decides how they read"),
+    ("ui", "error::Hint", "the screen shows hints, with the URL of the public link in use"),
 ];
 
 /// Rooms in which no files import each other in a circle.

@@ -1,6 +1,7 @@
 //! The tree service: stat, listing, folders, deletion.
 
 use std::collections::{BTreeMap, HashSet};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -33,6 +34,9 @@ const CUT: Cut = Cut { first: 100, others: 500, at_once: AT_ONCE };
 
 /// The number of pages or bulk calls in flight, close to the server's optimum.
 const AT_ONCE: usize = 4;
+
+/// The number of candidates that [`Client::find_first`] requests at the same time: a path, its folder and the one above.
+const CANDIDATES_AT_ONCE: usize = 3;
 
 /// The number of paths per bulk stat. The server handles them one by one, in about 10 ms each.
 const STATS_A_CALL: usize = 50;
@@ -247,6 +251,26 @@ impl Client {
                 Ok(node) => return Ok(Some(node)),
                 Err(error) if error.kind == ServerErrorKind::NotFound => {}
                 Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the first of several nodes that exists, and its index in `paths`. The requests do not wait for each other:
+    /// over a slow line, a missing node would cost one round trip for each folder above it.
+    ///
+    /// # Errors
+    /// As [`Client::find`], for a node before the first one that exists.
+    pub async fn find_first(&self, paths: &[RemotePath]) -> Result<Option<(usize, Node)>, ServerError> {
+        let find = |path: RemotePath| {
+            let client = self.clone();
+            async move { client.find(&path).await }
+        };
+        let nodes = stream::iter(paths.to_vec()).map(find).buffered(CANDIDATES_AT_ONCE);
+        let mut nodes = pin!(nodes.enumerate());
+        while let Some((index, found)) = nodes.next().await {
+            if let Some(node) = found? {
+                return Ok(Some((index, node)));
             }
         }
         Ok(None)

@@ -8,8 +8,10 @@ mod unsorted;
 
 use std::collections::HashSet;
 use std::future::ready;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
+use futures_util::future::{Either, select};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 
@@ -25,6 +27,7 @@ use cells_client::api::{Client, Node};
 use cells_client::path::RemotePath;
 use cells_client::s3;
 use cells_client::walk::filter::Filter;
+use cells_client::walk::glob::Reading;
 use cells_client::walk::{WalkError, remote};
 use show::Show;
 use template::FIELDS;
@@ -146,10 +149,21 @@ async fn list(
     let (api, s3) = (ctx.api().await?.clone(), ctx.s3().await?.clone());
     let lister = Lister { api, s3, hidden: arguments.all, filter: filter.clone() };
     // Names are printed relative to the folder that contains the operand.
+    let reading = Reading { literal: arguments.no_glob, ..Reading::default() };
+    // Most operands are folders. So the first page of the listing does not wait for the answer that this one is a folder.
+    let mut ahead = lister.children(&path, &path).peekable();
     let (base, found) = if path.is_root() {
         (path.clone(), None)
     } else {
-        let found = nodes::resolve(ctx, &path, arguments.no_glob).await?;
+        let resolving = nodes::resolve(ctx, &path, arguments.no_glob);
+        let found = if arguments.recursive || reading.is_pattern(&path) {
+            resolving.await?
+        } else {
+            match select(pin!(resolving), Pin::new(&mut ahead).peek()).await {
+                Either::Left((found, _)) => found?,
+                Either::Right((_, resolving)) => resolving.await?,
+            }
+        };
         let is_pattern = !arguments.no_glob && found.first().is_none_or(|node| node.path.nfc() != path.nfc());
         match found.as_slice() {
             [folder] if folder.is_folder() && !is_pattern => (folder.path.clone(), None),
@@ -173,7 +187,10 @@ async fn list(
         }
         None if arguments.recursive => tree(&lister, arguments, &base, show, operands).await,
         None => {
-            let mut children = lister.children(&base, &base);
+            // A listing that failed was asked for before the server had answered at all. Only now is a fault one of a moment.
+            let has_failed = matches!(Pin::new(&mut ahead).peek().now_or_never(), Some(Some(Err(_))));
+            let is_usable = base == path && !has_failed;
+            let mut children = if is_usable { ahead.boxed() } else { lister.children(&base, &base) };
             let failed = |error: WalkError| nodes::listing_failed(error, &base);
             // Hidden names arrive last and must be sorted in.
             if arguments.keeps_order() {

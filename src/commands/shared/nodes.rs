@@ -237,20 +237,13 @@ fn is_here(path: &RemotePath) -> bool {
 /// # Errors
 /// Any failure, except for a node that does not exist.
 pub async fn nearest(ctx: &Ctx, path: &RemotePath) -> Result<(Option<Node>, Vec<String>), CliError> {
-    let api = ctx.api().await?;
-    let mut rest = Vec::new();
-    let mut current = path.clone();
-    loop {
-        if let Some(node) = api.find(&current).await? {
-            rest.reverse();
-            return Ok((Some(node), rest));
-        }
-        rest.push(current.name().to_owned());
-        match current.parent() {
-            Some(parent) if !parent.is_root() => current = parent,
-            _ => return Ok((None, rest)),
-        }
-    }
+    let places: Vec<RemotePath> =
+        std::iter::successors(Some(path.clone()), RemotePath::parent).take_while(|place| !place.is_root()).collect();
+    let (missing, node) = match ctx.api().await?.find_first(&places).await? {
+        Some((index, node)) => (&places[..index], Some(node)),
+        None => (&places[..], None),
+    };
+    Ok((node, missing.iter().rev().map(|place| place.name().to_owned()).collect()))
 }
 
 /// Adds the user who has locked the node to an error.

@@ -212,7 +212,15 @@ impl Engine {
         for folder in destination.parent().iter().flat_map(RemotePath::segments).skip(1) {
             check_folder_name(folder)?;
         }
-        let there = self.api.find(typed).await?;
+        // The target, and the folders above it that may exist instead.
+        let above =
+            std::iter::successors(destination.parent(), RemotePath::parent).take_while(|above| !above.is_root());
+        let above = above.take(if self.options.mkpath { usize::MAX } else { 1 });
+        let places: Vec<RemotePath> = std::iter::once(typed.clone()).chain(above).collect();
+        let (there, found) = match self.api.find_first(&places).await? {
+            Some((0, node)) => (Some(node), None),
+            found => (None, found),
+        };
         self.storage.learn(there.as_ref());
         match there {
             Some(node) if node.is_only_shown() => Err(TransferError::ReadOnlyTop(node.path.to_string())),
@@ -230,12 +238,8 @@ impl Engine {
                 Err(TransferError::NotFound(format!("there is no workspace '{typed}', or you have no access to it")))
             }
             None => {
-                let mut parent = destination.parent().unwrap_or_default();
-                let mut found = self.api.find(&parent).await?;
-                while self.options.mkpath && found.is_none() && !parent.is_workspace() {
-                    parent = parent.parent().unwrap_or_default();
-                    found = self.api.find(&parent).await?;
-                }
+                let (index, found) = found.map_or((places.len() - 1, None), |(index, node)| (index, Some(node)));
+                let parent = places[index].clone();
                 self.storage.learn(found.as_ref());
                 match found {
                     None if parent.is_workspace() => Err(TransferError::NotFound(format!(
