@@ -160,6 +160,25 @@ fn a_part_that_differs_is_sent_again_and_a_changed_file_from_the_beginning() {
 }
 
 #[test]
+fn a_file_that_became_small_leaves_no_parts_of_the_large_one() {
+    let world = World::new();
+    world.write("large", content(3 * PART, 4));
+    stopped_upload(&world, "-KILL", &[]);
+    assert_eq!(leftovers(&world).len(), 1);
+    world.write("large", "short");
+    let run = world.cec(borrowed(&up(&[]))).run();
+    assert_snapshot!(run, @"
+    [stderr]
+    warning: large: the interrupted transfer cannot be resumed, because the file has changed since; starting again
+    done: 1 file (5 B) in DURATION
+    [exit code 0]
+    ");
+    assert!(world.tree().read(TARGET).expect("a file") == b"short");
+    assert_eq!(leftovers(&world), Vec::<PathBuf>::new());
+    assert!(world.sandbox.requests().iter().any(|request| request.method == "DELETE"), "the upload is aborted");
+}
+
+#[test]
 fn what_cannot_be_resumed_starts_again_with_its_reason() {
     let world = World::new();
     let bytes = content(3 * PART, 5);

@@ -25,6 +25,7 @@ async fn a_failed_end_of_an_upload_in_parts_is_asked_for_again_and_nothing_is_se
     for trouble in [
         |fault: Fault| fault.status(503),
         |fault: Fault| fault.status(502),
+        |fault: Fault| fault.status(499),
         |fault: Fault| fault.close_before(),
         |fault: Fault| fault.close_after(),
         |fault: Fault| fault.status(429),

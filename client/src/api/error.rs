@@ -228,6 +228,7 @@ fn by_status(status: u16) -> Option<ServerErrorKind> {
         423 => ServerErrorKind::Locked,
         422 | 507 => ServerErrorKind::Quota,
         429 => ServerErrorKind::TooMany,
+        408 | 499 => ServerErrorKind::Server,
         400 | 402..=499 => ServerErrorKind::BadRequest,
         501 => ServerErrorKind::BadRequest,
         502..=504 => ServerErrorKind::Server,

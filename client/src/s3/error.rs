@@ -161,6 +161,7 @@ fn by_code(code: &str) -> Option<ServerErrorKind> {
         | "XMinioBackendDown"
         | "ServiceUnavailable"
         | "XMinioServerNotInitialized"
+        | "ClientDisconnected"
         | "RequestTimeout" => ServerErrorKind::Server,
         _ => return None,
     })
@@ -176,7 +177,8 @@ fn by_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ServerErro
         422 | 507 => ServerErrorKind::Quota,
         423 => ServerErrorKind::Locked,
         429 => ServerErrorKind::TooMany,
-        408 => ServerErrorKind::Server,
+        // 499 is what a gateway answers if it shuts down during the request: its own server cancels what is behind it.
+        408 | 499 => ServerErrorKind::Server,
         501 => ServerErrorKind::BadRequest,
         500..=599 => ServerErrorKind::Server,
         _ if is_html(headers, body) => ServerErrorKind::NotCells,
@@ -315,6 +317,18 @@ mod tests {
         assert!(refused(b"").is(Reason::Wordless));
         assert!(!refused(b"<html></html>").is(Reason::Wordless));
         assert!(!refused(b"<Error><Code>InternalError</Code></Error>").is(Reason::Wordless));
+    }
+
+    /// Recorded while a server was stopped during the upload of a part.
+    #[test]
+    fn a_gateway_that_shuts_down_says_that_the_client_left() {
+        let body = "<Error><Code>ClientDisconnected</Code><Message>Client disconnected before response was \
+                    ready</Message></Error>";
+        for body in [body, ""] {
+            let status = StatusCode::from_u16(499).expect("a status");
+            let error = classify(status, &HeaderMap::new(), body.as_bytes(), RequestKind::Multipart);
+            assert_eq!((error.kind, error.advice()), (ServerErrorKind::Server, Advice::Retry), "{body:?}");
+        }
     }
 
     #[test]

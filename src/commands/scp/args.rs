@@ -37,8 +37,8 @@ A - is standard input or output. Standard input is sent in parts of 10 MiB, larg
 once, so cec cannot send all of it again.
 
 Every transfer is verified, and a download gets its name only when it is complete. After a failure, run the command again: it
-transfers only files that are missing or differ, and starts interrupted files from the beginning. The next scp removes the
-temporary files (.cec-*.part) of a killed download.
+transfers only files that are missing or differ, and resumes large files that were interrupted, unless they have changed.
+'cec transfers' lists them. Temporary files (.cec-*.part) that cannot be resumed are removed by the next scp.
 
 A file never replaces a folder on the server, nor a folder a file, unless you use --force: it moves the existing item to
 the recycle bin and reports this.
@@ -51,8 +51,6 @@ The server keeps no modification times of uploads, so --preserve affects downloa
 The options for selection use rclone's patterns ('cec help filters'), relative to each source folder; of a named file only
 the name counts. If they select single files, folders without selected files are not made. A .cellsignore file in a folder
 that you upload leaves out files in the grammar of .gitignore. --files-from replaces all of these.
-
-Not implemented yet: resuming a partial file in a later run.
 
 With --max-transfer and --max-duration, a run that reaches its limit starts no other file and exits with 1; the same command
 continues it.

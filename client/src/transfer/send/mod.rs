@@ -337,6 +337,7 @@ impl Sending<'_> {
         if size > self.engine.options.multipart_threshold {
             return (true, self.send_in_parts(snapshot).await.map(arrival));
         }
+        self.give_up_parts(path).await;
         let outgoing = match Outgoing::new(snapshot, 0, size, self.item, self.engine.observer.clone()).await {
             Ok(outgoing) => outgoing.reporting_to(self.progress.clone()),
             Err(error) => return (false, Err(error)),

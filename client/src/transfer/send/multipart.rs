@@ -1,6 +1,7 @@
 //! Sends one file in parts: a few in flight, in order, each verified, and the assembled file too.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -165,6 +166,22 @@ impl Sending<'_> {
             }
         };
         Ok(Begun { upload, parts: BTreeMap::new(), journal: Mutex::new(journal) })
+    }
+
+    /// Gives up the upload in parts that an earlier run has left, if any, because the file is now sent in one request.
+    pub(in crate::transfer) async fn give_up_parts(self, path: &Path) {
+        let ends = Ends { direction: Direction::Upload, local: path, remote: self.target };
+        let journals = &self.engine.options.journals;
+        if !journals.has(&self.engine.api, ends).await {
+            return;
+        }
+        if let Ok(Some(journal)) = journals.open(&self.engine.api, ends).await
+            && let Some((found, _)) = journal.found()
+            && let State::Upload { upload, .. } = &found.header.state
+        {
+            self.engine.observer.notice(self.label, Notice::NotResumed(NotResumed::Changed));
+            self.give_up(&UploadId(upload.clone())).await;
+        }
     }
 
     /// Returns why an upload that an earlier run has left cannot be continued, if so.

@@ -129,7 +129,7 @@ impl Filter {
 
 /// Returns a text in Unicode form NFC. Names and patterns are compared in this form, because some file systems store
 /// accents as separate characters and keyboards do not: an exclusion must not miss a file for this reason.
-fn composed(text: &str) -> Cow<'_, str> {
+pub(in crate::walk) fn composed(text: &str) -> Cow<'_, str> {
     if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
 }
 

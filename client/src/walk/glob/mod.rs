@@ -10,6 +10,7 @@ use futures_util::TryStreamExt;
 
 use pattern::Pattern;
 
+use super::filter::composed;
 use super::{WalkError, remote};
 use crate::api::{Client, Node};
 use crate::failure::{ServerError, ServerErrorKind};
@@ -100,7 +101,7 @@ enum Segment {
 }
 
 fn matches(alternatives: &[Pattern], name: &str) -> bool {
-    let name: Vec<char> = name.chars().collect();
+    let name: Vec<char> = composed(name).chars().collect();
     alternatives.iter().any(|pattern| pattern.matches(&name))
 }
 
@@ -118,6 +119,7 @@ impl NamePattern {
     /// [`WalkError::Pattern`].
     pub fn parse(text: &str, any_case: bool) -> Result<Self, WalkError> {
         let refused = |reason: &str| WalkError::Pattern { pattern: text.to_owned(), reason: reason.to_owned() };
+        let text = &*composed(text);
         let folded = if any_case { text.to_lowercase() } else { text.to_owned() };
         let expanded = expand_braces(&folded).ok_or_else(|| refused("its braces expand to too many patterns"))?;
         let alternatives =
@@ -127,6 +129,7 @@ impl NamePattern {
 
     /// Whether a name matches.
     pub fn is_match(&self, name: &str) -> bool {
+        let name = composed(name);
         let name: Vec<char> =
             if self.any_case { name.to_lowercase().chars().collect() } else { name.chars().collect() };
         self.alternatives.iter().any(|pattern| pattern.takes_all(&name))
@@ -192,7 +195,8 @@ fn compile(path: &RemotePath, percent: bool) -> Result<Vec<Segment>, WalkError> 
             Segment::AnyDepth
         } else if is_pattern(text) {
             let refused = |reason: &str| WalkError::Pattern { pattern: path.to_string(), reason: reason.to_owned() };
-            let expanded = expand_braces(text).ok_or_else(|| refused("its braces expand to too many patterns"))?;
+            let expanded =
+                expand_braces(&composed(text)).ok_or_else(|| refused("its braces expand to too many patterns"))?;
             let mut alternatives = Vec::with_capacity(expanded.len());
             for alternative in expanded {
                 alternatives.push(Pattern::parse(&alternative).map_err(refused)?);
@@ -364,6 +368,16 @@ mod tests {
 
     fn parse(text: &str) -> RemotePath {
         RemotePath::parse(text).expect("a path")
+    }
+
+    #[test]
+    fn accents_match_in_both_unicode_forms() {
+        for (typed, name) in [("caf\u{e9}*", "cafe\u{301}.txt"), ("cafe\u{301}*", "caf\u{e9}.txt")] {
+            assert!(NamePattern::parse(typed, false).expect("a pattern").is_match(name), "{typed:?} {name:?}");
+            let segments = compile(&RemotePath::root().join("ws").join(typed), false).expect("a path");
+            let Segment::Pattern { alternatives, .. } = &segments[1] else { panic!("a pattern") };
+            assert!(matches(alternatives, name), "{typed:?} {name:?}");
+        }
     }
 
     #[test]
