@@ -1,5 +1,6 @@
 //! Paths on the server: `workspace/folder/file`, in the user's form and in the server's.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
@@ -20,6 +21,12 @@ pub const MAXIMUM_NAME_CHARACTERS: usize = 255;
 /// Percent-encodes one name as UTF-8, all characters except `A-Za-z0-9-._~`.
 pub fn encode_segment(name: &str) -> String {
     percent_encode(name.as_bytes(), SEGMENT).to_string()
+}
+
+/// Returns a text in Unicode form NFC. Names and patterns are compared in this form, because some file systems store
+/// accents as separate characters and keyboards do not: an exclusion must not miss a file for this reason.
+pub(crate) fn composed(text: &str) -> Cow<'_, str> {
+    if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
 }
 
 /// The text is not a remote path.
@@ -171,10 +178,15 @@ impl RemotePath {
         if rest.is_empty() { Some("") } else { rest.strip_prefix('/') }
     }
 
+    /// Returns this path and the folders above it up to the workspace, the deepest first; none for the root.
+    pub fn ancestors(&self) -> impl Iterator<Item = Self> {
+        std::iter::successors(Some(self.clone()), Self::parent).take_while(|path| !path.is_root())
+    }
+
     /// Returns the form for writes: S3 stores NFC only.
     #[must_use]
     pub fn nfc(&self) -> Self {
-        if is_nfc(&self.0) { self.clone() } else { Self(self.0.nfc().collect()) }
+        Self(composed(&self.0).into_owned())
     }
 
     /// Returns the form for writes below `existing`: its own names are kept, and only the rest is converted to NFC.
@@ -317,6 +329,12 @@ mod tests {
     #[test]
     fn urls_encode_everything_but_unreserved() {
         assert_eq!(parse("ws/a b+%?#é~_-.").encoded(), "ws/a%20b%2B%25%3F%23%C3%A9~_-.");
+    }
+
+    #[test]
+    fn ancestors_end_at_the_workspace() {
+        assert_eq!(parse("ws/a/b").ancestors().collect::<Vec<_>>(), [parse("ws/a/b"), parse("ws/a"), parse("ws")]);
+        assert_eq!(RemotePath::root().ancestors().count(), 0);
     }
 
     #[test]

@@ -237,8 +237,7 @@ fn is_here(path: &RemotePath) -> bool {
 /// # Errors
 /// Any failure, except for a node that does not exist.
 pub async fn nearest(ctx: &Ctx, path: &RemotePath) -> Result<(Option<Node>, Vec<String>), CliError> {
-    let places: Vec<RemotePath> =
-        std::iter::successors(Some(path.clone()), RemotePath::parent).take_while(|place| !place.is_root()).collect();
+    let places: Vec<RemotePath> = path.ancestors().collect();
     let (missing, node) = match ctx.api().await?.find_first(&places).await? {
         Some((index, node)) => (&places[..index], Some(node)),
         None => (&places[..], None),

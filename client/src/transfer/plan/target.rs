@@ -213,9 +213,7 @@ impl Engine {
             check_folder_name(folder)?;
         }
         // The target, and the folders above it that may exist instead.
-        let above =
-            std::iter::successors(destination.parent(), RemotePath::parent).take_while(|above| !above.is_root());
-        let above = above.take(if self.options.mkpath { usize::MAX } else { 1 });
+        let above = destination.ancestors().skip(1).take(if self.options.mkpath { usize::MAX } else { 1 });
         let places: Vec<RemotePath> = std::iter::once(typed.clone()).chain(above).collect();
         let (there, found) = match self.api.find_first(&places).await? {
             Some((0, node)) => (Some(node), None),

@@ -8,10 +8,9 @@ use std::time::SystemTime;
 
 use futures_util::TryStreamExt;
 use tokio::sync::{Semaphore, mpsc};
-use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use crate::api::Node;
-use crate::path::{RemotePath, check_folder_name, check_name};
+use crate::path::{RemotePath, check_folder_name, check_name, composed};
 use crate::transfer::error::TransferError;
 use crate::transfer::event::{Direction, Notice};
 use crate::transfer::plan::claims::Merged;
@@ -183,7 +182,7 @@ impl Planner<'_> {
         let Some(open) = self.open.get_mut(&parent) else {
             return Err(TransferError::Cancelled);
         };
-        let composed: String = if is_nfc(name) { name.to_owned() } else { name.nfc().collect() };
+        let composed = composed(name).into_owned();
         // Two different local names can be equal in NFC only if one of them is not ASCII.
         if !name.is_ascii() && !open.composed.insert(composed.clone()) {
             return Err(TransferError::TargetTaken {

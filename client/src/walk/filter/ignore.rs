@@ -1,8 +1,9 @@
 //! Ignore files in the grammar of gitignore(5): the last rule that matches decides, `!` includes again, and the rules of
 //! a deeper folder have priority.
 
+use super::Verdict;
 use super::pattern::{Pattern, class, push_literal};
-use super::{Verdict, composed};
+use crate::path::composed;
 
 /// The name of ignore files.
 pub const IGNORE_FILE: &str = ".cellsignore";

@@ -5,15 +5,12 @@ mod ignore;
 mod pattern;
 mod rules;
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use unicode_normalization::{UnicodeNormalization as _, is_nfc};
-
 use crate::api::Node;
-use crate::path::RemotePath;
+use crate::path::{RemotePath, composed};
 
 pub use ignore::{IGNORE_FILE, IgnoreFile};
 pub use rules::{Rules, Verdict};
@@ -125,12 +122,6 @@ impl Filter {
         missing.sort_unstable();
         missing
     }
-}
-
-/// Returns a text in Unicode form NFC. Names and patterns are compared in this form, because some file systems store
-/// accents as separate characters and keyboards do not: an exclusion must not miss a file for this reason.
-pub(in crate::walk) fn composed(text: &str) -> Cow<'_, str> {
-    if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
 }
 
 /// Whether the last name of a path starts with a dot. The folders above it were checked when they were entered.

@@ -1,7 +1,7 @@
 //! Lists of rules for files and folders. The first rule that matches decides, as in rclone.
 
-use super::composed;
 use super::pattern::{Pattern, folder_globs};
+use crate::path::composed;
 use crate::walk::WalkError;
 
 /// What a rule does with the paths that match it.

@@ -10,11 +10,10 @@ use futures_util::TryStreamExt;
 
 use pattern::Pattern;
 
-use super::filter::composed;
 use super::{WalkError, remote};
 use crate::api::{Client, Node};
 use crate::failure::{ServerError, ServerErrorKind};
-use crate::path::RemotePath;
+use crate::path::{RemotePath, composed};
 use crate::s3;
 
 /// How to interpret a path from the user.
